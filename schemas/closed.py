@@ -1,0 +1,39 @@
+"""The closed lists: every value that a field of a public record may take.
+
+A match over one of these ends in `assert_never`, so that a new member does not compile until it is handled.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Reason = Literal[
+    "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
+    "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",
+]  # fmt: skip
+"""Why a message was not sent, or not yet."""
+
+Outcome = Literal["emitted", "deferred", "skipped"]
+"""What a matcher decided for a distribution whose trigger and guard fit an event."""
+
+DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
+
+Action = Literal["message"]
+"""What the customer gets: a message about the event, without a new incentive."""
+
+ChannelName = Literal["webhook", "email"]
+"""The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
+
+DeliveryOutcome = Literal["sent", "recovered", "failed"]
+"""The end of a delivery: sent at the first try, sent after retries, or given up. Reported as `customer.<channel>.<outcome>`."""
+
+Wire = Literal["avro", "confluent", "json"]
+"""How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
+
+Role = Literal["matcher", "sender"]
+"""The kinds of worker process."""
+
+
+def members(closed: object) -> tuple[str, ...]:
+    """The values of a closed list, in the order they are declared."""
+    return get_args(closed)

@@ -1,0 +1,58 @@
+"""What a matcher decided, and what became of a delivery."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from schemas.closed import ChannelName, DeliveryOutcome, Outcome, Reason
+from schemas.delivery import DistributionRef, EventRef
+from schemas.record import Record, doc
+
+
+class Check(Record, frozen=True, kw_only=True):
+    """One test that decided, in words: `customer.metadata.country in [PL, DE]`, and the value it saw."""
+
+    test: str
+    passed: Annotated[bool | None, doc("null where the test could not be made.")]
+    seen: Annotated[str, doc("The value it saw, as text, shortened.")]
+
+
+class Decision(Record, frozen=True, kw_only=True):
+    """The outcome of a distribution whose trigger and guard fit an event, or whose guard failed with an error.
+
+    One record a channel; `channel` is null where the whole distribution was skipped.
+    """
+
+    decision_id: Annotated[str, doc("The same for every replay of the same event.")]
+    project_id: str
+    distribution: DistributionRef
+    event: EventRef
+    customer_id: str
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: Annotated[str | None, doc("What exactly, in words.")] = None
+    channel: ChannelName | None = None
+    delivery_id: str | None = None
+    until: Annotated[datetime | None, doc("For deferred: not before.")] = None
+    checks: list[Check] = []
+    decided_at: datetime
+
+
+class DeliveryStatus(Record, frozen=True, kw_only=True):
+    """The end of a delivery, on `delivery.status`."""
+
+    delivery_id: str
+    project_id: str
+    distribution: DistributionRef
+    event: EventRef
+    customer_id: str
+    channel: ChannelName
+    account: str
+    type: Annotated[str, doc("customer.<channel>.sent, .recovered or .failed")]
+    outcome: DeliveryOutcome
+    reason: Annotated[Reason | None, doc("Where the product itself gave up, why.")] = None
+    detail: Annotated[str, doc("The provider's last answer in words; never an address or a payload.")] = ""
+    provider_id: str | None = None
+    attempts: int
+    occurred_at: datetime

@@ -1,0 +1,92 @@
+"""A distribution as it stands on the `distributions` topic: the rule that every matcher holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.closed import Action, ChannelName, DistributionStatus
+from schemas.event import Id
+from schemas.record import JsonObject, Record, doc
+
+TRANSACTIONAL = "transactional"
+"""The consent category of messages that need no consent."""
+
+
+class TriggerRef(Record, frozen=True, kw_only=True):
+    """Which events start it: a type and, optionally, one segment or campaign."""
+
+    event: str
+    segment: str | None = None
+    campaign: str | None = None
+
+    @property
+    def selector(self) -> str | None:
+        """The id that is selected, whichever object it is of."""
+        return self.segment or self.campaign
+
+
+class Again(Record, frozen=True, kw_only=True):
+    """How often one customer may get it. Exactly one way: every event, once, once per value of a path, once in a span."""
+
+    mode: Annotated[str, doc("every_event, once_per_customer, once_per or once_in")]
+    path: Annotated[str | None, doc("For once_per: the path whose value counts, as in order.id.")] = None
+    seconds: Annotated[int | None, doc("For once_in: the length of the window, counted from the epoch.")] = None
+
+
+class TemplateRef(Record, frozen=True, kw_only=True):
+    """A stored template, by content: the same digest is always the same text."""
+
+    name: str
+    digest: Annotated[str, doc("SHA-256 of the stored template, hex.")]
+
+
+class WebhookPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="webhook"):
+    """Send over a webhook."""
+
+    url: str
+    type: Annotated[str, doc("Free name given by the author; the `type` of the envelope.")]
+    headers: dict[str, str] = {}
+
+    @property
+    def channel(self) -> ChannelName:
+        """The way out."""
+        return "webhook"
+
+
+class EmailPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="email"):
+    """Send by e-mail from one of the configured accounts."""
+
+    account: str
+    template: TemplateRef
+
+    @property
+    def channel(self) -> ChannelName:
+        """The way out."""
+        return "email"
+
+
+ChannelPlan = WebhookPlan | EmailPlan
+
+
+class Distribution(Record, frozen=True, kw_only=True):
+    """A rule: one trigger, an optional guard, consent, one or more channels, timing and priority."""
+
+    id: Id
+    project_id: Id
+    name: str
+    version: Annotated[int, Meta(ge=1)]
+    status: DistributionStatus
+    trigger: TriggerRef
+    when: Annotated[JsonObject | None, doc("The guard, in the condition language.")] = None
+    action: Action = "message"
+    consent: Annotated[str, doc("A consent category, or transactional.")]
+    channels: Annotated[list[ChannelPlan], Meta(min_length=1)]
+    again: Again = Again(mode="every_event")
+    priority: Annotated[int, doc("Higher goes first.")] = 0
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    expires_after: Annotated[int | None, doc("Seconds after the event when a delivery is no longer worth sending.")] = None
+    updated_at: datetime

@@ -1,0 +1,106 @@
+"""Every error of the product, by what has to happen next.
+
+    TidingsError
+    ├── BadRecord          dead-letter: this record is wrong and trying it again cannot help
+    │   ├── Undecodable        the bytes are no known encoding, or not valid in it
+    │   ├── TooLarge           more bytes than allowed
+    │   ├── TooDeep            nested deeper than allowed
+    │   └── InvalidEvent       decoded, but a field is missing or of the wrong kind
+    ├── DefinitionInvalid  refuse on save: a distribution is wrong; carries every problem found
+    ├── TemplateFailed     the delivery fails with `template_error`; names the variable
+    ├── RenderRefused      the delivery cannot be expressed on its channel; carries the reason
+    ├── TryLater           a dependency is away; the same work may succeed later
+    └── CannotStart        stop the process: configuration or environment has to be mended by a person
+
+Each message says what was wrong, where, and what would be right. None holds a secret or a payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.closed import Reason
+
+
+class TidingsError(Exception):
+    """Any error that the product raises on purpose."""
+
+
+class BadRecord(TidingsError):
+    """A record that can never be processed: it belongs in `dead-letters`."""
+
+    kind: str = "bad_record"
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Undecodable(BadRecord):
+    """The bytes are not valid in any encoding that we read."""
+
+    kind = "undecodable"
+
+
+class TooLarge(BadRecord):
+    """The record has more bytes than the configured limit."""
+
+    kind = "too_large"
+
+
+class TooDeep(BadRecord):
+    """The record is nested deeper than the limit."""
+
+    kind = "too_deep"
+
+
+class InvalidEvent(BadRecord):
+    """A field is missing, of the wrong kind, or outside what is allowed. `path` says which."""
+
+    kind = "invalid_event"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a definition.
+
+    `path` is where, as in `channels[0].email.subject`; `message` says what is wrong and what would be right.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class DefinitionInvalid(TidingsError):
+    """A distribution cannot be saved. `problems` holds all that was found, not only the first."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(map(str, problems)))
+        self.problems = problems
+
+
+class TemplateFailed(TidingsError):
+    """A template could not be rendered: an undefined variable, too much work, or a wrong filter."""
+
+
+class RenderRefused(TidingsError):
+    """A delivery that its channel can never send, with the reason from the closed list."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TryLater(TidingsError):
+    """A dependency does not answer now. `retry_after` is in seconds, where the other side named it."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CannotStart(TidingsError):
+    """The process must not run as it is configured; the message says what a person should do."""

@@ -1,0 +1,219 @@
+"""The business objects that events carry, as far as their fields are known.
+
+Field names follow the public API of the system that the product stands beside. Money is an integer in minor units, points
+are integers, dates are RFC 3339 strings as upstream wrote them. Every object may carry `metadata` and unknown fields.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from schemas.record import JsonObject, OpenRecord, doc
+
+
+class Customer(OpenRecord, frozen=True, kw_only=True):
+    """A customer's profile."""
+
+    id: Annotated[str, doc("The customer's id; also the record key.")]
+    source_id: Annotated[str | None, doc("The id in the upstream system.")] = None
+    name: str | None = None
+    email: str | None = None
+    phone: Annotated[str | None, doc("E.164 where possible.")] = None
+    locale: Annotated[str | None, doc("BCP 47, as in pl-PL.")] = None
+    timezone: Annotated[str | None, doc("IANA name, as in Europe/Warsaw.")] = None
+    birthday: Annotated[str | None, doc("YYYY-MM-DD.")] = None
+    address: JsonObject | None = None
+    consents: Annotated[dict[str, bool], doc("Consent category to given or not.")] = {}
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Segment(OpenRecord, frozen=True, kw_only=True):
+    """A group of customers."""
+
+    id: str
+    name: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class OrderItem(OpenRecord, frozen=True, kw_only=True):
+    """One line of an order."""
+
+    product_id: str | None = None
+    sku_id: str | None = None
+    quantity: int | None = None
+    price: Annotated[int | None, doc("Minor units, one piece.")] = None
+    amount: Annotated[int | None, doc("Minor units, the whole line.")] = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Order(OpenRecord, frozen=True, kw_only=True):
+    """An order. Amounts are in minor units."""
+
+    id: str
+    source_id: str | None = None
+    status: str | None = None
+    amount: int | None = None
+    initial_amount: int | None = None
+    discount_amount: int | None = None
+    total_discount_amount: int | None = None
+    total_amount: int | None = None
+    items: list[OrderItem] = []
+    customer_id: str | None = None
+    referrer_id: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Redemption(OpenRecord, frozen=True, kw_only=True):
+    """The use of a voucher or promotion. `amount` is in minor units (gift) or points (loyalty)."""
+
+    id: str
+    date: str | None = None
+    result: str | None = None
+    status: str | None = None
+    amount: int | None = None
+    customer_id: str | None = None
+    tracking_id: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    reason: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class RedemptionRollback(OpenRecord, frozen=True, kw_only=True):
+    """A redemption taken back."""
+
+    id: str
+    redemption: Annotated[str | None, doc("Id of the redemption that was taken back.")] = None
+    date: str | None = None
+    result: str | None = None
+    amount: int | None = None
+    customer_id: str | None = None
+    tracking_id: str | None = None
+    reason: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Voucher(OpenRecord, frozen=True, kw_only=True):
+    """A code with its value."""
+
+    id: str | None = None
+    code: str
+    type: str | None = None
+    campaign: str | None = None
+    campaign_id: str | None = None
+    category_id: str | None = None
+    holder_id: str | None = None
+    is_referral_code: bool | None = None
+    active: bool | None = None
+    discount: JsonObject | None = None
+    gift: JsonObject | None = None
+    loyalty_card: JsonObject | None = None
+    redemption: JsonObject | None = None
+    start_date: str | None = None
+    expiration_date: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Campaign(OpenRecord, frozen=True, kw_only=True):
+    """A campaign that codes or rewards belong to."""
+
+    id: str
+    name: str | None = None
+    campaign_type: str | None = None
+    type: str | None = None
+    active: bool | None = None
+    auto_join: bool | None = None
+    join_once: bool | None = None
+    is_referral_code: bool | None = None
+    category: str | None = None
+    category_id: str | None = None
+    description: str | None = None
+    voucher: JsonObject | None = None
+    start_date: str | None = None
+    expiration_date: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Balance(OpenRecord, frozen=True, kw_only=True):
+    """A change of a gift card's credits or a loyalty card's points, and what stands after it."""
+
+    type: str | None = None
+    total: int | None = None
+    balance: int | None = None
+    amount: Annotated[int | None, doc("Credits added, minor units.")] = None
+    points: Annotated[int | None, doc("Points added.")] = None
+    operation_type: str | None = None
+    related_object: JsonObject | None = None
+    object: str | None = None
+
+
+class Transaction(OpenRecord, frozen=True, kw_only=True):
+    """The bookkeeping entry behind a balance change."""
+
+    id: str
+    source_id: str | None = None
+    type: str | None = None
+    reason: str | None = None
+    created_at: str | None = None
+    details: JsonObject | None = None
+
+
+class PendingPoints(OpenRecord, frozen=True, kw_only=True):
+    """Points that will count later."""
+
+    id: str
+    points: int | None = None
+    activates_at: str | None = None
+    created_at: str | None = None
+    details: JsonObject | None = None
+    object: str | None = None
+
+
+class Publication(OpenRecord, frozen=True, kw_only=True):
+    """The assignment of one code to one customer."""
+
+    id: str
+    customer_id: str | None = None
+    tracking_id: str | None = None
+    channel: str | None = None
+    result: str | None = None
+    source_id: str | None = None
+    vouchers_id: list[str] = []
+    customer: JsonObject | None = None
+    created_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class PromotionTier(OpenRecord, frozen=True, kw_only=True):
+    """One level of an in-cart promotion."""
+
+    id: str
+    name: str | None = None
+    banner: str | None = None
+    action: JsonObject | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class PromotionStack(OpenRecord, frozen=True, kw_only=True):
+    """Promotion tiers that apply together."""
+
+    id: str
+    name: str | None = None
+    tiers: dict[str, Any] | None = None
+    object: str | None = None

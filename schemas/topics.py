@@ -1,0 +1,73 @@
+"""Every topic: what is on it, how it is keyed, partitioned, cleaned and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.closed import ChannelName, members
+from schemas.triggers import EVENT_TOPICS
+
+MIB = 1024 * 1024
+DAY = 86_400
+
+CUSTOMERS = "customers"
+DISTRIBUTIONS = "distributions"
+DECISIONS = "decisions"
+DELIVERY_STATUS = "delivery.status"
+DEAD_LETTERS = "dead-letters"
+
+
+def deliveries(channel: ChannelName) -> str:
+    """The topic of a channel's deliveries."""
+    return f"deliveries.{channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic, without its prefix.
+
+    `partitions` is 1 or "shared": all shared ones have the one configured count, so that a customer is on the same
+    partition number everywhere. `retention` is in seconds; None keeps the last record of a key for ever (compaction).
+    `max_bytes` is the largest record batch the broker takes.
+    """
+
+    name: str
+    key: str
+    partitions: Literal["shared"] | int = "shared"
+    retention: int | None = 7 * DAY
+    max_bytes: int = 2 * MIB
+
+    @property
+    def cleanup(self) -> str:
+        """Kafka's cleanup.policy."""
+        return "compact" if self.retention is None else "delete"
+
+    def settings(self) -> dict[str, str]:
+        """The topic's configuration as Kafka names it."""
+        kept = {} if self.retention is None else {"retention.ms": str(self.retention * 1000)}
+        return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_bytes), **kept}
+
+
+LARGEST_RECORD = 12 * MIB
+"""What event topics take: larger than any valid event, so that an oversized one reaches its dead-letter, not a lost error."""
+
+TOPICS: dict[str, Topic] = {
+    topic.name: topic
+    for topic in (
+        *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
+        Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
+        Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
+        *(Topic(deliveries(channel), "customer") for channel in members(ChannelName)),
+        Topic(DECISIONS, "customer"),
+        Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),
+        Topic(DEAD_LETTERS, "as source", partitions=1, retention=30 * DAY, max_bytes=LARGEST_RECORD + MIB),
+    )
+}
+"""Name to declaration, in the order of the data path."""
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise ValueError unless the prefix makes valid topic names: letters, digits, dot, underscore and dash."""
+    if not all(character.isalnum() or character in "._-" for character in prefix):
+        raise ValueError(f"topic prefix {prefix!r} may hold only letters, digits, '.', '_' and '-'")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
+from schemas import closed
 from schemas.record import OpenRecord
 
 NAMESPACE = "tidings"
@@ -31,7 +32,8 @@ _PLAIN: dict[object, object] = {
 
 def avro_schema(struct: type[msgspec.Struct], *, name: str | None = None, **replaced: type) -> dict[str, Any]:
     """The schema of `struct`; `replaced` gives other types to some of its fields (an event's `data`, by topic)."""
-    return _Writer().record(struct, name=name, replaced=replaced)
+    schema: dict[str, Any] = _Writer().record(struct, name=name, replaced=replaced)
+    return schema
 
 
 class _Writer:
@@ -76,7 +78,7 @@ class _Writer:
         return ["null", *present] if type(None) in arms else present
 
     def _enum(self, symbols: tuple[str, ...]) -> Any:
-        name = "".join(word.capitalize() for word in _ENUM_NAMES.get(symbols, ("_".join(symbols),))[0].split("_"))
+        name = _ENUM_NAMES[symbols]
         if name in self._written:
             return f"{NAMESPACE}.{name}"
         self._written.add(name)
@@ -120,11 +122,7 @@ def _doc_of(struct: type[msgspec.Struct]) -> str:
     return " ".join((struct.__doc__ or "").split())
 
 
-def _enum_names() -> dict[tuple[str, ...], tuple[str]]:
-    from schemas import closed
-
-    lists = {name: hint for name, hint in vars(closed).items() if get_origin(hint) is Literal}
-    return {get_args(hint): (name,) for name, hint in lists.items()}
-
-
-_ENUM_NAMES = _enum_names()
+_ENUM_NAMES: dict[tuple[str, ...], str] = {
+    get_args(hint): name for name, hint in vars(closed).items() if get_origin(hint) is Literal
+}
+"""The symbols of each closed list to its name."""

@@ -25,13 +25,16 @@ ChannelName = Literal["webhook", "email"]
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 
 DeliveryOutcome = Literal["sent", "recovered", "failed"]
-"""The end of a delivery: sent at the first try, sent after retries, or given up. Reported as `customer.<channel>.<outcome>`."""
+"""The end of a delivery: sent at the first try, after retries, or given up: `customer.<channel>.<outcome>`."""
 
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
 
 Role = Literal["matcher", "sender"]
 """The kinds of worker process."""
+
+
+CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 
 
 def members(closed: object) -> tuple[str, ...]:

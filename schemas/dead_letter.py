@@ -1,7 +1,7 @@
 """What is said about a record that could not be processed.
 
-The dead-letter keeps the record's own key and bytes as they came; the facts below stand in its headers, so that a replay
-is a plain copy of key and value back to `topic`.
+The dead-letter keeps the record's own key and bytes as they came; the facts below stand in its headers, so that a
+replay is a plain copy of key and value back to `topic`.
 """
 
 from __future__ import annotations

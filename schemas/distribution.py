@@ -29,7 +29,7 @@ class TriggerRef(Record, frozen=True, kw_only=True):
 
 
 class Again(Record, frozen=True, kw_only=True):
-    """How often one customer may get it. Exactly one way: every event, once, once per value of a path, once in a span."""
+    """How often one customer may get it: every event, once, once per value of a path, or once in a span of time."""
 
     mode: Annotated[str, doc("every_event, once_per_customer, once_per or once_in")]
     path: Annotated[str | None, doc("For once_per: the path whose value counts, as in order.id.")] = None
@@ -88,5 +88,5 @@ class Distribution(Record, frozen=True, kw_only=True):
     priority: Annotated[int, doc("Higher goes first.")] = 0
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    expires_after: Annotated[int | None, doc("Seconds after the event when a delivery is no longer worth sending.")] = None
+    expires_after: Annotated[int | None, doc("Seconds after the event; later it is not worth sending.")] = None
     updated_at: datetime

@@ -1,7 +1,8 @@
 """The business objects that events carry, as far as their fields are known.
 
-Field names follow the public API of the system that the product stands beside. Money is an integer in minor units, points
-are integers, dates are RFC 3339 strings as upstream wrote them. Every object may carry `metadata` and unknown fields.
+Field names follow the public API of the system that the product stands beside. Money is an integer in minor units,
+points are integers, dates are RFC 3339 strings as upstream wrote them. Every object may carry `metadata` and unknown
+fields.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The base of every record, and how a field is described.
 
-The structs are the single source: the Avro files in `schemas/avro` are written from them and a test holds the two equal.
+The structs are the single source: the Avro files in `schemas/avro` are written from them, and a test holds the two
+equal.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.closed import ChannelName, members
+from schemas.closed import CHANNELS, ChannelName
 from schemas.triggers import EVENT_TOPICS
 
 MIB = 1024 * 1024
@@ -50,7 +50,7 @@ class Topic:
 
 
 LARGEST_RECORD = 12 * MIB
-"""What event topics take: larger than any valid event, so that an oversized one reaches its dead-letter, not a lost error."""
+"""What event topics take: more than any valid event has, so that an oversized one can be dead-lettered, not lost."""
 
 TOPICS: dict[str, Topic] = {
     topic.name: topic
@@ -58,7 +58,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
         Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
         Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
-        *(Topic(deliveries(channel), "customer") for channel in members(ChannelName)),
+        *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),
         Topic(DEAD_LETTERS, "as source", partitions=1, retention=30 * DAY, max_bytes=LARGEST_RECORD + MIB),

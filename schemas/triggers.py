@@ -1,10 +1,11 @@
-"""Every event type that can start a distribution: its topic, its objects and how a distribution selects among its events.
+"""Every event type that can start a distribution: its topic, its objects, and how to select among its events.
 
 One declaration serves validation, the Avro files, the rule parser and the generated reference.
 """
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -97,7 +98,7 @@ class Trigger:
 
     type: str
     topic: str
-    data: type[Record]
+    data: builtins.type[Record]
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     selector: Selector | None = None

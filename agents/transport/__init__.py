@@ -1,0 +1,1 @@
+"""Batches through Faust: whole fetches in, outputs acknowledged, then the offset committed."""

@@ -1,0 +1,138 @@
+"""The Faust application on the batched path."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+import structlog
+
+from agents.transport.batch import Batch, Output
+from agents.transport.consumer import Transport
+from agents.transport.producer import Producer
+
+log = structlog.get_logger()
+
+CRASHED = 70
+"""Exit code after a crash (EX_SOFTWARE): the supervisor starts the process again."""
+
+_CRASH_GRACE = 3.0
+
+BatchWork = Callable[[Batch], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach Kafka. `client` is librdkafka's configuration, `credentials` the same as Faust takes it."""
+
+    bootstrap: str
+    client: Mapping[str, object]
+    credentials: Any = None
+    ssl_context: ssl.SSLContext | None = None
+
+
+class BatchApp(faust.App):
+    """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
+
+    batches_in_flight = 4
+    """Batches of one partition that are delivered and not yet complete; bounds memory and latency."""
+
+    def __init__(self, group: str, connection: Connection, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
+        self.hot_topics: set[str] = set()
+        self.fetch_wait_ms = fetch_wait_ms
+        self.crash_reason: BaseException | None = None
+        self.watchers: list[Callable[[Batch], None]] = []
+        super().__init__(
+            group,
+            broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
+            broker_credentials=connection.credentials,
+            ssl_context=connection.ssl_context,
+            **{**SETTINGS, **settings},
+        )
+        self.outputs = Producer(connection.client)
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def batch_agent(self, topic: str, work: BatchWork, *, name: str) -> None:
+        """Have `work` called with each batch of a topic, one at a time and in order. Its exception ends the process."""
+        self.hot_topics.add(topic)
+        source = self.topic(topic, key_type=bytes, value_type=bytes, value_serializer="raw")
+
+        async def run(stream: Any) -> None:
+            async for batch in stream:
+                try:
+                    await work(batch)
+                except Exception as error:  # Faust would acknowledge the batch and go on
+                    self.stop_at_once(error)
+                    raise
+                batch.close()
+
+        self.agent(source, name=name, concurrency=1)(run)
+
+    def put(self, table: Any, batch: Batch, key: bytes, value: bytes | None) -> Output:
+        """Write a table and return the changelog record that belongs into the batch's own outputs.
+
+        The same write again changes nothing, so a redelivered batch is harmless.
+        """
+        if value is None:
+            table.data.pop(key, None)
+        else:
+            table.data[key] = value
+        key_partition = getattr(table.data, "_key_partition", None)
+        if key_partition is not None:
+            key_partition[key] = batch.partition
+        return Output(table.changelog_topic_name, key, value, batch.partition)
+
+    def on_batch_committable(self, batch: Batch) -> None:
+        """Tell those who measure."""
+        for watcher in self.watchers:
+            watcher(batch)
+
+    def stop_at_once(self, error: BaseException) -> None:
+        """End the process without committing anything more. Safe, since only complete batches are ever committed.
+
+        `crash()` alone can hang: the consumer's thread dies first and the final commit waits for it for ever.
+        """
+        if self.crash_reason is None:
+            self.crash_reason = error
+            log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=CRASHED)
+            self._crashing = asyncio.ensure_future(self.crash(error))
+
+    def exit_when_crashed(self) -> None:
+        """Start the thread that ends a crashed process; for worker processes, not for tests in one process."""
+        threading.Thread(target=self._exit_when_crashed, name="fail-fast", daemon=True).start()
+
+    def _exit_when_crashed(self) -> None:
+        while not self.crashed and self.crash_reason is None:
+            time.sleep(0.25)
+        time.sleep(_CRASH_GRACE)
+        os._exit(CRASHED)
+
+
+SETTINGS: Mapping[str, Any] = {
+    "processing_guarantee": "at_least_once",
+    "consumer_auto_offset_reset": "earliest",
+    "broker_commit_interval": 0.5,
+    "broker_session_timeout": 10.0,
+    "broker_heartbeat_interval": 2.0,
+    "broker_request_timeout": 40.0,
+    "producer_request_timeout": 30.0,
+    "broker_max_poll_records": 2000,
+    "topic_allow_declare": False,
+    "topic_disable_leader": True,
+    "key_serializer": "raw",
+    "value_serializer": "raw",
+    "web_enabled": False,
+    "web_tables_enabled": False,
+    "web_router_enabled": False,
+    "store": "memory://",
+}
+"""Faust's settings, from measurements: see the README beside this file."""

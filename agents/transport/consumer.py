@@ -1,0 +1,222 @@
+"""Faust's consumer, with whole batches on the hot topics. README.md says why each override exists."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import structlog
+from faust.events import Event
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from agents.transport.batch import Batch, Incoming
+from agents.transport.changelog import Changelogs
+from agents.transport.progress import Progress
+
+log = structlog.get_logger()
+
+_FETCH_TIMEOUT = 0.5
+_IDLE = 0.2
+_DRAIN_SECONDS = 8.0
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to the broker."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
+        consumer._fetch_min_bytes = 1
+        return consumer
+
+
+class Consumer(driver.Consumer):
+    """Delivers one stream item per fetched batch and commits by `Progress` instead of by single events."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.progress = Progress()
+        self._room = asyncio.Event()
+        self._seeking = 0
+        self._dropped = False
+        super().__init__(*args, **kwargs)
+        self.changelogs = Changelogs(self.app, self)
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: the stock check compares the wall clock with monotonic time. `agents/health.py` watches progress."""
+
+    # -- how a batch ends ---------------------------------------------------------------------------------------
+
+    def batch_done(self, batch: Batch) -> None:
+        """Every output of a closed batch is acknowledged: it may be committed once all before it are."""
+        if batch.complete:
+            return
+        batch.message.acked = True
+        self._unacked_messages.discard(batch.message)
+        if self.progress.complete(batch):
+            self.app.on_batch_committable(batch)
+        self._room.set()
+        notify(self._waiting_for_ack)
+
+    def batch_done_threadsafe(self, batch: Batch) -> None:
+        """The same, from the producer's thread."""
+        self.loop.call_soon_threadsafe(self.batch_done, batch)
+
+    def delivery_failed_threadsafe(self, error: BaseException) -> None:
+        """An output was refused: stop the process, so that nothing at or after its batch is ever committed."""
+        self.loop.call_soon_threadsafe(self.app.stop_at_once, error)
+
+    # -- what may be committed ----------------------------------------------------------------------------------
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        yield from (tp for tp in self.progress.committable() if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if tp.topic in self.app.hot_topics:
+            return self.progress.next_offset(tp)
+        offset: int | None = super()._new_offset(tp)
+        return offset
+
+    # -- rebalance, seek and stop -------------------------------------------------------------------------------
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let the running batches finish and commit them, then forget what belonged to the old assignment."""
+        await super().on_partitions_revoked(revoked)
+        self.progress.forget()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Start a recovery that no signal of an earlier one can end."""
+        self.app.tables.recovery.signal_recovery_end.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Move to the committed offsets; what was fetched before or during the move belongs to the past."""
+        await self._moving_positions(super().perform_seek)
+
+    async def _moving_positions(self, move: Any) -> None:
+        self.progress.forget()
+        self._seeking += 1
+        try:
+            await move()
+        finally:
+            self._seeking -= 1
+            self.progress.forget()
+
+    async def _seek_to_committed_offsets(self) -> None:
+        """Go back after fetched records were dropped: else the next batch would follow them and they would be lost."""
+        await self._moving_positions(self._seek_hot_partitions)
+        self._dropped = False
+
+    async def _seek_hot_partitions(self) -> None:
+        for tp in [tp for tp in self.assignment() if tp.topic in self.app.hot_topics]:
+            offset = self._committed_offset[tp]
+            if offset is None:
+                await self._thread.seek_to_beginning(driver.ensure_aiokafka_TP(tp))
+            else:
+                await self.seek_wait({tp: offset})
+
+    async def on_stop(self) -> None:
+        """Give the reports of closed batches a moment, then commit."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while self.progress.awaiting_reports() and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        await super().on_stop()
+
+    # -- fetching -----------------------------------------------------------------------------------------------
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Fetch and deliver until stopped. Faust runs this as the body of its fetcher service."""
+        try:
+            while not self._fetching_ended(fetcher):
+                await self._fetch_once(fetcher)
+        except (asyncio.CancelledError, *self.consumer_stopped_errors):
+            if not self.app.should_stop:
+                raise
+
+    def _fetching_ended(self, fetcher: Any) -> bool:
+        return bool(self._stopped.is_set() or fetcher._stopped.is_set())
+
+    async def _fetch_once(self, fetcher: Any) -> None:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+            return
+        if self._dropped and not self.app.rebalancing:
+            await self._seek_to_committed_offsets()
+        wanted = self._wanted_partitions()
+        if not wanted:  # an empty set would mean all partitions to aiokafka
+            self._room.clear()
+            await self.wait_first(self._room.wait(), timeout=_IDLE)
+            return
+        before = self._position_of_the_world()
+        records = await self._getmany(wanted, timeout=_FETCH_TIMEOUT)
+        if not records or self._fetching_ended(fetcher):
+            await asyncio.sleep(0)
+            return
+        await self._hand_over(records, before)
+
+    def _wanted_partitions(self) -> set[TP]:
+        active = set(self._get_active_partitions())
+        hot = {tp for tp in active if tp.topic in self.app.hot_topics}
+        unwanted = hot if self._seeking or self._dropped else self.progress.full(hot, self.app.batches_in_flight)
+        return active - unwanted
+
+    def _position_of_the_world(self) -> tuple[bool, int, int]:
+        """What must not change while records are under way: flow, group generation, epoch."""
+        return bool(self.flow_active), int(self.app.consumer_generation_id), self.progress.epoch
+
+    async def _hand_over(self, records: dict[Any, list[Any]], before: tuple[bool, int, int]) -> None:
+        for source, fetched in records.items():
+            if self._position_of_the_world() != before:
+                self._dropped = True
+                return
+            tp = TP(source.topic, source.partition)
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            if tp.topic in self.app.hot_topics:
+                await self._deliver_batch(tp, fetched, before)
+            elif tp.topic in self.app.tables.changelog_topics:
+                self.changelogs.apply(tp, fetched)
+            else:
+                await self._deliver_singly(tp, fetched)
+
+    async def _deliver_batch(self, tp: TP, records: list[Incoming], before: tuple[bool, int, int]) -> None:
+        await self.app.flow_control.acquire()
+        if self._position_of_the_world() != before:
+            self._dropped = True
+            return
+        batch = Batch(tp, records, owner=self, producer=self.app.outputs, epoch=self.progress.epoch)
+        batch.message = self._message_for(batch)
+        self.progress.enter(batch)
+        (channel,) = self.app.topics._tp_index[tp]
+        channel.queue.put_nowait(Event(self.app, None, batch, None, batch.message))
+
+    def _message_for(self, batch: Batch) -> Any:
+        """What Faust counts references on. Two: the stream's own acknowledgement, inlined in Cython, is not the last."""
+        tp, generation = batch.tp, self.app.consumer_generation_id
+        last = batch.next_offset - 1
+        message = ConsumerMessage(
+            tp.topic, tp.partition, last, None, 0, None, None, b"", None, tp=tp, generation_id=generation
+        )
+        message.incref(2)
+        return message
+
+    async def _deliver_singly(self, tp: TP, records: list[Any]) -> None:
+        """Faust's own path, for topics that it keeps for itself."""
+        for record in records:
+            if not self.flow_active:
+                return
+            await self.callback(self._to_message(tp, record))
+            self._read_offset[tp] = record.offset
+
+
+class Transport(driver.Transport):
+    """Faust's transport with our consumer."""
+
+    Consumer = Consumer

@@ -1,0 +1,74 @@
+"""How far each partition has been processed: the only owner of that knowledge.
+
+Batches of a partition are entered in the order of the log. An offset may be committed when its batch and all before it
+are complete. After a seek or a rebalance everything entered before is forgotten; a batch from before changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+    from agents.transport.batch import Batch
+
+
+class HoleInTheLog(RuntimeError):
+    """A batch did not begin where the one before it ended, although nothing was forgotten between them."""
+
+
+class Progress:
+    """The batches in flight and the next offset to commit, by partition. Used in the loop's thread only."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._in_flight: defaultdict[TP, deque[Batch]] = defaultdict(deque)
+        self._next: dict[TP, int] = {}
+
+    def enter(self, batch: Batch) -> None:
+        """Take a batch into account. Raises HoleInTheLog when its records were fetched before the last one's end."""
+        queue = self._in_flight[batch.tp]
+        if queue and batch.records[0].offset < queue[-1].next_offset:
+            raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
+        queue.append(batch)
+
+    def complete(self, batch: Batch) -> bool:
+        """Mark a batch complete; True when that moved the partition's committable offset."""
+        batch.complete = True
+        if batch.epoch != self.epoch:
+            return False
+        queue = self._in_flight[batch.tp]
+        moved = bool(queue) and queue[0].complete
+        while queue and queue[0].complete:
+            self._next[batch.tp] = queue.popleft().next_offset
+        return moved
+
+    def next_offset(self, tp: TP) -> int | None:
+        """The offset to commit, or None where nothing was completed since the last forgetting."""
+        return self._next.get(tp)
+
+    def committable(self) -> Iterator[TP]:
+        """The partitions that have an offset to commit."""
+        return iter(list(self._next))
+
+    def in_flight(self, tp: TP) -> int:
+        """Batches of a partition that are delivered and not yet committable."""
+        queue = self._in_flight.get(tp)
+        return len(queue) if queue else 0
+
+    def full(self, tps: Iterable[TP], limit: int) -> set[TP]:
+        """Those partitions that have `limit` batches in flight."""
+        return {tp for tp in tps if self.in_flight(tp) >= limit}
+
+    def awaiting_reports(self) -> bool:
+        """Whether the head of some partition only waits for the broker's acknowledgements."""
+        return any(queue and queue[0].closed for queue in self._in_flight.values())
+
+    def forget(self) -> None:
+        """Start over after a seek or a rebalance."""
+        self.epoch += 1
+        self._in_flight.clear()
+        self._next.clear()

@@ -198,7 +198,7 @@ class Consumer(driver.Consumer):
         channel.queue.put_nowait(Event(self.app, None, batch, None, batch.message))
 
     def _message_for(self, batch: Batch) -> Any:
-        """What Faust counts references on. Two: the stream's own acknowledgement, inlined in Cython, is not the last."""
+        """What Faust counts references on. Two: the stream's own acknowledgement, inlined in Cython, is never it."""
         tp, generation = batch.tp, self.app.consumer_generation_id
         last = batch.next_offset - 1
         message = ConsumerMessage(

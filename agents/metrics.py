@@ -1,0 +1,62 @@
+"""Every metric by name, in one list. Prometheus reads them at `/metrics`."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.events = Counter("tidings_events", "Events read, by type.", ["type"], registry=registry)
+        self.matches = Counter("tidings_matches", "Distributions whose trigger and guard fitted.", registry=registry)
+        self.no_match = Counter("tidings_no_match", "Distributions whose guard did not fit.", registry=registry)
+        self.decisions = Counter(
+            "tidings_decisions", "Decisions, by outcome and reason.", ["outcome", "reason"], registry=registry
+        )
+        self.dead_letters = Counter("tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry)
+        self.deliveries = Counter(
+            "tidings_deliveries", "Attempts, by channel and outcome.", ["channel", "outcome"], registry=registry
+        )
+        self.attempt_seconds = Histogram(
+            "tidings_attempt_seconds", "Time of one attempt.", ["channel"], buckets=_LATENCY, registry=registry
+        )
+        self.end_to_end_seconds = Histogram(
+            "tidings_event_to_provider_seconds",
+            "From the event's arrival in Kafka to the provider's acceptance.",
+            ["channel"],
+            buckets=_LATENCY,
+            registry=registry,
+        )
+        self.batch_seconds = Histogram(
+            "tidings_batch_seconds", "Time to process one batch.", ["topic"], buckets=_LATENCY, registry=registry
+        )
+        self.commit_age = Gauge(
+            "tidings_commit_age_seconds",
+            "Since a partition with lag last made progress; 0 where there is no lag.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "tidings_lag", "Records not yet processed and acknowledged.", ["topic", "partition"], registry=registry
+        )
+        self.rules = Gauge("tidings_rules", "Distributions in the rule table.", registry=registry)
+        self.rules_unindexed = Gauge(
+            "tidings_rules_unindexed", "Distributions that every event of their type has to try.", registry=registry
+        )
+        self.rules_rejected = Counter(
+            "tidings_rules_rejected", "Records of the rule topic that could not be used.", registry=registry
+        )
+        self.rule_table_age = Gauge(
+            "tidings_rule_table_age_seconds", "Since the rule table was last known complete.", registry=registry
+        )
+        self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
+
+    def text(self) -> tuple[bytes, str]:
+        """What `/metrics` answers, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST

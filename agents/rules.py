@@ -1,0 +1,92 @@
+"""The rule table: every distribution, followed from the compacted `distributions` topic by each matcher for itself.
+
+A consumer without a group reads the one partition from its beginning and goes on for ever. So the table is whole on every
+matcher, survives rebalances untouched, sees a change within milliseconds, and says exactly when it is complete. (Faust's
+GlobalTable was the other choice: its standby copies are not waited for before events are processed, and its recovery starts
+over at each rebalance.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from mode import Service
+
+from agents.metrics import Metrics
+from schemas.codec import TopicCodec
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError
+from streams.index import RuleIndex
+
+log = structlog.get_logger()
+
+_POLL_MS = 200
+
+
+class RuleTable(Service):  # type: ignore[misc]
+    """Keeps `index` equal to the topic. `complete` is set once everything written before the start has been applied."""
+
+    def __init__(
+        self,
+        topic: str,
+        codec: TopicCodec,
+        new_consumer: Callable[[], AIOKafkaConsumer],
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.index = RuleIndex()
+        self.complete = asyncio.Event()
+        self._partition = TopicPartition(topic, 0)
+        self._codec = codec
+        self._new_consumer = new_consumer
+        self._metrics = metrics
+        self._clock = clock
+        self._current_at: float | None = None
+
+    @Service.task
+    async def _follow(self) -> None:
+        consumer = self._new_consumer()
+        await consumer.start()
+        try:
+            consumer.assign([self._partition])
+            await consumer.seek_to_beginning(self._partition)
+            await self._read_until_stopped(consumer)
+        finally:
+            await consumer.stop()
+
+    async def _read_until_stopped(self, consumer: AIOKafkaConsumer) -> None:
+        (end,) = (await consumer.end_offsets([self._partition])).values()
+        while not self.should_stop:
+            for records in (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).values():
+                for record in records:
+                    self._apply(record.key, record.value)
+            if not self.complete.is_set() and await consumer.position(self._partition) >= end:
+                self.complete.set()
+                log.info("rule_table_complete", rules=len(self.index), offset=end)
+            self._measure(current=await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0))
+
+    def _apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Put one change into the index. A record that cannot be used leaves the last good version of its rule alone."""
+        rule_id = (key or b"").decode(errors="replace")
+        try:
+            if value is None:
+                self.index.remove(rule_id)
+            else:
+                self.index.insert(msgspec.convert(self._codec.decode(value), Distribution))
+        except (TidingsError, msgspec.ValidationError) as error:
+            self._metrics.rules_rejected.inc()
+            log.error("rule_rejected", distribution=rule_id, error=str(error))
+
+    def _measure(self, *, current: bool) -> None:
+        if current and self.complete.is_set():
+            self._current_at = self._clock()
+        if self._current_at is not None:
+            self._metrics.rule_table_age.set(self._clock() - self._current_at)
+        self._metrics.rules.set(len(self.index))
+        self._metrics.rules_unindexed.set(self.index.unindexed)

@@ -21,6 +21,9 @@ DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 Action = Literal["message"]
 """What the customer gets: a message about the event, without a new incentive."""
 
+AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
+"""How often one customer may get the same distribution."""
+
 ChannelName = Literal["webhook", "email"]
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.closed import Action, ChannelName, DistributionStatus
+from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus
 from schemas.event import Id
 from schemas.record import JsonObject, Record, doc
 
@@ -31,7 +31,7 @@ class TriggerRef(Record, frozen=True, kw_only=True):
 class Again(Record, frozen=True, kw_only=True):
     """How often one customer may get it: every event, once, once per value of a path, or once in a span of time."""
 
-    mode: Annotated[str, doc("every_event, once_per_customer, once_per or once_in")]
+    mode: AgainMode
     path: Annotated[str | None, doc("For once_per: the path whose value counts, as in order.id.")] = None
     seconds: Annotated[int | None, doc("For once_in: the length of the window, counted from the epoch.")] = None
 

@@ -1,0 +1,78 @@
+"""Whether a distribution that fits an event may be sent to this customer: checks in order, the first refusal wins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from schemas.closed import Reason
+from schemas.decision import Check
+from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
+from schemas.event import Event
+from streams.conditions.compile import Recorder
+
+Profile = dict[str, Any]
+
+_MAILBOX = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
+_LONGEST_MAILBOX = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not, from the closed list and in words."""
+
+    reason: Reason
+    detail: str
+
+
+def may_send(rule: Distribution, event: Event, profile: Profile, record: Recorder | None = None) -> Refusal | None:
+    """The checks that concern the whole distribution. The event's own time counts: a replay decides the same."""
+    refusal = _out_of_time(rule, event)
+    if record and (rule.starts_at or rule.ends_at):
+        record(Check(test="within its time", passed=refusal is None, seen=event.created_at.isoformat()))
+    refusal = refusal or _without_consent(rule, profile)
+    if record:
+        seen = "transactional" if rule.consent == TRANSACTIONAL else _consent(rule, profile)
+        record(Check(test=f"consent {rule.consent}", passed=_without_consent(rule, profile) is None, seen=seen))
+    return refusal
+
+
+def can_reach(plan: ChannelPlan, profile: Profile) -> Refusal | None:
+    """Whether the customer has an address on a channel."""
+    match plan:
+        case WebhookPlan():
+            return None
+        case EmailPlan():
+            return _without_mailbox(profile.get("email"))
+        case _:
+            assert_never(plan)
+
+
+def _out_of_time(rule: Distribution, event: Event) -> Refusal | None:
+    if rule.status == "PAUSED":
+        return Refusal("paused", "the distribution is paused")
+    if rule.starts_at and event.created_at < rule.starts_at:
+        return Refusal("not_started", f"starts at {rule.starts_at.isoformat()}")
+    if rule.ends_at and event.created_at >= rule.ends_at:
+        return Refusal("ended", f"ended at {rule.ends_at.isoformat()}")
+    return None
+
+
+def _without_consent(rule: Distribution, profile: Profile) -> Refusal | None:
+    if rule.consent == TRANSACTIONAL or (profile.get("consents") or {}).get(rule.consent) is True:
+        return None
+    return Refusal("consent", f"{rule.consent}: {_consent(rule, profile)}")
+
+
+def _consent(rule: Distribution, profile: Profile) -> str:
+    given = (profile.get("consents") or {}).get(rule.consent)
+    return "never given" if given is None else "given" if given else "withdrawn"
+
+
+def _without_mailbox(email: object) -> Refusal | None:
+    if not email:
+        return Refusal("no_address", "the customer has no email")
+    if not isinstance(email, str) or len(email) > _LONGEST_MAILBOX or not _MAILBOX.fullmatch(email):
+        return Refusal("no_address", "the customer's email is not an address")
+    return None

@@ -1,0 +1,103 @@
+"""Which paths a condition may name, and what they hold."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from schemas.triggers import Trigger, object_fields
+from streams.conditions.predicates import Kind
+
+EVENT = "event"
+EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
+"""What a condition may ask of the envelope, as `event.created_at`."""
+
+_KINDS: dict[Any, Kind] = {str: "text", int: "number", float: "number", bool: "boolean", datetime: "text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A path that is valid: its kind, and for a list what its items are."""
+
+    kind: Kind
+    item: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A path that is not; `message` says which are."""
+
+    message: str
+
+
+class Fields:
+    """The names at the top of a condition: a trigger's objects, or the fields of a list's item."""
+
+    def __init__(self, roots: dict[str, Any], *, closed: bool) -> None:
+        self._roots = roots
+        self._closed = closed
+
+    @classmethod
+    def of(cls, trigger: Trigger) -> Fields:
+        """The objects of an event type, and `event` itself."""
+        hints = object_fields(trigger.data)
+        return cls({name: hints[name] for name in trigger.objects} | {EVENT: EVENT_FIELDS}, closed=True)
+
+    @classmethod
+    def of_item(cls, item: Any) -> Fields:
+        """The fields of a list's items; open where the items are not of a known kind."""
+        known = object_fields(item) if _is_struct(item) else {}
+        return cls(known, closed=False)
+
+    def find(self, path: tuple[str, ...]) -> Found | Unknown:
+        """What the path leads to."""
+        names, closed, hint = self._roots, self._closed, Any
+        for depth, name in enumerate(path):
+            if name not in names:
+                problem = _unknown(path[: depth + 1], names, closed=closed)
+                return problem or Found("any")
+            hint = names[name]
+            names, closed = _fields_under(hint), hint is EVENT_FIELDS
+        return Found(_kind(hint), get_args(hint)[0] if get_origin(hint) is list else None)
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that was probably meant."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
+def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> Unknown | None:
+    """Upstream may send fields that we do not know, so an unknown one is refused only when it looks like a slip."""
+    name, parent = path[-1], ".".join(path[:-1])
+    meant = nearest(name, names)
+    if meant is None and not closed:
+        return None
+    where = f"{parent} has no {name}" if parent else f"there is no {name} here"
+    hint = f" Did you mean {'.'.join((*path[:-1], meant))}?" if meant else ""
+    return Unknown(f'"{".".join(path)}": {where}.{hint} There are: {", ".join(names)}')
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+
+
+def _fields_under(hint: Any) -> dict[str, Any]:
+    if hint is EVENT_FIELDS:
+        return dict(EVENT_FIELDS)
+    fields: dict[str, Any] = object_fields(hint) if _is_struct(hint) else {}
+    return fields
+
+
+def _kind(hint: Any) -> Kind:
+    if hint is EVENT_FIELDS or _is_struct(hint):
+        return "object"
+    origin = get_origin(hint)
+    if origin is list:
+        return "list"
+    return "object" if origin is dict else _KINDS.get(hint, "any")

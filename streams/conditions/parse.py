@@ -1,0 +1,109 @@
+"""From what people write to the tree: every problem found, each with its place and what would be right.
+
+customer.metadata.country: PL                    a bare value: is
+customer.metadata.country: [PL, DE]              a bare list: in
+order.amount: {at_least: 100, less_than: 500}    several tests: all of them
+{all: [...]}  {any: [...]}  {not: {...}}         and, or, not
+order.items: {any_item: {sku: {starts_with: G}}} some item of a list
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.errors import Problem
+from streams.conditions.fields import Fields, Found, Unknown, nearest
+from streams.conditions.language import MAX_DEPTH, MAX_NODES, All, AnyItem, AnyOf, Condition, Not, Path, Test
+from streams.conditions.predicates import PREDICATES, tests_for
+
+_GROUPS = ("all", "any", "not")
+
+
+def parse_condition(
+    source: object, fields: Fields, *, at: str = "when"
+) -> tuple[Condition | None, tuple[Problem, ...]]:
+    """The condition, or None with the problems. `at` is where the source stands in its document."""
+    parser = _Parser()
+    condition = parser.condition(source, fields, at, depth=0)
+    return (None if parser.problems else condition), tuple(parser.problems)
+
+
+class _Parser:
+    """Collects problems on the way down; a part with a problem is None and parsing goes on beside it."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._nodes = 0
+
+    def condition(self, source: object, fields: Fields, at: str, depth: int) -> Condition | None:
+        if not isinstance(source, Mapping) or not source:
+            return self._problem(at, "is a mapping of a path to a test, or one of all, any, not")
+        if depth > MAX_DEPTH:
+            return self._problem(at, f"is nested deeper than {MAX_DEPTH} levels")
+        parts = [self._entry(str(name), value, fields, at, depth) for name, value in source.items()]
+        return _one_or_all([part for part in parts if part])
+
+    def _entry(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
+        if name in ("all", "any"):
+            return self._group(name, value, fields, f"{at}.{name}", depth)
+        if name == "not":
+            part = self.condition(value, fields, f"{at}.not", depth + 1)
+            return Not(part) if part else None
+        return self._tests(name, value, fields, f'{at}."{name}"' if "." in name else f"{at}.{name}", depth)
+
+    def _group(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
+        if not isinstance(value, list) or not value:
+            return self._problem(at, "is a list of at least one condition")
+        parts = [self.condition(part, fields, f"{at}[{index}]", depth + 1) for index, part in enumerate(value)]
+        present = tuple(part for part in parts if part)
+        return All(present) if name == "all" else AnyOf(present)
+
+    def _tests(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
+        path = tuple(name.split("."))
+        found = fields.find(path) if all(path) else Unknown(f'"{name}" is not a path')
+        if isinstance(found, Unknown):
+            options = f" A group is one of {', '.join(_GROUPS)}." if nearest(name, _GROUPS) else ""
+            return self._problem(at, found.message + options)
+        tests = [self._test(path, test, operand, found, at, depth) for test, operand in _as_tests(value).items()]
+        return _one_or_all([test for test in tests if test])
+
+    def _test(self, path: Path, name: str, operand: object, found: Found, at: str, depth: int) -> Condition | None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            return self._problem(at, f"has more than {MAX_NODES} tests; use a segment, or several distributions")
+        if name == "any_item" and found.kind in ("list", "any"):
+            item = self.condition(operand, Fields.of_item(found.item), f"{at}.any_item", depth + 1)
+            return AnyItem(path, item) if item else None
+        valid = (*tests_for(found.kind), *(("any_item",) if found.kind in ("list", "any") else ()))
+        if name not in valid:
+            return self._problem(f"{at}.{name}", _wrong_test(name, found, valid))
+        try:
+            return Test(path, name, PREDICATES[name].operand(operand))
+        except ValueError as error:
+            return self._problem(f"{at}.{name}", str(error))
+
+    def _problem(self, at: str, message: str) -> Condition | None:
+        self.problems.append(Problem(at, message))
+        return None
+
+
+def _as_tests(value: object) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {str(name): operand for name, operand in value.items()} or {"": None}
+    return {"in" if isinstance(value, list) else "is": value}
+
+
+def _one_or_all(parts: list[Condition]) -> Condition | None:
+    if len(parts) > 1:
+        return All(tuple(parts))
+    return parts[0] if parts else None
+
+
+def _wrong_test(name: str, found: Found, valid: tuple[str, ...]) -> str:
+    meant = nearest(name, valid)
+    hint = f" Did you mean {meant}?" if meant else ""
+    is_other = name in PREDICATES
+    said = f"{name} does not go with a {found.kind}." if is_other else f'"{name}" is not a test.'
+    kind = "" if found.kind == "any" else f" for a {found.kind}"
+    return f"{said}{hint} Tests{kind}: {', '.join(valid)}"

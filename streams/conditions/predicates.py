@@ -1,0 +1,267 @@
+"""Every test that a condition can make, in one table: which kinds of value it is for, its operand, and what it does.
+
+A test gets a value that is present (never null) and answers True, False, or `Failure` where the value is of a kind that
+the test cannot judge. Equality never fails: values of different kinds are simply not equal, and `true` is not 1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+import re2
+
+from streams.conditions.language import MAX_LIST, MAX_PATTERN
+from streams.durations import parse_duration
+
+Kind = Literal["text", "number", "boolean", "list", "object", "any"]
+"""What a field holds; `any` for metadata and fields of upstream's own. Dates are text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that could not be made; neither true nor false, and `not` of it is still a failure."""
+
+    reason: str
+
+
+Answer = bool | Failure
+Check = Callable[[Any, datetime], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """One test. `operand` turns what was written into what `build` takes, or raises ValueError saying what is allowed.
+
+    `absent` is the answer for a missing or null value.
+    """
+
+    kinds: tuple[Kind, ...]
+    operand: Callable[[Any], Any]
+    build: Callable[[Any], Check]
+    absent: bool = False
+
+
+def equality_key(value: Any) -> Any:
+    """A hashable form under which equal values are equal and `true` is not 1; None for what equals nothing."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    return value if isinstance(value, str | int | float) else None
+
+
+# -- operands -----------------------------------------------------------------------------------------------------
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _scalar(operand: Any) -> Any:
+    if isinstance(operand, date) and not isinstance(operand, datetime):
+        return operand.isoformat()
+    if not isinstance(operand, str | int | float) or _is_nan(operand):
+        raise ValueError(f"takes a text, a number or true/false, not {_kind_of(operand)}")
+    return operand
+
+
+def _scalars(operand: Any) -> tuple[Any, ...]:
+    if not isinstance(operand, list) or not operand:
+        raise ValueError(f"takes a list such as [PL, DE], not {_kind_of(operand)}")
+    if len(operand) > MAX_LIST:
+        raise ValueError(f"takes at most {MAX_LIST} values, got {len(operand)}; use a segment for long lists")
+    return tuple(map(_scalar, operand))
+
+
+def _number(operand: Any) -> Any:
+    if isinstance(operand, bool) or not isinstance(operand, int | float) or _is_nan(operand):
+        raise ValueError(f"takes a number, not {_kind_of(operand)}")
+    return operand
+
+
+def _range(operand: Any) -> tuple[Any, Any]:
+    if not isinstance(operand, list) or len(operand) != 2:
+        raise ValueError("takes two numbers, as in [10, 20]")
+    low, high = map(_number, operand)
+    if low > high:
+        raise ValueError(f"takes the lower number first: [{high}, {low}]")
+    return low, high
+
+
+def _text(operand: Any) -> str:
+    if not isinstance(operand, str) or not operand:
+        raise ValueError(f"takes a text, not {_kind_of(operand)}")
+    return operand
+
+
+def _pattern(operand: Any) -> Any:
+    text = _text(operand)
+    if len(text) > MAX_PATTERN:
+        raise ValueError(f"takes a pattern of at most {MAX_PATTERN} characters, got {len(text)}")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options=options)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+        raise ValueError(f"takes a regular expression (RE2, without look-around): {reason}") from error
+
+
+def _flag(operand: Any) -> bool:
+    if not isinstance(operand, bool):
+        raise ValueError(f"takes true or false, not {_kind_of(operand)}")
+    return operand
+
+
+def _moment(operand: Any) -> datetime:
+    moment = read_date(operand.isoformat() if isinstance(operand, date) else operand)
+    if moment is None:
+        raise ValueError("takes a date: 2026-11-20 or 2026-11-20T09:00:00Z")
+    return moment
+
+
+def _today(operand: Any) -> bool:
+    if operand != "today":
+        raise ValueError("takes the word today")
+    return True
+
+
+def _kind_of(value: Any) -> str:
+    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
+    return names.get(type(value), "nothing" if value is None else type(value).__name__)
+
+
+# -- tests --------------------------------------------------------------------------------------------------------
+
+
+def _is(operand: Any) -> Check:
+    wanted = equality_key(operand)
+    return lambda value, _: equality_key(value) == wanted
+
+
+def _is_not(operand: Any) -> Check:
+    unwanted = equality_key(operand)
+    return lambda value, _: equality_key(value) != unwanted
+
+
+def _in(operand: tuple[Any, ...]) -> Check:
+    wanted = frozenset(map(equality_key, operand))
+    return lambda value, _: equality_key(value) in wanted
+
+
+def _not_in(operand: tuple[Any, ...]) -> Check:
+    unwanted = frozenset(map(equality_key, operand))
+    return lambda value, _: equality_key(value) not in unwanted
+
+
+def _is_any_case(operand: str) -> Check:
+    wanted = operand.casefold()
+    return _on_text(lambda value: value.casefold() == wanted)
+
+
+def _on_number(test: Callable[[Any], bool]) -> Check:
+    def check(value: Any, _: datetime) -> Answer:
+        kind = type(value)
+        if kind is int or kind is float:
+            return test(value)
+        return Failure(f"needs a number, the value is {_kind_of(value)}")
+
+    return check
+
+
+def _on_text(test: Callable[[str], Any]) -> Check:
+    def check(value: Any, _: datetime) -> Answer:
+        if type(value) is str:
+            return bool(test(value))
+        return Failure(f"needs a text, the value is {_kind_of(value)}")
+
+    return check
+
+
+def _contains(operand: Any) -> Check:
+    key = equality_key(operand)
+
+    def check(value: Any, _: datetime) -> Answer:
+        if type(value) is str:
+            return isinstance(operand, str) and operand in value
+        if type(value) is list:
+            return any(equality_key(item) == key for item in value)
+        return Failure(f"needs a text or a list, the value is {_kind_of(value)}")
+
+    return check
+
+
+def _on_date(test: Callable[[datetime, datetime], bool]) -> Check:
+    def check(value: Any, now: datetime) -> Answer:
+        moment = value if isinstance(value, datetime) else read_date(value)
+        return Failure("needs a date, the value is not one") if moment is None else test(moment, now)
+
+    return check
+
+
+def _same_day(moment: datetime, now: datetime) -> bool:
+    is_leap_day = (moment.month, moment.day) == (2, 29)
+    day = (2, 28) if is_leap_day and not _is_leap(now.year) else (moment.month, moment.day)
+    return (now.month, now.day) == day
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+_DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def read_date(value: Any) -> datetime | None:
+    """A `YYYY-MM-DD` (midnight UTC) or RFC 3339 text as a moment with an offset; None for anything else."""
+    if not isinstance(value, str) or not _DATE_ONLY.match(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_SCALAR: tuple[Kind, ...] = ("text", "number", "boolean")
+
+PREDICATES: dict[str, Predicate] = {
+    "is": Predicate(_SCALAR, _scalar, _is),
+    "is_not": Predicate(_SCALAR, _scalar, _is_not, absent=True),
+    "in": Predicate(_SCALAR, _scalars, _in),
+    "not_in": Predicate(_SCALAR, _scalars, _not_in, absent=True),
+    "at_least": Predicate(("number",), _number, lambda low: _on_number(lambda value: bool(value >= low))),
+    "at_most": Predicate(("number",), _number, lambda high: _on_number(lambda value: bool(value <= high))),
+    "more_than": Predicate(("number",), _number, lambda low: _on_number(lambda value: bool(value > low))),
+    "less_than": Predicate(("number",), _number, lambda high: _on_number(lambda value: bool(value < high))),
+    "between": Predicate(("number",), _range, lambda ends: _on_number(lambda value: bool(ends[0] <= value <= ends[1]))),
+    "is_any_case": Predicate(("text",), _text, _is_any_case),
+    "contains": Predicate(("text", "list"), _scalar, _contains),
+    "starts_with": Predicate(("text",), _text, lambda start: _on_text(lambda value: value.startswith(start))),
+    "ends_with": Predicate(("text",), _text, lambda end: _on_text(lambda value: value.endswith(end))),
+    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search)),
+    "before": Predicate(("text",), _moment, lambda end: _on_date(lambda value, _: value < end)),
+    "after": Predicate(("text",), _moment, lambda start: _on_date(lambda value, _: value > start)),
+    "on": Predicate(
+        ("text",), _moment, lambda day: _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date())
+    ),
+    "within_last": Predicate(
+        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now - span <= value <= now)
+    ),
+    "within_next": Predicate(
+        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now <= value <= now + span)
+    ),
+    "day_is": Predicate(("text",), _today, lambda _: _on_date(_same_day)),
+    "is_set": Predicate(
+        ("text", "number", "boolean", "list", "object"), _flag, lambda wanted: lambda _value, _now: wanted
+    ),
+}
+"""Name to test. `is_set` is the one test that a missing value can pass, by `is_set: false`."""
+
+
+def tests_for(kind: Kind) -> tuple[str, ...]:
+    """The tests that make sense for a kind of field, in the order they are listed."""
+    return tuple(name for name, test in PREDICATES.items() if kind == "any" or kind in test.kinds)

@@ -1,0 +1,351 @@
+"""A distribution as its author writes it, checked to the last key: a `Distribution`, or every problem found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from schemas.closed import DistributionStatus
+from schemas.distribution import (
+    TRANSACTIONAL,
+    Again,
+    ChannelPlan,
+    Distribution,
+    EmailPlan,
+    TriggerRef,
+    WebhookPlan,
+)
+from schemas.errors import DefinitionInvalid, Problem
+from schemas.record import JsonObject
+from schemas.template import StoredTemplate
+from schemas.triggers import TRIGGERS, Trigger
+from streams.conditions.fields import Fields, Unknown, nearest
+from streams.conditions.parse import parse_condition
+from streams.conditions.predicates import read_date
+from streams.durations import parse_duration
+
+KEYS = (
+    "distribution", "name", "trigger", "when", "consent", "channels", "again", "starts_at", "ends_at",
+    "expires_after", "priority", "status",
+)  # fmt: skip
+"""The keys of a distribution, in the order in which they read best."""
+
+REQUIRED = ("distribution", "trigger", "consent", "channels")
+WEBHOOK_KEYS = ("url", "type", "headers")
+EMAIL_KEYS = ("account", "subject", "template", "text", "html")
+RESERVED_HEADERS = frozenset(
+    {
+        "content-type",
+        "content-length",
+        "host",
+        "user-agent",
+        "connection",
+        "transfer-encoding",
+        "x-voucherify-signature",
+    }
+)
+_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFiles:
+    """The files of one named template, as far as they exist."""
+
+    text: str | None
+    html: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a definition may refer to, and what it does not say itself."""
+
+    project_id: str
+    version: int
+    now: datetime
+    email_accounts: Collection[str]
+    templates: Mapping[str, TemplateFiles]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A valid distribution, and the templates that its e-mails need, with the place of each in the source."""
+
+    distribution: Distribution
+    templates: tuple[tuple[str, StoredTemplate], ...]
+
+
+def parse_definition(source: object, around: Surroundings) -> Definition:
+    """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
+    reader = _Reader(around)
+    distribution = reader.distribution(source)
+    if reader.problems or distribution is None:
+        raise DefinitionInvalid(tuple(reader.problems))
+    return Definition(distribution, tuple(reader.templates))
+
+
+class _Reader:
+    """Reads each key on its own, so that one problem does not hide the next."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.problems: list[Problem] = []
+        self.templates: list[tuple[str, StoredTemplate]] = []
+        self._around = around
+        self._id = ""
+
+    def distribution(self, source: object) -> Distribution | None:
+        if not isinstance(source, Mapping):
+            return self._problem("", f"a distribution is a mapping with {', '.join(KEYS)}")
+        self._known_keys(source, KEYS, "")
+        for name in REQUIRED:
+            if source.get(name) is None:
+                self._problem(name, "is missing" + (_consent_hint() if name == "consent" else ""))
+        self._id = self._identifier(source.get("distribution"))
+        trigger_ref, trigger = self._trigger(source.get("trigger"))
+        fields = Fields.of(trigger) if trigger else None
+        parts: dict[str, Any] = {
+            "when": self._when(source.get("when"), fields),
+            "consent": self._word(source.get("consent"), "consent", _consent_hint()),
+            "channels": self._channels(source.get("channels")),
+            "again": self._again(source.get("again"), fields),
+            "starts_at": self._moment(source.get("starts_at"), "starts_at"),
+            "ends_at": self._moment(source.get("ends_at"), "ends_at"),
+            "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
+            "priority": self._priority(source.get("priority", 0)),
+            "status": self._status(source.get("status", "LIVE")),
+            "name": self._word(source.get("name", self._id), "name", ": a text for people"),
+        }
+        if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
+            self._problem("ends_at", "is not after starts_at")
+        if self.problems or trigger_ref is None:
+            return None
+        around = self._around
+        head: dict[str, Any] = {
+            "id": self._id,
+            "project_id": around.project_id,
+            "version": around.version,
+            "updated_at": around.now,
+        }
+        return Distribution(trigger=trigger_ref, **head, **parts)
+
+    # -- one method a key ---------------------------------------------------------------------------------------
+
+    def _identifier(self, value: object) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str) or not 0 < len(value) <= 128 or not _ID_CHARACTERS.issuperset(value):
+            self._problem("distribution", "is an id of letters, digits, dash, dot and underscore, at most 128 long")
+            return ""
+        return value
+
+    def _trigger(self, value: object) -> tuple[TriggerRef | None, Trigger | None]:
+        if value is None:
+            return None, None
+        if isinstance(value, str):
+            value = {"event": value}
+        if not isinstance(value, Mapping):
+            return self._problem("trigger", "is a mapping, as in {event: customer.order.paid}"), None
+        trigger = self._one_of(value.get("event"), TRIGGERS, "trigger.event", "event type")
+        if trigger is None:
+            return None, None
+        selectors = (trigger.selector,) if trigger.selector else ()
+        self._known_keys(value, ("event", *selectors), "trigger")
+        chosen = value.get(trigger.selector) if trigger.selector else None
+        if chosen is not None:
+            self._word(chosen, f"trigger.{trigger.selector}", f": the id of a {trigger.selector}")
+        selection = {trigger.selector: str(chosen)} if trigger.selector and chosen is not None else {}
+        return TriggerRef(event=trigger.type, **selection), trigger
+
+    def _when(self, value: object, fields: Fields | None) -> JsonObject | None:
+        if value is None or fields is None:
+            return None
+        plain = plain_json(value)
+        _, problems = parse_condition(plain, fields)
+        self.problems.extend(problems)
+        return plain if isinstance(plain, dict) else None
+
+    def _channels(self, value: object) -> list[ChannelPlan]:
+        if value is None:
+            return []
+        if not isinstance(value, list) or not value:
+            self._problem("channels", "is a list of at least one of email, webhook")
+            return []
+        plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
+        return [plan for plan in plans if plan is not None]
+
+    def _channel(self, value: object, at: str) -> ChannelPlan | None:
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return self._problem(at, f"is a mapping with one of {', '.join(_CHANNELS)}")
+        ((name, body),) = value.items()
+        read = self._one_of(name, _CHANNELS, at, "channel")
+        if read is None:
+            return None
+        if not isinstance(body, Mapping):
+            return self._problem(f"{at}.{name}", "is a mapping")
+        return read(self, body, f"{at}.{name}")
+
+    def _webhook(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
+        self._known_keys(body, WEBHOOK_KEYS, at)
+        url = self._url(body.get("url"), f"{at}.url")
+        name = self._word(body.get("type"), f"{at}.type", ": the free name under which receivers know it")
+        headers = self._headers(body.get("headers") or {}, f"{at}.headers")
+        return WebhookPlan(url=url, type=name, headers=headers)
+
+    def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
+        self._known_keys(body, EMAIL_KEYS, at)
+        account = body.get("account")
+        if account not in self._around.email_accounts:
+            there = ", ".join(sorted(self._around.email_accounts)) or "none"
+            said = f'no email account "{account}".' if account else "is missing."
+            self._problem(f"{at}.account", f"{said} There are: {there}. Add one under [email_accounts] in the settings")
+        subject = self._word(body.get("subject"), f"{at}.subject", ": the subject line, a template")
+        template = self._template(body, subject, at)
+        if template is None:
+            return None
+        self.templates.append((at, template))
+        return EmailPlan(account=str(account), template=template.ref)
+
+    def _template(self, body: Mapping[Any, Any], subject: str, at: str) -> StoredTemplate | None:
+        name, text, html = body.get("template"), body.get("text"), body.get("html")
+        if name is None:
+            if not text and not html:
+                return self._problem(at, "needs template: the name of a template file, or text: and html:")
+            return StoredTemplate(name=self._id, subject=subject, text=_plain(text), html=_plain(html))
+        if text or html:
+            return self._problem(f"{at}.template", "stands instead of text and html; write one or the other")
+        files = self._one_of(name, self._around.templates, f"{at}.template", "template")
+        if files is None:
+            return None
+        return StoredTemplate(name=str(name), subject=subject, text=files.text, html=files.html)
+
+    def _again(self, value: object, fields: Fields | None) -> Again:
+        again = Again(mode="every_event")
+        try:
+            match value:
+                case None | "every_event":
+                    pass
+                case "once_per_customer":
+                    again = Again(mode="once_per_customer")
+                case {"once_per": str(path), **rest} if not rest:
+                    found = fields.find(tuple(path.split("."))) if fields else None
+                    if isinstance(found, Unknown):
+                        self._problem("again.once_per", found.message)
+                    again = Again(mode="once_per", path=path)
+                case {"once_in": span, **rest} if not rest:
+                    again = Again(mode="once_in", seconds=int(parse_duration(span).total_seconds()))
+                case _:
+                    options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
+                    self._problem("again", f"is one of {options}")
+        except ValueError as error:
+            self._problem("again.once_in", str(error))
+        return again
+
+    def _moment(self, value: object, at: str) -> datetime | None:
+        if value is None:
+            return None
+        moment = read_date(value.isoformat() if isinstance(value, date) else value)
+        return moment.astimezone(UTC) if moment else self._problem(at, "is a date, as in 2026-11-20T09:00:00Z")
+
+    def _seconds(self, value: object, at: str) -> int | None:
+        try:
+            return None if value is None else int(parse_duration(value).total_seconds())
+        except ValueError as error:
+            return self._problem(at, str(error))
+
+    def _priority(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 1_000_000:
+            return value
+        self._problem("priority", "is a whole number; higher goes first")
+        return 0
+
+    def _status(self, value: object) -> DistributionStatus:
+        allowed: tuple[DistributionStatus, ...] = get_args(DistributionStatus)
+        if value in allowed:
+            return value
+        self._problem("status", f"{value!r} is none of {', '.join(allowed)}")
+        return "DRAFT"
+
+    def _url(self, value: object, at: str) -> str:
+        text = value if isinstance(value, str) else ""
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
+        except ValueError:
+            valid = False
+        if not valid:
+            self._problem(at, "is an address such as https://hooks.example.com/tidings")
+        elif parts.username or parts.password:
+            self._problem(at, "holds a user name or password; receivers know us by the signature instead")
+        return text
+
+    def _headers(self, value: object, at: str) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            self._problem(at, "is a mapping of header names to texts")
+            return {}
+        for name, text in value.items():
+            self._header(str(name), text, f"{at}.{name}")
+        return {str(name): str(text) for name, text in value.items()}
+
+    def _header(self, name: str, text: object, at: str) -> None:
+        if not name or not _HEADER_CHARACTERS.issuperset(name):
+            self._problem(at, "a header name is of lower-case letters, digits and dash")
+        elif name in RESERVED_HEADERS or name.startswith("webhook-"):
+            self._problem(at, "is reserved: it is set on every webhook")
+        if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
+            self._problem(at, "is a text of printable ASCII")
+
+    # -- what they share ----------------------------------------------------------------------------------------
+
+    def _word(self, value: object, at: str, hint: str) -> str:
+        if isinstance(value, str) and value.strip():
+            return value
+        if value is not None or at not in REQUIRED:
+            self._problem(at, f"is a text{hint}")
+        return ""
+
+    def _known_keys(self, source: Mapping[Any, Any], known: tuple[str, ...], at: str) -> None:
+        for key in source:
+            if key not in known:
+                meant = nearest(str(key), known)
+                hint = f" Did you mean {meant}?" if meant else ""
+                self._problem(
+                    f"{at}.{key}".lstrip("."), f'"{key}" is not known here.{hint} There are: {", ".join(known)}'
+                )
+
+    def _one_of(self, name: object, options: Mapping[str, T], at: str, kind: str) -> T | None:
+        if isinstance(name, str) and name in options:
+            return options[name]
+        meant = nearest(str(name), options)
+        hint = f" Did you mean {meant}?" if meant else ""
+        return self._problem(at, f'no {kind} "{name}".{hint} There are: {", ".join(sorted(options)) or "none"}')
+
+    def _problem(self, at: str, message: str) -> None:
+        self.problems.append(Problem(at, message))
+
+
+_CHANNELS: dict[str, Callable[[_Reader, Mapping[Any, Any], str], ChannelPlan | None]] = {
+    "email": _Reader._email,
+    "webhook": _Reader._webhook,
+}
+
+
+def plain_json(value: Any) -> Any:
+    """A value as JSON has it: dates that YAML made of texts become texts again."""
+    if isinstance(value, Mapping):
+        return {str(name): plain_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [plain_json(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _plain(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _consent_hint() -> str:
+    return f": a consent category such as marketing, or {TRANSACTIONAL}"

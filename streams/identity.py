@@ -1,0 +1,52 @@
+"""Ids that a replay, a rebalance or a crash makes again exactly: hashes of what a thing is, not of when it was made."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import assert_never
+
+from schemas.distribution import Again
+from schemas.event import Event
+from streams.conditions.compile import Facts, getter
+from streams.conditions.predicates import Failure, equality_key
+
+
+def delivery_id(project: str, distribution: str, occurrence: str, customer: str, channel: str, step: int) -> str:
+    """The idempotency key of a delivery. `step` numbers the channels of a distribution from 0."""
+    return "dlv_" + _digest(project, distribution, occurrence, customer, channel, str(step))
+
+
+def decision_id(project: str, distribution: str, event: str, customer: str, channel: str | None, step: int) -> str:
+    """The id of a decision."""
+    return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step))
+
+
+def occurrence_key(again: Again, event: Event, facts: Facts) -> str | Failure:
+    """What makes two sends of one distribution to one customer the same send. Failure where the path has no value."""
+    match again.mode:
+        case "every_event":
+            return f"event {event.id}"
+        case "once_per_customer":
+            return "customer"
+        case "once_per":
+            value = equality_key(getter(tuple((again.path or "").split(".")))(facts))
+            return Failure(f"again once_per {again.path}: not set") if value is None else f"{again.path} {value}"
+        case "once_in":
+            return f"window {_window(event.created_at, again.seconds or 1)} of {again.seconds}"
+        case _:
+            assert_never(again.mode)
+
+
+def _window(moment: datetime, seconds: int) -> int:
+    return int(moment.timestamp()) // seconds
+
+
+def _digest(*parts: str) -> str:
+    """Each part with its length, so that no two lists of parts read the same."""
+    digest = hashlib.blake2b(digest_size=15)
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(4, "big") + raw)
+    return base64.b32encode(digest.digest()).decode().lower()

@@ -1,0 +1,101 @@
+"""The JSON Schema of a distribution, for editors and for other languages. Closed: an unknown key is refused.
+
+It says what can be said without knowing the project: paths, accounts and templates are checked on `apply`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from schemas.closed import DistributionStatus
+from schemas.triggers import TRIGGERS
+from streams.conditions.predicates import PREDICATES
+from streams.definition import EMAIL_KEYS, KEYS, REQUIRED, WEBHOOK_KEYS
+
+_DURATION = {"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
+_OPERANDS: dict[str, Any] = {
+    "in": _LIST,
+    "not_in": _LIST,
+    "between": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+    "is_set": {"type": "boolean"},
+    "within_last": _DURATION,
+    "within_next": _DURATION,
+    "day_is": {"const": "today"},
+}
+_NUMERIC = ("at_least", "at_most", "more_than", "less_than")
+
+
+def definition_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Distribution",
+        **_closed({name: _property(name) for name in KEYS}, required=REQUIRED),
+        "$defs": {"condition": _condition(), "tests": _tests()},
+    }
+
+
+def _property(name: str) -> dict[str, Any]:
+    selectors = {trigger.selector for trigger in TRIGGERS.values() if trigger.selector}
+    properties: dict[str, Any] = {
+        "trigger": {
+            "oneOf": [
+                {"enum": list(TRIGGERS)},
+                _closed(
+                    {"event": {"enum": list(TRIGGERS)}, **{name: {"type": "string"} for name in sorted(selectors)}},
+                    required=("event",),
+                ),
+            ]
+        },
+        "when": {"$ref": "#/$defs/condition"},
+        "channels": {"type": "array", "minItems": 1, "items": {"oneOf": [_email(), _webhook()]}},
+        "again": {
+            "oneOf": [
+                {"enum": ["every_event", "once_per_customer"]},
+                _closed({"once_per": {"type": "string"}}, required=("once_per",)),
+                _closed({"once_in": _DURATION}, required=("once_in",)),
+            ]
+        },
+        "expires_after": _DURATION,
+        "priority": {"type": "integer"},
+        "status": {"enum": list(get_args(DistributionStatus))},
+    }
+    return properties.get(name, {"type": "string"})
+
+
+def _email() -> dict[str, Any]:
+    body = _closed({name: {"type": "string"} for name in EMAIL_KEYS}, required=("account", "subject"))
+    return _closed({"email": body}, required=("email",))
+
+
+def _webhook() -> dict[str, Any]:
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    fields = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
+    return _closed({"webhook": _closed(fields, required=("url", "type"))}, required=("webhook",))
+
+
+def _condition() -> dict[str, Any]:
+    group = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {"all": group, "any": group, "not": {"$ref": "#/$defs/condition"}},
+        "additionalProperties": {"oneOf": [_SCALAR, _LIST, {"$ref": "#/$defs/tests"}]},
+    }
+
+
+def _tests() -> dict[str, Any]:
+    operands = {name: {"type": "number"} for name in _NUMERIC} | _OPERANDS
+    tests = {name: operands.get(name, _SCALAR) for name in PREDICATES}
+    return _closed({**tests, "any_item": {"$ref": "#/$defs/condition"}}, required=()) | {"minProperties": 1}
+
+
+def _closed(properties: dict[str, Any], *, required: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }

@@ -18,7 +18,7 @@ from schemas.triggers import TRIGGERS
 from streams.conditions.compile import Facts, getter
 from streams.conditions.language import Path
 from streams.conditions.predicates import equality_key
-from streams.rule import Rule, Threshold, compile_rule
+from streams.rule import Keys, Rule, Threshold, compile_rule
 
 ShelfKey = tuple[str, str, str | None]
 
@@ -91,13 +91,15 @@ class _Shelf:
     def __init__(self) -> None:
         self.size = 0
         self.always: dict[str, Rule] = {}
+        self._keys: dict[str, Keys] = {}
         self._by_value: dict[Path, _ByValue] = {}
         self._by_bound: dict[tuple[Path, bool], _ByBound] = {}
 
     def add(self, rule: Rule) -> None:
         self.size += 1
-        if rule.keys:
-            for path, value in rule.keys:
+        if rule.choices:
+            keys = self._keys[rule.distribution.id] = min(rule.choices, key=self._crowd)
+            for path, value in keys:
                 self._by_value.setdefault(path, _ByValue(path)).add(value, rule)
         elif rule.threshold:
             bound = rule.threshold
@@ -107,16 +109,21 @@ class _Shelf:
 
     def discard(self, rule: Rule) -> None:
         self.size -= 1
-        for path, value in rule.keys or ():
+        for path, value in self._keys.pop(rule.distribution.id, ()):
             self._by_value[path].discard(value, rule)
             if not self._by_value[path].rules:
                 del self._by_value[path]
-        if rule.threshold and not rule.keys:
+        if rule.threshold:
             key = (rule.threshold.path, rule.threshold.rising)
             self._by_bound[key].discard(rule.threshold, rule)
             if not self._by_bound[key].bounds:
                 del self._by_bound[key]
         self.always.pop(rule.distribution.id, None)
+
+    def _crowd(self, keys: Keys) -> tuple[int, int]:
+        """How many rules already stand under the keys: the fewest is the most selective, of those known so far."""
+        found = [(by_value, value) for path, value in keys if (by_value := self._by_value.get(path))]
+        return sum(len(by_value.rules.get(value, ())) for by_value, value in found), len(keys)
 
     def collect(self, facts: Facts, found: list[Rule]) -> None:
         found.extend(self.always.values())

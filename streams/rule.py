@@ -19,6 +19,8 @@ from streams.conditions.predicates import Answer, equality_key
 Key = tuple[Path, Any]
 """A path and the value that it must have, as `equality_key` writes it."""
 
+Keys = tuple[Key, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -31,12 +33,12 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One compiled distribution. `keys`: one of them must hold; None where no equality decides."""
+    """One compiled distribution. `choices`: of each of these sets of keys, one key must hold for it to fit."""
 
     distribution: Distribution
     condition: Condition | None
     guard: Run
-    keys: tuple[Key, ...] | None
+    choices: tuple[Keys, ...]
     threshold: Threshold | None
 
     def explain(self, facts: dict[str, Any], now: datetime) -> tuple[Answer, list[Check]]:
@@ -55,9 +57,9 @@ def compile_rule(distribution: Distribution) -> Rule:
         condition, problems = parse_condition(distribution.when, Fields.of(trigger))
         if problems:
             raise DefinitionInvalid(problems)
-    keys = access_keys(condition)
-    threshold = None if keys or condition is None else _threshold(condition)
-    return Rule(distribution, condition, _guard(condition, None), keys, threshold)
+    choices = access_choices(condition)
+    threshold = None if choices or condition is None else _threshold(condition)
+    return Rule(distribution, condition, _guard(condition, None), choices, threshold)
 
 
 def _guard(condition: Condition | None, record: Recorder | None) -> Run:
@@ -68,25 +70,30 @@ def _always(_facts: Any, _now: datetime) -> Answer:
     return True
 
 
-def access_keys(condition: Condition | None) -> tuple[Key, ...] | None:
-    """Keys of which at least one holds whenever the condition is true or fails; None where no equality says so."""
+def access_choices(condition: Condition | None) -> tuple[Keys, ...]:
+    """Sets of keys; of each set at least one key holds whenever the condition is true or fails.
+
+    Empty where no equality says so.
+    """
     match condition:
         case Test(path, "is", operand):
-            return ((path, equality_key(operand)),)
+            return (((path, equality_key(operand)),),)
         case Test(path, "in", operand):
-            return tuple((path, equality_key(value)) for value in operand)
+            return (tuple((path, equality_key(value)) for value in operand),)
         case All(parts):
-            found = [keys for keys in map(access_keys, parts) if keys]
-            return min(found, key=len) if found else None
+            return tuple(choice for part in parts for choice in access_choices(part))
         case AnyOf(parts):
-            return _union([access_keys(part) for part in parts])
+            return _union([access_choices(part) for part in parts])
         case _:
-            return None
+            return ()
 
 
-def _union(branches: list[tuple[Key, ...] | None]) -> tuple[Key, ...] | None:
-    present = [keys for keys in branches if keys]
-    return tuple(dict.fromkeys(key for keys in present for key in keys)) if len(present) == len(branches) else None
+def _union(branches: list[tuple[Keys, ...]]) -> tuple[Keys, ...]:
+    """One set for an `any`: the smallest of each branch together, where every branch has one."""
+    if not all(branches):
+        return ()
+    smallest = (min(choices, key=len) for choices in branches)
+    return (tuple(dict.fromkeys(key for keys in smallest for key in keys)),)
 
 
 def _threshold(condition: Condition) -> Threshold | None:

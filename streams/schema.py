@@ -62,7 +62,8 @@ def _property(name: str) -> dict[str, Any]:
         "priority": {"type": "integer"},
         "status": {"enum": list(get_args(DistributionStatus))},
     }
-    return properties.get(name, {"type": "string"})
+    text: dict[str, Any] = {"type": "string"}
+    return dict(properties.get(name, text))
 
 
 def _email() -> dict[str, Any]:

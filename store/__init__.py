@@ -1,0 +1,1 @@
+"""Postgres: the ledger of deliveries, the control plane of distributions, and the templates."""

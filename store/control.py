@@ -1,0 +1,115 @@
+"""The control plane: versions of distributions, their templates, and the outbox that tells Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError
+from schemas.template import StoredTemplate
+from schemas.topics import DISTRIBUTIONS
+from store.postgres import passing_errors
+from store.sql import queries
+
+_OUTBOX_HAND = 500
+
+
+class VersionConflict(TidingsError):
+    """Somebody else applied the same distribution in between; look at the plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One distribution to save: the record, its source as written, and the templates that it names."""
+
+    distribution: Distribution
+    source: str
+    templates: tuple[StoredTemplate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """What Kafka has to be told. `payload` is the record as JSON; None is a tombstone."""
+
+    id: int
+    topic: str
+    key: str
+    payload: bytes | None
+
+
+class Control:
+    """Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("control")
+
+    async def current(self, project_id: str) -> dict[str, Distribution]:
+        """The newest version of each distribution of a project, by id."""
+        async with passing_errors():
+            rows = await self._pool.fetch(self._sql["current_distributions"], project_id)
+        return {row["distribution_id"]: _read(row["definition"], Distribution) for row in rows}
+
+    async def save(self, changes: Sequence[Change], *, applied_by: str, now: datetime) -> None:
+        """Keep versions and templates and fill the outbox, all or nothing. Raises VersionConflict."""
+        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            for change in changes:
+                await self._save_one(connection, change, applied_by, now)
+
+    async def _save_one(self, connection: asyncpg.Connection, change: Change, applied_by: str, now: datetime) -> None:
+        rule, definition = change.distribution, _text(change.distribution)
+        version = (rule.id, rule.version, rule.project_id, definition, change.source, applied_by, now)
+        try:
+            await connection.execute(self._sql["add_version"], *version)
+        except asyncpg.UniqueViolationError as error:
+            raise VersionConflict(f"{rule.id} v{rule.version} exists already; plan again and apply") from error
+        for template in change.templates:
+            ref = template.ref
+            await connection.execute(self._sql["put_template"], ref.digest, ref.name, _text(template), now)
+        await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
+
+    async def history(self, distribution_id: str) -> list[asyncpg.Record]:
+        """version, definition, source, applied_by, applied_at; newest first."""
+        async with passing_errors():
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["history"], distribution_id)
+            return rows
+
+    async def template(self, digest: str) -> StoredTemplate | None:
+        """A template by content."""
+        async with passing_errors():
+            body = await self._pool.fetchval(self._sql["get_template"], digest)
+        return None if body is None else _read(body, StoredTemplate)
+
+    async def publish_outbox(self, publish: Callable[[Sequence[OutboxEntry]], Awaitable[None]]) -> int:
+        """Hand entries to `publish`, oldest first, and forget them after it returned; how many.
+
+        Where `publish` raises, or the process dies, they stay and are published again: the topic is compacted.
+        """
+        published = 0
+        while True:
+            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
+                if not rows:
+                    return published
+                await publish([_entry(row) for row in rows])
+                await connection.execute(self._sql["forget_outbox"], [row["id"] for row in rows])
+            published += len(rows)
+
+
+def _entry(row: asyncpg.Record) -> OutboxEntry:
+    payload = None if row["payload"] is None else row["payload"].encode()
+    return OutboxEntry(row["id"], row["topic"], row["key"], payload)
+
+
+def _text(record: msgspec.Struct) -> str:
+    return msgspec.json.encode(record).decode()
+
+
+def _read(text: str, kind: Any) -> Any:
+    return msgspec.json.decode(text, type=kind)

@@ -1,0 +1,185 @@
+"""The ledger: who may send which delivery, what came of it, and when to try again. It is the outbound queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from schemas.closed import Reason
+from store.postgres import passing_errors
+from store.sql import queries
+
+State = Literal["waiting", "sent", "recovered", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery on its way into the ledger; the fields are the columns, in the order of `claim_new`.
+
+    `record` is the delivery itself. Without a lease until `due_at` when that is in the future.
+    """
+
+    delivery_id: str
+    project_id: str
+    distribution_id: str
+    distribution_version: int
+    event_id: str
+    customer_id: str
+    channel: str
+    destination: str
+    priority: int
+    expires_at: datetime | None
+    record: bytes
+    arrived_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that is ours to send, until its lease ends. `attempts` were made before."""
+
+    delivery_id: str
+    channel: str
+    destination: str
+    attempts: int
+    record: bytes
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What came of a delivery that we held: its end (`sent`, `failed`), or `waiting` until `due_at`.
+
+    `tried` is False where the provider was not asked (paused, expired): that is no attempt.
+    """
+
+    delivery_id: str
+    state: Literal["waiting", "sent", "failed"]
+    detail: str
+    at: datetime
+    duration_ms: int
+    due_at: datetime | None = None
+    reason: Reason | None = None
+    provider_id: str | None = None
+    tried: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A delivery after its settlement: how many attempts it has had and where it stands now."""
+
+    delivery_id: str
+    attempts: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An outcome that `delivery.status` has still to be told."""
+
+    delivery_id: str
+    state: State
+    reason: Reason | None
+    detail: str
+    provider_id: str | None
+    attempts: int
+    settled_at: datetime
+    record: bytes
+
+
+_NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
+
+
+class Ledger:
+    """Every call is one statement. Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("ledger")
+
+    async def claim_new(
+        self, deliveries: Sequence[NewDelivery], *, owner: str, lease_until: datetime, now: datetime
+    ) -> set[str]:
+        """Enter deliveries; the ids that were new, are due, and are now leased to `owner`."""
+        columns = [[getattr(delivery, name) for delivery in deliveries] for name in _NEW_FIELDS]
+        rows = await self._fetch("claim_new", *columns, owner, lease_until, now)
+        return {row["delivery_id"] for row in rows}
+
+    async def claim_due(
+        self, *, owner: str, lease_until: datetime, now: datetime, limit: int, a_destination: int
+    ) -> list[Leased]:
+        """Lease what is due and free, at most `limit` and at most `a_destination` of each destination."""
+        rows = await self._fetch("claim_due", owner, lease_until, now, limit, a_destination)
+        return [Leased(**row) for row in rows]
+
+    async def settle(self, settlements: Sequence[Settlement], *, owner: str, now: datetime) -> list[Settled]:
+        """Write outcomes. Deliveries whose lease `owner` has lost are not touched and not returned."""
+        columns = [
+            [getattr(settlement, name) for settlement in settlements]
+            for name in (
+                "delivery_id",
+                "state",
+                "due_at",
+                "reason",
+                "detail",
+                "provider_id",
+                "at",
+                "duration_ms",
+                "tried",
+            )
+        ]
+        return [Settled(**row) for row in await self._fetch("settle", *columns, owner, now)]
+
+    async def renew(self, delivery_ids: Iterable[str], *, owner: str, lease_until: datetime) -> None:
+        """Hold on to deliveries that take long."""
+        await self._fetch("renew", list(delivery_ids), owner, lease_until)
+
+    async def free_leases_of(self, owner: str) -> int:
+        """Give back what an earlier process of the same name held when it ended; how many."""
+        return len(await self._fetch("free_leases_of", owner))
+
+    async def unannounced(self, *, settled_before: datetime, limit: int) -> list[Ended]:
+        """Outcomes that `delivery.status` was not told, oldest first."""
+        return [Ended(**row) for row in await self._fetch("unannounced", settled_before, limit)]
+
+    async def mark_announced(self, delivery_ids: Iterable[str]) -> None:
+        """`delivery.status` has acknowledged these."""
+        await self._fetch("mark_announced", list(delivery_ids))
+
+    async def pause_destination(self, channel: str, destination: str, reason: str, now: datetime) -> None:
+        """Stop sending to a destination until somebody resumes it."""
+        await self._fetch("pause_destination", channel, destination, reason, now)
+
+    async def resume_destination(self, channel: str, destination: str) -> None:
+        """Send to it again."""
+        await self._fetch("resume_destination", channel, destination)
+
+    async def paused_destinations(self) -> list[asyncpg.Record]:
+        """channel, destination, reason, paused_at."""
+        return await self._fetch("paused_destinations")
+
+    async def counts(self) -> list[asyncpg.Record]:
+        """channel, state, reason, count."""
+        return await self._fetch("counts")
+
+    async def deliveries_of(self, customer_id: str, limit: int) -> list[asyncpg.Record]:
+        """A customer's deliveries, newest first, without their records."""
+        return await self._fetch("deliveries_of_customer", customer_id, limit)
+
+    async def delivery(self, delivery_id: str) -> asyncpg.Record | None:
+        """One delivery, without its record."""
+        rows = await self._fetch("one_delivery", delivery_id)
+        return rows[0] if rows else None
+
+    async def attempts_of(self, delivery_ids: Iterable[str]) -> list[asyncpg.Record]:
+        """delivery_id, number, at, duration_ms, outcome, detail; in order."""
+        return await self._fetch("attempts_of", list(delivery_ids))
+
+    async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
+        async with passing_errors():
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
+            return rows

@@ -1,0 +1,63 @@
+"""Brings a database to the schema that this version needs."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import asyncpg
+
+from schemas.errors import CannotStart
+from store.postgres import passing_errors
+
+FOLDER = Path(__file__).parent / "migrations"
+
+_LOCK = 0x71D1465
+"""Any fixed number: workers that start together migrate one after the other."""
+
+_BOOK = """
+create table if not exists migrations (
+    name text primary key, digest text not null, applied_at timestamptz not null default now()
+)
+"""
+
+
+async def migrate(pool: asyncpg.Pool) -> list[str]:
+    """Apply what is missing, each file in a transaction of its own; returns the names applied.
+
+    Raises CannotStart where the database is newer than this version, or an applied file has been changed since.
+    """
+    files = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.sql"))}
+    async with passing_errors(), pool.acquire() as connection:
+        await connection.execute("select pg_advisory_lock($1)", _LOCK)
+        try:
+            return await _apply_missing(connection, files)
+        finally:
+            await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+
+
+async def _apply_missing(connection: asyncpg.Connection, files: dict[str, str]) -> list[str]:
+    await connection.execute(_BOOK)
+    applied = {row["name"]: row["digest"] for row in await connection.fetch("select name, digest from migrations")}
+    _check(applied, files)
+    missing = [name for name in files if name not in applied]
+    for name in missing:
+        async with connection.transaction():
+            await connection.execute(files[name])
+            await connection.execute(
+                "insert into migrations (name, digest) values ($1, $2)", name, _digest(files[name])
+            )
+    return missing
+
+
+def _check(applied: dict[str, str], files: dict[str, str]) -> None:
+    unknown = sorted(applied.keys() - files.keys())
+    if unknown:
+        raise CannotStart(f"the database is newer than this version (it has {', '.join(unknown)}); use a newer tidings")
+    changed = sorted(name for name, digest in applied.items() if digest != _digest(files[name]))
+    if changed:
+        raise CannotStart(f"migrations differ from those applied: {', '.join(changed)}; restore the files as released")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

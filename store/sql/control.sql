@@ -1,0 +1,35 @@
+-- name: current_distributions
+-- The newest version of each distribution of a project.
+select distinct on (distribution_id) distribution_id, version, definition
+from distribution_versions where project_id = $1
+order by distribution_id, version desc;
+
+-- name: add_version
+-- One new version. A version that exists already is a conflict: somebody applied in between.
+insert into distribution_versions (distribution_id, version, project_id, definition, source, applied_by, applied_at)
+values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: history
+-- All versions of a distribution, newest first.
+select version, definition, source, applied_by, applied_at
+from distribution_versions where distribution_id = $1 order by version desc;
+
+-- name: put_template
+-- Keeps a template; the same content is kept once.
+insert into templates (digest, name, body, created_at) values ($1, $2, $3, $4) on conflict do nothing;
+
+-- name: get_template
+-- A template by content.
+select body from templates where digest = $1;
+
+-- name: add_to_outbox
+-- What Kafka has to be told.
+insert into outbox (topic, key, payload, created_at) values ($1, $2, $3, $4);
+
+-- name: take_outbox
+-- The oldest entries; one publisher at a time, so that the order of a key is kept.
+select id, topic, key, payload from outbox order by id limit $1 for update;
+
+-- name: forget_outbox
+-- Kafka has acknowledged these.
+delete from outbox where id = any($1::bigint[]);

@@ -1,0 +1,1 @@
+"""Running it: the settings, the embedded servers, dashboards and runbooks."""

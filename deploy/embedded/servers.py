@@ -1,0 +1,56 @@
+"""Both servers below one data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from deploy.embedded.jars import Progress
+from deploy.embedded.kafka import KafkaServer
+from deploy.embedded.postgres import PostgresServer
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the servers answer."""
+
+    kafka: str
+    postgres: str
+
+
+class Servers:
+    """`with Servers(folder, environ) as servers:` or `start()` and `stop()`. Their data stays in the folder."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, heap: str = "512m") -> None:
+        self.kafka = KafkaServer(folder.absolute() / "kafka", environ, heap=heap)
+        self.postgres = PostgresServer(folder.absolute() / "postgres", environ)
+
+    def start(self, progress: Progress | None = None) -> Endpoints:
+        """Start what is not running, both at once. Raises CannotStart and leaves nothing running that it started."""
+        with ThreadPoolExecutor(2) as pool:
+            kafka, postgres = pool.submit(self.kafka.start, progress), pool.submit(self.postgres.start)
+            try:
+                return Endpoints(kafka.result(), postgres.result())
+            except BaseException:
+                postgres.exception()
+                self.stop()
+                raise
+
+    def running(self) -> Endpoints | None:
+        """Where they answer, if both are running."""
+        both = self.kafka.process.running() and self.postgres.process.running()
+        return Endpoints(self.kafka.bootstrap, self.postgres.dsn) if both else None
+
+    def stop(self) -> None:
+        """Stop both in order."""
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda server: server.stop(), (self.kafka, self.postgres)))
+
+    def __enter__(self) -> Endpoints:
+        return self.start()
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.stop()

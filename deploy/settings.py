@@ -1,0 +1,315 @@
+"""All settings of a process, read once at start from a TOML file and the environment, checked to the last key.
+
+Every key can be overridden by the environment as TIDINGS_<GROUP>_<KEY>; TIDINGS_KAFKA and TIDINGS_POSTGRES are short for
+the two addresses. A secret may be written as `file:/path`, which is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ssl
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from deploy.secret import Secret
+from schemas.closed import Wire
+from schemas.errors import CannotStart
+from schemas.topics import check_prefix
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+MailSecurity = Literal["none", "starttls", "tls"]
+
+FIRST_FILE = Path("tidings.toml")
+"""Read when it exists and no other file is named by TIDINGS_SETTINGS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """How to reach the brokers. Empty `bootstrap` means the embedded server."""
+
+    bootstrap: str = ""
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: SaslMechanism = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: Secret = Secret("")
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+
+    def client(self) -> dict[str, object]:
+        """The settings as librdkafka names them."""
+        config: dict[str, object] = {"bootstrap.servers": self.bootstrap, "security.protocol": self.security_protocol}
+        if self.uses_sasl:
+            config |= {
+                "sasl.mechanism": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password.reveal(),
+            }
+        files = {"ssl.ca": self.ssl_cafile, "ssl.certificate": self.ssl_certfile, "ssl.key": self.ssl_keyfile}
+        return config | {f"{name}.location": path for name, path in files.items() if path and self.uses_tls}
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether to log in."""
+        return self.security_protocol.startswith("SASL")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """For clients that take Python's own; None without TLS."""
+        if not self.uses_tls:
+            return None
+        context = ssl.create_default_context(cafile=self.ssl_cafile or None)
+        if self.ssl_certfile:
+            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile or None)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """Connection string of the database. Empty means the embedded server."""
+
+    dsn: Secret = Secret("")
+    pool: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """How topics are named and made."""
+
+    prefix: str = ""
+    partitions: int = 8
+    replication: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WireFormat:
+    """What we write; every format is read."""
+
+    format: Wire = "avro"
+    registry_url: str = ""
+    registry_username: str = ""
+    registry_password: Secret = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Where a worker answers /metrics and /healthz. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Limits of what a matcher takes."""
+
+    max_future: timedelta = timedelta(minutes=5)
+    max_event_bytes: int = 1_048_576
+    fetch_wait_ms: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How deliveries are tried."""
+
+    lease: timedelta = timedelta(seconds=60)
+    concurrency: int = 50
+    poll: timedelta = timedelta(seconds=1)
+    webhook_timeout: timedelta = timedelta(seconds=10)
+    webhook_allow_private: bool = False
+    webhook_max_bytes: int = 1_048_576
+    webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=2**power) for power in range(12))
+    email_timeout: timedelta = timedelta(seconds=30)
+    email_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
+
+    secrets: tuple[Secret, ...] = ()
+    legacy_secret: Secret = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAccountSettings:
+    """One mailbox to send from."""
+
+    host: str
+    sender: str
+    port: int = 587
+    security: MailSecurity = "starttls"
+    username: str = ""
+    password: Secret = Secret("")
+    sender_name: str = ""
+    ssl_cafile: str = ""
+    connections: int = 4
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything."""
+
+    project_id: str = "default"
+    data: str = "var/data"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    topics: Topics = Topics()
+    wire: WireFormat = WireFormat()
+    http: Http = Http()
+    matcher: Matcher = Matcher()
+    sender: Sender = Sender()
+    webhook: Webhook = Webhook()
+    email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
+
+
+def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Read and check. Raises CannotStart naming the key, what it is and what is allowed."""
+    source = file or Path(environ.get("TIDINGS_SETTINGS") or FIRST_FILE)
+    written = _read_file(source, required=bool(file or environ.get("TIDINGS_SETTINGS")))
+    settings: Settings = _build(Settings, _with_environment(written, environ), "")
+    try:
+        check_prefix(settings.topics.prefix)
+    except ValueError as error:
+        raise CannotStart(f"topics.prefix: {error}") from error
+    if settings.sender.webhook_timeout > timedelta(seconds=30):
+        raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
+    return settings
+
+
+def _read_file(source: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.read_text())
+    except FileNotFoundError as error:
+        if required:
+            raise CannotStart(f"no settings file {source}") from error
+        return {}
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"cannot read {source}: {error}") from error
+
+
+def _with_environment(written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in written.items()}
+    short = {"TIDINGS_KAFKA": ("kafka", "bootstrap"), "TIDINGS_POSTGRES": ("postgres", "dsn")}
+    for group in fields(Settings):
+        kind = get_type_hints(Settings)[group.name]
+        if not is_dataclass(kind):
+            _override(merged, group.name, environ.get(f"TIDINGS_{group.name.upper()}"))
+            continue
+        inner = merged.setdefault(group.name, {})
+        for key in fields(kind):
+            _override(inner, key.name, environ.get(f"TIDINGS_{group.name.upper()}_{key.name.upper()}"))
+    for name, (group_name, key_name) in short.items():
+        _override(merged[group_name], key_name, environ.get(name))
+    return merged
+
+
+def _override(into: dict[str, Any], name: str, text: str | None) -> None:
+    if text is not None:
+        into[name] = text
+
+
+def _build(kind: Any, written: Any, at: str) -> Any:
+    if not isinstance(written, dict):
+        raise CannotStart(f"{at} is a group of keys, not {_kind_of(written)}")
+    hints, known = get_type_hints(kind), {entry.name: entry for entry in fields(kind)}
+    for name in written:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise CannotStart(f"{_path(at, name)}: there is no such setting.{hint} There are: {', '.join(known)}")
+    values = {name: _value(hints[name], value, _path(at, name)) for name, value in written.items()}
+    missing = [name for name, entry in known.items() if name not in values and _is_required(entry)]
+    if missing:
+        raise CannotStart(f"{_path(at, missing[0])} is missing")
+    return kind(**values)
+
+
+def _is_required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _path(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
+
+
+def _value(hint: Any, value: Any, at: str) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, at)
+    origin = get_origin(hint)
+    if origin is dict:
+        return {name: _build(get_args(hint)[1], inner, _path(at, name)) for name, inner in _mapping(value, at).items()}
+    if origin is tuple:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list):
+            raise CannotStart(f"{at} is a list, not {_kind_of(value)}")
+        return tuple(_value(get_args(hint)[0], item, f"{at}[{index}]") for index, item in enumerate(items))
+    if origin is Literal:
+        if value not in get_args(hint):
+            raise CannotStart(f"{at} is one of {', '.join(get_args(hint))}, not {value!r}")
+        return value
+    return _PLAIN[hint](value, at)
+
+
+def _mapping(value: Any, at: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise CannotStart(f"{at} is a group of keys, not {_kind_of(value)}")
+    return value
+
+
+def _text(value: Any, at: str) -> str:
+    if not isinstance(value, str):
+        raise CannotStart(f"{at} is a text, not {_kind_of(value)}")
+    return value
+
+
+def _secret(value: Any, at: str) -> Secret:
+    text = _text(value, at)
+    if not text.startswith("file:"):
+        return Secret(text)
+    try:
+        return Secret(Path(text.removeprefix("file:")).read_text().strip())
+    except OSError as error:
+        raise CannotStart(f"{at}: cannot read {text.removeprefix('file:')}: {error.strerror}") from error
+
+
+def _whole(value: Any, at: str) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdigit():
+        raise CannotStart(f"{at} is a whole number, not {_kind_of(value)}")
+    return int(text)
+
+
+def _flag(value: Any, at: str) -> bool:
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    if found is None:
+        raise CannotStart(f"{at} is true or false, not {_kind_of(value)}")
+    return found
+
+
+def _span(value: Any, at: str) -> timedelta:
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    text = str(value).strip()
+    if not text[:-1].isdigit() or text[-1] not in units:
+        raise CannotStart(f"{at} is a duration such as 30s, 5m, 2h or 1d, not {value!r}")
+    return timedelta(seconds=int(text[:-1]) * units[text[-1]])
+
+
+def _kind_of(value: Any) -> str:
+    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a group"}
+    return names.get(type(value), type(value).__name__)
+
+
+_PLAIN: dict[Any, Any] = {str: _text, Secret: _secret, int: _whole, bool: _flag, timedelta: _span}

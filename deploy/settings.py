@@ -1,7 +1,7 @@
 """All settings of a process, read once at start from a TOML file and the environment, checked to the last key.
 
-Every key can be overridden by the environment as TIDINGS_<GROUP>_<KEY>; TIDINGS_KAFKA and TIDINGS_POSTGRES are short for
-the two addresses. A secret may be written as `file:/path`, which is read.
+Every key can be overridden by the environment as TIDINGS_<GROUP>_<KEY>; TIDINGS_KAFKA and TIDINGS_POSTGRES are short
+for the two addresses. A secret may be written as `file:/path`, which is read.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Sender:
     webhook_timeout: timedelta = timedelta(seconds=10)
     webhook_allow_private: bool = False
     webhook_max_bytes: int = 1_048_576
-    webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=2**power) for power in range(12))
+    webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=min(2**power, 480)) for power in range(12))
     email_timeout: timedelta = timedelta(seconds=30)
     email_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720))
 

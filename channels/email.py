@@ -1,0 +1,232 @@
+"""E-mail over SMTP, from an account of the user's own."""
+
+from __future__ import annotations
+
+import asyncio
+import email.errors
+import email.utils
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+import aiosmtplib
+
+from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.templates import Templates
+from schemas.closed import ChannelName
+from schemas.delivery import EmailDelivery
+from schemas.errors import RenderRefused, TemplateFailed
+from schemas.template import StoredTemplate
+
+_TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAccount:
+    """A mailbox to send from. `security` is none, starttls or tls. The password is not part of its `repr`."""
+
+    name: str
+    host: str
+    port: int
+    security: str
+    sender: str
+    sender_name: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 4
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailRequest:
+    """A message ready for SMTP."""
+
+    account: str
+    sender: str
+    recipient: str
+    message: bytes = field(repr=False)
+
+
+class Email:
+    """All accounts of a process; each has a few connections that are used again."""
+
+    name: ChannelName = "email"
+
+    def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates) -> None:
+        self._accounts = accounts
+        self._templates = templates
+        self._pools = {name: _Pool(account) for name, account in accounts.items()}
+
+    def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
+        """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
+        account = self._accounts.get(delivery.account)
+        if account is None:
+            there = ", ".join(self._accounts) or "none"
+            raise RenderRefused("no_address", f"no email account {delivery.account}; there are: {there}")
+        if template is None:
+            raise TemplateFailed(
+                f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
+            )
+        message = self._message(delivery, account, template)
+        return EmailRequest(account.name, account.sender, delivery.email.to, message.as_bytes(policy=SMTP))
+
+    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> EmailMessage:
+        event, distribution = delivery.event, delivery.distribution
+        own = {
+            "distribution": {"id": distribution.id, "name": distribution.name},
+            "delivery_id": delivery.delivery_id,
+            "event": {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()},
+        }
+        rendered = self._templates.render(template, {**delivery.data, **own})
+        message = EmailMessage(policy=SMTP)
+        message["From"] = _mailbox(account.sender_name, account.sender)
+        message["To"] = _mailbox(delivery.email.name or "", delivery.email.to)
+        message["Subject"] = one_line(rendered.subject)
+        message["Message-ID"] = f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>"
+        message["Date"] = email.utils.format_datetime(event.created_at)  # the event's time: stable over retries
+        message["Auto-Submitted"] = "auto-generated"
+        message["Feedback-ID"] = f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
+        _add_unsubscribe(message, account, delivery)
+        message.set_content(rendered.text if rendered.text is not None else plain_text(rendered.html or ""))
+        if rendered.html is not None:
+            message.add_alternative(rendered.html, subtype="html")
+        return message
+
+    async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
+        """One SMTP transaction on a pooled connection."""
+        return await self._pools[request.account].send(request, timeout)
+
+    async def close(self) -> None:
+        """Say goodbye on every connection."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+
+class _Pool:
+    """At most `connections` sessions with one server; a broken one is dropped, never repaired."""
+
+    def __init__(self, account: EmailAccount) -> None:
+        self._account = account
+        self._places = asyncio.Semaphore(account.connections)
+        self._idle: list[aiosmtplib.SMTP] = []
+
+    async def send(self, request: EmailRequest, timeout: float) -> Receipt:
+        session: aiosmtplib.SMTP | None = None
+        handed_over = False
+        try:
+            async with self._places, asyncio.timeout(timeout):
+                session = await self._session(timeout)
+                await session.mail(request.sender)
+                await session.rcpt(request.recipient)
+                handed_over = True
+                answer = await session.data(request.message)
+                self._idle.append(session)
+                session = None
+                return Accepted(shortened(f"{answer.code} {answer.message}"))
+        except aiosmtplib.SMTPAuthenticationError as error:
+            said = f"{error.code}: the server does not accept account {self._account.name}"
+            return Deferred(shortened(said), pause_destination=True)
+        except aiosmtplib.SMTPResponseException as error:
+            receipt = _refusal(error.code, error.message)
+            session = await self._keep_after_refusal(session, error.code)
+            return receipt
+        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            return Deferred(shortened(f"{type(error).__name__}: {error}"), possibly_accepted=handed_over)
+        except (UnicodeError, ValueError) as error:
+            return Refused(f"the address cannot be used: {type(error).__name__}")
+        finally:
+            if session is not None:
+                session.close()
+
+    async def _session(self, timeout: float) -> aiosmtplib.SMTP:
+        while self._idle:
+            session = self._idle.pop()
+            if await _is_alive(session):
+                return session
+            session.close()
+        return await self._connect(timeout)
+
+    async def _connect(self, timeout: float) -> aiosmtplib.SMTP:
+        account = self._account
+        session = aiosmtplib.SMTP(
+            hostname=account.host,
+            port=account.port,
+            timeout=timeout,
+            use_tls=account.security == "tls",
+            start_tls=account.security == "starttls",
+            tls_context=account.tls if account.security != "none" else None,
+            username=account.username or None,
+            password=account.password or None,
+        )
+        await session.connect()
+        return session
+
+    async def _keep_after_refusal(self, session: aiosmtplib.SMTP | None, code: int) -> aiosmtplib.SMTP | None:
+        """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
+        if session is None or code == 421:
+            return session
+        try:
+            await session.rset()
+        except (aiosmtplib.SMTPException, OSError):
+            return session
+        self._idle.append(session)
+        return None
+
+    async def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+async def _is_alive(session: aiosmtplib.SMTP) -> bool:
+    """Asked before each use: servers close idle connections, and only before DATA is it safe to start over."""
+    try:
+        await session.rset()
+    except (aiosmtplib.SMTPException, OSError):
+        return False
+    return True
+
+
+def _refusal(code: int, text: str) -> Receipt:
+    """Source: RFC 5321 and the enhanced status codes of RFC 3463."""
+    detail = shortened(f"{code} {text}")
+    if 400 <= code < 500:
+        return Deferred(detail)
+    dead = re.match(r"5\.1\.\d", text.strip()) is not None
+    return Refused(detail, suppress=dead)
+
+
+def one_line(text: str) -> str:
+    """For headers: control characters, line ends among them, become spaces, so that no value can add a header."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def plain_text(html: str) -> str:
+    """A text part where only HTML was written."""
+    return re.sub(r"\n\s*\n+", "\n\n", _TAGS.sub("", html)).strip()
+
+
+def _mailbox(name: str, address: str) -> Address:
+    try:
+        return Address(display_name=one_line(name), addr_spec=address)
+    except (ValueError, IndexError) as error:
+        raise RenderRefused("no_address", "the e-mail address is not valid") from error
+    except email.errors.HeaderParseError as error:
+        raise RenderRefused("no_address", "the e-mail address is not valid") from error
+
+
+def _add_unsubscribe(message: EmailMessage, account: EmailAccount, delivery: EmailDelivery) -> None:
+    """Source: RFC 2369 and RFC 8058 (one click needs an https address)."""
+    url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
+    links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
+    shown = [f"<{link}>" for link in links if link]
+    if shown:
+        message["List-Unsubscribe"] = ", ".join(shown)
+    if url.startswith("https://"):
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

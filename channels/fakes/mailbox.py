@@ -1,0 +1,112 @@
+"""An SMTP server on loopback that keeps what it gets.
+
+On aiosmtpd: the only maintained SMTP server library for asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import ssl
+import time
+from collections import deque
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One accepted message. `at` is in Unix seconds."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    at: float
+
+    def parsed(self) -> EmailMessage:
+        """The message as Python reads it."""
+        message = email.message_from_bytes(self.content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)  # noqa: S101 - what this policy makes
+        return message
+
+    @property
+    def message_id(self) -> str:
+        """The local part of its Message-ID: the delivery id."""
+        for line in self.content.split(b"\r\n\r\n", 1)[0].split(b"\r\n"):
+            if line.lower().startswith(b"message-id:"):
+                return line.split(b":", 1)[1].strip().strip(b"<>").split(b"@")[0].decode()
+        return ""
+
+
+class SmtpSink:
+    """`await start()`, then `port`. `replies` are given to the next messages at `at_stage` (rcpt or data) first."""
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
+        login: tuple[str, str] | None = None,
+    ) -> None:
+        self._tls, self._implicit, self._login = tls, implicit_tls, login
+        self.mails: list[Mail] = []
+        self.replies: deque[str] = deque()
+        self.at_stage = "data"
+        self.delay = 0.0
+        self.connections = 0
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int = 0) -> None:
+        """Listen on loopback; port 0 takes a free one."""
+        loop = asyncio.get_running_loop()
+        tls = self._tls if self._implicit else None
+        self._server = await loop.create_server(self._session, "127.0.0.1", port, ssl=tls)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    def _session(self) -> SMTP:
+        self.connections += 1
+        return SMTP(
+            self,
+            hostname="sink.test",
+            enable_SMTPUTF8=True,
+            data_size_limit=16 * 1024 * 1024,
+            tls_context=None if self._implicit else self._tls,
+            require_starttls=self._tls is not None and not self._implicit,
+            authenticator=self._authenticate if self._login else None,
+            auth_required=self._login is not None,
+            auth_require_tls=False,
+        )
+
+    def _authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: object
+    ) -> AuthResult:
+        given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
+        return AuthResult(success=given == self._login)
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Called by aiosmtpd for each recipient."""
+        if self.at_stage == "rcpt" and self.replies:
+            return self.replies.popleft()
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        """Called by aiosmtpd for each message."""
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        if self.at_stage == "data" and self.replies:
+            return self.replies.popleft()
+        content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
+        self.mails.append(Mail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content, time.time()))
+        return f"250 2.0.0 queued as {len(self.mails)}"

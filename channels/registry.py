@@ -1,0 +1,22 @@
+"""The channels that exist, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from channels.contract import AnyChannel
+from channels.email import Email, EmailAccount
+from channels.signing import Signer
+from channels.templates import Templates
+from channels.webhook import Webhook
+from schemas.closed import ChannelName
+
+
+def build_channels(
+    *, signer: Signer, accounts: Mapping[str, EmailAccount], allow_private: bool, max_bytes: int
+) -> dict[ChannelName, AnyChannel]:
+    """One instance of each, for the life of a process."""
+    return {
+        "webhook": Webhook(signer, allow_private=allow_private, max_bytes=max_bytes),
+        "email": Email(accounts, Templates()),
+    }

@@ -1,0 +1,133 @@
+"""Templates: MiniJinja with strict undefined and bounded work.
+
+MiniJinja was chosen for its fuel limit and because it renders in Rust, about six times faster than Jinja2's sandbox.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import minijinja
+
+from schemas.errors import Problem, TemplateFailed
+from schemas.template import StoredTemplate
+
+FUEL = 200_000
+"""Instructions that one part of a template may take; a usual e-mail takes a few hundred."""
+
+Part = Literal["subject", "text", "html"]
+
+PARTS: tuple[Part, ...] = ("subject", "text", "html")
+OWN_VARIABLES = ("distribution", "delivery_id", "event")
+"""What every template may use beside the objects of its trigger."""
+
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A template with its variables filled in."""
+
+    subject: str
+    text: str | None
+    html: str | None
+
+
+class Templates:
+    """Compiles each template once."""
+
+    def __init__(self) -> None:
+        self._environment = _environment()
+        self._known: set[str] = set()
+
+    def render(self, template: StoredTemplate, variables: Mapping[str, Any]) -> Rendered:
+        """Fill in. Raises TemplateFailed that names the part and the variable."""
+        digest = self._add(template)
+        present = without_nulls(variables)
+        parts = {part: self._part(template, digest, part, present) for part in PARTS}
+        return Rendered(parts["subject"] or "", parts["text"], parts["html"])
+
+    def _add(self, template: StoredTemplate) -> str:
+        digest = template.ref.digest
+        if digest not in self._known:
+            if len(self._known) >= _KEPT:
+                self._environment.clear_templates()
+                self._known.clear()
+            for part in PARTS:
+                source = getattr(template, part)
+                if source is not None:
+                    _compile(self._environment, template, part, source, f"{digest}.{part}")
+            self._known.add(digest)
+        return digest
+
+    def _part(self, template: StoredTemplate, digest: str, part: Part, variables: Any) -> str | None:
+        if getattr(template, part) is None:
+            return None
+        try:
+            return self._environment.render_template(f"{digest}.{part}", **variables)
+        except minijinja.TemplateError as error:
+            raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
+
+
+def check_template(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at: str) -> tuple[Problem, ...]:
+    """What is wrong with a template, seen with the objects of its trigger and their known fields."""
+    environment = _environment()
+    found: list[Problem] = []
+    for part in PARTS:
+        source = getattr(template, part)
+        if source is None:
+            continue
+        try:
+            _compile(environment, template, part, source, f"check.{part}")
+        except TemplateFailed as error:
+            found.append(Problem(f"{at}.{part}", str(error)))
+            continue
+        used = sorted(environment.undeclared_variables_in_str(source, nested=True))
+        problems = (_unknown(variable, objects) for variable in used)
+        found.extend(Problem(f"{at}.{part}", problem) for problem in problems if problem)
+    return tuple(found)
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy in which a null is simply not there, as in conditions: so that `default` applies to it."""
+    if isinstance(value, Mapping):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _environment() -> minijinja.Environment:
+    return minijinja.Environment(
+        undefined_behavior="strict", fuel=FUEL, auto_escape_callback=lambda name: name.endswith(".html")
+    )
+
+
+def _compile(environment: minijinja.Environment, template: StoredTemplate, part: Part, source: str, name: str) -> None:
+    try:
+        environment.add_template(name, source)
+    except minijinja.TemplateError as error:
+        raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
+
+
+def _said(error: minijinja.TemplateError) -> str:
+    """Without the values that the library's own message lists."""
+    reason = "takes too much work" if error.kind == "OutOfFuel" else error.detail or error.kind
+    return f"line {error.line}: {reason}"
+
+
+def _unknown(variable: str, objects: Mapping[str, tuple[str, ...]]) -> str | None:
+    """Objects may carry fields that we do not know, so a field is refused only when it looks like a slip."""
+    root, *rest = variable.split(".")
+    if root in OWN_VARIABLES:
+        return None
+    if root not in objects:
+        meant = difflib.get_close_matches(root, objects, n=1, cutoff=0.6)
+        hint = f" Did you mean {meant[0]}?" if meant else ""
+        return f"there is no variable {root}.{hint} There are: {', '.join((*objects, *OWN_VARIABLES))}"
+    fields = objects[root]
+    if not rest or not fields or rest[0] in fields:
+        return None
+    meant = difflib.get_close_matches(rest[0], fields, n=1, cutoff=0.8)
+    return f"{root} has no {rest[0]}. Did you mean {root}.{meant[0]}?" if meant else None

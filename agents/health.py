@@ -1,4 +1,4 @@
-"""Health that follows progress: a worker that lives and heartbeats, but moves nothing although there is lag, is sick."""
+"""Health that follows progress: a worker that heartbeats but moves nothing although there is lag is sick."""
 
 from __future__ import annotations
 

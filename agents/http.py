@@ -11,7 +11,9 @@ from agents.health import Health
 from agents.metrics import Metrics
 
 
-async def serve_status(host: str, port: int, metrics: Metrics, health: Callable[[], Health]) -> tuple[web.AppRunner, int]:
+async def serve_status(
+    host: str, port: int, metrics: Metrics, health: Callable[[], Health]
+) -> tuple[web.AppRunner, int]:
     """Listen on `host`:`port` (0 takes a free one); returns what to clean up and the port taken."""
 
     async def show_metrics(_: web.Request) -> web.Response:

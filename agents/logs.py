@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, to standard error. Ids and counts only: never payloads, addresses or codes."""
+"""Structured logs: one JSON object a line, to standard error. Ids and counts, never payloads, addresses or codes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class _RateLimit(logging.Filter):
 def configure_logs(level: str = "info", *, role: str, json: bool | None = None) -> None:
     """Set up logging of the process. `json` None means JSON unless standard error is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
-    shared = [
+    shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

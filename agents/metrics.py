@@ -19,7 +19,9 @@ class Metrics:
         self.decisions = Counter(
             "tidings_decisions", "Decisions, by outcome and reason.", ["outcome", "reason"], registry=registry
         )
-        self.dead_letters = Counter("tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry)
+        self.dead_letters = Counter(
+            "tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry
+        )
         self.deliveries = Counter(
             "tidings_deliveries", "Attempts, by channel and outcome.", ["channel", "outcome"], registry=registry
         )

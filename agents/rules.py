@@ -1,9 +1,9 @@
 """The rule table: every distribution, followed from the compacted `distributions` topic by each matcher for itself.
 
-A consumer without a group reads the one partition from its beginning and goes on for ever. So the table is whole on every
-matcher, survives rebalances untouched, sees a change within milliseconds, and says exactly when it is complete. (Faust's
-GlobalTable was the other choice: its standby copies are not waited for before events are processed, and its recovery starts
-over at each rebalance.)
+A consumer without a group reads the one partition from its beginning and goes on for ever. So the table is whole on
+every matcher, survives rebalances untouched, sees a change within milliseconds, and says exactly when it is complete.
+(Faust's GlobalTable was the other choice: its standby copies are not waited for before events are processed, and its
+recovery starts over at each rebalance.)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 _POLL_MS = 200
 
 
-class RuleTable(Service):  # type: ignore[misc]
+class RuleTable(Service):
     """Keeps `index` equal to the topic. `complete` is set once everything written before the start has been applied."""
 
     def __init__(
@@ -49,7 +49,7 @@ class RuleTable(Service):  # type: ignore[misc]
         self._clock = clock
         self._current_at: float | None = None
 
-    @Service.task
+    @Service.task  # type: ignore[untyped-decorator]
     async def _follow(self) -> None:
         consumer = self._new_consumer()
         await consumer.start()
@@ -69,10 +69,12 @@ class RuleTable(Service):  # type: ignore[misc]
             if not self.complete.is_set() and await consumer.position(self._partition) >= end:
                 self.complete.set()
                 log.info("rule_table_complete", rules=len(self.index), offset=end)
-            self._measure(current=await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0))
+            self._measure(
+                current=await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0)
+            )
 
     def _apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Put one change into the index. A record that cannot be used leaves the last good version of its rule alone."""
+        """Put one change into the index. A record that cannot be used leaves the last good version alone."""
         rule_id = (key or b"").decode(errors="replace")
         try:
             if value is None:

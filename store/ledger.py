@@ -110,10 +110,18 @@ class Ledger:
         return {row["delivery_id"] for row in rows}
 
     async def claim_due(
-        self, *, owner: str, lease_until: datetime, now: datetime, limit: int, a_destination: int
+        self,
+        *,
+        owner: str,
+        lease_until: datetime,
+        now: datetime,
+        limit: int,
+        a_destination: int,
+        full: Iterable[tuple[str, str]] = (),
     ) -> list[Leased]:
-        """Lease what is due and free, at most `limit` and at most `a_destination` of each destination."""
-        rows = await self._fetch("claim_due", owner, lease_until, now, limit, a_destination)
+        """Lease what is due and free, at most `limit`, at most `a_destination` of each, and none of the `full` ones."""
+        skipped = [f"{channel} {destination}" for channel, destination in full]
+        rows = await self._fetch("claim_due", owner, lease_until, now, limit, a_destination, skipped)
         return [Leased(**row) for row in rows]
 
     async def settle(self, settlements: Sequence[Settlement], *, owner: str, now: datetime) -> list[Settled]:

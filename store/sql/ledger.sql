@@ -20,7 +20,7 @@ select delivery_id from taken where lease_owner is not null;
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- At most $5 of one destination, so that a dead one cannot fill the hand.
+-- At most $5 of one destination, so that a dead one cannot fill the hand, and none of those in $6 (`channel name`).
 with ranked as (
     select delivery_id, due_at, priority,
            row_number() over (partition by channel, destination order by due_at, delivery_id) as place
@@ -28,6 +28,7 @@ with ranked as (
     where state = 'waiting' and due_at <= $3 and (lease_until is null or lease_until < $3)
       and not exists (select 1 from paused_destinations p
                       where p.channel = deliveries.channel and p.destination = deliveries.destination)
+      and channel || ' ' || destination <> all($6::text[])
 ), chosen as (
     select d.delivery_id
     from deliveries d

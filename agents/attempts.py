@@ -1,0 +1,213 @@
+"""Attempts: which deliveries are being sent, at most how many to one destination, and what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+
+from agents.metrics import Metrics
+from agents.outcomes import Outcomes
+from agents.wiring import Clock
+from channels.contract import Accepted, AnyChannel, Deferred, Receipt, Refused
+from schemas.closed import ChannelName, Reason
+from schemas.delivery import Delivery, EmailDelivery
+from schemas.errors import RenderRefused, TemplateFailed, TryLater
+from schemas.template import StoredTemplate
+from store.ledger import Settlement
+from streams.retry import next_attempt
+
+log = structlog.get_logger()
+
+Destination = tuple[ChannelName, str]
+"""Channel and account, or channel and endpoint host."""
+
+_WAITING_PLACES = 4
+"""Deliveries in memory for each that is being sent; more stay in the ledger."""
+_PAUSED_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a channel is tried: seconds for one attempt, and the waits between them."""
+
+    timeout: float
+    retries: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka."""
+
+    delivery: Delivery
+    attempts: int
+    arrived_at: datetime
+
+    @property
+    def destination(self) -> Destination:
+        """Where it goes."""
+        return self.delivery.channel, self.delivery.account
+
+
+class Attempts:
+    """Sends leased deliveries from memory. `concurrency` bounds what is under way to one destination."""
+
+    def __init__(
+        self,
+        channels: Mapping[ChannelName, AnyChannel],
+        policies: Mapping[ChannelName, Policy],
+        templates: Callable[[str], Awaitable[StoredTemplate | None]],
+        outcomes: Outcomes,
+        pause: Callable[[Destination, str], Awaitable[None]],
+        metrics: Metrics,
+        *,
+        concurrency: int,
+        clock: Clock,
+    ) -> None:
+        self._channels, self._policies, self._templates = channels, policies, templates
+        self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
+        self._concurrency = concurrency
+        self._held: Counter[Destination] = Counter()
+        self._slots: dict[Destination, asyncio.Semaphore] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._freed = asyncio.Event()
+        self.paused: set[Destination] = set()
+
+    @property
+    def held(self) -> list[str]:
+        """The deliveries whose leases we need."""
+        return list(self._tasks)
+
+    def has_room(self, destination: Destination) -> bool:
+        """Whether one more delivery for a destination may be held in memory."""
+        return destination not in self.paused and self._held[destination] < self._concurrency * _WAITING_PLACES
+
+    def full(self) -> list[Destination]:
+        """Destinations that cannot take more now."""
+        crowded = (one for one, count in self._held.items() if count >= self._concurrency * _WAITING_PLACES)
+        return [*crowded, *self.paused]
+
+    async def room_for(self, destination: Destination, seconds: float) -> bool:
+        """Wait a little for room: a destination that is merely busy makes some, a dead one does not."""
+        deadline = time.monotonic() + seconds
+        while not self.has_room(destination):
+            left = deadline - time.monotonic()
+            if left <= 0 or destination in self.paused:
+                return False
+            self._freed.clear()
+            try:
+                await asyncio.wait_for(self._freed.wait(), left)
+            except TimeoutError:
+                return False
+        return True
+
+    def start(self, work: Work) -> None:
+        """Send in the background; the outcome goes to `Outcomes`."""
+        identity = work.delivery.delivery_id
+        self._held[work.destination] += 1
+        task = self._tasks[identity] = asyncio.create_task(self._carry_out(work))
+        task.add_done_callback(lambda _: self._done(work))
+
+    def _done(self, work: Work) -> None:
+        self._tasks.pop(work.delivery.delivery_id, None)
+        self._held[work.destination] -= 1
+        if not self._held[work.destination]:
+            del self._held[work.destination]
+            self._slots.pop(work.destination, None)
+        self._freed.set()
+
+    async def _carry_out(self, work: Work) -> None:
+        slot = self._slots.setdefault(work.destination, asyncio.Semaphore(self._concurrency))
+        async with slot:
+            started, at = time.perf_counter(), self._clock()
+            try:
+                settlement = await self._attempt(work, at)
+            except TryLater as error:
+                settlement = _held_back(work, str(error), at, at + timedelta(seconds=5))
+            except Exception as error:  # a defect must not lose a delivery: it is tried again, and it is seen
+                log.exception("attempt_failed", delivery=work.delivery.delivery_id)
+                settlement = self._deferred(work, Deferred(f"internal error: {type(error).__name__}"), at)
+            took = time.perf_counter() - started
+        self._outcomes.put(_timed(settlement, at, took), work.delivery)
+        self._measure(work, settlement, took)
+
+    async def _attempt(self, work: Work, now: datetime) -> Settlement:
+        delivery = work.delivery
+        if delivery.expires_at and delivery.expires_at <= now:
+            return _failed(work, "expired", f"expired at {delivery.expires_at.isoformat()}", now, tried=False)
+        if work.destination in self.paused:
+            return _held_back(work, "the destination is paused", now, now + _PAUSED_AGAIN)
+        channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
+        try:
+            request = channel.render(delivery, await self._template(delivery))
+        except TemplateFailed as error:
+            return _failed(work, "template_error", str(error), now, tried=False)
+        except RenderRefused as error:
+            return _failed(work, error.reason, str(error), now, tried=False)
+        with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
+            receipt = await channel.send(request, timeout=policy.timeout, now=now)
+        return await self._settled_by(work, receipt)
+
+    async def _template(self, delivery: Delivery) -> StoredTemplate | None:
+        return await self._templates(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
+
+    async def _settled_by(self, work: Work, receipt: Receipt) -> Settlement:
+        now = self._clock()
+        match receipt:
+            case Accepted(detail, provider_id):
+                return Settlement(work.delivery.delivery_id, "sent", detail, now, 0, provider_id=provider_id)
+            case Deferred(detail, pause_destination=True):
+                await self._pause_destination(work, detail)
+                return _held_back(work, detail, now, now + _PAUSED_AGAIN)
+            case Deferred():
+                return self._deferred(work, receipt, now)
+            case Refused(detail):
+                if receipt.pause_destination:
+                    await self._pause_destination(work, detail)
+                return _failed(work, "suppressed" if receipt.suppress else None, detail, now)
+            case _:
+                assert_never(receipt)
+
+    async def _pause_destination(self, work: Work, why: str) -> None:
+        self.paused.add(work.destination)
+        log.error("destination_paused", channel=work.delivery.channel, destination=work.delivery.account, why=why)
+        await self._pause(work.destination, why)
+
+    def _deferred(self, work: Work, receipt: Deferred, now: datetime) -> Settlement:
+        policy = self._policies[work.delivery.channel]
+        due = next_attempt(
+            policy.retries, work.attempts + 1, now, random=random.random(), retry_after=receipt.retry_after
+        )
+        if due is None:
+            return _failed(work, None, f"given up after {work.attempts + 1} attempts: {receipt.detail}", now)
+        unsure = " (possibly accepted)" if receipt.possibly_accepted else ""
+        return Settlement(work.delivery.delivery_id, "waiting", receipt.detail + unsure, now, 0, due_at=due)
+
+    def _measure(self, work: Work, settlement: Settlement, took: float) -> None:
+        channel = work.delivery.channel
+        outcome = "deferred" if settlement.state == "waiting" else settlement.state
+        self._metrics.deliveries.labels(channel, outcome).inc()
+        self._metrics.attempt_seconds.labels(channel).observe(took)
+        if settlement.state == "sent":
+            age = (self._clock() - work.arrived_at).total_seconds()
+            self._metrics.end_to_end_seconds.labels(channel).observe(max(0.0, age))
+
+
+def _failed(work: Work, reason: Reason | None, detail: str, now: datetime, *, tried: bool = True) -> Settlement:
+    return Settlement(work.delivery.delivery_id, "failed", detail, now, 0, reason=reason, tried=tried)
+
+
+def _held_back(work: Work, detail: str, now: datetime, due: datetime) -> Settlement:
+    """Not the delivery's fault: it waits, and this was no attempt."""
+    return Settlement(work.delivery.delivery_id, "waiting", detail, now, 0, due_at=due, tried=False)
+
+
+def _timed(settlement: Settlement, at: datetime, seconds: float) -> Settlement:
+    return replace(settlement, at=at, duration_ms=round(seconds * 1000))

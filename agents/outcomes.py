@@ -1,0 +1,139 @@
+"""What came of attempts: written to the ledger in batches, then told on `delivery.status`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
+from agents.waiting import until_done
+from agents.wiring import Clock
+from schemas.codec import TopicCodec
+from schemas.decision import DeliveryStatus
+from schemas.delivery import Delivery
+from store.ledger import Ended, Ledger, Settled, Settlement
+
+log = structlog.get_logger()
+
+_HAND = 500
+_GATHER = 0.005
+_SWEEP = timedelta(seconds=15)
+
+
+class Outcomes:
+    """Takes settlements from the attempts. Each end reaches `delivery.status` at least once, crashes included."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        producer: Producer,
+        topic: str,
+        codec: TopicCodec,
+        read_delivery: Callable[[bytes], Delivery],
+        *,
+        owner: str,
+        clock: Clock,
+        on_refused: Callable[[BaseException], None],
+    ) -> None:
+        self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
+        self._read_delivery, self._owner, self._clock = read_delivery, owner, clock
+        self._on_refused = on_refused
+        self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
+        self._announced: list[str] = []
+        self._lock = threading.Lock()
+        self._open = 0
+
+    def put(self, settlement: Settlement, delivery: Delivery) -> None:
+        """Hand over the end of an attempt."""
+        self._open += 1
+        self._queue.put_nowait((settlement, delivery))
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything handed over is in the ledger and announced."""
+        return not self._open and not self._announced
+
+    async def run(self) -> None:
+        """Settle for ever; ends when cancelled."""
+        while True:
+            hand = [await self._queue.get()]
+            await asyncio.sleep(_GATHER)
+            while not self._queue.empty() and len(hand) < _HAND:
+                hand.append(self._queue.get_nowait())
+            await self._settle(hand)
+            self._open -= len(hand)
+
+    async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
+        settlements = [settlement for settlement, _ in hand]
+        settled = await until_done(
+            lambda: self._ledger.settle(settlements, owner=self._owner, now=self._clock()), what="Postgres"
+        )
+        by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
+        lost = by_id.keys() - {row.delivery_id for row in settled}
+        if lost:
+            log.warning("lease_lost", deliveries=len(lost))
+        for row in settled:
+            if row.state != "waiting":
+                settlement, delivery = by_id[row.delivery_id]
+                await self._announce(self._status(row, settlement, delivery))
+
+    def _status(self, row: Settled, settlement: Settlement, delivery: Delivery) -> DeliveryStatus:
+        ended = Ended(
+            row.delivery_id, row.state, settlement.reason, settlement.detail, settlement.provider_id, row.attempts,
+            settlement.at, b"",
+        )  # fmt: skip
+        return status_of(ended, delivery)
+
+    async def _announce(self, status: DeliveryStatus) -> None:
+        output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
+
+        def report(error: BaseException | None) -> None:
+            if error is not None:
+                self._on_refused(error)
+                return
+            with self._lock:
+                self._announced.append(status.delivery_id)
+
+        while not self._producer.produce(output, report):
+            await asyncio.sleep(_GATHER)
+
+    async def mark_announced(self) -> None:
+        """Note in the ledger what `delivery.status` has acknowledged."""
+        with self._lock:
+            acknowledged, self._announced = self._announced, []
+        if acknowledged:
+            await until_done(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
+
+    async def sweep(self) -> int:
+        """Announce what an earlier process settled but did not live to tell; how many."""
+        before = self._clock() - _SWEEP
+        left = await until_done(lambda: self._ledger.unannounced(settled_before=before, limit=_HAND), what="Postgres")
+        for ended in left:
+            await self._announce(status_of(ended, self._read_delivery(ended.record)))
+        return len(left)
+
+
+def status_of(ended: Ended, delivery: Delivery) -> DeliveryStatus:
+    """The public record of an end."""
+    assert ended.state != "waiting"  # noqa: S101 - only ends are told
+    return DeliveryStatus(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution=delivery.distribution,
+        event=delivery.event,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        account=delivery.account,
+        type=f"customer.{delivery.channel}.{ended.state}",
+        outcome=ended.state,
+        reason=ended.reason,
+        detail=ended.detail,
+        provider_id=ended.provider_id,
+        attempts=ended.attempts,
+        occurred_at=ended.settled_at,
+    )

@@ -1,0 +1,129 @@
+"""Topics on the broker: what is missing, what differs, and making it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from agents.matcher import changelog_topic
+from agents.wiring import Wiring
+from schemas.errors import CannotStart, TryLater
+from schemas.topics import CUSTOMERS, TOPICS, Topic
+
+_TIMEOUT = 10.0
+
+Kind = Literal["create", "settings", "partitions"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChange:
+    """One thing to do. `partitions` changes cannot be applied: they would move customers to other partitions."""
+
+    kind: Kind
+    topic: str
+    detail: str
+
+
+class Provision:
+    """Compares the declaration with a broker."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        settings = wiring.settings
+        self._declared = {wiring.topic(topic.name): topic for topic in TOPICS.values()}
+        self._declared[changelog_topic(wiring)] = Topic(CUSTOMERS, "customer", retention=None)
+        self._partitions, self._replication = settings.topics.partitions, settings.topics.replication
+        self._admin = AdminClient({**settings.kafka.client(), "log_level": 0})
+        self._where = settings.kafka.bootstrap
+
+    def plan(self) -> list[TopicChange]:
+        """What differs from the declaration. Raises TryLater while the broker is away."""
+        there = self._counts()
+        missing = [name for name in self._declared if name not in there]
+        changes = [TopicChange("create", name, self._described(self._declared[name])) for name in missing]
+        for name, count in there.items():
+            wanted = self._count(self._declared[name])
+            if count != wanted:
+                changes.append(TopicChange("partitions", name, f"has {count} partitions, {wanted} are declared"))
+        return changes + self._differing_settings(list(there))
+
+    def apply(self) -> list[TopicChange]:
+        """Create what is missing and set what differs; partition counts are left alone. Returns what was done."""
+        changes = self.plan()
+        new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
+        for name, future in (self._admin.create_topics(new) if new else {}).items():
+            _wait(future, name)
+        for change in changes:
+            if change.kind == "settings":
+                self._set(change.topic)
+        return [change for change in changes if change.kind != "partitions"]
+
+    def check(self) -> None:
+        """Raise CannotStart where a worker on these topics would lose or misplace records, saying what to do."""
+        there = self._counts()
+        missing = [name for name in self._declared if name not in there]
+        if missing:
+            raise CannotStart(f"topics are missing: {', '.join(missing)}. Create them with: tidings topics apply")
+        shared = {name: there[name] for name, topic in self._declared.items() if topic.partitions == "shared"}
+        if len(set(shared.values())) > 1:
+            counts = ", ".join(f"{name} has {count}" for name, count in sorted(shared.items(), key=lambda one: one[1]))
+            raise CannotStart(
+                "these topics must have equal partition counts, so that a customer is on the same partition of each: "
+                f"{counts}. Create them anew with equal counts; adding partitions to one would move its customers"
+            )
+        (count,) = set(shared.values())
+        if count != self._partitions:
+            raise CannotStart(
+                f"topics.partitions is {self._partitions}, but the topics have {count}: set topics.partitions = {count}"
+            )
+
+    def _counts(self) -> dict[str, int]:
+        try:
+            listed = self._admin.list_topics(timeout=_TIMEOUT).topics
+        except KafkaException as error:
+            raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
+        return {name: len(listed[name].partitions) for name in self._declared if name in listed}
+
+    def _count(self, topic: Topic) -> int:
+        return self._partitions if topic.partitions == "shared" else topic.partitions
+
+    def _described(self, topic: Topic) -> str:
+        settings = ", ".join(f"{name}={value}" for name, value in topic.settings().items())
+        return f"{self._count(topic)} partitions, replication {self._replication}, {settings}"
+
+    def _new_topic(self, name: str) -> NewTopic:
+        topic = self._declared[name]
+        return NewTopic(name, self._count(topic), self._replication, config=topic.settings())
+
+    def _differing_settings(self, names: list[str]) -> list[TopicChange]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        changes = []
+        for resource, future in (self._admin.describe_configs(resources) if resources else {}).items():
+            found = {name: entry.value for name, entry in _wait(future, resource.name).items()}
+            detail = _difference(self._declared[resource.name].settings(), found)
+            if detail:
+                changes.append(TopicChange("settings", resource.name, detail))
+        return changes
+
+    def _set(self, name: str) -> None:
+        resource = ConfigResource(ResourceType.TOPIC, name, set_config=self._declared[name].settings())
+        for future in self._admin.alter_configs([resource]).values():
+            _wait(future, name)
+
+
+def _difference(wanted: Mapping[str, str], found: Mapping[str, str | None]) -> str:
+    return ", ".join(
+        f"{name}: {found.get(name)} → {value}" for name, value in wanted.items() if found.get(name) != value
+    )
+
+
+def _wait(future: Any, name: str) -> dict[str, Any]:
+    try:
+        return dict(future.result(_TIMEOUT) or {})
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return {}
+        raise CannotStart(f"topic {name}: {error.args[0].str()}") from error

@@ -1,0 +1,292 @@
+"""The sender: deliveries in, attempts at their providers out. The ledger is its queue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from agents.attempts import Attempts, Destination, Policy, Work
+from agents.dead_letters import dead_letter
+from agents.matcher import ARRIVED_HEADER
+from agents.metrics import Metrics
+from agents.outcomes import Outcomes
+from agents.transport.app import BatchApp
+from agents.transport.batch import Batch, Incoming, Output
+from agents.waiting import until_done
+from agents.wiring import Clock, Wiring, utc_now
+from schemas.closed import CHANNELS, ChannelName
+from schemas.delivery import DELIVERY_TYPES, Delivery
+from schemas.errors import BadRecord, InvalidEvent, TryLater
+from schemas.template import StoredTemplate
+from schemas.topics import DELIVERY_STATUS, deliveries
+from store.control import Control
+from store.ledger import Ledger, NewDelivery
+
+log = structlog.get_logger()
+
+_CHUNK = 250
+_ROOM_SECONDS = 0.25
+_HAND = 500
+_SWEEP_SECONDS = 10.0
+
+
+def build_sender(
+    wiring: Wiring,
+    ledger: Ledger,
+    control: Control,
+    metrics: Metrics,
+    *,
+    owner: str,
+    clock: Clock = utc_now,
+    **settings: Any,
+) -> tuple[BatchApp, Sender]:
+    """The Faust app of one sender process, and the sender whose `run` goes with it. `owner` names its leases."""
+    app = BatchApp(wiring.group("sender"), wiring.connection(), **settings)
+    sender = Sender(app, wiring, ledger, control, metrics, owner=owner, clock=clock)
+    for channel in CHANNELS:
+        app.batch_agent(wiring.topic(deliveries(channel)), sender.take, name=deliveries(channel))
+    return app, sender
+
+
+class Sender:
+    """Takes deliveries from Kafka into the ledger, and what is due out of it."""
+
+    def __init__(
+        self,
+        app: BatchApp,
+        wiring: Wiring,
+        ledger: Ledger,
+        control: Control,
+        metrics: Metrics,
+        *,
+        owner: str,
+        clock: Clock,
+    ) -> None:
+        self._ledger, self._control, self._metrics = ledger, control, metrics
+        self._owner, self._clock = owner, clock
+        self._settings = settings = wiring.settings.sender
+        self._prefix = wiring.settings.topics.prefix
+        self._codecs = {deliveries(channel): wiring.codec(deliveries(channel)) for channel in CHANNELS}
+        self._channels = wiring.channels()
+        self._templates: dict[str, StoredTemplate] = {}
+        self._outcomes = Outcomes(
+            ledger,
+            app.outputs,
+            wiring.topic(DELIVERY_STATUS),
+            wiring.codec(DELIVERY_STATUS),
+            read_stored,
+            owner=owner,
+            clock=clock,
+            on_refused=lambda error: app.loop.call_soon_threadsafe(app.stop_at_once, error),
+        )
+        policies: dict[ChannelName, Policy] = {
+            "webhook": Policy(settings.webhook_timeout.total_seconds(), settings.webhook_retries),
+            "email": Policy(settings.email_timeout.total_seconds(), settings.email_retries),
+        }
+        self._attempts = Attempts(
+            self._channels,
+            policies,
+            self._template,
+            self._outcomes,
+            self._pause,
+            metrics,
+            concurrency=settings.concurrency,
+            clock=clock,
+        )
+
+    # -- from Kafka into the ledger -----------------------------------------------------------------------------
+
+    async def take(self, batch: Batch) -> None:
+        """Enter a batch into the ledger and start sending what there is room for."""
+        started = time.perf_counter()
+        topic = str(batch.tp.topic).removeprefix(self._prefix)
+        new = 0
+        for begin in range(0, len(batch.records), _CHUNK):
+            works, rejects = self._read_all(batch, topic, batch.records[begin : begin + _CHUNK])
+            await batch.emit(rejects)
+            new += await self._enter(works)
+        log.info(
+            "batch",
+            topic=topic,
+            partition=batch.partition,
+            offset=batch.next_offset - 1,
+            records=len(batch.records),
+            sending=new,
+            milliseconds=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+    def _read_all(self, batch: Batch, topic: str, records: list[Incoming]) -> tuple[dict[str, Work], list[Output]]:
+        works: dict[str, Work] = {}
+        rejects: list[Output] = []
+        for record in records:
+            try:
+                delivery = self._read(topic, record)
+                works[delivery.delivery_id] = Work(delivery, 0, _arrival(record))
+            except TryLater:
+                raise
+            except Exception as error:  # one delivery that cannot be read never stops the others
+                facts, output = dead_letter(batch, record, error, role="sender", prefix=self._prefix, now=self._clock())
+                self._metrics.dead_letters.labels(facts.kind).inc()
+                rejects.append(output)
+        return works, rejects
+
+    def _read(self, topic: str, record: Incoming) -> Delivery:
+        if record.value is None:
+            raise InvalidEvent("a delivery has a value; this record is a tombstone")
+        decoded = self._codecs[topic].decode(record.value)
+        try:
+            return msgspec.convert(decoded, DELIVERY_TYPES[topic.removeprefix("deliveries.")])  # type: ignore[index]
+        except msgspec.ValidationError as error:
+            raise InvalidEvent(str(error)) from error
+
+    async def _enter(self, works: dict[str, Work]) -> int:
+        """Claim in the ledger; only what was new and found room is ours to send now."""
+        if not works:
+            return 0
+        now = self._clock()
+        waiting = now + self._settings.poll
+        room = {
+            one: await self._attempts.room_for(one, _ROOM_SECONDS) for one in {w.destination for w in works.values()}
+        }
+        rows = [_row(work, now if room[work.destination] else waiting) for work in works.values()]
+        lease_until = now + self._settings.lease
+        claimed = await until_done(
+            lambda: self._ledger.claim_new(rows, owner=self._owner, lease_until=lease_until, now=now), what="Postgres"
+        )
+        for delivery_id in claimed:
+            self._attempts.start(works[delivery_id])
+        return len(claimed)
+
+    # -- out of the ledger --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
+        freed = await until_done(lambda: self._ledger.free_leases_of(self._owner), what="Postgres")
+        if freed:
+            log.info("leases_taken_back", deliveries=freed)
+        loops = (self._outcomes.run(), self._claim_loop(), self._lease_loop(), self._announce_loop())
+        async with asyncio.TaskGroup() as group:
+            for loop in loops:
+                group.create_task(loop)
+
+    async def _claim_loop(self) -> None:
+        while True:
+            found = await until_done(self._claim, what="Postgres")
+            if found < _HAND:
+                await asyncio.sleep(self._settings.poll.total_seconds())
+
+    async def _claim(self) -> int:
+        self._attempts.paused = {
+            (row["channel"], row["destination"]) for row in await self._ledger.paused_destinations()
+        }
+        now = self._clock()
+        leased = await self._ledger.claim_due(
+            owner=self._owner,
+            lease_until=now + self._settings.lease,
+            now=now,
+            limit=_HAND,
+            a_destination=self._settings.concurrency,
+            full=self._attempts.full(),
+        )
+        for row in leased:
+            self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at))
+        return len(leased)
+
+    async def _lease_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            held, until = self._attempts.held, self._clock() + self._settings.lease
+            if held:
+                await until_done(self._renewal(held, until), what="Postgres")
+
+    def _renewal(self, held: list[str], until: datetime) -> Callable[[], Awaitable[None]]:
+        return lambda: self._ledger.renew(held, owner=self._owner, lease_until=until)
+
+    async def _announce_loop(self) -> None:
+        swept = 0.0
+        while True:
+            await self._outcomes.mark_announced()
+            if time.monotonic() - swept > _SWEEP_SECONDS:
+                await self._outcomes.sweep()
+                swept = time.monotonic()
+            await asyncio.sleep(0.1)
+
+    # -- stopping -----------------------------------------------------------------------------------------------
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what is under way, at most `seconds`, then give back the rest and close the channels."""
+        deadline = time.monotonic() + seconds
+        while (self._attempts.held or not self._outcomes.idle) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        log.info("drained", left=len(self._attempts.held))
+
+    async def close(self) -> None:
+        """Give back leases that are left, and connections."""
+        try:
+            await self._ledger.free_leases_of(self._owner)
+        except TryLater:
+            log.warning("leases_left", until="they expire")
+        for channel in self._channels.values():
+            await channel.close()
+
+    # -- what attempts need -------------------------------------------------------------------------------------
+
+    async def _template(self, digest: str) -> StoredTemplate | None:
+        """By content, so what is known once is known for ever. Raises TryLater while Postgres is away."""
+        known = self._templates.get(digest)
+        if known is None:
+            known = await self._control.template(digest)
+            if known is not None:
+                self._templates[digest] = known
+        return known
+
+    async def _pause(self, destination: Destination, why: str) -> None:
+        channel, name = destination
+        await self._ledger.pause_destination(channel, name, why, self._clock())
+
+
+def read_stored(record: bytes) -> Delivery:
+    """A delivery as the ledger keeps it: JSON, whatever the topic's format. Raises BadRecord."""
+    try:
+        channel = msgspec.json.decode(record, type=_Kept).channel
+        return msgspec.json.decode(msgspec.json.decode(record, type=_Kept).delivery, type=DELIVERY_TYPES[channel])
+    except msgspec.DecodeError as error:
+        raise BadRecord(f"the ledger's record cannot be read: {error}") from error
+
+
+class _Kept(msgspec.Struct):
+    channel: ChannelName
+    delivery: msgspec.Raw
+
+
+def _row(work: Work, due_at: datetime) -> NewDelivery:
+    delivery = work.delivery
+    kept = msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))
+    return NewDelivery(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution_id=delivery.distribution.id,
+        distribution_version=delivery.distribution.version,
+        event_id=delivery.event.id,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        destination=delivery.account,
+        priority=delivery.priority,
+        expires_at=delivery.expires_at,
+        record=kept,
+        arrived_at=work.arrived_at,
+        due_at=max(due_at, delivery.not_before) if delivery.not_before else due_at,
+    )
+
+
+def _arrival(record: Incoming) -> datetime:
+    """When the event reached Kafka, as the matcher passed it on; else when the delivery did."""
+    stamps = [value for name, value in getattr(record, "headers", ()) if name == ARRIVED_HEADER]
+    milliseconds = int(stamps[0]) if stamps and stamps[0].isdigit() else record.timestamp
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)

@@ -1,0 +1,119 @@
+"""From settings to the things that a worker is made of: connections, codecs, topic names."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import aiokafka
+import faust
+
+from agents.registry import HttpSchemaRegistry
+from agents.transport.app import Connection
+from channels.contract import AnyChannel
+from channels.email import EmailAccount
+from channels.registry import build_channels
+from channels.signing import Signer
+from deploy.settings import EmailAccountSettings, Kafka, Settings
+from schemas.closed import ChannelName
+from schemas.codec import TopicCodec
+from schemas.contract import topic_codec
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock, with its offset."""
+    return datetime.now(UTC)
+
+
+class Wiring:
+    """What follows from the settings. Nothing is opened before it is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._codecs: dict[str, TopicCodec] = {}
+
+    def topic(self, name: str) -> str:
+        """A topic's name on the broker."""
+        return self.settings.topics.prefix + name
+
+    def group(self, role: str) -> str:
+        """A role's consumer group."""
+        return f"{self.settings.topics.prefix}tidings-{role}"
+
+    def codec(self, topic: str) -> TopicCodec:
+        """The codec of a topic (without prefix), writing the configured format."""
+        if topic not in self._codecs:
+            self._codecs[topic] = topic_codec(topic, self.settings.wire.format, self._registry)
+        return self._codecs[topic]
+
+    @cached_property
+    def _registry(self) -> HttpSchemaRegistry | None:
+        wire = self.settings.wire
+        if not wire.registry_url:
+            return None
+        return HttpSchemaRegistry(wire.registry_url, wire.registry_username, wire.registry_password.reveal())
+
+    def connection(self) -> Connection:
+        """Kafka, for a worker."""
+        kafka = self.settings.kafka
+        return Connection(kafka.bootstrap, kafka.client(), _credentials(kafka), None)
+
+    def follower(self) -> aiokafka.AIOKafkaConsumer:
+        """A consumer without a group, for a topic that every worker reads whole."""
+        kafka = self.settings.kafka
+        return aiokafka.AIOKafkaConsumer(
+            bootstrap_servers=kafka.bootstrap.split(","),
+            group_id=None,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=100,
+            security_protocol=kafka.security_protocol,
+            ssl_context=kafka.ssl_context(),
+            sasl_mechanism=kafka.sasl_mechanism if kafka.uses_sasl else "PLAIN",
+            sasl_plain_username=kafka.sasl_username or None,
+            sasl_plain_password=kafka.sasl_password.reveal() or None,
+        )
+
+    def channels(self) -> dict[ChannelName, AnyChannel]:
+        """Every channel, for one sender process."""
+        settings = self.settings
+        return build_channels(
+            signer=Signer([one.reveal() for one in settings.webhook.secrets], settings.webhook.legacy_secret.reveal()),
+            accounts={name: _account(name, account) for name, account in settings.email_accounts.items()},
+            allow_private=settings.sender.webhook_allow_private,
+            max_bytes=settings.sender.webhook_max_bytes,
+        )
+
+
+def _credentials(kafka: Kafka) -> Any:
+    context = kafka.ssl_context()
+    if kafka.uses_sasl:
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.reveal(),
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context else None
+
+
+def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
+    tls = None if account.security == "none" else ssl.create_default_context(cafile=account.ssl_cafile or None)
+    return EmailAccount(
+        name=name,
+        host=account.host,
+        port=account.port,
+        security=account.security,
+        sender=account.sender,
+        sender_name=account.sender_name,
+        username=account.username,
+        password=account.password.reveal(),
+        connections=account.connections,
+        unsubscribe_url=account.unsubscribe_url,
+        unsubscribe_mailto=account.unsubscribe_mailto,
+        tls=tls,
+    )

@@ -1,0 +1,178 @@
+"""One worker process: a role's app, its status server, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from agents.health import STALL_SECONDS, ProgressWatch
+from agents.http import serve_status
+from agents.logs import configure_logs
+from agents.matcher import build_matcher
+from agents.metrics import Metrics
+from agents.provision import Provision
+from agents.sender import build_sender
+from agents.transport.app import CRASHED, BatchApp
+from agents.waiting import until_done
+from agents.wiring import Wiring
+from deploy.settings import Settings
+from schemas.closed import Role
+from schemas.errors import CannotStart, TryLater
+from store.control import Control
+from store.ledger import Ledger
+from store.migrate import migrate
+from store.postgres import connect
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 8.0
+"""How long a worker that is told to stop finishes what is under way: within the usual 10 s of orchestrators."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Which worker this is. `instance` is its stable name: the same after a restart, so that nobody else is disturbed.
+
+    `wait` says whether servers that do not answer are waited for, or end the process. `status_file` gets the address
+    of the status server.
+    """
+
+    role: Role
+    instance: str
+    wait: bool = True
+    status_file: Path | None = None
+
+
+def default_instance(role: Role, number: int) -> str:
+    """A name that is the same after a restart on the same machine."""
+    return f"{socket.gethostname()}-{role}-{number}"
+
+
+def run_worker(settings: Settings, options: WorkerOptions) -> int:
+    """Run until SIGTERM or SIGINT; the exit code: 0 stopped as asked, 70 crashed, 78 wrongly configured."""
+    configure_logs(settings.log_level, role=options.role)
+    structlog.contextvars.bind_contextvars(instance=options.instance)
+    try:
+        return uvloop.run(_run(settings, options))
+    except CannotStart as error:
+        log.error("cannot_start", error=str(error))
+        return os.EX_CONFIG
+    except TryLater as error:
+        log.error("dependency_away", error=str(error))
+        return os.EX_UNAVAILABLE
+
+
+async def _run(settings: Settings, options: WorkerOptions) -> int:
+    wiring, metrics = Wiring(settings), Metrics()
+    provision = Provision(wiring)
+
+    async def check() -> None:
+        await asyncio.to_thread(provision.check)
+
+    await (until_done(check, what="Kafka") if options.wait else check())
+    async with AsyncExitStack() as stack:
+        process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
+        process.app.exit_when_crashed()
+        watch = ProgressWatch(process.app, metrics)
+        host = settings.http
+        runner, port = await serve_status(host.host, host.port, metrics, watch.health)
+        stack.push_async_callback(runner.cleanup)
+        if options.status_file:
+            options.status_file.write_text(f"http://{host.host}:{port}")
+        log.info("started", status=f"http://{host.host}:{port}", pid=os.getpid())
+        return await _until_told(process, watch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    """A role at work: its app, what runs beside it, and how that comes to rest once no more records come in."""
+
+    app: BatchApp
+    background: Callable[[], Awaitable[None]]
+    drain: Callable[[], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    app, rules = build_matcher(wiring, metrics, **_faust_settings(wiring, options))
+    await rules.start()
+    try:
+        yield _Process(app, asyncio.Event().wait, _at_rest)  # type: ignore[arg-type]
+    finally:
+        await rules.stop()
+
+
+@asynccontextmanager
+async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    postgres = wiring.settings.postgres
+
+    async def open_pool() -> Any:
+        return await connect(postgres.dsn.reveal(), size=postgres.pool)
+
+    pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
+    try:
+        await until_done(lambda: migrate(pool), what="Postgres")
+        app, sender = build_sender(
+            wiring, Ledger(pool), Control(pool), metrics, owner=options.instance, **_faust_settings(wiring, options)
+        )
+        yield _Process(app, sender.run, lambda: sender.drain(DRAIN_SECONDS / 2))
+        await sender.close()
+    finally:
+        pool.terminate()
+
+
+_ROLES = {"matcher": _matcher, "sender": _sender}
+
+
+def _faust_settings(wiring: Wiring, options: WorkerOptions) -> dict[str, Any]:
+    datadir = Path(wiring.settings.data) / "workers" / options.instance
+    return {"consumer_group_instance_id": options.instance, "datadir": str(datadir)}
+
+
+async def _at_rest() -> None:
+    """Nothing to wait for."""
+
+
+async def _until_told(process: _Process, watch: ProgressWatch) -> int:
+    """Work until a signal. A crash, a stall or the end of the background work is a reason to end as well."""
+    app, told = process.app, asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    background = asyncio.ensure_future(process.background())
+    app.finalize()
+    await app.start()
+    while not told.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), 1.0)
+        _look_for_trouble(app, watch, background)
+        if app.crash_reason is not None:
+            await asyncio.sleep(60)  # the fail-fast thread ends the process before
+            return CRASHED
+    log.info("stopping")
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(app.stop(), DRAIN_SECONDS / 2)
+    await process.drain()
+    background.cancel()
+    app.outputs.close(1.0)
+    log.info("stopped")
+    return 0
+
+
+def _look_for_trouble(app: BatchApp, watch: ProgressWatch, background: asyncio.Future[None]) -> None:
+    watch.observe()
+    if background.done():
+        app.stop_at_once(background.exception() or RuntimeError("background work ended"))
+    if watch.stalled_seconds() > STALL_SECONDS:
+        app.stop_at_once(RuntimeError(f"no progress for {watch.stalled_seconds():.0f} s although there is lag"))

@@ -37,7 +37,8 @@ def configure_logs(level: str = "info", *, role: str, json: bool | None = None) 
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    on_terminal, to_file = structlog.dev.ConsoleRenderer, structlog.processors.JSONRenderer
+    renderer: structlog.typing.Processor = to_file() if as_json else on_terminal()
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -137,6 +137,7 @@ _ROLES = {"matcher": _matcher, "sender": _sender}
 
 def _faust_settings(wiring: Wiring, options: WorkerOptions) -> dict[str, Any]:
     datadir = Path(wiring.settings.data) / "workers" / options.instance
+    datadir.mkdir(parents=True, exist_ok=True)
     return {"consumer_group_instance_id": options.instance, "datadir": str(datadir)}
 
 

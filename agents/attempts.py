@@ -31,6 +31,8 @@ Destination = tuple[ChannelName, str]
 
 _WAITING_PLACES = 4
 """Deliveries in memory for each that is being sent; more stay in the ledger."""
+_STANDSTILL = 0.5
+"""Seconds without an end after which a destination counts as not taking anything now."""
 _PAUSED_AGAIN = timedelta(minutes=5)
 
 
@@ -75,10 +77,16 @@ class Attempts:
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
         self._concurrency = concurrency
         self._held: Counter[Destination] = Counter()
+        self._ended: Counter[Destination] = Counter()
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
         self.paused: set[Destination] = set()
+
+    @property
+    def places(self) -> int:
+        """How many deliveries for one destination are held in memory at most."""
+        return self._concurrency * _WAITING_PLACES
 
     @property
     def held(self) -> list[str]:
@@ -87,23 +95,27 @@ class Attempts:
 
     def has_room(self, destination: Destination) -> bool:
         """Whether one more delivery for a destination may be held in memory."""
-        return destination not in self.paused and self._held[destination] < self._concurrency * _WAITING_PLACES
+        return destination not in self.paused and self._held[destination] < self.places
 
     def full(self) -> list[Destination]:
         """Destinations that cannot take more now."""
-        crowded = (one for one, count in self._held.items() if count >= self._concurrency * _WAITING_PLACES)
+        crowded = (one for one, count in self._held.items() if count >= self.places)
         return [*crowded, *self.paused]
 
-    async def room_for(self, destination: Destination, seconds: float) -> bool:
-        """Wait a little for room: a destination that is merely busy makes some, a dead one does not."""
-        deadline = time.monotonic() + seconds
+    async def room_for(self, destination: Destination) -> bool:
+        """Wait for room as long as deliveries to the destination come to an end; a dead one is not waited for."""
         while not self.has_room(destination):
-            left = deadline - time.monotonic()
-            if left <= 0 or destination in self.paused:
+            if destination in self.paused or not await self._another_end(destination):
                 return False
+        return True
+
+    async def _another_end(self, destination: Destination) -> bool:
+        """Whether something sent there came to an end within `_STANDSTILL`."""
+        before, deadline = self._ended[destination], time.monotonic() + _STANDSTILL
+        while self._ended[destination] == before:
             self._freed.clear()
             try:
-                await asyncio.wait_for(self._freed.wait(), left)
+                await asyncio.wait_for(self._freed.wait(), deadline - time.monotonic())
             except TimeoutError:
                 return False
         return True
@@ -117,6 +129,7 @@ class Attempts:
 
     def _done(self, work: Work) -> None:
         self._tasks.pop(work.delivery.delivery_id, None)
+        self._ended[work.destination] += 1
         self._held[work.destination] -= 1
         if not self._held[work.destination]:
             del self._held[work.destination]

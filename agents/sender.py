@@ -30,8 +30,7 @@ from store.ledger import Ledger, NewDelivery
 
 log = structlog.get_logger()
 
-_CHUNK = 250
-_ROOM_SECONDS = 0.25
+_CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
 
@@ -151,9 +150,7 @@ class Sender:
             return 0
         now = self._clock()
         waiting = now + self._settings.poll
-        room = {
-            one: await self._attempts.room_for(one, _ROOM_SECONDS) for one in {w.destination for w in works.values()}
-        }
+        room = {one: await self._attempts.room_for(one) for one in {w.destination for w in works.values()}}
         rows = [_row(work, now if room[work.destination] else waiting) for work in works.values()]
         lease_until = now + self._settings.lease
         claimed = await until_done(
@@ -178,7 +175,7 @@ class Sender:
     async def _claim_loop(self) -> None:
         while True:
             found = await until_done(self._claim, what="Postgres")
-            if found < _HAND:
+            if not found:
                 await asyncio.sleep(self._settings.poll.total_seconds())
 
     async def _claim(self) -> int:
@@ -191,7 +188,7 @@ class Sender:
             lease_until=now + self._settings.lease,
             now=now,
             limit=_HAND,
-            a_destination=self._settings.concurrency,
+            a_destination=self._attempts.places,
             full=self._attempts.full(),
         )
         for row in leased:

@@ -1,0 +1,1 @@
+"""The command line: writing distributions, looking into what happens, and running it."""

@@ -1,0 +1,5 @@
+"""`python -m console` is `tidings`."""
+
+from console.cli import main
+
+main()

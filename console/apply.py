@@ -1,0 +1,153 @@
+"""From files to live distributions: check everything, show the plan, save all or nothing, tell Kafka."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from agents.outbox import publish_outbox
+from agents.transport.producer import Producer
+from agents.wiring import Wiring, utc_now
+from channels.templates import check_template
+from console.context import database
+from console.documents import Document, read_documents
+from schemas.closed import DistributionStatus
+from schemas.distribution import Distribution
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.triggers import TRIGGERS, object_fields
+from store.control import Change, Control
+from streams.definition import Definition, Surroundings, parse_definition
+
+_UNCOMPARED = ("version", "updated_at")
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A change and how it reads: `what` is new, changed or unchanged."""
+
+    what: str
+    change: Change
+    lines: tuple[str, ...]
+
+
+def check_files(paths: list[Path], wired: Wiring, versions: dict[str, int]) -> list[tuple[Document, Definition]]:
+    """Every distribution of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
+    problems: list[Problem] = []
+    checked: list[tuple[Document, Definition]] = []
+    for document in read_documents(paths):
+        try:
+            checked.append((document, _check(document, wired, versions)))
+        except DefinitionInvalid as error:
+            problems += [_located(document, problem) for problem in error.problems]
+    problems += _doubled([(document, definition.distribution.id) for document, definition in checked])
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return checked
+
+
+def _check(document: Document, wired: Wiring, versions: dict[str, int]) -> Definition:
+    settings = wired.settings
+    identity = str(document.plain.get("distribution", "")) if isinstance(document.plain, dict) else ""
+    around = Surroundings(
+        project_id=settings.project_id,
+        version=versions.get(identity, 0) + 1,
+        now=utc_now(),
+        email_accounts=tuple(settings.email_accounts),
+        templates=document.templates(),
+    )
+    definition = parse_definition(document.plain, around)
+    problems = template_problems(definition)
+    if problems:
+        raise DefinitionInvalid(problems)
+    return definition
+
+
+def template_problems(definition: Definition) -> tuple[Problem, ...]:
+    """What is wrong with a definition's templates, seen with the objects of its trigger."""
+    trigger = TRIGGERS[definition.distribution.trigger.event]
+    hints = object_fields(trigger.data)
+    objects = {
+        name: tuple(object_fields(hints[name])) if isinstance(hints[name], type) else () for name in trigger.objects
+    }
+    found = [check_template(template, objects, at) for at, template in definition.templates]
+    return tuple(problem for problems in found for problem in problems)
+
+
+def _located(document: Document, problem: Problem) -> Problem:
+    return Problem(f"{document.file}:{document.line(problem.path)}  {problem.path}", problem.message)
+
+
+def _doubled(found: list[tuple[Document, str]]) -> list[Problem]:
+    seen: dict[str, Document] = {}
+    problems = []
+    for document, identity in found:
+        if identity in seen:
+            said = f"distribution {identity} stands in {seen[identity].file} already"
+            problems.append(Problem(f"{document.file}:{document.line('distribution')}  distribution", said))
+        seen.setdefault(identity, document)
+    return problems
+
+
+async def plan(paths: list[Path], wired: Wiring, control: Control) -> list[Planned]:
+    """What applying some files would do."""
+    current = await control.current(wired.settings.project_id)
+    versions = {identity: distribution.version for identity, distribution in current.items()}
+    return [
+        _planned(current.get(definition.distribution.id), document, definition)
+        for document, definition in check_files(paths, wired, versions)
+    ]
+
+
+def _planned(before: Distribution | None, document: Document, definition: Definition) -> Planned:
+    after = definition.distribution
+    change = Change(after, document.source, tuple(template for _, template in definition.templates))
+    if before is None:
+        return Planned("new", change, ("live from now on" if after.status == "LIVE" else after.status,))
+    lines = _differences(before, after)
+    return Planned("changed" if lines else "unchanged", change, lines)
+
+
+def _differences(before: Distribution, after: Distribution) -> tuple[str, ...]:
+    names = [name for name in after.__struct_fields__ if name not in _UNCOMPARED]
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return tuple(f"{name}: {_short(getattr(before, name))} → {_short(getattr(after, name))}" for name in changed)
+
+
+def _short(value: object) -> str:
+    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+async def save(planned: Sequence[Planned], wired: Wiring, control: Control) -> None:
+    """Save what differs, in one transaction, and publish it. Raises VersionConflict, TryLater."""
+    changes = [one.change for one in planned if one.what != "unchanged"]
+    await control.save(changes, applied_by=getpass.getuser(), now=utc_now())
+    await publish(wired, control)
+
+
+async def publish(wired: Wiring, control: Control) -> None:
+    """Tell Kafka everything that was saved."""
+    producer = Producer(wired.settings.kafka.client())
+    try:
+        await publish_outbox(control, wired, producer)
+    finally:
+        producer.close(1.0)
+
+
+async def set_status(wired: Wiring, identity: str, status: DistributionStatus, now: datetime) -> Distribution:
+    """Pause, resume or stop a distribution: a new version that differs in its status alone."""
+    async with database(wired) as pool:
+        control = Control(pool)
+        before = (await control.current(wired.settings.project_id)).get(identity)
+        if before is None:
+            raise TidingsError(f"there is no distribution {identity}")
+        after = msgspec.structs.replace(before, version=before.version + 1, status=status, updated_at=now)
+        await control.save([Change(after, "", ())], applied_by=getpass.getuser(), now=now)
+        await publish(wired, control)
+        return after

@@ -1,0 +1,167 @@
+"""Why a message was or was not sent, and what would happen to an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from rich.markup import escape
+
+from agents.wiring import Wiring, utc_now
+from console.context import database
+from console.reading import TopicReader
+from console.terminal import say, text
+from schemas.decision import Check, Decision
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError
+from schemas.event import Event
+from schemas.topics import CUSTOMERS, DECISIONS
+from schemas.triggers import TRIGGERS
+from store.ledger import Ledger
+from streams.events import read_event
+from streams.index import RuleIndex
+from streams.match import Explained, explain_event
+
+_MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]![/yellow]"}
+_WIDTH = 52
+_MOST = 200
+
+
+def simulate(
+    decoded: dict[str, Any], rules: list[Distribution], profile: dict[str, Any] | None, now: datetime
+) -> tuple[Event, list[Explained]]:
+    """The whole decision about an event. Raises InvalidEvent."""
+    trigger = TRIGGERS.get(str(decoded.get("type")))
+    customer = (decoded.get("data") or {}).get("customer") or {}
+    key = str(customer.get("id", "")).encode()
+    topic = trigger.topic if trigger else next(iter(TRIGGERS.values())).topic
+    event = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500))
+    index = RuleIndex()
+    for rule in rules:
+        index.insert(rule)
+    return event, explain_event(event, profile, index, now)
+
+
+def stored_profile(wired: Wiring, customer: str) -> dict[str, Any] | None:
+    """A customer's row as the matchers have it."""
+    with TopicReader(wired, CUSTOMERS) as reader:
+        raw = reader.last_value(customer)
+    return None if raw is None else wired.codec(CUSTOMERS).decode(raw)
+
+
+def show_simulation(event: Event, explained: list[Explained]) -> None:
+    """For people."""
+    say(f"[bold]{escape(event.type)}[/bold]  {event.id}  customer {escape(event.customer_id)}")
+    if not explained:
+        say("  no distribution reacts to this type")
+    for one in explained:
+        say(f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one)}")
+        for check in one.checks:
+            _say_check(check)
+        for decision in one.decisions:
+            _say_decision(decision)
+
+
+def _verdict(one: Explained) -> str:
+    if not one.selected:
+        return f"another {'segment' if one.distribution.trigger.segment else 'campaign'} is selected"
+    if one.failure:
+        return f"rule_error: {escape(one.failure)}"
+    if not one.answer:
+        return "does not match"
+    return "would send" if one.deliveries else "would not send"
+
+
+def _say_check(check: Check) -> None:
+    said = escape(check.test)
+    say(f"  {_MARKS[check.passed]} {said}{' ' * max(1, _WIDTH - len(check.test))}{escape(check.seen)}")
+
+
+def _say_decision(decision: Decision) -> None:
+    channel = decision.channel or "all channels"
+    if decision.outcome == "emitted":
+        say(f"  → {channel}: {decision.outcome}, delivery {decision.delivery_id}")
+    else:
+        say(f"  → {channel}: {decision.outcome}, {decision.reason}: {escape(decision.detail or '')}")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is known about a customer's messages: decisions, and deliveries with their attempts."""
+
+    decisions: list[Decision]
+    deliveries: list[dict[str, Any]]
+
+
+async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
+    """Of a customer, or of one delivery (`dlv_…`). Raises TidingsError where nothing is known."""
+    async with database(wired) as pool:
+        ledger = Ledger(pool)
+        one = await ledger.delivery(who) if who.startswith("dlv_") else None
+        if who.startswith("dlv_") and one is None:
+            raise TidingsError(f"there is no delivery {who} in the ledger")
+        rows = [one] if one else await ledger.deliveries_of(who, _MOST)
+        attempts = await ledger.attempts_of([row["delivery_id"] for row in rows])
+    customer = one["customer_id"] if one else who
+    deliveries = [
+        {**row, "attempts_made": [dict(a) for a in attempts if a["delivery_id"] == row["delivery_id"]]}
+        for row in rows
+        if distribution in (None, row["distribution_id"])
+    ]
+    decisions = _decisions_of(wired, customer)
+    if one:
+        decisions = [decision for decision in decisions if decision.delivery_id == who]
+    return Story([d for d in decisions if distribution in (None, d.distribution.id)], deliveries)
+
+
+def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
+    key, codec = customer.encode(), wired.codec(DECISIONS)
+    with TopicReader(wired, DECISIONS) as reader:
+        partition = reader.partition_of(customer)
+        mine = [message.value() for message in reader.until_now([partition]) if message.key() == key]
+    return [msgspec.convert(codec.decode(value), Decision) for value in mine if value]
+
+
+def show_story(found: Story) -> None:
+    """For people: each event with the decisions about it, and what became of its deliveries."""
+    deliveries = {row["delivery_id"]: row for row in found.deliveries}
+    told: set[str] = set()
+    shown: set[tuple[str, str]] = set()
+    for decision in found.decisions:
+        heading = (decision.event.id, decision.distribution.id)
+        if heading not in shown:
+            shown.add(heading)
+            _say_heading(decision)
+        _say_decision(decision)
+        identity = decision.delivery_id or ""
+        if identity in deliveries and identity not in told:
+            told.add(identity)
+            _say_delivery(deliveries[identity])
+    for identity, row in deliveries.items():
+        if identity not in told:
+            say(f"\n{text(row['created_at'])}  {row['channel']}  {row['distribution_id']}  delivery {identity}")
+            _say_delivery(row)
+
+
+def _say_heading(decision: Decision) -> None:
+    event, rule = decision.event, decision.distribution
+    say(f"\n{text(event.created_at)}  {event.type}  event {escape(event.id)}   {escape(rule.id)} v{rule.version}")
+    for check in decision.checks:
+        _say_check(check)
+
+
+def _say_delivery(row: dict[str, Any]) -> None:
+    for attempt in row["attempts_made"]:
+        took = f"attempt {attempt['number']}, {attempt['duration_ms']} ms"
+        say(f"    {text(attempt['at'])}  {attempt['outcome']}  {escape(attempt['detail'])}  ({took})")
+    if row["state"] == "waiting":
+        say(f"    waiting until {text(row['due_at'])}  {escape(row['detail'])}")
+    elif not row["attempts_made"]:
+        say(f"    {row['state']}  {row['reason'] or ''} {escape(row['detail'])}")
+
+
+def story_json(found: Story) -> dict[str, Any]:
+    """For programs."""
+    return {"decisions": found.decisions, "deliveries": found.deliveries, "read_at": utc_now()}

@@ -1,0 +1,110 @@
+"""Records of a topic, read from outside any consumer group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+
+from agents.wiring import Wiring
+from schemas.dead_letter import DeadLetter
+from schemas.errors import TidingsError, TryLater
+from schemas.topics import DEAD_LETTERS, TOPICS
+
+_TIMEOUT = 10.0
+
+
+class TopicReader:
+    """Reads one topic (named without prefix). Raises TidingsError for an unknown one, TryLater while Kafka is away."""
+
+    def __init__(self, wired: Wiring, topic: str) -> None:
+        if topic not in TOPICS:
+            raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
+        self.topic = topic
+        self._wired = wired
+        self._name = wired.topic(topic)
+        extra = {
+            "group.id": "tidings-console",
+            "enable.auto.commit": False,
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 0,
+        }
+        self._consumer = Consumer({**wired.settings.kafka.client(), **extra})
+        self.partitions = self._partitions()
+
+    def _partitions(self) -> list[int]:
+        try:
+            found = self._consumer.list_topics(self._name, timeout=_TIMEOUT).topics[self._name]
+        except KafkaException as error:
+            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+        if not found.partitions:
+            raise TidingsError(f"topic {self._name} does not exist. Create it with: tidings topics apply")
+        return sorted(found.partitions)
+
+    def partition_of(self, key: str) -> int:
+        """Where a key's records are: the partitioner of Kafka's own clients."""
+        return int(murmur2(key.encode()) & 0x7FFFFFFF) % len(self.partitions)
+
+    def until_now(self, partitions: list[int] | None = None) -> Iterator[Message]:
+        """Everything that is there at this moment, oldest first within a partition."""
+        ends = {partition: self._end(partition) for partition in partitions or self.partitions}
+        left = {partition: end for partition, (start, end) in ends.items() if end > start}
+        self._assign(list(left), OFFSET_BEGINNING)
+        deadline = time.monotonic() + _TIMEOUT
+        while left:
+            for message in self._poll(0.2):
+                deadline = time.monotonic() + _TIMEOUT
+                if message.partition() in left:
+                    yield message
+            for place in self._consumer.position([TopicPartition(self._name, number) for number in left]):
+                if place.offset >= left[place.partition]:
+                    del left[place.partition]
+            if time.monotonic() > deadline:
+                raise TryLater(f"Kafka stopped answering while {self._name} was read")
+
+    def from_now(self) -> Iterator[Message]:
+        """What comes from now on, for ever."""
+        self._assign(self.partitions, OFFSET_END)
+        while True:
+            yield from self._poll(0.2)
+
+    def last_value(self, key: str) -> bytes | None:
+        """The newest value of a key; None where there is none, or a tombstone."""
+        raw, value = key.encode(), None
+        for message in self.until_now([self.partition_of(key)]):
+            if message.key() == raw:
+                value = message.value()
+        return value
+
+    def decode(self, message: Message) -> dict[str, Any]:
+        """The record as a mapping. Raises BadRecord."""
+        if self.topic == DEAD_LETTERS:
+            facts = DeadLetter.from_headers(message.headers() or [])
+            shown = (message.value() or b"")[:2000].decode(errors="replace")
+            return {**{name: getattr(facts, name) for name in facts.__struct_fields__}, "value": shown}
+        return self._wired.codec(self.topic).decode(message.value() or b"")
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def __enter__(self) -> TopicReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _end(self, partition: int) -> tuple[int, int]:
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._name, partition), timeout=_TIMEOUT)
+        return low, high
+
+    def _assign(self, partitions: list[int], offset: int) -> None:
+        self._consumer.assign([TopicPartition(self._name, partition, offset) for partition in partitions])
+
+    def _poll(self, seconds: float) -> Iterator[Message]:
+        for message in self._consumer.consume(500, seconds):
+            if message.error() is None:
+                yield message

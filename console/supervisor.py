@@ -1,0 +1,131 @@
+"""Worker processes kept running: started again at once when one ends by itself, stopped in order when told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.worker import default_instance
+from deploy.settings import Settings
+from schemas.closed import Role
+
+_STOP_SECONDS = 15.0
+_CALM_SECONDS = 5.0
+_FATAL = (os.EX_CONFIG, os.EX_USAGE)
+
+
+@dataclass(slots=True)
+class WorkerProcess:
+    """One worker: its name stays the same over restarts, so that the others are not disturbed."""
+
+    role: Role
+    instance: str
+    environ: Mapping[str, str]
+    log: Path | None = None
+    status_file: Path | None = None
+    starts: int = 0
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _started: float = 0.0
+
+    def start(self) -> None:
+        """Start the process."""
+        command = [sys.executable, "-m", "console", "worker", self.role, "--instance", self.instance]
+        if self.status_file:
+            command += ["--status-file", str(self.status_file)]
+        with Path(self.log or os.devnull).open("ab") as log:
+            stderr = log if self.log else None
+            self._process = subprocess.Popen(command, env=dict(self.environ), stderr=stderr, start_new_session=True)
+        self.starts += 1
+        self._started = time.monotonic()
+
+    @property
+    def pid(self) -> int:
+        """The running process."""
+        assert self._process is not None  # noqa: S101 - asked after start
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def calm(self) -> bool:
+        """Whether it may be started again at once: it ran for a while."""
+        return time.monotonic() - self._started > _CALM_SECONDS
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process, if it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; kill it when that takes too long. The exit code."""
+        assert self._process is not None  # noqa: S101 - asked after start
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+
+class Supervisor:
+    """Some workers. `look` has to be called now and then."""
+
+    def __init__(self, workers: Sequence[WorkerProcess]) -> None:
+        self.workers = list(workers)
+
+    def start(self) -> None:
+        """Start all."""
+        for worker in self.workers:
+            worker.start()
+
+    def look(self) -> list[str]:
+        """Start again what has ended; what to say about it. A worker that cannot start as configured is left alone."""
+        said = []
+        for worker in self.workers:
+            code = worker.exit_code()
+            if code is None or code in _FATAL:
+                continue
+            said.append(f"{worker.instance} ended with exit code {code}; starting it again")
+            if not worker.calm():
+                time.sleep(1.0)
+            worker.start()
+        return said
+
+    def misconfigured(self) -> list[WorkerProcess]:
+        """Those that refuse to run."""
+        return [worker for worker in self.workers if worker.exit_code() in _FATAL]
+
+    def stop(self) -> None:
+        """Tell all to stop, then wait."""
+        for worker in self.workers:
+            worker.send(signal.SIGTERM)
+        for worker in self.workers:
+            if worker.exit_code() is None:
+                worker.wait(_STOP_SECONDS)
+
+
+def worker_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which a worker finds the same servers as this process."""
+    addresses = {"TIDINGS_KAFKA": settings.kafka.bootstrap, "TIDINGS_POSTGRES": settings.postgres.dsn.reveal()}
+    return {**environ, **addresses}
+
+
+def workers(roles: Sequence[Role], count: int, environ: Mapping[str, str], logs: Path | None) -> list[WorkerProcess]:
+    """`count` processes of each role. With `logs`, each has a log and a status file in that folder."""
+    return [
+        WorkerProcess(
+            role,
+            default_instance(role, number),
+            environ,
+            logs and logs / f"{role}-{number}.log",
+            logs and logs / f"{role}-{number}.status",
+        )
+        for role in roles
+        for number in range(count)
+    ]

@@ -116,7 +116,21 @@ def _planned(before: Distribution | None, document: Document, definition: Defini
 def _differences(before: Distribution, after: Distribution) -> tuple[str, ...]:
     names = [name for name in after.__struct_fields__ if name not in _UNCOMPARED]
     changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    return tuple(f"{name}: {_short(getattr(before, name))} → {_short(getattr(after, name))}" for name in changed)
+    return tuple(f"{name}: {_difference(name, getattr(before, name), getattr(after, name))}" for name in changed)
+
+
+def _difference(name: str, before: object, after: object) -> str:
+    """Old → new; of a guard only the parts that differ."""
+    if name == "when" and isinstance(before, dict) and isinstance(after, dict):
+        old, new = _parts(before), _parts(after)
+        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+        return f"{_short(', '.join(gone))} → {_short(', '.join(come))}"
+    return f"{_short(before)} → {_short(after)}"
+
+
+def _parts(when: dict[str, object]) -> list[str]:
+    parts = when["all"] if list(when) == ["all"] and isinstance(when["all"], list) else [when]
+    return [msgspec.json.encode(part).decode() for part in parts]
 
 
 def _short(value: object) -> str:

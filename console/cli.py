@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -50,7 +49,6 @@ T = TypeVar("T")
 
 def main() -> None:
     """Run a command; errors become a sentence and an exit code."""
-    warnings.filterwarnings("ignore", module="platformdirs")
     try:
         app()
     except DefinitionInvalid as error:
@@ -214,10 +212,15 @@ async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) 
 
 
 def _show_plan(planned: list[applying.Planned], *, as_json: bool) -> None:
-    rows = [
-        (one.change.distribution.id, one.what, one.change.distribution.version, "\n".join(one.lines)) for one in planned
-    ]
-    show_rows(("distribution", "plan", "version", "changes"), rows, as_json=as_json)
+    for one in planned:
+        rule = one.change.distribution
+        if as_json:
+            show_json({"distribution": rule.id, "plan": one.what, "version": rule.version, "changes": one.lines})
+        else:
+            version = {"new": "new", "unchanged": f"v{rule.version - 1}"}.get(
+                one.what, f"v{rule.version - 1} → v{rule.version}"
+            )
+            say(f"  {escape(rule.id):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
 
 
 def _must_exist(files: list[Path]) -> None:
@@ -396,9 +399,9 @@ def lag_command(
     as_json: AsJson = False,
 ) -> None:
     """How far each consumer group is behind."""
-    from console.lag import read_lag
+    from console.lag import LagReader
 
-    found = read_lag(wiring())
+    found = LagReader(wiring()).read()
     shown = [one for one in found if everything or one.lag]
     rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)

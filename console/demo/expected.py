@@ -1,0 +1,69 @@
+"""What has to come out, recomputed without the index and without Kafka: every rule tried on every event."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.closed import ChannelName
+from schemas.distribution import Distribution
+from schemas.event import Event
+from streams.audience import can_reach, may_send
+from streams.conditions.predicates import Failure
+from streams.identity import delivery_id, occurrence_key
+from streams.match import facts_of
+from streams.rule import Rule, compile_rule
+
+
+@dataclass(slots=True)
+class Expected:
+    """Deliveries by channel, each id with the moment of the first event that causes it; and what is skipped."""
+
+    deliveries: dict[ChannelName, dict[str, datetime]] = field(default_factory=lambda: {"webhook": {}, "email": {}})
+    skipped: Counter[str] = field(default_factory=Counter)
+    matched: int = 0
+
+
+def expect(events: list[Event], profiles: dict[str, dict[str, Any]], distributions: list[Distribution]) -> Expected:
+    """Try every rule on every event."""
+    rules = [compile_rule(distribution) for distribution in distributions]
+    expected = Expected()
+    for event in events:
+        facts = facts_of(event, profiles.get(event.customer_id))
+        for rule in rules:
+            if _reacts(rule.distribution, event):
+                _add(rule, event, facts, expected)
+    return expected
+
+
+def _reacts(rule: Distribution, event: Event) -> bool:
+    trigger = rule.trigger
+    if (rule.project_id, trigger.event, rule.status) != (event.project_id, event.type, "LIVE"):
+        return False
+    wanted = {"segment": trigger.segment, "campaign": trigger.campaign}
+    return all(value is None or (event.data.get(name) or {}).get("id") == value for name, value in wanted.items())
+
+
+def _add(rule: Rule, event: Event, facts: dict[str, Any], expected: Expected) -> None:
+    distribution = rule.distribution
+    answer = rule.guard(facts, datetime.now(UTC))
+    if answer is False:
+        return
+    occurrence = occurrence_key(distribution.again, event, facts)
+    if isinstance(answer, Failure) or isinstance(occurrence, Failure):
+        expected.skipped["rule_error"] += 1
+        return
+    expected.matched += 1
+    refusal = may_send(distribution, event, facts["customer"])
+    if refusal:
+        expected.skipped[refusal.reason] += 1
+        return
+    for step, plan in enumerate(distribution.channels):
+        unreachable = can_reach(plan, facts["customer"])
+        if unreachable:
+            expected.skipped[unreachable.reason] += 1
+            continue
+        identity = delivery_id(event.project_id, distribution.id, occurrence, event.customer_id, plan.channel, step)
+        expected.deliveries[plan.channel].setdefault(identity, event.created_at)

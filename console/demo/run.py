@@ -1,0 +1,284 @@
+"""`python -m console.demo.run`: set the stage, feed it, wait for the end, compare, and say what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from agents.outbox import write_all
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
+from console.demo.expected import Expected, expect
+from console.demo.population import Sent, customers, events
+from console.demo.stage import Stage, stage
+from console.reading import TopicReader
+from console.terminal import PROBLEM, fail, out, say
+from schemas.decision import Decision
+from schemas.errors import TidingsError, TryLater
+from schemas.event import Event
+from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
+
+FOLDER = Path("var/demo")
+_HAND = 100
+_PATIENCE = 60.0
+"""Seconds without any progress after which the demo gives up and says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is played. `rate` is in events a second."""
+
+    events: int
+    customers: int
+    rate: float
+    seed: int
+
+
+def main() -> None:
+    """Environment: EVENTS, CUSTOMERS, RATE, SEED change the size; KEEP=1 leaves everything running until Ctrl-C."""
+    size = Size(
+        int(os.environ.get("EVENTS", "20000")),
+        int(os.environ.get("CUSTOMERS", "2000")),
+        float(os.environ.get("RATE", "1000")),
+        int(os.environ.get("SEED", "7")),
+    )
+    try:
+        sys.exit(uvloop.run(_demo(size, keep=os.environ.get("KEEP", "") not in ("", "0"))))
+    except TidingsError as error:
+        fail(str(error))
+        sys.exit(PROBLEM)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+async def _demo(size: Size, *, keep: bool) -> int:
+    columns = (
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        TextColumn("{task.completed:>6}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=out) as bars:
+        download = bars.add_task("Kafka and PostgreSQL: starting", total=1)
+        async with stage(FOLDER, _downloading(bars, download)) as played:
+            bars.update(download, completed=1, total=1, description="Kafka and PostgreSQL: running")
+            report, ok = await _play(size, played, bars)
+            bars.stop()
+            _show(report, played)
+            if keep:
+                await _keep()
+    return 0 if ok else PROBLEM
+
+
+def _downloading(bars: Progress, task: TaskID) -> Any:
+    def show(there: int, needed: int) -> None:
+        bars.update(task, completed=there, total=needed, description="Kafka: downloading jars (once)")
+
+    return show
+
+
+async def _play(size: Size, played: Stage, bars: Progress) -> tuple[dict[str, Any], bool]:
+    people = customers(size.customers, size.seed)
+    producer = Producer(played.wired.settings.kafka.client())
+    try:
+        await _load_customers(people, played, producer, bars)
+        published, malformed = await _feed(size, people, played, producer, bars)
+    finally:
+        producer.close(1.0)
+    expected = expect(published, {one["id"]: one for one in people}, played.distributions)
+    await _wait_for_end(expected, played, bars)
+    report = await asyncio.to_thread(_report, expected, published, malformed, played)
+    (played.folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+    return report, _is_right(report, expected, malformed)
+
+
+async def _load_customers(people: list[dict[str, Any]], played: Stage, producer: Producer, bars: Progress) -> None:
+    task = bars.add_task("customers into their table", total=len(people))
+    codec, topic = played.wired.codec(CUSTOMERS), played.wired.topic(CUSTOMERS)
+    await write_all(producer, [Output(topic, one["id"].encode(), codec.encode(one)) for one in people])
+    while left := await asyncio.to_thread(_customers_left, played, topic):
+        bars.update(task, completed=len(people) - left)
+        _look_after(played)
+        await asyncio.sleep(0.2)
+    bars.update(task, completed=len(people))
+
+
+def _lag(played: Stage, of: Callable[[str], bool]) -> int:
+    """Records not yet processed; 1 while the broker cannot say."""
+    try:
+        return sum(one.lag for one in played.lag.read() if of(one.topic))
+    except TryLater:
+        return 1
+
+
+def _customers_left(played: Stage, topic: str) -> int:
+    return _lag(played, lambda name: name == topic)
+
+
+async def _feed(
+    size: Size, people: list[dict[str, Any]], played: Stage, producer: Producer, bars: Progress
+) -> tuple[list[Event], int]:
+    """Publish at the given rate: every other event as Avro, the rest as JSON."""
+    task, sink = bars.add_task("events published", total=size.events), bars.add_task("deliveries received", total=None)
+    published: list[Event] = []
+    malformed, began, hand = 0, time.monotonic(), []
+    for number, sent in enumerate(events(size.events, people, size.seed, "demo"), 1):
+        malformed += sent.event is None
+        hand.append(_output(sent, number, played, published))
+        if number % _HAND == 0 or number == size.events:
+            await write_all(producer, hand)
+            hand = []
+            bars.update(task, completed=number)
+            bars.update(sink, completed=_received(played))
+            _look_after(played)
+            await asyncio.sleep(max(0.0, began + number / size.rate - time.monotonic()))
+    bars.remove_task(sink)
+    return published, malformed
+
+
+def _output(sent: Sent, number: int, played: Stage, published: list[Event]) -> Output:
+    topic = played.wired.topic(sent.topic)
+    if sent.event is None:
+        return Output(topic, sent.key, sent.raw, number % played.wired.settings.topics.partitions)
+    now = datetime.now(UTC)
+    event = msgspec.convert({**sent.event, "created_at": now}, Event)
+    published.append(event)
+    raw = played.wired.codec(sent.topic).encode(event) if number % 2 else msgspec.json.encode(event)
+    return Output(topic, sent.key, raw)
+
+
+def _received(played: Stage) -> int:
+    return len(played.receiver.received) + len(played.mailbox.mails)
+
+
+async def _wait_for_end(expected: Expected, played: Stage, bars: Progress) -> None:
+    """Until everything expected was received, or nothing more comes. Then a moment for what should not come."""
+    total = sum(map(len, expected.deliveries.values()))
+    task = bars.add_task("deliveries received", total=total)
+    seen, since = -1, time.monotonic()
+    while _received(played) < total and time.monotonic() - since < _PATIENCE:
+        if _received(played) != seen:
+            seen, since = _received(played), time.monotonic()
+        bars.update(task, completed=seen)
+        _look_after(played)
+        await asyncio.sleep(0.1)
+    while await asyncio.to_thread(_lag, played, lambda _: True) and time.monotonic() - since < _PATIENCE:
+        await asyncio.sleep(0.2)
+    bars.update(task, completed=_received(played))
+
+
+def _look_after(played: Stage) -> None:
+    for said in played.workers.look():
+        fail(said)
+    refused = played.workers.misconfigured()
+    if refused:
+        raise TidingsError(f"{refused[0].instance} refuses to start; its log is {refused[0].log}")
+
+
+def _report(expected: Expected, published: list[Event], malformed: int, played: Stage) -> dict[str, Any]:
+    received = {
+        "webhook": Counter(one.id for one in played.receiver.received),
+        "email": Counter(mail.message_id for mail in played.mailbox.mails),
+    }
+    wanted = {channel: expected.deliveries[channel] for channel in expected.deliveries}
+    decisions = _decisions(played)
+    return {
+        "events": len(published) + malformed,
+        "matched": len({(one.event.id, one.distribution.id) for one in decisions}),
+        "deliveries": {channel: len(found) for channel, found in received.items()},
+        "skipped": dict(Counter(str(one.reason) for one in decisions if one.outcome == "skipped")),
+        "dead_letters": _dead_letters(played),
+        "missing": sum(len(wanted[channel].keys() - received[channel].keys()) for channel in wanted),
+        "unexpected": sum(len(received[channel].keys() - wanted[channel].keys()) for channel in wanted),
+        "doubled": sum(found.total() - len(found) for found in received.values()),
+        "unverified": played.receiver.unverified,
+        "latency_ms": _latency(expected, played),
+    }
+
+
+def _decisions(played: Stage) -> list[Decision]:
+    with TopicReader(played.wired, DECISIONS) as reader:
+        return [msgspec.convert(reader.decode(message), Decision) for message in reader.until_now()]
+
+
+def _dead_letters(played: Stage) -> int:
+    with TopicReader(played.wired, DEAD_LETTERS) as reader:
+        return sum(1 for _ in reader.until_now())
+
+
+def _latency(expected: Expected, played: Stage) -> dict[str, float]:
+    """From the event's publication to the receiver, in milliseconds."""
+    arrivals = [(one.id, one.at) for one in played.receiver.received]
+    arrivals += [(mail.message_id, mail.at) for mail in played.mailbox.mails]
+    began = {**expected.deliveries["webhook"], **expected.deliveries["email"]}
+    took = sorted((at - began[one].timestamp()) * 1000 for one, at in arrivals if one in began)
+    if len(took) < 2:
+        return {"p50": 0.0, "p99": 0.0}
+    cuts = statistics.quantiles(took, n=100)
+    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1)}
+
+
+def _is_right(report: dict[str, Any], expected: Expected, malformed: int) -> bool:
+    """Compare as multisets; name each difference."""
+    wanted = {"missing": 0, "doubled": 0, "unexpected": 0, "unverified": 0, "dead_letters": malformed}
+    wanted |= {"matched": expected.matched, "skipped": dict(expected.skipped)}  # type: ignore[dict-item]
+    wrong = {name: value for name, value in wanted.items() if report[name] != value}
+    for name, value in wrong.items():
+        fail(f"{name}: {report[name]}, expected {value}")
+    return not wrong
+
+
+def _show(report: dict[str, Any], played: Stage) -> None:
+    latency, skipped = report["latency_ms"], ", ".join(f"{name} {count}" for name, count in report["skipped"].items())
+    rows = [
+        ("events", report["events"]),
+        ("matched", report["matched"]),
+        *((f"delivered by {channel}", count) for channel, count in report["deliveries"].items()),
+        ("skipped", skipped or 0),
+        ("dead-lettered", report["dead_letters"]),
+        ("missing / doubled", f"{report['missing']} / {report['doubled']}"),
+        ("event to receiver", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"),
+    ]
+    say("")
+    for name, value in rows:
+        say(f"  {name:<24} {value}")
+    if played.mailbox.mails:
+        example = played.folder / "example.eml"
+        example.write_bytes(played.mailbox.mails[0].content)
+        say(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
+    customer = next((one for one in played.receiver.received), None)
+    _show_next(customer.id if customer else "dlv_…")
+
+
+def _show_next(delivery: str) -> None:
+    say(
+        "\nTo play on, `make demo KEEP=1`, and in another terminal:\n"
+        f"  export TIDINGS_SETTINGS={FOLDER}/tidings.toml PATH=$PWD/.venv/bin:$PATH\n"
+        f"  tidings why {delivery}\n"
+        "  tidings why cust_17\n"
+        "  tidings tail deliveries.email --from-start --limit 3\n"
+        "  tidings dead-letters list --limit 5\n"
+        f"  tidings apply {FOLDER}/examples/distributions --dry-run"
+    )
+
+
+async def _keep() -> None:
+    say("\nEverything is still running; Ctrl-C stops it.")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What the demo plays on: fresh servers, receivers that verify, the sample distributions, and worker processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.provision import Provision
+from agents.wiring import Wiring
+from channels.fakes.mailbox import SmtpSink
+from channels.fakes.receiver import WebhookReceiver
+from console.apply import check_files, save
+from console.apply import plan as plan_files
+from console.context import database, with_endpoints
+from console.lag import LagReader
+from console.supervisor import Supervisor, worker_environ, workers
+from deploy.embedded.jars import Progress
+from deploy.embedded.servers import Servers
+from deploy.settings import load_settings
+from schemas.distribution import Distribution
+from store.control import Control
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+_SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgdGhlIGRlbW8gcnVu"  # noqa: S105 - of a receiver that lives a minute
+_LEGACY = "demo"
+
+_SETTINGS = """\
+# Written by the demo. In another terminal: export TIDINGS_SETTINGS={file}
+project_id = "demo"
+data = "{data}"
+
+[sender]
+webhook_allow_private = true
+
+[webhook]
+secrets = ["{secret}"]
+legacy_secret = "{legacy}"
+
+[email_accounts.main]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "shop@demo.example.com"
+sender_name = "The Demo Shop"
+unsubscribe_mailto = "unsubscribe@demo.example.com"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that the demo touches."""
+
+    wired: Wiring
+    receiver: WebhookReceiver
+    mailbox: SmtpSink
+    distributions: list[Distribution]
+    workers: Supervisor
+    lag: LagReader
+    folder: Path
+
+
+@asynccontextmanager
+async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
+    """Set everything up below `folder`, which is emptied, and stop everything in the end."""
+    servers = Servers(folder / "data", os.environ)
+    servers.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)  # noqa: ASYNC240 - nothing else is running yet
+    receiver, mailbox = WebhookReceiver(_SECRET, _LEGACY), SmtpSink()
+    await receiver.start()
+    await mailbox.start()
+    try:
+        endpoints = servers.start(progress)
+        file = folder / "tidings.toml"
+        file.write_text(
+            _SETTINGS.format(file=file, data=folder / "data", secret=_SECRET, legacy=_LEGACY, port=mailbox.port)
+        )
+        settings = with_endpoints(load_settings({}, file), endpoints)
+        wired = Wiring(settings)
+        Provision(wired).apply()
+        distributions = await _apply_examples(wired, folder, receiver.url)
+        environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
+        everyone = Supervisor(workers(("matcher", "sender"), 1, environ, folder))
+        everyone.start()
+        try:
+            yield Stage(wired, receiver, mailbox, distributions, everyone, LagReader(wired), folder)
+        finally:
+            everyone.stop()
+    finally:
+        await receiver.stop()
+        await mailbox.stop()
+        servers.stop()
+
+
+async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distribution]:
+    """The committed examples, with the receiver of this run for their webhooks."""
+    shutil.copytree(EXAMPLES, folder / "examples")
+    files = folder / "examples" / "distributions"
+    for file in files.glob("*.yaml"):
+        file.write_text(file.read_text().replace("https://hooks.example.com/tidings", hook))
+        file.write_text(file.read_text().replace("https://hooks.example.com", hook))
+    async with database(wired) as pool:
+        control = Control(pool)
+        await save(await plan_files([files], wired, control), wired, control)
+    return [definition.distribution for _, definition in check_files([files], wired, {})]

@@ -6,6 +6,7 @@ MiniJinja was chosen for its fuel limit and because it renders in Rust, about si
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +26,9 @@ OWN_VARIABLES = ("distribution", "delivery_id", "event")
 """What every template may use beside the objects of its trigger."""
 
 _KEPT = 1000
+_TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def check_template(template: StoredTemplate, objects: Mapping[str, tuple[str, ..
             found.append(Problem(f"{at}.{part}", str(error)))
             continue
         used = sorted(environment.undeclared_variables_in_str(source, nested=True))
-        problems = (_unknown(variable, objects) for variable in used)
+        problems = [*map(_unknown_filter, _filters(source)), *(_unknown(variable, objects) for variable in used)]
         found.extend(Problem(f"{at}.{part}", problem) for problem in problems if problem)
     return tuple(found)
 
@@ -115,6 +119,21 @@ def _said(error: minijinja.TemplateError) -> str:
     """Without the values that the library's own message lists."""
     reason = "takes too much work" if error.kind == "OutOfFuel" else error.detail or error.kind
     return f"line {error.line}: {reason}"
+
+
+def _filters(source: str) -> list[str]:
+    """The filters that a template names; texts in quotes are no code."""
+    tags = " ".join(_TAG.findall(source))
+    return sorted(set(_FILTER.findall(_QUOTED.sub("", tags))))
+
+
+def _unknown_filter(name: str) -> str | None:
+    """MiniJinja looks filters up when they are reached, which may be never in a trial and once in production."""
+    try:
+        _environment().render_str("{{ ''|" + name + " }}")
+    except minijinja.TemplateError as error:
+        return error.detail if error.kind == "UnknownFilter" else None
+    return None
 
 
 def _unknown(variable: str, objects: Mapping[str, tuple[str, ...]]) -> str | None:

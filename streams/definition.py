@@ -118,7 +118,7 @@ class _Reader:
             "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
             "priority": self._priority(source.get("priority", 0)),
             "status": self._status(source.get("status", "LIVE")),
-            "name": self._word(source.get("name", self._id), "name", ": a text for people"),
+            "name": self._word(source.get("name", source.get("distribution", "?")), "name", ": a text for people"),
         }
         if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
             self._problem("ends_at", "is not after starts_at")

@@ -1,0 +1,35 @@
+# Every target installs what it needs; only Python 3.11 or newer has to be there.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: help setup demo test check bench clean
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## install everything into .venv
+
+$(READY): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## run the whole job on a real Kafka and PostgreSQL; KEEP=1 leaves it running
+	KEEP=$(KEEP) $(RUN) -m console.demo.run
+
+test: $(READY) ## run all tests
+	$(RUN) -m pytest -n 2
+
+check: $(READY) ## lint, types and import direction
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+bench: $(READY) ## measure against plain loops on the same machine; prints ratios
+	$(RUN) -m tests.bench.run
+
+clean: ## remove what was installed and made here
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

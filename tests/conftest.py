@@ -1,0 +1,109 @@
+"""Real servers for the tests: one pair for all test processes, names of their own for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from agents.provision import Provision
+from agents.wiring import Wiring
+from deploy.embedded.servers import Endpoints, Servers
+from deploy.secret import Secret
+from deploy.settings import Kafka, Postgres, Settings, Topics, load_settings
+from store.migrate import migrate
+from store.postgres import connect
+
+
+class _Users:
+    """How many test processes use the shared servers, in a file under a lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "users"
+        self._lock = folder / "users.lock"
+
+    def change(self, by: int) -> tuple[int, int]:
+        """The count before and after. The caller holds the lock meanwhile by `locked`."""
+        before = int(self._file.read_text()) if self._file.exists() else 0
+        self._file.write_text(str(before + by))
+        return before, before + by
+
+    def locked(self) -> _Lock:
+        return _Lock(self._lock)
+
+
+class _Lock:
+    def __init__(self, path: Path) -> None:
+        self._handle = path.open("w")
+
+    def __enter__(self) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.close()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """Kafka and PostgreSQL for all tests; the last test process stops them. TIDINGS_KAFKA and TIDINGS_POSTGRES win."""
+    if os.environ.get("TIDINGS_KAFKA") and os.environ.get("TIDINGS_POSTGRES"):
+        yield Endpoints(os.environ["TIDINGS_KAFKA"], os.environ["TIDINGS_POSTGRES"])
+        return
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "servers"
+    folder.mkdir(exist_ok=True)
+    users, shared = _Users(folder), Servers(folder, os.environ)
+    with users.locked():
+        users.change(+1)
+        endpoints = shared.start()
+    yield endpoints
+    with users.locked():
+        if users.change(-1)[1] == 0:
+            shared.stop()
+
+
+@pytest.fixture
+def settings(servers: Endpoints, tmp_path: Path) -> Settings:
+    """Settings with a topic prefix of the test's own."""
+    return replace(
+        load_settings({}),
+        data=str(tmp_path / "data"),
+        project_id="shop",
+        kafka=Kafka(bootstrap=servers.kafka),
+        postgres=Postgres(dsn=Secret(servers.postgres)),
+        topics=Topics(prefix=f"t{uuid.uuid4().hex[:10]}.", partitions=4),
+    )
+
+
+@pytest.fixture
+async def dsn(servers: Endpoints) -> AsyncIterator[str]:
+    """A database of the test's own."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(servers.postgres)
+    await admin.execute(f"create database {name}")
+    yield servers.postgres.rsplit("/", 1)[0] + f"/{name}"
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on a migrated database."""
+    opened = await connect(dsn)
+    await migrate(opened)
+    yield opened
+    opened.terminate()
+
+
+@pytest.fixture
+def wired(settings: Settings, dsn: str) -> Wiring:
+    """A wiring whose topics exist."""
+    made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
+    Provision(made).apply()
+    return made

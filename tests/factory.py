@@ -1,0 +1,51 @@
+"""Things that many tests need, valid unless told otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.distribution import Distribution
+from schemas.event import Event
+from streams.definition import Surroundings, TemplateFiles, parse_definition
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+AROUND = Surroundings(
+    project_id="shop", version=1, now=NOW, email_accounts=("main",), templates={"hello": TemplateFiles("hi", "<b>hi</b>")}
+)
+
+
+def customer(**fields: Any) -> dict[str, Any]:
+    """A profile that consents to marketing and has an address."""
+    return {"id": "c1", "name": "Jo", "email": "jo@example.com", "consents": {"marketing": True}, **fields}
+
+
+def order_event(**changes: Any) -> dict[str, Any]:
+    """A paid order as upstream publishes it."""
+    data = {"customer": customer(), "order": {"id": "o1", "amount": 5000, "items": [{"sku": "GIFT-1", "price": 100}]}}
+    base = {"id": "ev1", "project_id": "shop", "type": "customer.order.paid", "created_at": NOW.isoformat(), "data": data}
+    return {**base, **changes}
+
+
+def event(**changes: Any) -> Event:
+    """The same, as a record."""
+    import msgspec
+
+    return msgspec.convert(order_event(**changes), Event)
+
+
+def definition(**changes: Any) -> dict[str, Any]:
+    """A distribution on paid orders, over a webhook."""
+    base: dict[str, Any] = {
+        "distribution": "thanks",
+        "trigger": {"event": "customer.order.paid"},
+        "consent": "marketing",
+        "channels": [{"webhook": {"url": "https://hooks.example.com/x", "type": "thanks"}}],
+    }
+    return {**base, **changes}
+
+
+def rule(**changes: Any) -> Distribution:
+    """The same, parsed."""
+    return parse_definition(definition(**changes), AROUND).distribution

@@ -1,0 +1,135 @@
+"""Distributions as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from channels.templates import check_template
+from console.apply import template_problems
+from console.documents import read_documents
+from schemas.errors import DefinitionInvalid
+from schemas.template import StoredTemplate
+from streams.conditions.predicates import PREDICATES
+from streams.definition import KEYS, Definition, parse_definition
+from streams.schema import definition_schema
+from tests.factory import AROUND, definition
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "distributions").glob("*.yaml"))
+
+
+def problems(**changes: Any) -> dict[str, str]:
+    source = {name: value for name, value in definition(**changes).items() if value is not ...}
+    with pytest.raises(DefinitionInvalid) as caught:
+        parse_definition(source, AROUND)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "said"),
+    [
+        ({"priorty": 1}, "priorty", "Did you mean priority?"),
+        ({"consent": ...}, "consent", "is missing"),
+        ({"trigger": {"event": "customer.order.payd"}}, "trigger.event", "Did you mean customer.order.paid?"),
+        ({"trigger": {"event": "customer.order.paid", "segment": "x"}}, "trigger.segment", "There are: event"),
+        ({"channels": []}, "channels", "at least one"),
+        ({"channels": [{"fax": {}}]}, "channels[0]", 'no channel "fax". There are: email, webhook'),
+        ({"channels": [{"webhook": {"url": "ftp://x", "type": "t"}}]}, "channels[0].webhook.url", "is an address"),
+        ({"channels": [{"webhook": {"url": "https://u:p@x", "type": "t"}}]}, "channels[0].webhook.url", "password"),
+        (
+            {"channels": [{"webhook": {"url": "https://x", "type": "t", "headers": {"Webhook-Id": "1"}}}]},
+            "channels[0].webhook.headers.Webhook-Id",
+            "lower-case",
+        ),
+        (
+            {"channels": [{"webhook": {"url": "https://x", "type": "t", "headers": {"webhook-id": "1"}}}]},
+            "channels[0].webhook.headers.webhook-id",
+            "reserved",
+        ),
+        (
+            {"channels": [{"email": {"account": "mian", "subject": "s", "text": "t"}}]},
+            "channels[0].email.account",
+            'no email account "mian". There are: main',
+        ),
+        (
+            {"channels": [{"email": {"account": "main", "subject": "s", "template": "helo"}}]},
+            "channels[0].email.template",
+            "Did you mean hello?",
+        ),
+        ({"channels": [{"email": {"account": "main", "subject": "s"}}]}, "channels[0].email", "needs template"),
+        ({"again": "sometimes"}, "again", "once_per_customer"),
+        ({"again": {"once_in": "soon"}}, "again.once_in", "as in 30m or 3d"),
+        ({"again": {"once_per": "ordr.id"}}, "again.once_per", "Did you mean order?"),
+        ({"starts_at": "2026-11-21", "ends_at": "2026-11-20"}, "ends_at", "is not after starts_at"),
+        ({"expires_after": 5}, "expires_after", "is not a duration"),
+        ({"priority": "high"}, "priority", "whole number"),
+        ({"status": "ON"}, "status", "DRAFT, LIVE"),
+        ({"distribution": "a b"}, "distribution", "letters, digits"),
+    ],
+)
+def test_a_wrong_key_says_where_and_what_would_be_right(changes: dict[str, Any], path: str, said: str) -> None:
+    found = problems(**changes)
+    assert list(found) == [path]
+    assert said in found[path]
+
+
+def test_every_problem_is_found_at_once() -> None:
+    assert set(problems(priorty=1, consent=..., status="ON")) == {"priorty", "consent", "status"}
+
+
+def parsed(text: str, subject: str = "s") -> Definition:
+    channel = {"email": {"account": "main", "subject": subject, "text": text}}
+    return parse_definition(definition(channels=[channel]), AROUND)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ custmer.name }}", "there is no variable custmer. Did you mean customer?"),
+        ("{{ customer.emial }}", "Did you mean customer.email?"),
+        ("{% if %}", "line 1: unexpected end of block"),
+        ("{{ customer.name | nofilter }}", "filter nofilter is unknown"),
+    ],
+)
+def test_a_wrong_template_is_refused_with_its_place(text: str, said: str) -> None:
+    (problem,) = template_problems(parsed(text))
+    assert problem.path == "channels[0].email.text"
+    assert said in problem.message
+
+
+def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
+    assert template_problems(parsed("{{ customer.first_name | default('you') }} {{ order.metadata.x }} {{ delivery_id }}")) == ()
+    assert check_template(StoredTemplate(name="n", subject="{{ a.b }}"), {"a": ()}, "at") == ()
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_the_examples_are_valid(file: Path) -> None:
+    (document,) = read_documents([file])
+    around = AROUND.__class__("shop", 1, AROUND.now, ("main",), document.templates())
+    made = parse_definition(document.plain, around)
+    assert template_problems(made) == ()
+    assert made.distribution.id == file.stem
+
+
+def test_a_problem_is_found_on_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("distribution: x\nwhen:\n  all:\n    - order.amount: 1\n    - order.amount: {atleast: 2}\nchannels:\n  - email: {}\n")
+    (document,) = read_documents([file])
+    assert document.line('when.all[1]."order.amount".atleast') == 5
+    assert document.line("channels[0].email.account") == 7
+    assert document.line("consent") == 1
+
+
+def test_yaml_that_is_none_says_on_which_line(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("a: 1\n  b: [\n")
+    with pytest.raises(DefinitionInvalid, match=r"one.yaml:2"):
+        read_documents([tmp_path])
+
+
+def test_the_exported_schema_knows_every_key_and_test() -> None:
+    schema = definition_schema()
+    assert set(schema["properties"]) == set(KEYS)
+    assert set(PREDICATES) <= set(schema["$defs"]["tests"]["properties"])
+    assert schema["additionalProperties"] is False

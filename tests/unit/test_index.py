@@ -1,0 +1,107 @@
+"""The rule index finds what brute force finds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.distribution import Distribution
+from streams.conditions.predicates import Failure
+from streams.index import RuleIndex
+from streams.match import facts_of
+from streams.rule import compile_rule
+from tests.factory import NOW, event, rule
+
+PATHS = ["customer.metadata.a", "customer.metadata.b", "order.amount", "customer.name", "order.metadata.c"]
+VALUES = st.one_of(st.sampled_from(["x", "y", "ż", ""]), st.integers(-3, 3), st.booleans(), st.just(2**70))
+WILD = st.one_of(VALUES, st.none(), st.floats(), st.lists(VALUES, max_size=2), st.just({"deep": {"er": 1}}))
+
+
+def some_test() -> st.SearchStrategy[dict[str, Any]]:
+    equal = st.tuples(st.sampled_from(PATHS[:2]), st.sampled_from(["is", "is_not"]), VALUES)
+    among = st.tuples(st.sampled_from(PATHS[:2]), st.sampled_from(["in", "not_in"]), st.lists(VALUES, min_size=1, max_size=3))
+    bound = st.tuples(
+        st.sampled_from([PATHS[0], PATHS[2], PATHS[4]]),
+        st.sampled_from(["at_least", "at_most", "more_than", "less_than"]),
+        st.integers(-3, 3),
+    )
+    begin = st.tuples(st.sampled_from([PATHS[1], PATHS[3]]), st.just("starts_with"), st.sampled_from(["x", "ż"]))
+    there = st.tuples(st.sampled_from(PATHS), st.just("is_set"), st.booleans())
+    return st.one_of(equal, among, bound, begin, there).map(lambda one: {one[0]: {one[1]: one[2]}})
+
+
+CONDITIONS = st.recursive(
+    some_test(),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"all": parts}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
+        inner.map(lambda part: {"not": part}),
+    ),
+    max_leaves=5,
+)
+
+
+def a_rule(number: int, when: dict[str, Any] | None, selected: str | None = None) -> Distribution:
+    made = rule(distribution=f"r{number}", when=when)
+    trigger = msgspec.structs.replace(made.trigger, event="customer.order.paid")
+    return msgspec.structs.replace(made, trigger=trigger)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(CONDITIONS, min_size=1, max_size=8), st.lists(WILD, min_size=5, max_size=5), st.data())
+def test_the_index_is_equal_to_brute_force(conditions: list[dict[str, Any]], values: list[Any], data: st.DataObject) -> None:
+    index = RuleIndex()
+    rules = [a_rule(number, when) for number, when in enumerate(conditions)]
+    for one in rules:
+        index.insert(one)
+    gone = data.draw(st.sets(st.sampled_from([one.id for one in rules])))
+    for identity in gone:
+        index.remove(identity)
+    happened = event()
+    happened.data["customer"] |= {"metadata": {"a": values[0], "b": values[1]}, "name": values[2]}
+    happened.data["order"] |= {"amount": values[3], "metadata": {"c": values[4]}}
+    facts = facts_of(happened, None)
+    candidates, passed_over = index.candidates(happened, facts)
+    found = {one.distribution.id: one.guard(facts, NOW) for one in candidates}
+    assert len(candidates) == len(found)
+    assert passed_over == len(rules) - len(gone) - len(found)
+    for one in rules:
+        brute = compile_rule(one).guard(facts, NOW)
+        if one.id in gone:
+            assert one.id not in found
+        elif brute is True or isinstance(brute, Failure):
+            assert found.get(one.id) == brute
+        else:
+            assert found.get(one.id, False) is False
+
+
+def test_an_equality_shared_by_all_is_not_what_rules_are_kept_under() -> None:
+    index = RuleIndex()
+    for number in range(100):
+        index.insert(
+            a_rule(number, {"all": [{"customer.metadata.a": "x"}, {"customer.metadata.b": f"plan-{number}"}]})
+        )
+    happened = event()
+    happened.data["customer"]["metadata"] = {"a": "x", "b": "plan-7"}
+    assert len(index.candidates(happened, facts_of(happened, None))[0]) <= 2
+
+
+@pytest.mark.parametrize("status", ["DRAFT", "STOPPED", "ENDED"])
+def test_what_is_not_live_or_paused_does_not_react(status: str) -> None:
+    index = RuleIndex()
+    index.insert(rule(status=status))
+    assert index.candidates(event(), facts_of(event(), None)) == ([], 0)
+
+
+def test_a_new_version_takes_the_place_of_the_old_one() -> None:
+    index = RuleIndex()
+    index.insert(rule(when={"order.amount": 1}))
+    index.insert(rule(when={"order.amount": 2}))
+    assert len(index) == 1
+    index.remove("thanks")
+    assert (len(index), index.unindexed) == (0, 0)
+    assert not index._shelves

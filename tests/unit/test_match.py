@@ -1,0 +1,136 @@
+"""From an event to deliveries and decisions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.errors import InvalidEvent
+from streams.events import read_customer, read_event
+from streams.identity import delivery_id
+from streams.index import RuleIndex
+from streams.match import Matched, explain_event, match_event
+from tests.factory import NOW, customer, event, order_event, rule
+
+EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
+WEBHOOK = {"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}
+
+
+def match(profile: dict[str, Any] | None = None, happened: Any = None, **changes: Any) -> Matched:
+    index = RuleIndex()
+    index.insert(rule(**changes))
+    return match_event(happened or event(), profile, index, NOW)
+
+
+def reasons(matched: Matched) -> list[str | None]:
+    return [decision.reason for decision in matched.decisions]
+
+
+def test_a_fitting_event_makes_one_delivery_a_channel() -> None:
+    matched = match(channels=[EMAIL, WEBHOOK])
+    assert [one.channel for one in matched.deliveries] == ["email", "webhook"]
+    assert [one.outcome for one in matched.decisions] == ["emitted", "emitted"]
+    assert [d.delivery_id for d in matched.decisions] == [d.delivery_id for d in matched.deliveries]
+
+
+def test_a_replay_makes_the_same_records() -> None:
+    assert match(channels=[EMAIL, WEBHOOK]) == match(channels=[EMAIL, WEBHOOK])
+
+
+def test_the_version_is_not_part_of_the_delivery_id() -> None:
+    first, second = match(), match(name="renamed")
+    assert first.deliveries[0].delivery_id == second.deliveries[0].delivery_id
+
+
+def test_ids_do_not_run_together() -> None:
+    assert delivery_id("a", "bc", "d", "e", "email", 0) != delivery_id("ab", "c", "d", "e", "email", 0)
+
+
+@pytest.mark.parametrize(
+    ("profile", "changes", "expected"),
+    [
+        (customer(consents={}), {}, ["consent"]),
+        (customer(consents={"marketing": False}), {}, ["consent"]),
+        (customer(consents={}), {"consent": "transactional"}, [None]),
+        (customer(email=None), {"channels": [EMAIL, WEBHOOK]}, ["no_address", None]),
+        (customer(email="no address"), {"channels": [EMAIL]}, ["no_address"]),
+        (customer(), {"status": "PAUSED"}, ["paused"]),
+        (customer(), {"starts_at": "2026-11-21"}, ["not_started"]),
+        (customer(), {"ends_at": "2026-11-20"}, ["ended"]),
+        (customer(consents={}), {"status": "PAUSED"}, ["paused"]),
+        (customer(), {"when": {"customer.metadata.x": {"at_least": 1}}}, []),
+        (customer(metadata={"x": "y"}), {"when": {"customer.metadata.x": {"at_least": 1}}}, ["rule_error"]),
+        (customer(), {"again": {"once_per": "order.source_id"}}, ["rule_error"]),
+    ],
+)
+def test_the_first_check_that_fails_gives_the_reason(
+    profile: dict[str, Any], changes: dict[str, Any], expected: list[str | None]
+) -> None:
+    assert reasons(match(profile, **changes)) == expected
+
+
+def test_the_table_row_counts_before_the_customer_in_the_event() -> None:
+    matched = match(customer(name="Row", email="row@example.com"), channels=[EMAIL])
+    assert matched.deliveries[0].data["customer"]["name"] == "Row"
+    assert match(None).deliveries[0].data["customer"]["name"] == "Jo"
+
+
+@pytest.mark.parametrize(
+    ("again", "other", "same"),
+    [
+        ("every_event", {"id": "ev2"}, False),
+        ("once_per_customer", {"id": "ev2"}, True),
+        ({"once_per": "order.id"}, {"id": "ev2"}, True),
+        ({"once_in": "1d"}, {"id": "ev2", "created_at": (NOW + timedelta(minutes=1)).isoformat()}, True),
+        ({"once_in": "1d"}, {"id": "ev2", "created_at": (NOW + timedelta(days=1)).isoformat()}, False),
+    ],
+)
+def test_again_says_which_sends_are_the_same(again: Any, other: dict[str, Any], same: bool) -> None:
+    first, second = match(again=again), match(happened=event(**other), again=again)
+    assert (first.deliveries[0].delivery_id == second.deliveries[0].delivery_id) is same
+
+
+def test_higher_priority_goes_first() -> None:
+    index = RuleIndex()
+    for identity, priority in (("a", 1), ("b", 9), ("c", 1)):
+        index.insert(rule(distribution=identity, priority=priority))
+    assert [one.distribution.id for one in match_event(event(), None, index, NOW).deliveries] == ["b", "a", "c"]
+
+
+def test_explain_tells_of_rules_that_do_not_fit_as_well() -> None:
+    index = RuleIndex()
+    index.insert(rule(distribution="fits", when={"order.amount": {"at_least": 1}}))
+    index.insert(rule(distribution="not", when={"order.amount": {"at_least": 9999}}))
+    told = {one.distribution.id: one for one in explain_event(event(), None, index, NOW)}
+    assert told["fits"].answer is True
+    assert told["fits"].deliveries == match_event(event(), None, index, NOW).deliveries
+    assert (told["not"].answer, told["not"].checks[0].seen) == (False, "5000")
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "path", "said"),
+    [
+        ({"type": "customer.unknown"}, b"c1", "type", "does not belong on events.orders; there: customer.order.created"),
+        ({"created_at": "2999-01-01T00:00:00Z"}, b"c1", "created_at", "in the future"),
+        ({"created_at": "yesterday"}, b"c1", "created_at", "RFC3339"),
+        ({"data": {"customer": {"id": "c1"}}}, b"c1", "data.order", "lacks the required object order"),
+        ({"data": {"order": {"id": "o"}}}, b"c1", "data.customer", "lacks the required object customer"),
+        ({"data": {"customer": {"id": "c1"}, "order": {"id": "o", "amount": "5"}}}, b"c1", "data.order.amount", "`int"),
+        ({"id": 5}, b"c1", "id", "Expected `str`, got `int`"),
+        ({"id": ""}, b"c1", "id", "length"),
+        ({}, None, "key", "has no key"),
+        ({}, b"c2", "key", "but customer.id is 'c1'"),
+    ],
+)
+def test_an_event_that_is_none_says_why(changes: dict[str, Any], key: bytes | None, path: str, said: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        read_event(order_event(**changes), "events.orders", key, now=NOW, max_future=timedelta(minutes=5))
+    assert caught.value.path == path
+    assert said in str(caught.value)
+
+
+def test_a_customer_without_an_id_is_refused() -> None:
+    with pytest.raises(InvalidEvent, match="id"):
+        read_customer({"name": "x"}, b"c1")

@@ -1,0 +1,175 @@
+"""Which offsets may be committed: the invariants of the batched transport that need no broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+import mode
+import pytest
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.transport.batch import Batch, Output
+from agents.transport.producer import Report
+from agents.transport.progress import HoleInTheLog, Progress
+
+ORDERS = TP("orders", 0)
+
+
+class Record:
+    key = value = b""
+    timestamp = 0
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+
+class HeldProducer:
+    """Keeps the reports back until told."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def produce(self, output: Output, report: Report) -> bool:
+        self.reports.append(report)
+        return True
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.done: list[Batch] = []
+        self.failed: list[BaseException] = []
+
+    def batch_done(self, batch: Batch) -> None:
+        self.done.append(batch)
+
+    batch_done_threadsafe = batch_done
+
+    def delivery_failed_threadsafe(self, error: BaseException) -> None:
+        self.failed.append(error)
+
+
+def batch(first: int, last: int, epoch: int = 0, owner: Any = None, producer: Any = None) -> Batch:
+    records: list[Any] = [Record(offset) for offset in range(first, last + 1)]
+    return Batch(ORDERS, records, owner=owner or Owner(), producer=producer or HeldProducer(), epoch=epoch)
+
+
+def test_nothing_is_committable_before_its_batch_is_complete() -> None:
+    progress = Progress()
+    progress.enter(batch(0, 9))
+    assert progress.next_offset(ORDERS) is None
+
+
+def test_a_batch_is_committable_only_with_all_before_it() -> None:
+    progress = Progress()
+    first, second = batch(0, 9), batch(10, 19)
+    progress.enter(first)
+    progress.enter(second)
+    assert progress.complete(second) is False
+    assert progress.next_offset(ORDERS) is None
+    assert progress.complete(first) is True
+    assert progress.next_offset(ORDERS) == 20
+
+
+@given(st.permutations(range(6)))
+def test_in_whatever_order_batches_end_the_offset_is_that_of_the_unbroken_run(order: list[int]) -> None:
+    progress = Progress()
+    batches = [batch(10 * number, 10 * number + 9) for number in range(6)]
+    for one in batches:
+        progress.enter(one)
+    ended: set[int] = set()
+    for number in order:
+        progress.complete(batches[number])
+        ended.add(number)
+        unbroken = next((n for n in range(7) if n not in ended))
+        assert progress.next_offset(ORDERS) == (10 * unbroken or None)
+
+
+def test_after_a_seek_an_old_batch_changes_nothing() -> None:
+    progress = Progress()
+    old = batch(0, 9)
+    progress.enter(old)
+    progress.forget()
+    again = batch(0, 9, epoch=progress.epoch)
+    progress.enter(again)
+    assert progress.complete(old) is False
+    assert progress.next_offset(ORDERS) is None
+    progress.complete(again)
+    assert progress.next_offset(ORDERS) == 10
+
+
+def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
+    progress = Progress()
+    progress.enter(batch(0, 9))
+    with pytest.raises(HoleInTheLog):
+        progress.enter(batch(5, 12))
+
+
+async def test_a_batch_is_complete_only_when_closed_and_every_output_is_acknowledged() -> None:
+    owner, producer = Owner(), HeldProducer()
+    one = batch(0, 9, owner=owner, producer=producer)
+    await one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
+    producer.reports[0](None)
+    producer.reports[1](None)
+    assert owner.done == []
+    one.close()
+    assert owner.done == [one]
+
+
+async def test_a_closed_batch_waits_for_its_last_acknowledgement() -> None:
+    owner, producer = Owner(), HeldProducer()
+    one = batch(0, 9, owner=owner, producer=producer)
+    await one.emit([Output("out", None, b"1")])
+    one.close()
+    assert owner.done == []
+    producer.reports[0](None)
+    assert owner.done == [one]
+
+
+async def test_a_refused_output_never_completes_its_batch() -> None:
+    owner, producer = Owner(), HeldProducer()
+    one = batch(0, 9, owner=owner, producer=producer)
+    await one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
+    one.close()
+    producer.reports[0](RuntimeError("refused"))
+    producer.reports[1](None)
+    assert (owner.done, len(owner.failed)) == ([], 1)
+
+
+async def test_a_full_queue_is_waited_for_without_losing_the_order() -> None:
+    class Full(HeldProducer):
+        tries = 0
+        got: list[bytes | None]
+
+        def produce(self, output: Output, report: Report) -> bool:
+            self.tries += 1
+            if self.tries % 2:
+                return False
+            self.got = [*getattr(self, "got", []), output.value]
+            return True
+
+    producer = Full()
+    await batch(0, 9, producer=producer).emit([Output("out", None, value) for value in (b"1", b"2", b"3")])
+    assert producer.got == [b"1", b"2", b"3"]
+
+
+def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None:
+    from importlib.metadata import version
+
+    from faust.tables.recovery import Recovery
+    from faust.transport.consumer import Consumer
+    from faust.transport.drivers import aiokafka as driver
+
+    assert (version("faust-streaming"), version("mode-streaming"), version("aiokafka")) == ("0.15.3", "0.7.1", "0.14.0")
+    assert faust.__version__ and mode.__version__
+    for owner, names in (
+        (Consumer, ("_drain_messages", "_new_offset", "_filter_tps_with_pending_acks", "perform_seek", "on_partitions_revoked")),
+        (driver.Consumer, ("_new_consumer_thread", "_to_message", "_getmany", "verify_event_path")),
+        (driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_beginning")),
+        (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended")),
+        (faust.App, ("_new_transport", "crash")),
+    ):
+        for name in names:
+            assert hasattr(owner, name), f"{owner.__name__}.{name}"

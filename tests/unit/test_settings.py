@@ -1,0 +1,81 @@
+"""Settings are read once and checked to the last key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.settings import load_settings
+from schemas.errors import CannotStart
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "settings.example.toml"
+
+
+def load(tmp_path: Path, text: str) -> object:
+    file = tmp_path / "tidings.toml"
+    file.write_text(text)
+    return load_settings({}, file)
+
+
+def test_the_example_is_valid_and_shows_the_defaults() -> None:
+    from dataclasses import replace
+
+    shown = load_settings({}, EXAMPLE)
+    assert replace(shown, email_accounts={}) == load_settings({})
+    assert shown.email_accounts
+
+
+def test_the_example_names_every_key() -> None:
+    from dataclasses import fields, is_dataclass
+
+    text = EXAMPLE.read_text()
+    settings = load_settings({}, EXAMPLE)
+    for group in fields(settings):
+        value = getattr(settings, group.name)
+        inner = next(iter(value.values())) if isinstance(value, dict) else value
+        for key in fields(inner) if is_dataclass(inner) else [group]:
+            assert f"{key.name} = " in text, f"{group.name}.{key.name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[topics]\npartitons = 3", r"topics\.partitons: there is no such setting\. Did you mean partitions"),
+        ("[topics]\npartitions = 'x'", r"topics\.partitions is a whole number, not a text"),
+        ("[wire]\nformat = 'xml'", r"wire\.format is one of avro, confluent, json"),
+        ("[sender]\nlease = 'soon'", r"sender\.lease is a duration such as 30s"),
+        ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),
+        ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
+        ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
+        ("kafka = 3", r"kafka is a group of keys"),
+        ("x = [", r"cannot read"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_be_right(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(CannotStart, match=said):
+        load(tmp_path, text)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text("[sender]\nlease = '5s'\n[kafka]\nbootstrap = 'a:1'")
+    settings = load_settings({"TIDINGS_SENDER_LEASE": "7s", "TIDINGS_KAFKA": "b:2"}, file)
+    assert (settings.sender.lease, settings.kafka.bootstrap) == (timedelta(seconds=7), "b:2")
+
+
+def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("hush\n")
+    settings = load_settings({"TIDINGS_POSTGRES": f"file:{tmp_path / 's'}", "TIDINGS_KAFKA_SASL_PASSWORD": "hush"})
+    assert settings.postgres.dsn.reveal() == "hush"
+    assert "hush" not in repr(settings)
+
+
+def test_sasl_and_tls_reach_the_client() -> None:
+    kafka = load_settings(
+        {"TIDINGS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "TIDINGS_KAFKA_SASL_USERNAME": "u", "TIDINGS_KAFKA_SSL_CAFILE": "/ca"}
+    ).kafka
+    assert kafka.client()["sasl.username"] == "u"
+    assert kafka.client()["ssl.ca.location"] == "/ca"
+    assert kafka.uses_tls

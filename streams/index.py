@@ -110,9 +110,11 @@ class _Shelf:
     def discard(self, rule: Rule) -> None:
         self.size -= 1
         for path, value in self._keys.pop(rule.distribution.id, ()):
-            self._by_value[path].discard(value, rule)
-            if not self._by_value[path].rules:
-                del self._by_value[path]
+            by_value = self._by_value.get(path)
+            if by_value is not None:
+                by_value.discard(value, rule)
+                if not by_value.rules:
+                    del self._by_value[path]
         if rule.threshold:
             key = (rule.threshold.path, rule.threshold.rising)
             self._by_bound[key].discard(rule.threshold, rule)

@@ -1,0 +1,313 @@
+"""Laws of every channel, held by the real one against a receiver that behaves and misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+import trustme
+from standardwebhooks import Webhook as Reference
+
+from channels.addresses import is_public
+from channels.contract import Accepted, Deferred, Refused
+from channels.email import Email, EmailAccount
+from channels.fakes.mailbox import SmtpSink
+from channels.fakes.receiver import Reply, WebhookReceiver
+from channels.signing import Signer
+from channels.templates import Templates
+from channels.webhook import Webhook
+from schemas.delivery import EmailDelivery, WebhookDelivery
+from schemas.errors import CannotStart, RenderRefused, TemplateFailed
+from schemas.template import StoredTemplate
+from streams.index import RuleIndex
+from streams.match import match_event
+from tests.factory import NOW, customer, event, rule
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+TEMPLATE = StoredTemplate(name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>")
+
+
+def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "https://hooks.example.com/x") -> Any:
+    body = {
+        "webhook": {"webhook": {"url": url, "type": "thanks", "headers": {"x-team": "a"}}},
+        "email": {"email": {"account": "main", "subject": "s", "text": "t"}},
+    }
+    index = RuleIndex()
+    index.insert(rule(channels=[body[channel]]))
+    (made,) = match_event(event(), profile, index, NOW).deliveries
+    return made
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+# -- webhook ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[WebhookReceiver]:
+    made = WebhookReceiver(SECRET, "legacy")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def webhook() -> AsyncIterator[Webhook]:
+    made = Webhook(Signer([SECRET], "legacy"), allow_private=True, max_bytes=100_000)
+    yield made
+    await made.close()
+
+
+async def post(webhook: Webhook, receiver: WebhookReceiver, timeout: float = 5.0) -> Any:
+    return await webhook.send(webhook.render(delivery("webhook", url=receiver.url)), timeout=timeout, now=now())
+
+
+async def test_a_webhook_is_accepted_and_both_signatures_hold(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    assert await post(webhook, receiver) == Accepted("HTTP 200")
+    assert (len(receiver.received), receiver.unverified) == (1, 0)
+
+
+async def test_the_body_is_the_envelope_and_the_same_each_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    made = delivery("webhook", url=receiver.url)
+    body = json.loads(webhook.render(made).body)
+    assert webhook.render(made) == webhook.render(made)
+    assert set(body) == {"id", "project_id", "created_at", "type", "data", "source", "event"}
+    assert body["id"].startswith("whs_")
+    assert (body["type"], body["source"]["id"], body["source"]["object"]) == ("thanks", "thanks", "distribution")
+    assert body["data"]["order"]["items"] == [{"sku": "GIFT-1", "price": 100}]
+    assert body["event"]["entity_id"] == "c1"
+
+
+def test_the_signature_is_that_of_the_reference_library() -> None:
+    body, at = b'{"a":1}', now()
+    headers = Signer([SECRET, "whsec_" + "QUFB" * 8]).headers("msg_1", int(at.timestamp()), body)
+    assert Reference(SECRET).verify(body, headers) == {"a": 1}
+    assert headers["webhook-signature"].count("v1,") == 2
+
+
+def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:
+    with pytest.raises(CannotStart) as caught:
+        Signer(["whsec_not base64!"])
+    assert "not base64!" not in str(caught.value)
+    assert "MDEy" not in repr(Signer([SECRET]))
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_what_may_pass_is_deferred(webhook: Webhook, receiver: WebhookReceiver, status: int) -> None:
+    receiver.replies.append(Reply(status, headers=(("retry-after", "7"),)))
+    assert await post(webhook, receiver) == Deferred(f"HTTP {status}", 7.0)
+
+
+@pytest.mark.parametrize(("status", "paused"), [(400, False), (404, False), (422, False), (410, True), (302, False)])
+async def test_what_will_not_pass_is_refused(
+    webhook: Webhook, receiver: WebhookReceiver, status: int, paused: bool
+) -> None:
+    receiver.replies.append(Reply(status, headers=(("location", receiver.url),)))
+    receipt = await post(webhook, receiver)
+    assert isinstance(receipt, Refused)
+    assert receipt.pause_destination is paused
+    assert sum(receiver.tried.values()) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_where_our_access_is_refused_the_delivery_is_not_burnt(
+    webhook: Webhook, receiver: WebhookReceiver, status: int
+) -> None:
+    receiver.replies.append(Reply(status))
+    receipt = await post(webhook, receiver)
+    assert isinstance(receipt, Deferred)
+    assert receipt.pause_destination
+
+
+async def test_a_slow_receiver_is_left_in_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    receiver.replies.append(Reply(delay=30))
+    assert await asyncio.wait_for(post(webhook, receiver, timeout=0.2), 5) == Deferred(
+        "no answer within 0.2 s", possibly_accepted=True
+    )
+
+
+async def test_a_dropped_connection_is_possibly_accepted(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    receiver.replies.append(Reply(drop=True))
+    receipt = await post(webhook, receiver)
+    assert isinstance(receipt, Deferred)
+    assert receipt.possibly_accepted
+
+
+async def test_nobody_there_is_deferred(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    await receiver.stop()
+    receipt = await post(webhook, receiver)
+    assert isinstance(receipt, Deferred)
+    assert not receipt.possibly_accepted
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "10.0.0.1", "0x7f.1", "2130706433"])
+async def test_private_addresses_are_not_called(receiver: WebhookReceiver, host: str) -> None:
+    careful = Webhook(Signer([SECRET]), allow_private=False, max_bytes=1000_000)
+    url = receiver.url.replace("127.0.0.1", host)
+    receipt = await careful.send(careful.render(delivery("webhook", url=url)), timeout=5, now=now())
+    await careful.close()
+    assert isinstance(receipt, Refused | Deferred)
+    assert not receiver.tried
+    if host not in ("0x7f.1", "2130706433"):
+        assert isinstance(receipt, Refused)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [("8.8.8.8", True), ("::ffff:127.0.0.1", False), ("fe80::1%eth0", False), ("100.64.0.1", False), ("224.0.0.1", False)],
+)
+def test_which_addresses_are_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_a_body_over_the_limit_is_refused() -> None:
+    small = Webhook(Signer([]), allow_private=True, max_bytes=100)
+    with pytest.raises(RenderRefused, match="at most 100"):
+        small.render(delivery("webhook"))
+
+
+# -- e-mail -------------------------------------------------------------------------------------------------------
+
+
+def account(port: int, **changes: Any) -> EmailAccount:
+    plain = EmailAccount("main", "127.0.0.1", port, "none", "shop@example.com", "The Shop")
+    return replace(plain, **changes)
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[SmtpSink]:
+    made = SmtpSink()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def mail(sink: SmtpSink, profile: dict[str, Any] | None = None, timeout: float = 5.0, **changes: Any) -> Any:
+    channel = Email({"main": account(sink.port, **changes)}, Templates())
+    try:
+        request = channel.render(delivery("email", profile), TEMPLATE)
+        return await channel.send(request, timeout=timeout, now=now())
+    finally:
+        await channel.close()
+
+
+async def test_a_mail_is_accepted_with_both_parts(sink: SmtpSink) -> None:
+    receipt = await mail(sink, unsubscribe_url="https://shop.example.com/u/{delivery_id}", unsubscribe_mailto="u@example.com")
+    assert isinstance(receipt, Accepted)
+    message = sink.mails[0].parsed()
+    made = delivery("email")
+    assert message["Subject"] == "Hi Jo"
+    assert message["From"] == "The Shop <shop@example.com>"
+    assert message["Message-ID"] == f"<{made.delivery_id}@example.com>"
+    assert message["List-Unsubscribe"] == f"<https://shop.example.com/u/{made.delivery_id}>, <mailto:u@example.com>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    assert sink.mails[0].message_id == made.delivery_id
+
+
+async def test_other_alphabets_arrive(sink: SmtpSink) -> None:
+    await mail(sink, customer(name="Zażółć Ґ 漢字"))
+    message = sink.mails[0].parsed()
+    assert message["Subject"] == "Hi Zażółć Ґ 漢字"
+    assert "Zażółć Ґ 漢字" in message.get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+async def test_no_value_can_add_a_header_or_markup(sink: SmtpSink) -> None:
+    await mail(sink, customer(name="Jo\r\nBcc: evil@example.com\r\n\r\n<script>x</script>"))
+    message = sink.mails[0].parsed()
+    assert message["Bcc"] is None
+    assert sink.mails[0].recipients == ("jo@example.com",)
+    assert "<script>" not in message.get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("address", ["jo@example.com>, evil@example.com", "jo@example.com\r\nRCPT TO:<evil@example.com>", "@", "jo"])
+async def test_a_hostile_address_is_refused(sink: SmtpSink, address: str) -> None:
+    made = delivery("email")
+    hostile = msgspec.structs.replace(made, email=msgspec.structs.replace(made.email, to=address))
+    channel = Email({"main": account(sink.port)}, Templates())
+    with pytest.raises(RenderRefused):
+        channel.render(hostile, TEMPLATE)
+    assert not sink.mails
+
+
+def test_a_missing_variable_is_named() -> None:
+    template = StoredTemplate(name="t", subject="s", text="a\n{{ customer.nickname }}")
+    channel = Email({"main": account(1)}, Templates())
+    with pytest.raises(TemplateFailed, match="template t, text, line 2: `customer.nickname` is undefined"):
+        channel.render(delivery("email"), template)
+
+
+def test_a_template_that_works_too_much_is_stopped() -> None:
+    template = StoredTemplate(name="t", subject="{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}")
+    with pytest.raises(TemplateFailed, match="too much work"):
+        Templates().render(template, {})
+
+
+@pytest.mark.parametrize("stage", ["rcpt", "data"])
+@pytest.mark.parametrize("reply", ["421 4.3.2 closing", "450 4.2.1 busy", "451 4.3.0 later", "452 4.2.2 full"])
+async def test_a_temporary_answer_is_deferred(sink: SmtpSink, stage: str, reply: str) -> None:
+    sink.at_stage = stage
+    sink.replies.append(reply)
+    receipt = await mail(sink)
+    assert isinstance(receipt, Deferred)
+    assert receipt.detail.startswith(reply[:3])
+
+
+@pytest.mark.parametrize(
+    ("reply", "suppress"), [("550 5.1.1 no such user", True), ("550 5.7.1 policy", False), ("554 5.0.0 no", False)]
+)
+async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, suppress: bool) -> None:
+    sink.replies.append(reply)
+    assert await mail(sink) == Refused(reply, suppress=suppress)
+
+
+async def test_a_slow_server_is_left_in_time(sink: SmtpSink) -> None:
+    sink.delay = 30
+    receipt = await asyncio.wait_for(mail(sink, timeout=0.3), 5)
+    assert isinstance(receipt, Deferred)
+    assert receipt.possibly_accepted
+
+
+async def test_connections_are_used_again(sink: SmtpSink) -> None:
+    channel = Email({"main": account(sink.port)}, Templates())
+    for _ in range(5):
+        assert isinstance(await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=5, now=now()), Accepted)
+    await channel.close()
+    assert sink.connections == 1
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+async def test_tls_and_login(implicit: bool) -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    sink = SmtpSink(tls=server, implicit_tls=implicit, login=("u", "p"))
+    await sink.start()
+    security = "tls" if implicit else "starttls"
+    good = await mail(sink, security=security, tls=client, username="u", password="p")
+    bad = await mail(sink, security=security, tls=client, username="u", password="wrong", timeout=30)  # the server makes guessers wait
+    distrusting = await mail(sink, security=security, tls=ssl.create_default_context(), username="u", password="p")
+    await sink.stop()
+    assert isinstance(good, Accepted)
+    assert isinstance(bad, Deferred)
+    assert bad.pause_destination
+    assert "wrong" not in bad.detail
+    assert isinstance(distrusting, Deferred)
+    assert len(sink.mails) == 1
+
+
+def test_deliveries_have_the_type_of_their_channel() -> None:
+    assert isinstance(delivery("webhook"), WebhookDelivery)
+    assert isinstance(delivery("email"), EmailDelivery)
+    assert "password" not in repr(account(1, password="hush")) or "hush" not in repr(account(1, password="hush"))

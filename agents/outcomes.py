@@ -46,17 +46,17 @@ class Outcomes:
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
         self._lock = threading.Lock()
-        self._open = 0
+        self.unsettled: set[str] = set()
 
     def put(self, settlement: Settlement, delivery: Delivery) -> None:
         """Hand over the end of an attempt."""
-        self._open += 1
+        self.unsettled.add(delivery.delivery_id)
         self._queue.put_nowait((settlement, delivery))
 
     @property
     def idle(self) -> bool:
         """Whether everything handed over is in the ledger and announced."""
-        return not self._open and not self._announced
+        return not self.unsettled and not self._announced
 
     async def run(self) -> None:
         """Settle for ever; ends when cancelled."""
@@ -66,7 +66,7 @@ class Outcomes:
             while not self._queue.empty() and len(hand) < _HAND:
                 hand.append(self._queue.get_nowait())
             await self._settle(hand)
-            self._open -= len(hand)
+            self.unsettled.difference_update(settlement.delivery_id for settlement, _ in hand)
 
     async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
         settlements = [settlement for settlement, _ in hand]

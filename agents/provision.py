@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -56,10 +57,19 @@ class Provision:
         new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
         for name, future in (self._admin.create_topics(new) if new else {}).items():
             _wait(future, name)
+        self._wait_until_listed()
         for change in changes:
             if change.kind == "settings":
                 self._set(change.topic)
         return [change for change in changes if change.kind != "partitions"]
+
+    def _wait_until_listed(self) -> None:
+        """A topic is made before every broker knows of it."""
+        deadline = time.monotonic() + _TIMEOUT
+        while len(self._counts()) < len(self._declared):
+            if time.monotonic() > deadline:
+                raise TryLater(f"Kafka at {self._where} made topics, but does not list them yet")
+            time.sleep(0.02)
 
     def check(self) -> None:
         """Raise CannotStart where a worker on these topics would lose or misplace records, saying what to do."""

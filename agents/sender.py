@@ -191,14 +191,20 @@ class Sender:
             a_destination=self._attempts.places,
             full=self._attempts.full(),
         )
+        mine = self._mine()
         for row in leased:
-            self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at))
+            if row.delivery_id not in mine:  # a lease of ours ended while Postgres was away: it is still being sent
+                self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at))
         return len(leased)
+
+    def _mine(self) -> set[str]:
+        """Deliveries whose outcome only this process knows, or will know."""
+        return self._outcomes.unsettled.union(self._attempts.held)
 
     async def _lease_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
-            held, until = self._attempts.held, self._clock() + self._settings.lease
+            held, until = list(self._mine()), self._clock() + self._settings.lease
             if held:
                 await until_done(self._renewal(held, until), what="Postgres")
 

@@ -107,8 +107,8 @@ def _envelope(delivery: WebhookDelivery) -> dict[str, Any]:
             "type": event.type,
             "created_at": event.created_at,
             "entity_id": delivery.customer.id,
-            "group_id": delivery.delivery_id,
-            "event_source": {"channel": "automation"},
+            "group_id": event.id,
+            "event_source": {"channel": "Automation"},
         },
     }
 

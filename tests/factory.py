@@ -12,7 +12,11 @@ from streams.definition import Surroundings, TemplateFiles, parse_definition
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 AROUND = Surroundings(
-    project_id="shop", version=1, now=NOW, email_accounts=("main",), templates={"hello": TemplateFiles("hi", "<b>hi</b>")}
+    project_id="shop",
+    version=1,
+    now=NOW,
+    email_accounts=("main",),
+    templates={"hello": TemplateFiles("hi", "<b>hi</b>")},
 )
 
 
@@ -24,7 +28,13 @@ def customer(**fields: Any) -> dict[str, Any]:
 def order_event(**changes: Any) -> dict[str, Any]:
     """A paid order as upstream publishes it."""
     data = {"customer": customer(), "order": {"id": "o1", "amount": 5000, "items": [{"sku": "GIFT-1", "price": 100}]}}
-    base = {"id": "ev1", "project_id": "shop", "type": "customer.order.paid", "created_at": NOW.isoformat(), "data": data}
+    base = {
+        "id": "ev1",
+        "project_id": "shop",
+        "type": "customer.order.paid",
+        "created_at": NOW.isoformat(),
+        "data": data,
+    }
     return {**base, **changes}
 
 

@@ -24,7 +24,7 @@ SETTINGS: Mapping[str, object] = {
     "queue.buffering.max.messages": 100_000,
     "queue.buffering.max.kbytes": 131_072,
     "delivery.timeout.ms": 120_000,
-    "log_level": 3,
+    "log_level": 2,
 }
 
 

@@ -90,7 +90,7 @@ class SmtpSink:
         self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: object
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
-        return AuthResult(success=given == self._login)
+        return AuthResult(success=given == self._login, handled=False)
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

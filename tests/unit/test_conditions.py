@@ -28,7 +28,14 @@ def answer(source: dict[str, Any], facts: dict[str, Any]) -> Any:
 FACTS: dict[str, Any] = {
     "customer": customer(
         birthday="1990-11-20",
-        metadata={"country": "PL", "spent": 100, "vip": True, "tags": ["a", "b"], "seen": "2026-11-18T00:00:00Z", "nan": float("nan")},
+        metadata={
+            "country": "PL",
+            "spent": 100,
+            "vip": True,
+            "tags": ["a", "b"],
+            "seen": "2026-11-18T00:00:00Z",
+            "nan": float("nan"),
+        },
     ),
     "order": {"id": "o1", "amount": 5000, "items": [{"sku": "GIFT-1", "price": 5}, {"sku": "SHOE", "price": 50}]},
 }
@@ -94,11 +101,19 @@ def test_a_leap_day_birthday_is_on_the_28th_in_other_years() -> None:
         ({"ordr.amount": 1}, 'when."ordr.amount"', "Did you mean order?"),
         ({"customer.emial": "x"}, 'when."customer.emial"', "Did you mean customer.email?"),
         ({"order.amount": {"contains": "x"}}, 'when."order.amount".contains', "does not go with a number"),
-        ({"all": [{"order.amount": {"at_least": "5"}}]}, 'when.all[0]."order.amount".at_least', "takes a number, not a text"),
+        (
+            {"all": [{"order.amount": {"at_least": "5"}}]},
+            'when.all[0]."order.amount".at_least',
+            "takes a number, not a text",
+        ),
         ({"any": []}, "when.any", "at least one condition"),
         ({"customer.metadata.x": {"matches": "("}}, 'when."customer.metadata.x".matches', "regular expression"),
         ({"customer.metadata.x": {"matches": "(?=a)"}}, 'when."customer.metadata.x".matches', "RE2"),
-        ({"customer.metadata.x": {"within_last": "3 days"}}, 'when."customer.metadata.x".within_last', "as in 30m or 3d"),
+        (
+            {"customer.metadata.x": {"within_last": "3 days"}},
+            'when."customer.metadata.x".within_last',
+            "as in 30m or 3d",
+        ),
         ({}, "when", "is a mapping"),
         ({"customer.metadata.x": None}, 'when."customer.metadata.x".is', "not nothing"),
     ],

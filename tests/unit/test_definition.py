@@ -100,7 +100,10 @@ def test_a_wrong_template_is_refused_with_its_place(text: str, said: str) -> Non
 
 
 def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
-    assert template_problems(parsed("{{ customer.first_name | default('you') }} {{ order.metadata.x }} {{ delivery_id }}")) == ()
+    assert (
+        template_problems(parsed("{{ customer.first_name | default('you') }} {{ order.metadata.x }} {{ delivery_id }}"))
+        == ()
+    )
     assert check_template(StoredTemplate(name="n", subject="{{ a.b }}"), {"a": ()}, "at") == ()
 
 
@@ -115,7 +118,10 @@ def test_the_examples_are_valid(file: Path) -> None:
 
 def test_a_problem_is_found_on_its_line(tmp_path: Path) -> None:
     file = tmp_path / "one.yaml"
-    file.write_text("distribution: x\nwhen:\n  all:\n    - order.amount: 1\n    - order.amount: {atleast: 2}\nchannels:\n  - email: {}\n")
+    file.write_text(
+        "distribution: x\nwhen:\n  all:\n    - order.amount: 1\n    - order.amount: {atleast: 2}\n"
+        "channels:\n  - email: {}\n"
+    )
     (document,) = read_documents([file])
     assert document.line('when.all[1]."order.amount".atleast') == 5
     assert document.line("channels[0].email.account") == 7

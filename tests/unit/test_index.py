@@ -23,7 +23,9 @@ WILD = st.one_of(VALUES, st.none(), st.floats(), st.lists(VALUES, max_size=2), s
 
 def some_test() -> st.SearchStrategy[dict[str, Any]]:
     equal = st.tuples(st.sampled_from(PATHS[:2]), st.sampled_from(["is", "is_not"]), VALUES)
-    among = st.tuples(st.sampled_from(PATHS[:2]), st.sampled_from(["in", "not_in"]), st.lists(VALUES, min_size=1, max_size=3))
+    among = st.tuples(
+        st.sampled_from(PATHS[:2]), st.sampled_from(["in", "not_in"]), st.lists(VALUES, min_size=1, max_size=3)
+    )
     bound = st.tuples(
         st.sampled_from([PATHS[0], PATHS[2], PATHS[4]]),
         st.sampled_from(["at_least", "at_most", "more_than", "less_than"]),
@@ -53,7 +55,9 @@ def a_rule(number: int, when: dict[str, Any] | None, selected: str | None = None
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(CONDITIONS, min_size=1, max_size=8), st.lists(WILD, min_size=5, max_size=5), st.data())
-def test_the_index_is_equal_to_brute_force(conditions: list[dict[str, Any]], values: list[Any], data: st.DataObject) -> None:
+def test_the_index_is_equal_to_brute_force(
+    conditions: list[dict[str, Any]], values: list[Any], data: st.DataObject
+) -> None:
     index = RuleIndex()
     rules = [a_rule(number, when) for number, when in enumerate(conditions)]
     for one in rules:
@@ -82,9 +86,7 @@ def test_the_index_is_equal_to_brute_force(conditions: list[dict[str, Any]], val
 def test_an_equality_shared_by_all_is_not_what_rules_are_kept_under() -> None:
     index = RuleIndex()
     for number in range(100):
-        index.insert(
-            a_rule(number, {"all": [{"customer.metadata.a": "x"}, {"customer.metadata.b": f"plan-{number}"}]})
-        )
+        index.insert(a_rule(number, {"all": [{"customer.metadata.a": "x"}, {"customer.metadata.b": f"plan-{number}"}]}))
     happened = event()
     happened.data["customer"]["metadata"] = {"a": "x", "b": "plan-7"}
     assert len(index.candidates(happened, facts_of(happened, None))[0]) <= 2

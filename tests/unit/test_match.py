@@ -112,7 +112,12 @@ def test_explain_tells_of_rules_that_do_not_fit_as_well() -> None:
 @pytest.mark.parametrize(
     ("changes", "key", "path", "said"),
     [
-        ({"type": "customer.unknown"}, b"c1", "type", "does not belong on events.orders; there: customer.order.created"),
+        (
+            {"type": "customer.unknown"},
+            b"c1",
+            "type",
+            "does not belong on events.orders; there: customer.order.created",
+        ),
         ({"created_at": "2999-01-01T00:00:00Z"}, b"c1", "created_at", "in the future"),
         ({"created_at": "yesterday"}, b"c1", "created_at", "RFC3339"),
         ({"data": {"customer": {"id": "c1"}}}, b"c1", "data.order", "lacks the required object order"),

@@ -53,7 +53,8 @@ class Owner:
 
 def batch(first: int, last: int, epoch: int = 0, owner: Any = None, producer: Any = None) -> Batch:
     records: list[Any] = [Record(offset) for offset in range(first, last + 1)]
-    return Batch(ORDERS, records, owner=owner or Owner(), producer=producer or HeldProducer(), epoch=epoch)
+    held: Any = producer or HeldProducer()
+    return Batch(ORDERS, records, owner=owner or Owner(), producer=held, epoch=epoch)
 
 
 def test_nothing_is_committable_before_its_batch_is_complete() -> None:
@@ -83,7 +84,7 @@ def test_in_whatever_order_batches_end_the_offset_is_that_of_the_unbroken_run(or
     for number in order:
         progress.complete(batches[number])
         ended.add(number)
-        unbroken = next((n for n in range(7) if n not in ended))
+        unbroken = next(n for n in range(7) if n not in ended)
         assert progress.next_offset(ORDERS) == (10 * unbroken or None)
 
 
@@ -165,7 +166,16 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
     assert (version("faust-streaming"), version("mode-streaming"), version("aiokafka")) == ("0.15.3", "0.7.1", "0.14.0")
     assert faust.__version__ and mode.__version__
     for owner, names in (
-        (Consumer, ("_drain_messages", "_new_offset", "_filter_tps_with_pending_acks", "perform_seek", "on_partitions_revoked")),
+        (
+            Consumer,
+            (
+                "_drain_messages",
+                "_new_offset",
+                "_filter_tps_with_pending_acks",
+                "perform_seek",
+                "on_partitions_revoked",
+            ),
+        ),
         (driver.Consumer, ("_new_consumer_thread", "_to_message", "_getmany", "verify_event_path")),
         (driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_beginning")),
         (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended")),

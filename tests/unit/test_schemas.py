@@ -50,7 +50,11 @@ def test_unknown_fields_survive_every_encoding(wire: Any) -> None:
     event["data"]["order"] |= {"gift_wrap": {"paper": "red"}, "metadata": {"a": [1, None]}}
     event["data"]["customer"]["favourite"] = "blue"
     codec = topic_codec("events.orders", wire, Registry())
-    record = event if wire == "json" else {**event, "created_at": msgspec.convert(event["created_at"], __import__("datetime").datetime)}
+    record = (
+        event
+        if wire == "json"
+        else {**event, "created_at": msgspec.convert(event["created_at"], __import__("datetime").datetime)}
+    )
     decoded = codec.decode(codec.encode(record))
     assert decoded["data"]["order"]["gift_wrap"] == {"paper": "red"}
     assert decoded["data"]["order"]["items"][0]["sku"] == "GIFT-1"
@@ -111,7 +115,9 @@ def test_confluent_without_a_registry_does_not_start() -> None:
 
 
 def test_the_facts_of_a_dead_letter_survive_its_headers() -> None:
-    facts = DeadLetter(topic="events.orders", partition=3, offset=9, role="matcher", kind="x", message="ł", failed_at="now")
+    facts = DeadLetter(
+        topic="events.orders", partition=3, offset=9, role="matcher", kind="x", message="ł", failed_at="now"
+    )
     assert DeadLetter.from_headers(facts.headers()) == facts
 
 

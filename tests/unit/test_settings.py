@@ -74,7 +74,11 @@ def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
 
 def test_sasl_and_tls_reach_the_client() -> None:
     kafka = load_settings(
-        {"TIDINGS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "TIDINGS_KAFKA_SASL_USERNAME": "u", "TIDINGS_KAFKA_SSL_CAFILE": "/ca"}
+        {
+            "TIDINGS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "TIDINGS_KAFKA_SASL_USERNAME": "u",
+            "TIDINGS_KAFKA_SSL_CAFILE": "/ca",
+        }
     ).kafka
     assert kafka.client()["sasl.username"] == "u"
     assert kafka.client()["ssl.ca.location"] == "/ca"

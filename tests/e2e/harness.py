@@ -1,0 +1,257 @@
+"""The product under test: worker processes, receivers that verify, and a recomputation of what has to arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.outbox import write_all
+from agents.provision import Provision
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
+from agents.wiring import Wiring
+from channels.fakes.mailbox import SmtpSink
+from channels.fakes.receiver import WebhookReceiver
+from console.apply import publish
+from console.context import database
+from console.demo.expected import Expected, expect
+from console.lag import LagReader
+from console.reading import TopicReader
+from console.supervisor import Supervisor, workers
+from deploy.settings import Settings, load_settings
+from schemas.closed import Role
+from schemas.decision import Decision
+from schemas.distribution import Distribution
+from schemas.errors import TryLater
+from schemas.event import Event
+from schemas.triggers import TRIGGERS
+from store.control import Change, Control
+from streams.definition import Surroundings, parse_definition
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+PATIENCE = 90.0
+
+SETTINGS = """\
+project_id = "shop"
+data = "{data}"
+[kafka]
+bootstrap = "{kafka}"
+[postgres]
+dsn = "{postgres}"
+[topics]
+prefix = "{prefix}"
+partitions = {partitions}
+[sender]
+webhook_allow_private = true
+lease = "5s"
+webhook_retries = ["1s", "1s", "2s", "2s"]
+email_retries = ["1s", "1s", "2s", "2s"]
+[webhook]
+secrets = ["{secret}"]
+[email_accounts.main]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+sender = "shop@example.com"
+"""
+
+
+def thanks(url: str, **changes: Any) -> dict[str, Any]:
+    """A distribution on paid orders of at least 1000, over both channels."""
+    return {
+        "distribution": "thanks",
+        "trigger": {"event": "customer.order.paid"},
+        "when": {"order.amount": {"at_least": 1000}},
+        "consent": "marketing",
+        "channels": [
+            {"webhook": {"url": url, "type": "thanks"}},
+            {"email": {"account": "main", "subject": "Order {{ order.id }}", "text": "Hi {{ customer.name }}"}},
+        ],
+        **changes,
+    }
+
+
+def profile(number: int) -> dict[str, Any]:
+    """Every tenth has not consented."""
+    return {
+        "id": f"c{number}", "name": f"Customer {number}", "email": f"c{number}@example.com",
+        "consents": {"marketing": number % 10 != 0},
+    }  # fmt: skip
+
+
+@dataclass(slots=True)
+class Product:
+    """What a test drives."""
+
+    wired: Wiring
+    receiver: WebhookReceiver
+    mailbox: SmtpSink
+    workers: Supervisor
+    producer: Producer
+    lag: LagReader
+    folder: Path
+    published: list[Event] = field(default_factory=list)
+    rules: list[Distribution] = field(default_factory=list)
+    customers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def apply(self, definition: dict[str, Any], version: int = 1) -> Distribution:
+        """Save a distribution and publish it, as the command does."""
+        around = Surroundings("shop", version, datetime.now(UTC), ("main",), {})
+        made = parse_definition(definition, around)
+        templates = tuple(template for _, template in made.templates)
+        async with database(self.wired) as pool:
+            control = Control(pool)
+            await control.save([Change(made.distribution, "", templates)], applied_by="test", now=datetime.now(UTC))
+            await publish(self.wired, control)
+        self.rules = [*(one for one in self.rules if one.id != made.distribution.id), made.distribution]
+        return made.distribution
+
+    async def load_customers(self, count: int) -> None:
+        """Publish profiles and wait until the matchers have them."""
+        self.customers = {f"c{number}": profile(number) for number in range(count)}
+        codec, topic = self.wired.codec("customers"), self.wired.topic("customers")
+        await write_all(
+            self.producer, [Output(topic, key.encode(), codec.encode(row)) for key, row in self.customers.items()]
+        )
+        await self.until(self.all_processed, "customers are in the table")
+
+    def order(self, number: int, rng: random.Random) -> Event:
+        """One paid order; about half are large enough."""
+        customer = f"c{rng.randrange(max(1, len(self.customers)))}"
+        data = {"customer": {"id": customer}, "order": {"id": f"o{number}", "amount": rng.randrange(2000)}}
+        kind = "customer.order.paid"
+        return Event(id=f"ev{number}", project_id="shop", type=kind, created_at=datetime.now(UTC), data=data)
+
+    async def publish(self, events: Iterable[Event]) -> None:
+        """Publish events, remembering them."""
+        outputs = []
+        for event in events:
+            topic = TRIGGERS[event.type].topic
+            self.published.append(event)
+            outputs.append(
+                Output(self.wired.topic(topic), event.customer_id.encode(), self.wired.codec(topic).encode(event))
+            )
+        await write_all(self.producer, outputs)
+
+    async def publish_raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Publish bytes as they are."""
+        await write_all(self.producer, [Output(self.wired.topic(topic), key, value)])
+
+    async def feed(self, count: int, rate: float, seed: int, meanwhile: Callable[[int], Any] | None = None) -> None:
+        """Orders at a rate (events a second), calling `meanwhile` with the number so far."""
+        rng, began, first = random.Random(seed), time.monotonic(), len(self.published)
+        for start in range(0, count, 50):
+            await self.publish(self.order(first + number, rng) for number in range(start, min(start + 50, count)))
+            if meanwhile:
+                meanwhile(start + 50)
+            self.workers.look()
+            await asyncio.sleep(max(0.0, began + (start + 50) / rate - time.monotonic()))
+
+    def all_processed(self) -> bool:
+        """Whether no consumer group has lag."""
+        try:
+            return not any(one.lag for one in self.lag.read())
+        except TryLater:
+            return False
+
+    async def until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+        """Wait for a condition; workers that end are started again meanwhile."""
+        deadline = time.monotonic() + patience
+        while not await asyncio.to_thread(holds):
+            assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}\n{self.logs()}"
+            self.workers.look()
+            await asyncio.sleep(0.05)
+
+    def expected(self) -> Expected:
+        """What has to arrive."""
+        return expect(self.published, self.customers, self.rules)
+
+    def received(self) -> dict[str, Counter[str]]:
+        """What has arrived, by channel, as a multiset of delivery ids."""
+        return {
+            "webhook": Counter(one.id for one in self.receiver.received),
+            "email": Counter(mail.message_id for mail in self.mailbox.mails),
+        }
+
+    async def until_delivered(self) -> None:
+        """Wait until everything expected has arrived and nothing is in between."""
+        wanted = {channel: set(found) for channel, found in self.expected().deliveries.items()}
+        await self.until(
+            lambda: all(set(self.received()[channel]) >= ids for channel, ids in wanted.items()),
+            "every delivery arrived",
+        )
+        await self.until(self.all_processed, "no lag is left")
+
+    def check(self, *, doubles: int = 0) -> None:
+        """Compare as multisets: nothing missing, nothing that should not be there, at most `doubles` repeats."""
+        wanted = {channel: Counter(found.keys()) for channel, found in self.expected().deliveries.items()}
+        received = self.received()
+        for channel, ids in wanted.items():
+            assert not ids - received[channel], f"{channel}: {len(ids - received[channel])} missing"
+            assert not set(received[channel]) - set(ids), f"{channel}: unexpected"
+        doubled = sum(found.total() - len(found) for found in received.values())
+        assert doubled <= doubles, f"{doubled} doubled, at most {doubles} allowed"
+        assert self.receiver.unverified == 0
+
+    def decisions(self) -> list[Decision]:
+        """Everything on the topic."""
+        with TopicReader(self.wired, "decisions") as reader:
+            return [msgspec.convert(reader.decode(message), Decision) for message in reader.until_now()]
+
+    def dead_letters(self) -> list[tuple[bytes | None, bytes | None, dict[str, Any]]]:
+        """Key, value and facts."""
+        with TopicReader(self.wired, "dead-letters") as reader:
+            return [(message.key(), message.value(), reader.decode(message)) for message in reader.until_now()]
+
+    def logs(self) -> str:
+        """The last lines of every worker."""
+        files = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"{file.name}:\n" + "\n".join(file.read_text().splitlines()[-5:]) for file in files)
+
+
+@asynccontextmanager
+async def product(
+    settings: Settings, folder: Path, *, roles: tuple[Role, ...] = ("matcher", "sender"), processes: int = 1
+) -> AsyncIterator[Product]:
+    """Start everything on the servers of `settings`; stop all of it in the end."""
+    receiver, mailbox = WebhookReceiver(SECRET), SmtpSink()
+    await receiver.start()
+    await mailbox.start()
+    file = folder / "tidings.toml"
+    file.write_text(
+        SETTINGS.format(
+            data=folder / "data",
+            kafka=settings.kafka.bootstrap,
+            postgres=settings.postgres.dsn.reveal(),
+            prefix=settings.topics.prefix,
+            partitions=settings.topics.partitions,
+            secret=SECRET,
+            port=mailbox.port,
+        )
+    )
+    wired = Wiring(load_settings({}, file))
+    await asyncio.to_thread(Provision(wired).apply)
+    async with database(wired):
+        pass
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+    everyone = Supervisor(workers(roles, processes, {**environ, "TIDINGS_SETTINGS": str(file)}, folder))
+    producer = Producer(wired.settings.kafka.client())
+    everyone.start()
+    try:
+        yield Product(wired, receiver, mailbox, everyone, producer, LagReader(wired), folder)
+    finally:
+        await asyncio.to_thread(everyone.stop)
+        producer.close(1.0)
+        await receiver.stop()
+        await mailbox.stop()

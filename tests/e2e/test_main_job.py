@@ -1,0 +1,135 @@
+"""From an event in Kafka to a message at a receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from agents.wiring import Wiring
+from channels.fakes.receiver import Reply
+from deploy.settings import Settings
+from tests.e2e.harness import product, thanks
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+@pytest.fixture
+def placed(settings: Settings, wired: Wiring) -> Settings:
+    """The test's own topics and database."""
+    return wired.settings
+
+
+async def test_bad_records_are_dead_lettered_with_their_bytes_and_disturb_nobody(
+    placed: Settings, tmp_path: Path
+) -> None:
+    good = {"id": "c1"}
+    event = {"id": "e", "project_id": "shop", "type": "customer.order.paid", "created_at": "2026-01-01T00:00:00Z"}
+    whole = {**event, "data": {"customer": good, "order": {"id": "o", "amount": 1}}}
+    bad: list[tuple[str, bytes | None, bytes | None, str]] = [
+        ("events.orders", b"c1", b"{", "undecodable"),
+        ("events.orders", b"c1", b"\xff\xff\xff", "undecodable"),
+        ("events.orders", b"c1", b"\xc3\x01" + b"12345678" + b"x", "undecodable"),
+        ("events.orders", b"c1", b"", "undecodable"),
+        ("events.orders", b"c1", None, "undecodable"),
+        ("events.orders", b"c1", b'{"id":"\xff"}', "undecodable"),
+        ("events.orders", b"c1", b'{"a":' * 500 + b"1" + b"}" * 500, "too_deep"),
+        ("events.orders", b"c1", json.dumps({**whole, "pad": "x" * 10 * 1024 * 1024}).encode(), "too_large"),
+        ("events.orders", None, json.dumps(whole).encode(), "invalid_event"),
+        ("events.orders", b"c1", json.dumps({**whole, "type": "customer.unknown"}).encode(), "invalid_event"),
+        ("events.orders", b"c1", json.dumps({**whole, "created_at": "2999-01-01T00:00:00Z"}).encode(), "invalid_event"),
+        ("events.orders", b"c1", json.dumps({**whole, "data": {"order": {"id": "o"}}}).encode(), "invalid_event"),
+        ("events.segments", b"c1", json.dumps({**whole, "data": {"customer": good}}).encode(), "invalid_event"),
+        ("customers", b"c1", b'{"name": "no id"}', "invalid_event"),
+        ("deliveries.email", b"c1", b"{}", "invalid_event"),
+    ]
+    async with product(placed, tmp_path) as running:
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        await running.feed(100, 2000, seed=1)
+        for topic, key, value, _ in bad:
+            await running.publish_raw(topic, key, value)
+        await running.feed(100, 2000, seed=2)
+        await running.until_delivered()
+        running.check()
+        found = running.dead_letters()
+        assert sorted((facts["topic"], facts["kind"]) for _, _, facts in found) == sorted(
+            (t, kind) for t, _, _, kind in bad
+        )
+        values = {value for _, value, _ in found}
+        assert {value for _, _, value, _ in bad} == values
+
+
+async def test_a_skipped_event_says_why(placed: Settings, tmp_path: Path) -> None:
+    async with product(placed, tmp_path) as running:
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        await running.feed(200, 2000, seed=3)
+        await running.until_delivered()
+        skipped = [one for one in running.decisions() if one.outcome == "skipped"]
+        assert len(skipped) == running.expected().skipped["consent"] > 0
+        assert {one.detail for one in skipped} == {"marketing: withdrawn"}
+
+
+async def test_a_rule_is_live_within_a_second_and_a_new_version_replaces_it(placed: Settings, tmp_path: Path) -> None:
+    async with product(placed, tmp_path, processes=2) as running:
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        await running.feed(100, 2000, seed=4)
+        await running.until_delivered()
+        await running.apply({**thanks(running.receiver.url), "status": "STOPPED"}, version=2)
+        before = running.received()
+        await asyncio.sleep(1.0)  # what is promised: after a second every matcher has the change
+        await running.feed(100, 2000, seed=5)
+        await running.until(running.all_processed, "no lag is left")
+        assert running.received() == before
+
+
+async def test_a_dead_receiver_is_retried_on_schedule_and_others_are_not_kept_waiting(
+    placed: Settings, tmp_path: Path
+) -> None:
+    async with product(placed, tmp_path) as running:
+        running.receiver.usually = Reply(503)
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        await running.feed(300, 2000, seed=6)
+        emails = set(running.expected().deliveries["email"])
+        await running.until(lambda: set(running.received()["email"]) >= emails, "e-mails arrive")
+        assert not running.receiver.received
+        running.receiver.usually = Reply(200)
+        await running.until_delivered()
+        running.check()
+
+
+async def test_a_worker_drains_on_sigterm_within_ten_seconds_and_answers_for_its_health(
+    placed: Settings, tmp_path: Path
+) -> None:
+    async with product(placed, tmp_path) as running:
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        await running.feed(500, 2000, seed=7)
+        for worker in running.workers.workers:
+            assert worker.status_file
+            address = worker.status_file.read_text()
+            assert "tidings_lag" in await asyncio.to_thread(get, f"{address}/metrics")
+            assert json.loads(await asyncio.to_thread(get, f"{address}/healthz"))["healthy"] is True
+        began = time.monotonic()
+        for worker in running.workers.workers:
+            worker.send(signal.SIGTERM)
+        codes = [await asyncio.to_thread(worker.wait, 15) for worker in running.workers.workers]
+        assert codes == [0, 0]
+        assert time.monotonic() - began < 10
+        running.workers.start()
+        await running.until_delivered()
+        running.check()

@@ -1,0 +1,75 @@
+"""The embedded servers: data kept, ports kept, found again, and clear where they cannot start."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from agents.outbox import write_all
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
+from agents.wiring import Wiring
+from deploy.embedded.kafka import answers
+from deploy.embedded.process import free_port, prepare_folder
+from deploy.embedded.servers import Servers
+from deploy.settings import Kafka, Settings
+from schemas.errors import CannotStart
+
+
+async def test_data_and_addresses_survive_restarts_and_crashes(tmp_path: Path) -> None:
+    from agents.provision import Provision
+    from console.reading import TopicReader
+
+    servers = Servers(tmp_path, os.environ)
+    with servers as first:
+        wired = Wiring(Settings(kafka=Kafka(bootstrap=first.kafka)))
+        Provision(wired).apply()
+        producer = Producer(wired.settings.kafka.client())
+        await write_all(producer, [Output("customers", b"c1", wired.codec("customers").encode({"id": "c1"}))])
+        producer.close()
+        connection = await asyncpg.connect(first.postgres)
+        await connection.execute("create table kept as select 1 as one")
+        await connection.close()
+        assert Servers(tmp_path, os.environ).start() == first, "a second start finds the running ones"
+        servers.kafka.kill()
+        servers.postgres.kill()
+        assert servers.running() is None
+        assert servers.start() == first
+        connection = await asyncpg.connect(first.postgres)
+        assert await connection.fetchval("select one from kept") == 1
+        await connection.close()
+        with TopicReader(wired, "customers") as reader:
+            assert [reader.decode(message)["id"] for message in reader.until_now()] == ["c1"]
+    assert servers.running() is None
+    assert not answers(first.kafka)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(CannotStart, match="cannot write in .*TIDINGS_DATA"):
+        prepare_folder(file / "data")
+
+
+def test_a_java_that_is_none_is_said(tmp_path: Path) -> None:
+    servers = Servers(tmp_path, {**os.environ, "TIDINGS_JAVA": str(tmp_path)})
+    with pytest.raises(CannotStart, match="TIDINGS_JAVA"):
+        servers.kafka.start()
+
+
+def test_a_broker_that_cannot_run_says_why(tmp_path: Path) -> None:
+    servers = Servers(tmp_path, {**os.environ, "TIDINGS_JAVA": "/bin/false"})
+    with pytest.raises(CannotStart, match="could not be formatted"):
+        servers.kafka.start()
+
+
+def test_a_port_that_is_taken_is_not_taken_again() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port

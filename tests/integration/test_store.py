@@ -1,0 +1,193 @@
+"""The ledger, the control plane and the migrations on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from deploy.embedded.postgres import PostgresServer
+from schemas.errors import CannotStart, TryLater
+from schemas.template import StoredTemplate
+from store.control import Change, Control, OutboxEntry, VersionConflict
+from store.ledger import Ledger, NewDelivery, Settlement
+from store.migrate import migrate
+from store.postgres import connect, where
+from tests.factory import NOW, rule
+
+LEASE = NOW + timedelta(seconds=60)
+
+
+def new(number: int, destination: str = "a", **changes: Any) -> NewDelivery:
+    fields: dict[str, Any] = {
+        "delivery_id": f"d{number}", "project_id": "shop", "distribution_id": "x", "distribution_version": 1,
+        "event_id": "e", "customer_id": "c1", "channel": "webhook", "destination": destination, "priority": 0,
+        "expires_at": None, "record": b"r", "arrived_at": NOW, "due_at": NOW,
+    }  # fmt: skip
+    return NewDelivery(**{**fields, **changes})
+
+
+def settlement(identity: str, state: Any = "sent", **changes: Any) -> Settlement:
+    return Settlement(identity, state, "HTTP 200", NOW, 5, **changes)
+
+
+async def claim(ledger: Ledger, owner: str, rows: Sequence[NewDelivery]) -> set[str]:
+    return await ledger.claim_new(rows, owner=owner, lease_until=LEASE, now=NOW)
+
+
+async def due(ledger: Ledger, owner: str, at: Any = NOW, **changes: Any) -> set[str]:
+    options: dict[str, Any] = {"limit": 100, "a_destination": 100, **changes}
+    return {
+        row.delivery_id
+        for row in await ledger.claim_due(owner=owner, lease_until=at + timedelta(seconds=60), now=at, **options)
+    }
+
+
+async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    rows = [new(number) for number in range(200)]
+    claims = await asyncio.gather(*(claim(ledger, f"s{sender}", rows) for sender in range(4)))
+    assert sorted(identity for one in claims for identity in one) == sorted(row.delivery_id for row in rows)
+
+
+async def test_due_deliveries_are_never_shared(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "gone", [new(number, due_at=NOW + timedelta(seconds=1)) for number in range(300)])
+    later = NOW + timedelta(seconds=2)
+    hands = await asyncio.gather(
+        *(due(ledger, f"s{sender}", later, limit=500, a_destination=500) for sender in range(4))
+    )
+    assert sum(map(len, hands)) == len(set().union(*hands)) == 300
+
+
+async def test_a_lease_that_ended_goes_to_another_sender_and_the_late_one_changes_nothing(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "late", [new(1)])
+    assert await due(ledger, "next") == set()
+    assert await due(ledger, "next", LEASE + timedelta(seconds=1)) == {"d1"}
+    assert await ledger.settle([settlement("d1")], owner="late", now=NOW) == []
+    (settled,) = await ledger.settle([settlement("d1", "failed")], owner="next", now=NOW)
+    assert settled.state == "failed"
+
+
+async def test_a_restarted_sender_takes_its_leases_back_at_once(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s1", [new(1), new(2)])
+    assert await ledger.free_leases_of("s1") == 2
+    assert await due(ledger, "s1") == {"d1", "d2"}
+
+
+async def test_attempts_are_counted_and_a_late_success_is_recovered(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1)])
+    later = NOW + timedelta(minutes=1)
+    await ledger.settle([settlement("d1", "waiting", due_at=later)], owner="s", now=NOW)
+    assert await due(ledger, "s", NOW) == set()
+    assert await due(ledger, "s", later) == {"d1"}
+    await ledger.settle([settlement("d1", "waiting", due_at=later, tried=False)], owner="s", now=NOW)
+    await due(ledger, "s", later)
+    (settled,) = await ledger.settle([settlement("d1")], owner="s", now=later)
+    assert (settled.state, settled.attempts) == ("recovered", 2)
+    logged = await ledger.attempts_of(["d1"])
+    assert [(row["number"], row["outcome"]) for row in logged] == [(1, "deferred"), (2, "recovered")]
+
+
+async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    soon = NOW + timedelta(milliseconds=1)
+    await claim(ledger, "s", [new(number, "dead", due_at=soon) for number in range(50)])
+    await claim(ledger, "s", [new(number, "alive", due_at=soon) for number in range(50, 60)])
+    later = NOW + timedelta(seconds=1)
+    found = await due(ledger, "s", later, limit=20, a_destination=10)
+    assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
+    assert await due(ledger, "s", later, full=[("webhook", "dead")]) == set()
+
+
+async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, due_at=NOW + timedelta(seconds=1))])
+    later = NOW + timedelta(seconds=2)
+    await ledger.pause_destination("webhook", "a", "HTTP 410", NOW)
+    assert await due(ledger, "s", later) == set()
+    await ledger.resume_destination("webhook", "a")
+    assert await due(ledger, "s", later) == {"d1"}
+
+
+async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1)])
+    await ledger.settle([settlement("d1")], owner="s", now=NOW)
+    later = NOW + timedelta(seconds=1)
+    assert [one.delivery_id for one in await ledger.unannounced(settled_before=later, limit=10)] == ["d1"]
+    await ledger.mark_announced(["d1"])
+    assert await ledger.unannounced(settled_before=later, limit=10) == []
+
+
+async def test_migrations_run_once_however_many_start(dsn: str) -> None:
+    pools = [await connect(dsn) for _ in range(3)]
+    applied = await asyncio.gather(*(migrate(pool) for pool in pools))
+    assert sorted(map(len, applied)) == [0, 0, 1]
+    await pools[0].execute("insert into migrations (name, digest) values ('9999_future', 'x')")
+    with pytest.raises(CannotStart, match="newer than this version"):
+        await migrate(pools[1])
+    for pool in pools:
+        pool.terminate()
+
+
+async def test_versions_templates_and_outbox_are_kept_together_or_not_at_all(pool: asyncpg.Pool) -> None:
+    control = Control(pool)
+    template = StoredTemplate(name="t", subject="s", text="x")
+    made = rule()
+    await control.save([Change(made, "source", (template,))], applied_by="me", now=NOW)
+    other = rule(distribution="other")
+    with pytest.raises(VersionConflict, match="thanks v1"):
+        await control.save([Change(other, "", ()), Change(made, "", ())], applied_by="me", now=NOW)
+    assert await control.current("shop") == {"thanks": made}
+    assert await control.template(template.ref.digest) == template
+    second = msgspec.structs.replace(made, version=2)
+    await control.save([Change(second, "", ())], applied_by="me", now=NOW)
+    assert [row["version"] for row in await control.history("thanks")] == [2, 1]
+
+
+async def test_the_outbox_keeps_what_was_not_published(pool: asyncpg.Pool) -> None:
+    control = Control(pool)
+    await control.save([Change(rule(), "", ())], applied_by="me", now=NOW)
+    seen: list[OutboxEntry] = []
+
+    async def refuse(_: Sequence[OutboxEntry]) -> None:
+        raise TryLater("no Kafka")
+
+    async def take(entries: Sequence[OutboxEntry]) -> None:
+        seen.extend(entries)
+
+    with pytest.raises(TryLater):
+        await control.publish_outbox(refuse)
+    assert await control.publish_outbox(take) == 1
+    assert [entry.key for entry in seen] == ["thanks"]
+    assert await control.publish_outbox(take) == 0
+
+
+async def test_a_server_that_is_gone_is_said_to_pass_and_its_password_is_not_said(tmp_path: Any) -> None:
+    import os
+
+    server = PostgresServer(tmp_path / "postgres", os.environ)
+    opened = await connect(server.start())
+    await migrate(opened)
+    ledger = Ledger(opened)
+    await claim(ledger, "s", [new(1)])
+    server.kill()
+    with pytest.raises(TryLater):
+        await claim(ledger, "s", [new(2)])
+    server.start()
+    assert await claim(ledger, "s", [new(1), new(3)]) == {"d3"}
+    opened.terminate()
+    server.stop()
+    with pytest.raises(TryLater) as caught:
+        await connect("postgresql://u:hush@127.0.0.1:1/x")
+    assert "hush" not in str(caught.value)
+    assert where("postgresql://u:hush@h:5/x") == "h:5/x"

@@ -63,6 +63,10 @@ class Progress:
         """Those partitions that have `limit` batches in flight."""
         return {tp for tp in tps if self.in_flight(tp) >= limit}
 
+    def busy(self) -> bool:
+        """Whether any batch is in flight."""
+        return any(self._in_flight.values())
+
     def awaiting_reports(self) -> bool:
         """Whether the head of some partition only waits for the broker's acknowledgements."""
         return any(queue and queue[0].closed for queue in self._in_flight.values())

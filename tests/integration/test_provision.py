@@ -27,7 +27,8 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings)
 def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Settings) -> None:
     wired = Wiring(settings)
     admin = AdminClient(settings.kafka.client())
-    admin.create_topics([NewTopic(wired.topic("events.orders"), 3, 1)])[wired.topic("events.orders")].result()
+    orders = NewTopic(wired.topic("events.orders"), 3, 1, config=TOPICS["events.orders"].settings())
+    admin.create_topics([orders])[orders.topic].result()
     provision = Provision(wired)
     provision.apply()
     with pytest.raises(CannotStart, match=r"must have equal partition counts.*events\.orders has 3"):

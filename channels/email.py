@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import email.errors
-import email.utils
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
+from email.utils import format_datetime
 
 import aiosmtplib
 
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.mime import header_text, mailbox, message_bytes, valid_address
 from channels.templates import Templates
 from schemas.closed import ChannelName
 from schemas.delivery import EmailDelivery
@@ -24,7 +21,6 @@ from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 
 _TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +71,10 @@ class Email:
             raise TemplateFailed(
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
-        message = self._message(delivery, account, template)
-        return EmailRequest(account.name, account.sender, delivery.email.to, message.as_bytes(policy=SMTP))
+        recipient = valid_address(delivery.email.to)
+        return EmailRequest(account.name, account.sender, recipient, self._message(delivery, account, template))
 
-    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> EmailMessage:
+    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> bytes:
         event, distribution = delivery.event, delivery.distribution
         own = {
             "distribution": {"id": distribution.id, "name": distribution.name},
@@ -86,19 +82,18 @@ class Email:
             "event": {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()},
         }
         rendered = self._templates.render(template, {**delivery.data, **own})
-        message = EmailMessage(policy=SMTP)
-        message["From"] = _mailbox(account.sender_name, account.sender)
-        message["To"] = _mailbox(delivery.email.name or "", delivery.email.to)
-        message["Subject"] = one_line(rendered.subject)
-        message["Message-ID"] = f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>"
-        message["Date"] = email.utils.format_datetime(event.created_at)  # the event's time: stable over retries
-        message["Auto-Submitted"] = "auto-generated"
-        message["Feedback-ID"] = f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
-        _add_unsubscribe(message, account, delivery)
-        message.set_content(rendered.text if rendered.text is not None else plain_text(rendered.html or ""))
-        if rendered.html is not None:
-            message.add_alternative(rendered.html, subtype="html")
-        return message
+        headers = {
+            "From": mailbox(account.sender_name, account.sender),
+            "To": mailbox(delivery.email.name or "", delivery.email.to),
+            "Subject": header_text(rendered.subject),
+            "Message-ID": f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>",
+            "Date": format_datetime(event.created_at),  # the event's time: the same at each try
+            "Auto-Submitted": "auto-generated",
+            "Feedback-ID": header_text(f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"),
+            **_unsubscribe(account, delivery),
+        }
+        text = rendered.text if rendered.text is not None else plain_text(rendered.html or "")
+        return message_bytes(headers, text, rendered.html, boundary=f"=_{delivery.delivery_id}")
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection."""
@@ -202,31 +197,15 @@ def _refusal(code: int, text: str) -> Receipt:
     return Refused(detail, suppress=dead)
 
 
-def one_line(text: str) -> str:
-    """For headers: control characters, line ends among them, become spaces, so that no value can add a header."""
-    return _CONTROL.sub(" ", text).strip()
-
-
 def plain_text(html: str) -> str:
     """A text part where only HTML was written."""
     return re.sub(r"\n\s*\n+", "\n\n", _TAGS.sub("", html)).strip()
 
 
-def _mailbox(name: str, address: str) -> Address:
-    try:
-        return Address(display_name=one_line(name), addr_spec=address)
-    except (ValueError, IndexError) as error:
-        raise RenderRefused("no_address", "the e-mail address is not valid") from error
-    except email.errors.HeaderParseError as error:
-        raise RenderRefused("no_address", "the e-mail address is not valid") from error
-
-
-def _add_unsubscribe(message: EmailMessage, account: EmailAccount, delivery: EmailDelivery) -> None:
+def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:
     """Source: RFC 2369 and RFC 8058 (one click needs an https address)."""
     url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
     links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
-    shown = [f"<{link}>" for link in links if link]
-    if shown:
-        message["List-Unsubscribe"] = ", ".join(shown)
-    if url.startswith("https://"):
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    shown = {"List-Unsubscribe": ", ".join(f"<{link}>" for link in links if link)} if any(links) else {}
+    one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}
+    return shown | one_click

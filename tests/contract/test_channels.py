@@ -268,6 +268,18 @@ def test_a_template_that_works_too_much_is_stopped() -> None:
         Templates().render(template, {})
 
 
+async def test_an_international_domain_is_written_in_ascii(sink: SmtpSink) -> None:
+    await mail(sink, customer(email="jo@bücher.example"))
+    assert sink.mails[0].recipients == ("jo@xn--bcher-kva.example",)
+
+
+async def test_long_lines_and_dots_arrive_as_they_were_written(sink: SmtpSink) -> None:
+    text = ".\n..a\n" + "x" * 5000 + "\nż"
+    await mail(sink, customer(name=text))
+    html = sink.mails[0].parsed().get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert html.strip() == f"<b>{text}</b>"
+
+
 @pytest.mark.parametrize("stage", ["rcpt", "data"])
 @pytest.mark.parametrize("reply", ["421 4.3.2 closing", "450 4.2.1 busy", "451 4.3.0 later", "452 4.2.2 full"])
 async def test_a_temporary_answer_is_deferred(sink: SmtpSink, stage: str, reply: str) -> None:

@@ -1,0 +1,75 @@
+"""An e-mail as bytes, written directly: the standard library takes a millisecond for a message, this some tens of µs.
+
+Sources: RFC 5322 (headers), RFC 2045 to 2047 (MIME), RFC 5321 4.5.3.1.6 (a line has at most 998 characters).
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from email.header import Header
+from email.utils import formataddr
+
+from schemas.errors import RenderRefused
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_MAILBOX = re.compile(r"[^@\s<>,;:\"()\[\]\\\x00-\x1f\x7f]{1,64}@[^@\s<>,;:\"()\[\]\\\x00-\x1f\x7f]{1,255}")
+_LONGEST_LINE = 998
+_LONGEST_ASCII_HEADER = 400
+_LONGEST_NAME = 100
+
+
+def message_bytes(headers: Mapping[str, str], text: str, html: str | None, *, boundary: str) -> bytes:
+    """The whole message. Header values are made by `mailbox` and `header_text`, or are ASCII by nature."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    lines.append("MIME-Version: 1.0")
+    if html is None:
+        lines += _part(text, "plain")
+    else:
+        lines.append(f'Content-Type: multipart/alternative; boundary="{boundary}"')
+        for content, subtype in ((text, "plain"), (html, "html")):
+            lines += ["", f"--{boundary}", *_part(content, subtype)]
+        lines += [f"--{boundary}--", ""]
+    return "\r\n".join(lines).encode("ascii")
+
+
+def _part(content: str, subtype: str) -> list[str]:
+    """As it is where that is safe, else in base64."""
+    head = f'Content-Type: text/{subtype}; charset="utf-8"'
+    lines = content.splitlines()
+    if content.isascii() and "\0" not in content and all(len(line) <= _LONGEST_LINE for line in lines):
+        return [head, "Content-Transfer-Encoding: 7bit", "", *lines, ""]
+    encoded = base64.encodebytes(content.encode()).decode().replace("\n", "\r\n")
+    return [head, "Content-Transfer-Encoding: base64", "", encoded]
+
+
+def header_text(text: str) -> str:
+    """A value for a header: on one line, so that none can add a header; encoded where it is not plain ASCII."""
+    line = one_line(text)
+    if line.isascii() and len(line) <= _LONGEST_ASCII_HEADER:
+        return line
+    return Header(line, "utf-8", maxlinelen=75).encode(linesep="\r\n")
+
+
+def one_line(text: str) -> str:
+    """Control characters, line ends among them, become spaces."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def mailbox(name: str, address: str) -> str:
+    """`Name <address>`, a long name shortened. Raises RenderRefused for an address that mail cannot reach."""
+    return formataddr((one_line(name)[:_LONGEST_NAME], valid_address(address)))
+
+
+def valid_address(address: str) -> str:
+    """An address with its domain in ASCII. Raises RenderRefused for what is none."""
+    if not _MAILBOX.fullmatch(address):
+        raise RenderRefused("no_address", "the e-mail address is not valid")
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise RenderRefused("no_address", "the e-mail address has letters that mail servers do not take before the @")
+    try:
+        return f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    except UnicodeError as error:
+        raise RenderRefused("no_address", "the e-mail address has no valid domain") from error

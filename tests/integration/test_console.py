@@ -1,0 +1,151 @@
+"""The command line as a user meets it, on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents.wiring import Wiring
+from tests.factory import order_event
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+WINBACK = """\
+distribution: winback
+trigger: {event: customer.order.paid}
+when:
+  all:
+    - order.amount: {at_least: 1000}
+consent: marketing
+channels:
+  - webhook: {url: https://hooks.example.com/x, type: winback}
+"""
+
+
+@pytest.fixture
+def tidings(wired: Wiring, tmp_path: Path) -> Run:
+    """Run a command in a folder of its own."""
+    settings = wired.settings
+    environ = {
+        **os.environ,
+        "TIDINGS_KAFKA": settings.kafka.bootstrap,
+        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
+        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
+        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
+        "TIDINGS_PROJECT_ID": "shop",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "console", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env={**environ, **extra}, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def test_a_distribution_is_checked_planned_and_applied(tidings: Run, tmp_path: Path) -> None:
+    file = tmp_path / "distributions" / "winback.yaml"
+    file.parent.mkdir()
+    file.write_text(WINBACK.replace("at_least", "atleast"))
+    wrong = tidings("apply", "distributions")
+    assert wrong.returncode == 1
+    assert "distributions/winback.yaml:5" in wrong.stderr
+    assert "Did you mean at_least?" in wrong.stderr
+    assert "nothing was applied" in wrong.stderr
+    file.write_text(WINBACK)
+    unasked = tidings("apply", "distributions")
+    assert (unasked.returncode, "use --yes" in unasked.stderr) == (1, True)
+    assert tidings("apply", "distributions", "--yes").returncode == 0
+    file.write_text(WINBACK.replace("1000", "900"))
+    planned = json.loads(tidings("apply", "distributions", "--dry-run", "--json").stdout)
+    assert (planned["plan"], planned["version"]) == ("changed", 2)
+    assert "1000" in planned["changes"][0] and "900" in planned["changes"][0]
+    (listed,) = map(json.loads, tidings("distributions", "list", "--json").stdout.splitlines())
+    assert (listed["distribution"], listed["version"], listed["status"]) == ("winback", 1, "LIVE")
+    assert tidings("distributions", "pause", "winback").stdout == "winback v2 is PAUSED\n"
+    (record,) = map(json.loads, tidings("tail", "distributions", "--from-start").stdout.splitlines()[-1:])
+    assert record["value"]["status"] == "PAUSED"
+
+
+def test_an_event_is_simulated_and_nothing_is_sent(tidings: Run, tmp_path: Path) -> None:
+    (tmp_path / "winback.yaml").write_text(WINBACK)
+    (tmp_path / "event.json").write_text(json.dumps(order_event()))
+    told = tidings("simulate", "--event", "event.json", "winback.yaml")
+    assert "winback v1  would send" in told.stdout
+    assert "✓ order.amount at_least 1000" in told.stdout
+    assert tidings("tail", "deliveries.webhook", "--from-start").stdout == ""
+
+
+def test_events_are_published_and_wrong_lines_named(tidings: Run, tmp_path: Path) -> None:
+    lines = [json.dumps(order_event()), "{", json.dumps(order_event(type="x")), json.dumps([1])]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines))
+    done = tidings("publish", "events.jsonl")
+    assert done.returncode == 1
+    assert "1  events.orders" in done.stdout
+    assert [f"events.jsonl:{number}" in done.stderr for number in (1, 2, 3, 4)] == [False, True, True, True]
+    (record,) = map(json.loads, tidings("tail", "events.orders", "--from-start").stdout.splitlines())
+    assert record["key"] == "c1"
+    assert record["value"]["data"]["order"]["items"][0]["sku"] == "GIFT-1"
+    assert "lag 1 in" in tidings("lag").stdout
+
+
+async def test_a_dead_letter_is_shown_and_replayed(tidings: Run, wired: Wiring) -> None:
+    from agents.outbox import write_all
+    from agents.transport.batch import Output
+    from agents.transport.producer import Producer
+    from schemas.dead_letter import DeadLetter
+
+    facts = DeadLetter(
+        topic="events.orders", partition=0, offset=5, role="matcher", kind="undecodable", message="why", failed_at="now"
+    )
+    producer = Producer(wired.settings.kafka.client())
+    await write_all(producer, [Output(wired.topic("dead-letters"), b"c1", b"{bad", -1, facts.headers())])
+    producer.close()
+    (listed,) = map(
+        json.loads, (await asyncio.to_thread(tidings, "dead-letters", "list", "--json")).stdout.splitlines()
+    )
+    assert (listed["topic"], listed["record"], listed["message"]) == ("events.orders", "0@5", "why")
+    assert "{bad" in (await asyncio.to_thread(tidings, "dead-letters", "show", "0")).stdout
+    assert "would replay" in (await asyncio.to_thread(tidings, "dead-letters", "replay", "0", "--dry-run")).stdout
+    assert (await asyncio.to_thread(tidings, "tail", "events.orders", "--from-start")).stdout == ""
+    assert (await asyncio.to_thread(tidings, "dead-letters", "replay", "0")).returncode == 0
+    assert "undecodable" in (await asyncio.to_thread(tidings, "tail", "events.orders", "--from-start")).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra", "code", "said"),
+    [
+        (("lag",), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "Kafka does not answer"),
+        (
+            ("distributions", "list"),
+            {"TIDINGS_POSTGRES": "postgresql://u:hush@127.0.0.1:1/x"},
+            69,
+            "127.0.0.1:1/x does not",
+        ),
+        (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
+        (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
+        (("worker", "cook"), {}, 2, "none of matcher, sender"),
+        (("tail", "nothing"), {}, 1, "There are: events.segments"),
+        (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
+        (("doctor",), {}, 1, "webhook secrets"),
+    ],
+)
+def test_what_goes_wrong_is_said_with_a_code(
+    tidings: Run, arguments: tuple[str, ...], extra: dict[str, str], code: int, said: str
+) -> None:
+    done = tidings(*arguments, **extra)
+    assert (done.returncode, said in done.stderr + done.stdout) == (code, True), done.stderr + done.stdout
+    assert "hush" not in done.stderr + done.stdout
+
+
+def test_the_schema_is_printed(tidings: Run) -> None:
+    assert json.loads(tidings("schema").stdout)["title"] == "Distribution"

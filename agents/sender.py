@@ -107,7 +107,7 @@ class Sender:
         topic = str(batch.tp.topic).removeprefix(self._prefix)
         new = 0
         for begin in range(0, len(batch.records), _CHUNK):
-            works, rejects = self._read_all(batch, topic, batch.records[begin : begin + _CHUNK])
+            works, rejects = await self._read_all(batch, topic, batch.records[begin : begin + _CHUNK])
             await batch.emit(rejects)
             new += await self._enter(works)
         log.info(
@@ -120,7 +120,15 @@ class Sender:
             milliseconds=round((time.perf_counter() - started) * 1000, 1),
         )
 
-    def _read_all(self, batch: Batch, topic: str, records: list[Incoming]) -> tuple[dict[str, Work], list[Output]]:
+    async def _read_all(
+        self, batch: Batch, topic: str, records: list[Incoming]
+    ) -> tuple[dict[str, Work], list[Output]]:
+        async def read() -> tuple[dict[str, Work], list[Output]]:
+            return self._read_each(batch, topic, records)
+
+        return await until_done(read, what="schema registry")
+
+    def _read_each(self, batch: Batch, topic: str, records: list[Incoming]) -> tuple[dict[str, Work], list[Output]]:
         works: dict[str, Work] = {}
         rejects: list[Output] = []
         for record in records:

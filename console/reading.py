@@ -98,8 +98,17 @@ class TopicReader:
         self.close()
 
     def _end(self, partition: int) -> tuple[int, int]:
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(self._name, partition), timeout=_TIMEOUT)
-        return low, high
+        """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
+        place, deadline = TopicPartition(self._name, partition), time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise TryLater(f"Kafka does not answer for {self._name}: {error.args[0].str()}") from error
+                time.sleep(0.1)
+            else:
+                return low, high
 
     def _assign(self, partitions: list[int], offset: int) -> None:
         self._consumer.assign([TopicPartition(self._name, partition, offset) for partition in partitions])

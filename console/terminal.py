@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,6 +24,17 @@ MISCONFIGURED = 78
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option of every command that prints data."""
+
+
+def must_exist(files: Iterable[Path]) -> None:
+    """Refuse, as wrong usage, a file that is not there."""
+    for file in files:
+        if not file.exists():
+            raise typer.BadParameter(f"there is no {file}")
 
 
 def say(text: str) -> None:

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ from streams.index import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, customer, event, rule
 
+GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 TEMPLATE = StoredTemplate(
     name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>"
@@ -87,6 +89,11 @@ async def test_the_body_is_the_envelope_and_the_same_each_time(webhook: Webhook,
     assert (body["type"], body["source"]["id"], body["source"]["object"]) == ("thanks", "thanks", "distribution")
     assert body["data"]["order"]["items"] == [{"sku": "GIFT-1", "price": 100}]
     assert body["event"]["entity_id"] == "c1"
+
+
+async def test_the_body_is_the_recorded_one(webhook: Webhook) -> None:
+    made = delivery("webhook")
+    assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())
 
 
 def test_the_signature_is_that_of_the_reference_library() -> None:

@@ -1,0 +1,1 @@
+"""The commands of `tidings`, by what one is doing."""

@@ -1,0 +1,121 @@
+"""Distributions: apply, list, show, pause, resume, stop, and the schema for editors."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from agents.wiring import utc_now
+from console import apply as applying
+from console.context import database, wiring
+from console.terminal import AsJson, must_exist, say, show_json, show_rows
+from schemas.closed import DistributionStatus
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError
+from store.control import Control
+
+commands = typer.Typer()
+rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
+commands.add_typer(rules_app, name="distributions")
+
+
+@commands.command("apply")
+def apply_command(
+    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check distributions, show what would change, and make it live."""
+    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
+async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    must_exist(files)
+    wired = wiring()
+    async with database(wired) as pool:
+        control = Control(pool)
+        planned = await applying.plan(files, wired, control)
+        _show_plan(planned, as_json=as_json)
+        if dry_run:
+            return
+        if all(one.what == "unchanged" for one in planned):
+            await applying.publish(wired, control)
+            return
+        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
+            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
+        await applying.save(planned, wired, control)
+        if not as_json:
+            say("applied")
+
+
+def _show_plan(planned: list[applying.Planned], *, as_json: bool) -> None:
+    for one in planned:
+        rule = one.change.distribution
+        if as_json:
+            show_json({"distribution": rule.id, "plan": one.what, "version": rule.version, "changes": one.lines})
+        else:
+            version = {"new": "new", "unchanged": f"v{rule.version - 1}"}.get(
+                one.what, f"v{rule.version - 1} → v{rule.version}"
+            )
+            say(f"  {escape(rule.id):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+
+
+@rules_app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every distribution with its newest version."""
+    found = asyncio.run(current_distributions())
+    rows = [(d.id, d.version, d.status, d.trigger.event, ", ".join(c.channel for c in d.channels)) for d in found]
+    show_rows(("distribution", "version", "status", "trigger", "channels"), rows, as_json=as_json)
+
+
+async def current_distributions() -> list[Distribution]:
+    wired = wiring()
+    async with database(wired) as pool:
+        return list((await Control(pool).current(wired.settings.project_id)).values())
+
+
+@rules_app.command("show")
+def show_command(distribution: str) -> None:
+    """One distribution, as the matchers hold it."""
+    found = [one for one in asyncio.run(current_distributions()) if one.id == distribution]
+    if not found:
+        raise TidingsError(f"there is no distribution {distribution}")
+    show_json(found[0])
+
+
+@rules_app.command("history")
+def history_command(distribution: str, as_json: AsJson = False) -> None:
+    """Who applied which version and when."""
+
+    async def read() -> list[Any]:
+        async with database(wiring()) as pool:
+            return await Control(pool).history(distribution)
+
+    rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in asyncio.run(read())]
+    show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)
+
+
+def _status_command(name: str, status: DistributionStatus, help_text: str) -> None:
+    @rules_app.command(name, help=help_text)
+    def change(distribution: str) -> None:
+        after = asyncio.run(applying.set_status(wiring(), distribution, status, utc_now()))
+        say(f"{escape(after.id)} v{after.version} is {after.status}")
+
+
+_status_command("pause", "PAUSED", "Send nothing for now; decisions say `paused`.")
+_status_command("resume", "LIVE", "Send again.")
+_status_command("stop", "STOPPED", "Do not react any more.")
+
+
+@commands.command("schema")
+def schema_command() -> None:
+    """The JSON Schema of a distribution, for editors."""
+    from streams.schema import definition_schema
+
+    show_json(definition_schema())

@@ -1,0 +1,148 @@
+"""Keeping it running: topics, lag, dead-letters, paused destinations, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from agents.provision import Provision
+from console import terminal
+from console.context import database, wiring
+from console.reading import TopicReader
+from console.terminal import AsJson, say, show_json, show_rows
+from schemas.dead_letter import DeadLetter
+from schemas.errors import TidingsError
+from schemas.topics import DEAD_LETTERS
+
+commands = typer.Typer()
+topics_app = typer.Typer(no_args_is_help=True, help="Topics on the broker: what differs from the declaration.")
+dead_app = typer.Typer(no_args_is_help=True, help="Records that could not be processed.")
+commands.add_typer(topics_app, name="topics")
+commands.add_typer(dead_app, name="dead-letters")
+
+
+@topics_app.command("plan")
+def topics_plan(as_json: AsJson = False) -> None:
+    """What differs between the declaration and the broker."""
+    rows = [(change.kind, change.topic, change.detail) for change in Provision(wiring()).plan()]
+    show_rows(("change", "topic", "detail"), rows, as_json=as_json)
+
+
+@topics_app.command("apply")
+def topics_apply(as_json: AsJson = False) -> None:
+    """Create missing topics and set what differs. Partition counts are never changed."""
+    provision = Provision(wiring())
+    rows = [(change.kind, change.topic, change.detail) for change in provision.apply()]
+    show_rows(("done", "topic", "detail"), rows, as_json=as_json)
+    provision.check()
+
+
+@commands.command("lag")
+def lag_command(
+    everything: Annotated[bool, typer.Option("--all", help="Partitions without lag as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How far each consumer group is behind."""
+    from console.lag import LagReader
+
+    found = LagReader(wiring()).read()
+    shown = [one for one in found if everything or one.lag]
+    rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
+    show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
+    if not as_json:
+        say(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
+
+
+@dead_app.command("list")
+def dead_list(limit: Annotated[int, typer.Option(help="The newest so many.")] = 50, as_json: AsJson = False) -> None:
+    """The newest dead-letters; the number in front is what `show` and `replay` take."""
+    rows = [
+        (message.offset(), facts.topic, f"{facts.partition}@{facts.offset}", facts.kind, facts.message, facts.failed_at)
+        for message, facts in _dead_letters()[-limit:]
+    ]
+    show_rows(("number", "topic", "record", "kind", "message", "failed at"), rows, as_json=as_json)
+
+
+@dead_app.command("show")
+def dead_show(number: int) -> None:
+    """One dead-letter: where it came from, what was wrong, and its bytes."""
+    message, facts = _dead_letter(number)
+    raw = message.value() or b""
+    show_json(
+        {"number": number, "key": (message.key() or b"").decode(errors="replace"), "facts": facts, "bytes": len(raw)}
+    )
+    sys.stdout.write(raw[:4000].decode(errors="backslashreplace") + "\n")
+
+
+@dead_app.command("replay")
+def dead_replay(
+    numbers: Annotated[list[int], typer.Argument(help="As `list` shows them.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Put dead-letters back where they came from, key and bytes unchanged: for after the cause was mended."""
+    from agents.outbox import write_all
+    from agents.transport.batch import Output
+    from agents.transport.producer import Producer
+
+    wired = wiring()
+    chosen = [_dead_letter(number) for number in numbers]
+    for message, facts in chosen:
+        say(f"{'would replay' if dry_run else 'replaying'} {message.offset()} to {escape(facts.topic)}")
+    if dry_run:
+        return
+    producer = Producer(wired.settings.kafka.client())
+    try:
+        asyncio.run(write_all(producer, [Output(wired.topic(facts.topic), m.key(), m.value()) for m, facts in chosen]))
+    finally:
+        producer.close(1.0)
+
+
+def _dead_letters() -> list[tuple[Any, DeadLetter]]:
+    with TopicReader(wiring(), DEAD_LETTERS) as reader:
+        return [(message, DeadLetter.from_headers(message.headers() or [])) for message in reader.until_now()]
+
+
+def _dead_letter(number: int) -> tuple[Any, DeadLetter]:
+    found = [pair for pair in _dead_letters() if pair[0].offset() == number]
+    if not found:
+        raise TidingsError(f"there is no dead-letter {number}; see: tidings dead-letters list")
+    return found[0]
+
+
+@commands.command("destinations")
+def destinations_command(
+    resume: Annotated[str, typer.Option(help="CHANNEL/NAME to send to again.")] = "", as_json: AsJson = False
+) -> None:
+    """Destinations that were paused because they refuse us, and resuming them."""
+    from store.ledger import Ledger
+
+    async def work() -> list[Any]:
+        async with database(wiring()) as pool:
+            ledger = Ledger(pool)
+            if resume:
+                await ledger.resume_destination(*resume.split("/", 1))
+            return await ledger.paused_destinations()
+
+    rows = [tuple(row.values()) for row in asyncio.run(work())]
+    show_rows(("channel", "destination", "reason", "paused at"), rows, as_json=as_json)
+
+
+@commands.command("doctor")
+def doctor_command(as_json: AsJson = False) -> None:
+    """Check everything that a worker needs, and say how to mend it."""
+    from console.doctor import examine
+
+    findings = asyncio.run(examine(wiring(), dict(os.environ)))
+    if as_json:
+        for finding in findings:
+            show_json(finding)
+    else:
+        for finding in findings:
+            say(f"{'[green]✓[/green]' if finding.ok else '[red]✗[/red]'} {finding.what:<20} {escape(finding.said)}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(terminal.PROBLEM)

@@ -1,0 +1,125 @@
+"""Starting and stopping: embedded servers, workers, or all of it in one terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+
+from agents.provision import Provision
+from agents.wiring import Wiring
+from console.context import embedded, read_settings, wiring, with_endpoints
+from console.terminal import fail, say
+from deploy.embedded.servers import Endpoints
+from schemas.closed import Role, members
+from schemas.errors import CannotStart
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up(
+    stop: Annotated[bool, typer.Option("--stop", help="Stop them instead.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave them running and return.")] = False,
+) -> None:
+    """Start the embedded Kafka and PostgreSQL below the data folder, and keep them until Ctrl-C."""
+    servers = embedded(read_settings())
+    if stop:
+        servers.stop()
+        say("stopped")
+        return
+    endpoints = start_servers()
+    say(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
+    if detach:
+        say("Stop them with: tidings up --stop")
+        return
+    try:
+        _wait_for_signal()
+    finally:
+        servers.stop()
+
+
+def start_servers() -> Endpoints:
+    """Start the embedded servers, with a progress bar while jars are downloaded."""
+    bar = Progress(
+        TextColumn("downloading Kafka"), BarColumn(), TextColumn("{task.completed}/{task.total}"), transient=True
+    )
+    with bar:
+        task = bar.add_task("jars", total=None, visible=False)
+        return embedded(read_settings()).start(
+            lambda there, needed: bar.update(task, completed=there, total=needed, visible=True)
+        )
+
+
+def _wait_for_signal() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while True:
+        time.sleep(1.0)
+
+
+@commands.command()
+def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] = 1) -> None:
+    """Servers, topics and all workers in one terminal; Ctrl-C stops everything."""
+    from console.supervisor import Supervisor, worker_environ, workers
+
+    settings = with_endpoints(read_settings(), start_servers())
+    wired = Wiring(settings)
+    try:
+        Provision(wired).apply()
+        everyone = Supervisor(workers(members(Role), processes, worker_environ(settings, os.environ), None))  # type: ignore[arg-type]
+        everyone.start()
+        say(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
+        try:
+            _supervise(everyone)
+        finally:
+            everyone.stop()
+    finally:
+        embedded(settings).stop()
+
+
+def _supervise(everyone: Any) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while not everyone.misconfigured():
+        for said in everyone.look():
+            fail(said)
+        time.sleep(0.5)
+    raise CannotStart("a worker refuses to start; its message stands above")
+
+
+@commands.command()
+def worker(
+    roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(members(Role))}.")],
+    instance: Annotated[str, typer.Option(help="Stable name of this process; default: host and role.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait for servers that do not answer, instead of ending.")] = True,
+    status_file: Annotated[Path | None, typer.Option(help="Write the address of /metrics and /healthz there.")] = None,
+    processes: Annotated[int, typer.Option(help="Processes of each role.")] = 1,
+) -> None:
+    """Run a worker; with several roles or processes, keep one process for each."""
+    from agents.worker import WorkerOptions, default_instance, run_worker
+    from console.supervisor import Supervisor, worker_environ, workers
+
+    chosen = [_role(role) for role in roles]
+    settings = wiring().settings
+    if len(chosen) == 1 and processes == 1:
+        role = chosen[0]
+        options = WorkerOptions(role, instance or default_instance(role, 0), wait, status_file)
+        sys.exit(run_worker(settings, options))
+    everyone = Supervisor(workers(chosen, processes, worker_environ(settings, os.environ), None))
+    everyone.start()
+    try:
+        _supervise(everyone)
+    finally:
+        everyone.stop()
+
+
+def _role(name: str) -> Role:
+    for role in members(Role):
+        if role == name:
+            return role  # type: ignore[return-value]
+    raise typer.BadParameter(f"{name} is none of {', '.join(members(Role))}")

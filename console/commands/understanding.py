@@ -1,0 +1,113 @@
+"""What happens and why: simulate, why, tail, and publishing events to see it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from agents.wiring import Wiring, utc_now
+from console import apply as applying
+from console import explain, terminal
+from console.commands.authoring import current_distributions
+from console.context import read_settings, wiring
+from console.publish import publish_file
+from console.reading import TopicReader
+from console.terminal import AsJson, fail, must_exist, say, show_json
+from schemas.codec import decode_json
+from schemas.distribution import Distribution
+from schemas.errors import BadRecord
+
+commands = typer.Typer()
+
+
+@commands.command("simulate")
+def simulate_command(
+    event: Annotated[Path, typer.Option("--event", help="A file with one event as JSON.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Distributions to try instead of those applied.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What an event would cause, with every test that is made. Nothing is sent."""
+    must_exist([event])
+    decoded = decode_json(event.read_bytes())
+    rules = _rules_from(files) if files else asyncio.run(current_distributions())
+    customer = str(((decoded.get("data") or {}).get("customer") or {}).get("id", ""))
+    profile = explain.stored_profile(wiring(), customer) if customer and not files else None
+    read, explained = explain.simulate(decoded, rules, profile, utc_now())
+    if as_json:
+        show_json(explained)
+    else:
+        explain.show_simulation(read, explained)
+
+
+def _rules_from(files: list[Path]) -> list[Distribution]:
+    must_exist(files)
+    checked = applying.check_files(files, Wiring(read_settings()), {})
+    return [definition.distribution for _, definition in checked]
+
+
+@commands.command("why")
+def why_command(
+    who: Annotated[str, typer.Argument(metavar="CUSTOMER|DELIVERY", help="A customer's id, or a delivery id.")],
+    distribution: Annotated[str | None, typer.Option(help="Only this distribution.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was decided about a customer, and what became of each delivery."""
+    found = asyncio.run(explain.story(wiring(), who, distribution))
+    if as_json:
+        show_json(explain.story_json(found))
+    elif found.decisions or found.deliveries:
+        explain.show_story(found)
+    else:
+        say(f"nothing is known about {escape(who)}: no distribution fitted an event of theirs. Try: tidings simulate")
+
+
+@commands.command("tail")
+def tail_command(
+    topic: Annotated[str, typer.Argument(help="Without prefix, as in deliveries.email.")],
+    from_start: Annotated[bool, typer.Option("--from-start", help="What is there now, then end.")] = False,
+    limit: Annotated[int, typer.Option(help="Records at most; 0 is no limit.")] = 0,
+) -> None:
+    """Print a topic's records as JSON lines, whatever their encoding."""
+    with TopicReader(wiring(), topic) as reader:
+        messages = reader.until_now() if from_start else reader.from_now()
+        for number, message in enumerate(messages, 1):
+            _print_record(reader, message)
+            if number == limit:
+                return
+
+
+def _print_record(reader: TopicReader, message: Any) -> None:
+    head = {
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "key": (message.key() or b"").decode(errors="replace"),
+    }
+    if message.value() is None:
+        show_json({**head, "value": None})
+        return
+    try:
+        show_json({**head, "value": reader.decode(message)})
+    except (BadRecord, msgspec.ValidationError) as error:
+        show_json({**head, "undecodable": str(error)})
+
+
+@commands.command("publish")
+def publish_command(
+    file: Annotated[Path, typer.Argument(help="One JSON event a line.")],
+    customers: Annotated[bool, typer.Option("--customers", help="The lines are customer profiles.")] = False,
+) -> None:
+    """Publish events into their topics. Lines that are not valid are named and left out."""
+    must_exist([file])
+    published = asyncio.run(publish_file(file, wiring(), customers=customers))
+    for topic, count in published.topics.items():
+        say(f"{count:>8}  {topic}")
+    for problem in published.problems:
+        fail(problem)
+    if published.problems:
+        sys.exit(terminal.PROBLEM)

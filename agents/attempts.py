@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,8 +31,10 @@ Destination = tuple[ChannelName, str]
 
 _WAITING_PLACES = 4
 """Deliveries in memory for each that is being sent; more stay in the ledger."""
-_STANDSTILL = 0.5
-"""Seconds without an end after which a destination counts as not taking anything now."""
+_PATIENCE = 0.5
+"""Seconds in which a destination that is merely busy makes room."""
+_NOT_WAITED_FOR = 5.0
+"""Seconds for which a destination that made none is passed over: its deliveries wait in the ledger."""
 _PAUSED_AGAIN = timedelta(minutes=5)
 
 
@@ -77,7 +79,7 @@ class Attempts:
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
         self._concurrency = concurrency
         self._held: Counter[Destination] = Counter()
-        self._ended: Counter[Destination] = Counter()
+        self._crowded: defaultdict[Destination, float] = defaultdict(float)
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._freed = asyncio.Event()
@@ -103,20 +105,21 @@ class Attempts:
         return [*crowded, *self.paused]
 
     async def room_for(self, destination: Destination) -> bool:
-        """Wait for room as long as deliveries to the destination come to an end; a dead one is not waited for."""
-        while not self.has_room(destination):
-            if destination in self.paused or not await self._another_end(destination):
-                return False
-        return True
+        """Wait a moment for room. A destination that made none is not waited for again for a while.
 
-    async def _another_end(self, destination: Destination) -> bool:
-        """Whether something sent there came to an end within `_STANDSTILL`."""
-        before, deadline = self._ended[destination], time.monotonic() + _STANDSTILL
-        while self._ended[destination] == before:
+        So a slow or dead destination cannot keep the deliveries to others from being taken in.
+        """
+        if self.has_room(destination):
+            return True
+        if destination in self.paused or self._crowded[destination] > time.monotonic():
+            return False
+        deadline = time.monotonic() + _PATIENCE
+        while not self.has_room(destination):
             self._freed.clear()
             try:
                 await asyncio.wait_for(self._freed.wait(), deadline - time.monotonic())
             except TimeoutError:
+                self._crowded[destination] = time.monotonic() + _NOT_WAITED_FOR
                 return False
         return True
 
@@ -129,7 +132,6 @@ class Attempts:
 
     def _done(self, work: Work) -> None:
         self._tasks.pop(work.delivery.delivery_id, None)
-        self._ended[work.destination] += 1
         self._held[work.destination] -= 1
         if not self._held[work.destination]:
             del self._held[work.destination]

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 _CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
+_FULL_POLL = 0.1
+"""Seconds until the ledger is asked again while some destination has no room: it may have some soon."""
 
 
 def build_sender(
@@ -184,7 +186,8 @@ class Sender:
         while True:
             found = await until_done(self._claim, what="Postgres")
             if not found:
-                await asyncio.sleep(self._settings.poll.total_seconds())
+                waits = _FULL_POLL if self._attempts.full() else self._settings.poll.total_seconds()
+                await asyncio.sleep(waits)
 
     async def _claim(self) -> int:
         self._attempts.paused = {

@@ -132,7 +132,7 @@ class _Case:
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
         self._checks = self._rule.explain(self._facts, self._now)[1]
-        refusal = may_send(self._distribution, self._event, self._profile)
+        refusal = may_send(self._distribution, self._event, self._profile, self._checks.append)
         occurrence = refusal or occurrence_key(self._distribution.again, self._event, self._facts)
         if isinstance(occurrence, Failure):
             outcome.decisions.append(self.failed(occurrence))

@@ -36,7 +36,7 @@ def compile_condition(condition: Condition, record: Recorder | None = None) -> R
         case AnyOf(parts):
             return _decided_by(tuple(compile_condition(part, record) for part in parts), True, record is not None)
         case Not(part):
-            return _negated(compile_condition(part, record))
+            return _negated(compile_condition(part, record and _recording_negation(record)))
         case _:
             assert_never(condition)
 
@@ -123,6 +123,17 @@ def _negated(part: Run) -> Run:
         return not answer if type(answer) is bool else answer
 
     return run
+
+
+def _recording_negation(record: Recorder) -> Recorder:
+    """Reports the tests under a `not` as what they have to be, so that a tick always means that a test helps."""
+
+    def negate(check: Check) -> None:
+        record(
+            Check(test=f"not {check.test}", passed=None if check.passed is None else not check.passed, seen=check.seen)
+        )
+
+    return negate
 
 
 def _recorded(run: Run, said: str, get: Callable[[Any], Any], record: Recorder) -> Run:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from agents.wiring import Wiring
-from channels.fakes.receiver import Reply
+from channels.fakes.receiver import Reply, WebhookReceiver
 from deploy.settings import Settings
-from tests.e2e.harness import product, thanks
+from tests.e2e.harness import SECRET, product, thanks
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -133,3 +133,20 @@ async def test_a_worker_drains_on_sigterm_within_ten_seconds_and_answers_for_its
         running.workers.start()
         await running.until_delivered()
         running.check()
+
+
+async def test_a_slow_receiver_does_not_keep_the_others_waiting(placed: Settings, tmp_path: Path) -> None:
+    async with product(placed, tmp_path) as running:
+        slow = WebhookReceiver(SECRET)
+        slow.usually = Reply(delay=3.0)
+        await slow.start()
+        await running.apply(thanks(running.receiver.url))
+        await running.apply(
+            {**thanks(slow.url), "distribution": "slow", "channels": [{"webhook": {"url": slow.url, "type": "t"}}]}
+        )
+        await running.load_customers(50)
+        await running.feed(1500, 1500, seed=11)
+        to_each = len(running.expected().deliveries["webhook"]) // 2
+        await running.until(lambda: len(running.receiver.received) == to_each, "the fast one has all of its own", 20)
+        assert len(slow.received) < to_each
+        await slow.stop()

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from schemas.closed import DistributionStatus
+from schemas.closed import Action, DistributionStatus
 from schemas.distribution import (
     TRANSACTIONAL,
     Again,
@@ -28,7 +28,7 @@ from streams.conditions.predicates import read_date
 from streams.durations import parse_duration
 
 KEYS = (
-    "distribution", "name", "trigger", "when", "consent", "channels", "again", "starts_at", "ends_at",
+    "distribution", "name", "trigger", "when", "action", "consent", "channels", "again", "starts_at", "ends_at",
     "expires_after", "priority", "status",
 )  # fmt: skip
 """The keys of a distribution, in the order in which they read best."""
@@ -110,6 +110,7 @@ class _Reader:
         fields = Fields.of(trigger) if trigger else None
         parts: dict[str, Any] = {
             "when": self._when(source.get("when"), fields),
+            "action": self._closed(source.get("action", "message"), get_args(Action), "action", "message"),
             "consent": self._word(source.get("consent"), "consent", _consent_hint()),
             "channels": self._channels(source.get("channels")),
             "again": self._again(source.get("again"), fields),
@@ -117,7 +118,7 @@ class _Reader:
             "ends_at": self._moment(source.get("ends_at"), "ends_at"),
             "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
             "priority": self._priority(source.get("priority", 0)),
-            "status": self._status(source.get("status", "LIVE")),
+            "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
             "name": self._word(source.get("name", source.get("distribution", "?")), "name", ": a text for people"),
         }
         if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
@@ -263,12 +264,12 @@ class _Reader:
         self._problem("priority", "is a whole number; higher goes first")
         return 0
 
-    def _status(self, value: object) -> DistributionStatus:
-        allowed: tuple[DistributionStatus, ...] = get_args(DistributionStatus)
-        if value in allowed:
+    def _closed(self, value: object, allowed: tuple[str, ...], at: str, otherwise: str) -> str:
+        """A member of a closed list."""
+        if isinstance(value, str) and value in allowed:
             return value
-        self._problem("status", f"{value!r} is none of {', '.join(allowed)}")
-        return "DRAFT"
+        self._problem(at, f"{value!r} is none of {', '.join(allowed)}")
+        return otherwise
 
     def _url(self, value: object, at: str) -> str:
         text = value if isinstance(value, str) else ""

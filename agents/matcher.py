@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,25 +18,33 @@ import structlog
 from agents.dead_letters import dead_letter
 from agents.metrics import Metrics
 from agents.rules import RuleTable
+from agents.tables.rocks import Memory, RocksPartition
+from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
-from schemas.errors import BadRecord, TooLarge, TryLater
-from schemas.event import Event
+from schemas.closed import CHANNELS
+from schemas.errors import TooLarge, TryLater
 from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, deliveries
 from schemas.triggers import EVENT_TOPICS
-from streams.audience import Profile
-from streams.events import read_customer, read_event
+from streams.arrival import Arrival, Head
+from streams.events import EventReader, read_customer
 from streams.match import Matched, match_event
+from streams.recent import with_sent
 
 log = structlog.get_logger()
 
 ARRIVED_HEADER = "tidings-arrived-at"
 """On a delivery: when its event reached Kafka, in Unix milliseconds."""
 
-_BREATH = 250
-"""Events between two moments for the loop, so that heartbeats and health answers are not kept waiting."""
+_BREATH_SECONDS = 0.004
+"""Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
+_LOOK = 16
+"""Records between two looks at the clock."""
+
+RECENT = "recent-sends"
+"""The table of what each customer was sent lately."""
 
 
 def build_matcher(
@@ -42,104 +55,147 @@ def build_matcher(
         wiring.group("matcher"),
         wiring.connection(),
         fetch_wait_ms=wiring.settings.matcher.fetch_wait_ms,
+        table_standby_replicas=wiring.settings.matcher.standby_replicas,
         **settings,
     )
-    customers = app.Table(CUSTOMERS, partitions=wiring.settings.topics.partitions, key_type=bytes, value_type=bytes)
+    opened = open_partitions(wiring, Path(app.conf.tabledir))
+    partitions = wiring.settings.topics.partitions
+    customers, recent = (
+        add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
+    )
     rules = RuleTable(wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.follower, metrics)
-    matcher = Matcher(app, wiring, rules, customers, metrics, clock)
+    matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
         app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic)
     return app, rules
 
 
-def changelog_topic(wiring: Wiring) -> str:
-    """The topic behind the customer table."""
-    return f"{wiring.group('matcher')}-{CUSTOMERS}-changelog"
+def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
+    """Where a matcher's rows are: on disk, or in memory where the settings say so."""
+    settings = wiring.settings.matcher
+    if settings.store == "memory":
+        return in_memory
+    memory = Memory(settings.table_memory_mb)
+    return lambda table, partition: RocksPartition(folder / f"{table}-{partition}", memory)
+
+
+def changelog_topics(wiring: Wiring) -> dict[str, str]:
+    """The topics behind the tables, with the table of each."""
+    return {f"{wiring.group('matcher')}-{table}-changelog": table for table in (CUSTOMERS, RECENT)}
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a batch comes to, counted once at its end."""
+
+    outputs: int = 0
+    matched: int = 0
+    no_match: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Matcher:
     """The two agents' bodies: each decodes, calls the core and emits; the transport acknowledges."""
 
     def __init__(
-        self, app: BatchApp, wiring: Wiring, rules: RuleTable, customers: Any, metrics: Metrics, clock: Clock
+        self,
+        wiring: Wiring,
+        rules: RuleTable,
+        customers: PartitionedTable,
+        recent: PartitionedTable,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
-        self._app, self._rules, self._customers = app, rules, customers
+        self._rules, self._customers, self._recent = rules, customers, recent
         self._metrics, self._clock = metrics, clock
         self._prefix = wiring.settings.topics.prefix
-        self._limits = wiring.settings.matcher
-        self._codecs = {topic: wiring.codec(topic) for topic in (*EVENT_TOPICS, CUSTOMERS)}
+        limits = self._limits = wiring.settings.matcher
+        self._readers = {
+            wiring.topic(topic): EventReader(
+                topic, wiring.codec(topic), max_future=limits.max_future, max_bytes=limits.max_event_bytes
+            )
+            for topic in EVENT_TOPICS
+        }
+        self._customer_codec = wiring.codec(CUSTOMERS)
         self._decisions = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
         self._deliveries = {
-            channel: (wiring.topic(deliveries(channel)), wiring.codec(deliveries(channel)))
-            for channel in ("webhook", "email")
+            channel: (wiring.topic(deliveries(channel)), wiring.codec(deliveries(channel))) for channel in CHANNELS
         }
 
     async def match_batch(self, batch: Batch) -> None:
         """Match each event of a batch and emit what it causes."""
         await self._rules.complete.wait()
-        started = time.perf_counter()
-        outputs = await until_done(lambda: self._match_all(batch), what="schema registry")
-        await batch.emit(outputs)
-        self._finished(batch, started, len(outputs))
+        await self._each(batch, self._match)
 
     async def take_customers(self, batch: Batch) -> None:
         """Put each profile of a batch into the table; a tombstone takes the customer out."""
-        started = time.perf_counter()
-        outputs = await until_done(lambda: self._store_all(batch), what="schema registry")
-        await batch.emit(outputs)
-        self._finished(batch, started, len(outputs))
+        await self._each(batch, self._store)
 
-    async def _match_all(self, batch: Batch) -> list[Output]:
-        outputs: list[Output] = []
-        topic = str(batch.tp.topic).removeprefix(self._prefix)
-        for number, record in enumerate(batch.records, 1):
+    async def _each(self, batch: Batch, work: Callable[[Batch, Incoming, datetime, _Tally], None]) -> None:
+        """Do the work on each record. One that cannot be processed is dead-lettered and never stops the others."""
+        tally = _Tally()
+        began = breathed = time.perf_counter()
+        now = self._clock()
+        for number, record in enumerate(batch.records):
             try:
-                event = self._read(topic, record)
-                matched = match_event(event, self._profile(record.key), self._rules.index, self._clock())
-                outputs.extend(self._outputs(event, matched, batch, record))
+                work(batch, record, now, tally)
             except TryLater:
-                raise
-            except Exception as error:  # one event that cannot be processed never stops the others
-                outputs.append(self._dead_letter(batch, record, error))
-            if number % _BREATH == 0:
+                await self._until_done(work, batch, record, tally)
+            except Exception as error:
+                self._dead_letter(batch, record, error, now)
+            if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
+                await batch.room()
                 await asyncio.sleep(0)
-        return outputs
+                breathed, now = time.perf_counter(), self._clock()
+        await batch.room()
+        self._finished(batch, time.perf_counter() - began, tally)
 
-    async def _store_all(self, batch: Batch) -> list[Output]:
-        outputs: list[Output] = []
-        for record in batch.records:
-            try:
-                outputs.append(self._app.put(self._customers, batch, *self._row(record)))
-            except BadRecord as error:
-                outputs.append(self._dead_letter(batch, record, error))
-        return outputs
+    async def _until_done(self, work: Callable[..., None], batch: Batch, record: Incoming, tally: _Tally) -> None:
+        async def again() -> None:
+            work(batch, record, self._clock(), tally)
 
-    def _read(self, topic: str, record: Incoming) -> Event:
-        decoded = self._decode(topic, record)
-        event = read_event(decoded, topic, record.key, now=self._clock(), max_future=self._limits.max_future)
-        self._metrics.events.labels(event.type).inc()
-        return event
+        try:
+            await until_done(again, what="schema registry")
+        except Exception as error:
+            self._dead_letter(batch, record, error, self._clock())
 
-    def _row(self, record: Incoming) -> tuple[bytes, bytes | None]:
+    def _match(self, batch: Batch, record: Incoming, now: datetime, tally: _Tally) -> None:
+        reader, key = self._readers[batch.tp.topic], record.key
+        head = reader.read(record.value or b"", key, now)
+        tally.types[head.type] += 1
+        if not self._rules.index.shelves(head):
+            return
+        row = self._customers.data.get(batch.partition, key)
+        recent = partial(self._recent.data.get, batch.partition, key)
+        arrival = Arrival(head, record.value, reader.decode, row, recent)
+        matched = match_event(arrival, self._rules.index, now)
+        if matched.decisions:
+            batch.emit(self._outputs(head, matched, batch, record))
+            if matched.sent:
+                batch.put(self._recent, key or b"", with_sent(arrival.recent, matched.sent))
+            for decision in matched.decisions:
+                tally.decisions[decision.outcome, decision.reason or ""] += 1
+            tally.outputs += len(matched.decisions) + len(matched.deliveries)
+        tally.matched += matched.matched
+        tally.no_match += matched.no_match
+
+    def _store(self, batch: Batch, record: Incoming, _now: datetime, tally: _Tally) -> None:
         if record.value is None and record.key is not None:
-            return record.key, None
-        profile = read_customer(self._decode(CUSTOMERS, record), record.key)
-        return profile["id"].encode(), msgspec.json.encode(profile)
+            batch.put(self._customers, record.key, None)
+            batch.put(self._recent, record.key, None)
+        else:
+            raw = record.value or b""
+            if len(raw) > self._limits.max_event_bytes:
+                raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
+            profile = read_customer(self._customer_codec.decode(raw), record.key)
+            batch.put(self._customers, profile["id"].encode(), msgspec.json.encode(profile))
+        tally.outputs += 1
 
-    def _decode(self, topic: str, record: Incoming) -> dict[str, Any]:
-        raw = record.value or b""
-        if len(raw) > self._limits.max_event_bytes:
-            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
-        return self._codecs[topic].decode(raw)
-
-    def _profile(self, key: bytes | None) -> Profile | None:
-        row = self._customers.data.get(key)
-        return None if row is None else msgspec.json.decode(row)
-
-    def _outputs(self, event: Event, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
-        self._count(matched)
-        key, arrived = event.customer_id.encode(), [(ARRIVED_HEADER, str(record.timestamp).encode())]
+    def _outputs(self, head: Head[Any], matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
+        """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""
+        key, arrived = record.key, [(ARRIVED_HEADER, str(record.timestamp).encode())]
         outputs = []
         for delivery in matched.deliveries:
             topic, codec = self._deliveries[delivery.channel]
@@ -148,33 +204,28 @@ class Matcher:
         outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
         return outputs
 
-    def _count(self, matched: Matched) -> None:
-        if matched.matched:
-            self._metrics.matches.inc(matched.matched)
-        self._metrics.no_match.inc(matched.no_match)
-        for decision in matched.decisions:
-            self._metrics.decisions.labels(decision.outcome, decision.reason or "").inc()
-
-    def _dead_letter(self, batch: Batch, record: Incoming, error: Exception) -> Output:
-        facts, output = dead_letter(batch, record, error, role="matcher", prefix=self._prefix, now=self._now())
+    def _dead_letter(self, batch: Batch, record: Incoming, error: Exception, now: datetime) -> None:
+        facts, output = dead_letter(batch, record, error, role="matcher", prefix=self._prefix, now=now)
         self._metrics.dead_letters.labels(facts.kind).inc()
         if facts.kind == "internal":
             log.error("event_failed", topic=facts.topic, partition=facts.partition, offset=facts.offset, exc_info=error)
-        return output
+        batch.emit([output])
 
-    def _now(self) -> datetime:
-        return self._clock()
-
-    def _finished(self, batch: Batch, started: float, outputs: int) -> None:
-        seconds = time.perf_counter() - started
-        topic = str(batch.tp.topic)
-        self._metrics.batch_seconds.labels(topic).observe(seconds)
+    def _finished(self, batch: Batch, seconds: float, tally: _Tally) -> None:
+        topic, metrics = str(batch.tp.topic), self._metrics
+        metrics.batch_seconds.labels(topic).observe(seconds)
+        metrics.matches.inc(tally.matched)
+        metrics.no_match.inc(tally.no_match)
+        for kind, count in tally.types.items():
+            metrics.events.labels(kind).inc(count)
+        for (outcome, reason), count in tally.decisions.items():
+            metrics.decisions.labels(outcome, reason).inc(count)
         log.info(
             "batch",
             topic=topic,
             partition=batch.partition,
             offset=batch.next_offset - 1,
             records=len(batch.records),
-            outputs=outputs,
+            outputs=tally.outputs,
             milliseconds=round(seconds * 1000, 1),
         )

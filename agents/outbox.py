@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
+from agents.transport.producer import Producer, RefusedByBroker
 from agents.wiring import Wiring
 from schemas.distribution import Distribution
 from schemas.errors import TryLater
@@ -33,11 +34,11 @@ async def write_all(producer: Producer, outputs: Sequence[Output]) -> None:
     futures: list[asyncio.Future[None]] = [loop.create_future() for _ in outputs]
     for output, future in zip(outputs, futures, strict=True):
 
-        def report(error: BaseException | None, future: asyncio.Future[None] = future) -> None:
-            loop.call_soon_threadsafe(_resolve, future, error)
+        def report(error: Any, record: Any, future: asyncio.Future[None] = future) -> None:
+            loop.call_soon_threadsafe(_resolve, future, error and RefusedByBroker(error, record))
 
-        while not producer.produce(output, report):
-            await asyncio.sleep(0.005)
+        producer.produce(output, report)
+    await producer.room()
     try:
         await asyncio.wait_for(asyncio.gather(*futures), _TIMEOUT)
     except (TimeoutError, RuntimeError) as error:

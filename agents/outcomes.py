@@ -6,11 +6,12 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
+from agents.transport.producer import Producer, RefusedByBroker
 from agents.waiting import until_done
 from agents.wiring import Clock
 from schemas.codec import TopicCodec
@@ -92,15 +93,15 @@ class Outcomes:
     async def _announce(self, status: DeliveryStatus) -> None:
         output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
 
-        def report(error: BaseException | None) -> None:
+        def report(error: Any, record: Any) -> None:
             if error is not None:
-                self._on_refused(error)
+                self._on_refused(RefusedByBroker(error, record))
                 return
             with self._lock:
                 self._announced.append(status.delivery_id)
 
-        while not self._producer.produce(output, report):
-            await asyncio.sleep(_GATHER)
+        self._producer.produce(output, report)
+        await self._producer.room()
 
     async def mark_announced(self) -> None:
         """Note in the ledger what `delivery.status` has acknowledged."""

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from agents.matcher import changelog_topic
+from agents.matcher import changelog_topics
 from agents.wiring import Wiring
 from schemas.errors import CannotStart, TryLater
-from schemas.topics import CUSTOMERS, TOPICS, Topic
+from schemas.topics import TOPICS, Topic
 
 _TIMEOUT = 10.0
 
@@ -35,7 +35,8 @@ class Provision:
     def __init__(self, wiring: Wiring) -> None:
         settings = wiring.settings
         self._declared = {wiring.topic(topic.name): topic for topic in TOPICS.values()}
-        self._declared[changelog_topic(wiring)] = Topic(CUSTOMERS, "customer", retention=None)
+        for name, table in changelog_topics(wiring).items():
+            self._declared[name] = Topic(table, "customer", retention=None)
         self._partitions, self._replication = settings.topics.partitions, settings.topics.replication
         self._admin = AdminClient({**settings.kafka.client(), "log_level": 0})
         self._where = settings.kafka.bootstrap

@@ -91,4 +91,4 @@ class RuleTable(Service):
         if self._current_at is not None:
             self._metrics.rule_table_age.set(self._clock() - self._current_at)
         self._metrics.rules.set(len(self.index))
-        self._metrics.rules_unindexed.set(self.index.unindexed)
+        self._metrics.rules_unindexed.set(len(self.index.unindexed()))

@@ -110,7 +110,8 @@ class Sender:
         new = 0
         for begin in range(0, len(batch.records), _CHUNK):
             works, rejects = await self._read_all(batch, topic, batch.records[begin : begin + _CHUNK])
-            await batch.emit(rejects)
+            batch.emit(rejects)
+            await batch.room()
             new += await self._enter(works)
         log.info(
             "batch",

@@ -152,8 +152,11 @@ async def _until_told(process: _Process, watch: ProgressWatch) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     background = asyncio.ensure_future(process.background())
-    app.finalize()
-    await app.start()
+    try:
+        app.finalize()
+        await app.start()
+    except Exception as error:  # half of the services may be running, and some would keep the process for ever
+        app.stop_at_once(error)
     while not told.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(told.wait(), 1.0)

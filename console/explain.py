@@ -16,10 +16,10 @@ from console.terminal import say, text
 from schemas.decision import Check, Decision
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
-from schemas.event import Event
 from schemas.topics import CUSTOMERS, DECISIONS
 from schemas.triggers import TRIGGERS
 from store.ledger import Ledger
+from streams.arrival import Arrival, Head
 from streams.events import read_event
 from streams.index import RuleIndex
 from streams.match import Explained, explain_event
@@ -31,17 +31,18 @@ _MOST = 200
 
 def simulate(
     decoded: dict[str, Any], rules: list[Distribution], profile: dict[str, Any] | None, now: datetime
-) -> tuple[Event, list[Explained]]:
+) -> tuple[Head[Any], list[Explained]]:
     """The whole decision about an event. Raises InvalidEvent."""
     trigger = TRIGGERS.get(str(decoded.get("type")))
     customer = (decoded.get("data") or {}).get("customer") or {}
     key = str(customer.get("id", "")).encode()
     topic = trigger.topic if trigger else next(iter(TRIGGERS.values())).topic
-    event = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500))
+    head = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500))
     index = RuleIndex()
     for rule in rules:
         index.insert(rule)
-    return event, explain_event(event, profile, index, now)
+    row = None if profile is None else msgspec.json.encode(profile)
+    return head, explain_event(Arrival(head, decoded, dict, row), index, now)
 
 
 def stored_profile(wired: Wiring, customer: str) -> dict[str, Any] | None:
@@ -51,7 +52,7 @@ def stored_profile(wired: Wiring, customer: str) -> dict[str, Any] | None:
     return None if raw is None else wired.codec(CUSTOMERS).decode(raw)
 
 
-def show_simulation(event: Event, explained: list[Explained]) -> None:
+def show_simulation(event: Head[Any], explained: list[Explained]) -> None:
     """For people."""
     say(f"[bold]{escape(event.type)}[/bold]  {event.id}  customer {escape(event.customer_id)}")
     if not explained:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agents.outbox import write_all
 from agents.transport.batch import Output
 from agents.transport.producer import Producer
 from agents.wiring import Wiring, utc_now
 from schemas.codec import decode_json
 from schemas.errors import BadRecord, InvalidEvent
+from schemas.event import Event
 from schemas.topics import CUSTOMERS
 from schemas.triggers import TRIGGERS
 from streams.events import read_customer, read_event
@@ -67,8 +70,8 @@ def _read(line: bytes, wired: Wiring, *, customers: bool) -> tuple[str, bytes, A
     data = record.get("data")
     customer = data.get("customer") if isinstance(data, dict) else None
     key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
-    event = read_event(record, trigger.topic, key, now=utc_now(), max_future=wired.settings.matcher.max_future)
-    return trigger.topic, key, event
+    read_event(record, trigger.topic, key, now=utc_now(), max_future=wired.settings.matcher.max_future)
+    return trigger.topic, key, msgspec.convert(record, Event)
 
 
 def _hands(outputs: Iterable[Output]) -> Iterator[list[Output]]:

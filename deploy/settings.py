@@ -115,6 +115,9 @@ class Matcher:
     max_future: timedelta = timedelta(minutes=5)
     max_event_bytes: int = 1_048_576
     fetch_wait_ms: int = 20
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    table_memory_mb: int = 96
+    standby_replicas: int = 0
 
 
 @dataclass(frozen=True, slots=True)

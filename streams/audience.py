@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, assert_never
+from datetime import UTC, datetime
+from typing import assert_never
 
 from schemas.closed import Reason
 from schemas.decision import Check
 from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
-from schemas.event import Event
+from streams.arrival import Profile
 from streams.conditions.compile import Recorder
-
-Profile = dict[str, Any]
+from streams.recent import Sent, other_event_sent
 
 _MAILBOX = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
 _LONGEST_MAILBOX = 254
@@ -26,11 +26,13 @@ class Refusal:
     detail: str
 
 
-def may_send(rule: Distribution, event: Event, profile: Profile, record: Recorder | None = None) -> Refusal | None:
+def may_send(
+    rule: Distribution, happened: datetime, profile: Profile, record: Recorder | None = None
+) -> Refusal | None:
     """The checks that concern the whole distribution. The event's own time counts: a replay decides the same."""
-    refusal = _out_of_time(rule, event)
+    refusal = _out_of_time(rule, happened)
     if record and (rule.starts_at or rule.ends_at):
-        record(Check(test="within its time", passed=refusal is None, seen=event.created_at.isoformat()))
+        record(Check(test="within its time", passed=refusal is None, seen=happened.isoformat()))
     refusal = refusal or _without_consent(rule, profile)
     if record:
         seen = "transactional" if rule.consent == TRANSACTIONAL else _consent(rule, profile)
@@ -49,12 +51,21 @@ def can_reach(plan: ChannelPlan, profile: Profile) -> Refusal | None:
             assert_never(plan)
 
 
-def _out_of_time(rule: Distribution, event: Event) -> Refusal | None:
+def already_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Refusal | None:
+    """Whether another event has caused the same delivery before: `again` says which sends are the same."""
+    found = other_event_sent(recent, delivery_id, event_id)
+    if found is None:
+        return None
+    when = datetime.fromtimestamp(found.at, UTC).isoformat()
+    return Refusal("duplicate", f"sent already, for an event of {when}")
+
+
+def _out_of_time(rule: Distribution, happened: datetime) -> Refusal | None:
     if rule.status == "PAUSED":
         return Refusal("paused", "the distribution is paused")
-    if rule.starts_at and event.created_at < rule.starts_at:
+    if rule.starts_at and happened < rule.starts_at:
         return Refusal("not_started", f"starts at {rule.starts_at.isoformat()}")
-    if rule.ends_at and event.created_at >= rule.ends_at:
+    if rule.ends_at and happened >= rule.ends_at:
         return Refusal("ended", f"ended at {rule.ends_at.isoformat()}")
     return None
 

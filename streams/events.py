@@ -1,4 +1,4 @@
-"""From a decoded record to an event that is safe to match, or the reason why it is none."""
+"""From a record to an event that is safe to match, or the reason why it is none."""
 
 from __future__ import annotations
 
@@ -7,18 +7,57 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from schemas.errors import InvalidEvent
+from schemas.codec import MAX_DEPTH, TopicCodec
+from schemas.errors import InvalidEvent, TooLarge
 from schemas.event import Event
 from schemas.objects import Customer
-from schemas.triggers import TRIGGERS, Trigger
+from schemas.triggers import TRIGGERS, Trigger, data_type
+from streams.arrival import Head
 
 T = TypeVar("T")
 
 
+class EventReader:
+    """Reads the heads of an event topic's records. `topic` is its name without prefix, `max_bytes` a record's limit."""
+
+    def __init__(self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int) -> None:
+        self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
+        self.decode = codec.decode
+        self._of_json = msgspec.json.Decoder(Head[data_type(topic)])  # type: ignore[misc]
+        self._required = {
+            kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
+            for kind, trigger in TRIGGERS.items()
+            if trigger.topic == topic
+        }
+
+    def read(self, raw: bytes, key: bytes | None, now: datetime) -> Head[Any]:
+        """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
+        if len(raw) > self._max_bytes:
+            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
+        head = self._quickly(raw, key, now) if raw[:1] == b"{" else None
+        return head or read_event(self.decode(raw), self._topic, key, now=now, max_future=self._max_future)
+
+    def _quickly(self, raw: bytes, key: bytes | None, now: datetime) -> Head[Any] | None:
+        """The head of JSON that is right in every respect; None for anything that needs a closer look."""
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or not (raw.isascii() or _is_text(raw)):
+            return None
+        try:
+            head: Head[Any] = self._of_json.decode(raw)
+        except msgspec.MsgspecError:
+            return None
+        required = self._required.get(head.type)
+        if required is None or head.customer_id.encode() != key or head.created_at > now + self._max_future:
+            return None
+        for name in required:
+            if getattr(head.data, name) is None:
+                return None
+        return head
+
+
 def read_event(
     decoded: dict[str, Any], topic: str, key: bytes | None, *, now: datetime, max_future: timedelta
-) -> Event:
-    """The event on `topic` (without prefix). `data` stays a plain mapping, so that unknown fields are kept.
+) -> Head[Any]:
+    """The head of an event on `topic` (without prefix).
 
     Raises InvalidEvent naming the field, what it is and what is allowed.
     """
@@ -27,15 +66,16 @@ def read_event(
     for name in ("customer", *trigger.required):
         if event.data.get(name) is None:
             raise InvalidEvent(f"{event.type} lacks the required object {name}", path=f"data.{name}")
-    _convert(_known(event.data, trigger), trigger.data, at="data")
-    _check_key(key, event.customer_id)
-    if event.created_at > now + max_future:
+    data = _convert(_known(event.data, trigger), trigger.data, at="data")
+    head = Head[Any](id=event.id, project_id=event.project_id, type=event.type, created_at=event.created_at, data=data)
+    _check_key(key, head.customer_id)
+    if head.created_at > now + max_future:
         raise InvalidEvent(
-            f"created_at {event.created_at.isoformat()} is in the future: it may be at most "
+            f"created_at {head.created_at.isoformat()} is in the future: it may be at most "
             f"{int(max_future.total_seconds())} seconds ahead of {now.isoformat()}",
             path="created_at",
         )
-    return event
+    return head
 
 
 def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
@@ -43,6 +83,19 @@ def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
     _convert(decoded, Customer)
     _check_key(key, decoded["id"])
     return decoded
+
+
+def _may_be_none(trigger: Trigger, name: str) -> bool:
+    """Whether the topic's struct leaves out an object that this type requires."""
+    return any(field.name == name and not field.required for field in msgspec.structs.fields(trigger.data))
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _trigger(event: Event, topic: str) -> Trigger:

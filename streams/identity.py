@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas.distribution import Again
-from schemas.event import Event
 from streams.conditions.compile import Facts, getter
 from streams.conditions.predicates import Failure, equality_key
 
@@ -23,18 +22,18 @@ def decision_id(project: str, distribution: str, event: str, customer: str, chan
     return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step))
 
 
-def occurrence_key(again: Again, event: Event, facts: Facts) -> str | Failure:
+def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts) -> str | Failure:
     """What makes two sends of one distribution to one customer the same send. Failure where the path has no value."""
     match again.mode:
         case "every_event":
-            return f"event {event.id}"
+            return f"event {event_id}"
         case "once_per_customer":
             return "customer"
         case "once_per":
             value = equality_key(getter(tuple((again.path or "").split(".")))(facts))
             return Failure(f"again once_per {again.path}: not set") if value is None else f"{again.path} {value}"
         case "once_in":
-            return f"window {_window(event.created_at, again.seconds or 1)} of {again.seconds}"
+            return f"window {_window(happened, again.seconds or 1)} of {again.seconds}"
         case _:
             assert_never(again.mode)
 

@@ -1,7 +1,10 @@
 """Which rules an event may fit, found without trying them all.
 
-(project, event type, selected id) leads to a shelf; on it a rule stands under the values that an equality of its guard
-demands, or in a list sorted by a numeric bound, or, where its guard offers neither, among those that are always tried.
+(project, event type, selected id) leads to a shelf. On it a rule stands under values that its guard demands,
+up to three of them together; and there, where others stand as well and the guard has a numeric bound, in a list sorted
+by it. What brought an event to a rule need not be tested again, so that only the rest of its guard is
+left to run. Rules whose guard demands no value stand under none, sorted by their bound or always tried.
+
 One rule goes in or out without touching the others. The index may return rules that do not fit; it never leaves one out
 that would match or fail with an error.
 """
@@ -9,21 +12,43 @@ that would match or fail with an error.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import Any, NamedTuple
 
 from schemas.distribution import Distribution
-from schemas.event import Event
+from schemas.record import Record
 from schemas.triggers import TRIGGERS
-from streams.conditions.compile import Facts, getter
+from streams.arrival import Arrival, Head, reader
+from streams.conditions.compile import PLAIN, Compiler, Getter, Run
 from streams.conditions.language import Path
 from streams.conditions.predicates import equality_key
-from streams.rule import Keys, Rule, Threshold, compile_rule
+from streams.rule import Choice, Key, Rule, Threshold, compile_rule
 
 ShelfKey = tuple[str, str, str | None]
 
+Combination = tuple[Key, ...]
+"""Values that must hold together, in the order of their paths."""
+
 _REACTING = ("LIVE", "PAUSED")
 """Statuses that are on the index: a paused distribution still says why it did not send."""
+
+_MOST_PATHS = 3
+"""Values under which a rule stands together. More would cost memory for rules that are told apart already."""
+_MOST_COMBINATIONS = 64
+"""Combinations that one rule may take up when the values of several `in` are multiplied."""
+_TRIED = 4
+"""Rules under one combination that are tried one by one, before further ones are sorted by a bound."""
+_MOST_TABLES = 16
+"""Sets of paths on one shelf, each a look-up for every event; further rules use those that are there."""
+
+
+class Candidate(NamedTuple):
+    """A rule that may fit, and which tests of its guard are left; it fits where all are true."""
+
+    rule: Rule
+    tests: tuple[Run, ...]
 
 
 class RuleIndex:
@@ -32,6 +57,7 @@ class RuleIndex:
     def __init__(self) -> None:
         self._rules: dict[str, Rule] = {}
         self._shelves: dict[ShelfKey, _Shelf] = {}
+        self._compilers: dict[type[Record], Compiler] = {}
 
     def __len__(self) -> int:
         return len(self._rules)
@@ -41,12 +67,23 @@ class RuleIndex:
 
     def insert(self, distribution: Distribution) -> Rule:
         """Compile and put in, in place of its earlier version. On DefinitionInvalid the index stays as it was."""
-        rule = compile_rule(distribution)
+        rule = compile_rule(distribution, self._compiler_for(distribution))
         self.remove(distribution.id)
         self._rules[distribution.id] = rule
         if distribution.status in _REACTING:
-            self._shelves.setdefault(_shelf_key(distribution), _Shelf()).add(rule)
+            key = _shelf_key(distribution)
+            if key not in self._shelves:
+                self._shelves[key] = _Shelf(TRIGGERS[distribution.trigger.event].data)
+            self._shelves[key].add(rule)
         return rule
+
+    def _compiler_for(self, distribution: Distribution) -> Compiler:
+        trigger = TRIGGERS.get(distribution.trigger.event)
+        if trigger is None:
+            return PLAIN
+        if trigger.data not in self._compilers:
+            self._compilers[trigger.data] = Compiler(partial(reader, data=trigger.data), remember=True)
+        return self._compilers[trigger.data]
 
     def remove(self, rule_id: str) -> None:
         """Take out; nothing where there is none."""
@@ -58,135 +95,318 @@ class RuleIndex:
         if not self._shelves[key].size:
             del self._shelves[key]
 
-    def candidates(self, event: Event, facts: Facts) -> tuple[list[Rule], int]:
+    def shelves(self, head: Head[Any]) -> list[_Shelf]:
+        """Where the rules for an event stand; empty where none reacts to its type and selection."""
+        project, kind = head.project_id, head.type
+        trigger = TRIGGERS[kind]
+        found = []
+        shelf = self._shelves.get((project, kind, None))
+        if shelf is not None:
+            found.append(shelf)
+        if trigger.selector:
+            chosen = getattr(head.data, trigger.selector, None)
+            shelf = self._shelves.get((project, kind, chosen.id)) if chosen is not None else None
+            if shelf is not None:
+                found.append(shelf)
+        return found
+
+    def candidates(self, arrival: Arrival) -> tuple[list[Candidate], int]:
         """The rules that may fit, and how many of the event's type and selection were passed over."""
-        found: list[Rule] = []
+        found: list[Candidate] = []
         size = 0
-        for shelf in self._shelves_for(event):
+        for shelf in self.shelves(arrival.head):
             size += shelf.size
-            shelf.collect(facts, found)
+            shelf.collect(arrival, found)
         return found, size - len(found)
 
-    @property
-    def unindexed(self) -> int:
-        """How many rules every event of their type has to try."""
-        return sum(len(shelf.always) for shelf in self._shelves.values())
-
-    def _shelves_for(self, event: Event) -> Iterator[_Shelf]:
-        trigger = TRIGGERS[event.type]
-        chosen = (event.data.get(trigger.selector) or {}).get("id") if trigger.selector else None
-        for selected in (None,) if chosen is None else (None, chosen):
-            shelf = self._shelves.get((event.project_id, event.type, selected))
-            if shelf:
-                yield shelf
+    def unindexed(self) -> list[str]:
+        """The rules that every event of their type and selection has to try."""
+        return sorted(rule_id for shelf in self._shelves.values() for rule_id in shelf.always())
 
 
 def _shelf_key(distribution: Distribution) -> ShelfKey:
     return distribution.project_id, distribution.trigger.event, distribution.trigger.selector
 
 
-class _Shelf:
-    """The rules of one (project, event type, selection)."""
+class _Place(NamedTuple):
+    """Where a rule stands on its shelf, and which parts of its guard hold for every event that finds it there."""
 
-    def __init__(self) -> None:
+    combinations: tuple[Combination, ...]
+    covered: frozenset[int]
+
+
+class _Shelf:
+    """The rules of one (project, event type, selection), in one table for each set of paths that tells them apart."""
+
+    def __init__(self, data: type[Record]) -> None:
         self.size = 0
-        self.always: dict[str, Rule] = {}
-        self._keys: dict[str, Keys] = {}
-        self._by_value: dict[Path, _ByValue] = {}
-        self._by_bound: dict[tuple[Path, bool], _ByBound] = {}
+        self._data = data
+        self._places: dict[str, _Place] = {}
+        self._tables: dict[tuple[Path, ...], _Table] = {}
+        self._values: dict[Path, _Values] = {}
+        self._spread = 0
 
     def add(self, rule: Rule) -> None:
         self.size += 1
-        if rule.choices:
-            keys = self._keys[rule.distribution.id] = min(rule.choices, key=self._crowd)
-            for path, value in keys:
-                self._by_value.setdefault(path, _ByValue(path)).add(value, rule)
-        elif rule.threshold:
-            bound = rule.threshold
-            self._by_bound.setdefault((bound.path, bound.rising), _ByBound(bound.path)).add(bound, rule)
-        else:
-            self.always[rule.distribution.id] = rule
+        place = self._places[rule.distribution.id] = self._place_for(rule)
+        self._spread += _is_spread(place)
+        for path, value in _keys(rule):
+            if path not in self._values:
+                self._values[path] = _Values(reader(path, self._data))
+            self._values[path].demand(value)
+        for combination in place.combinations:
+            self._table(_paths(combination)).add(self._number(combination), rule, place.covered)
 
     def discard(self, rule: Rule) -> None:
         self.size -= 1
-        for path, value in self._keys.pop(rule.distribution.id, ()):
-            by_value = self._by_value.get(path)
-            if by_value is not None:
-                by_value.discard(value, rule)
-                if not by_value.rules:
-                    del self._by_value[path]
-        if rule.threshold:
-            key = (rule.threshold.path, rule.threshold.rising)
-            self._by_bound[key].discard(rule.threshold, rule)
-            if not self._by_bound[key].bounds:
-                del self._by_bound[key]
-        self.always.pop(rule.distribution.id, None)
+        place = self._places.pop(rule.distribution.id)
+        self._spread -= _is_spread(place)
+        for combination in place.combinations:
+            paths = _paths(combination)
+            self._tables[paths].discard(self._number(combination), rule)
+            if self._tables[paths].is_empty():
+                del self._tables[paths]
+                self._arrange_tables()
+        for path, value in _keys(rule):
+            self._values[path].release(value)
 
-    def _crowd(self, keys: Keys) -> tuple[int, int]:
-        """How many rules already stand under the keys: the fewest is the most selective, of those known so far."""
-        found = [(by_value, value) for path, value in keys if (by_value := self._by_value.get(path))]
-        return sum(len(by_value.rules.get(value, ())) for by_value, value in found), len(keys)
+    def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
+        numbers = [values.number(arrival) for values in self._read]
+        begin = len(found)
+        for table in self._tables.values():
+            table.collect(table.key(numbers), arrival, found)
+        if self._spread:  # a rule under several sets of paths may have been found in more than one
+            found[begin:] = {id(candidate.rule): candidate for candidate in found[begin:]}.values()
 
-    def collect(self, facts: Facts, found: list[Rule]) -> None:
-        found.extend(self.always.values())
-        several = len(self._by_value) > 1
-        seen: set[int] = set()
-        for by_value in self._by_value.values():
-            rules = by_value.find(facts)
-            if several:
-                rules = [rule for rule in rules if id(rule) not in seen]
-                seen.update(map(id, rules))
-            found.extend(rules)
-        for (_, rising), by_bound in self._by_bound.items():
-            found.extend(by_bound.find(facts, rising=rising))
+    def always(self) -> Iterator[str]:
+        table = self._tables.get(())
+        return (one.rule.distribution.id for one in table.tried.get(0, ())) if table else iter(())
+
+    def _table(self, paths: tuple[Path, ...]) -> _Table:
+        if paths not in self._tables:
+            self._tables[paths] = _Table(self._data)
+            self._arrange_tables()
+        return self._tables[paths]
+
+    def _arrange_tables(self) -> None:
+        """Have each path read once an event, and tell each table which of the values make its key."""
+        read = list(dict.fromkeys(path for paths in self._tables for path in paths))
+        self._read = [self._values[path] for path in read]
+        for paths, table in self._tables.items():
+            table.key = _key_of([read.index(path) for path in paths])
+
+    def _number(self, combination: Combination) -> int:
+        """A combination as a table knows it."""
+        number = 0
+        for path, value in combination:
+            number = number << _BITS | self._values[path].numbers[value]
+        return number
+
+    def _place_for(self, rule: Rule) -> _Place:
+        """Under the values that fewest rules demand, up to three of them together."""
+        chosen: list[Choice] = []
+        combinations: tuple[Combination, ...] = ((),)
+        for choice in sorted(rule.choices, key=self._demand_for):
+            joined = _joined(combinations, choice)
+            if joined and self._has_room_for(joined):
+                combinations = joined
+                chosen.append(choice)
+                if len(chosen) == _MOST_PATHS:
+                    break
+        return _Place(combinations, frozenset(choice.part for choice in chosen if choice.part is not None))
+
+    def _demand_for(self, choice: Choice) -> float:
+        """How many rules demand one of its values, on average."""
+        demands = (values.demands.get(value, 0) for path, value in choice.keys if (values := self._values.get(path)))
+        return sum(demands) / len(choice.keys)
+
+    def _has_room_for(self, combinations: tuple[Combination, ...]) -> bool:
+        return len(self._tables) < _MOST_TABLES or all(_paths(one) in self._tables for one in combinations)
 
 
-class _ByValue:
-    """Rules by the value that a path must have."""
-
-    def __init__(self, path: Path) -> None:
-        self._get = getter(path)
-        self.rules: dict[Any, dict[str, Rule]] = {}
-
-    def add(self, value: Any, rule: Rule) -> None:
-        self.rules.setdefault(value, {})[rule.distribution.id] = rule
-
-    def discard(self, value: Any, rule: Rule) -> None:
-        slot = self.rules.get(value, {})
-        slot.pop(rule.distribution.id, None)
-        if not slot:
-            self.rules.pop(value, None)
-
-    def find(self, facts: Facts) -> list[Rule]:
-        value = equality_key(self._get(facts))
-        slot = None if value is None else self.rules.get(value)
-        return list(slot.values()) if slot else []
+_BITS = 32
 
 
-class _ByBound:
-    """Rules sorted by a bound. A value that is no number makes the tests fail, so it finds them all."""
+def _key_of(positions: list[int]) -> Callable[[list[int | None]], int | None]:
+    """The key of an event in a table from the numbers of its values; None where one of them is demanded by no rule."""
+    match positions:
+        case []:
+            return lambda _: 0
+        case [first]:
+            return lambda numbers: numbers[first]
+        case _:
+            return _joined_key_of(positions)
 
-    def __init__(self, path: Path) -> None:
-        self._get = getter(path)
-        self.bounds: list[tuple[float, str]] = []
-        self._rules: dict[str, Rule] = {}
 
-    def add(self, threshold: Threshold, rule: Rule) -> None:
-        self._rules[rule.distribution.id] = rule
-        bisect.insort(self.bounds, (threshold.bound, rule.distribution.id))
+def _joined_key_of(positions: list[int]) -> Callable[[list[int | None]], int | None]:
+    def key(numbers: list[int | None]) -> int | None:
+        joined = 0
+        for position in positions:
+            number = numbers[position]
+            if number is None:
+                return None
+            joined = joined << _BITS | number
+        return joined
 
-    def discard(self, threshold: Threshold, rule: Rule) -> None:
-        del self.bounds[bisect.bisect_left(self.bounds, (threshold.bound, rule.distribution.id))]
-        del self._rules[rule.distribution.id]
+    return key
 
-    def find(self, facts: Facts, *, rising: bool) -> list[Rule]:
-        value = self._get(facts)
-        if value is None:
-            return []
-        if type(value) not in (int, float) or value != value:  # noqa: PLR0124 - NaN is the one that differs from itself
-            return list(self._rules.values())
-        if rising:
-            reached = self.bounds[: bisect.bisect_right(self.bounds, (value, "\U0010ffff"))]
+
+def _keys(rule: Rule) -> set[Key]:
+    return {key for choice in rule.choices for key in choice.keys}
+
+
+def _joined(combinations: tuple[Combination, ...], choice: Choice) -> tuple[Combination, ...]:
+    """Each combination with each key of a further choice; empty where that would be too many."""
+    if len(combinations) > 1 and len(combinations) * len(choice.keys) > _MOST_COMBINATIONS:
+        return ()
+    joined = (_merged(combination, key) for combination, key in product(combinations, choice.keys))
+    return tuple(dict.fromkeys(one for one in joined if one is not None))
+
+
+def _merged(combination: Combination, key: Key) -> Combination | None:
+    """None where the path would have to have two values."""
+    if not combination:
+        return (key,)
+    values = dict(combination)
+    if values.setdefault(key[0], key[1]) != key[1]:
+        return None
+    return tuple(sorted(values.items(), key=_path_of))
+
+
+def _path_of(key: Key) -> Path:
+    return key[0]
+
+
+def _is_spread(place: _Place) -> bool:
+    first = _paths(place.combinations[0])
+    return any(_paths(combination) != first for combination in place.combinations)
+
+
+def _paths(combination: Combination) -> tuple[Path, ...]:
+    return tuple([path for path, _ in combination])
+
+
+class _Values:
+    """The values that rules demand of one path, numbered, so that a table's key is a small number."""
+
+    __slots__ = ("_next", "_read", "demands", "numbers")
+
+    def __init__(self, read: Getter) -> None:
+        self._read = read
+        self._next = 1
+        self.numbers: dict[Any, int] = {}
+        self.demands: dict[Any, int] = {}
+
+    def number(self, arrival: Arrival) -> int | None:
+        """The number of an event's value; None where no rule demands it."""
+        value = self._read(arrival)
+        return self.numbers.get(value if type(value) is str else equality_key(value))
+
+    def demand(self, value: Any) -> None:
+        """One rule more demands it."""
+        if value not in self.numbers:
+            self.numbers[value] = self._next
+            self._next += 1
+        self.demands[value] = self.demands.get(value, 0) + 1
+
+    def release(self, value: Any) -> None:
+        """One rule fewer demands it."""
+        self.demands[value] -= 1
+        if not self.demands[value]:
+            del self.demands[value], self.numbers[value]
+
+
+class _Table:
+    """Rules by the values that some paths must have together. No path at all: key 0, for every event.
+
+    The first few under a key are simply tried; further ones that have a bound stand sorted by it.
+    """
+
+    __slots__ = ("_data", "_sorted", "key", "tried")
+
+    def __init__(self, data: type[Record]) -> None:
+        self._data = data
+        self.key: Callable[[list[int | None]], int | None] = _key_of([])
+        self.tried: dict[int, list[Candidate]] = {}
+        self._sorted: dict[int, dict[tuple[Path, bool], _Sorted]] = {}
+
+    def is_empty(self) -> bool:
+        return not self.tried and not self._sorted
+
+    def add(self, key: int, rule: Rule, covered: frozenset[int]) -> None:
+        tried, bound = self.tried.setdefault(key, []), rule.threshold
+        if bound is None or len(tried) < _TRIED:
+            tried.append(Candidate(rule, rule.without(covered)))
+            return
+        by_bound = self._sorted.setdefault(key, {})
+        place = (bound.path, bound.rising)
+        if place not in by_bound:
+            by_bound[place] = _Sorted(reader(bound.path, self._data), rising=bound.rising)
+        by_bound[place].add(bound, rule, covered)
+
+    def discard(self, key: int, rule: Rule) -> None:
+        if not self._discard_tried(key, rule) and rule.threshold is not None:
+            place = (rule.threshold.path, rule.threshold.rising)
+            self._sorted[key][place].discard(rule.threshold, rule)
+            if not self._sorted[key][place].bounds:
+                del self._sorted[key][place]
+                if not self._sorted[key]:
+                    del self._sorted[key]
+
+    def _discard_tried(self, key: int, rule: Rule) -> bool:
+        tried = self.tried.get(key, [])
+        rest = [candidate for candidate in tried if candidate.rule is not rule]
+        if rest:
+            self.tried[key] = rest
         else:
-            reached = self.bounds[bisect.bisect_left(self.bounds, (value, "")) :]
-        return [self._rules[rule_id] for _, rule_id in reached]
+            self.tried.pop(key, None)
+        return len(rest) < len(tried)
+
+    def collect(self, key: int | None, arrival: Arrival, found: list[Candidate]) -> None:
+        tried = self.tried.get(key)  # type: ignore[arg-type] # None is never there
+        if tried is not None:
+            found.extend(tried)
+        if self._sorted and key in self._sorted:
+            for one in self._sorted[key].values():
+                one.collect(arrival, found)
+
+
+class _Sorted:
+    """Rules sorted by a bound, so that those whose bound is reached are a slice."""
+
+    __slots__ = ("_reached", "_read", "_rising", "_unsure", "bounds")
+
+    def __init__(self, read: Getter, *, rising: bool) -> None:
+        self._read = read
+        self._rising = rising
+        self.bounds: list[tuple[float, bool]] = []
+        self._reached: list[Candidate] = []
+        self._unsure: list[Candidate] = []
+
+    def add(self, bound: Threshold, rule: Rule, covered: frozenset[int]) -> None:
+        at = bisect.bisect_left(self.bounds, self._order(bound))
+        self.bounds.insert(at, self._order(bound))
+        known = covered | {bound.part} if bound.exact else covered
+        self._reached.insert(at, Candidate(rule, rule.without(known)))
+        self._unsure.insert(at, Candidate(rule, rule.without(covered)))
+
+    def discard(self, bound: Threshold, rule: Rule) -> None:
+        at = bisect.bisect_left(self.bounds, self._order(bound))
+        while self._reached[at].rule is not rule:
+            at += 1
+        del self.bounds[at], self._reached[at], self._unsure[at]
+
+    def _order(self, bound: Threshold) -> tuple[float, bool]:
+        """Equal bounds in the order in which a value reaches them: rising `>=` before `>`, falling `<` before `<=`."""
+        return bound.bound, bound.strict if self._rising else not bound.strict
+
+    def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
+        value = self._read(arrival)
+        if value is None:
+            return
+        if type(value) not in (int, float) or value != value:  # noqa: PLR0124 - NaN is the one that differs from itself
+            found.extend(self._unsure)  # their test fails, or is false
+        elif self._rising:
+            found.extend(self._reached[: bisect.bisect_right(self.bounds, (value, False))])
+        else:
+            found.extend(self._reached[bisect.bisect_left(self.bounds, (value, True)) :])

@@ -20,22 +20,26 @@ from schemas.delivery import (
     WebhookDelivery,
 )
 from schemas.distribution import ChannelPlan, Distribution, EmailPlan, WebhookPlan
-from schemas.event import Event
-from streams.audience import Profile, Refusal, can_reach, may_send
-from streams.conditions.compile import Facts
+from streams.arrival import Arrival, Head, Profile
+from streams.audience import Refusal, already_sent, can_reach, may_send
 from streams.conditions.fields import EVENT
-from streams.conditions.predicates import Failure
+from streams.conditions.predicates import Answer, Failure
 from streams.identity import decision_id, delivery_id, occurrence_key
 from streams.index import RuleIndex
+from streams.recent import Sent, sent
 from streams.rule import Rule
 
 
 @dataclass(slots=True)
 class Matched:
-    """The outcome for one event. `no_match` counts rules of its type and selection whose guard did not fit."""
+    """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
+
+    `no_match` counts rules of the event's type and selection whose guard did not fit.
+    """
 
     deliveries: list[Delivery] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
     matched: int = 0
     no_match: int = 0
 
@@ -53,52 +57,49 @@ class Explained:
     deliveries: list[Delivery]
 
 
-def facts_of(event: Event, profile: Profile | None) -> Facts:
-    """What conditions and templates see: the event's objects, with the customer table's profile where there is one."""
-    facts = dict(event.data)
-    if profile is not None:
-        facts["customer"] = profile
-    facts[EVENT] = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
-    return facts
-
-
-def match_event(event: Event, profile: Profile | None, rules: RuleIndex, now: datetime) -> Matched:
+def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
-    facts = facts_of(event, profile)
-    candidates, passed_over = rules.candidates(event, facts)
+    candidates, passed_over = rules.candidates(arrival)
     outcome = Matched(no_match=passed_over)
+    if not candidates:
+        return outcome
     fitting: list[Rule] = []
-    for rule in candidates:
-        answer = rule.guard(facts, now)
-        if answer is False:
-            outcome.no_match += 1
-        elif answer is True:
-            fitting.append(rule)
+    for rule, tests in candidates:
+        failed = False
+        for test in tests:
+            answer = test(arrival, now)
+            if answer is False:
+                outcome.no_match += 1
+                break
+            if answer is not True:
+                failed = True
         else:
-            outcome.decisions.append(_Case(rule, event, facts, now).failed(answer))
+            if failed:
+                outcome.decisions.append(_Case(rule, arrival, now).failed(rule.guard(arrival, now)))
+            else:
+                fitting.append(rule)
     if fitting:
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
         for rule in fitting:
-            _Case(rule, event, facts, now).decide(outcome)
+            _Case(rule, arrival, now).decide(outcome)
     return outcome
 
 
-def explain_event(event: Event, profile: Profile | None, rules: RuleIndex, now: datetime) -> list[Explained]:
+def explain_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> list[Explained]:
     """Every rule of the event's project and type, fitting or not, with each test that was made."""
-    facts = facts_of(event, profile)
-    of_type = [rule for rule in rules if _same_type(rule.distribution, event)]
-    return [_explain(rule, event, facts, now) for rule in sorted(of_type, key=_by_priority)]
+    of_type = [rule for rule in rules if _same_type(rule.distribution, arrival.head)]
+    return [_explain(rule, arrival, now) for rule in sorted(of_type, key=_by_priority)]
 
 
-def _explain(rule: Rule, event: Event, facts: Facts, now: datetime) -> Explained:
-    answer, checks = rule.explain(facts, now)
-    selected = _selects(rule.distribution, event)
+def _explain(rule: Rule, arrival: Arrival, now: datetime) -> Explained:
+    answer, checks = rule.explain(arrival, now)
+    selected = _selects(rule.distribution, arrival)
     outcome = Matched()
-    case = _Case(rule, event, facts, now)
+    case = _Case(rule, arrival, now)
     if selected and answer is True:
         case.decide(outcome)
-        may_send(rule.distribution, event, facts["customer"], checks.append)
+        may_send(rule.distribution, arrival.head.created_at, arrival.facts["customer"], checks.append)
     elif selected and isinstance(answer, Failure):
         outcome.decisions.append(case.failed(answer))
     failure = answer.reason if isinstance(answer, Failure) else None
@@ -106,14 +107,14 @@ def _explain(rule: Rule, event: Event, facts: Facts, now: datetime) -> Explained
     return Explained(rule.distribution, selected, plain, failure, checks, outcome.decisions, outcome.deliveries)
 
 
-def _same_type(rule: Distribution, event: Event) -> bool:
+def _same_type(rule: Distribution, event: Head[Any]) -> bool:
     return rule.project_id == event.project_id and rule.trigger.event == event.type
 
 
-def _selects(rule: Distribution, event: Event) -> bool:
+def _selects(rule: Distribution, arrival: Arrival) -> bool:
     trigger = rule.trigger
     kind = "segment" if trigger.segment else "campaign"
-    return trigger.selector is None or (event.data.get(kind) or {}).get("id") == trigger.selector
+    return trigger.selector is None or (arrival.facts.get(kind) or {}).get("id") == trigger.selector
 
 
 def _by_priority(rule: Rule) -> tuple[int, str]:
@@ -123,17 +124,17 @@ def _by_priority(rule: Rule) -> tuple[int, str]:
 class _Case:
     """One rule and one event that it fits."""
 
-    def __init__(self, rule: Rule, event: Event, facts: Facts, now: datetime) -> None:
+    def __init__(self, rule: Rule, arrival: Arrival, now: datetime) -> None:
         self._rule, self._distribution = rule, rule.distribution
-        self._event, self._facts, self._now = event, facts, now
-        self._profile: Profile = facts["customer"]
+        self._arrival, self._event, self._facts, self._now = arrival, arrival.head, arrival.facts, now
+        self._profile: Profile = arrival.facts["customer"]
         self._checks: list[Check] = []
 
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
-        self._checks = self._rule.explain(self._facts, self._now)[1]
-        refusal = may_send(self._distribution, self._event, self._profile, self._checks.append)
-        occurrence = refusal or occurrence_key(self._distribution.again, self._event, self._facts)
+        self._checks = self._rule.explain(self._arrival, self._now)[1]
+        refusal = may_send(self._distribution, self._event.created_at, self._profile, self._checks.append)
+        occurrence = refusal or self._occurrence()
         if isinstance(occurrence, Failure):
             outcome.decisions.append(self.failed(occurrence))
         elif isinstance(occurrence, Refusal):
@@ -142,18 +143,26 @@ class _Case:
             for step, plan in enumerate(self._distribution.channels):
                 self._decide_channel(plan, step, occurrence, outcome)
 
-    def failed(self, failure: Failure) -> Decision:
+    def _occurrence(self) -> str | Failure:
+        return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)
+
+    def failed(self, failure: Answer) -> Decision:
         """The guard could not be judged."""
-        return self._decision("skipped", refusal=Refusal("rule_error", failure.reason))
+        said = failure.reason if isinstance(failure, Failure) else ""
+        return self._decision("skipped", refusal=Refusal("rule_error", said))
 
     def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
-        refusal = can_reach(plan, self._profile)
+        event = self._event
+        identity = delivery_id(
+            event.project_id, self._distribution.id, occurrence, event.customer_id, plan.channel, step
+        )
+        refusal = can_reach(plan, self._profile) or already_sent(self._arrival.recent, identity, event.id)
         if refusal:
             outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
             return
-        delivery = self._delivery(plan, step, occurrence)
-        outcome.deliveries.append(delivery)
-        outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=delivery.delivery_id))
+        outcome.deliveries.append(self._delivery(plan, identity))
+        outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=identity))
+        outcome.sent.append(sent(identity, event.id, event.created_at))
 
     def _decision(
         self,
@@ -182,11 +191,11 @@ class _Case:
             decided_at=self._now,
         )
 
-    def _delivery(self, plan: ChannelPlan, step: int, occurrence: str) -> Delivery:
+    def _delivery(self, plan: ChannelPlan, identity: str) -> Delivery:
         event, rule, profile = self._event, self._distribution, self._profile
         customer = event.customer_id
         shared: dict[str, Any] = {
-            "delivery_id": delivery_id(event.project_id, rule.id, occurrence, customer, plan.channel, step),
+            "delivery_id": identity,
             "project_id": event.project_id,
             "distribution": _ref(rule),
             "event": _event_ref(event),
@@ -211,7 +220,7 @@ def _ref(rule: Distribution) -> DistributionRef:
     return DistributionRef(id=rule.id, version=rule.version, name=rule.name)
 
 
-def _event_ref(event: Event) -> EventRef:
+def _event_ref(event: Head[Any]) -> EventRef:
     return EventRef(id=event.id, type=event.type, created_at=event.created_at)
 
 

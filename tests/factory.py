@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.distribution import Distribution
 from schemas.event import Event
+from streams.arrival import Arrival
 from streams.definition import Surroundings, TemplateFiles, parse_definition
+from streams.events import read_event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -43,6 +45,16 @@ def event(**changes: Any) -> Event:
     import msgspec
 
     return msgspec.convert(order_event(**changes), Event)
+
+
+def arrival(profile: dict[str, Any] | None = None, **changes: Any) -> Arrival:
+    """The same, as it comes to the matcher, with a row of the customer table where there is one."""
+    import msgspec
+
+    decoded = order_event(**changes)
+    key = decoded["data"]["customer"]["id"].encode()
+    head = read_event(decoded, "events.orders", key, now=NOW, max_future=timedelta(days=1))
+    return Arrival(head, decoded, dict, None if profile is None else msgspec.json.encode(profile))
 
 
 def definition(**changes: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import faust
 import structlog
 
-from agents.transport.batch import Batch, Output
+from agents.transport.batch import Batch
 from agents.transport.consumer import Transport
 from agents.transport.producer import Producer
 
@@ -76,20 +76,6 @@ class BatchApp(faust.App):
                 batch.close()
 
         self.agent(source, name=name, concurrency=1)(run)
-
-    def put(self, table: Any, batch: Batch, key: bytes, value: bytes | None) -> Output:
-        """Write a table and return the changelog record that belongs into the batch's own outputs.
-
-        The same write again changes nothing, so a redelivered batch is harmless.
-        """
-        if value is None:
-            table.data.pop(key, None)
-        else:
-            table.data[key] = value
-        key_partition = getattr(table.data, "_key_partition", None)
-        if key_partition is not None:
-            key_partition[key] = batch.partition
-        return Output(table.changelog_topic_name, key, value, batch.partition)
 
     def on_batch_committable(self, batch: Batch) -> None:
         """Tell those who measure."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from agents.transport.producer import Producer
+from agents.transport.producer import Producer, RefusedByBroker
 
 if TYPE_CHECKING:
     from faust.types import TP
-
-_QUEUE_FULL_PAUSE = 0.005
 
 
 class Output(NamedTuple):
@@ -37,6 +34,18 @@ class Incoming(Protocol):
     def timestamp(self) -> int: ...
 
 
+class Table(Protocol):
+    """A table that batches write to."""
+
+    @property
+    def data(self) -> Any:
+        """Its rows: `put(partition, key, value)`."""
+
+    @property
+    def changelog_topic_name(self) -> str:
+        """Where its writes are kept."""
+
+
 class BatchOwner(Protocol):
     """Who is told how a batch ends."""
 
@@ -54,11 +63,13 @@ class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
     `sent` is written by the loop's thread only and `acked` by the producer's thread only, so neither needs a lock:
-    whoever of the two comes last sees `closed and acked == sent`.
+    whoever of the two comes last sees `closed and acked == sent`. `written` holds, by table, the offset of the last
+    changelog record; the producer's thread writes it before it counts the acknowledgement.
     """
 
     __slots__ = (
         "acked", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records", "sent", "tp",
+        "written",
     )  # fmt: skip
 
     def __init__(self, tp: TP, records: list[Incoming], *, owner: BatchOwner, producer: Producer, epoch: int) -> None:
@@ -71,19 +82,34 @@ class Batch:
         self.sent = self.acked = 0
         self.closed = self.complete = False
         self.message: Any = None
+        self.written: dict[str, int] = {}
 
     @property
     def partition(self) -> int:
         """The partition that the records came from; outputs of the same customer go to the same number."""
         return int(self.tp.partition)
 
-    async def emit(self, outputs: Iterable[Output]) -> None:
-        """Hand the outputs to the producer, in order. Waits, without holding the loop, while its queue is full."""
+    def emit(self, outputs: Iterable[Output]) -> None:
+        """Hand outputs to the producer, in order. Await `room` before the next piece of work."""
         produce, report = self.producer.produce, self._on_delivery
         for output in outputs:
             self.sent += 1
-            while not produce(output, report):
-                await asyncio.sleep(_QUEUE_FULL_PAUSE)
+            produce(output, report)
+
+    def put(self, table: Table, key: bytes, value: bytes | None) -> None:
+        """Write a row of the batch's partition, with its changelog record among the batch's outputs.
+
+        The same write again changes nothing, so a redelivered batch is harmless.
+        """
+        table.data.put(self.partition, key, value)
+        self.sent += 1
+        self.producer.produce(
+            Output(table.changelog_topic_name, key, value, self.partition), self._on_changelog_delivery
+        )
+
+    async def room(self) -> None:
+        """Wait, without holding the loop, until the producer has room."""
+        await self.producer.room()
 
     def close(self) -> None:
         """The agent is done with the batch; no further output will be emitted."""
@@ -91,10 +117,15 @@ class Batch:
         if self.acked == self.sent:
             self.owner.batch_done(self)
 
-    def _on_delivery(self, error: BaseException | None) -> None:
+    def _on_changelog_delivery(self, error: Any, record: Any) -> None:
+        if error is None:
+            self.written[record.topic()] = record.offset()
+        self._on_delivery(error, record)
+
+    def _on_delivery(self, error: Any, record: Any) -> None:
         """In the producer's thread. A refused output is never counted, so its batch can never become committable."""
         if error is not None:
-            self.owner.delivery_failed_threadsafe(error)
+            self.owner.delivery_failed_threadsafe(RefusedByBroker(error, record))
             return
         self.acked += 1
         if self.closed and self.acked == self.sent:

@@ -44,7 +44,7 @@ class Consumer(driver.Consumer):
         self._seeking = 0
         self._dropped = False
         super().__init__(*args, **kwargs)
-        self.changelogs = Changelogs(self.app, self)
+        self.changelogs = Changelogs(self.app)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -58,6 +58,10 @@ class Consumer(driver.Consumer):
         """Every output of a closed batch is acknowledged: it may be committed once all before it are."""
         if batch.complete:
             return
+        for table in self.app.tables.values() if batch.written else ():
+            if table.changelog_topic_name in batch.written:
+                changelog = TP(table.changelog_topic_name, batch.partition)
+                table.data.set_persisted_offset(changelog, batch.written[changelog.topic])
         batch.message.acked = True
         self._unacked_messages.discard(batch.message)
         if self.progress.complete(batch):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 
 if TYPE_CHECKING:
     from agents.transport.batch import Output
 
-Report = Callable[[BaseException | None], None]
-"""Called in the producer's thread with None, or with why the record was not written."""
+Report = Callable[[Any, Any], None]
+"""Called in the producer's thread with librdkafka's error (or None) and the record, with its offset."""
 
 SETTINGS: Mapping[str, object] = {
     "enable.idempotence": True,
@@ -31,30 +33,51 @@ SETTINGS: Mapping[str, object] = {
 class RefusedByBroker(RuntimeError):
     """A record was not written: the topic is missing, too small, forbidden, or the broker was away too long."""
 
+    def __init__(self, error: Any, record: Any) -> None:
+        super().__init__(f"{record.topic()}: {error.str()}" if record else error.str())
+
+
+_QUEUE_FULL_PAUSE = 0.005
+_PLENTY = 50_000
+"""Records on their way, above which no further work is begun: half of librdkafka's queue."""
+
 
 class Producer:
-    """`librdkafka` behind two calls. `client` holds the connection settings in its names."""
+    """`librdkafka` behind a few calls. `client` holds the connection settings in its names."""
 
     def __init__(self, client: Mapping[str, object], **overrides: object) -> None:
         self._producer = confluent_kafka.Producer({**SETTINGS, **client, **overrides})
+        self._overflow: deque[tuple[Output, Report]] = deque()
         self._running = True
         self._thread = threading.Thread(target=self._serve_reports, name="delivery-reports", daemon=True)
         self._thread.start()
 
-    def produce(self, output: Output, report: Report) -> bool:
-        """Queue a record; False while the queue is full. `report` is called once, later, in another thread."""
+    def produce(self, output: Output, report: Report) -> None:
+        """Queue a record, after all that were queued before. `report` is called once, later, in another thread.
 
-        def on_delivery(error: confluent_kafka.KafkaError | None, _message: object) -> None:
-            report(None if error is None else RefusedByBroker(f"{output.topic}: {error.str()}"))
+        Never refuses and never waits: whoever produces awaits `room` before the next piece of work.
+        """
+        if self._overflow or not self._take(output, report):
+            self._overflow.append((output, report))
 
+    async def room(self) -> None:
+        """Wait, without holding the loop, until there is room for more."""
+        while self._overflow or len(self._producer) > _PLENTY:
+            while self._overflow and self._take(*self._overflow[0]):
+                self._overflow.popleft()
+            await asyncio.sleep(_QUEUE_FULL_PAUSE)
+
+    def _take(self, output: Output, report: Report) -> bool:
+        topic, key, value, partition, headers = output
         try:
-            self._producer.produce(
-                output.topic, output.value, output.key, output.partition, on_delivery, headers=output.headers
-            )
+            if headers is None:
+                self._producer.produce(topic, value, key, partition, report)
+            else:
+                self._producer.produce(topic, value, key, partition, report, headers=headers)
         except BufferError:
             return False
         except confluent_kafka.KafkaException as error:
-            report(RefusedByBroker(f"{output.topic}: {error.args[0].str()}"))
+            report(error.args[0], None)
         return True
 
     def flush(self, timeout: float) -> int:

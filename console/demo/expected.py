@@ -10,10 +10,11 @@ from typing import Any
 from schemas.closed import ChannelName
 from schemas.distribution import Distribution
 from schemas.event import Event
+from streams.arrival import facts_of
 from streams.audience import can_reach, may_send
+from streams.conditions.compile import Facts
 from streams.conditions.predicates import Failure
 from streams.identity import delivery_id, occurrence_key
-from streams.match import facts_of
 from streams.rule import Rule, compile_rule
 
 
@@ -24,6 +25,7 @@ class Expected:
     deliveries: dict[ChannelName, dict[str, datetime]] = field(default_factory=lambda: {"webhook": {}, "email": {}})
     skipped: Counter[str] = field(default_factory=Counter)
     matched: int = 0
+    caused_by: dict[str, str] = field(default_factory=dict)
 
 
 def expect(events: list[Event], profiles: dict[str, dict[str, Any]], distributions: list[Distribution]) -> Expected:
@@ -31,7 +33,7 @@ def expect(events: list[Event], profiles: dict[str, dict[str, Any]], distributio
     rules = [compile_rule(distribution) for distribution in distributions]
     expected = Expected()
     for event in events:
-        facts = facts_of(event, profiles.get(event.customer_id))
+        facts = facts_of(event.data, event, profiles.get(event.customer_id))
         for rule in rules:
             if _reacts(rule.distribution, event):
                 _add(rule, event, facts, expected)
@@ -46,17 +48,17 @@ def _reacts(rule: Distribution, event: Event) -> bool:
     return all(value is None or (event.data.get(name) or {}).get("id") == value for name, value in wanted.items())
 
 
-def _add(rule: Rule, event: Event, facts: dict[str, Any], expected: Expected) -> None:
+def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
     distribution = rule.distribution
     answer = rule.guard(facts, datetime.now(UTC))
     if answer is False:
         return
-    occurrence = occurrence_key(distribution.again, event, facts)
+    occurrence = occurrence_key(distribution.again, event.id, event.created_at, facts)
     if isinstance(answer, Failure) or isinstance(occurrence, Failure):
         expected.skipped["rule_error"] += 1
         return
     expected.matched += 1
-    refusal = may_send(distribution, event, facts["customer"])
+    refusal = may_send(distribution, event.created_at, facts["customer"])
     if refusal:
         expected.skipped[refusal.reason] += 1
         return
@@ -66,4 +68,6 @@ def _add(rule: Rule, event: Event, facts: dict[str, Any], expected: Expected) ->
             expected.skipped[unreachable.reason] += 1
             continue
         identity = delivery_id(event.project_id, distribution.id, occurrence, event.customer_id, plan.channel, step)
+        if expected.caused_by.setdefault(identity, event.id) != event.id:
+            expected.skipped["duplicate"] += 1
         expected.deliveries[plan.channel].setdefault(identity, event.created_at)

@@ -3,58 +3,96 @@
 The three values combine as Kleene's: a False decides `all`, a True decides `any`, whatever failed beside it; otherwise
 a failure stays one, and `not` of a failure is a failure. Nothing here is ever evaluated from text.
 
-With a recorder the same functions also report each test that they make, and make all of them instead of stopping at the
-first that decides.
+The same functions explain: given a recorder they report each test that they make, and make all of them instead of
+stopping at the first that decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
+from weakref import WeakValueDictionary
 
 from schemas.decision import Check
 from streams.conditions.language import All, AnyItem, AnyOf, Condition, Not, Path, Test
-from streams.conditions.predicates import PREDICATES, Answer, Failure
+from streams.conditions.predicates import PREDICATES, Answer, Failure, equality_key
 
-Facts = dict[str, Any]
-Run = Callable[[Any, datetime], Answer]
 Recorder = Callable[[Check], None]
 
 _SHOWN = 80
 
 
-def compile_condition(condition: Condition, record: Recorder | None = None) -> Run:
-    """A function of facts and now. `record` is called with each test made, what it saw and how it went."""
-    match condition:
-        case Test():
-            return _test(condition, record)
-        case AnyItem():
-            return _any_item(condition, record)
-        case All(parts):
-            return _decided_by(tuple(compile_condition(part, record) for part in parts), False, record is not None)
-        case AnyOf(parts):
-            return _decided_by(tuple(compile_condition(part, record) for part in parts), True, record is not None)
-        case Not(part):
-            return _negated(compile_condition(part, record and _recording_negation(record)))
-        case _:
-            assert_never(condition)
+Facts = dict[str, Any]
+"""What templates see of an event, and conditions that are not compiled for arrivals: its objects by name."""
+
+Getter = Callable[[Any], Any]
+"""Reads one path from what a condition is asked about; None where it leads nowhere."""
 
 
-def getter(path: Path) -> Callable[[Any], Any]:
+class Run(Protocol):
+    """A compiled condition: the answer for what it is asked about, a moment and perhaps a recorder."""
+
+    def __call__(self, about: Any, now: datetime, record: Recorder | None = None, /) -> Answer: ...
+
+
+class Compiler:
+    """Compiles conditions for one kind of thing that they are asked about; `read` makes the getter of a path.
+
+    Where answers are remembered, tests that are alike become one function, and its answer is kept in `about.answers`.
+    """
+
+    def __init__(self, read: Callable[[Path], Getter], *, remember: bool) -> None:
+        self._read = read
+        self._remember = remember
+        self._tests: WeakValueDictionary[Any, Run] = WeakValueDictionary()
+
+    def compile(self, condition: Condition) -> Run:
+        """The condition as a function."""
+        match condition:
+            case Test():
+                return self._shared(condition) if self._remember else _test(condition, self._read(condition.path), None)
+            case Not(part):
+                return _negated(self.compile(part))
+            case All(parts):
+                return conjunction([self.compile(part) for part in parts])
+            case AnyOf(parts):
+                return _decided_by(tuple(self.compile(part) for part in parts), True)
+            case AnyItem(path):
+                return _any_item(condition, self._read(path))
+            case _:
+                assert_never(condition)
+
+    def _shared(self, test: Test) -> Run:
+        key = (test.path, test.name, _tagged(test.operand))
+        run = self._tests.get(key)
+        if run is None:
+            run = self._tests[key] = _test(test, self._read(test.path), object())
+        return run
+
+
+def compile_condition(condition: Condition) -> Run:
+    """A function of facts, or of a list's item."""
+    return PLAIN.compile(condition)
+
+
+def conjunction(parts: Sequence[Run]) -> Run:
+    """True where all are; of none, always."""
+    if not parts:
+        return _always
+    return parts[0] if len(parts) == 1 else _decided_by(tuple(parts), False)
+
+
+def getter(path: Path) -> Getter:
     """A function that follows a path through nested mappings; None where it leads nowhere."""
     if len(path) == 2:
-        first, second = path
-
-        def get_two(facts: Any) -> Any:
-            outer = facts.get(first)
-            return outer.get(second) if type(outer) is dict else None
-
-        return get_two
+        return _get_two(*path)
+    if len(path) == 3:
+        return _get_three(*path)
 
     def get(facts: Any) -> Any:
         for name in path:
-            if type(facts) is not dict:
+            if not isinstance(facts, dict):
                 return None
             facts = facts.get(name)
         return facts
@@ -62,54 +100,98 @@ def getter(path: Path) -> Callable[[Any], Any]:
     return get
 
 
-def _test(test: Test, record: Recorder | None) -> Run:
+def _get_two(first: str, second: str) -> Getter:
+    def get(facts: Any) -> Any:
+        outer = facts.get(first)
+        return outer.get(second) if type(outer) is dict else None
+
+    return get
+
+
+def _get_three(first: str, second: str, third: str) -> Getter:
+    def get(facts: Any) -> Any:
+        outer = facts.get(first)
+        if type(outer) is not dict:
+            return None
+        inner = outer.get(second)
+        return inner.get(third) if type(inner) is dict else None
+
+    return get
+
+
+PLAIN = Compiler(getter, remember=False)
+"""For facts and for the items of lists."""
+
+
+def _tagged(operand: Any) -> Any:
+    """Operands that are equal in Python but not in a rule, such as 1 and true, told apart."""
+    return tuple(map(_tagged, operand)) if isinstance(operand, tuple) else equality_key(operand) or operand
+
+
+def _always(_about: Any, _now: datetime, _record: Recorder | None = None, /) -> Answer:
+    return True
+
+
+def _test(test: Test, get: Getter, token: object | None) -> Run:
+    """With a token, the answer is kept under it, for the other rules that ask the same."""
     predicate = PREDICATES[test.name]
-    check, get = predicate.build(test.operand), getter(test.path)
+    check = predicate.build(test.operand)
     absent = not test.operand if test.name == "is_set" else predicate.absent
 
-    def run(facts: Any, now: datetime) -> Answer:
-        value = get(facts)
-        if value is None:
-            return absent
-        answer = check(value, now)
-        return answer if type(answer) is bool else Failure(f"{test}: {answer.reason}")
+    def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        if token is not None and record is None:
+            known: Answer | None = about.answers.get(token)
+            if known is not None:
+                return known
+        value = get(about)
+        answer = absent if value is None else check(value, now)
+        if type(answer) is not bool:
+            answer = Failure(f"{test}: {answer.reason}")
+        if record is not None:
+            record(_told(str(test), answer, value))
+        elif token is not None:
+            about.answers[token] = answer
+        return answer
 
-    return run if record is None else _recorded(run, str(test), get, record)
-
-
-def _any_item(condition: AnyItem, record: Recorder | None) -> Run:
-    get, of_item = getter(condition.path), compile_condition(condition.condition)
-    name = ".".join(condition.path)
-
-    def run(facts: Any, now: datetime) -> Answer:
-        items = get(facts)
-        if items is None:
-            return False
-        if type(items) is not list:
-            return Failure(f"{name} any_item: needs a list, the value is not one")
-        return _any_true([of_item(item, now) for item in items if type(item) is dict])
-
-    return run if record is None else _recorded(run, str(condition), get, record)
+    return run
 
 
-def _any_true(answers: list[Answer]) -> Answer:
+def _any_item(condition: AnyItem, get: Getter) -> Run:
+    of_item = compile_condition(condition.condition)
+
+    def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        items = get(about)
+        answer = _some_item(condition, items, of_item, now)
+        if record is not None:
+            record(_told(str(condition), answer, items))
+        return answer
+
+    return run
+
+
+def _some_item(condition: AnyItem, items: Any, of_item: Run, now: datetime) -> Answer:
+    if items is None:
+        return False
+    if type(items) is not list:
+        return Failure(f"{'.'.join(condition.path)} any_item: needs a list, the value is not one")
+    answers = [of_item(item, now) for item in items if type(item) is dict]
     if True in answers:
         return True
     return next((answer for answer in answers if answer is not False), False)
 
 
-def _decided_by(parts: tuple[Run, ...], decisive: bool, make_all: bool) -> Run:
+def _decided_by(parts: tuple[Run, ...], decisive: bool) -> Run:
     """`all` is decided by False, `any` by True."""
 
-    def run(facts: Any, now: datetime) -> Answer:
+    def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         failure: Failure | None = None
         decided = False
         for part in parts:
-            answer = part(facts, now)
+            answer = part(about, now, record)
             if answer is decisive:
-                decided = True
-                if not make_all:
+                if record is None:
                     return decisive
+                decided = True
             elif type(answer) is Failure:
                 failure = failure or answer
         return decisive if decided else failure or (not decisive)
@@ -118,35 +200,31 @@ def _decided_by(parts: tuple[Run, ...], decisive: bool, make_all: bool) -> Run:
 
 
 def _negated(part: Run) -> Run:
-    def run(facts: Any, now: datetime) -> Answer:
-        answer = part(facts, now)
+    def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        answer = part(about, now, record and _negating(record))
         return not answer if type(answer) is bool else answer
 
     return run
 
 
-def _recording_negation(record: Recorder) -> Recorder:
+def _negating(record: Recorder) -> Recorder:
     """Reports the tests under a `not` as what they have to be, so that a tick always means that a test helps."""
 
     def negate(check: Check) -> None:
-        record(
-            Check(test=f"not {check.test}", passed=None if check.passed is None else not check.passed, seen=check.seen)
-        )
+        passed = None if check.passed is None else not check.passed
+        record(Check(test=f"not {check.test}", passed=passed, seen=check.seen))
 
     return negate
 
 
-def _recorded(run: Run, said: str, get: Callable[[Any], Any], record: Recorder) -> Run:
-    def run_and_record(facts: Any, now: datetime) -> Answer:
-        answer = run(facts, now)
-        record(Check(test=said, passed=answer if type(answer) is bool else None, seen=_seen(get(facts))))
-        return answer
-
-    return run_and_record
+def _told(said: str, answer: Answer, value: Any) -> Check:
+    return Check(test=said, passed=answer if type(answer) is bool else None, seen=_seen(value))
 
 
 def _seen(value: Any) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, dict):
+        return "an object"
     text = f"{len(value)} items" if isinstance(value, list) else str(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -16,6 +17,9 @@ from streams.conditions.predicates import Kind
 EVENT = "event"
 EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
 """What a condition may ask of the envelope, as `event.created_at`."""
+
+_PATHS_KEPT = 4096
+"""Paths whose kind is remembered: many distributions name the same few."""
 
 _KINDS: dict[Any, Kind] = {str: "text", int: "number", float: "number", bool: "boolean", datetime: "text"}
 
@@ -41,20 +45,23 @@ class Fields:
     def __init__(self, roots: dict[str, Any], *, closed: bool) -> None:
         self._roots = roots
         self._closed = closed
+        self.find = lru_cache(_PATHS_KEPT)(self._find)
 
     @classmethod
+    @cache
     def of(cls, trigger: Trigger) -> Fields:
         """The objects of an event type, and `event` itself."""
         hints = object_fields(trigger.data)
         return cls({name: hints[name] for name in trigger.objects} | {EVENT: EVENT_FIELDS}, closed=True)
 
     @classmethod
+    @cache
     def of_item(cls, item: Any) -> Fields:
         """The fields of a list's items; open where the items are not of a known kind."""
         known = object_fields(item) if _is_struct(item) else {}
         return cls(known, closed=False)
 
-    def find(self, path: tuple[str, ...]) -> Found | Unknown:
+    def _find(self, path: tuple[str, ...]) -> Found | Unknown:
         """What the path leads to."""
         names, closed, hint = self._roots, self._closed, Any
         for depth, name in enumerate(path):
@@ -68,6 +75,8 @@ class Fields:
 
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that was probably meant."""
+    if not known:
+        return None
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     return close[0] if close else None
 

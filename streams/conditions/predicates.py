@@ -7,10 +7,12 @@ the test cannot judge. Equality never fails: values of different kinds are simpl
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache, partial
 from typing import Any, Literal
 
 import re2
@@ -233,10 +235,10 @@ PREDICATES: dict[str, Predicate] = {
     "is_not": Predicate(_SCALAR, _scalar, _is_not, absent=True),
     "in": Predicate(_SCALAR, _scalars, _in),
     "not_in": Predicate(_SCALAR, _scalars, _not_in, absent=True),
-    "at_least": Predicate(("number",), _number, lambda low: _on_number(lambda value: bool(value >= low))),
-    "at_most": Predicate(("number",), _number, lambda high: _on_number(lambda value: bool(value <= high))),
-    "more_than": Predicate(("number",), _number, lambda low: _on_number(lambda value: bool(value > low))),
-    "less_than": Predicate(("number",), _number, lambda high: _on_number(lambda value: bool(value < high))),
+    "at_least": Predicate(("number",), _number, lambda low: _on_number(partial(operator.le, low))),
+    "at_most": Predicate(("number",), _number, lambda high: _on_number(partial(operator.ge, high))),
+    "more_than": Predicate(("number",), _number, lambda low: _on_number(partial(operator.lt, low))),
+    "less_than": Predicate(("number",), _number, lambda high: _on_number(partial(operator.gt, high))),
     "between": Predicate(("number",), _range, lambda ends: _on_number(lambda value: bool(ends[0] <= value <= ends[1]))),
     "is_any_case": Predicate(("text",), _text, _is_any_case),
     "contains": Predicate(("text", "list"), _scalar, _contains),
@@ -262,6 +264,7 @@ PREDICATES: dict[str, Predicate] = {
 """Name to test. `is_set` is the one test that a missing value can pass, by `is_set: false`."""
 
 
+@cache
 def tests_for(kind: Kind) -> tuple[str, ...]:
     """The tests that make sense for a kind of field, in the order they are listed."""
     return tuple(name for name, test in PREDICATES.items() if kind == "any" or kind in test.kinds)

@@ -29,7 +29,7 @@ from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 from streams.index import RuleIndex
 from streams.match import match_event
-from tests.factory import NOW, customer, event, rule
+from tests.factory import NOW, arrival, customer, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -45,7 +45,7 @@ def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "ht
     }
     index = RuleIndex()
     index.insert(rule(channels=[body[channel]]))
-    (made,) = match_event(event(), profile, index, NOW).deliveries
+    (made,) = match_event(arrival(profile), index, NOW).deliveries
     return made
 
 

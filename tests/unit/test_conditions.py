@@ -138,7 +138,7 @@ def test_explain_is_the_same_function_with_a_recorder() -> None:
     condition, _ = parse_condition(source, FIELDS)
     assert condition
     seen: list[Check] = []
-    assert compile_condition(condition, seen.append)(FACTS, NOW) is compile_condition(condition)(FACTS, NOW)
+    assert compile_condition(condition)(FACTS, NOW, seen.append) is compile_condition(condition)(FACTS, NOW)
     assert [(check.test, check.passed, check.seen) for check in seen] == [
         ("order.amount is 5000", True, "5000"),
         ("customer.name is x", False, "Jo"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, cast
 
+import confluent_kafka
 import faust
 import mode
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.transport.batch import Batch, Output
-from agents.transport.producer import Report
+from agents.transport.producer import Producer, Report
 from agents.transport.progress import HoleInTheLog, Progress
 
 ORDERS = TP("orders", 0)
@@ -32,9 +34,13 @@ class HeldProducer:
     def __init__(self) -> None:
         self.reports: list[Report] = []
 
-    def produce(self, output: Output, report: Report) -> bool:
+    def produce(self, output: Output, report: Report) -> None:
         self.reports.append(report)
-        return True
+
+
+class Refused:
+    def str(self) -> str:
+        return "refused"
 
 
 class Owner:
@@ -111,9 +117,9 @@ def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
 async def test_a_batch_is_complete_only_when_closed_and_every_output_is_acknowledged() -> None:
     owner, producer = Owner(), HeldProducer()
     one = batch(0, 9, owner=owner, producer=producer)
-    await one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
-    producer.reports[0](None)
-    producer.reports[1](None)
+    one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
+    producer.reports[0](None, None)
+    producer.reports[1](None, None)
     assert owner.done == []
     one.close()
     assert owner.done == [one]
@@ -122,38 +128,53 @@ async def test_a_batch_is_complete_only_when_closed_and_every_output_is_acknowle
 async def test_a_closed_batch_waits_for_its_last_acknowledgement() -> None:
     owner, producer = Owner(), HeldProducer()
     one = batch(0, 9, owner=owner, producer=producer)
-    await one.emit([Output("out", None, b"1")])
+    one.emit([Output("out", None, b"1")])
     one.close()
     assert owner.done == []
-    producer.reports[0](None)
+    producer.reports[0](None, None)
     assert owner.done == [one]
 
 
 async def test_a_refused_output_never_completes_its_batch() -> None:
     owner, producer = Owner(), HeldProducer()
     one = batch(0, 9, owner=owner, producer=producer)
-    await one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
+    one.emit([Output("out", None, b"1"), Output("out", None, b"2")])
     one.close()
-    producer.reports[0](RuntimeError("refused"))
-    producer.reports[1](None)
+    producer.reports[0](Refused(), None)
+    producer.reports[1](None, None)
     assert (owner.done, len(owner.failed)) == ([], 1)
 
 
-async def test_a_full_queue_is_waited_for_without_losing_the_order() -> None:
-    class Full(HeldProducer):
-        tries = 0
-        got: list[bytes | None]
+async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Queue:
+        """Takes every other record, as a full queue that is drained now and then."""
 
-        def produce(self, output: Output, report: Report) -> bool:
+        def __init__(self, _: object) -> None:
+            self.tries = 0
+            self.got: list[bytes] = []
+
+        def produce(self, topic: str, value: bytes, *_: object) -> None:
             self.tries += 1
             if self.tries % 2:
-                return False
-            self.got = [*getattr(self, "got", []), output.value]
-            return True
+                raise BufferError
+            self.got.append(value)
 
-    producer = Full()
-    await batch(0, 9, producer=producer).emit([Output("out", None, value) for value in (b"1", b"2", b"3")])
-    assert producer.got == [b"1", b"2", b"3"]
+        def poll(self, _: float) -> None:
+            time.sleep(0.001)
+
+        def flush(self, _: float) -> int:
+            return 0
+
+        def __len__(self) -> int:
+            return 0
+
+    monkeypatch.setattr(confluent_kafka, "Producer", Queue)
+    producer = Producer({})
+    one = batch(0, 9, producer=producer)
+    one.emit([Output("out", None, value) for value in (b"1", b"2", b"3")])
+    await one.room()
+    producer.close(1.0)
+    assert cast(Any, producer)._producer.got == [b"1", b"2", b"3"]
 
 
 def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None:

@@ -1,0 +1,1 @@
+"""Local tables: rows by customer, kept by partition, rebuilt from Kafka."""

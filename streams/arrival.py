@@ -1,0 +1,158 @@
+"""One event on its way through the matcher: its head at once, the rest only when a rule asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any, Generic, TypeVar, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from schemas.event import Id
+from schemas.objects import Customer
+from schemas.record import Record
+from schemas.triggers import object_fields
+from streams.conditions.compile import Facts, Getter, getter
+from streams.conditions.fields import EVENT
+from streams.conditions.language import Path
+from streams.conditions.predicates import Answer
+from streams.recent import Sent, read_recent
+
+Profile = dict[str, Any]
+"""A customer's row of the customer table, decoded."""
+
+Data = TypeVar("Data", bound=Record)
+
+
+class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
+    """The envelope and the known fields of the objects, checked. What upstream sent beside them is not in it."""
+
+    id: Id
+    project_id: Id
+    type: str
+    created_at: Annotated[datetime, Meta(tz=True)]
+    data: Data
+
+    @property
+    def customer_id(self) -> str:
+        """Whom the event is about."""
+        customer_id: str = self.data.customer.id  # type: ignore[attr-defined]
+        return customer_id
+
+
+def _nothing() -> None:
+    """No row."""
+
+
+class Arrival:
+    """An event's head, its record not yet decoded as a whole, and its customer's rows where there are any.
+
+    `decode` turns `raw` into the event as plain mappings with all that upstream sent; `row` is the JSON of a profile,
+    `recent` gets a row of `streams/recent.py`, which few events need.
+    """
+
+    __slots__ = ("_decode", "_raw", "_recent_row", "_row", "answers", "customer", "facts", "head", "recent")
+
+    customer: Customer
+    """The known fields of the profile that counts: the table's, else the one inside the event."""
+    facts: Facts
+    """The whole event as conditions and templates see it. Raises Undecodable."""
+    recent: list[Sent]
+    """What the customer was sent lately."""
+
+    def __init__(
+        self,
+        head: Head[Any],
+        raw: Any,
+        decode: Callable[[Any], dict[str, Any]],
+        row: bytes | None = None,
+        recent: Callable[[], bytes | None] = _nothing,
+    ) -> None:
+        self.head = head
+        self.answers: dict[object, Answer] = {}
+        self._raw, self._decode, self._row, self._recent_row = raw, decode, row, recent
+
+    def __getattr__(self, name: str) -> Any:
+        """Work out what is asked for the first time; from then on it is a plain attribute."""
+        if name == "customer":
+            self.customer = self.head.data.customer if self._row is None else _CUSTOMERS.decode(self._row)
+            return self.customer
+        if name == "facts":
+            profile = None if self._row is None else msgspec.json.decode(self._row)
+            self.facts = facts_of(self._decode(self._raw)["data"], self.head, profile)
+            return self.facts
+        if name == "recent":
+            self.recent = read_recent(self._recent_row())
+            return self.recent
+        raise AttributeError(name)
+
+
+_CUSTOMERS = msgspec.json.Decoder(Customer)
+
+
+def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
+    """What conditions and templates see: the event's objects, with the customer table's profile where there is one."""
+    facts = dict(data)
+    if profile is not None:
+        facts["customer"] = profile
+    facts[EVENT] = {"id": head.id, "type": head.type, "created_at": head.created_at.isoformat()}
+    return facts
+
+
+def reader(path: Path, data: type[Record]) -> Getter:
+    """A function of an arrival that reads a path: from the head where it is known there, else from the whole event.
+
+    Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
+    """
+    root, *names = path
+    known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
+    while names and _is_struct(hint) and names[0] in object_fields(hint):
+        known.append(names[0])
+        hint = object_fields(hint)[names.pop(0)]
+    from_head = attrgetter(".".join(known))
+    if not names and hint in _SCALARS:
+        return from_head if _always_there(root, data) and len(path) == 2 else _or_none(from_head)
+    if names and (get_origin(hint) or hint) is dict:
+        return _in_mapping(from_head, tuple(names))
+    whole = getter(path)
+    return lambda arrival: whole(arrival.facts)
+
+
+_SCALARS = (str, int, float, bool)
+
+
+def _always_there(root: str, data: type[Record]) -> bool:
+    return any(field.name == root and field.required for field in msgspec.structs.fields(data))
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+
+
+def _or_none(from_head: Getter) -> Getter:
+    """An object on the way may be missing."""
+
+    def read(arrival: Arrival) -> Any:
+        try:
+            return from_head(arrival)
+        except AttributeError:
+            return None
+
+    return read
+
+
+def _in_mapping(from_head: Getter, names: Path) -> Getter:
+    if len(names) > 1:
+        found, inner = _or_none(from_head), getter(names)
+        return lambda arrival: inner(found(arrival) or {})
+    (name,) = names
+
+    def read(arrival: Arrival) -> Any:
+        try:
+            return from_head(arrival).get(name)
+        except AttributeError:
+            return None
+
+    return read

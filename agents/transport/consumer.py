@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
+from aiokafka.consumer import fetcher
 from faust.events import Event
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -25,10 +26,18 @@ _IDLE = 0.2
 _DRAIN_SECONDS = 8.0
 
 
+class LeanRecords(fetcher.PartitionRecords):
+    """Hands over the records as the C parser made them, without a second object around each."""
+
+    def _consumer_record(self, _tp: Any, record: Any) -> Any:
+        return record
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        fetcher.PartitionRecords = LeanRecords  # the fetcher, made at start, takes it from its module
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
         consumer._fetch_min_bytes = 1
@@ -64,8 +73,8 @@ class Consumer(driver.Consumer):
                 table.data.set_persisted_offset(changelog, batch.written[changelog.topic])
         batch.message.acked = True
         self._unacked_messages.discard(batch.message)
-        if self.progress.complete(batch):
-            self.app.on_batch_committable(batch)
+        for committable in self.progress.complete(batch):
+            self.app.on_batch_committable(committable)
         self._room.set()
         notify(self._waiting_for_ack)
 
@@ -188,7 +197,7 @@ class Consumer(driver.Consumer):
             elif tp.topic in self.app.tables.changelog_topics:
                 self.changelogs.apply(tp, fetched)
             else:
-                await self._deliver_singly(tp, fetched)
+                raise RuntimeError(f"{tp.topic} is read by no batch agent and is no changelog")
 
     async def _deliver_batch(self, tp: TP, records: list[Incoming], before: tuple[bool, int, int]) -> None:
         await self.app.flow_control.acquire()
@@ -210,14 +219,6 @@ class Consumer(driver.Consumer):
         )
         message.incref(2)
         return message
-
-    async def _deliver_singly(self, tp: TP, records: list[Any]) -> None:
-        """Faust's own path, for topics that it keeps for itself."""
-        for record in records:
-            if not self.flow_active:
-                return
-            await self.callback(self._to_message(tp, record))
-            self._read_offset[tp] = record.offset
 
 
 class Transport(driver.Transport):

@@ -35,16 +35,16 @@ class Progress:
             raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
         queue.append(batch)
 
-    def complete(self, batch: Batch) -> bool:
-        """Mark a batch complete; True when that moved the partition's committable offset."""
+    def complete(self, batch: Batch) -> list[Batch]:
+        """Mark a batch complete; the batches that may now be committed: with it, those that waited for it."""
         batch.complete = True
         if batch.epoch != self.epoch:
-            return False
-        queue = self._in_flight[batch.tp]
-        moved = bool(queue) and queue[0].complete
+            return []
+        queue, committable = self._in_flight[batch.tp], []
         while queue and queue[0].complete:
-            self._next[batch.tp] = queue.popleft().next_offset
-        return moved
+            committable.append(queue.popleft())
+            self._next[batch.tp] = committable[-1].next_offset
+        return committable
 
     def next_offset(self, tp: TP) -> int | None:
         """The offset to commit, or None where nothing was completed since the last forgetting."""

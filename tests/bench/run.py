@@ -1,6 +1,7 @@
-"""`make bench`: ours against plain loops that do the same work, interleaved on the same servers; prints ratios.
+"""`make bench`: ours against others that do the same work, interleaved on the same servers; prints ratios.
 
-Writes `var/bench/report.json`. Absolute figures belong to the machine; the ratios are what to compare.
+Writes `var/bench/report.json`. Absolute figures belong to the machine; the ratios are what to compare. The parts can be
+run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS` and `CUSTOMERS` change the sizes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-import uuid
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,11 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import psutil
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from agents.matcher import changelog_topics
 from agents.outbox import write_all
 from agents.provision import Provision
 from agents.transport.batch import Output
@@ -31,14 +36,23 @@ from channels.fakes.receiver import WebhookReceiver
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
-from tests.bench.rules import PLANS, RULES, a_rule
+from streams.recent import sent, with_sent
+from tests.bench import core, peers
+from tests.bench.readers import TRIVIAL_RULES
+from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import SECRET, SETTINGS, product, thanks
 
 FOLDER = Path("var/bench")
-EVENTS = int(os.environ.get("EVENTS", "60000"))
+EVENTS = int(os.environ.get("EVENTS", "400000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
+CUSTOMERS = int(os.environ.get("CUSTOMERS", "1000000"))
+RULES = 10_000
 DELIVERIES = 3000
-READERS = ("ours", "idiomatic", "bare")
+PARTITIONS = 4
+HAND = 5000
+TWO_CORES = (os.cpu_count() or 1) >= 2 and hasattr(os, "sched_setaffinity")
+
+Report = dict[str, Any]
 
 
 def say(line: str) -> None:
@@ -47,71 +61,106 @@ def say(line: str) -> None:
 
 
 def main() -> None:
+    """Run the parts that are asked for, each on the servers of this run."""
+    wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / "data").mkdir(parents=True)
     servers = Servers(FOLDER / "servers", os.environ, heap="1g")
+    report: Report = {}
     with servers as endpoints:
         settings = Settings(
             kafka=Kafka(bootstrap=endpoints.kafka),
             postgres=Postgres(dsn=Secret(endpoints.postgres)),
-            topics=Topics(prefix="bench.", partitions=4),
+            topics=Topics(partitions=PARTITIONS),
             data=str(FOLDER / "data"),
         )
-        report = asyncio.run(_measure(settings))
-    (FOLDER / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+        for name in wanted:
+            say(f"\n{name}")
+            report[name] = PARTS[name](settings, servers)
+            (FOLDER / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
 
 
-async def _measure(settings: Settings) -> dict[str, Any]:
-    return {"match_and_emit": await _match(settings), **await _send(settings), "latency_ms": await _latency(settings)}
+def _placed(settings: Settings, prefix: str) -> Settings:
+    return replace(settings, topics=replace(settings.topics, prefix=f"{prefix}."))
 
 
-# -- match and emit -----------------------------------------------------------------------------------------------
+# -- the pure core ------------------------------------------------------------------------------------------------
 
 
-async def _match(settings: Settings) -> dict[str, Any]:
-    rates: dict[str, list[float]] = {name: [] for name in READERS}
-    for number in range(ROUNDS):
-        for name in READERS:
-            rates[name].append(await _one_reader(name, settings))
-            say(f"  round {number + 1}  {name:<10} {rates[name][-1]:>9,.0f} events/s")
-    medians = {name: statistics.median(found) for name, found in rates.items()}
-    ratios = {f"ours / {name}": round(medians["ours"] / medians[name], 2) for name in READERS[1:]}
-    say(f"match + emit, {RULES} rules, one output in ten events: " + ", ".join(f"{k} = {v}" for k, v in ratios.items()))
-    return {"events_per_second": medians, "ratios": ratios, "rules": RULES, "events": EVENTS}
+def measure_core(_settings: Settings, _servers: Servers) -> Report:
+    """Index and matching at 100, 10,000 and 100,000 rules."""
+    found = core.measure()
+    for count, figures in found.items():
+        say(f"  {count:>7} rules: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    ratio = found["100000"]["match_us"] / found["100"]["match_us"]
+    say(f"  match at 100,000 rules / at 100, same matches an event: {ratio:.2f}")
+    return {**found, "match 100000 / 100": round(ratio, 2)}
 
 
-async def _one_reader(name: str, settings: Settings) -> float:
-    """Fresh topics for each run, filled before the clock starts."""
-    fresh = replace(settings, topics=replace(settings.topics, prefix=f"b{uuid.uuid4().hex[:8]}."))
-    wired = Wiring(fresh)
+# -- the transport against others ---------------------------------------------------------------------------------
+
+
+def measure_trivial(settings: Settings, servers: Servers) -> Report:
+    """A trivial rule set: read, one look-up, three tests, one output for ten events."""
+    wired = Wiring(_placed(settings, "trivial"))
     Provision(wired).apply()
-    producer = Producer(fresh.kafka.client())
-    rules = [a_rule(number) for number in range(RULES)]
-    codec = wired.codec("distributions")
-    await write_all(producer, [Output(wired.topic("distributions"), r.id.encode(), codec.encode(r)) for r in rules])
-    for start in range(0, EVENTS, 5000):
-        await write_all(producer, [_event(wired, number) for number in range(start, start + 5000)])
-    producer.close()
+    now = datetime.now(UTC)
+
+    def events() -> Iterator[Output]:
+        topic = wired.topic("events.orders")
+        for number in range(EVENTS):
+            customer, raw = small_order(number, TRIVIAL_RULES, now)
+            yield Output(topic, customer.encode(), raw)
+
+    asyncio.run(_fill(wired, events()))
+    _pin_broker(servers)
+    readers: dict[str, Callable[[], Report]] = {
+        name: lambda name=name: _reader(f"trivial-{name}", wired, EVENTS)  # type: ignore[misc]
+        for name in ("ours", "idiomatic", "bare")
+    }
+    streams = peers.kafka_streams(FOLDER / "streams", os.environ)
+    if streams:
+        readers["kafka streams"] = lambda: streams(wired, EVENTS, TRIVIAL_RULES)
+    rates: dict[str, list[float]] = {name: [] for name in readers}
+    warm: dict[str, list[float]] = {name: [] for name in readers}
+    for number in range(ROUNDS):
+        for name, run in readers.items():
+            found = run()
+            rates[name].append(found["events"] / found["seconds"])
+            warm[name].append(found["events"] / 2 / found["second_half_seconds"])
+            say(
+                f"  round {number + 1}  {name:<14} {rates[name][-1]:>9,.0f} events/s, "
+                f"second half {warm[name][-1]:>9,.0f}"
+            )
+    _unpin_broker(servers)
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    halves = {name: statistics.median(found) for name, found in warm.items()}
+    ratios = {f"ours / {name}": round(medians["ours"] / medians[name], 2) for name in readers if name != "ours"}
+    if streams:
+        ratios["ours / kafka streams"] = round(halves["ours"] / halves["kafka streams"], 2)
+    say("  " + ", ".join(f"{name} = {ratio}" for name, ratio in ratios.items()))
+    return {"events": EVENTS, "events_per_second": medians, "second_half": halves, "ratios": ratios}
+
+
+def _reader(name: str, wired: Wiring, count: int, core_: str = "0", **environ: str) -> Report:
+    return _result(_start_reader(name, wired, count, core_, **environ))
+
+
+def _start_reader(name: str, wired: Wiring, count: int, core_: str, **environ: str) -> subprocess.Popen[str]:
     file = FOLDER / f"{name}.toml"
-    file.write_text(_settings_text(fresh, 1))
-    command = [sys.executable, "-m", "tests.bench.competitors", name, str(file), str(EVENTS)]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr[-2000:])
-    return EVENTS / float(done.stdout.split()[-1])
+    file.write_text(_settings_text(wired.settings, 1))
+    command = [sys.executable, "-m", "tests.bench.readers", name, str(file), str(count), core_ if TWO_CORES else "any"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ}
+    )
 
 
-def _event(wired: Wiring, number: int) -> Output:
-    """One in ten fits a rule."""
-    rng = random.Random(number)
-    fits = number % 10 == 0
-    metadata = {"country": "PL" if fits else "FR", "plan": f"plan-{rng.randrange(PLANS)}"}
-    customer = f"c{rng.randrange(5000)}"
-    body = {
-        "id": f"e{number}", "project_id": "shop", "type": "customer.order.paid", "created_at": datetime.now(UTC),
-        "data": {"customer": {"id": customer, "metadata": metadata}, "order": {"id": f"o{number}", "amount": 5000}},
-    }  # fmt: skip
-    return Output(wired.topic("events.orders"), customer.encode(), msgspec.json.encode(body))
+def _result(process: subprocess.Popen[str]) -> Report:
+    out, err = process.communicate(timeout=900)
+    if process.returncode:
+        raise SystemExit(err[-3000:])
+    found: Report = msgspec.json.decode(out.splitlines()[-1])
+    return found
 
 
 def _settings_text(settings: Settings, port: int) -> str:
@@ -121,38 +170,251 @@ def _settings_text(settings: Settings, port: int) -> str:
     )  # fmt: skip
 
 
+def _pin_broker(servers: Servers, cores: list[int] | None = None) -> None:
+    """The broker on one core, the reader on the other."""
+    process = servers.kafka.process.running()
+    if TWO_CORES and process is not None:
+        for thread in psutil.Process(process.pid).threads():
+            os.sched_setaffinity(thread.id, set(cores or [1]))
+        os.sched_setaffinity(process.pid, set(cores or [1]))
+
+
+def _unpin_broker(servers: Servers) -> None:
+    _pin_broker(servers, list(range(os.cpu_count() or 1)))
+
+
+async def _fill(wired: Wiring, outputs: Iterable[Output]) -> int:
+    producer, hand, count = Producer(wired.settings.kafka.client()), [], 0
+    for output in outputs:
+        hand.append(output)
+        count += 1
+        if len(hand) == HAND:
+            await write_all(producer, hand)
+            hand = []
+    await write_all(producer, hand)
+    producer.close()
+    return count
+
+
+# -- the whole matcher --------------------------------------------------------------------------------------------
+
+
+def measure_matcher(settings: Settings, servers: Servers) -> Report:
+    """10,000 realistic rules, customer table on RocksDB, recent sends, decisions; about one delivery for ten events."""
+    wired = Wiring(_placed(settings, "matcher"))
+    Provision(wired).apply()
+    customers, now = min(CUSTOMERS, 100_000), datetime.now(UTC)
+    asyncio.run(_fill(wired, _rules(wired, realistic(RULES))))
+    asyncio.run(_fill(wired, _customers(wired, customers, RULES)))
+    say(f"  {customers:,} customers: {_rate(_load_customers(wired, customers)):,.0f} rows/s into the table")
+    asyncio.run(_fill(wired, _orders(wired, EVENTS, customers, now)))
+    _pin_broker(servers)
+    runs = []
+    for number in range(ROUNDS):
+        _rewind(wired, "events.orders")
+        runs.append(_reader("matcher", wired, EVENTS))
+        say(f"  round {number + 1}  {_rate(runs[-1]):>9,.0f} events/s, {runs[-1]['rss_mb']:.0f} MB")
+    _unpin_broker(servers)
+    outputs = {name: _size(wired, name) / ROUNDS / EVENTS for name in ("deliveries.webhook", "decisions")}
+    say(f"  an event caused {outputs['deliveries.webhook']:.3f} deliveries, {outputs['decisions']:.3f} decisions")
+    two = _two_workers(wired)
+    one = statistics.median(map(_rate, runs))
+    say(f"  median {one:,.0f} events/s on one pinned core; two workers beside the broker {two:,.0f}: {two / one:.2f}")
+    return {
+        "rules": RULES,
+        "customers": customers,
+        "events": EVENTS,
+        "events_per_second": one,
+        "outputs_an_event": outputs,
+        "two_workers": two,
+        "two / one": round(two / one, 2),
+        "rss_mb": max(run["rss_mb"] for run in runs),
+    }
+
+
+def _rate(run: Report) -> float:
+    return float(run["events"] / run["seconds"])
+
+
+def _rules(wired: Wiring, rules: Iterable[Any]) -> Iterator[Output]:
+    topic, codec = wired.topic("distributions"), wired.codec("distributions")
+    return (Output(topic, rule.id.encode(), codec.encode(rule)) for rule in rules)
+
+
+def _customers(wired: Wiring, count: int, rules: int) -> Iterator[Output]:
+    topic = wired.topic("customers")
+    made = (profile(number, rules) for number in range(count))
+    return (Output(topic, one["id"].encode(), msgspec.json.encode(one)) for one in made)
+
+
+def _orders(wired: Wiring, count: int, customers: int, now: datetime) -> Iterator[Output]:
+    """Amounts are such that about one event in ten is delivered."""
+    topic, rng = wired.topic("events.orders"), random.Random(5)
+    for number in range(count):
+        one = profile(rng.randrange(customers), RULES)
+        raw = order(number, one, amount=rng.randrange(100, 8_000), now=now)
+        yield Output(topic, one["id"].encode(), raw)
+
+
+def _load_customers(wired: Wiring, count: int) -> Report:
+    """Have a matcher take the `customers` topic into its table."""
+    return _reader("load", wired, count)
+
+
+def _rewind(wired: Wiring, topic: str) -> None:
+    """Set the matchers' group back to the beginning of a topic."""
+    admin = AdminClient(wired.settings.kafka.client())
+    offsets = [TopicPartition(wired.topic(topic), number, 0) for number in range(PARTITIONS)]
+    request = [ConsumerGroupTopicPartitions(wired.group("matcher"), offsets)]
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            for future in admin.alter_consumer_group_offsets(request).values():
+                future.result(10)
+            return
+        except Exception:  # the group has members until the session of the last run has ended
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _two_workers(wired: Wiring) -> float:
+    _rewind(wired, "events.orders")
+    processes = [_start_reader("matcher", wired, EVENTS, "any", BENCH_INSTANCE=f"two-{number}") for number in range(2)]
+    found = [_result(process) for process in processes]
+    ended, began = max(one["ended"] for one in found), min(one["began"] for one in found)
+    return float(sum(one["events"] for one in found) / (ended - began))
+
+
+def _size(wired: Wiring, name: str) -> int:
+    consumer = Consumer({**wired.settings.kafka.client(), "group.id": "bench"})
+    topic = wired.topic(name)
+    ends = (consumer.get_watermark_offsets(TopicPartition(topic, number)) for number in range(PARTITIONS))
+    count = sum(int(high - low) for low, high in ends)
+    consumer.close()
+    return count
+
+
+# -- tables -------------------------------------------------------------------------------------------------------
+
+
+def measure_tables(settings: Settings, servers: Servers) -> Report:
+    """Restore from the changelogs and memory, with five recent sends a customer."""
+    wired = Wiring(_placed(settings, "tables"))
+    Provision(wired).apply()
+    asyncio.run(_fill(wired, _changelog_rows(wired)))
+    _pin_broker(servers)
+    restored = _reader("restore", wired, 2 * CUSTOMERS)
+    again = _reader("restore", wired, 0)
+    _unpin_broker(servers)
+    say(
+        f"  {2 * CUSTOMERS:,} rows restored at {_rate(restored):,.0f} rows/s, {restored['rss_mb']:.0f} MB; "
+        f"started again in {again['seconds']:.1f} s"
+    )
+    return {"rows": 2 * CUSTOMERS, "rows_per_second": _rate(restored), "rss_mb": restored["rss_mb"],
+            "second_start_s": again["seconds"]}  # fmt: skip
+
+
+def _changelog_rows(wired: Wiring) -> Iterator[Output]:
+    """What matchers would have written: partitioned as the customers are."""
+    now = datetime.now(UTC)
+    customers, recent = changelog_topics(wired)
+    for number in range(CUSTOMERS):
+        one = profile(number, RULES)
+        key = one["id"].encode()
+        yield Output(customers, key, msgspec.json.encode(one))
+        entries = [sent("dlv_" + f"{number:019d}{n:05d}".translate(_DIGITS), f"e{number}-{n}", now) for n in range(5)]
+        yield Output(recent, key, with_sent([], entries))
+
+
+_DIGITS = str.maketrans("0123456789", "abcdefghij")
+
+
+# -- latency ------------------------------------------------------------------------------------------------------
+
+
+def measure_latency(settings: Settings, _servers: Servers) -> Report:
+    """5,000 events/s, one in ten delivered: from the event's production to its delivery record being readable."""
+    wired = Wiring(_placed(settings, "latency"))
+    Provision(wired).apply()
+    asyncio.run(_fill(wired, _rules(wired, [a_rule(0, {"order.amount": {"at_least": 5000}}, consent="transactional")])))
+    seconds, rate = 20, 5000
+    worker = _start_reader("matcher", wired, seconds * rate, "any")
+    took = asyncio.run(_feed_and_read(wired, seconds, rate))
+    _result(worker)
+    cuts = statistics.quantiles(took, n=100)
+    say(
+        f"  {rate} events/s: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms until a delivery is readable"
+    )
+    return {"events_per_second": rate, "p50_ms": round(cuts[49], 1), "p99_ms": round(cuts[98], 1), "count": len(took)}
+
+
+async def _feed_and_read(wired: Wiring, seconds: int, rate: int) -> list[float]:
+    """The first fifth is warm-up."""
+    codec = wired.codec("deliveries.webhook")
+    reader = Consumer({**wired.settings.kafka.client(), "group.id": "bench-latency", "auto.offset.reset": "earliest",
+                       "fetch.queue.backoff.ms": 5, "fetch.wait.max.ms": 5})  # fmt: skip
+    reader.subscribe([wired.topic("deliveries.webhook")])
+    took: list[float] = []
+    wanted, done = seconds * rate // 10, asyncio.Event()
+
+    def read() -> None:
+        seen, deadline = 0, time.monotonic() + seconds + 60
+        while seen < wanted and time.monotonic() < deadline:
+            for message in reader.consume(500, 0.05):
+                at, made = time.time(), codec.decode(message.value() or b"")["event"]["created_at"].timestamp()
+                seen += 1
+                if seen > wanted // 5:
+                    took.append((at - made) * 1000)
+        reader.close()
+
+    reading = asyncio.get_running_loop().run_in_executor(None, read)
+    producer = Producer(wired.settings.kafka.client(), **{"linger.ms": 1})
+    topic, began = wired.topic("events.orders"), time.perf_counter() + 3.0
+    for tick in range(seconds * 200):
+        delay = began + tick / 200 - time.perf_counter()
+        if delay > 0:
+            await asyncio.sleep(delay)
+        for number in range(tick * rate // 200, (tick + 1) * rate // 200):
+            customer = {"id": f"c{number % 5000}"}
+            raw = order(number, customer, amount=9000 if number % 10 == 0 else 10, now=datetime.now(UTC))
+            producer.produce(Output(topic, customer["id"].encode(), raw), lambda _error, _record: None)
+        await producer.room()
+    await reading
+    done.set()
+    producer.close()
+    return took
+
+
 # -- sending ------------------------------------------------------------------------------------------------------
 
 
-async def _send(settings: Settings) -> dict[str, Any]:
+def measure_sending(settings: Settings, _servers: Servers) -> Report:
     """The sender, ledger and status included, against a loop that only posts the same bodies."""
+    return asyncio.run(_send(_placed(settings, "sending")))
+
+
+async def _send(settings: Settings) -> Report:
     folder = FOLDER / "send"
     folder.mkdir()
     async with product(settings, folder) as running:
+        hook = {"webhook": {"url": running.receiver.url, "type": "bench"}}
         await running.apply(
             thanks(
-                running.receiver.url,
-                consent="transactional",
-                channels=[_hook(running.receiver.url)],
-                when={"order.amount": {"at_least": 0}},
+                running.receiver.url, consent="transactional", channels=[hook], when={"order.amount": {"at_least": 0}}
             )
         )
         await running.load_customers(200)
         rng = random.Random(1)
-        warm = [running.order(number, rng) for number in range(200)]
-        await running.publish(warm)
+        await running.publish([running.order(number, rng) for number in range(200)])
         await running.until_delivered()
         began = time.perf_counter()
         await running.publish(running.order(number, rng) for number in range(200, 200 + DELIVERIES))
         await running.until(lambda: len(running.receiver.received) >= 200 + DELIVERIES, "all arrived")
         ours = DELIVERIES / (time.perf_counter() - began)
         plain = await _plain_posts([one.body for one in running.receiver.received[:DELIVERIES]])
-    say(f"webhooks/s: ours {ours:,.0f}, bare aiohttp loop {plain:,.0f}: ratio {ours / plain:.2f}")
-    return {"webhooks": {"per_second": {"ours": ours, "bare": plain}, "ratio": round(ours / plain, 2)}}
-
-
-def _hook(url: str) -> dict[str, Any]:
-    return {"webhook": {"url": url, "type": "bench"}}
+    say(f"  webhooks/s: ours {ours:,.0f}, bare aiohttp loop {plain:,.0f}: ratio {ours / plain:.2f}")
+    return {"per_second": {"ours": ours, "bare": plain}, "ratio": round(ours / plain, 2)}
 
 
 async def _plain_posts(bodies: list[bytes]) -> float:
@@ -172,36 +434,14 @@ async def _plain_posts(bodies: list[bytes]) -> float:
     return len(bodies) / took
 
 
-# -- latency ------------------------------------------------------------------------------------------------------
-
-
-async def _latency(settings: Settings) -> dict[str, float]:
-    """From an event's publication to its receiver, at 500 events a second, half of which are delivered."""
-    folder = FOLDER / "latency"
-    folder.mkdir()
-    placed = replace(settings, topics=replace(settings.topics, prefix="latency."))
-    async with product(placed, folder) as running:
-        await running.apply(
-            thanks(
-                running.receiver.url,
-                distribution="latency",
-                channels=[_hook(running.receiver.url)],
-                consent="transactional",
-            )
-        )
-        await running.load_customers(200)
-        await running.feed(500, 500, seed=1)
-        await running.until_delivered()
-        skip = len(running.receiver.received)
-        await running.feed(5000, 500, seed=2)
-        await running.until_delivered()
-        began = running.expected().deliveries["webhook"]
-        arrived = running.receiver.received[skip:]
-    took = sorted((one.at - began[one.id].timestamp()) * 1000 for one in arrived)
-    cuts = statistics.quantiles(took, n=100)
-    say(f"event to receiver at 500 events/s: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms")
-    return {"p50": round(cuts[49], 1), "p99": round(cuts[98], 1), "count": len(took)}
-
+PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
+    "core": measure_core,
+    "trivial": measure_trivial,
+    "matcher": measure_matcher,
+    "tables": measure_tables,
+    "latency": measure_latency,
+    "sending": measure_sending,
+}
 
 if __name__ == "__main__":
     main()

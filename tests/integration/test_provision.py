@@ -19,7 +19,7 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings)
     with pytest.raises(CannotStart, match=r"topics are missing: .*tidings topics apply"):
         provision.check()
     assert {change.kind for change in provision.plan()} == {"create"}
-    assert len(provision.apply()) == len(TOPICS) + 1
+    assert len(provision.apply()) == len(TOPICS) + 2
     assert provision.plan() == []
     provision.check()
 

@@ -74,9 +74,9 @@ def test_a_batch_is_committable_only_with_all_before_it() -> None:
     first, second = batch(0, 9), batch(10, 19)
     progress.enter(first)
     progress.enter(second)
-    assert progress.complete(second) is False
+    assert progress.complete(second) == []
     assert progress.next_offset(ORDERS) is None
-    assert progress.complete(first) is True
+    assert progress.complete(first) == [first, second]
     assert progress.next_offset(ORDERS) == 20
 
 
@@ -101,7 +101,7 @@ def test_after_a_seek_an_old_batch_changes_nothing() -> None:
     progress.forget()
     again = batch(0, 9, epoch=progress.epoch)
     progress.enter(again)
-    assert progress.complete(old) is False
+    assert progress.complete(old) == []
     assert progress.next_offset(ORDERS) is None
     progress.complete(again)
     assert progress.next_offset(ORDERS) == 10

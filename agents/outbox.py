@@ -35,7 +35,7 @@ async def write_all(producer: Producer, outputs: Sequence[Output]) -> None:
     for output, future in zip(outputs, futures, strict=True):
 
         def report(error: Any, record: Any, future: asyncio.Future[None] = future) -> None:
-            loop.call_soon_threadsafe(_resolve, future, error and RefusedByBroker(error, record))
+            _resolve(future, error and RefusedByBroker(error, record))
 
         producer.produce(output, report)
     await producer.room()

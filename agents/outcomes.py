@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -46,7 +45,6 @@ class Outcomes:
         self._on_refused = on_refused
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
-        self._lock = threading.Lock()
         self.unsettled: set[str] = set()
 
     def put(self, settlement: Settlement, delivery: Delivery) -> None:
@@ -97,16 +95,14 @@ class Outcomes:
             if error is not None:
                 self._on_refused(RefusedByBroker(error, record))
                 return
-            with self._lock:
-                self._announced.append(status.delivery_id)
+            self._announced.append(status.delivery_id)
 
         self._producer.produce(output, report)
         await self._producer.room()
 
     async def mark_announced(self) -> None:
         """Note in the ledger what `delivery.status` has acknowledged."""
-        with self._lock:
-            acknowledged, self._announced = self._announced, []
+        acknowledged, self._announced = self._announced, []
         if acknowledged:
             await until_done(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
 

@@ -84,7 +84,7 @@ class Sender:
             read_stored,
             owner=owner,
             clock=clock,
-            on_refused=lambda error: app.loop.call_soon_threadsafe(app.stop_at_once, error),
+            on_refused=app.stop_at_once,
         )
         policies: dict[ChannelName, Policy] = {
             "webhook": Policy(settings.webhook_timeout.total_seconds(), settings.webhook_retries),

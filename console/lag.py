@@ -41,7 +41,8 @@ class LagReader:
 
     def __init__(self, wired: Wiring) -> None:
         self._wired = wired
-        self._consumers = {role: self._consumer(wired.group(role)) for role in members(Role)}
+        self.roles: tuple[str, ...] = members(Role)
+        self._consumers = {role: self._consumer(wired.group(role)) for role in self.roles}
 
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
@@ -51,7 +52,7 @@ class LagReader:
     def read(self) -> list[Lag]:
         """Every partition that a role reads. Raises TryLater while Kafka is away or its coordinator is loading."""
         try:
-            return [lag for role in members(Role) for lag in self._of_role(role)]
+            return [lag for role in self.roles for lag in self._of_role(role)]
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
 

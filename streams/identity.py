@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from datetime import datetime
 from typing import assert_never
@@ -44,8 +43,5 @@ def _window(moment: datetime, seconds: int) -> int:
 
 def _digest(*parts: str) -> str:
     """Each part with its length, so that no two lists of parts read the same."""
-    digest = hashlib.blake2b(digest_size=15)
-    for part in parts:
-        raw = part.encode()
-        digest.update(len(raw).to_bytes(4, "big") + raw)
-    return base64.b32encode(digest.digest()).decode().lower()
+    raws = [part.encode() for part in parts]
+    return hashlib.blake2b(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws]), digest_size=16).hexdigest()

@@ -6,7 +6,6 @@ changes nothing, so the row may be written any number of times.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -61,7 +60,7 @@ def _at(entry: Sent) -> int:
 
 
 def _delivery(delivery_id: str) -> bytes:
-    return base64.b32decode(delivery_id.removeprefix("dlv_").upper())
+    return bytes.fromhex(delivery_id.removeprefix("dlv_"))
 
 
 def _event(event_id: str) -> bytes:

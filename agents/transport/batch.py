@@ -50,21 +50,16 @@ class BatchOwner(Protocol):
     """Who is told how a batch ends."""
 
     def batch_done(self, batch: Batch) -> None:
-        """Called in the loop's thread: closed, and every output acknowledged. May be called twice."""
+        """Closed, and every output acknowledged."""
 
-    def batch_done_threadsafe(self, batch: Batch) -> None:
-        """The same, from the producer's thread."""
-
-    def delivery_failed_threadsafe(self, error: BaseException) -> None:
-        """An output was refused by the broker; from the producer's thread."""
+    def delivery_failed(self, error: BaseException) -> None:
+        """An output was refused by the broker."""
 
 
 class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
-    `sent` is written by the loop's thread only and `acked` by the producer's thread only, so neither needs a lock:
-    whoever of the two comes last sees `closed and acked == sent`. `written` holds, by table, the offset of the last
-    changelog record; the producer's thread writes it before it counts the acknowledgement.
+    `written` holds, by changelog topic, the offset of the batch's last acknowledged record there.
     """
 
     __slots__ = (
@@ -123,10 +118,10 @@ class Batch:
         self._on_delivery(error, record)
 
     def _on_delivery(self, error: Any, record: Any) -> None:
-        """In the producer's thread. A refused output is never counted, so its batch can never become committable."""
+        """A refused output is never counted, so its batch can never become committable."""
         if error is not None:
-            self.owner.delivery_failed_threadsafe(RefusedByBroker(error, record))
+            self.owner.delivery_failed(RefusedByBroker(error, record))
             return
         self.acked += 1
         if self.closed and self.acked == self.sent:
-            self.owner.batch_done_threadsafe(self)
+            self.owner.batch_done(self)

@@ -65,8 +65,6 @@ class Consumer(driver.Consumer):
 
     def batch_done(self, batch: Batch) -> None:
         """Every output of a closed batch is acknowledged: it may be committed once all before it are."""
-        if batch.complete:
-            return
         for table in self.app.tables.values() if batch.written else ():
             if table.changelog_topic_name in batch.written:
                 changelog = TP(table.changelog_topic_name, batch.partition)
@@ -78,13 +76,9 @@ class Consumer(driver.Consumer):
         self._room.set()
         notify(self._waiting_for_ack)
 
-    def batch_done_threadsafe(self, batch: Batch) -> None:
-        """The same, from the producer's thread."""
-        self.loop.call_soon_threadsafe(self.batch_done, batch)
-
-    def delivery_failed_threadsafe(self, error: BaseException) -> None:
+    def delivery_failed(self, error: BaseException) -> None:
         """An output was refused: stop the process, so that nothing at or after its batch is ever committed."""
-        self.loop.call_soon_threadsafe(self.app.stop_at_once, error)
+        self.app.stop_at_once(error)
 
     # -- what may be committed ----------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from agents.transport.batch import Output
 
 Report = Callable[[Any, Any], None]
-"""Called in the producer's thread with librdkafka's error (or None) and the record, with its offset."""
+"""Called in the loop's thread with librdkafka's error (or None) and the record, with its offset."""
 
 SETTINGS: Mapping[str, object] = {
     "enable.idempotence": True,
@@ -37,35 +36,49 @@ class RefusedByBroker(RuntimeError):
         super().__init__(f"{record.topic()}: {error.str()}" if record else error.str())
 
 
-_QUEUE_FULL_PAUSE = 0.005
+_PAUSE = 0.002
+"""Between two looks at what the broker has acknowledged, while anything is on its way."""
 _PLENTY = 50_000
 """Records on their way, above which no further work is begun: half of librdkafka's queue."""
 
 
 class Producer:
-    """`librdkafka` behind a few calls. `client` holds the connection settings in its names."""
+    """`librdkafka` behind a few calls. `client` holds the connection settings in its names.
+
+    Reports are served by the loop, not by a thread: a thread would wait for the interpreter's lock once a report.
+    """
 
     def __init__(self, client: Mapping[str, object], **overrides: object) -> None:
         self._producer = confluent_kafka.Producer({**SETTINGS, **client, **overrides})
         self._overflow: deque[tuple[Output, Report]] = deque()
-        self._running = True
-        self._thread = threading.Thread(target=self._serve_reports, name="delivery-reports", daemon=True)
-        self._thread.start()
+        self._serving: asyncio.Task[None] | None = None
 
     def produce(self, output: Output, report: Report) -> None:
-        """Queue a record, after all that were queued before. `report` is called once, later, in another thread.
+        """Queue a record, after all that were queued before. `report` is called once, later.
 
         Never refuses and never waits: whoever produces awaits `room` before the next piece of work.
         """
         if self._overflow or not self._take(output, report):
             self._overflow.append((output, report))
+        if self._serving is None:
+            self._serving = asyncio.ensure_future(self._serve_reports())
 
     async def room(self) -> None:
         """Wait, without holding the loop, until there is room for more."""
+        self._serve()
         while self._overflow or len(self._producer) > _PLENTY:
-            while self._overflow and self._take(*self._overflow[0]):
-                self._overflow.popleft()
-            await asyncio.sleep(_QUEUE_FULL_PAUSE)
+            await asyncio.sleep(_PAUSE)
+            self._serve()
+
+    def flush(self, timeout: float) -> int:
+        """Wait at most `timeout` seconds for the reports of everything queued; how many are still open."""
+        return int(self._producer.flush(timeout))
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Flush, and serve no more reports."""
+        self.flush(timeout)
+        if self._serving is not None:
+            self._serving.cancel()
 
     def _take(self, output: Output, report: Report) -> bool:
         topic, key, value, partition, headers = output
@@ -80,16 +93,17 @@ class Producer:
             report(error.args[0], None)
         return True
 
-    def flush(self, timeout: float) -> int:
-        """Wait at most `timeout` seconds for the reports of everything queued; how many are still open."""
-        return int(self._producer.flush(timeout))
+    def _serve(self) -> None:
+        """Call the reports that have come, and queue what did not fit before."""
+        self._producer.poll(0)
+        while self._overflow and self._take(*self._overflow[0]):
+            self._overflow.popleft()
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Flush and stop serving reports."""
-        self.flush(timeout)
-        self._running = False
-        self._thread.join(1.0)
-
-    def _serve_reports(self) -> None:
-        while self._running:
-            self._producer.poll(0.1)
+    async def _serve_reports(self) -> None:
+        """For as long as anything is on its way."""
+        try:
+            while self._overflow or len(self._producer):
+                self._serve()
+                await asyncio.sleep(_PAUSE)
+        finally:
+            self._serving = None

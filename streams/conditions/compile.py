@@ -137,6 +137,7 @@ def _test(test: Test, get: Getter, token: object | None) -> Run:
     predicate = PREDICATES[test.name]
     check = predicate.build(test.operand)
     absent = not test.operand if test.name == "is_set" else predicate.absent
+    said = str(test)
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         if token is not None and record is None:
@@ -146,9 +147,9 @@ def _test(test: Test, get: Getter, token: object | None) -> Run:
         value = get(about)
         answer = absent if value is None else check(value, now)
         if type(answer) is not bool:
-            answer = Failure(f"{test}: {answer.reason}")
+            answer = Failure(f"{said}: {answer.reason}")
         if record is not None:
-            record(_told(str(test), answer, value))
+            record(_told(said, answer, value))
         elif token is not None:
             about.answers[token] = answer
         return answer

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
 import re2
@@ -214,12 +214,19 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
+_DATES_KEPT = 4096
+"""Texts whose moment is remembered: days come again and again."""
 _DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def read_date(value: Any) -> datetime | None:
     """A `YYYY-MM-DD` (midnight UTC) or RFC 3339 text as a moment with an offset; None for anything else."""
-    if not isinstance(value, str) or not _DATE_ONLY.match(value):
+    return _read_date(value) if isinstance(value, str) else None
+
+
+@lru_cache(_DATES_KEPT)
+def _read_date(value: str) -> datetime | None:
+    if not _DATE_ONLY.match(value):
         return None
     try:
         moment = datetime.fromisoformat(value)

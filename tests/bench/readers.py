@@ -24,6 +24,7 @@ import msgspec
 import psutil
 import uvloop
 
+from agents.logs import configure_logs
 from agents.matcher import build_matcher
 from agents.metrics import Metrics
 from agents.transport.app import BatchApp
@@ -185,7 +186,7 @@ async def trivial_bare(wired: Wiring, count: int) -> Run:
 async def matcher(wired: Wiring, count: int) -> Run:
     """The product's matcher. Ends when it has had `count` events, or none for a while: others may have had the rest."""
     name = os.environ.get("BENCH_INSTANCE", "matcher")
-    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, name), consumer_group_instance_id=name)
+    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, name))
     run, done, topic = Run(), asyncio.Event(), wired.topic(TOPIC)
 
     def through(batch: Batch) -> None:
@@ -216,9 +217,7 @@ async def matcher(wired: Wiring, count: int) -> Run:
 
 async def load(wired: Wiring, count: int) -> Run:
     """The matcher again, told to stop once so many customers are in its table."""
-    app, rules = build_matcher(
-        wired, Metrics(), datadir=_folder(wired, "matcher"), consumer_group_instance_id="matcher"
-    )
+    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, "matcher"))
     run, done = Run(), asyncio.Event()
 
     def through(batch: Batch) -> None:
@@ -238,9 +237,7 @@ async def load(wired: Wiring, count: int) -> Run:
 
 async def restore(wired: Wiring, count: int) -> Run:
     """A matcher that starts with full changelog topics: until its tables have all rows."""
-    app, rules = build_matcher(
-        wired, Metrics(), datadir=_folder(wired, "restore"), consumer_group_instance_id="restore"
-    )
+    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, "restore"))
     run, recovery = Run(), app.tables.recovery
     await rules.start()
     app.finalize()
@@ -274,6 +271,7 @@ READERS = {
 
 def main() -> None:
     name, file, count, core = sys.argv[1:]
+    configure_logs("warning", role="matcher")
     if core != "any" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     uvloop.run(_report(name, Wiring(load_settings({}, Path(file))), int(count)))

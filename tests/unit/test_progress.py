@@ -51,9 +51,7 @@ class Owner:
     def batch_done(self, batch: Batch) -> None:
         self.done.append(batch)
 
-    batch_done_threadsafe = batch_done
-
-    def delivery_failed_threadsafe(self, error: BaseException) -> None:
+    def delivery_failed(self, error: BaseException) -> None:
         self.failed.append(error)
 
 

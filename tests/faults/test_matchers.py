@@ -1,0 +1,204 @@
+"""Matchers that are killed, moved, starved and refused: nothing lost, no new ids, order kept, tables right."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from agents.wiring import Wiring
+from deploy.embedded.servers import Servers
+from deploy.secret import Secret
+from deploy.settings import Kafka, Postgres, Settings, Topics
+from tests.faults.harness import FULL, matchers
+
+pytestmark = pytest.mark.timeout(1800 if FULL else 200)
+
+RATE = 1500
+
+
+def size(short: int, full: int) -> int:
+    """How much of it, here and in `make faults`."""
+    return full if FULL else short
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13, 14] if FULL else [11])
+async def test_killed_at_random_points(settings: Settings, wired: Wiring, tmp_path: Path, seed: int) -> None:
+    rng, events, kills = random.Random(seed), size(6000, 30_000), size(3, 5)
+    points = sorted(rng.sample(range(500, events - 500, 100), kills))
+    async with matchers(wired.settings, tmp_path, processes=3) as load:
+
+        def maybe_kill(number: int) -> None:
+            if number in points:
+                rng.choice(load.running.workers.workers).send(signal.SIGKILL)
+
+        await load.feed(events, RATE, rng, maybe_kill)
+        await load.check()
+        assert sum(one.starts for one in load.running.workers.workers) == 3 + kills
+
+
+async def test_one_becomes_three_becomes_two_becomes_one(wired: Wiring, tmp_path: Path) -> None:
+    rng, events = random.Random(21), size(6000, 24_000)
+    async with matchers(wired.settings, tmp_path, processes=3) as load:
+        everyone = load.running.workers
+        first, second, third = everyone.workers
+        steps = {
+            events // 6: [(second, False), (third, False)],
+            events // 3: [(second, True), (third, True)],
+            events // 2: [(third, False)],
+            events * 2 // 3: [(first, False)],
+        }
+
+        def step(number: int) -> None:
+            for worker, runs in steps.get(number, []):
+                if runs:
+                    worker.start()
+                    everyone.workers.append(worker)
+                else:
+                    everyone.workers.remove(worker)
+                    worker.send(signal.SIGTERM)
+
+        try:
+            await load.feed(events, RATE, rng, step)
+            await load.check()
+        finally:
+            everyone.workers[:] = [first, second, third]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Any:
+    """Servers that the test may break."""
+    servers = Servers(tmp_path / "servers", os.environ)
+    yield servers
+    servers.stop()
+
+
+async def test_the_broker_is_killed_and_away(own: Servers, tmp_path: Path) -> None:
+    endpoints = await asyncio.to_thread(own.start)
+    settings = Settings(
+        kafka=Kafka(bootstrap=endpoints.kafka),
+        postgres=Postgres(dsn=Secret(endpoints.postgres)),
+        topics=Topics(prefix="f.", partitions=4),
+    )
+    rng = random.Random(31)
+    async with matchers(settings, tmp_path) as load:
+        await load.feed(2000, RATE, rng, _nothing)
+        await asyncio.to_thread(own.kafka.kill)
+        await asyncio.sleep(size(3, 60))  # so long it is away
+        await asyncio.to_thread(own.kafka.start)
+        await load.feed(2000, RATE, rng, _nothing)
+        await load.check()
+
+
+@pytest.mark.parametrize("topic", ["dead-letters", "deliveries.webhook"])
+async def test_a_topic_that_refuses_keeps_the_offset(wired: Wiring, tmp_path: Path, topic: str) -> None:
+    """The worker ends with an alarm, again and again, until the topic takes records; then nothing is missing."""
+    rng = random.Random(41)
+    async with matchers(wired.settings, tmp_path, processes=1) as load:
+        (worker,) = load.running.workers.workers
+        _limit(wired, topic, "10")
+        if topic == "dead-letters":
+            await load.running.publish_raw("events.orders", b"c1", b"{no json")
+        await load.feed(300, RATE, rng, _nothing)
+        log = tmp_path / "matcher-0.log"
+        await load.running.until(lambda: "worker_crashed" in log.read_text(), "the refusal ends the worker")
+        assert "too large" in log.read_text()
+        _limit(wired, topic, "1000000")
+        await load.check()
+        assert worker.starts > 1
+        assert len(load.running.dead_letters()) == (topic == "dead-letters")
+
+
+async def test_one_percent_of_poison_disturbs_nothing(wired: Wiring, tmp_path: Path) -> None:
+    rng, events = random.Random(51), size(3000, 20_000)
+    poison = [b"", b"{", b"\xc3\x01broken", b'{"id":1}', b"[" * 5000, b"\x00\x00\x00\x00\x01x", b'{"id":"\xff"}']
+    async with matchers(wired.settings, tmp_path) as load:
+        spoilt = []
+
+        def spoil(_: int) -> None:
+            spoilt.append(asyncio.ensure_future(
+                load.running.publish_raw("events.orders", b"c1", rng.choice(poison))
+            ))  # fmt: skip
+
+        await load.feed(events, RATE, rng, spoil)
+        await asyncio.gather(*spoilt)
+        await load.check()
+        assert len(
+            {facts["offset"] + facts["partition"] * 10**9 for _, _, facts in load.running.dead_letters()}
+        ) == len(spoilt)
+        assert all(one.starts == 1 for one in load.running.workers.workers)
+
+
+async def test_a_replay_makes_no_new_ids(wired: Wiring, tmp_path: Path) -> None:
+    rng, events = random.Random(61), size(2000, 100_000)
+    async with matchers(wired.settings, tmp_path, processes=1) as load:
+        await load.feed(events, 10 * RATE, rng, _nothing)
+        before = await load.check()
+        everyone = load.running.workers
+        await asyncio.to_thread(everyone.stop)
+        await asyncio.to_thread(_rewind, wired)
+        everyone.start()
+        after = await load.check()
+        assert after["deliveries"] == before["deliveries"]
+        assert after["repeated"] > 0
+
+
+async def test_tables_that_are_lost_or_damaged_are_read_again_from_kafka(wired: Wiring, tmp_path: Path) -> None:
+    rng = random.Random(71)
+    async with matchers(wired.settings, tmp_path, processes=1) as load:
+        await load.feed(1000, RATE, rng, _nothing)
+        await load.check()
+        everyone = load.running.workers
+        await asyncio.to_thread(everyone.stop)
+        for number, current in enumerate(sorted((tmp_path / "data").rglob("CURRENT"))):
+            if number % 2:
+                current.write_text("MANIFEST-nonsense\n")
+            else:
+                current.unlink()
+        everyone.start()
+        await load.feed(1000, RATE, rng, _nothing)
+        await load.check()
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux to limit another process")
+async def test_a_full_disk_ends_the_worker_and_loses_nothing(wired: Wiring, tmp_path: Path) -> None:
+    """The write-ahead log cannot grow: as on a full disk, RocksDB refuses, and the worker starts anew."""
+    rng = random.Random(81)
+    async with matchers(wired.settings, tmp_path, processes=1) as load:
+        (worker,) = load.running.workers.workers
+        largest = await asyncio.to_thread(_largest_file, tmp_path)
+        if sys.platform == "linux":
+            resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (largest + 20_000, largest + 20_000))
+        await load.feed(3000, RATE, rng, _nothing)
+        await load.check()
+        assert worker.starts > 1
+
+
+def _largest_file(folder: Path) -> int:
+    return max(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _nothing(_: int) -> None:
+    """No fault meanwhile."""
+
+
+def _limit(wired: Wiring, topic: str, size_: str) -> None:
+    admin = AdminClient(wired.settings.kafka.client())
+    resource_ = ConfigResource(ResourceType.TOPIC, wired.topic(topic), set_config={"max.message.bytes": size_})
+    for future in admin.alter_configs([resource_]).values():
+        future.result(10)
+
+
+def _rewind(wired: Wiring) -> None:
+    from tests.bench.run import rewind
+
+    for topic in ("events.orders", "events.segments"):
+        rewind(wired, topic)

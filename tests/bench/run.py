@@ -270,7 +270,9 @@ def rewind(wired: Wiring, topic: str) -> None:
     while True:
         try:
             for future in admin.alter_consumer_group_offsets(request).values():
-                future.result(10)
+                refused = [place.error for place in future.result(10).topic_partitions if place.error]
+                if refused:
+                    raise RuntimeError(refused[0])
             return
         except Exception:  # the group has members until the session of the last run has ended
             if time.monotonic() > deadline:

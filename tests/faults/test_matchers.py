@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from agents.wiring import Wiring
 from deploy.embedded.servers import Servers
@@ -192,8 +192,9 @@ def _nothing(_: int) -> None:
 
 def _limit(wired: Wiring, topic: str, size_: str) -> None:
     admin = AdminClient(wired.settings.kafka.client())
-    resource_ = ConfigResource(ResourceType.TOPIC, wired.topic(topic), set_config={"max.message.bytes": size_})
-    for future in admin.alter_configs([resource_]).values():
+    entry = ConfigEntry("max.message.bytes", size_, incremental_operation=AlterConfigOpType.SET)
+    resource_ = ConfigResource(ResourceType.TOPIC, wired.topic(topic), incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource_]).values():
         future.result(10)
 
 

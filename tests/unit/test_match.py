@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
-from schemas.errors import InvalidEvent
-from streams.events import read_customer, read_event
+from schemas.contract import topic_codec
+from schemas.errors import BadRecord, InvalidEvent
+from streams.arrival import Head
+from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index import RuleIndex
 from streams.match import Matched, explain_event, match_event
@@ -139,3 +144,54 @@ def test_an_event_that_is_none_says_why(changes: dict[str, Any], key: bytes | No
 def test_a_customer_without_an_id_is_refused() -> None:
     with pytest.raises(InvalidEvent, match="id"):
         read_customer({"name": "x"}, b"c1")
+
+
+READER = EventReader(
+    "events.orders", topic_codec("events.orders", "avro", None), max_future=timedelta(minutes=5), max_bytes=4000
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"type": "customer.unknown"},
+        {"created_at": "2999-01-01T00:00:00Z"},
+        {"created_at": "yesterday"},
+        {"data": {"customer": {"id": "c1"}}},
+        {"data": {"customer": {"id": "c1"}, "order": {"id": "o", "amount": "5"}}},
+        {"data": {"customer": {"id": "c1"}, "order": {"id": "o"}, "more": [[{"x": "ż"}]]}},
+        {"data": {"customer": {"id": "c2"}, "order": {"id": "o"}}},
+        {"extra": 1},
+    ],
+)
+def test_the_quick_reading_of_json_is_that_of_the_slow_one(changes: dict[str, Any]) -> None:
+    decoded = order_event(**changes)
+    raw = msgspec.json.encode(decoded)
+
+    def outcome(read: Callable[[], Head[Any]]) -> Any:
+        try:
+            head = read()
+        except InvalidEvent as error:
+            return str(error), error.path
+        return head.id, head.type, head.created_at, head.customer_id, head.data
+
+    slowly = partial(read_event, decoded, "events.orders", b"c1", now=NOW, max_future=timedelta(minutes=5))
+    assert outcome(lambda: READER.read(raw, b"c1", NOW)) == outcome(slowly)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"", "undecodable"),
+        (b"{", "undecodable"),
+        (b'{"id":"\xff"}', "undecodable"),
+        (b'{"x":' + b"[" * 80 + b"]" * 80 + b"}", "too_deep"),
+        (b'{"x":"' + b"a" * 4000 + b'"}', "too_large"),
+        (b"{}", "invalid_event"),
+    ],
+)
+def test_bytes_that_are_no_event_say_of_which_kind_they_are(raw: bytes, kind: str) -> None:
+    with pytest.raises(BadRecord) as caught:
+        READER.read(raw, b"c1", NOW)
+    assert caught.value.kind == kind

@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench faults clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -30,6 +30,9 @@ check: $(READY) ## lint, types and import direction
 
 bench: $(READY) ## measure against plain loops on the same machine; prints ratios
 	$(RUN) -m tests.bench.run
+
+faults: $(READY) ## break workers and brokers on purpose, for about twenty minutes
+	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py
 
 clean: ## remove what was installed and made here
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

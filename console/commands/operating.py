@@ -58,6 +58,40 @@ def lag_command(
         say(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
 
 
+@commands.command("top")
+def top_command(
+    every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Two looks, then end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Each worker process, live: its partitions, its lag, and records a second. Ctrl-C ends it."""
+    import time
+
+    from rich.live import Live
+    from rich.table import Table
+
+    from console.top import Member, Top
+
+    def table(rows: list[Member]) -> Table:
+        made = Table("role", "process", "partitions", "lag", "records/s")
+        for row in rows:
+            rate = "" if row.rate is None else f"{row.rate:,.0f}"
+            made.add_row(row.role, escape(row.process), str(row.partitions), f"{row.lag:,}", rate)
+        return made
+
+    top = Top(wiring())
+    rows = top.read()
+    if once or as_json:
+        time.sleep(every)
+        found = [(row.role, row.process, row.partitions, row.lag, row.rate) for row in top.read()]
+        show_rows(("role", "process", "partitions", "lag", "records/s"), found, as_json=as_json)
+        return
+    with Live(table(rows)) as live:
+        while True:
+            time.sleep(every)
+            live.update(table(top.read()))
+
+
 @dead_app.command("list")
 def dead_list(limit: Annotated[int, typer.Option(help="The newest so many.")] = 50, as_json: AsJson = False) -> None:
     """The newest dead-letters; the number in front is what `show` and `replay` take."""

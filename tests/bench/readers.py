@@ -8,6 +8,7 @@ what memory it took.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import sys
@@ -210,7 +211,8 @@ async def matcher(wired: Wiring, count: int) -> Run:
         if time.time() - heard > IDLE_SECONDS:
             break
         await asyncio.sleep(0.05)
-    await app.stop()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(app.stop(), 20)
     await rules.stop()
     return run
 

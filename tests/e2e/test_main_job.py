@@ -13,7 +13,9 @@ import pytest
 
 from agents.wiring import Wiring
 from channels.fakes.receiver import Reply, WebhookReceiver
+from console.top import Top
 from deploy.settings import Settings
+from schemas.triggers import EVENT_TOPICS
 from tests.e2e.harness import SECRET, product, thanks
 
 pytestmark = pytest.mark.timeout(240)
@@ -150,3 +152,20 @@ async def test_a_slow_receiver_does_not_keep_the_others_waiting(placed: Settings
         await running.until(lambda: len(running.receiver.received) == to_each, "the fast one has all of its own", 20)
         assert len(slow.received) < to_each
         await slow.stop()
+
+
+async def test_top_shows_each_process_with_its_partitions_and_rate(wired: Wiring, tmp_path: Path) -> None:
+    async with product(wired.settings, tmp_path, processes=2) as running:
+        await running.apply(thanks(running.receiver.url))
+        await running.load_customers(20)
+        top = Top(running.wired)
+        before = await asyncio.to_thread(top.read)
+        await running.feed(200, 1000, seed=1)
+        await running.until_delivered()
+        rows = await asyncio.to_thread(top.read)
+        matchers = [row for row in rows if row.role == "matcher"]
+        assert {row.process for row in matchers} == {worker.instance for worker in running.workers.workers[:2]}
+        assert sum(row.partitions for row in matchers) == (len(EVENT_TOPICS) + 1) * 4
+        assert sum(row.lag for row in rows) == 0
+        assert all(row.rate is None for row in before)
+        assert sum(row.rate or 0 for row in matchers) > 0

@@ -160,11 +160,13 @@ async def test_top_shows_each_process_with_its_partitions_and_rate(wired: Wiring
         await running.load_customers(20)
         top = Top(running.wired)
         before = await asyncio.to_thread(top.read)
+        both = {worker.instance for worker in running.workers.workers if worker.role == "matcher"}
+        await running.until(lambda: {row.process for row in top.read() if row.role == "matcher"} == both, "both joined")
         await running.feed(200, 1000, seed=1)
         await running.until_delivered()
         rows = await asyncio.to_thread(top.read)
         matchers = [row for row in rows if row.role == "matcher"]
-        assert {row.process for row in matchers} == {worker.instance for worker in running.workers.workers[:2]}
+        assert {row.process for row in matchers} == both
         assert sum(row.partitions for row in matchers) == (len(EVENT_TOPICS) + 1) * 4
         assert sum(row.lag for row in rows) == 0
         assert all(row.rate is None for row in before)

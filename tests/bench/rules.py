@@ -58,7 +58,7 @@ def _realistic(number: int, rng: random.Random) -> dict[str, Any]:
     country = {"customer.metadata.country": rng.sample(COUNTRIES, 2)}
     tier = {"customer.metadata.tier": rng.choice(TIERS)}
     amount = {"order.amount": {"at_least": rng.randrange(1000, 100_000, 500)}}
-    item = {"order.items": {"any_item": {"sku_id": {"starts_with": rng.choice("ABCDEFGH")}}}}
+    item = {"order.items": {"any_item": {"sku_id": {"starts_with": f"{rng.choice('ABCDEFGH')}-{rng.randrange(4)}"}}}}
     recent = {"customer.metadata.joined": {"within_last": f"{rng.randrange(10, 400)}d"}}
     vip = {"any": [tier, {"order.amount": {"at_least": 90_000}}]}
     not_mail = {"not": {"customer.email": {"ends_with": "@example.org"}}}
@@ -104,7 +104,7 @@ def order(number: int, customer: dict[str, Any], *, amount: int, now: datetime) 
             "id": f"o{number}",
             "amount": amount,
             "items": items,
-            "metadata": {"channel": rng.choice(("app", "web"))},
+            "metadata": {"channel": rng.choice(("app", "web", "shop", "kiosk"))},
         },
     }
     return msgspec.json.encode(

@@ -13,9 +13,9 @@ from agents.outbox import write_all
 from agents.transport.batch import Output
 from agents.transport.producer import Producer
 from agents.wiring import Wiring, utc_now
-from schemas.codec import decode_json
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.event import Event
+from schemas.json_text import decode_json
 from schemas.topics import CUSTOMERS
 from schemas.triggers import TRIGGERS
 from streams.events import read_customer, read_event

@@ -6,28 +6,22 @@ byte 0, schema number as four bytes, big-endian).
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-import fastavro
 import msgspec
-from fastavro.read import LOGICAL_READERS
-from fastavro.schema import fingerprint, to_parsing_canonical_form
-from fastavro.write import LOGICAL_WRITERS
+from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canonical_form
 
+from schemas.avro_read import Read, mapping_reader, struct_reader
+from schemas.avro_write import MISFIT, writer
 from schemas.closed import Wire
-from schemas.errors import BadRecord, CannotStart, TooDeep, Undecodable
-from schemas.open_records import folding, unfolding
+from schemas.errors import BadRecord, CannotStart, Undecodable
+from schemas.json_text import MAX_DEPTH, decode_json
 from schemas.registry import SchemaRegistry
 
 SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = 0
-MAX_DEPTH = 64
-"""Levels of nesting that are still read. A valid event has about six."""
-
 _SINGLE_OBJECT_HEAD = 10
 _CONFLUENT_HEAD = 5
 
@@ -43,12 +37,11 @@ class TopicCodec:
             raise CannotStart("wire format confluent needs wire.registry_url; or set wire.format to avro or json")
         self.topic = topic
         self.schema = schema
-        self._parsed = fastavro.parse_schema(schema)
         self._fingerprint = schema_fingerprint(schema)
+        self._head = SINGLE_OBJECT + self._fingerprint
         self._registry = registry
-        self._foreign: dict[int, Any] = {}
-        self._unfold = unfolding(schema)
-        self._fold = folding(schema)
+        self._read, self._write = mapping_reader(schema), writer(schema)
+        self._foreign: dict[int, Read] = {}
         encoders: dict[Wire, Callable[[Any], bytes]] = {
             "avro": self._encode_single_object,
             "confluent": self._encode_confluent,
@@ -67,13 +60,33 @@ class TopicCodec:
             return self._decode_confluent(raw)
         raise Undecodable(_unknown_start(raw))
 
+    def straight(self, kind: Any) -> Callable[[bytes], Any]:
+        """Reads records straight into a struct; None for a record that needs a closer look, or is not valid.
+
+        Of JSON and of Avro in the topic's own schema. Avro's types are checked here, constraints like a length are not.
+        """
+        of_json, of_avro, head = msgspec.json.Decoder(kind), struct_reader(self.schema, kind), self._head
+
+        def read(raw: bytes) -> Any:
+            try:
+                if raw[:1] == b"{":
+                    return of_json.decode(raw) if _is_flat_text(raw) else None
+                if raw[:_SINGLE_OBJECT_HEAD] == head:
+                    return _read_whole(of_avro, raw, _SINGLE_OBJECT_HEAD)
+            except (msgspec.MsgspecError, BadRecord):
+                pass
+            return None
+
+        return read
+
     def _decode_single_object(self, raw: bytes) -> dict[str, Any]:
         found = raw[2:_SINGLE_OBJECT_HEAD]
         if found != self._fingerprint:
             raise Undecodable(
                 f"Avro single-object with schema fingerprint {found.hex()}; {self.topic} has {self._fingerprint.hex()}"
             )
-        return self._unfolded(_read_avro(raw, _SINGLE_OBJECT_HEAD, self._parsed))
+        record: dict[str, Any] = _read_whole(self._read, raw, _SINGLE_OBJECT_HEAD)
+        return record
 
     def _decode_confluent(self, raw: bytes) -> dict[str, Any]:
         if self._registry is None:
@@ -81,18 +94,19 @@ class TopicCodec:
         if len(raw) < _CONFLUENT_HEAD:
             raise Undecodable(f"Confluent framing needs at least 5 bytes, this record has {len(raw)}")
         (number,) = struct.unpack_from(">I", raw, 1)
-        return self._unfolded(_read_avro(raw, _CONFLUENT_HEAD, self._writer_schema(number, self._registry)))
+        record: dict[str, Any] = _read_whole(self._reader(number, self._registry), raw, _CONFLUENT_HEAD)
+        return record
 
-    def _writer_schema(self, number: int, registry: SchemaRegistry) -> Any:
+    def _reader(self, number: int, registry: SchemaRegistry) -> Read:
         if number not in self._foreign:
-            self._foreign[number] = fastavro.parse_schema(registry.schema(number))
+            try:
+                self._foreign[number] = mapping_reader(registry.schema(number))
+            except SchemaParseException as error:
+                raise Undecodable(f"schema {number} of the registry is no Avro schema: {error}") from error
         return self._foreign[number]
 
-    def _unfolded(self, record: dict[str, Any]) -> dict[str, Any]:
-        return self._unfold(record) if self._unfold else record
-
     def _encode_single_object(self, record: Any) -> bytes:
-        return self._written(SINGLE_OBJECT + self._fingerprint, record)
+        return self._written(self._head, record)
 
     def _encode_confluent(self, record: Any) -> bytes:
         assert self._registry is not None  # noqa: S101 - refused in the constructor
@@ -100,14 +114,12 @@ class TopicCodec:
         return self._written(struct.pack(">bI", CONFLUENT, number), record)
 
     def _written(self, head: bytes, record: Any) -> bytes:
-        plain = msgspec.to_builtins(record, builtin_types=_AVRO_OWN) if isinstance(record, msgspec.Struct) else record
-        out = io.BytesIO(head)
-        out.seek(len(head))
+        out = bytearray(head)
         try:
-            fastavro.schemaless_writer(out, self._parsed, self._fold(plain) if self._fold else plain)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            self._write(out, record)
+        except MISFIT as error:
             raise BadRecord(f"does not fit the schema of {self.topic}: {error}") from error
-        return out.getvalue()
+        return bytes(out)
 
 
 def schema_fingerprint(schema: dict[str, Any]) -> bytes:
@@ -115,19 +127,14 @@ def schema_fingerprint(schema: dict[str, Any]) -> bytes:
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
-def decode_json(raw: bytes | str) -> Any:
-    """A JSON value, refused when nested deeper than `MAX_DEPTH`. Raises Undecodable or TooDeep."""
-    brackets = (b"{", b"[") if isinstance(raw, bytes) else ("{", "[")
-    may_be_deep = sum(map(raw.count, brackets)) > MAX_DEPTH  # type: ignore[arg-type]
+def _is_flat_text(raw: bytes) -> bool:
+    """UTF-8 with few enough brackets to be safe without a look at the depth."""
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        return False
     try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Undecodable(f"starts as JSON but is not valid: {error}") from error
-    except RecursionError as error:
-        raise TooDeep(_too_deep()) from error
-    if may_be_deep and _deeper_than(value, MAX_DEPTH):
-        raise TooDeep(_too_deep())
-    return value
+        return raw.isascii() or bool(raw.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _decode_json_object(raw: bytes) -> dict[str, Any]:
@@ -135,18 +142,16 @@ def _decode_json_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _read_avro(raw: bytes, start: int, schema: Any) -> dict[str, Any]:
-    """Decode one Avro record that fills the rest of `raw`."""
-    source = io.BytesIO(raw)
-    source.seek(start)
+def _read_whole(read: Read, raw: bytes, start: int) -> Any:
+    """One Avro record that fills the rest of `raw`."""
     try:
-        record: dict[str, Any] = fastavro.schemaless_reader(source, schema, None)
+        record, end = read(raw, start)
     except BadRecord:
         raise
-    except Exception as error:  # the decoder raises whatever broken bytes lead it to
+    except Exception as error:  # broken bytes lead anywhere
         raise Undecodable(f"starts as Avro but is not valid: {type(error).__name__} {error}".rstrip()) from error
-    if source.tell() != len(raw):
-        raise Undecodable(f"{len(raw) - source.tell()} bytes too many after the Avro record")
+    if end != len(raw):
+        raise Undecodable(f"{len(raw) - end} bytes too many after the Avro record")
     return record
 
 
@@ -157,24 +162,3 @@ def _unknown_start(raw: bytes) -> str:
         f"starts with {raw[:2].hex(' ').upper()}, which is no encoding that is read here: "
         "{ (JSON), C3 01 (Avro single-object) or 00 (Confluent framing)"
     )
-
-
-def _too_deep() -> str:
-    return f"nested deeper than {MAX_DEPTH} levels; flatten the object or send less of it"
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels < 0 or any(_deeper_than(item, levels - 1) for item in inner if isinstance(item, dict | list))
-
-
-def _json_text(value: Any, *_: Any) -> str:
-    """For the logical type `json`: text passes as it is (a default, or already encoded), values are encoded."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-_AVRO_OWN = (bytes, datetime)
-"""What Avro takes as it is, so that only structs are turned into mappings."""
-
-LOGICAL_WRITERS["string-json"] = _json_text
-LOGICAL_READERS["string-json"] = lambda text, *_: decode_json(text)

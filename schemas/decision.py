@@ -14,7 +14,7 @@ class Check(Record, frozen=True, kw_only=True):
     """One test that decided, in words: `customer.metadata.country in [PL, DE]`, and the value it saw."""
 
     test: str
-    passed: Annotated[bool | None, doc("null where the test could not be made.")]
+    passed: Annotated[bool | None, doc("null where the test could not be made.")] = None
     seen: Annotated[str, doc("The value it saw, as text, shortened.")]
 
 

@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from schemas.record import JsonObject, Record, doc
 
-Id = Annotated[str, Meta(min_length=1, max_length=256)]
+MAX_ID = 256
+Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID)]
 
 
 class Event(Record, frozen=True, kw_only=True):

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from schemas.codec import MAX_DEPTH, TopicCodec
+from schemas.codec import TopicCodec
 from schemas.errors import InvalidEvent, TooLarge
-from schemas.event import Event
+from schemas.event import MAX_ID, Event
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS, Trigger, data_type
 from streams.arrival import Head
@@ -23,7 +23,7 @@ class EventReader:
     def __init__(self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int) -> None:
         self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
         self.decode = codec.decode
-        self._of_json = msgspec.json.Decoder(Head[data_type(topic)])  # type: ignore[misc]
+        self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
         self._required = {
             kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
             for kind, trigger in TRIGGERS.items()
@@ -34,16 +34,14 @@ class EventReader:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
-        head = self._quickly(raw, key, now) if raw[:1] == b"{" else None
-        return head or read_event(self.decode(raw), self._topic, key, now=now, max_future=self._max_future)
+        return self._quickly(raw, key, now) or read_event(
+            self.decode(raw), self._topic, key, now=now, max_future=self._max_future
+        )
 
     def _quickly(self, raw: bytes, key: bytes | None, now: datetime) -> Head[Any] | None:
-        """The head of JSON that is right in every respect; None for anything that needs a closer look."""
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or not (raw.isascii() or _is_text(raw)):
-            return None
-        try:
-            head: Head[Any] = self._of_json.decode(raw)
-        except msgspec.MsgspecError:
+        """The head of a record that is right in every respect; None for anything that needs a closer look."""
+        head: Head[Any] | None = self._straight(raw)
+        if head is None or not (0 < len(head.id) <= MAX_ID and 0 < len(head.project_id) <= MAX_ID):
             return None
         required = self._required.get(head.type)
         if required is None or head.customer_id.encode() != key or head.created_at > now + self._max_future:
@@ -88,14 +86,6 @@ def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
 def _may_be_none(trigger: Trigger, name: str) -> bool:
     """Whether the topic's struct leaves out an object that this type requires."""
     return any(field.name == name and not field.required for field in msgspec.structs.fields(trigger.data))
-
-
-def _is_text(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _trigger(event: Event, topic: str) -> Trigger:

@@ -19,9 +19,9 @@ from console.context import read_settings, wiring
 from console.publish import publish_file
 from console.reading import TopicReader
 from console.terminal import AsJson, fail, must_exist, say, show_json
-from schemas.codec import decode_json
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord
+from schemas.json_text import decode_json
 
 commands = typer.Typer()
 

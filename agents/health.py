@@ -1,21 +1,29 @@
-"""Health that follows progress: a worker that heartbeats but moves nothing although there is lag is sick."""
+"""Health that follows progress: a worker that heartbeats but moves nothing although there is work is sick.
+
+Faust's recovery may end silently, and a join may never come to its end; the process lives on and consumes nothing. So
+three things have to move: the join, the restoring of tables, and each partition that has lag.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.metrics import Metrics
 
 STALL_SECONDS = 60.0
-"""Lag without progress for so long ends the process: the supervisor starts a new one."""
+"""Work without progress for so long ends the process: the supervisor starts a new one."""
+
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(slots=True)
 class _Moved:
-    offset: int
+    position: Hashable
     at: float
 
 
@@ -30,53 +38,97 @@ class Health:
 
 
 class ProgressWatch:
-    """Compares how far each hot partition is with how far its log goes. `observe` is called about once a second."""
+    """Compares how far a worker is with how far it has to go. `observe` is called about once a second."""
 
-    def __init__(self, app: Any, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        app: Any,
+        metrics: Metrics,
+        *,
+        stall_seconds: float = STALL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._stall_seconds = stall_seconds
         self._clock = clock
-        self._moved: dict[Any, _Moved] = {}
-        self._started = clock()
-        self._lag: dict[str, int] = {}
+        self._moved: dict[Hashable, _Moved] = {}
+        self._asked: dict[Any, int] = {}
+        self._lag: dict[Any, int] = {}
+        self._measured: set[Any] = set()
 
-    def observe(self) -> None:
-        """Take the positions of the assigned partitions."""
-        now, lags = self._clock(), {}
-        assigned = {tp for tp in self._app.consumer.assignment() if tp.topic in self._app.hot_topics}
-        for tp in assigned:
-            end, offset = self._app.consumer.highwater(tp) or 0, self._offset(tp)
-            lag = max(0, end - offset)
-            moved = self._moved.get(tp)
-            if moved is None or moved.offset != offset or not lag:
-                moved = self._moved[tp] = _Moved(offset, now)
-            lags[f"{tp.topic}-{tp.partition}"] = lag
-            self._metrics.lag.labels(tp.topic, tp.partition).set(lag)
-            self._metrics.commit_age.labels(tp.topic, tp.partition).set(now - moved.at)
-        for gone in self._moved.keys() - assigned:
+    async def observe(self) -> None:
+        """Take the positions as they are."""
+        now, assigned = self._clock(), self._assigned()
+        await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
+        self._lag = {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
+        steps = dict(self._steps())
+        for what, (position, is_done) in steps.items():
+            moved = self._moved.get(what)
+            if moved is None or is_done or moved.position != position:
+                self._moved[what] = _Moved(position, now)
+        for gone in self._moved.keys() - steps.keys():
             del self._moved[gone]
-            self._metrics.lag.remove(gone.topic, gone.partition)
-            self._metrics.commit_age.remove(gone.topic, gone.partition)
-        self._lag = lags
+        self._measure(now)
+
+    def stalled_seconds(self) -> float:
+        """How long the worst of what should move has not."""
+        now = self._clock()
+        return max((now - moved.at for moved in self._moved.values()), default=0.0)
+
+    def is_stalled(self) -> bool:
+        """Whether the process should end."""
+        return self.stalled_seconds() > self._stall_seconds
+
+    def health(self) -> Health:
+        """Healthy while there is progress, or nothing to do."""
+        status = "crashed" if self._app.crash_reason else "stalled" if self.is_stalled() else self._phase()
+        lag = {f"{tp.topic}-{tp.partition}": count for tp, count in self._lag.items()}
+        return Health(status not in ("crashed", "stalled"), status, lag, self.stalled_seconds())
+
+    def _phase(self) -> str:
+        if not self._app.rebalancing_count:
+            return "joining"
+        return "restoring" if self._app.rebalancing else "ok"
+
+    def _steps(self) -> Iterator[tuple[Hashable, tuple[Hashable, bool]]]:
+        """What should move: its position, and whether it is where it should be."""
+        phase = self._phase()
+        if phase == "ok":
+            for tp, lag in self._lag.items():
+                yield tp, (self._offset(tp), lag == 0)
+        else:
+            restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
+            yield phase, ((self._app.rebalancing_count, restored), False)
+
+    def _assigned(self) -> list[Any]:
+        if not self._app.rebalancing_count:
+            return []
+        return [tp for tp in self._app.consumer.assignment() if tp.topic in self._app.hot_topics]
+
+    def _stands_still(self, tp: Any) -> bool:
+        moved = self._moved.get(tp)
+        return moved is None or moved.position == self._offset(tp)
+
+    async def _ask_for_ends(self, tps: list[Any]) -> None:
+        """What is not fetched says nothing of its end, so that a consumer at rest would look as if it had no lag."""
+        with contextlib.suppress(Exception):  # a broker that is away is told elsewhere; what was known counts on
+            if tps:
+                self._asked |= await asyncio.wait_for(self._app.consumer.highwaters(*tps), _ANSWER_SECONDS)
+
+    def _end(self, tp: Any) -> int:
+        return max(self._app.consumer.highwater(tp) or 0, self._asked.get(tp, 0))
 
     def _offset(self, tp: Any) -> int:
         consumer = self._app.consumer
         return int(consumer.progress.next_offset(tp) or consumer._committed_offset[tp] or 0)
 
-    def stalled_seconds(self) -> float:
-        """How long the worst partition with lag has not moved; while nothing is assigned, since the start."""
-        now = self._clock()
-        return max((now - moved.at for moved in self._moved.values()), default=0.0)
-
-    def health(self) -> Health:
-        """Healthy, starting, or stalled."""
-        stalled = self.stalled_seconds()
-        if self._app.crash_reason is not None:
-            return Health(False, "crashed", self._lag, stalled)
-        if not self._moved or self._app.rebalancing:
-            waited = self._clock() - self._started
-            return Health(waited < STALL_SECONDS, "waiting for partitions", self._lag, stalled)
-        self._started = self._clock()
-        if stalled > STALL_SECONDS:
-            return Health(False, "stalled", self._lag, stalled)
-        return Health(True, "ok", self._lag, stalled)
+    def _measure(self, now: float) -> None:
+        for tp, lag in self._lag.items():
+            self._metrics.lag.labels(tp.topic, tp.partition).set(lag)
+            moved = self._moved.get(tp)
+            self._metrics.commit_age.labels(tp.topic, tp.partition).set(now - moved.at if moved else 0.0)
+        for tp in self._measured - self._lag.keys():
+            self._metrics.lag.remove(tp.topic, tp.partition)
+            self._metrics.commit_age.remove(tp.topic, tp.partition)
+        self._measured = set(self._lag)

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 import uvloop
 
-from agents.health import STALL_SECONDS, ProgressWatch
+from agents.health import ProgressWatch
 from agents.http import serve_status
 from agents.logs import configure_logs
 from agents.matcher import build_matcher
@@ -152,31 +152,38 @@ async def _until_told(process: _Process, watch: ProgressWatch) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
     background = asyncio.ensure_future(process.background())
-    try:
-        app.finalize()
-        await app.start()
-    except Exception as error:  # half of the services may be running, and some would keep the process for ever
-        app.stop_at_once(error)
+    app.finalize()
+    starting = asyncio.ensure_future(app.start())  # ends once tables are restored, or never: that is watched as well
     while not told.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(told.wait(), 1.0)
-        _look_for_trouble(app, watch, background)
+        await watch.observe()
+        _look_for_trouble(app, watch, starting, background)
         if app.crash_reason is not None:
-            await asyncio.sleep(60)  # the fail-fast thread ends the process before
-            return CRASHED
+            return await _crashed(app, app.crash_reason)
     log.info("stopping")
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.stop(), DRAIN_SECONDS / 2)
+    is_stopped = await app.stop_within(DRAIN_SECONDS / 2)
     await process.drain()
     background.cancel()
     app.outputs.close(1.0)
+    if not is_stopped:
+        return await _crashed(app, RuntimeError("did not stop in time; what was under way is redone"))
     log.info("stopped")
     return 0
 
 
-def _look_for_trouble(app: BatchApp, watch: ProgressWatch, background: asyncio.Future[None]) -> None:
-    watch.observe()
+async def _crashed(app: BatchApp, error: BaseException) -> int:
+    app.stop_at_once(error)
+    await asyncio.sleep(60)  # the fail-fast thread ends the process before
+    return CRASHED
+
+
+def _look_for_trouble(
+    app: BatchApp, watch: ProgressWatch, starting: asyncio.Future[None], background: asyncio.Future[None]
+) -> None:
+    if starting.done() and (error := starting.exception()):  # some of the services may be running, and would go on
+        app.stop_at_once(error)
     if background.done():
         app.stop_at_once(background.exception() or RuntimeError("background work ended"))
-    if watch.stalled_seconds() > STALL_SECONDS:
-        app.stop_at_once(RuntimeError(f"no progress for {watch.stalled_seconds():.0f} s although there is lag"))
+    if watch.is_stalled():
+        app.stop_at_once(RuntimeError(f"no progress for {watch.stalled_seconds():.0f} s although there is work"))

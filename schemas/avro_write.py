@@ -3,7 +3,9 @@
 Takes structs as they are and open records as mappings; fastavro takes mappings only, so that a decision cost 14 µs,
 most of it for taking it apart; this takes 5. A test holds the bytes equal to fastavro's.
 
-Plain types, and of the others what `schemas/avro_of.py` writes, are understood here. Source: Avro 1.12 specification, "Binary encoding".
+Plain types are understood here, and of the others what `schemas/avro_of.py` writes.
+
+Source: Avro 1.12 specification, "Binary encoding".
 """
 
 from __future__ import annotations

@@ -92,6 +92,14 @@ class BatchApp(faust.App):
             log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=CRASHED)
             self._crashing = asyncio.ensure_future(self.crash(error))
 
+    async def stop_within(self, seconds: float) -> bool:
+        """Stop in order, and tell whether it came to an end in time.
+
+        Faust waits for what is under way without an end, and swallows being cancelled meanwhile.
+        """
+        ended, _ = await asyncio.wait({asyncio.ensure_future(self.stop())}, timeout=seconds)
+        return bool(ended)
+
     def exit_when_crashed(self) -> None:
         """Start the thread that ends a crashed process; for worker processes, not for tests in one process."""
         threading.Thread(target=self._exit_when_crashed, name="fail-fast", daemon=True).start()

@@ -1,0 +1,132 @@
+"""A worker that lives and moves nothing is found out; one that has nothing to do is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.health import ProgressWatch
+from agents.metrics import Metrics
+from agents.outbox import write_all
+from agents.tables.table import add_table, in_memory
+from agents.transport.app import BatchApp
+from agents.transport.batch import Batch, Output
+from agents.transport.producer import Producer
+from agents.wiring import Wiring
+
+TOPIC = "events.orders"
+DONE = threading.Event()
+
+
+async def nothing(_: Batch) -> None:
+    """All done."""
+
+
+async def never(_: Batch) -> None:
+    """An agent that hangs, until the test is over."""
+    while not DONE.is_set():
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def running(
+    wired: Wiring,
+    folder: Path,
+    work: Any = nothing,
+    topic: str = TOPIC,
+    before: Callable[[BatchApp], None] = lambda _: None,
+) -> AsyncIterator[tuple[BatchApp, ProgressWatch]]:
+    app = BatchApp(wired.group("stall"), wired.connection(), datadir=str(folder), topic_allow_declare=True)
+    add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
+    app.batch_agent(wired.topic(topic), work, name="work")
+    DONE.clear()
+    app.finalize()
+    before(app)
+    starting = asyncio.ensure_future(app.start())
+    try:
+        yield app, ProgressWatch(app, Metrics(), stall_seconds=1.5)
+    finally:
+        DONE.set()
+        await starting
+        assert await app.stop_within(30)
+        app.outputs.close(0.5)
+
+
+async def publish(wired: Wiring, topic: str = TOPIC) -> None:
+    producer = Producer(wired.settings.kafka.client())
+    await write_all(producer, [Output(wired.topic(topic), b"c1", b"{}") for _ in range(3)])
+    producer.close()
+
+
+async def until(watch: ProgressWatch, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, watch.health()
+        await watch.observe()
+        await asyncio.sleep(0.05)
+
+
+async def test_a_batch_that_never_ends_is_a_stall(wired: Wiring, tmp_path: Path) -> None:
+    async with running(wired, tmp_path, never) as (_, watch):
+        await until(watch, lambda: watch.health().status == "ok")
+        assert watch.health().healthy
+        await publish(wired)
+        await until(watch, watch.is_stalled)
+        assert not watch.health().healthy
+        assert watch.health().status == "stalled"
+        assert sum(watch.health().lag.values()) == 3
+
+
+async def test_a_recovery_that_gets_no_further_is_a_stall(
+    wired: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker is a member, has its partitions, and never fetches."""
+
+    def break_recovery(app: BatchApp) -> None:
+        waits = app.tables.recovery._wait
+
+        async def waits_for_ever(what: Any, timeout: Any = None) -> None:
+            while not DONE.is_set():
+                await asyncio.sleep(0.01)
+            await waits(what, timeout)
+
+        monkeypatch.setattr(app.tables.recovery, "_wait", waits_for_ever)
+
+    await publish(wired)
+    async with running(wired, tmp_path, before=break_recovery) as (app, watch):
+        await until(watch, watch.is_stalled)
+        assert app.rebalancing
+        assert not watch.health().healthy
+
+
+async def test_a_consumer_that_no_longer_fetches_is_a_stall(wired: Wiring, tmp_path: Path) -> None:
+    """Nothing is fetched, so nothing is heard of the end of the log: it has to be asked for."""
+    async with running(wired, tmp_path) as (app, watch):
+        await until(watch, lambda: watch.health().status == "ok")
+        app.consumer.stop_flow()
+        await publish(wired)
+        await until(watch, watch.is_stalled)
+
+
+async def test_a_worker_without_work_is_healthy(wired: Wiring, tmp_path: Path) -> None:
+    """More workers than partitions: the last one is a spare."""
+    async with (
+        running(wired, tmp_path / "1", topic="distributions") as (one, first),
+        running(wired, tmp_path / "2", topic="distributions") as (two, second),
+    ):
+        await until(second, lambda: second.health().status == "ok" and not one.rebalancing and not two.rebalancing)
+        await until(first, lambda: first.health().status == "ok")
+        began = time.monotonic()
+        await until(second, lambda: time.monotonic() > began + 3)
+        await first.observe()
+        assert first.health().healthy
+        assert second.health().healthy
+        await publish(wired, "distributions")
+        await until(first, lambda: not any((first.health().lag | second.health().lag).values()))

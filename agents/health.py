@@ -124,6 +124,9 @@ class ProgressWatch:
         return int(consumer.progress.next_offset(tp) or consumer._committed_offset[tp] or 0)
 
     def _measure(self, now: float) -> None:
+        for topic in self._app.hot_topics:
+            self._metrics.assigned.labels(topic).set(sum(tp.topic == topic for tp in self._lag))
+        self._metrics.rebalances.set(self._app.rebalancing_count)
         for tp, lag in self._lag.items():
             self._metrics.lag.labels(tp.topic, tp.partition).set(lag)
             moved = self._moved.get(tp)

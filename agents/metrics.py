@@ -8,6 +8,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
+MOST_NAMED = 100
+"""Distributions that a metric names: each is a time series for whoever stores them."""
+
+
 class Metrics:
     """The metrics of one process, in a registry of their own."""
 
@@ -47,9 +51,21 @@ class Metrics:
         self.lag = Gauge(
             "tidings_lag", "Records not yet processed and acknowledged.", ["topic", "partition"], registry=registry
         )
+        self.assigned = Gauge(
+            "tidings_partitions_assigned", "Partitions of a topic that this process has.", ["topic"], registry=registry
+        )
+        self.rebalances = Gauge(
+            "tidings_rebalances", "Times that this process was given its partitions.", registry=registry
+        )
         self.rules = Gauge("tidings_rules", "Distributions in the rule table.", registry=registry)
         self.rules_unindexed = Gauge(
             "tidings_rules_unindexed", "Distributions that every event of their type has to try.", registry=registry
+        )
+        self.rule_unindexed = Gauge(
+            "tidings_rule_unindexed",
+            f"1 for each of them; the first {MOST_NAMED} by name.",
+            ["distribution"],
+            registry=registry,
         )
         self.rules_rejected = Counter(
             "tidings_rules_rejected", "Records of the rule topic that could not be used.", registry=registry

@@ -102,19 +102,24 @@ class Provision:
         return self._partitions if topic.partitions == "shared" else topic.partitions
 
     def _described(self, topic: Topic) -> str:
-        settings = ", ".join(f"{name}={value}" for name, value in topic.settings().items())
+        settings = ", ".join(f"{name}={value}" for name, value in self._settings(topic).items())
         return f"{self._count(topic)} partitions, replication {self._replication}, {settings}"
+
+    def _settings(self, topic: Topic) -> dict[str, str]:
+        """With several copies, one may be lost and not two: what is acknowledged is on all but one of them."""
+        copies = {"min.insync.replicas": str(self._replication - 1)} if self._replication > 1 else {}
+        return {**topic.settings(), **copies}
 
     def _new_topic(self, name: str) -> NewTopic:
         topic = self._declared[name]
-        return NewTopic(name, self._count(topic), self._replication, config=topic.settings())
+        return NewTopic(name, self._count(topic), self._replication, config=self._settings(topic))
 
     def _differing_settings(self, names: list[str]) -> list[TopicChange]:
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
         changes = []
         for resource, future in (self._admin.describe_configs(resources) if resources else {}).items():
             found = {name: entry.value for name, entry in _wait(future, resource.name).items()}
-            detail = _difference(self._declared[resource.name].settings(), found)
+            detail = _difference(self._settings(self._declared[resource.name]), found)
             if detail:
                 changes.append(TopicChange("settings", resource.name, detail))
         return changes

@@ -17,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
 
-from agents.metrics import Metrics
+from agents.metrics import MOST_NAMED, Metrics
 from schemas.codec import TopicCodec
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -48,6 +48,13 @@ class RuleTable(Service):
         self._metrics = metrics
         self._clock = clock
         self._current_at: float | None = None
+        self._named: set[str] = set()
+        metrics.rule_table_age.set_function(lambda: clock() - (self._current_at or clock()))
+
+    async def until_broken(self) -> None:
+        """Raises what following the topic failed with, if it does: the rules would be old ones from then on."""
+        await self._crashed.wait()
+        raise self.crash_reason or RuntimeError("the rule table is no longer followed")
 
     @Service.task  # type: ignore[untyped-decorator]
     async def _follow(self) -> None:
@@ -88,7 +95,14 @@ class RuleTable(Service):
     def _measure(self, *, current: bool) -> None:
         if current and self.complete.is_set():
             self._current_at = self._clock()
-        if self._current_at is not None:
-            self._metrics.rule_table_age.set(self._clock() - self._current_at)
         self._metrics.rules.set(len(self.index))
-        self._metrics.rules_unindexed.set(len(self.index.unindexed()))
+        self._name_unindexed(self.index.unindexed())
+
+    def _name_unindexed(self, found: list[str]) -> None:
+        self._metrics.rules_unindexed.set(len(found))
+        named = set(found[:MOST_NAMED])
+        for gone in self._named - named:
+            self._metrics.rule_unindexed.remove(gone)
+        for new in named - self._named:
+            self._metrics.rule_unindexed.labels(new).set(1)
+        self._named = named

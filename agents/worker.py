@@ -108,7 +108,7 @@ async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> 
     app, rules = build_matcher(wiring, metrics, **_faust_settings(wiring, options))
     await rules.start()
     try:
-        yield _Process(app, asyncio.Event().wait, _at_rest)  # type: ignore[arg-type]
+        yield _Process(app, rules.until_broken, _at_rest)
     finally:
         await rules.stop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ class EventReader:
 
     def __init__(self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int) -> None:
         self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
+        self._latest = datetime.min.replace(tzinfo=UTC)  # a clock that is set back makes no event one of the future
         self.decode = codec.decode
         self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
         self._required = {
@@ -34,17 +35,18 @@ class EventReader:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
-        return self._quickly(raw, key, now) or read_event(
-            self.decode(raw), self._topic, key, now=now, max_future=self._max_future
+        self._latest = max(self._latest, now)
+        return self._quickly(raw, key) or read_event(
+            self.decode(raw), self._topic, key, now=self._latest, max_future=self._max_future
         )
 
-    def _quickly(self, raw: bytes, key: bytes | None, now: datetime) -> Head[Any] | None:
+    def _quickly(self, raw: bytes, key: bytes | None) -> Head[Any] | None:
         """The head of a record that is right in every respect; None for anything that needs a closer look."""
         head: Head[Any] | None = self._straight(raw)
         if head is None or not (0 < len(head.id) <= MAX_ID and 0 < len(head.project_id) <= MAX_ID):
             return None
         required = self._required.get(head.type)
-        if required is None or head.customer_id.encode() != key or head.created_at > now + self._max_future:
+        if required is None or head.customer_id.encode() != key or head.created_at > self._latest + self._max_future:
             return None
         for name in required:
             if getattr(head.data, name) is None:

@@ -1,4 +1,4 @@
-"""A real Apache Kafka: one KRaft node on loopback, its data kept in a folder."""
+"""A real Apache Kafka: a KRaft node on loopback, alone or in a cluster, its data kept in a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import base64
 import logging
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -21,8 +23,8 @@ _SILENT = logging.Logger("kafka-probe", logging.CRITICAL)
 
 _SETTINGS = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{client}
 controller.listener.names=CONTROLLER
@@ -30,13 +32,14 @@ log.dirs={logs}
 auto.create.topics.enable=false
 message.max.bytes=16777216
 replica.fetch.max.bytes=16777216
-offsets.topic.replication.factor=1
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={nodes}
 offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={nodes}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={nodes}
+share.coordinator.state.topic.min.isr={in_sync}
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=200
 broker.session.timeout.ms=1000
@@ -44,13 +47,31 @@ log.cleaner.dedupe.buffer.size=33554432
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A node's place in its cluster: its number from 1, all controllers' ports by that number, the cluster's id."""
+
+    node: int
+    controllers: Sequence[int]
+    cluster: str
+
+    def settings(self) -> dict[str, object]:
+        """What the nodes of a cluster have to agree on. One of three may be lost, and writes go on."""
+        nodes = len(self.controllers)
+        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(self.controllers, start=1))
+        return {"node": self.node, "voters": voters, "nodes": nodes, "in_sync": nodes // 2 + nodes % 2}
+
+
 class KafkaServer:
     """Start, stop, kill and restart a broker in `folder`. The bootstrap address stays the same over restarts."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, heap: str = "512m") -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *, heap: str = "512m", seat: Seat | None = None
+    ) -> None:
         self._folder = folder
         self._environ = environ
         self._heap = heap
+        self._seat = seat
         self.process = ServerProcess("kafka", folder)
 
     @property
@@ -75,29 +96,63 @@ class KafkaServer:
     def _start(self, progress: Progress | None) -> None:
         prepare_folder(self._folder)
         before = self.process.remembered_ports()
-        ports = {name: free_port(before.get(name)) for name in ("client", "controller")}
+        ports = {"client": free_port(before.get("client"))}
+        ports["controller"] = self._controller_port(before)
+        seat = self._seat or Seat(1, [ports["controller"]], new_cluster_id())
         program = [str(java(self._environ)), *self._flags(kafka_class_path(self._environ, progress))]
         settings = self._folder / "server.properties"
-        settings.write_text(_SETTINGS.format(**ports, logs=self._folder / "logs"))
-        self._format(program, settings)
+        settings.write_text(_SETTINGS.format(**ports, **seat.settings(), logs=self._folder / "logs"))
+        self._format(program, settings, seat.cluster)
         self.process.start([*program, "kafka.Kafka", str(settings)], ports, self._environ)
         address = f"127.0.0.1:{ports['client']}"
         self.process.wait_until_ready(lambda: answers(address), _START_SECONDS)
+
+    def _controller_port(self, before: Mapping[str, int]) -> int:
+        return self._seat.controllers[self._seat.node - 1] if self._seat else free_port(before.get("controller"))
 
     def _flags(self, jars: list[Path]) -> list[str]:
         quick = ["-XX:+UseSerialGC", "-XX:+PerfDisableSharedMem", "-Xshare:auto"]
         quiet = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         return [f"-Xmx{self._heap}", "-Xms256m", *quick, *quiet, "-cp", ":".join(map(str, jars))]
 
-    def _format(self, program: list[str], settings: Path) -> None:
+    def _format(self, program: list[str], settings: Path, cluster: str) -> None:
         if (self._folder / "logs" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").lstrip("-") or "tidings"
         command = [*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(self._environ))
         if done.returncode:
             said = (done.stderr + done.stdout).strip().splitlines()[-5:]
             raise CannotStart(f"Kafka's storage could not be formatted in {self._folder}:\n" + "\n".join(said))
+
+
+class KafkaCluster:
+    """Three brokers, each with a copy of every record: one of them may be lost."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, nodes: int = 3, heap: str = "256m") -> None:
+        ports, cluster = [free_port() for _ in range(nodes)], new_cluster_id()
+        self.nodes = [
+            KafkaServer(folder / f"node-{number}", environ, heap=heap, seat=Seat(number, ports, cluster))
+            for number in range(1, nodes + 1)
+        ]
+
+    def start(self) -> str:
+        """Start all at once, since each waits for a majority; returns the bootstrap addresses. Raises CannotStart."""
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            try:
+                return ",".join(pool.map(KafkaServer.start, self.nodes))
+            except BaseException:
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """Stop all at once: one alone would wait for a majority that is gone."""
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(KafkaServer.stop, self.nodes))
+
+
+def new_cluster_id() -> str:
+    """As Kafka's own tool makes them."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").lstrip("-")
 
 
 def answers(bootstrap: str) -> bool:

@@ -7,11 +7,12 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -52,6 +53,9 @@ dsn = "{postgres}"
 [topics]
 prefix = "{prefix}"
 partitions = {partitions}
+replication = {replication}
+[matcher]
+standby_replicas = {standby}
 [sender]
 webhook_allow_private = true
 lease = "5s"
@@ -222,9 +226,14 @@ class Product:
 
 @asynccontextmanager
 async def product(
-    settings: Settings, folder: Path, *, roles: tuple[Role, ...] = ("matcher", "sender"), processes: int = 1
+    settings: Settings,
+    folder: Path,
+    *,
+    roles: tuple[Role, ...] = ("matcher", "sender"),
+    processes: int = 1,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Product]:
-    """Start everything on the servers of `settings`; stop all of it in the end."""
+    """Start everything on the servers of `settings`, workers with `environ` on top; stop all of it in the end."""
     receiver, mailbox = WebhookReceiver(SECRET), SmtpSink()
     await receiver.start()
     await mailbox.start()
@@ -236,6 +245,8 @@ async def product(
             postgres=settings.postgres.dsn.reveal(),
             prefix=settings.topics.prefix,
             partitions=settings.topics.partitions,
+            replication=settings.topics.replication,
+            standby=settings.matcher.standby_replicas,
             secret=SECRET,
             port=mailbox.port,
         )
@@ -244,8 +255,8 @@ async def product(
     await asyncio.to_thread(Provision(wired).apply)
     async with database(wired):
         pass
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
-    everyone = Supervisor(workers(roles, processes, {**environ, "TIDINGS_SETTINGS": str(file)}, folder))
+    around = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
+    everyone = Supervisor(workers(roles, processes, {**around, **environ, "TIDINGS_SETTINGS": str(file)}, folder))
     producer = Producer(wired.settings.kafka.client())
     everyone.start()
     try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from agents.outbox import write_all
@@ -78,9 +79,11 @@ async def _pause() -> None:
 
 
 @asynccontextmanager
-async def matchers(settings: Settings, folder: Path, *, processes: int = 2) -> AsyncIterator[Load]:
+async def matchers(
+    settings: Settings, folder: Path, *, processes: int = 2, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Load]:
     """Matchers with three distributions and some customers in their table."""
-    async with product(settings, folder, roles=("matcher",), processes=processes) as running:
+    async with product(settings, folder, roles=("matcher",), processes=processes, environ=environ) as running:
         running.lag.roles = ("matcher",)
         hook = [{"webhook": {"url": "http://127.0.0.1:1/hook", "type": "fault"}}]
         await running.apply(thanks("", distribution="orders", channels=hook))

@@ -182,6 +182,41 @@ async def test_a_full_disk_ends_the_worker_and_loses_nothing(wired: Wiring, tmp_
         assert worker.starts > 1
 
 
+CLOCK = """\
+import os, time
+from datetime import timedelta
+import agents.wiring
+
+def offset():
+    with open(os.environ["CLOCK_OFFSET"]) as file:
+        return float(file.read() or 0)
+
+right, moment = time.time, agents.wiring.utc_now
+time.time = lambda: right() + offset()
+agents.wiring.utc_now = lambda: moment() + timedelta(seconds=offset())
+"""
+"""Python runs it at its start, as `sitecustomize`: the wall clock of the process is off by what a file says."""
+
+
+async def test_a_clock_that_jumps_loses_nothing(wired: Wiring, tmp_path: Path) -> None:
+    rng, offset = random.Random(85), tmp_path / "offset"
+    offset.write_text("0")
+    (tmp_path / "sitecustomize.py").write_text(CLOCK)
+    environ = {"PYTHONPATH": str(tmp_path), "CLOCK_OFFSET": str(offset)}
+    async with matchers(wired.settings, tmp_path, environ=environ) as load:
+        jumps = iter([7200, -7200, 30, 86_400, -86_400, 0] * size(1, 5))
+
+        def jump(number: int) -> None:
+            if number % 500 == 0:
+                later = tmp_path / "later"
+                later.write_text(str(next(jumps, 0)))
+                later.rename(offset)
+
+        await load.feed(size(3500, 17_500), RATE, rng, jump)
+        await load.check()
+        assert not load.running.dead_letters()
+
+
 def _largest_file(folder: Path) -> int:
     return max(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 

@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test check bench faults clean
+.PHONY: help setup demo test check bench faults soak clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -33,6 +33,9 @@ bench: $(READY) ## measure against plain loops on the same machine; prints ratio
 
 faults: $(READY) ## break workers and brokers on purpose, for about twenty minutes
 	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py
+
+soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
+	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py
 
 clean: ## remove what was installed and made here
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import structlog
@@ -30,7 +31,7 @@ from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, deliveries
 from schemas.triggers import EVENT_TOPICS
 from streams.arrival import Arrival, Head
 from streams.events import EventReader, read_customer
-from streams.match import Matched, match_event
+from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
 
 log = structlog.get_logger()
@@ -171,6 +172,8 @@ class Matcher:
         recent = partial(self._recent.data.get, batch.partition, key)
         arrival = Arrival(head, record.value, reader.decode, row, recent)
         matched = match_event(arrival, self._rules.index, now)
+        if self._limits.no_match_one_in and crc32(head.id.encode()) % self._limits.no_match_one_in == 0:
+            matched.decisions += sample_no_match(arrival, self._rules.index, now)
         if matched.decisions:
             batch.emit(self._outputs(head, matched, batch, record))
             if matched.sent:

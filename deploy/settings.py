@@ -118,6 +118,7 @@ class Matcher:
     store: Literal["rocksdb", "memory"] = "rocksdb"
     table_memory_mb: int = 96
     standby_replicas: int = 0
+    no_match_one_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)

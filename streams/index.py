@@ -12,10 +12,11 @@ that would match or fail with an error.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import product
+from itertools import chain, islice, product
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from schemas.distribution import Distribution
 from schemas.record import Record
@@ -110,6 +111,13 @@ class RuleIndex:
                 found.append(shelf)
         return found
 
+    def some_for(self, head: Head[Any], most: int) -> Iterator[Rule]:
+        """Rules that stand where an event looks, fitting or not: at most so many, others for another event."""
+        for shelf in self.shelves(head):
+            start = crc32(head.id.encode()) % shelf.size
+            turned = chain(islice(shelf.rule_ids(), start, None), islice(shelf.rule_ids(), start))
+            yield from (self._rules[rule_id] for rule_id in islice(turned, most))
+
     def candidates(self, arrival: Arrival) -> tuple[list[Candidate], int]:
         """The rules that may fit, and how many of the event's type and selection were passed over."""
         found: list[Candidate] = []
@@ -177,6 +185,9 @@ class _Shelf:
             table.collect(table.key(numbers), arrival, found)
         if self._spread:  # a rule under several sets of paths may have been found in more than one
             found[begin:] = {id(candidate.rule): candidate for candidate in found[begin:]}.values()
+
+    def rule_ids(self) -> Iterable[str]:
+        return self._places
 
     def always(self) -> Iterator[str]:
         table = self._tables.get(())

@@ -86,6 +86,16 @@ def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
     return outcome
 
 
+def sample_no_match(arrival: Arrival, rules: RuleIndex, now: datetime, *, most: int = 20) -> list[Decision]:
+    """For some rules that do not fit, a decision that says by which test."""
+    found = []
+    for rule in rules.some_for(arrival.head, most):
+        answer, checks = rule.explain(arrival, now)
+        if answer is False:
+            found.append(_Case(rule, arrival, now).unfit(checks))
+    return found
+
+
 def explain_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> list[Explained]:
     """Every rule of the event's project and type, fitting or not, with each test that was made."""
     of_type = [rule for rule in rules if _same_type(rule.distribution, arrival.head)]
@@ -150,6 +160,12 @@ class _Case:
         """The guard could not be judged."""
         said = failure.reason if isinstance(failure, Failure) else ""
         return self._decision("skipped", refusal=Refusal("rule_error", said))
+
+    def unfit(self, checks: list[Check]) -> Decision:
+        """The guard does not fit."""
+        self._checks = checks
+        failed = next((check.test for check in checks if check.passed is False), "")
+        return self._decision("skipped", refusal=Refusal("no_match", failed))
 
     def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
         event = self._event

@@ -8,6 +8,7 @@ import signal
 import time
 import urllib.request
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -74,14 +75,20 @@ async def test_bad_records_are_dead_lettered_with_their_bytes_and_disturb_nobody
 
 
 async def test_a_skipped_event_says_why(placed: Settings, tmp_path: Path) -> None:
-    async with product(placed, tmp_path) as running:
+    """Always where its rule fits; where it does not, for as many events as one asked for."""
+    async with product(placed, tmp_path, environ={"TIDINGS_MATCHER_NO_MATCH_ONE_IN": "2"}) as running:
         await running.apply(thanks(running.receiver.url))
         await running.load_customers(20)
         await running.feed(200, 2000, seed=3)
         await running.until_delivered()
-        skipped = [one for one in running.decisions() if one.outcome == "skipped"]
+        decisions = running.decisions()
+        skipped = [one for one in decisions if one.outcome == "skipped" and one.reason != "no_match"]
         assert len(skipped) == running.expected().skipped["consent"] > 0
         assert {one.detail for one in skipped} == {"marketing: withdrawn"}
+        unfit = {one.event.id for one in decisions if one.reason == "no_match"}
+        small = {event.id for event in running.published if event.data["order"]["amount"] < 1000}
+        assert unfit == {id_ for id_ in small if crc32(id_.encode()) % 2 == 0}
+        assert 0 < len(unfit) < len(small)
 
 
 async def test_a_rule_is_live_within_a_second_and_a_new_version_replaces_it(placed: Settings, tmp_path: Path) -> None:

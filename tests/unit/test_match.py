@@ -16,7 +16,7 @@ from streams.arrival import Head
 from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index import RuleIndex
-from streams.match import Matched, explain_event, match_event
+from streams.match import Matched, explain_event, match_event, sample_no_match
 from tests.factory import NOW, arrival, customer, order_event, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
@@ -38,6 +38,19 @@ def test_a_fitting_event_makes_one_delivery_a_channel() -> None:
     assert [one.channel for one in matched.deliveries] == ["email", "webhook"]
     assert [one.outcome for one in matched.decisions] == ["emitted", "emitted"]
     assert [d.delivery_id for d in matched.decisions] == [d.delivery_id for d in matched.deliveries]
+
+
+def test_a_sample_says_which_test_did_not_fit() -> None:
+    index = RuleIndex()
+    for number in range(50):
+        index.insert(rule(distribution=f"r{number}", when={"order.amount": {"more_than": number * 1_000_000}}))
+    found = sample_no_match(arrival(), index, NOW)
+    assert len(found) >= 19
+    for decision in found:
+        assert (decision.outcome, decision.reason) == ("skipped", "no_match")
+        assert decision.detail == f"order.amount more_than {int(decision.distribution.id[1:]) * 1_000_000}"
+        assert [check.passed for check in decision.checks] == [False]
+    assert sample_no_match(arrival(), index, NOW) == found
 
 
 def test_a_replay_makes_the_same_records() -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test check bench faults soak clean
+.PHONY: help setup demo test check bench faults soak fuzz clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -36,6 +36,11 @@ faults: $(READY) ## break workers and brokers on purpose, for about twenty minut
 
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py
+
+fuzz: $(READY) ## fuzz the codec and the condition parser, a minute each (Linux); FUZZ_SECONDS=600 for more
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
+	$(RUN) -m tests.fuzz.run codec $${FUZZ_SECONDS:-60}
+	$(RUN) -m tests.fuzz.run conditions $${FUZZ_SECONDS:-60}
 
 clean: ## remove what was installed and made here
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

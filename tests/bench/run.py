@@ -40,7 +40,7 @@ from streams.recent import sent, with_sent
 from tests.bench import core, peers
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
-from tests.e2e.harness import SECRET, SETTINGS, product, thanks
+from tests.e2e.harness import SECRET, product, settings_text, thanks
 
 FOLDER = Path("var/bench")
 EVENTS = int(os.environ.get("EVENTS", "400000"))
@@ -148,7 +148,7 @@ def _reader(name: str, wired: Wiring, count: int, core_: str = "0", **environ: s
 
 def _start_reader(name: str, wired: Wiring, count: int, core_: str, **environ: str) -> subprocess.Popen[str]:
     file = FOLDER / f"{name}.toml"
-    file.write_text(_settings_text(wired.settings, 1))
+    file.write_text(settings_text(wired.settings, 1))
     command = [sys.executable, "-m", "tests.bench.readers", name, str(file), str(count), core_ if TWO_CORES else "any"]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ}
@@ -161,13 +161,6 @@ def _result(process: subprocess.Popen[str]) -> Report:
         raise SystemExit(err[-3000:])
     found: Report = msgspec.json.decode(out.splitlines()[-1])
     return found
-
-
-def _settings_text(settings: Settings, port: int) -> str:
-    return SETTINGS.format(
-        data=settings.data, kafka=settings.kafka.bootstrap, postgres=settings.postgres.dsn.reveal(),
-        prefix=settings.topics.prefix, partitions=settings.topics.partitions, secret=SECRET, port=port,
-    )  # fmt: skip
 
 
 def _pin_broker(servers: Servers, cores: list[int] | None = None) -> None:

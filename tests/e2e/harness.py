@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -69,6 +69,21 @@ port = {port}
 security = "none"
 sender = "shop@example.com"
 """
+
+
+def settings_text(settings: Settings, mail_port: int) -> str:
+    """The file in which a process finds what a test decides; everything else is the same for all of them."""
+    return SETTINGS.format(
+        data=settings.data,
+        kafka=settings.kafka.bootstrap,
+        postgres=settings.postgres.dsn.reveal(),
+        prefix=settings.topics.prefix,
+        partitions=settings.topics.partitions,
+        replication=settings.topics.replication,
+        standby=settings.matcher.standby_replicas,
+        secret=SECRET,
+        port=mail_port,
+    )
 
 
 def thanks(url: str, **changes: Any) -> dict[str, Any]:
@@ -238,19 +253,7 @@ async def product(
     await receiver.start()
     await mailbox.start()
     file = folder / "tidings.toml"
-    file.write_text(
-        SETTINGS.format(
-            data=folder / "data",
-            kafka=settings.kafka.bootstrap,
-            postgres=settings.postgres.dsn.reveal(),
-            prefix=settings.topics.prefix,
-            partitions=settings.topics.partitions,
-            replication=settings.topics.replication,
-            standby=settings.matcher.standby_replicas,
-            secret=SECRET,
-            port=mailbox.port,
-        )
-    )
+    file.write_text(settings_text(replace(settings, data=str(folder / "data")), mailbox.port))
     wired = Wiring(load_settings({}, file))
     await asyncio.to_thread(Provision(wired).apply)
     async with database(wired):

@@ -17,6 +17,7 @@ import structlog
 from agents.transport.batch import Batch
 from agents.transport.consumer import Transport
 from agents.transport.producer import Producer
+from agents.transport.progress import Limit
 
 log = structlog.get_logger()
 
@@ -41,8 +42,8 @@ class Connection:
 class BatchApp(faust.App):
     """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
 
-    batches_in_flight = 4
-    """Batches of one partition that are delivered and not yet complete; bounds memory and latency."""
+    in_flight = Limit(records=8000, batches=32)
+    """What of one partition may be delivered and not yet complete; bounds memory, and the time that a stop takes."""
 
     def __init__(self, group: str, connection: Connection, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
         self.hot_topics: set[str] = set()

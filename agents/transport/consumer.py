@@ -22,6 +22,8 @@ from agents.transport.progress import Progress
 log = structlog.get_logger()
 
 _FETCH_TIMEOUT = 0.5
+_FETCH_TIMEOUT_FOR_SOME = 0.02
+"""Where some partitions are full: they may have room soon, and a fetch for the others would go on waiting."""
 _IDLE = 0.2
 _DRAIN_SECONDS = 8.0
 
@@ -157,23 +159,24 @@ class Consumer(driver.Consumer):
             return
         if self._dropped and not self.app.rebalancing:
             await self._seek_to_committed_offsets()
-        wanted = self._wanted_partitions()
+        wanted, is_whole = self._wanted_partitions()
         if not wanted:  # an empty set would mean all partitions to aiokafka
             self._room.clear()
             await self.wait_first(self._room.wait(), timeout=_IDLE)
             return
         before = self._position_of_the_world()
-        records = await self._getmany(wanted, timeout=_FETCH_TIMEOUT)
+        records = await self._getmany(wanted, timeout=_FETCH_TIMEOUT if is_whole else _FETCH_TIMEOUT_FOR_SOME)
         if not records or self._fetching_ended(fetcher):
             await asyncio.sleep(0)
             return
         await self._hand_over(records, before)
 
-    def _wanted_partitions(self) -> set[TP]:
+    def _wanted_partitions(self) -> tuple[set[TP], bool]:
+        """Those that may be given more, and whether these are all."""
         active = set(self._get_active_partitions())
         hot = {tp for tp in active if tp.topic in self.app.hot_topics}
-        unwanted = hot if self._seeking or self._dropped else self.progress.full(hot, self.app.batches_in_flight)
-        return active - unwanted
+        unwanted = hot if self._seeking or self._dropped else self.progress.full(hot, self.app.in_flight)
+        return active - unwanted, not unwanted
 
     def _position_of_the_world(self) -> tuple[bool, int, int]:
         """What must not change while records are under way: flow, group generation, epoch."""

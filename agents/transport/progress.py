@@ -6,8 +6,9 @@ are complete. After a seek or a rebalance everything entered before is forgotten
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +21,21 @@ class HoleInTheLog(RuntimeError):
     """A batch did not begin where the one before it ended, although nothing was forgotten between them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Above which a partition is given nothing more. Many small batches are no load; each has a place in a queue."""
+
+    records: int
+    batches: int
+
+
 class Progress:
     """The batches in flight and the next offset to commit, by partition. Used in the loop's thread only."""
 
     def __init__(self) -> None:
         self.epoch = 0
         self._in_flight: defaultdict[TP, deque[Batch]] = defaultdict(deque)
+        self._records: Counter[TP] = Counter()
         self._next: dict[TP, int] = {}
 
     def enter(self, batch: Batch) -> None:
@@ -34,6 +44,7 @@ class Progress:
         if queue and batch.records[0].offset < queue[-1].next_offset:
             raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
         queue.append(batch)
+        self._records[batch.tp] += len(batch.records)
 
     def complete(self, batch: Batch) -> list[Batch]:
         """Mark a batch complete; the batches that may now be committed: with it, those that waited for it."""
@@ -43,6 +54,7 @@ class Progress:
         queue, committable = self._in_flight[batch.tp], []
         while queue and queue[0].complete:
             committable.append(queue.popleft())
+            self._records[batch.tp] -= len(committable[-1].records)
             self._next[batch.tp] = committable[-1].next_offset
         return committable
 
@@ -56,12 +68,11 @@ class Progress:
 
     def in_flight(self, tp: TP) -> int:
         """Batches of a partition that are delivered and not yet committable."""
-        queue = self._in_flight.get(tp)
-        return len(queue) if queue else 0
+        return len(self._in_flight[tp])
 
-    def full(self, tps: Iterable[TP], limit: int) -> set[TP]:
-        """Those partitions that have `limit` batches in flight."""
-        return {tp for tp in tps if self.in_flight(tp) >= limit}
+    def full(self, tps: Iterable[TP], limit: Limit) -> set[TP]:
+        """Those partitions that have as much in flight as they may."""
+        return {tp for tp in tps if self._records[tp] >= limit.records or self.in_flight(tp) >= limit.batches}
 
     def busy(self) -> bool:
         """Whether any batch is in flight."""
@@ -75,4 +86,5 @@ class Progress:
         """Start over after a seek or a rebalance."""
         self.epoch += 1
         self._in_flight.clear()
+        self._records.clear()
         self._next.clear()

@@ -9,6 +9,7 @@ recovery starts over at each rebalance.)
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable
 
@@ -74,6 +75,8 @@ class RuleTable(Service):
                 for record in records:
                     self._apply(record.key, record.value)
             if not self.complete.is_set() and await consumer.position(self._partition) >= end:
+                gc.collect()
+                gc.freeze()  # what thousands of rules consist of is not looked through at each collection from now on
                 self.complete.set()
                 log.info("rule_table_complete", rules=len(self.index), offset=end)
             self._measure(

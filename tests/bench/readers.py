@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 import time
@@ -197,8 +196,6 @@ async def matcher(wired: Wiring, count: int) -> Run:
     app.watchers.append(through)
     await rules.start()
     await rules.complete.wait()
-    gc.collect()
-    gc.freeze()
     app.finalize()
     asked = time.time()
     await app.start()

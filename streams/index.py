@@ -15,6 +15,7 @@ import bisect
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice, product
+from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -28,6 +29,9 @@ from streams.conditions.predicates import equality_key
 from streams.rule import Choice, Key, Rule, Threshold, compile_rule
 
 ShelfKey = tuple[str, str, str | None]
+
+TableKey = tuple[int | None, ...] | int | None
+"""The numbers of the values of a table's paths; of one path the number itself, of none None."""
 
 Combination = tuple[Key, ...]
 """Values that must hold together, in the order of their paths."""
@@ -153,6 +157,7 @@ class _Shelf:
         self._tables: dict[tuple[Path, ...], _Table] = {}
         self._values: dict[Path, _Values] = {}
         self._spread = 0
+        self._arrange_tables()
 
     def add(self, rule: Rule) -> None:
         self.size += 1
@@ -163,7 +168,7 @@ class _Shelf:
                 self._values[path] = _Values(reader(path, self._data))
             self._values[path].demand(value)
         for combination in place.combinations:
-            self._table(_paths(combination)).add(self._number(combination), rule, place.covered)
+            self._table(_paths(combination)).add(self._key(combination), rule, place.covered)
 
     def discard(self, rule: Rule) -> None:
         self.size -= 1
@@ -171,7 +176,7 @@ class _Shelf:
         self._spread -= _is_spread(place)
         for combination in place.combinations:
             paths = _paths(combination)
-            self._tables[paths].discard(self._number(combination), rule)
+            self._tables[paths].discard(self._key(combination), rule)
             if self._tables[paths].is_empty():
                 del self._tables[paths]
                 self._arrange_tables()
@@ -179,10 +184,16 @@ class _Shelf:
             self._values[path].release(value)
 
     def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
-        numbers = [values.number(arrival) for values in self._read]
+        numbers = [number(arrival) for number in self._read]
         begin = len(found)
-        for table in self._tables.values():
-            table.collect(table.key(numbers), arrival, found)
+        for key_of, tried_under, sorted_ in self._lookups:
+            key = key_of(numbers)
+            tried = tried_under(key)
+            if tried is not None:
+                found += tried
+            if sorted_ and key in sorted_:
+                for one in sorted_[key].values():
+                    one.collect(arrival, found)
         if self._spread:  # a rule under several sets of paths may have been found in more than one
             found[begin:] = {id(candidate.rule): candidate for candidate in found[begin:]}.values()
 
@@ -191,7 +202,7 @@ class _Shelf:
 
     def always(self) -> Iterator[str]:
         table = self._tables.get(())
-        return (one.rule.distribution.id for one in table.tried.get(0, ())) if table else iter(())
+        return (one.rule.distribution.id for one in table.tried.get(None, ())) if table else iter(())
 
     def _table(self, paths: tuple[Path, ...]) -> _Table:
         if paths not in self._tables:
@@ -202,16 +213,16 @@ class _Shelf:
     def _arrange_tables(self) -> None:
         """Have each path read once an event, and tell each table which of the values make its key."""
         read = list(dict.fromkeys(path for paths in self._tables for path in paths))
-        self._read = [self._values[path] for path in read]
-        for paths, table in self._tables.items():
-            table.key = _key_of([read.index(path) for path in paths])
+        self._read = [self._values[path].number for path in read]
+        self._lookups = [
+            (_key_of([read.index(path) for path in paths]), table.tried.get, table.sorted)
+            for paths, table in self._tables.items()
+        ]
 
-    def _number(self, combination: Combination) -> int:
+    def _key(self, combination: Combination) -> TableKey:
         """A combination as a table knows it."""
-        number = 0
-        for path, value in combination:
-            number = number << _BITS | self._values[path].numbers[value]
-        return number
+        numbers = [self._values[path].numbers[value] for path, value in combination]
+        return tuple(numbers) if len(numbers) > 1 else numbers[0] if numbers else None
 
     def _place_for(self, rule: Rule) -> _Place:
         """Under the values that fewest rules demand, up to three of them together."""
@@ -235,31 +246,13 @@ class _Shelf:
         return len(self._tables) < _MOST_TABLES or all(_paths(one) in self._tables for one in combinations)
 
 
-_BITS = 32
+def _key_of(positions: list[int]) -> Callable[[list[int | None]], TableKey]:
+    """The key of an event in a table from the numbers of its values; one with None in it is never there."""
+    return itemgetter(*positions) if positions else _same_for_all
 
 
-def _key_of(positions: list[int]) -> Callable[[list[int | None]], int | None]:
-    """The key of an event in a table from the numbers of its values; None where one of them is demanded by no rule."""
-    match positions:
-        case []:
-            return lambda _: 0
-        case [first]:
-            return lambda numbers: numbers[first]
-        case _:
-            return _joined_key_of(positions)
-
-
-def _joined_key_of(positions: list[int]) -> Callable[[list[int | None]], int | None]:
-    def key(numbers: list[int | None]) -> int | None:
-        joined = 0
-        for position in positions:
-            number = numbers[position]
-            if number is None:
-                return None
-            joined = joined << _BITS | number
-        return joined
-
-    return key
+def _same_for_all(_numbers: list[int | None]) -> TableKey:
+    return None
 
 
 def _keys(rule: Rule) -> set[Key]:
@@ -300,18 +293,13 @@ def _paths(combination: Combination) -> tuple[Path, ...]:
 class _Values:
     """The values that rules demand of one path, numbered, so that a table's key is a small number."""
 
-    __slots__ = ("_next", "_read", "demands", "numbers")
+    __slots__ = ("_next", "demands", "number", "numbers")
 
     def __init__(self, read: Getter) -> None:
-        self._read = read
         self._next = 1
         self.numbers: dict[Any, int] = {}
         self.demands: dict[Any, int] = {}
-
-    def number(self, arrival: Arrival) -> int | None:
-        """The number of an event's value; None where no rule demands it."""
-        value = self._read(arrival)
-        return self.numbers.get(value if type(value) is str else equality_key(value))
+        self.number = _number_of(read, self.numbers)
 
     def demand(self, value: Any) -> None:
         """One rule more demands it."""
@@ -327,44 +315,54 @@ class _Values:
             del self.demands[value], self.numbers[value]
 
 
+def _number_of(read: Getter, numbers: dict[Any, int]) -> Callable[[Arrival], int | None]:
+    """The number of an event's value; None where no rule demands it."""
+    numbered = numbers.get
+
+    def number(arrival: Arrival) -> int | None:
+        value = read(arrival)
+        return numbered(value if type(value) is str else equality_key(value))
+
+    return number
+
+
 class _Table:
-    """Rules by the values that some paths must have together. No path at all: key 0, for every event.
+    """Rules by the values that some paths must have together. No path at all: one key, for every event.
 
     The first few under a key are simply tried; further ones that have a bound stand sorted by it.
     """
 
-    __slots__ = ("_data", "_sorted", "key", "tried")
+    __slots__ = ("_data", "sorted", "tried")
 
     def __init__(self, data: type[Record]) -> None:
         self._data = data
-        self.key: Callable[[list[int | None]], int | None] = _key_of([])
-        self.tried: dict[int, list[Candidate]] = {}
-        self._sorted: dict[int, dict[tuple[Path, bool], _Sorted]] = {}
+        self.tried: dict[TableKey, list[Candidate]] = {}
+        self.sorted: dict[TableKey, dict[tuple[Path, bool], _Sorted]] = {}
 
     def is_empty(self) -> bool:
-        return not self.tried and not self._sorted
+        return not self.tried and not self.sorted
 
-    def add(self, key: int, rule: Rule, covered: frozenset[int]) -> None:
+    def add(self, key: TableKey, rule: Rule, covered: frozenset[int]) -> None:
         tried, bound = self.tried.setdefault(key, []), rule.threshold
         if bound is None or len(tried) < _TRIED:
             tried.append(Candidate(rule, rule.without(covered)))
             return
-        by_bound = self._sorted.setdefault(key, {})
+        by_bound = self.sorted.setdefault(key, {})
         place = (bound.path, bound.rising)
         if place not in by_bound:
             by_bound[place] = _Sorted(reader(bound.path, self._data), rising=bound.rising)
         by_bound[place].add(bound, rule, covered)
 
-    def discard(self, key: int, rule: Rule) -> None:
+    def discard(self, key: TableKey, rule: Rule) -> None:
         if not self._discard_tried(key, rule) and rule.threshold is not None:
             place = (rule.threshold.path, rule.threshold.rising)
-            self._sorted[key][place].discard(rule.threshold, rule)
-            if not self._sorted[key][place].bounds:
-                del self._sorted[key][place]
-                if not self._sorted[key]:
-                    del self._sorted[key]
+            self.sorted[key][place].discard(rule.threshold, rule)
+            if not self.sorted[key][place].bounds:
+                del self.sorted[key][place]
+                if not self.sorted[key]:
+                    del self.sorted[key]
 
-    def _discard_tried(self, key: int, rule: Rule) -> bool:
+    def _discard_tried(self, key: TableKey, rule: Rule) -> bool:
         tried = self.tried.get(key, [])
         rest = [candidate for candidate in tried if candidate.rule is not rule]
         if rest:
@@ -372,14 +370,6 @@ class _Table:
         else:
             self.tried.pop(key, None)
         return len(rest) < len(tried)
-
-    def collect(self, key: int | None, arrival: Arrival, found: list[Candidate]) -> None:
-        tried = self.tried.get(key)  # type: ignore[arg-type] # None is never there
-        if tried is not None:
-            found.extend(tried)
-        if self._sorted and key in self._sorted:
-            for one in self._sorted[key].values():
-                one.collect(arrival, found)
 
 
 class _Sorted:

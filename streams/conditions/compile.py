@@ -85,6 +85,8 @@ def conjunction(parts: Sequence[Run]) -> Run:
 
 def getter(path: Path) -> Getter:
     """A function that follows a path through nested mappings; None where it leads nowhere."""
+    if len(path) == 1:
+        return _get_one(*path)
     if len(path) == 2:
         return _get_two(*path)
     if len(path) == 3:
@@ -98,6 +100,10 @@ def getter(path: Path) -> Getter:
         return facts
 
     return get
+
+
+def _get_one(name: str) -> Getter:
+    return lambda facts: facts.get(name)
 
 
 def _get_two(first: str, second: str) -> Getter:
@@ -133,28 +139,36 @@ def _always(_about: Any, _now: datetime, _record: Recorder | None = None, /) -> 
 
 
 def _test(test: Test, get: Getter, token: object | None) -> Run:
-    """With a token, the answer is kept under it, for the other rules that ask the same."""
+    """With a token, the answer of a costly test is kept under it, for the other rules that ask the same."""
     predicate = PREDICATES[test.name]
     check = predicate.build(test.operand)
     absent = not test.operand if test.name == "is_set" else predicate.absent
     said = str(test)
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
-        if token is not None and record is None:
-            known: Answer | None = about.answers.get(token)
-            if known is not None:
-                return known
         value = get(about)
         answer = absent if value is None else check(value, now)
+        if record is None and type(answer) is bool:
+            return answer
         if type(answer) is not bool:
             answer = Failure(f"{said}: {answer.reason}")
         if record is not None:
             record(_told(said, answer, value))
-        elif token is not None:
-            about.answers[token] = answer
         return answer
 
-    return run
+    return _remembered(run, token) if token is not None and predicate.costly else run
+
+
+def _remembered(run: Run, token: object) -> Run:
+    def ask(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        if record is not None:
+            return run(about, now, record)
+        known: Answer | None = about.answers.get(token)
+        if known is None:
+            known = about.answers[token] = run(about, now)
+        return known
+
+    return ask
 
 
 def _any_item(condition: AnyItem, get: Getter) -> Run:
@@ -175,10 +189,14 @@ def _some_item(condition: AnyItem, items: Any, of_item: Run, now: datetime) -> A
         return False
     if type(items) is not list:
         return Failure(f"{'.'.join(condition.path)} any_item: needs a list, the value is not one")
-    answers = [of_item(item, now) for item in items if type(item) is dict]
-    if True in answers:
-        return True
-    return next((answer for answer in answers if answer is not False), False)
+    failure: Answer = False
+    for item in items:
+        if type(item) is dict:
+            answer = of_item(item, now)
+            if answer is True:
+                return True
+            failure = failure or answer
+    return failure
 
 
 def _decided_by(parts: tuple[Run, ...], decisive: bool) -> Run:

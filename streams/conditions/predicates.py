@@ -39,13 +39,14 @@ Check = Callable[[Any, datetime], Answer]
 class Predicate:
     """One test. `operand` turns what was written into what `build` takes, or raises ValueError saying what is allowed.
 
-    `absent` is the answer for a missing or null value.
+    `absent` is the answer for a missing or null value. `costly`: asking twice takes longer than remembering the answer.
     """
 
     kinds: tuple[Kind, ...]
     operand: Callable[[Any], Any]
     build: Callable[[Any], Check]
     absent: bool = False
+    costly: bool = False
 
 
 def equality_key(value: Any) -> Any:
@@ -198,7 +199,7 @@ def _contains(operand: Any) -> Check:
 
 def _on_date(test: Callable[[datetime, datetime], bool]) -> Check:
     def check(value: Any, now: datetime) -> Answer:
-        moment = value if isinstance(value, datetime) else read_date(value)
+        moment = _read_date(value) if type(value) is str else value if isinstance(value, datetime) else None
         return Failure("needs a date, the value is not one") if moment is None else test(moment, now)
 
     return check
@@ -247,23 +248,26 @@ PREDICATES: dict[str, Predicate] = {
     "more_than": Predicate(("number",), _number, lambda low: _on_number(partial(operator.lt, low))),
     "less_than": Predicate(("number",), _number, lambda high: _on_number(partial(operator.gt, high))),
     "between": Predicate(("number",), _range, lambda ends: _on_number(lambda value: bool(ends[0] <= value <= ends[1]))),
-    "is_any_case": Predicate(("text",), _text, _is_any_case),
-    "contains": Predicate(("text", "list"), _scalar, _contains),
+    "is_any_case": Predicate(("text",), _text, _is_any_case, costly=True),
+    "contains": Predicate(("text", "list"), _scalar, _contains, costly=True),
     "starts_with": Predicate(("text",), _text, lambda start: _on_text(lambda value: value.startswith(start))),
     "ends_with": Predicate(("text",), _text, lambda end: _on_text(lambda value: value.endswith(end))),
-    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search)),
-    "before": Predicate(("text",), _moment, lambda end: _on_date(lambda value, _: value < end)),
-    "after": Predicate(("text",), _moment, lambda start: _on_date(lambda value, _: value > start)),
+    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
+    "before": Predicate(("text",), _moment, lambda end: _on_date(lambda value, _: value < end), costly=True),
+    "after": Predicate(("text",), _moment, lambda start: _on_date(lambda value, _: value > start), costly=True),
     "on": Predicate(
-        ("text",), _moment, lambda day: _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date())
+        ("text",),
+        _moment,
+        lambda day: _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date()),
+        costly=True,
     ),
     "within_last": Predicate(
-        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now - span <= value <= now)
+        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True
     ),
     "within_next": Predicate(
-        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now <= value <= now + span)
+        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True
     ),
-    "day_is": Predicate(("text",), _today, lambda _: _on_date(_same_day)),
+    "day_is": Predicate(("text",), _today, lambda _: _on_date(_same_day), costly=True),
     "is_set": Predicate(
         ("text", "number", "boolean", "list", "object"), _flag, lambda wanted: lambda _value, _now: wanted
     ),

@@ -43,7 +43,7 @@ def _at(rules: list[Distribution]) -> dict[str, float]:
     index = RuleIndex()
     build = _seconds(lambda: [index.insert(rule) for rule in rules])
     reader = EventReader("events.orders", _codec(), max_future=timedelta(hours=1), max_bytes=1 << 20)
-    events = _events(len(rules))
+    events = events_for(len(rules))
 
     def heads(hand: list[Made]) -> list[Arrival]:
         return [Arrival(reader.read(raw, key, NOW), raw, reader.decode, row) for raw, key, row in hand]
@@ -85,7 +85,8 @@ def _judge(arrival: Arrival, index: RuleIndex) -> int:
     return count
 
 
-def _events(rules: int) -> list[Made]:
+def events_for(rules: int) -> list[Made]:
+    """Orders of customers of the shops that so many rules are for."""
     rng = random.Random(1)
     made = []
     for number in range(EVENTS):

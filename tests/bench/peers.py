@@ -1,4 +1,4 @@
-"""Peers that are not on everybody's machine: without a Java compiler they are left out, and the bench says so."""
+"""Peers that need a compiler that is not on everybody's machine; without it they are left out, and the bench says so."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,30 @@ import msgspec
 
 from agents.wiring import Wiring
 from deploy.embedded.jars import KAFKA_VERSION
+from schemas.distribution import Distribution
 
-_SOURCE = Path(__file__).parent / "StreamsPeer.java"
-_COORDINATES = (f"org.apache.kafka:kafka-streams:{KAFKA_VERSION}", "org.slf4j:slf4j-nop:1.7.36")
+_HERE = Path(__file__).parent
+_STREAMS = (f"org.apache.kafka:kafka-streams:{KAFKA_VERSION}", "org.slf4j:slf4j-nop:1.7.36")
+_DROOLS = (
+    "org.drools:drools-engine:9.44.0.Final",
+    "org.drools:drools-model-compiler:9.44.0.Final",
+    "com.fasterxml.jackson.core:jackson-databind:2.15.2",
+    "com.fasterxml.jackson.core:jackson-core:2.15.2",
+    "org.slf4j:slf4j-nop:1.7.36",
+)
 
 Peer = Callable[[Wiring, int, int], dict[str, Any]]
 """Runs on a topic with so many events and trivial rules."""
 
+Matching = Callable[[Path], dict[str, Any]]
+"""Builds the rules of a file and matches its events; seconds to build, microseconds an event, matches in all."""
+
 
 def kafka_streams(folder: Path, environ: Mapping[str, str]) -> Peer | None:
     """Kafka Streams with one thread on the first core, doing the trivial work in Java; None where it cannot be made."""
-    compiler = shutil.which("javac", path=environ.get("PATH"))
-    if compiler is None:
-        sys.stdout.write("  no javac on the PATH: Kafka Streams is left out\n")
+    command = _java("StreamsPeer", _STREAMS, folder, environ)
+    if command is None:
         return None
-    from jgo import resolve
-
-    jars = {Path(found.resolve()) for found in resolve("+".join(_COORDINATES))}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = ":".join(map(str, [*sorted(jars), folder]))
-    built = subprocess.run(
-        [compiler, "-cp", path, "-d", str(folder), str(_SOURCE)], check=False, capture_output=True, text=True
-    )
-    if built.returncode:
-        raise SystemExit(built.stderr)
-    java = str(Path(compiler).with_name("java"))
-    pinned = ["taskset", "-c", "0"] if shutil.which("taskset") else []
 
     def run(wired: Wiring, events: int, rules: int) -> dict[str, Any]:
         settings = wired.settings
@@ -46,13 +45,98 @@ def kafka_streams(folder: Path, environ: Mapping[str, str]) -> Peer | None:
             settings.kafka.bootstrap, settings.topics.prefix, wired.topic("events.orders"),
             wired.topic("deliveries.webhook"), str(events), str(rules), str(folder / "state"),
         ]  # fmt: skip
-        done = subprocess.run(
-            [*pinned, java, "-Xmx512m", "-cp", path, "StreamsPeer", *arguments],
-            capture_output=True, text=True, timeout=600, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise SystemExit(done.stderr[-2000:])
-        found: dict[str, Any] = msgspec.json.decode(done.stdout.splitlines()[-1])
-        return found
+        return _ran([*command, *arguments])
 
     return run
+
+
+def matching_peers(folder: Path, environ: Mapping[str, str]) -> dict[str, Matching]:
+    """Other ways to find the rules that fit, where their compilers are."""
+    found: dict[str, Matching] = {}
+    drools = _java("DroolsPeer", _DROOLS, folder / "drools", environ)
+    if drools:
+        found["drools"] = lambda file: _ran([*drools, str(file)])
+    cargo = shutil.which("cargo", path=environ.get("PATH"))
+    if cargo is None:
+        sys.stdout.write("  no cargo on the PATH: a-tree is left out\n")
+    else:
+        target = folder / "atree"
+        manifest = str(_HERE / "atree" / "Cargo.toml")
+        _made([cargo, "build", "--quiet", "--release", "--manifest-path", manifest, "--target-dir", str(target)])
+        found["a-tree"] = lambda file: _ran([*_pinned(), str(target / "release" / "atree-peer"), str(file)])
+    return found
+
+
+def write_matching(file: Path, rules: list[Distribution], events: list[dict[str, Any]], now: datetime) -> None:
+    """The rules of the bench and its events, decoded, with all that is tested side by side."""
+    made = {"now": _milliseconds(now), "rules": [_flat_rule(rule) for rule in rules], "events": [*map(_flat, events)]}
+    file.write_bytes(msgspec.json.encode(made))
+
+
+def _flat_rule(rule: Distribution) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    assert isinstance(rule.when, dict)
+    for part in rule.when["all"]:
+        match part:
+            case {"order.amount": {"at_least": amount}}:
+                flat["amount"] = amount
+            case {"order.items": {"any_item": {"sku_id": {"starts_with": start}}}}:
+                flat["item"] = start
+            case {"customer.metadata.joined": {"within_last": span}}:
+                flat["joined_days"] = int(span.removesuffix("d"))
+            case {"any": [{"customer.metadata.tier": tier}, {"order.amount": {"at_least": amount}}]}:
+                flat |= {"vip_tier": tier, "vip_amount": amount}
+            case {"not": {"customer.email": {"ends_with": end}}}:
+                flat["not_mail"] = end
+            case _:
+                ((path, value),) = part.items()
+                flat[path.rsplit(".", 1)[1]] = value
+    return flat
+
+
+def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    customer, order = event["data"]["customer"], event["data"]["order"]
+    metadata = customer["metadata"]
+    joined = datetime.fromisoformat(metadata["joined"]).replace(tzinfo=UTC)
+    return {
+        **{name: metadata[name] for name in ("shop", "country", "tier")}, "email": customer["email"],
+        "joined": _milliseconds(joined), "amount": order["amount"], "channel": order["metadata"]["channel"],
+        "skus": [item["sku_id"] for item in order["items"]],
+    }  # fmt: skip
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _java(name: str, coordinates: tuple[str, ...], folder: Path, environ: Mapping[str, str]) -> list[str] | None:
+    """The command that runs one of the classes beside this file, pinned to the first core; None without a compiler."""
+    compiler = shutil.which("javac", path=environ.get("PATH"))
+    if compiler is None:
+        sys.stdout.write(f"  no javac on the PATH: {name} is left out\n")
+        return None
+    from jgo import resolve
+
+    jars = {Path(found.resolve()) for found in resolve("+".join(coordinates))}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = ":".join(map(str, [*sorted(jars), folder]))
+    _made([compiler, "-cp", path, "-d", str(folder), str(_HERE / f"{name}.java")])
+    return [*_pinned(), str(Path(compiler).with_name("java")), "-Xmx2g", "-cp", path, name]
+
+
+def _pinned() -> list[str]:
+    return ["taskset", "-c", "0"] if shutil.which("taskset") else []
+
+
+def _made(command: list[str]) -> None:
+    built = subprocess.run(command, check=False, capture_output=True, text=True)
+    if built.returncode:
+        raise SystemExit(built.stderr)
+
+
+def _ran(command: list[str]) -> dict[str, Any]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    found: dict[str, Any] = msgspec.json.decode(done.stdout.splitlines()[-1])
+    return found

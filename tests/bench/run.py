@@ -50,6 +50,7 @@ RULES = 10_000
 DELIVERIES = 3000
 PARTITIONS = 4
 HAND = 5000
+MATCHING_COUNTS = (100, 1000, 10_000, 100_000)
 TWO_CORES = (os.cpu_count() or 1) >= 2 and hasattr(os, "sched_setaffinity")
 
 Report = dict[str, Any]
@@ -95,6 +96,26 @@ def measure_core(_settings: Settings, _servers: Servers) -> Report:
     ratio = found["100000"]["match_us"] / found["100"]["match_us"]
     say(f"  match at 100,000 rules / at 100, same matches an event: {ratio:.2f}")
     return {**found, "match 100000 / 100": round(ratio, 2)}
+
+
+def measure_matching(_settings: Settings, _servers: Servers) -> Report:
+    """Matching alone, beside an engine in Java and an index in Rust that find the same matches."""
+    found: Report = {}
+    others = peers.matching_peers(FOLDER / "matching", os.environ)
+    for count in MATCHING_COUNTS:
+        rules, file = realistic(count), FOLDER / "matching.json"
+        events = core.events_for(count)
+        peers.write_matching(file, rules, [msgspec.json.decode(raw) for raw, _, _ in events], core.NOW)
+        ours = core.measure((count,))[str(count)]
+        figures = {"ours": {**ours, "matches": round(ours["matches_an_event"] * len(events))}}
+        figures |= {name: run(file) for name, run in others.items()}
+        for name, one in figures.items():
+            say(
+                f"  {count:>7} rules  {name:<7} {one['match_us']:>9} µs an event, built in {one['build_s']} s, "
+                f"{one['matches']} matches"
+            )
+        found[str(count)] = figures
+    return found
 
 
 # -- the transport against others ---------------------------------------------------------------------------------
@@ -427,6 +448,7 @@ async def _plain_posts(bodies: list[bytes]) -> float:
 
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "core": measure_core,
+    "matching": measure_matching,
     "trivial": measure_trivial,
     "matcher": measure_matcher,
     "tables": measure_tables,

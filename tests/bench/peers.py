@@ -1,4 +1,4 @@
-"""Peers that need a compiler that is not on everybody's machine; without it they are left out, and the bench says so."""
+"""Peers that need a compiler that not every machine has; without it they are left out, and the bench says so."""
 
 from __future__ import annotations
 

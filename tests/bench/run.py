@@ -246,6 +246,32 @@ def measure_matcher(settings: Settings, servers: Servers) -> Report:
     }
 
 
+def measure_poison(settings: Settings, servers: Servers) -> Report:
+    """The whole matcher, with and without one record in a hundred that has to be dead-lettered."""
+    places = {name: Wiring(_placed(settings, name)) for name in ("clean", "poison")}
+    rules, now = realistic(1000), datetime.now(UTC)
+    for name, wired in places.items():
+        Provision(wired).apply()
+        asyncio.run(_fill(wired, _rules(wired, rules)))
+        orders = _orders(wired, EVENTS, 5000, now, rules=len(rules))
+        asyncio.run(_fill(wired, _spoilt(orders) if name == "poison" else orders))
+    _pin_broker(servers)
+    rates: dict[str, list[float]] = {name: [] for name in places}
+    for _ in range(ROUNDS):
+        for name, wired in places.items():
+            rewind(wired, "events.orders")
+            rates[name].append(_rate(_reader("matcher", wired, EVENTS)))
+    _unpin_broker(servers)
+    clean, poison = (statistics.median(rates[name]) for name in places)
+    say(f"  {clean:,.0f} events/s clean, {poison:,.0f} with 1 % poison: {poison / clean:.2f}")
+    return {"clean": clean, "poison": poison, "poison / clean": round(poison / clean, 2)}
+
+
+def _spoilt(outputs: Iterable[Output]) -> Iterator[Output]:
+    for number, output in enumerate(outputs):
+        yield output._replace(value=(output.value or b"")[:-20]) if number % 100 == 0 else output
+
+
 def _rate(run: Report) -> float:
     return float(run["events"] / run["seconds"])
 
@@ -261,11 +287,11 @@ def _customers(wired: Wiring, count: int, rules: int) -> Iterator[Output]:
     return (Output(topic, one["id"].encode(), msgspec.json.encode(one)) for one in made)
 
 
-def _orders(wired: Wiring, count: int, customers: int, now: datetime) -> Iterator[Output]:
+def _orders(wired: Wiring, count: int, customers: int, now: datetime, *, rules: int = RULES) -> Iterator[Output]:
     """Amounts are such that about one event in ten is delivered."""
     topic, rng = wired.topic("events.orders"), random.Random(5)
     for number in range(count):
-        one = profile(rng.randrange(customers), RULES)
+        one = profile(rng.randrange(customers), rules)
         raw = order(number, one, amount=rng.randrange(100, 2_200), now=now)
         yield Output(topic, one["id"].encode(), raw)
 
@@ -451,6 +477,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "matching": measure_matching,
     "trivial": measure_trivial,
     "matcher": measure_matcher,
+    "poison": measure_poison,
     "tables": measure_tables,
     "latency": measure_latency,
     "sending": measure_sending,

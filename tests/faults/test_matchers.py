@@ -138,7 +138,7 @@ async def test_one_percent_of_poison_disturbs_nothing(wired: Wiring, tmp_path: P
 
 
 async def test_a_replay_makes_no_new_ids(wired: Wiring, tmp_path: Path) -> None:
-    rng, events = random.Random(61), size(2000, 100_000)
+    rng, events = random.Random(61), size(2000, 1_000_000)
     async with matchers(wired.settings, tmp_path, processes=1) as load:
         await load.feed(events, 10 * RATE, rng, _nothing)
         before = await load.check()

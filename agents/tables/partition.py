@@ -26,6 +26,9 @@ class TablePartition(Protocol):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows."""
 
+    def clear(self) -> None:
+        """Throw all rows away, and the offset with them."""
+
     def close(self) -> None:
         """Let go; what is kept on disk stays there."""
 
@@ -58,6 +61,11 @@ class MemoryPartition:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows."""
         return iter(list(self._rows.items()))
+
+    def clear(self) -> None:
+        """Forget rows and offset."""
+        self._rows.clear()
+        self.offset = None
 
     def close(self) -> None:
         """Forget the rows."""

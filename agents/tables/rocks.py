@@ -41,14 +41,12 @@ class RocksPartition:
     """Rows in RocksDB with a write-ahead log, which outlives a killed process."""
 
     def __init__(self, path: Path, memory: Memory, clock: Callable[[], float] = time.time) -> None:
-        self._path, self._clock = path, clock
+        self._path, self._memory, self._clock = path, memory, clock
         self._db = _opened(path, memory)
         self.offset, kept_up = self._state()
         if self.offset is not None and clock() - kept_up > TOO_OLD_SECONDS:
             log.warning("table_too_old", path=str(path), hours=round((clock() - kept_up) / 3600, 1))
-            self._db.close()
-            shutil.rmtree(path)
-            self._db, self.offset = _opened(path, memory), None
+            self.clear()
 
     def get(self, key: bytes) -> bytes | None:
         """The row, or None."""
@@ -87,6 +85,12 @@ class RocksPartition:
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows."""
         return (item for item in self._db.items() if item[0] != _OFFSET)
+
+    def clear(self) -> None:
+        """Begin with new files."""
+        self._db.close()
+        shutil.rmtree(self._path)
+        self._db, self.offset = _opened(self._path, self._memory), None
 
     def close(self) -> None:
         """Let go of the files."""

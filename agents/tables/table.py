@@ -49,6 +49,10 @@ class LocalStore(Store):
         """Write changelog records, in recovery and for standbys."""
         self._opened(tp.partition).apply(records, records[-1].offset)
 
+    def forget(self, tp: TP) -> None:
+        """Throw the rows of a partition away: they do not belong to this changelog."""
+        self._opened(tp.partition).clear()
+
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows of all partitions."""
         for partition in list(self._partitions.values()):

@@ -15,6 +15,7 @@ import faust
 import structlog
 
 from agents.transport.batch import Batch
+from agents.transport.changelog import Tables
 from agents.transport.consumer import Transport
 from agents.transport.producer import Producer
 from agents.transport.progress import Limit
@@ -129,5 +130,6 @@ SETTINGS: Mapping[str, Any] = {
     "web_tables_enabled": False,
     "web_router_enabled": False,
     "store": "memory://",
+    "TableManager": Tables,
 }
 """Faust's settings, from measurements: see the README beside this file."""

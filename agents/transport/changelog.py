@@ -5,10 +5,46 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import structlog
+from faust.tables import TableManager
+from faust.tables.recovery import Recovery
+
 if TYPE_CHECKING:
     from faust.types import TP
 
+log = structlog.get_logger()
+
 _PULSE = 0.02
+
+
+class TableRecovery(Recovery):
+    """Faust's, but rows that are ahead of their changelog are read anew; there they end recovery, again and again."""
+
+    async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        await super()._build_highwaters(consumer, tps, destination, title)
+        offsets = self.active_offsets if title == "active" else self.standby_offsets
+        for tp in tps:
+            offset = offsets.get(tp)
+            if offset is not None and offset > destination[tp]:
+                log.warning(
+                    "table_ahead_of_changelog",
+                    topic=tp.topic, partition=tp.partition, offset=offset, last=destination[tp],
+                )  # fmt: skip
+                self.tp_to_table[tp].data.forget(tp)
+                offsets[tp] = -1
+
+
+class Tables(TableManager):
+    """Faust's, with this recovery."""
+
+    _recovery: TableRecovery | None
+
+    @property
+    def recovery(self) -> TableRecovery:
+        """Made when it is first asked for."""
+        if self._recovery is None:
+            self._recovery = TableRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
 
 class Changelogs:

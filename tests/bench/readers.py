@@ -8,7 +8,6 @@ what memory it took.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
@@ -208,8 +207,7 @@ async def matcher(wired: Wiring, count: int) -> Run:
         if time.time() - heard > IDLE_SECONDS:
             break
         await asyncio.sleep(0.05)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.stop(), 20)
+    await app.stop_within(20)
     await rules.stop()
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from agents.tables.rocks import Memory, RocksPartition
 from agents.wiring import Wiring
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
@@ -159,13 +161,20 @@ async def test_tables_that_are_lost_or_damaged_are_read_again_from_kafka(wired: 
         everyone = load.running.workers
         await asyncio.to_thread(everyone.stop)
         for number, current in enumerate(sorted((tmp_path / "data").rglob("CURRENT"))):
-            if number % 2:
+            if number % 3 == 0:
                 current.write_text("MANIFEST-nonsense\n")
-            else:
+            elif number % 3 == 1:
                 current.unlink()
+            else:  # as if it belonged to another cluster
+                rows = RocksPartition(current.parent, Memory(8))
+                rows.put(b"c1", b'{"id": "c1", "consents": {"marketing": false}}')
+                rows.persist(10**9)
+                rows.close()
         everyone.start()
         await load.feed(1000, RATE, rng, _nothing)
         await load.check()
+        log = (tmp_path / "matcher-0.log").read_text()
+        assert {"table_damaged", "table_ahead_of_changelog"} <= set(re.findall(r"table_\w+", log))
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux to limit another process")

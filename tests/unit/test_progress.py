@@ -197,7 +197,7 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
         ),
         (driver.Consumer, ("_new_consumer_thread", "_to_message", "_getmany", "verify_event_path")),
         (driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_beginning")),
-        (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended")),
+        (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended", "_build_highwaters")),
         (faust.App, ("_new_transport", "crash")),
     ):
         for name in names:

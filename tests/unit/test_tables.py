@@ -51,6 +51,15 @@ def test_applying_again_changes_nothing(partition: TablePartition) -> None:
     assert (dict(partition.items()), partition.offset) == ({b"b": b"2"}, 3)
 
 
+def test_a_cleared_partition_is_as_new(partition: TablePartition) -> None:
+    partition.put(b"a", b"1")
+    partition.persist(7)
+    partition.clear()
+    assert (partition.offset, partition.get(b"a")) == (None, None)
+    partition.put(b"a", b"2")
+    assert list(partition.items()) == [(b"a", b"2")]
+
+
 def test_rows_and_offset_outlive_the_process(tmp_path: Path) -> None:
     first = on_disk(tmp_path)
     first.put(b"a", b"1")

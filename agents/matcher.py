@@ -77,8 +77,8 @@ def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
     settings = wiring.settings.matcher
     if settings.store == "memory":
         return in_memory
-    memory = Memory(settings.table_memory_mb)
-    return lambda table, partition: RocksPartition(folder / f"{table}-{partition}", memory)
+    memory, group = Memory(settings.table_memory_mb), wiring.group("matcher")
+    return lambda table, partition: RocksPartition(folder / group / f"{table}-{partition}", memory)
 
 
 def changelog_topics(wiring: Wiring) -> dict[str, str]:

@@ -22,7 +22,8 @@ class EventReader:
 
     def __init__(self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int) -> None:
         self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
-        self._latest = datetime.min.replace(tzinfo=UTC)  # a clock that is set back makes no event one of the future
+        self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
+        """`_latest`: a clock that is set back makes no event one of the future."""
         self.decode = codec.decode
         self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
         self._required = {
@@ -35,7 +36,9 @@ class EventReader:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
-        self._latest = max(self._latest, now)
+        if now is not self._now:  # one moment for many records
+            self._now, self._latest = now, max(self._latest, now)
+            self._too_late = self._latest + self._max_future
         return self._quickly(raw, key) or read_event(
             self.decode(raw), self._topic, key, now=self._latest, max_future=self._max_future
         )
@@ -46,7 +49,7 @@ class EventReader:
         if head is None or not (0 < len(head.id) <= MAX_ID and 0 < len(head.project_id) <= MAX_ID):
             return None
         required = self._required.get(head.type)
-        if required is None or head.customer_id.encode() != key or head.created_at > self._latest + self._max_future:
+        if required is None or head.customer_id.encode() != key or head.created_at > self._too_late:
             return None
         for name in required:
             if getattr(head.data, name) is None:

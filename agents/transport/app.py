@@ -43,7 +43,7 @@ class Connection:
 class BatchApp(faust.App):
     """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
 
-    in_flight = Limit(records=8000, batches=32)
+    in_flight = Limit(batches=4, records=1000, most=32)
     """What of one partition may be delivered and not yet complete; bounds memory, and the time that a stop takes."""
 
     def __init__(self, group: str, connection: Connection, *, fetch_wait_ms: int = 20, **settings: Any) -> None:

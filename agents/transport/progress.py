@@ -23,10 +23,19 @@ class HoleInTheLog(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Above which a partition is given nothing more. Many small batches are no load; each has a place in a queue."""
+    """When a partition is given nothing more: at so many batches, or with small ones not before so many records.
 
-    records: int
+    Few large batches are the cheapest, so while there is lag they are let grow; many small ones are needed where it is
+    latency that counts. `most` is for batches however small: each has a place in a queue.
+    """
+
     batches: int
+    records: int
+    most: int
+
+    def is_reached(self, batches: int, records: int) -> bool:
+        """Whether that is enough."""
+        return batches >= self.batches and (records >= self.records or batches >= self.most)
 
 
 class Progress:
@@ -72,7 +81,7 @@ class Progress:
 
     def full(self, tps: Iterable[TP], limit: Limit) -> set[TP]:
         """Those partitions that have as much in flight as they may."""
-        return {tp for tp in tps if self._records[tp] >= limit.records or self.in_flight(tp) >= limit.batches}
+        return {tp for tp in tps if limit.is_reached(self.in_flight(tp), self._records[tp])}
 
     def busy(self) -> bool:
         """Whether any batch is in flight."""

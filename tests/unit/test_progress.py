@@ -178,6 +178,7 @@ async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytes
 def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None:
     from importlib.metadata import version
 
+    from aiokafka.consumer.fetcher import PartitionRecords
     from faust.tables.recovery import Recovery
     from faust.transport.consumer import Consumer
     from faust.transport.drivers import aiokafka as driver
@@ -199,6 +200,7 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
         (driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_beginning")),
         (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended", "_build_highwaters")),
         (faust.App, ("_new_transport", "crash")),
+        (PartitionRecords, ("_unpack_records", "__iter__", "__next__")),
     ):
         for name in names:
             assert hasattr(owner, name), f"{owner.__name__}.{name}"

@@ -55,13 +55,12 @@ class ProgressWatch:
         self._moved: dict[Hashable, _Moved] = {}
         self._asked: dict[Any, int] = {}
         self._lag: dict[Any, int] = {}
-        self._measured: set[Any] = set()
 
     async def observe(self) -> None:
         """Take the positions as they are."""
         now, assigned = self._clock(), self._assigned()
         await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
-        self._lag = {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
+        before, self._lag = self._lag, {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
         steps = dict(self._steps())
         for what, (position, is_done) in steps.items():
             moved = self._moved.get(what)
@@ -69,7 +68,7 @@ class ProgressWatch:
                 self._moved[what] = _Moved(position, now)
         for gone in self._moved.keys() - steps.keys():
             del self._moved[gone]
-        self._measure(now)
+        self._measure(now, before.keys() - self._lag.keys())
 
     def stalled_seconds(self) -> float:
         """How long the worst of what should move has not."""
@@ -123,7 +122,7 @@ class ProgressWatch:
         consumer = self._app.consumer
         return int(consumer.progress.next_offset(tp) or consumer._committed_offset[tp] or 0)
 
-    def _measure(self, now: float) -> None:
+    def _measure(self, now: float, no_longer_ours: set[Any]) -> None:
         for topic in self._app.hot_topics:
             self._metrics.assigned.labels(topic).set(sum(tp.topic == topic for tp in self._lag))
         self._metrics.rebalances.set(self._app.rebalancing_count)
@@ -131,7 +130,6 @@ class ProgressWatch:
             self._metrics.lag.labels(tp.topic, tp.partition).set(lag)
             moved = self._moved.get(tp)
             self._metrics.commit_age.labels(tp.topic, tp.partition).set(now - moved.at if moved else 0.0)
-        for tp in self._measured - self._lag.keys():
+        for tp in no_longer_ours:
             self._metrics.lag.remove(tp.topic, tp.partition)
             self._metrics.commit_age.remove(tp.topic, tp.partition)
-        self._measured = set(self._lag)

@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import msgspec
 import structlog
@@ -172,8 +171,8 @@ class Matcher:
         recent = partial(self._recent.data.get, batch.partition, key)
         arrival = Arrival(head, record.value, reader.decode, row, recent)
         matched = match_event(arrival, self._rules.index, now)
-        if self._limits.no_match_one_in and crc32(head.id.encode()) % self._limits.no_match_one_in == 0:
-            matched.decisions += sample_no_match(arrival, self._rules.index, now)
+        if self._limits.no_match_one_in:
+            matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)
         if matched.decisions:
             batch.emit(self._outputs(head, matched, batch, record))
             if matched.sent:

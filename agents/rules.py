@@ -74,14 +74,15 @@ class RuleTable(Service):
             for records in (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).values():
                 for record in records:
                     self._apply(record.key, record.value)
+                self._measure()
             if not self.complete.is_set() and await consumer.position(self._partition) >= end:
                 gc.collect()
                 gc.freeze()  # what thousands of rules consist of is not looked through at each collection from now on
                 self.complete.set()
                 log.info("rule_table_complete", rules=len(self.index), offset=end)
-            self._measure(
-                current=await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0)
-            )
+            is_current = await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0)
+            if is_current and self.complete.is_set():
+                self._current_at = self._clock()
 
     def _apply(self, key: bytes | None, value: bytes | None) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""
@@ -95,13 +96,10 @@ class RuleTable(Service):
             self._metrics.rules_rejected.inc()
             log.error("rule_rejected", distribution=rule_id, error=str(error))
 
-    def _measure(self, *, current: bool) -> None:
-        if current and self.complete.is_set():
-            self._current_at = self._clock()
+    def _measure(self) -> None:
+        """After a change: how many rules there are, and which no index finds."""
+        found = self.index.unindexed()
         self._metrics.rules.set(len(self.index))
-        self._name_unindexed(self.index.unindexed())
-
-    def _name_unindexed(self, found: list[str]) -> None:
         self._metrics.rules_unindexed.set(len(found))
         named = set(found[:MOST_NAMED])
         for gone in self._named - named:

@@ -17,7 +17,6 @@ from functools import partial
 from itertools import chain, islice, product
 from operator import itemgetter
 from typing import Any, NamedTuple
-from zlib import crc32
 
 from schemas.distribution import Distribution
 from schemas.record import Record
@@ -115,10 +114,10 @@ class RuleIndex:
                 found.append(shelf)
         return found
 
-    def some_for(self, head: Head[Any], most: int) -> Iterator[Rule]:
-        """Rules that stand where an event looks, fitting or not: at most so many, others for another event."""
+    def some_for(self, head: Head[Any], begin: int, most: int) -> Iterator[Rule]:
+        """Rules that stand where an event looks, fitting or not: at most so many, from any number on, around."""
         for shelf in self.shelves(head):
-            start = crc32(head.id.encode()) % shelf.size
+            start = begin % shelf.size
             turned = chain(islice(shelf.rule_ids(), start, None), islice(shelf.rule_ids(), start))
             yield from (self._rules[rule_id] for rule_id in islice(turned, most))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
@@ -28,6 +29,9 @@ from streams.identity import decision_id, delivery_id, occurrence_key
 from streams.index import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
+
+_MOST_SAMPLED = 20
+"""Rules that one event of the sample says something about, of each selection."""
 
 
 @dataclass(slots=True)
@@ -86,10 +90,14 @@ def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
     return outcome
 
 
-def sample_no_match(arrival: Arrival, rules: RuleIndex, now: datetime, *, most: int = 20) -> list[Decision]:
-    """For some rules that do not fit, a decision that says by which test."""
-    found = []
-    for rule in rules.some_for(arrival.head, most):
+def sample_no_match(arrival: Arrival, rules: RuleIndex, now: datetime, one_in: int) -> list[Decision]:
+    """For one event in so many, and some of the rules that do not fit it: a decision that says by which test.
+
+    What the id decides beyond whether it is chosen, is where among the rules to begin.
+    """
+    begin, rest = divmod(crc32(arrival.head.id.encode()), one_in)
+    found: list[Decision] = []
+    for rule in () if rest else rules.some_for(arrival.head, begin, _MOST_SAMPLED):
         answer, checks = rule.explain(arrival, now)
         if answer is False:
             found.append(_Case(rule, arrival, now).unfit(checks))

@@ -6,7 +6,7 @@ are complete. After a seek or a rebalance everything entered before is forgotten
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,9 +33,10 @@ class Limit:
     records: int
     most: int
 
-    def is_reached(self, batches: int, records: int) -> bool:
-        """Whether that is enough."""
-        return batches >= self.batches and (records >= self.records or batches >= self.most)
+    def is_reached(self, queue: deque[Batch]) -> bool:
+        """Whether these are enough."""
+        many = len(queue)
+        return many >= self.batches and (many >= self.most or sum(len(one.records) for one in queue) >= self.records)
 
 
 class Progress:
@@ -44,7 +45,6 @@ class Progress:
     def __init__(self) -> None:
         self.epoch = 0
         self._in_flight: defaultdict[TP, deque[Batch]] = defaultdict(deque)
-        self._records: Counter[TP] = Counter()
         self._next: dict[TP, int] = {}
 
     def enter(self, batch: Batch) -> None:
@@ -53,7 +53,6 @@ class Progress:
         if queue and batch.records[0].offset < queue[-1].next_offset:
             raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
         queue.append(batch)
-        self._records[batch.tp] += len(batch.records)
 
     def complete(self, batch: Batch) -> list[Batch]:
         """Mark a batch complete; the batches that may now be committed: with it, those that waited for it."""
@@ -63,7 +62,6 @@ class Progress:
         queue, committable = self._in_flight[batch.tp], []
         while queue and queue[0].complete:
             committable.append(queue.popleft())
-            self._records[batch.tp] -= len(committable[-1].records)
             self._next[batch.tp] = committable[-1].next_offset
         return committable
 
@@ -75,13 +73,9 @@ class Progress:
         """The partitions that have an offset to commit."""
         return iter(list(self._next))
 
-    def in_flight(self, tp: TP) -> int:
-        """Batches of a partition that are delivered and not yet committable."""
-        return len(self._in_flight[tp])
-
     def full(self, tps: Iterable[TP], limit: Limit) -> set[TP]:
         """Those partitions that have as much in flight as they may."""
-        return {tp for tp in tps if limit.is_reached(self.in_flight(tp), self._records[tp])}
+        return {tp for tp in tps if limit.is_reached(self._in_flight[tp])}
 
     def busy(self) -> bool:
         """Whether any batch is in flight."""
@@ -95,5 +89,4 @@ class Progress:
         """Start over after a seek or a rebalance."""
         self.epoch += 1
         self._in_flight.clear()
-        self._records.clear()
         self._next.clear()

@@ -44,13 +44,13 @@ def test_a_sample_says_which_test_did_not_fit() -> None:
     index = RuleIndex()
     for number in range(50):
         index.insert(rule(distribution=f"r{number}", when={"order.amount": {"more_than": number * 1_000_000}}))
-    found = sample_no_match(arrival(), index, NOW)
+    found = sample_no_match(arrival(), index, NOW, 1)
     assert len(found) >= 19
     for decision in found:
         assert (decision.outcome, decision.reason) == ("skipped", "no_match")
         assert decision.detail == f"order.amount more_than {int(decision.distribution.id[1:]) * 1_000_000}"
         assert [check.passed for check in decision.checks] == [False]
-    assert sample_no_match(arrival(), index, NOW) == found
+    assert sample_no_match(arrival(), index, NOW, 1) == found
 
 
 def test_a_replay_makes_the_same_records() -> None:

@@ -18,8 +18,11 @@ Outcome = Literal["emitted", "deferred", "skipped"]
 
 DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 
-Action = Literal["message"]
-"""What the customer gets: a message about the event, without a new incentive."""
+Action = Literal["message", "publish", "promote"]
+"""What the customer gets: a plain message, a unique code of a campaign, or word of a promotion tier."""
+
+WhenEmpty = Literal["stop", "wait", "skip", "send_without"]
+"""What becomes of a message whose campaign has no code left: pause the distribution, hold it, skip it, send it so."""
 
 AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
 """How often one customer may get the same distribution."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus
+from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, WhenEmpty
 from schemas.event import Id
 from schemas.record import JsonObject, Record, doc
 
@@ -71,8 +71,25 @@ class EmailPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="ema
 ChannelPlan = WebhookPlan | EmailPlan
 
 
+class Publish(Record, frozen=True, kw_only=True):
+    """Publish a code of a campaign to the customer, and send it."""
+
+    campaign: Annotated[str, doc("The campaign's id.")]
+    when_empty: Annotated[WhenEmpty, doc("What to do when the campaign has no code left.")] = "stop"
+
+
+class Promote(Record, frozen=True, kw_only=True):
+    """Tell the customer of a promotion tier: both objects as they were when the distribution was applied."""
+
+    campaign: JsonObject
+    promotion_tier: JsonObject
+
+
 class Distribution(Record, frozen=True, kw_only=True):
-    """A rule: one trigger, an optional guard, consent, one or more channels, timing and priority."""
+    """A rule: one trigger, an optional guard, consent, what goes out over one or more channels, timing and priority.
+
+    At most one of `publish` and `promote` is there; a distribution with neither sends a plain message.
+    """
 
     id: Id
     project_id: Id
@@ -81,7 +98,8 @@ class Distribution(Record, frozen=True, kw_only=True):
     status: DistributionStatus
     trigger: TriggerRef
     when: Annotated[JsonObject | None, doc("The guard, in the condition language.")] = None
-    action: Action = "message"
+    publish: Publish | None = None
+    promote: Promote | None = None
     consent: Annotated[str, doc("A consent category, or transactional.")]
     channels: Annotated[list[ChannelPlan], Meta(min_length=1)]
     again: Again = Again(mode="every_event")
@@ -90,3 +108,8 @@ class Distribution(Record, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     expires_after: Annotated[int | None, doc("Seconds after the event; later it is not worth sending.")] = None
     updated_at: datetime
+
+    @property
+    def action(self) -> Action:
+        """What the customer gets."""
+        return "publish" if self.publish else "promote" if self.promote else "message"

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from schemas.closed import Action, DistributionStatus
+from schemas.closed import DistributionStatus
 from schemas.distribution import (
     TRANSACTIONAL,
     Again,
@@ -28,7 +28,7 @@ from streams.conditions.predicates import read_date
 from streams.durations import parse_duration
 
 KEYS = (
-    "distribution", "name", "trigger", "when", "action", "consent", "channels", "again", "starts_at", "ends_at",
+    "distribution", "name", "trigger", "when", "consent", "channels", "again", "starts_at", "ends_at",
     "expires_after", "priority", "status",
 )  # fmt: skip
 """The keys of a distribution, in the order in which they read best."""
@@ -110,7 +110,6 @@ class _Reader:
         fields = Fields.of(trigger) if trigger else None
         parts: dict[str, Any] = {
             "when": self._when(source.get("when"), fields),
-            "action": self._closed(source.get("action", "message"), get_args(Action), "action", "message"),
             "consent": self._word(source.get("consent"), "consent", _consent_hint()),
             "channels": self._channels(source.get("channels")),
             "again": self._again(source.get("again"), fields),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from schemas.closed import Action, DistributionStatus
+from schemas.closed import DistributionStatus
 from schemas.triggers import TRIGGERS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import EMAIL_KEYS, KEYS, REQUIRED, WEBHOOK_KEYS
@@ -60,7 +60,6 @@ def _property(name: str) -> dict[str, Any]:
         },
         "expires_after": _DURATION,
         "priority": {"type": "integer"},
-        "action": {"enum": list(get_args(Action))},
         "status": {"enum": list(get_args(DistributionStatus))},
     }
     text: dict[str, Any] = {"type": "string"}

@@ -66,7 +66,6 @@ def problems(**changes: Any) -> dict[str, str]:
         ({"expires_after": 5}, "expires_after", "is not a duration"),
         ({"priority": "high"}, "priority", "whole number"),
         ({"status": "ON"}, "status", "DRAFT, LIVE"),
-        ({"action": "gift"}, "action", "is none of message"),
         ({"distribution": "a b"}, "distribution", "letters, digits"),
     ],
 )

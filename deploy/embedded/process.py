@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,10 @@ _LOG_TAIL = 15
 
 
 class ProcessFile(msgspec.Struct, frozen=True):
-    """What the pid file says: a pid alone could meanwhile be somebody else's."""
+    """What the pid file says: a pid alone could meanwhile be somebody else's, but not one born at the same moment."""
 
     pid: int
-    created: float
+    born: float
     ports: dict[str, int]
 
 
@@ -47,8 +48,8 @@ class ServerProcess:
         known = self._read()
         try:
             process = psutil.Process(known.pid)
-            same = abs(process.create_time() - known.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+            same = _born(known.pid) == known.born and process.status() != psutil.STATUS_ZOMBIE
+        except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
             return None
         return process if same else None
 
@@ -64,8 +65,8 @@ class ServerProcess:
                 )  # fmt: skip
             except OSError as error:
                 raise CannotStart(f"{self.name}: cannot run {command[0]}: {error.strerror}") from error
-        created = psutil.Process(self._child.pid).create_time()
-        self._file.write_bytes(msgspec.json.encode(ProcessFile(self._child.pid, created, ports)))
+        identity = ProcessFile(self._child.pid, _born(self._child.pid), ports)
+        self._file.write_bytes(msgspec.json.encode(identity))
 
     def wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for `ready`. Raises CannotStart with the end of the log when the process ends or time runs out."""
@@ -111,6 +112,17 @@ class ServerProcess:
 
     def _read(self) -> ProcessFile:
         return msgspec.json.decode(self._file.read_bytes(), type=ProcessFile)
+
+
+def _born(pid: int) -> float:
+    """When a process began, on a clock that nobody sets: a wall clock that is set moves `create_time` on Linux.
+
+    Linux: ticks since boot, field 22 of /proc/<pid>/stat (proc(5)). Elsewhere: Unix seconds, as the kernel noted them.
+    """
+    if not sys.platform.startswith("linux"):
+        return psutil.Process(pid).create_time()
+    _, _, after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    return float(after_name.split()[19])
 
 
 def free_port(wanted: int | None = None) -> int:

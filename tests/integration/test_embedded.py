@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from agents.outbox import write_all
@@ -15,6 +17,7 @@ from agents.transport.producer import Producer
 from agents.wiring import Wiring
 from deploy.embedded.kafka import answers
 from deploy.embedded.process import free_port, prepare_folder
+from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.servers import Servers
 from deploy.settings import Kafka, Settings
 from schemas.errors import CannotStart
@@ -46,6 +49,20 @@ async def test_data_and_addresses_survive_restarts_and_crashes(tmp_path: Path) -
             assert [reader.decode(message)["id"] for message in reader.until_now()] == ["c1"]
     assert servers.running() is None
     assert not answers(first.kafka)
+
+
+def test_a_server_is_known_again_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = PostgresServer(tmp_path, os.environ)
+    server.start()
+    try:
+        started = psutil.Process.create_time
+        monkeypatch.setattr(psutil.Process, "create_time", lambda process: started(process) + 3600)
+        monkeypatch.setattr("time.time", lambda now=time.time: now() + 3600)
+        assert server.process.running() is not None
+    finally:
+        monkeypatch.undo()
+        server.stop()
+    assert server.process.running() is None
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -61,7 +61,12 @@ class Wiring:
     def connection(self) -> Connection:
         """Kafka, for a worker."""
         kafka = self.settings.kafka
-        return Connection(kafka.bootstrap, kafka.client(), _credentials(kafka), None)
+        return Connection(
+            kafka.bootstrap,
+            kafka.client(),
+            _credentials(kafka),
+            session_timeout=kafka.session_timeout.total_seconds(),
+        )
 
     def follower(self) -> aiokafka.AIOKafkaConsumer:
         """A consumer without a group, for a topic that every worker reads whole."""

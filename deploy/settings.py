@@ -24,6 +24,8 @@ SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 MailSecurity = Literal["none", "starttls", "tls"]
 
+_SHORTEST_SESSION, _LONGEST_SESSION = timedelta(seconds=6), timedelta(seconds=35)
+
 FIRST_FILE = Path("tidings.toml")
 """Read when it exists and no other file is named by TIDINGS_SETTINGS."""
 
@@ -40,6 +42,7 @@ class Kafka:
     ssl_cafile: str = ""
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
+    session_timeout: timedelta = timedelta(seconds=10)
 
     def client(self) -> dict[str, object]:
         """The settings as librdkafka names them."""
@@ -188,6 +191,8 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         check_prefix(settings.topics.prefix)
     except ValueError as error:
         raise CannotStart(f"topics.prefix: {error}") from error
+    if not _SHORTEST_SESSION <= settings.kafka.session_timeout <= _LONGEST_SESSION:
+        raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
     if settings.sender.webhook_timeout > timedelta(seconds=30):
         raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
     return settings

@@ -32,12 +32,16 @@ BatchWork = Callable[[Batch], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach Kafka. `client` is librdkafka's configuration, `credentials` the same as Faust takes it."""
+    """How to reach Kafka. `client` is librdkafka's configuration, `credentials` the same as Faust takes it.
+
+    `session_timeout`: seconds after which a member that is not heard of is out of its group.
+    """
 
     bootstrap: str
     client: Mapping[str, object]
     credentials: Any = None
     ssl_context: ssl.SSLContext | None = None
+    session_timeout: float = 10.0
 
 
 class BatchApp(faust.App):
@@ -56,6 +60,7 @@ class BatchApp(faust.App):
             broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
             broker_credentials=connection.credentials,
             ssl_context=connection.ssl_context,
+            broker_session_timeout=connection.session_timeout,
             **{**SETTINGS, **settings},
         )
         self.outputs = Producer(connection.client)
@@ -117,7 +122,6 @@ SETTINGS: Mapping[str, Any] = {
     "processing_guarantee": "at_least_once",
     "consumer_auto_offset_reset": "earliest",
     "broker_commit_interval": 0.5,
-    "broker_session_timeout": 10.0,
     "broker_heartbeat_interval": 2.0,
     "broker_request_timeout": 40.0,
     "producer_request_timeout": 30.0,

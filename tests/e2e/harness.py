@@ -48,6 +48,7 @@ project_id = "shop"
 data = "{data}"
 [kafka]
 bootstrap = "{kafka}"
+session_timeout = "{session}"
 [postgres]
 dsn = "{postgres}"
 [topics]
@@ -76,6 +77,7 @@ def settings_text(settings: Settings, mail_port: int) -> str:
     return SETTINGS.format(
         data=settings.data,
         kafka=settings.kafka.bootstrap,
+        session=f"{settings.kafka.session_timeout.seconds}s",
         postgres=settings.postgres.dsn.reveal(),
         prefix=settings.topics.prefix,
         partitions=settings.topics.partitions,

@@ -16,8 +16,8 @@ from agents.transport.batch import Output
 from agents.transport.producer import Producer
 from agents.wiring import Wiring
 from deploy.embedded.kafka import answers
-from deploy.embedded.process import free_port, prepare_folder
 from deploy.embedded.postgres import PostgresServer
+from deploy.embedded.process import free_port, prepare_folder
 from deploy.embedded.servers import Servers
 from deploy.settings import Kafka, Settings
 from schemas.errors import CannotStart

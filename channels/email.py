@@ -79,9 +79,9 @@ class Email:
         own = {
             "distribution": {"id": distribution.id, "name": distribution.name},
             "delivery_id": delivery.delivery_id,
-            "event": {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()},
         }
-        rendered = self._templates.render(template, {**delivery.data, **own})
+        envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
+        rendered = self._templates.render(template, {"event": envelope, **delivery.data, **own})
         headers = {
             "From": mailbox(account.sender_name, account.sender),
             "To": mailbox(delivery.email.name or "", delivery.email.to),

@@ -19,6 +19,7 @@ from schemas.errors import TidingsError
 from schemas.topics import CUSTOMERS, DECISIONS
 from schemas.triggers import TRIGGERS
 from store.ledger import Ledger
+from streams import selection
 from streams.arrival import Arrival, Head
 from streams.events import read_event
 from streams.index import RuleIndex
@@ -67,7 +68,7 @@ def show_simulation(event: Head[Any], explained: list[Explained]) -> None:
 
 def _verdict(one: Explained) -> str:
     if not one.selected:
-        return f"another {'segment' if one.distribution.trigger.segment else 'campaign'} is selected"
+        return f"selects another: {selection.said(one.distribution.trigger)}"
     if one.failure:
         return f"rule_error: {escape(one.failure)}"
     if not one.answer:

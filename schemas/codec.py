@@ -26,13 +26,25 @@ _SINGLE_OBJECT_HEAD = 10
 _CONFLUENT_HEAD = 5
 
 
+def _no_earlier(_fingerprint: bytes) -> None:
+    """No former schemas."""
+
+
 class TopicCodec:
     """Reads any of the three encodings of one topic's records and writes the configured one.
 
     Records in memory are plain mappings with unknown fields beside the known ones; `encode` takes a struct as well.
+    `earlier` gives the topic's former schema of a fingerprint, so that records of an earlier release are read for ever.
     """
 
-    def __init__(self, topic: str, schema: dict[str, Any], wire: Wire, registry: SchemaRegistry | None = None) -> None:
+    def __init__(
+        self,
+        topic: str,
+        schema: dict[str, Any],
+        wire: Wire,
+        registry: SchemaRegistry | None = None,
+        earlier: Callable[[bytes], dict[str, Any] | None] = _no_earlier,
+    ) -> None:
         if wire == "confluent" and registry is None:
             raise CannotStart("wire format confluent needs wire.registry_url; or set wire.format to avro or json")
         self.topic = topic
@@ -42,6 +54,8 @@ class TopicCodec:
         self._registry = registry
         self._read, self._write = mapping_reader(schema), writer(schema)
         self._foreign: dict[int, Read] = {}
+        self._earlier_schema = earlier
+        self._earlier: dict[bytes, Read] = {}
         encoders: dict[Wire, Callable[[Any], bytes]] = {
             "avro": self._encode_single_object,
             "confluent": self._encode_confluent,
@@ -81,12 +95,21 @@ class TopicCodec:
 
     def _decode_single_object(self, raw: bytes) -> dict[str, Any]:
         found = raw[2:_SINGLE_OBJECT_HEAD]
-        if found != self._fingerprint:
-            raise Undecodable(
-                f"Avro single-object with schema fingerprint {found.hex()}; {self.topic} has {self._fingerprint.hex()}"
-            )
-        record: dict[str, Any] = _read_whole(self._read, raw, _SINGLE_OBJECT_HEAD)
+        read = self._read if found == self._fingerprint else self._earlier_reader(found)
+        record: dict[str, Any] = _read_whole(read, raw, _SINGLE_OBJECT_HEAD)
         return record
+
+    def _earlier_reader(self, found: bytes) -> Read:
+        """A reader of records written with a former schema of the topic: what was added since is simply not there."""
+        if found not in self._earlier:
+            schema = self._earlier_schema(found)
+            if schema is None:
+                raise Undecodable(
+                    f"Avro single-object with schema fingerprint {found.hex()}; {self.topic} has "
+                    f"{self._fingerprint.hex()}, and no release wrote another with that one"
+                )
+            self._earlier[found] = mapping_reader(schema)
+        return self._earlier[found]
 
     def _decode_confluent(self, raw: bytes) -> dict[str, Any]:
         if self._registry is None:

@@ -1,18 +1,20 @@
 """The public contract: which record is on which topic, and the Avro file that says so.
 
-`python -m schemas.contract` writes the files again after a record changed.
+`python -m schemas.contract` writes the files again after a record changed; `python -m schemas.contract release` keeps
+those of now for ever, since records written with them stay in compacted topics.
 """
 
 from __future__ import annotations
 
 import json
-from functools import cache
+import sys
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from schemas.avro_of import avro_schema
 from schemas.closed import CHANNELS, Wire
-from schemas.codec import TopicCodec
+from schemas.codec import TopicCodec, schema_fingerprint
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision, DeliveryStatus
 from schemas.delivery import DELIVERY_TYPES
@@ -25,6 +27,9 @@ from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS, DELIVERY_STATUS, 
 from schemas.triggers import EVENT_TOPICS, data_type
 
 FOLDER = Path(__file__).parent / "avro"
+RELEASED = FOLDER / "released"
+LEDGER = RELEASED / "fingerprints.json"
+"""Topic to the fingerprints, in hex, of every schema that a release wrote its records with."""
 
 _RECORDS: dict[str, type[Record]] = {
     CUSTOMERS: Customer,
@@ -50,7 +55,18 @@ def _event_name(topic: str) -> str:
 
 def topic_codec(topic: str, wire: Wire, registry: SchemaRegistry | None = None) -> TopicCodec:
     """The codec of a topic, writing the given wire format."""
-    return TopicCodec(topic, topic_schema(topic), wire, registry)
+    return TopicCodec(topic, topic_schema(topic), wire, registry, partial(released_schema, topic))
+
+
+def released_schema(topic: str, fingerprint: bytes) -> dict[str, Any] | None:
+    """The schema that a release wrote the topic's records with; None where none had the fingerprint."""
+    file = released_file(topic, fingerprint)
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def released_file(topic: str, fingerprint: bytes) -> Path:
+    """Where a schema is kept once records with it may be in anybody's Kafka."""
+    return RELEASED / f"{topic}.{fingerprint.hex()}.avsc"
 
 
 def avro_file(topic: str) -> Path:
@@ -69,5 +85,16 @@ def write_files() -> None:
         avro_file(topic).write_text(avro_text(topic))
 
 
+def release() -> None:
+    """Keep every topic's schema of now for ever. Part of each release."""
+    ledger: dict[str, list[str]] = json.loads(LEDGER.read_text())
+    for topic in TOPICS:
+        fingerprint = schema_fingerprint(topic_schema(topic))
+        if fingerprint.hex() not in ledger.setdefault(topic, []):
+            ledger[topic].append(fingerprint.hex())
+        released_file(topic, fingerprint).write_text(avro_text(topic))
+    LEDGER.write_text(json.dumps(ledger, indent=2) + "\n")
+
+
 if __name__ == "__main__":
-    write_files()
+    release() if sys.argv[1:] == ["release"] else write_files()

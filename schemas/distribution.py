@@ -16,16 +16,13 @@ TRANSACTIONAL = "transactional"
 
 
 class TriggerRef(Record, frozen=True, kw_only=True):
-    """Which events start it: a type and, optionally, one segment or campaign."""
+    """Which events start it: a type and, optionally, the id of what they have to be about, as the type allows."""
 
     event: str
     segment: str | None = None
     campaign: str | None = None
-
-    @property
-    def selector(self) -> str | None:
-        """The id that is selected, whichever object it is of."""
-        return self.segment or self.campaign
+    event_schema: str | None = None
+    tier: Annotated[str | None, doc("A loyalty tier; for upgraded and downgraded the one arrived at.")] = None
 
 
 class Again(Record, frozen=True, kw_only=True):

@@ -218,3 +218,129 @@ class PromotionStack(OpenRecord, frozen=True, kw_only=True):
     name: str | None = None
     tiers: dict[str, Any] | None = None
     object: str | None = None
+
+
+class ClientEvent(OpenRecord, frozen=True, kw_only=True):
+    """Something that a customer did, as the customer's own system names it. What it is about stands in `metadata`."""
+
+    id: str | None = None
+    type: Annotated[str | None, doc("The name of the event, as its schema has it.")] = None
+    created_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class EventSchema(OpenRecord, frozen=True, kw_only=True):
+    """The definition that a custom event follows."""
+
+    id: str
+    name: str | None = None
+    object: str | None = None
+
+
+class ScheduledDistribution(OpenRecord, frozen=True, kw_only=True):
+    """The manual distribution that an event is addressed to."""
+
+    id: Annotated[str, doc("The id of the one distribution that the event starts.")]
+    name: str | None = None
+    status: str | None = None
+    consents: JsonObject | None = None
+    distribution_channels: list[str] = []
+    set_live_at: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+
+
+class Referral(OpenRecord, frozen=True, kw_only=True):
+    """The recommendation that brought a customer."""
+
+    id: str | None = None
+    code: str | None = None
+    referrer_id: str | None = None
+    campaign_id: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class Reward(OpenRecord, frozen=True, kw_only=True):
+    """What a customer gets in a loyalty or referral programme."""
+
+    id: str | None = None
+    name: str | None = None
+    type: Annotated[str | None, doc("CAMPAIGN, COIN or MATERIAL.")] = None
+    stock: int | None = None
+    redeemed: int | None = None
+    attributes: JsonObject | None = None
+    parameters: JsonObject | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class RewardRedemption(OpenRecord, frozen=True, kw_only=True):
+    """The exchange of points for a reward."""
+
+    id: str
+    customer_id: str | None = None
+    assignment_id: str | None = None
+    voucher_id: str | None = None
+    product_id: str | None = None
+    sku_id: str | None = None
+    campaign_id: str | None = None
+    source_id: str | None = None
+    status: str | None = None
+    date: str | None = None
+    amount: Annotated[int | None, doc("Points paid.")] = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class RewardAssignment(OpenRecord, frozen=True, kw_only=True):
+    """A reward's place in a campaign, with what it costs there."""
+
+    id: str
+    reward_id: str | None = None
+    related_object_id: str | None = None
+    related_object_type: str | None = None
+    parameters: JsonObject | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class LoyaltyTier(OpenRecord, frozen=True, kw_only=True):
+    """One level of a loyalty programme."""
+
+    id: str
+    name: str | None = None
+    campaign_id: str | None = None
+    points: Annotated[JsonObject | None, doc("The points that it takes: from, to.")] = None
+    earning_rules: JsonObject | None = None
+    rewards: JsonObject | None = None
+    config: JsonObject | None = None
+    expiration: JsonObject | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None
+
+
+class EarningRule(OpenRecord, frozen=True, kw_only=True):
+    """What points are given for."""
+
+    id: str
+    event: str | None = None
+    loyalty: JsonObject | None = None
+    segment: JsonObject | None = None
+    source: JsonObject | None = None
+    custom_event: JsonObject | None = None
+    active: bool | None = None
+    start_date: str | None = None
+    expiration_date: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    metadata: JsonObject = {}
+    object: str | None = None

@@ -12,10 +12,10 @@ from msgspec import Meta
 
 from schemas.event import Id
 from schemas.objects import Customer
-from schemas.record import Record
+from schemas.record import JsonObject, Record
 from schemas.triggers import object_fields
 from streams.conditions.compile import Facts, Getter, getter
-from streams.conditions.fields import EVENT
+from streams.conditions.fields import EVENT, has_own_event
 from streams.conditions.language import Path
 from streams.conditions.predicates import Answer
 from streams.recent import Sent, read_recent
@@ -97,8 +97,14 @@ def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
     facts = dict(data)
     if profile is not None:
         facts["customer"] = profile
-    facts[EVENT] = {"id": head.id, "type": head.type, "created_at": head.created_at.isoformat()}
+    if not has_own_event(head.type):
+        facts[EVENT] = {"id": head.id, "type": head.type, "created_at": head.created_at.isoformat()}
     return facts
+
+
+def objects_of(facts: Facts, kind: str) -> JsonObject:
+    """What goes out of an event of a type: its objects, without the envelope."""
+    return dict(facts) if has_own_event(kind) else {name: value for name, value in facts.items() if name != EVENT}
 
 
 def reader(path: Path, data: type[Record]) -> Getter:
@@ -107,6 +113,9 @@ def reader(path: Path, data: type[Record]) -> Getter:
     Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
     """
     root, *names = path
+    if root == EVENT and not _always_there(root, data):  # of some types on the topic the envelope, of some an object
+        whole = getter(path)
+        return lambda arrival: whole(arrival.facts)
     known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
     while names and _is_struct(hint) and names[0] in object_fields(hint):
         known.append(names[0])

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from schemas.closed import DistributionStatus
+from schemas.closed import Action, DistributionStatus
 from schemas.distribution import (
     TRANSACTIONAL,
     Again,
@@ -26,6 +26,7 @@ from streams.conditions.fields import Fields, Unknown, nearest
 from streams.conditions.parse import parse_condition
 from streams.conditions.predicates import read_date
 from streams.durations import parse_duration
+from streams.offers import why_not_offered
 
 KEYS = (
     "distribution", "name", "trigger", "when", "consent", "channels", "again", "starts_at", "ends_at",
@@ -120,6 +121,7 @@ class _Reader:
             "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
             "name": self._word(source.get("name", source.get("distribution", "?")), "name", ": a text for people"),
         }
+        self._offered(trigger, "message", parts["channels"])
         if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
             self._problem("ends_at", "is not after starts_at")
         if self.problems or trigger_ref is None:
@@ -153,13 +155,16 @@ class _Reader:
         trigger = self._one_of(value.get("event"), TRIGGERS, "trigger.event", "event type")
         if trigger is None:
             return None, None
-        selectors = (trigger.selector,) if trigger.selector else ()
-        self._known_keys(value, ("event", *selectors), "trigger")
-        chosen = value.get(trigger.selector) if trigger.selector else None
-        if chosen is not None:
-            self._word(chosen, f"trigger.{trigger.selector}", f": the id of a {trigger.selector}")
-        selection = {trigger.selector: str(chosen)} if trigger.selector and chosen is not None else {}
+        self._known_keys(value, ("event", *trigger.selector_keys), "trigger")
+        named = {key: value[key] for key in trigger.selector_keys if value.get(key) is not None}
+        selection = {key: self._word(one, f"trigger.{key}", f": the id of one {key}") for key, one in named.items()}
         return TriggerRef(event=trigger.type, **selection), trigger
+
+    def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
+        """The action has to be one of its trigger's."""
+        refused = trigger and why_not_offered(trigger, action, {plan.channel for plan in channels})
+        if refused:
+            self._problem("channels" if action == "message" else action, refused)
 
     def _when(self, value: object, fields: Fields | None) -> JsonObject | None:
         if value is None or fields is None:

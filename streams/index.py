@@ -26,8 +26,9 @@ from streams.conditions.compile import PLAIN, Compiler, Getter, Run
 from streams.conditions.language import Path
 from streams.conditions.predicates import equality_key
 from streams.rule import Choice, Key, Rule, Threshold, compile_rule
+from streams.selection import Selection, pairs_of, selection_of
 
-ShelfKey = tuple[str, str, str | None]
+ShelfKey = tuple[str, str, Selection]
 
 TableKey = tuple[int | None, ...] | int | None
 """The numbers of the values of a table's paths; of one path the number itself, of none None."""
@@ -107,11 +108,15 @@ class RuleIndex:
         shelf = self._shelves.get((project, kind, None))
         if shelf is not None:
             found.append(shelf)
-        if trigger.selector:
-            chosen = getattr(head.data, trigger.selector, None)
+        selecting = trigger.selecting
+        if len(selecting) == 1:
+            chosen = getattr(head.data, selecting[0], None)
             shelf = self._shelves.get((project, kind, chosen.id)) if chosen is not None else None
             if shelf is not None:
                 found.append(shelf)
+        elif selecting:
+            there = (self._shelves.get((project, kind, pair)) for pair in pairs_of(trigger, head.data))
+            found.extend(shelf for shelf in there if shelf is not None)
         return found
 
     def some_for(self, head: Head[Any], begin: int, most: int) -> Iterator[Rule]:
@@ -136,7 +141,7 @@ class RuleIndex:
 
 
 def _shelf_key(distribution: Distribution) -> ShelfKey:
-    return distribution.project_id, distribution.trigger.event, distribution.trigger.selector
+    return distribution.project_id, distribution.trigger.event, selection_of(distribution)
 
 
 class _Place(NamedTuple):

@@ -21,14 +21,14 @@ from schemas.delivery import (
     WebhookDelivery,
 )
 from schemas.distribution import ChannelPlan, Distribution, EmailPlan, WebhookPlan
-from streams.arrival import Arrival, Head, Profile
+from streams.arrival import Arrival, Head, Profile, objects_of
 from streams.audience import Refusal, already_sent, can_reach, may_send
-from streams.conditions.fields import EVENT
 from streams.conditions.predicates import Answer, Failure
 from streams.identity import decision_id, delivery_id, occurrence_key
 from streams.index import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
+from streams.selection import is_selected
 
 _MOST_SAMPLED = 20
 """Rules that one event of the sample says something about, of each selection."""
@@ -112,7 +112,7 @@ def explain_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> list[Exp
 
 def _explain(rule: Rule, arrival: Arrival, now: datetime) -> Explained:
     answer, checks = rule.explain(arrival, now)
-    selected = _selects(rule.distribution, arrival)
+    selected = is_selected(rule.distribution, arrival.head.data)
     outcome = Matched()
     case = _Case(rule, arrival, now)
     if selected and answer is True:
@@ -127,12 +127,6 @@ def _explain(rule: Rule, arrival: Arrival, now: datetime) -> Explained:
 
 def _same_type(rule: Distribution, event: Head[Any]) -> bool:
     return rule.project_id == event.project_id and rule.trigger.event == event.type
-
-
-def _selects(rule: Distribution, arrival: Arrival) -> bool:
-    trigger = rule.trigger
-    kind = "segment" if trigger.segment else "campaign"
-    return trigger.selector is None or (arrival.facts.get(kind) or {}).get("id") == trigger.selector
 
 
 def _by_priority(rule: Rule) -> tuple[int, str]:
@@ -227,7 +221,7 @@ class _Case:
             "priority": rule.priority,
             "category": rule.consent,
             "expires_at": rule.expires_after and event.created_at + timedelta(seconds=rule.expires_after),
-            "data": {name: value for name, value in self._facts.items() if name != EVENT},
+            "data": objects_of(self._facts, event.type),
         }
         match plan:
             case WebhookPlan():

@@ -38,17 +38,8 @@ def definition_schema() -> dict[str, Any]:
 
 
 def _property(name: str) -> dict[str, Any]:
-    selectors = {trigger.selector for trigger in TRIGGERS.values() if trigger.selector}
     properties: dict[str, Any] = {
-        "trigger": {
-            "oneOf": [
-                {"enum": list(TRIGGERS)},
-                _closed(
-                    {"event": {"enum": list(TRIGGERS)}, **{name: {"type": "string"} for name in sorted(selectors)}},
-                    required=("event",),
-                ),
-            ]
-        },
+        "trigger": {"oneOf": [{"enum": list(TRIGGERS)}, *_triggers()]},
         "when": {"$ref": "#/$defs/condition"},
         "channels": {"type": "array", "minItems": 1, "items": {"oneOf": [_email(), _webhook()]}},
         "again": {
@@ -64,6 +55,18 @@ def _property(name: str) -> dict[str, Any]:
     }
     text: dict[str, Any] = {"type": "string"}
     return dict(properties.get(name, text))
+
+
+def _triggers() -> list[dict[str, Any]]:
+    """One form for each set of selectors, so that a selector of another type is refused."""
+    types: dict[tuple[str, ...], list[str]] = {}
+    for trigger in TRIGGERS.values():
+        types.setdefault(trigger.selector_keys, []).append(trigger.type)
+    texts = {"type": "string"}
+    return [
+        _closed({"event": {"enum": names}, **dict.fromkeys(keys, texts)}, required=("event",))
+        for keys, names in types.items()
+    ]
 
 
 def _email() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from schemas.closed import ChannelName
 from schemas.distribution import Distribution
 from schemas.event import Event
+from schemas.triggers import TRIGGERS
 from streams.arrival import facts_of
 from streams.audience import can_reach, may_send
 from streams.conditions.compile import Facts
@@ -44,7 +45,10 @@ def _reacts(rule: Distribution, event: Event) -> bool:
     trigger = rule.trigger
     if (rule.project_id, trigger.event, rule.status) != (event.project_id, event.type, "LIVE"):
         return False
-    wanted = {"segment": trigger.segment, "campaign": trigger.campaign}
+    known = TRIGGERS[event.type]
+    wanted = {one.object: getattr(trigger, one.key) for one in known.selectors}
+    if known.addressed:
+        wanted["distribution"] = rule.id
     return all(value is None or (event.data.get(name) or {}).get("id") == value for name, value in wanted.items())
 
 

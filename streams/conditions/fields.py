@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from schemas.triggers import Trigger, object_fields
+from schemas.triggers import TRIGGERS, Trigger, object_fields
 from streams.conditions.predicates import Kind
 
 EVENT = "event"
@@ -52,7 +52,8 @@ class Fields:
     def of(cls, trigger: Trigger) -> Fields:
         """The objects of an event type, and `event` itself."""
         hints = object_fields(trigger.data)
-        return cls({name: hints[name] for name in trigger.objects} | {EVENT: EVENT_FIELDS}, closed=True)
+        envelope = {} if EVENT in trigger.objects else {EVENT: EVENT_FIELDS}
+        return cls({name: hints[name] for name in trigger.objects} | envelope, closed=True)
 
     @classmethod
     @cache
@@ -71,6 +72,12 @@ class Fields:
             hint = names[name]
             names, closed = _fields_under(hint), hint is EVENT_FIELDS
         return Found(_kind(hint), get_args(hint)[0] if get_origin(hint) is list else None)
+
+
+def has_own_event(kind: str) -> bool:
+    """Whether events of a type carry an object `event`, which then stands for the name, and not the envelope."""
+    trigger = TRIGGERS.get(kind)
+    return trigger is not None and EVENT in trigger.objects
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

@@ -65,7 +65,10 @@ class Maker:
     def both(self, schema: Any) -> tuple[Any, Any]:
         if isinstance(schema, list):
             arm = self.rng.choice(schema)
-            return (None, None) if arm == "null" else self.both(arm)
+            if arm == "null":
+                self.both(schema[1])  # named types in it count as defined from here on
+                return None, None
+            return self.both(arm)
         if isinstance(schema, str) and schema in self.named:
             return self.both(self.named[schema])
         kind = schema if isinstance(schema, str) else schema["type"]

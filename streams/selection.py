@@ -1,0 +1,55 @@
+"""Which events of a type a distribution takes: all, those about one object, or those addressed to it.
+
+A selection is what stands in the index: None for every event; an id; or, where a type has two selectors, a pair of ids
+of which one may be None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.distribution import Distribution, TriggerRef
+from schemas.triggers import TRIGGERS, Trigger
+
+Selection = str | tuple[str | None, str | None] | None
+
+
+def selection_of(distribution: Distribution) -> Selection:
+    """What the events of a distribution have to be about."""
+    trigger = TRIGGERS[distribution.trigger.event]
+    if trigger.addressed:
+        return distribution.id
+    named = [getattr(distribution.trigger, key) for key in trigger.selector_keys]
+    if not any(named):
+        return None
+    return named[0] if len(named) == 1 else (named[0], named[1])
+
+
+def pairs_of(trigger: Trigger, data: Any) -> list[Selection]:
+    """The selections that fit an event of a type with two selectors, beside None. `data` holds its objects."""
+    first, second = (_id_of(getattr(data, name)) for name in trigger.selecting)
+    return [pair for pair in ((first, None), (None, second), (first, second)) if any(pair)]
+
+
+def is_selected(distribution: Distribution, data: Any) -> bool:
+    """Whether an event of the distribution's type is about what it names; by its objects, without the index."""
+    trigger = TRIGGERS[distribution.trigger.event]
+    if trigger.addressed:
+        return bool(_id_of(data.distribution) == distribution.id)
+    return all(
+        getattr(distribution.trigger, selector.key) in (None, _id_of(getattr(data, selector.object)))
+        for selector in trigger.selectors
+    )
+
+
+def said(ref: TriggerRef) -> str:
+    """The selection in words, as in `campaign camp_spring and tier gold`."""
+    trigger = TRIGGERS[ref.event]
+    if trigger.addressed:
+        return "distribution"
+    named = [(key, getattr(ref, key)) for key in trigger.selector_keys]
+    return " and ".join(f"{key} {value}" for key, value in named if value is not None)
+
+
+def _id_of(chosen: Any) -> str | None:
+    return None if chosen is None else chosen.id

@@ -114,7 +114,11 @@ class Matcher:
         limits = self._limits = wiring.settings.matcher
         self._readers = {
             wiring.topic(topic): EventReader(
-                topic, wiring.codec(topic), max_future=limits.max_future, max_bytes=limits.max_event_bytes
+                topic,
+                wiring.codec(topic),
+                max_future=limits.max_future,
+                max_bytes=limits.max_event_bytes,
+                project_id=wiring.settings.project_id,
             )
             for topic in EVENT_TOPICS
         }
@@ -162,14 +166,15 @@ class Matcher:
             self._dead_letter(batch, record, error, self._clock())
 
     def _match(self, batch: Batch, record: Incoming, now: datetime, tally: _Tally) -> None:
-        reader, key = self._readers[batch.tp.topic], record.key
-        head = reader.read(record.value or b"", key, now)
+        reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
+        head = reader.read(record.value or b"", key, now, headers)
         tally.types[head.type] += 1
         if not self._rules.index.shelves(head):
             return
         row = self._customers.data.get(batch.partition, key)
         recent = partial(self._recent.data.get, batch.partition, key)
-        arrival = Arrival(head, record.value, reader.decode, row, recent)
+        decode = partial(reader.decode, headers=headers) if headers else reader.decode
+        arrival = Arrival(head, record.value, decode, row, recent)
         matched = match_event(arrival, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)

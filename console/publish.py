@@ -19,6 +19,7 @@ from schemas.json_text import decode_json
 from schemas.topics import CUSTOMERS
 from schemas.triggers import TRIGGERS
 from streams.events import read_customer, read_event
+from streams.upstream import unwrapped
 
 _HAND = 1000
 
@@ -64,6 +65,7 @@ def _read(line: bytes, wired: Wiring, *, customers: bool) -> tuple[str, bytes, A
     if customers:
         key = str(record.get("id", "")).encode()
         return CUSTOMERS, key, read_customer(record, key)
+    record = unwrapped(record, (), wired.settings.project_id)
     trigger = TRIGGERS.get(str(record.get("type")))
     if trigger is None:
         raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")

@@ -13,18 +13,25 @@ from schemas.event import MAX_ID, Event
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS, Trigger, data_type
 from streams.arrival import Head
+from streams.upstream import Headers, unwrapped
 
 T = TypeVar("T")
 
 
 class EventReader:
-    """Reads the heads of an event topic's records. `topic` is its name without prefix, `max_bytes` a record's limit."""
+    """Reads the heads of an event topic's records. `topic` is its name without prefix, `max_bytes` a record's limit.
 
-    def __init__(self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int) -> None:
+    `project_id` is the project of events in a form that names none (`upstream.py`).
+    """
+
+    def __init__(
+        self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, project_id: str = ""
+    ) -> None:
         self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
+        self._project_id = project_id
         self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
         """`_latest`: a clock that is set back makes no event one of the future."""
-        self.decode = codec.decode
+        self._decode = codec.decode
         self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
         self._required = {
             kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
@@ -32,7 +39,11 @@ class EventReader:
             if trigger.topic == topic
         }
 
-    def read(self, raw: bytes, key: bytes | None, now: datetime) -> Head[Any]:
+    def decode(self, raw: bytes, headers: Headers = ()) -> dict[str, Any]:
+        """The whole event as plain mappings, in our form whatever it came in. Raises BadRecord."""
+        return unwrapped(self._decode(raw), headers, self._project_id)
+
+    def read(self, raw: bytes, key: bytes | None, now: datetime, headers: Headers = ()) -> Head[Any]:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
@@ -40,7 +51,7 @@ class EventReader:
             self._now, self._latest = now, max(self._latest, now)
             self._too_late = self._latest + self._max_future
         return self._quickly(raw, key) or read_event(
-            self.decode(raw), self._topic, key, now=self._latest, max_future=self._max_future
+            self.decode(raw, headers), self._topic, key, now=self._latest, max_future=self._max_future
         )
 
     def _quickly(self, raw: bytes, key: bytes | None) -> Head[Any] | None:

@@ -22,6 +22,7 @@ from console.terminal import AsJson, fail, must_exist, say, show_json
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord
 from schemas.json_text import decode_json
+from streams.upstream import unwrapped
 
 commands = typer.Typer()
 
@@ -34,7 +35,7 @@ def simulate_command(
 ) -> None:
     """What an event would cause, with every test that is made. Nothing is sent."""
     must_exist([event])
-    decoded = decode_json(event.read_bytes())
+    decoded = unwrapped(decode_json(event.read_bytes()), (), read_settings().project_id)
     rules = _rules_from(files) if files else asyncio.run(current_distributions())
     customer = str(((decoded.get("data") or {}).get("customer") or {}).get("id", ""))
     profile = explain.stored_profile(wiring(), customer) if customer and not files else None

@@ -1,0 +1,104 @@
+"""The other forms in which upstream may send an event, made into ours.
+
+- *Ours*: what has `id`, `project_id`, a trigger's `type`, `created_at` and `data` is taken as it is, before all else.
+- *CloudEvents 1.0, structured*: a JSON object with `specversion`; `time` is when it happened, `data` our data.
+- *CloudEvents 1.0, binary*: record headers `ce_specversion`, `ce_id`, `ce_type`, `ce_time`; the value is our data.
+- *A webhook of the old system*: what happened stands inside `event`; its own `type` is a free name and says nothing.
+
+`id` is taken alone, so it has to be unique in the project, not only at its `source`. `type` is a trigger's, with any
+labels before it, as in `com.example.customer.order.paid`. The project is the attribute `projectid` or `project_id`,
+else the configured one. An event in another form pays for its reading; one of ours does not.
+
+Sources: CloudEvents 1.0.2, "Context Attributes" and "JSON Event Format"; its Kafka protocol binding, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schemas.errors import InvalidEvent
+from schemas.record import JsonObject
+from schemas.triggers import TRIGGERS
+
+Headers = Iterable[tuple[str, bytes]]
+
+_OURS = ("id", "project_id", "created_at", "data")
+_PREFIX = "ce_"
+_CONTENT_TYPE = "content-type"
+_ATTRIBUTES = ("id", "type", "time")
+
+
+def unwrapped(decoded: JsonObject, headers: Headers, project_id: str) -> JsonObject:
+    """A decoded record as an event of ours, or as it came where it is in none of the forms.
+
+    `project_id` is the configured one. Raises InvalidEvent for a CloudEvent that lacks what an event needs.
+    """
+    if decoded.get("type") in TRIGGERS and all(name in decoded for name in _OURS):
+        return decoded
+    if "specversion" in decoded:
+        return _from_cloud_event(decoded, _structured_data(decoded), project_id)
+    attributes = _attributes(headers)
+    if "specversion" in attributes:
+        return _from_cloud_event(attributes, decoded, project_id)
+    inner = decoded.get("event")
+    if isinstance(inner, Mapping) and "type" in inner and "data" in decoded:
+        return _from_old_webhook(decoded, inner, project_id)
+    return decoded
+
+
+def trigger_type(name: object) -> object:
+    """The trigger's type that a name ends with, after a dot; the name itself where it ends with none."""
+    rest = name.lower() if isinstance(name, str) else ""
+    while rest and rest not in TRIGGERS:
+        rest = rest.partition(".")[2]
+    return rest or name
+
+
+def _from_cloud_event(attributes: Mapping[str, Any], data: Any, project_id: str) -> JsonObject:
+    version = attributes["specversion"]
+    if version != "1.0":
+        raise InvalidEvent(f"CloudEvents {str(version)[:20]!r} is not read here; 1.0 is", path="specversion")
+    for name in _ATTRIBUTES:
+        if attributes.get(name) is None:
+            raise InvalidEvent(f"the CloudEvent lacks {name}; it needs {', '.join(_ATTRIBUTES)}", path=name)
+    _check_content_type(attributes.get("datacontenttype"))
+    project = attributes.get("projectid") or attributes.get("project_id") or project_id
+    return _event(attributes["id"], project, attributes["type"], attributes["time"], data)
+
+
+def _structured_data(decoded: JsonObject) -> Any:
+    if "data_base64" in decoded:
+        raise InvalidEvent("the CloudEvent has data_base64; it has to be a JSON object in data", path="data")
+    if not isinstance(decoded.get("data"), Mapping):
+        raise InvalidEvent("the CloudEvent lacks data: a JSON object with the objects of its type", path="data")
+    return decoded["data"]
+
+
+def _check_content_type(content_type: object) -> None:
+    bare = str(content_type or "application/json").partition(";")[0].strip().lower()
+    if bare not in ("application/json", "text/json") and not bare.endswith("+json"):
+        raise InvalidEvent(
+            f"the CloudEvent's data is {bare[:60]}; application/json is read here", path="datacontenttype"
+        )
+
+
+def _attributes(headers: Headers) -> dict[str, str]:
+    """The attributes in the headers of a record in binary mode."""
+    found = {}
+    for name, value in headers:
+        if name.startswith(_PREFIX):
+            found[name.removeprefix(_PREFIX)] = value.decode(errors="replace")
+        elif name == _CONTENT_TYPE:
+            found["datacontenttype"] = value.decode(errors="replace")
+    return found
+
+
+def _from_old_webhook(envelope: JsonObject, inner: Mapping[str, Any], project_id: str) -> JsonObject:
+    """Where the inner event lacks a field, the envelope's counts."""
+    identity, moment = inner.get("id") or envelope.get("id"), inner.get("created_at") or envelope.get("created_at")
+    return _event(identity, envelope.get("project_id") or project_id, inner["type"], moment, envelope["data"])
+
+
+def _event(identity: Any, project_id: Any, name: Any, moment: Any, data: Any) -> JsonObject:
+    return {"id": identity, "project_id": project_id, "type": trigger_type(name), "created_at": moment, "data": data}

@@ -18,10 +18,12 @@ from console.commands.authoring import current_distributions
 from console.context import read_settings, wiring
 from console.publish import publish_file
 from console.reading import TopicReader
-from console.terminal import AsJson, fail, must_exist, say, show_json
+from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
 from schemas.distribution import Distribution
-from schemas.errors import BadRecord
+from schemas.errors import BadRecord, TidingsError
 from schemas.json_text import decode_json
+from schemas.triggers import TRIGGERS
+from streams.conditions.fields import nearest
 from streams.upstream import unwrapped
 
 commands = typer.Typer()
@@ -50,6 +52,25 @@ def _rules_from(files: list[Path]) -> list[Distribution]:
     must_exist(files)
     checked = applying.check_files(files, Wiring(read_settings()), {})
     return [definition.distribution for _, definition in checked]
+
+
+@commands.command("sample")
+def sample_command(
+    event: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="An event type; without one, all are listed.")
+    ] = None,
+) -> None:
+    """Print a valid event of a type, to try a distribution on or to publish."""
+    if event is None:
+        show_rows(("type", "topic"), [(one.type, one.topic) for one in TRIGGERS.values()], as_json=False)
+        return
+    if event not in TRIGGERS:
+        meant = nearest(event, TRIGGERS)
+        hint = f" Did you mean {meant}?" if meant else ""
+        raise TidingsError(f"no event type {event}.{hint} tidings sample lists them")
+    now = utc_now()
+    sample = TRIGGERS[event].sample(project_id=read_settings().project_id, event_id=f"ev_sample_{now:%Y%m%d%H%M%S%f}")
+    show_json({**sample, "created_at": now})
 
 
 @commands.command("why")

@@ -1,0 +1,30 @@
+"""The reference pages say what the code says."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from console.cli import app
+from console.reference import FOLDER, PAGES
+from schemas.event import Event
+from schemas.triggers import TRIGGERS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_what_the_code_says(name: str) -> None:
+    assert (FOLDER / name).read_text() == PAGES[name](), "run `python -m console.reference`"
+
+
+def test_the_command_prints_an_event_of_each_type() -> None:
+    for kind in TRIGGERS:
+        printed = CliRunner().invoke(app, ["sample", kind], catch_exceptions=False).output
+        assert msgspec.convert(json.loads(printed), Event).type == kind
+
+
+def test_the_command_lists_the_types() -> None:
+    printed = CliRunner().invoke(app, ["sample"], catch_exceptions=False).output
+    assert all(kind in printed for kind in TRIGGERS)

@@ -14,7 +14,7 @@ from schemas.triggers import TRIGGERS
 from streams.arrival import Arrival
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
 from streams.conditions.fields import Fields
-from streams.conditions.language import All, AnyItem, AnyOf, Condition, Path, Test
+from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
 from streams.conditions.parse import parse_condition
 from streams.conditions.predicates import Answer, equality_key
 
@@ -90,7 +90,7 @@ def _cost(condition: Condition) -> int:
     match condition:
         case Test():
             return 0
-        case AnyItem():
+        case Items() | Total():
             return 2
         case _:
             return 1

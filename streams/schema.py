@@ -9,12 +9,14 @@ from typing import Any, get_args
 
 from schemas.closed import DistributionStatus
 from schemas.triggers import TRIGGERS
+from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import EMAIL_KEYS, KEYS, REQUIRED, WEBHOOK_KEYS
 
 _DURATION = {"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
+_TEXT = {"type": "string", "minLength": 1}
 _OPERANDS: dict[str, Any] = {
     "in": _LIST,
     "not_in": _LIST,
@@ -22,7 +24,13 @@ _OPERANDS: dict[str, Any] = {
     "is_set": {"type": "boolean"},
     "within_last": _DURATION,
     "within_next": _DURATION,
-    "day_is": {"const": "today"},
+    **dict.fromkeys(("is_any_case", "starts_with", "ends_with", "matches"), _TEXT),
+    **dict.fromkeys(("contains_any_case", "starts_with_any_case", "ends_with_any_case"), _TEXT),
+    "before": _TEXT,
+    "after": _TEXT,
+    "on": _TEXT,
+    "in_any_case": {"type": "array", "minItems": 1, "items": _TEXT},
+    "day_is": {"type": "string", "pattern": r"^(today|tomorrow|yesterday|in \d{1,6}[dw]|\d{1,6}[dw] ago)$"},
 }
 _NUMERIC = ("at_least", "at_most", "more_than", "less_than")
 
@@ -93,7 +101,13 @@ def _condition() -> dict[str, Any]:
 def _tests() -> dict[str, Any]:
     operands = {name: {"type": "number"} for name in _NUMERIC} | _OPERANDS
     tests = {name: operands.get(name, _SCALAR) for name in PREDICATES}
-    return _closed({**tests, "any_item": {"$ref": "#/$defs/condition"}}, required=()) | {"minProperties": 1}
+    items: dict[str, Any] = {name: {"$ref": "#/$defs/condition"} for name in QUANTIFIERS}
+    number = {name: _OPERANDS.get(name, {"type": "number"}) for name in NUMBER_TESTS}
+    where = {"where": {"$ref": "#/$defs/condition"}}
+    count = _closed({**where, **number}, required=()) | {"anyOf": [{"required": [name]} for name in NUMBER_TESTS]}
+    items["count"] = {"oneOf": [{"type": "number"}, count]}
+    items["sum"] = {**count, "properties": {"of": _TEXT, **where, **number}, "required": ["of"]}
+    return _closed({**tests, **items}, required=()) | {"minProperties": 1}
 
 
 def _closed(properties: dict[str, Any], *, required: tuple[str, ...]) -> dict[str, Any]:

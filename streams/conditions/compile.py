@@ -11,16 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from schemas.decision import Check
-from streams.conditions.language import All, AnyItem, AnyOf, Condition, Not, Path, Test
+from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES, Answer, Failure, equality_key
 
 Recorder = Callable[[Check], None]
 
 _SHOWN = 80
+_ZONES_KEPT = 1024
+ZONE: Path = ("customer", "timezone")
+"""Where a customer's day begins."""
 
 
 Facts = dict[str, Any]
@@ -40,26 +45,30 @@ class Compiler:
     """Compiles conditions for one kind of thing that they are asked about; `read` makes the getter of a path.
 
     Where answers are remembered, tests that are alike become one function, and its answer is kept in `about.answers`.
+    `zone` is the path of the timezone in which days are meant; without one they are meant where `now` is.
     """
 
-    def __init__(self, read: Callable[[Path], Getter], *, remember: bool) -> None:
+    def __init__(self, read: Callable[[Path], Getter], *, remember: bool, zone: Path = ZONE) -> None:
         self._read = read
         self._remember = remember
+        self._zone = read(zone) if zone else None
         self._tests: WeakValueDictionary[Any, Run] = WeakValueDictionary()
 
     def compile(self, condition: Condition) -> Run:
         """The condition as a function."""
         match condition:
             case Test():
-                return self._shared(condition) if self._remember else _test(condition, self._read(condition.path), None)
+                return self._shared(condition) if self._remember else self._test(condition, None)
             case Not(part):
                 return _negated(self.compile(part))
             case All(parts):
                 return conjunction([self.compile(part) for part in parts])
             case AnyOf(parts):
                 return _decided_by(tuple(self.compile(part) for part in parts), True)
-            case AnyItem(path):
-                return _any_item(condition, self._read(path))
+            case Items():
+                return self._in_local_time(_items(condition, self._read(condition.path)), condition)
+            case Total():
+                return self._in_local_time(_total(condition, self._read(condition.path)), condition)
             case _:
                 assert_never(condition)
 
@@ -67,12 +76,20 @@ class Compiler:
         key = (test.path, test.name, _tagged(test.operand))
         run = self._tests.get(key)
         if run is None:
-            run = self._tests[key] = _test(test, self._read(test.path), object())
+            run = self._tests[key] = self._test(test, object())
         return run
+
+    def _test(self, test: Test, token: object | None) -> Run:
+        """With a token, the answer of a costly test is kept under it, for the other rules that ask the same."""
+        run = self._in_local_time(_test(test, self._read(test.path)), test)
+        return _remembered(run, token) if token is not None and PREDICATES[test.name].costly else run
+
+    def _in_local_time(self, run: Run, condition: Condition) -> Run:
+        return _at_the_customers(run, self._zone) if self._zone is not None and _is_local(condition) else run
 
 
 def compile_condition(condition: Condition) -> Run:
-    """A function of facts, or of a list's item."""
+    """A function of facts."""
     return PLAIN.compile(condition)
 
 
@@ -126,7 +143,10 @@ def _get_three(first: str, second: str, third: str) -> Getter:
 
 
 PLAIN = Compiler(getter, remember=False)
-"""For facts and for the items of lists."""
+"""For facts."""
+
+OF_ITEM = Compiler(getter, remember=False, zone=())
+"""For the items of lists: they are asked at a time that is local already."""
 
 
 def _tagged(operand: Any) -> Any:
@@ -138,8 +158,39 @@ def _always(_about: Any, _now: datetime, _record: Recorder | None = None, /) -> 
     return True
 
 
-def _test(test: Test, get: Getter, token: object | None) -> Run:
-    """With a token, the answer of a costly test is kept under it, for the other rules that ask the same."""
+def _is_local(condition: Condition | None) -> bool:
+    """Whether a test in it is about days."""
+    match condition:
+        case Test(_, name):
+            return PREDICATES[name].local
+        case Items(_, _, part) | Total(_, _, _, part) | Not(part):
+            return _is_local(part)
+        case All(parts) | AnyOf(parts):
+            return any(map(_is_local, parts))
+        case None:
+            return False
+        case _:
+            assert_never(condition)
+
+
+def _at_the_customers(run: Run, zone_of: Getter) -> Run:
+    def ask(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        zone = _zone(zone_of(about))
+        return run(about, now if zone is None else now.astimezone(zone), record)
+
+    return ask
+
+
+@lru_cache(_ZONES_KEPT)
+def _zone(name: object) -> ZoneInfo | None:
+    """None where it is not known; then `now` stays where it is, in UTC."""
+    try:
+        return ZoneInfo(name) if isinstance(name, str) and name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _test(test: Test, get: Getter) -> Run:
     predicate = PREDICATES[test.name]
     check = predicate.build(test.operand)
     absent = not test.operand if test.name == "is_set" else predicate.absent
@@ -156,7 +207,7 @@ def _test(test: Test, get: Getter, token: object | None) -> Run:
             record(_told(said, answer, value))
         return answer
 
-    return _remembered(run, token) if token is not None and predicate.costly else run
+    return run
 
 
 def _remembered(run: Run, token: object) -> Run:
@@ -171,24 +222,30 @@ def _remembered(run: Run, token: object) -> Run:
     return ask
 
 
-def _any_item(condition: AnyItem, get: Getter) -> Run:
-    of_item = compile_condition(condition.condition)
+def _items(condition: Items, get: Getter) -> Run:
+    of_item, name = OF_ITEM.compile(condition.condition), condition.name
+    said = str(condition)
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         items = get(about)
-        answer = _some_item(condition, items, of_item, now)
+        if items is None:
+            answer: Answer = name == "no_item"
+        elif type(items) is not list:
+            answer = Failure(f"{'.'.join(condition.path)} {name}: needs a list, the value is not one")
+        elif name == "every_item":
+            answer = _every_item(items, of_item, now)
+        else:
+            answer = _some_item(items, of_item, now)
+            if name == "no_item" and type(answer) is bool:
+                answer = not answer
         if record is not None:
-            record(_told(str(condition), answer, items))
+            record(_told(said, answer, items))
         return answer
 
     return run
 
 
-def _some_item(condition: AnyItem, items: Any, of_item: Run, now: datetime) -> Answer:
-    if items is None:
-        return False
-    if type(items) is not list:
-        return Failure(f"{'.'.join(condition.path)} any_item: needs a list, the value is not one")
+def _some_item(items: list[Any], of_item: Run, now: datetime) -> Answer:
     failure: Answer = False
     for item in items:
         if type(item) is dict:
@@ -197,6 +254,59 @@ def _some_item(condition: AnyItem, items: Any, of_item: Run, now: datetime) -> A
                 return True
             failure = failure or answer
     return failure
+
+
+def _every_item(items: list[Any], of_item: Run, now: datetime) -> Answer:
+    """Of no items it is false: nobody means an empty order."""
+    failure: Failure | None = None
+    for item in items:
+        answer = type(item) is dict and of_item(item, now)
+        if answer is False:
+            return False
+        if type(answer) is Failure:
+            failure = failure or answer
+    return failure or bool(items)
+
+
+def _total(condition: Total, get: Getter) -> Run:
+    counts = OF_ITEM.compile(condition.where) if condition.where else _always
+    added = getter(condition.of) if condition.of else None
+    checks = [PREDICATES[test.name].build(test.operand) for test in condition.tests]
+    said = str(condition)
+
+    def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
+        number = _measured(get(about), counts, added, now)
+        answer: Answer
+        if type(number) is Failure:
+            answer = Failure(f"{said}: {number.reason}")
+        else:
+            answer = all(check(number, now) is True for check in checks)
+        if record is not None:
+            record(_told(said, answer, None if type(number) is Failure else number))
+        return answer
+
+    return run
+
+
+def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> int | float | Failure:
+    """How many items count, or what they add up to. One that cannot be judged makes the whole a failure."""
+    if items is None:
+        return 0
+    if type(items) is not list:
+        return Failure("needs a list, the value is not one")
+    total: int | float = 0
+    for item in items:
+        counted = counts(item, now) if type(item) is dict else counts is _always
+        if type(counted) is Failure:
+            return counted
+        if counted is not True:
+            continue
+        value = 1 if added is None else added(item) if type(item) is dict else None
+        if type(value) is int or type(value) is float:
+            total += value
+        elif value is not None:
+            return Failure("needs numbers, one value is none")
+    return total
 
 
 def _decided_by(parts: tuple[Run, ...], decisive: bool) -> Run:

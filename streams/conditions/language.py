@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 MAX_DEPTH = 16
 MAX_NODES = 256
@@ -25,15 +25,47 @@ class Test:
         return f"{'.'.join(self.path)} {self.name} {_shown(self.operand)}"
 
 
+Quantifier = Literal["any_item", "every_item", "no_item"]
+"""How many items of a list have to fulfil a condition."""
+
+Measure = Literal["count", "sum"]
+"""What is made of a list's items: how many there are, or a field of theirs added up."""
+
+
 @dataclass(frozen=True, slots=True)
-class AnyItem:
-    """True where some item of the list at `path` fulfils `condition`, whose paths start at the item."""
+class Items:
+    """True where as many items of the list at `path` as `name` says fulfil `condition`, whose paths start at the item.
+
+    A list that is not there has no item: `no_item` is true of it, the others are false. Of an empty one likewise.
+    """
 
     path: Path
+    name: Quantifier
     condition: Condition
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} any_item ({self.condition})"
+        return f"{'.'.join(self.path)} {self.name} ({self.condition})"
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """True where a number made of the items of the list at `path` passes every one of `tests`.
+
+    Only items that fulfil `where` count, if it is there. `of` is the field that `sum` adds up; an item without it adds
+    nothing. A list that is not there is an empty one.
+    """
+
+    path: Path
+    name: Measure
+    of: Path
+    where: Condition | None
+    tests: tuple[Test, ...]
+
+    def __str__(self) -> str:
+        of = f" of {'.'.join(self.of)}" if self.of else ""
+        where = f" where ({self.where})" if self.where else ""
+        tests = ", ".join(f"{test.name} {_shown(test.operand)}" for test in self.tests)
+        return f"{'.'.join(self.path)} {self.name}{of}{where} {tests}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +98,7 @@ class Not:
         return f"not ({self.part})"
 
 
-Condition = Test | AnyItem | All | AnyOf | Not
+Condition = Test | Items | Total | All | AnyOf | Not
 
 
 def _shown(operand: Any) -> str:

@@ -4,20 +4,41 @@ customer.metadata.country: PL                    a bare value: is
 customer.metadata.country: [PL, DE]              a bare list: in
 order.amount: {at_least: 100, less_than: 500}    several tests: all of them
 {all: [...]}  {any: [...]}  {not: {...}}         and, or, not
-order.items: {any_item: {sku: {starts_with: G}}} some item of a list
+order.items: {any_item: {sku: {starts_with: G}}} some item of a list; every_item, no_item likewise
+order.items: {count: {where: {...}, at_least: 2}} how many items, all or some
+order.items: {sum: {of: amount, at_least: 100}}  a field of theirs, added up; where as well
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from schemas.errors import Problem
 from streams.conditions.fields import Fields, Found, Unknown, nearest
-from streams.conditions.language import MAX_DEPTH, MAX_NODES, All, AnyItem, AnyOf, Condition, Not, Path, Test
-from streams.conditions.predicates import PREDICATES, tests_for
+from streams.conditions.language import (
+    MAX_DEPTH,
+    MAX_NODES,
+    All,
+    AnyOf,
+    Condition,
+    Items,
+    Measure,
+    Not,
+    Path,
+    Quantifier,
+    Test,
+    Total,
+)
+from streams.conditions.predicates import PREDICATES, a_number, tests_for
 
 _GROUPS = ("all", "any", "not")
+QUANTIFIERS: tuple[Quantifier, ...] = get_args(Quantifier)
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+ITEM_TESTS = (*QUANTIFIERS, *MEASURES)
+"""The tests that look into a list's items."""
+NUMBER_TESTS = ("is", "is_not", "at_least", "at_most", "more_than", "less_than", "between")
+"""The tests of a count or a sum."""
 
 
 def parse_condition(
@@ -72,16 +93,58 @@ class _Parser:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             return self._problem(at, f"has more than {MAX_NODES} tests; use a segment, or several distributions")
-        if name == "any_item" and found.kind in ("list", "any"):
-            item = self.condition(operand, Fields.of_item(found.item), f"{at}.any_item", depth + 1)
-            return AnyItem(path, item) if item else None
-        valid = (*tests_for(found.kind), *(("any_item",) if found.kind in ("list", "any") else ()))
+        if found.kind in ("list", "any"):
+            for quantifier in QUANTIFIERS:
+                if name == quantifier:
+                    item = self.condition(operand, Fields.of_item(found.item), f"{at}.{name}", depth + 1)
+                    return Items(path, quantifier, item) if item else None
+            for measure in MEASURES:
+                if name == measure:
+                    return self._total(path, measure, operand, Fields.of_item(found.item), f"{at}.{name}", depth)
+        valid = (*tests_for(found.kind), *(ITEM_TESTS if found.kind in ("list", "any") else ()))
         if name not in valid:
             return self._problem(f"{at}.{name}", _wrong_test(name, found, valid))
         try:
             return Test(path, name, PREDICATES[name].operand(operand))
         except ValueError as error:
             return self._problem(f"{at}.{name}", str(error))
+
+    def _total(self, path: Path, name: Measure, operand: object, item: Fields, at: str, depth: int) -> Condition | None:
+        before = len(self.problems)
+        body = _as_tests(operand)
+        where = body.pop("where", None)
+        counted = None if where is None else self.condition(where, item, f"{at}.where", depth + 1)
+        of = self._added(body.pop("of", None), item, f"{at}.of") if name == "sum" else ()
+        tests = [self._number_test(test, value, at) for test, value in body.items()]
+        if not tests:
+            return self._problem(at, "needs a test of the number, as in at_least: 2")
+        present = tuple(test for test in tests if test)
+        return Total(path, name, of, counted, present) if len(self.problems) == before else None
+
+    def _added(self, source: object, item: Fields, at: str) -> Path:
+        """The field of an item that is added up."""
+        path = tuple(source.split(".")) if isinstance(source, str) else ()
+        if not path or not all(path):
+            self._problem(at, "is the field of an item that is added up, as in {of: amount, at_least: 100}")
+            return ()
+        found = item.find(path)
+        if isinstance(found, Unknown):
+            self._problem(at, found.message)
+        elif found.kind not in ("number", "any"):
+            self._problem(at, f"is a field that holds a number; {source} is a {found.kind}")
+        return path
+
+    def _number_test(self, name: str, operand: object, at: str) -> Test | None:
+        self._nodes += 1
+        if name not in NUMBER_TESTS:
+            self._problem(f"{at}.{name}", _wrong_test(name, Found("number"), NUMBER_TESTS))
+            return None
+        try:
+            number = operand if name == "between" else a_number(operand)
+            return Test((), name, PREDICATES[name].operand(number))
+        except ValueError as error:
+            self._problem(f"{at}.{name}", str(error))
+            return None
 
     def _problem(self, at: str, message: str) -> Condition | None:
         self.problems.append(Problem(at, message))

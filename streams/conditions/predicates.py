@@ -11,7 +11,7 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache, partial
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ class Predicate:
     """One test. `operand` turns what was written into what `build` takes, or raises ValueError saying what is allowed.
 
     `absent` is the answer for a missing or null value. `costly`: asking twice takes longer than remembering the answer.
+    `local`: it is about days, and the day begins when it does for the customer.
     """
 
     kinds: tuple[Kind, ...]
@@ -47,6 +48,7 @@ class Predicate:
     build: Callable[[Any], Check]
     absent: bool = False
     costly: bool = False
+    local: bool = False
 
 
 def equality_key(value: Any) -> Any:
@@ -79,7 +81,8 @@ def _scalars(operand: Any) -> tuple[Any, ...]:
     return tuple(map(_scalar, operand))
 
 
-def _number(operand: Any) -> Any:
+def a_number(operand: Any) -> Any:
+    """An operand that is a number. Raises ValueError that says what it is instead."""
     if isinstance(operand, bool) or not isinstance(operand, int | float) or _is_nan(operand):
         raise ValueError(f"takes a number, not {_kind_of(operand)}")
     return operand
@@ -88,7 +91,7 @@ def _number(operand: Any) -> Any:
 def _range(operand: Any) -> tuple[Any, Any]:
     if not isinstance(operand, list) or len(operand) != 2:
         raise ValueError("takes two numbers, as in [10, 20]")
-    low, high = map(_number, operand)
+    low, high = map(a_number, operand)
     if low > high:
         raise ValueError(f"takes the lower number first: [{high}, {low}]")
     return low, high
@@ -98,6 +101,14 @@ def _text(operand: Any) -> str:
     if not isinstance(operand, str) or not operand:
         raise ValueError(f"takes a text, not {_kind_of(operand)}")
     return operand
+
+
+def _folded(operand: Any) -> str:
+    return _text(operand).casefold()
+
+
+def _texts(operand: Any) -> tuple[str, ...]:
+    return tuple(map(_text, _scalars(operand)))
 
 
 def _pattern(operand: Any) -> Any:
@@ -119,17 +130,61 @@ def _flag(operand: Any) -> bool:
     return operand
 
 
-def _moment(operand: Any) -> datetime:
-    moment = read_date(operand.isoformat() if isinstance(operand, date) else operand)
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A moment or a day that is so far from now, as it was written."""
+
+    span: timedelta
+    said: str
+
+    def __str__(self) -> str:
+        return self.said
+
+
+_LONGEST = timedelta(days=36_525)
+"""A hundred years: so far from now there is always a date."""
+_DAYS = {"yesterday": timedelta(days=-1), "today": timedelta(), "tomorrow": timedelta(days=1)}
+_FROM_NOW = re.compile(r"in (\w+)|(\w+) ago")
+
+
+def _relative(operand: Any) -> Relative | None:
+    """`in 7d` and `7d ago`; None for anything else."""
+    found = _FROM_NOW.fullmatch(operand) if isinstance(operand, str) else None
+    if found is None:
+        return None
+    span = _span(found[1] or found[2])
+    return Relative(span if found[1] else -span, operand)
+
+
+def _span(operand: Any) -> timedelta:
+    span = parse_duration(operand)
+    if span > _LONGEST:
+        raise ValueError(f"takes at most {_LONGEST.days}d, got {operand}")
+    return span
+
+
+def _moment(operand: Any) -> datetime | Relative:
+    if operand == "now":
+        return Relative(timedelta(), "now")
+    moment = read_date(operand.isoformat() if isinstance(operand, date) else operand) or _relative(operand)
     if moment is None:
-        raise ValueError("takes a date: 2026-11-20 or 2026-11-20T09:00:00Z")
+        raise ValueError("takes a date (2026-11-20 or 2026-11-20T09:00:00Z), now, in 7d or 7d ago")
     return moment
 
 
-def _today(operand: Any) -> bool:
-    if operand != "today":
-        raise ValueError("takes the word today")
-    return True
+def _near_day(operand: Any) -> Relative:
+    near = Relative(_DAYS[operand], operand) if isinstance(operand, str) and operand in _DAYS else _relative(operand)
+    if near is None or near.span % timedelta(days=1):
+        raise ValueError("takes today, tomorrow, yesterday, in 7d or 7d ago")
+    return near
+
+
+def _day(operand: Any) -> datetime | Relative:
+    day = read_date(operand.isoformat() if isinstance(operand, date) else operand)
+    try:
+        return day or _near_day(operand)
+    except ValueError as error:
+        raise ValueError("takes a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago") from error
 
 
 def _kind_of(value: Any) -> str:
@@ -163,6 +218,11 @@ def _not_in(operand: tuple[Any, ...]) -> Check:
 def _is_any_case(operand: str) -> Check:
     wanted = operand.casefold()
     return _on_text(lambda value: value.casefold() == wanted)
+
+
+def _in_any_case(operand: tuple[str, ...]) -> Check:
+    wanted = frozenset(map(str.casefold, operand))
+    return _on_text(lambda value: value.casefold() in wanted)
 
 
 def _on_number(test: Callable[[Any], bool]) -> Check:
@@ -205,10 +265,48 @@ def _on_date(test: Callable[[datetime, datetime], bool]) -> Check:
     return check
 
 
-def _same_day(moment: datetime, now: datetime) -> bool:
-    is_leap_day = (moment.month, moment.day) == (2, 29)
-    day = (2, 28) if is_leap_day and not _is_leap(now.year) else (moment.month, moment.day)
-    return (now.month, now.day) == day
+def _before(end: datetime | Relative) -> Check:
+    if isinstance(end, Relative):
+        span = end.span
+        return _on_date(lambda value, now: value < now + span)
+    return _on_date(lambda value, _: value < end)
+
+
+def _after(start: datetime | Relative) -> Check:
+    if isinstance(start, Relative):
+        span = start.span
+        return _on_date(lambda value, now: value > now + span)
+    return _on_date(lambda value, _: value > start)
+
+
+def _on(day: datetime | Relative) -> Check:
+    if isinstance(day, Relative):
+        return _on_day(day.span, operator.eq)
+    return _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date())
+
+
+def _on_day(span: timedelta, test: Callable[[date, date], bool]) -> Check:
+    """`test` gets the value's day and the day so far from now, both where `now` is. A date without time is a day."""
+
+    def check(value: Any, now: datetime) -> Answer:
+        moment = _read_date(value) if type(value) is str else None
+        if moment is None:
+            return Failure("needs a date, the value is not one")
+        try:
+            day = moment if len(value) == _LENGTH_OF_DATE else moment.astimezone(now.tzinfo)
+        except OverflowError:  # the first or the last day that there is
+            return Failure("needs a date that is a day everywhere")
+        return test(day.date(), (now + span).date())
+
+    return check
+
+
+def _same_day_of_year(day: date, wanted: date) -> bool:
+    """Born on 29 February is 28 February in other years."""
+    month_and_day = (day.month, day.day)
+    if month_and_day == (2, 29) and not _is_leap(wanted.year):
+        month_and_day = (2, 28)
+    return (wanted.month, wanted.day) == month_and_day
 
 
 def _is_leap(year: int) -> bool:
@@ -217,6 +315,7 @@ def _is_leap(year: int) -> bool:
 
 _DATES_KEPT = 4096
 """Texts whose moment is remembered: days come again and again."""
+_LENGTH_OF_DATE = len("2026-11-20")
 _DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -243,31 +342,38 @@ PREDICATES: dict[str, Predicate] = {
     "is_not": Predicate(_SCALAR, _scalar, _is_not, absent=True),
     "in": Predicate(_SCALAR, _scalars, _in),
     "not_in": Predicate(_SCALAR, _scalars, _not_in, absent=True),
-    "at_least": Predicate(("number",), _number, lambda low: _on_number(partial(operator.le, low))),
-    "at_most": Predicate(("number",), _number, lambda high: _on_number(partial(operator.ge, high))),
-    "more_than": Predicate(("number",), _number, lambda low: _on_number(partial(operator.lt, low))),
-    "less_than": Predicate(("number",), _number, lambda high: _on_number(partial(operator.gt, high))),
+    "at_least": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.le, low))),
+    "at_most": Predicate(("number",), a_number, lambda high: _on_number(partial(operator.ge, high))),
+    "more_than": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.lt, low))),
+    "less_than": Predicate(("number",), a_number, lambda high: _on_number(partial(operator.gt, high))),
     "between": Predicate(("number",), _range, lambda ends: _on_number(lambda value: bool(ends[0] <= value <= ends[1]))),
     "is_any_case": Predicate(("text",), _text, _is_any_case, costly=True),
+    "in_any_case": Predicate(("text",), _texts, _in_any_case, costly=True),
     "contains": Predicate(("text", "list"), _scalar, _contains, costly=True),
     "starts_with": Predicate(("text",), _text, lambda start: _on_text(lambda value: value.startswith(start))),
     "ends_with": Predicate(("text",), _text, lambda end: _on_text(lambda value: value.endswith(end))),
-    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
-    "before": Predicate(("text",), _moment, lambda end: _on_date(lambda value, _: value < end), costly=True),
-    "after": Predicate(("text",), _moment, lambda start: _on_date(lambda value, _: value > start), costly=True),
-    "on": Predicate(
-        ("text",),
-        _moment,
-        lambda day: _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date()),
-        costly=True,
+    "contains_any_case": Predicate(
+        ("text",), _folded, lambda part: _on_text(lambda value: part in value.casefold()), costly=True
     ),
+    "starts_with_any_case": Predicate(
+        ("text",), _folded, lambda start: _on_text(lambda value: value.casefold().startswith(start)), costly=True
+    ),
+    "ends_with_any_case": Predicate(
+        ("text",), _folded, lambda end: _on_text(lambda value: value.casefold().endswith(end)), costly=True
+    ),
+    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
+    "before": Predicate(("text",), _moment, _before, costly=True),
+    "after": Predicate(("text",), _moment, _after, costly=True),
+    "on": Predicate(("text",), _day, _on, costly=True, local=True),
     "within_last": Predicate(
-        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True
+        ("text",), _span, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True
     ),
     "within_next": Predicate(
-        ("text",), parse_duration, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True
+        ("text",), _span, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True
     ),
-    "day_is": Predicate(("text",), _today, lambda _: _on_date(_same_day), costly=True),
+    "day_is": Predicate(
+        ("text",), _near_day, lambda near: _on_day(near.span, _same_day_of_year), costly=True, local=True
+    ),
     "is_set": Predicate(
         ("text", "number", "boolean", "list", "object"), _flag, lambda wanted: lambda _value, _now: wanted
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from streams.conditions.compile import compile_condition
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.conditions.predicates import Failure
-from tests.factory import NOW, customer
+from streams.index import RuleIndex
+from streams.match import match_event
+from tests.factory import NOW, arrival, customer, rule
 
 FIELDS = Fields.of(TRIGGERS["customer.order.paid"])
 
@@ -79,6 +81,45 @@ FACTS: dict[str, Any] = {
         ({"customer.metadata.seen": {"on": "2026-11-18"}}, True),
         ({"customer.metadata.country": {"after": "2026-11-19"}}, "failure"),
         ({"customer.birthday": {"day_is": "today"}}, True),
+        ({"customer.birthday": {"day_is": "tomorrow"}}, False),
+        ({"customer.metadata.seen": {"day_is": "2d ago"}}, True),
+        ({"customer.metadata.seen": {"on": "2d ago"}}, True),
+        ({"customer.birthday": {"on": "today"}}, False),
+        ({"customer.metadata.seen": {"before": "2d ago"}}, True),
+        ({"customer.metadata.seen": {"before": "3d ago"}}, False),
+        ({"customer.metadata.seen": {"after": "3d ago"}}, True),
+        ({"customer.metadata.seen": {"before": "now", "after": "in 1d"}}, False),
+        ({"customer.metadata.country": {"on": "today"}}, "failure"),
+        ({"not": {"customer.metadata.country": {"day_is": "today"}}}, "failure"),
+        ({"customer.metadata.country": {"in_any_case": ["de", "pl"]}}, True),
+        ({"customer.metadata.country": {"contains_any_case": "l"}}, True),
+        ({"customer.email": {"ends_with_any_case": "@EXAMPLE.com"}}, True),
+        ({"customer.name": {"starts_with_any_case": "jO"}}, True),
+        ({"customer.metadata.spent": {"starts_with_any_case": "1"}}, "failure"),
+        ({"order.items": {"every_item": {"price": {"at_least": 5}}}}, True),
+        ({"order.items": {"every_item": {"price": {"at_least": 6}}}}, False),
+        ({"order.items": {"every_item": {"sku": {"at_least": 6}}}}, "failure"),
+        ({"order.items": {"every_item": {"sku": {"at_least": 6}, "price": 5}}}, False),
+        ({"order.items": {"no_item": {"sku": "HAT"}}}, True),
+        ({"order.items": {"no_item": {"sku": "SHOE"}}}, False),
+        ({"order.items": {"no_item": {"sku": {"more_than": 1}}}}, "failure"),
+        ({"not": {"order.items": {"no_item": {"sku": {"more_than": 1}}}}}, "failure"),
+        ({"order.items": {"count": 2}}, True),
+        ({"order.items": {"count": {"more_than": 2}}}, False),
+        ({"order.items": {"count": {"where": {"price": {"more_than": 5}}, "is": 1}}}, True),
+        ({"order.items": {"count": {"where": {"sku": {"more_than": 5}}, "is": 1}}}, "failure"),
+        ({"order.items": {"sum": {"of": "price", "at_least": 55}}}, True),
+        ({"order.items": {"sum": {"of": "price", "between": [56, 99]}}}, False),
+        ({"order.items": {"sum": {"of": "price", "where": {"sku": {"starts_with": "GIFT"}}, "at_most": 5}}}, True),
+        ({"order.items": {"sum": {"of": "absent", "is": 0}}}, True),
+        ({"order.items": {"sum": {"of": "sku", "is": 0}}}, "failure"),
+        ({"customer.metadata.spent": {"count": 1}}, "failure"),
+        ({"customer.metadata.tags": {"count": 2}}, True),
+        ({"customer.metadata.tags": {"count": {"where": {"x": 1}, "is": 0}}}, True),
+        ({"customer.metadata.absent": {"count": 0}}, True),
+        ({"customer.metadata.absent": {"no_item": {"x": 1}}}, True),
+        ({"customer.metadata.absent": {"every_item": {"x": 1}}}, False),
+        ({"customer.metadata.absent": {"sum": {"of": "x", "at_least": 1}}}, False),
     ],
 )
 def test_a_condition_answers(source: dict[str, Any], expected: Any) -> None:
@@ -115,6 +156,28 @@ def test_a_leap_day_birthday_is_on_the_28th_in_other_years() -> None:
             "as in 30m or 3d",
         ),
         ({}, "when", "is a mapping"),
+        (
+            {"customer.birthday": {"day_is": "soon"}},
+            'when."customer.birthday".day_is',
+            "today, tomorrow, yesterday, in 7d",
+        ),
+        ({"customer.birthday": {"day_is": "in 5h"}}, 'when."customer.birthday".day_is', "in 7d or 7d ago"),
+        ({"customer.birthday": {"on": "someday"}}, 'when."customer.birthday".on', "a date such as 2026-11-20, today"),
+        ({"customer.birthday": {"before": "7d"}}, 'when."customer.birthday".before', "now, in 7d or 7d ago"),
+        ({"customer.birthday": {"within_next": "999999w"}}, 'when."customer.birthday".within_next', "at most 36525d"),
+        ({"order.items": {"evry_item": {"price": 1}}}, 'when."order.items".evry_item', "Did you mean every_item?"),
+        ({"order.amount": {"count": 1}}, 'when."order.amount".count', '"count" is not a test'),
+        ({"order.items": {"count": {"atleast": 1}}}, 'when."order.items".count.atleast', "Did you mean at_least?"),
+        ({"order.items": {"count": {"where": {"price": 1}}}}, 'when."order.items".count', "needs a test of the number"),
+        ({"order.items": {"count": "two"}}, 'when."order.items".count.is', "takes a number, not a text"),
+        ({"order.items": {"sum": {"at_least": 1}}}, 'when."order.items".sum.of', "as in {of: amount, at_least: 100}"),
+        ({"order.items": {"sum": {"of": "amuont", "is": 1}}}, 'when."order.items".sum.of', "Did you mean amount?"),
+        ({"order.items": {"sum": {"of": "sku_id", "is": 1}}}, 'when."order.items".sum.of', "sku_id is a text"),
+        (
+            {"order.items": {"no_item": {"price": {"contains": "x"}}}},
+            'when."order.items".no_item.price.contains',
+            "does not go with a number",
+        ),
         ({"customer.metadata.x": None}, 'when."customer.metadata.x".is', "not nothing"),
     ],
 )
@@ -122,6 +185,63 @@ def test_a_wrong_condition_says_where_and_what_would_be_right(source: dict[str, 
     _, problems = parse_condition(source, FIELDS)
     assert [problem.path for problem in problems] == [path]
     assert said in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("born", "test", "now", "zone", "expected"),
+    [
+        ("1990-11-20", "today", "2026-11-20T12:00:00Z", None, True),
+        ("1990-11-20", "today", "2026-11-19T22:59:00Z", "Europe/Warsaw", False),
+        ("1990-11-20", "today", "2026-11-19T23:00:00Z", "Europe/Warsaw", True),
+        ("1990-11-20", "today", "2026-11-20T23:00:00Z", "Europe/Warsaw", False),
+        ("1990-11-20", "today", "2026-11-20T23:00:00Z", None, True),
+        ("1990-11-20", "today", "2026-11-20T23:00:00Z", "Mars/Olympus", True),
+        ("1990-11-20", "today", "2026-11-21T04:00:00Z", "America/Los_Angeles", True),
+        ("1990-11-20T23:30:00Z", "today", "2026-11-21T10:00:00Z", "Europe/Warsaw", True),
+        ("2000-02-29", "today", "2026-02-28T12:00:00Z", None, True),
+        ("2000-02-29", "today", "2026-03-01T12:00:00Z", None, False),
+        ("2000-02-29", "today", "2028-02-28T12:00:00Z", None, False),
+        ("2000-02-29", "today", "2028-02-29T12:00:00Z", None, True),
+        ("2000-02-29", "in 7d", "2026-02-21T12:00:00Z", None, True),
+        ("2000-02-29", "in 7d", "2028-02-22T12:00:00Z", None, True),
+        ("2000-02-28", "today", "2026-02-28T12:00:00Z", None, True),
+        ("1990-01-02", "in 1w", "2026-12-26T12:00:00Z", None, True),
+        ("1990-12-31", "yesterday", "2026-12-31T23:30:00Z", "Europe/Warsaw", True),
+        ("1990-12-31", "3d ago", "2027-01-03T12:00:00Z", None, True),
+    ],
+)
+def test_a_day_of_the_year_is_meant_where_the_customer_is(
+    born: str, test: str, now: str, zone: str | None, expected: bool
+) -> None:
+    moment = datetime.fromisoformat(now)
+    condition, problems = parse_condition({"customer.birthday": {"day_is": test}}, FIELDS)
+    assert condition, problems
+    who = customer(birthday=born, timezone=zone)
+    assert compile_condition(condition)({"customer": who}, moment) is expected
+    index = RuleIndex()
+    index.insert(rule(when={"not": {"customer.birthday": {"day_is": test}}}))
+    assert match_event(arrival(who), index, moment).matched == (not expected)
+
+
+def test_days_of_items_are_meant_where_the_customer_is_as_well() -> None:
+    condition, _ = parse_condition({"order.items": {"count": {"where": {"sold": {"on": "today"}}, "is": 1}}}, FIELDS)
+    assert condition
+    facts = {"customer": customer(timezone="Asia/Tokyo"), "order": {"items": [{"sold": "2026-11-20T16:00:00Z"}]}}
+    run = compile_condition(condition)
+    assert run(facts, datetime.fromisoformat("2026-11-20T16:30:00Z")) is True
+    assert run(facts, datetime.fromisoformat("2026-11-20T14:30:00Z")) is False
+
+
+def test_a_condition_says_itself_as_it_is_written() -> None:
+    source = {
+        "order.items": {"sum": {"of": "price", "where": {"sku": "x"}, "at_least": 1}, "count": 2},
+        "customer.birthday": {"day_is": "in 7d"},
+    }
+    condition, _ = parse_condition(source, FIELDS)
+    assert str(condition) == (
+        "all of all of order.items sum of price where (sku is x) at_least 1; order.items count is 2; "
+        "customer.birthday day_is in 7d"
+    )
 
 
 def test_size_and_depth_are_bounded() -> None:

@@ -12,6 +12,7 @@ from console.apply import template_problems
 from console.documents import read_documents
 from schemas.errors import DefinitionInvalid
 from schemas.template import StoredTemplate
+from streams.conditions.parse import ITEM_TESTS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import KEYS, Definition, parse_definition
 from streams.schema import definition_schema
@@ -137,5 +138,5 @@ def test_yaml_that_is_none_says_on_which_line(tmp_path: Path) -> None:
 def test_the_exported_schema_knows_every_key_and_test() -> None:
     schema = definition_schema()
     assert set(schema["properties"]) == set(KEYS)
-    assert set(PREDICATES) <= set(schema["$defs"]["tests"]["properties"])
+    assert {*PREDICATES, *ITEM_TESTS} == set(schema["$defs"]["tests"]["properties"])
     assert schema["additionalProperties"] is False

@@ -6,17 +6,30 @@ import json
 
 import msgspec
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from console.cli import app
-from console.reference import FOLDER, PAGES
+from console.reference import EXAMPLES, FOLDER, PAGES
 from schemas.event import Event
 from schemas.triggers import TRIGGERS
+from streams.conditions.fields import Fields
+from streams.conditions.parse import ITEM_TESTS, parse_condition
+from streams.conditions.predicates import PREDICATES
+from streams.definition import plain_json
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_what_the_code_says(name: str) -> None:
     assert (FOLDER / name).read_text() == PAGES[name](), "run `python -m console.reference`"
+
+
+@pytest.mark.parametrize("name", [*PREDICATES, *ITEM_TESTS])
+def test_every_test_has_an_example_that_is_valid(name: str) -> None:
+    source = YAML(typ="safe").load(EXAMPLES[name])
+    made, problems = parse_condition(plain_json(source), Fields.of(TRIGGERS["customer.order.paid"]))
+    assert made, problems
+    assert getattr(made, "name", None) == name
 
 
 def test_the_command_prints_an_event_of_each_type() -> None:

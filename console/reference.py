@@ -124,7 +124,8 @@ A path on the left, a test on the right; a bare value means `is`, a bare list `i
 Days (`day_is`, and `on` with a word) begin where the customer is, by `customer.timezone`, else in UTC. `day_is` is
 about the day of the year: a birthday on 29 February is on 28 February in other years. `before` and `after` also take
 `now`, `in 7d` and `7d ago`; `on` and `day_is` take `today`, `tomorrow`, `yesterday`, `in 7d` and `7d ago`.
-`every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items that count.
+`every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items
+that count.
 """
 
 EXAMPLES: dict[str, str] = {

@@ -73,6 +73,15 @@ class Metrics:
         self.rule_table_age = Gauge(
             "tidings_rule_table_age_seconds", "Since the rule table was last known complete.", registry=registry
         )
+        self.segments = Gauge("tidings_segments", "Segments that this process knows.", registry=registry)
+        self.segment_changes = Counter(
+            "tidings_segment_changes", "Memberships changed, by direction.", ["direction"], registry=registry
+        )
+        self.segments_due = Gauge(
+            "tidings_segments_due",
+            "Customers whose segments time may have changed, not yet looked at.",
+            registry=registry,
+        )
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def text(self) -> tuple[bytes, str]:

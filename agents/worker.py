@@ -22,6 +22,7 @@ from agents.logs import configure_logs
 from agents.matcher import build_matcher
 from agents.metrics import Metrics
 from agents.provision import Provision
+from agents.segmenter import build_segmenter
 from agents.sender import build_sender
 from agents.transport.app import CRASHED, BatchApp
 from agents.waiting import until_done
@@ -33,6 +34,7 @@ from store.control import Control
 from store.ledger import Ledger
 from store.migrate import migrate
 from store.postgres import connect
+from store.segments import Segments
 
 log = structlog.get_logger()
 
@@ -114,6 +116,22 @@ async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> 
 
 
 @asynccontextmanager
+async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    postgres = wiring.settings.postgres
+
+    async def open_pool() -> Any:
+        return await connect(postgres.dsn.reveal(), size=postgres.pool)
+
+    pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
+    try:
+        await until_done(lambda: migrate(pool), what="Postgres")
+        app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
+        yield _Process(app, segmenter.run, _at_rest)
+    finally:
+        pool.terminate()
+
+
+@asynccontextmanager
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     postgres = wiring.settings.postgres
 
@@ -132,7 +150,7 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         pool.terminate()
 
 
-_ROLES = {"matcher": _matcher, "sender": _sender}
+_ROLES = {"matcher": _matcher, "sender": _sender, "segmenter": _segmenter}
 
 
 def _faust_settings(wiring: Wiring, options: WorkerOptions) -> dict[str, Any]:

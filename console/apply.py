@@ -44,7 +44,7 @@ def check_files(paths: list[Path], wired: Wiring, versions: dict[str, int]) -> l
         try:
             checked.append((document, _check(document, wired, versions)))
         except DefinitionInvalid as error:
-            problems += [_located(document, problem) for problem in error.problems]
+            problems += [located(document, problem) for problem in error.problems]
     problems += _doubled([(document, definition.distribution.id) for document, definition in checked])
     if problems:
         raise DefinitionInvalid(tuple(problems))
@@ -79,7 +79,7 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     return tuple(problem for problems in found for problem in problems)
 
 
-def _located(document: Document, problem: Problem) -> Problem:
+def located(document: Document, problem: Problem) -> Problem:
     return Problem(f"{document.file}:{document.line(problem.path)}  {problem.path}", problem.message)
 
 

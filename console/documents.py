@@ -48,7 +48,7 @@ class Document:
 
 
 def read_documents(paths: list[Path]) -> list[Document]:
-    """Every distribution in some files and folders. Raises DefinitionInvalid where a file cannot be read as YAML."""
+    """Every document in some files and folders. Raises DefinitionInvalid where a file cannot be read as YAML."""
     files = [file for path in paths for file in (sorted(_files(path, _ENDINGS)) if path.is_dir() else [path])]
     return [document for file in files for document in _read(file)]
 

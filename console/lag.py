@@ -17,6 +17,7 @@ _TIMEOUT = 10.0
 _READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, CUSTOMERS),
     "sender": tuple(deliveries(channel) for channel in CHANNELS),
+    "segmenter": (CUSTOMERS,),
 }
 
 

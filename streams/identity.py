@@ -21,6 +21,14 @@ def decision_id(project: str, distribution: str, event: str, customer: str, chan
     return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step))
 
 
+def segment_event_id(
+    project: str, segment: str, serial: int, customer: str, epoch: int, direction: str, step: int
+) -> str:
+    """The id of an entry or a leave. `serial` and `epoch` tell apart a segment, or customer, that was deleted and is
+    back; `step` numbers the changes of one membership."""
+    return "seg_" + _digest(project, segment, str(serial), customer, str(epoch), direction, str(step))
+
+
 def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts) -> str | Failure:
     """What makes two sends of one distribution to one customer the same send. Failure where the path has no value."""
     match again.mode:

@@ -87,7 +87,9 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         everyone = Supervisor(workers(("matcher", "sender"), 1, environ, folder))
         everyone.start()
         try:
-            yield Stage(wired, receiver, mailbox, distributions, everyone, LagReader(wired), folder)
+            lag = LagReader(wired)
+            lag.roles = ("matcher", "sender")
+            yield Stage(wired, receiver, mailbox, distributions, everyone, lag, folder)
         finally:
             everyone.stop()
     finally:

@@ -262,10 +262,11 @@ async def product(
         pass
     around = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
     everyone = Supervisor(workers(roles, processes, {**around, **environ, "TIDINGS_SETTINGS": str(file)}, folder))
-    producer = Producer(wired.settings.kafka.client())
+    producer, lag = Producer(wired.settings.kafka.client()), LagReader(wired)
+    lag.roles = roles
     everyone.start()
     try:
-        yield Product(wired, receiver, mailbox, everyone, producer, LagReader(wired), folder)
+        yield Product(wired, receiver, mailbox, everyone, producer, lag, folder)
     finally:
         await asyncio.to_thread(everyone.stop)
         producer.close(1.0)

@@ -133,7 +133,7 @@ async def test_a_dead_letter_is_shown_and_replayed(tidings: Run, wired: Wiring) 
         ),
         (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
         (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
-        (("worker", "cook"), {}, 2, "none of matcher, sender"),
+        (("worker", "cook"), {}, 2, "none of matcher, sender, segmenter"),
         (("tail", "nothing"), {}, 1, "There are: events.segments"),
         (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
         (("doctor",), {}, 1, "webhook secrets"),
@@ -149,3 +149,20 @@ def test_what_goes_wrong_is_said_with_a_code(
 
 def test_the_schema_is_printed(tidings: Run) -> None:
     assert json.loads(tidings("schema").stdout)["title"] == "Distribution"
+
+
+def test_segments_are_applied_listed_and_deleted(tidings: Run, tmp_path: Path) -> None:
+    (tmp_path / "vip.csv").write_text("customer_id,note\nc1,x\nc2,y\n")
+    (tmp_path / "vip.yaml").write_text("segment: vip\nname: Friends\nmembers_file: vip.csv\n")
+    (tmp_path / "bad.yaml").write_text("segment: bad\nwhen:\n  customer.birthdya: {day_is: today}\n")
+    bad = tidings("segments", "apply", str(tmp_path / "bad.yaml"), "--yes")
+    assert (bad.returncode, "bad.yaml:3" in bad.stderr, "customer.birthday" in bad.stderr) == (1, True, True)
+    assert tidings("segments", "apply", str(tmp_path / "vip.yaml"), "--yes").returncode == 0
+    assert "unchanged" in tidings("segments", "apply", str(tmp_path / "vip.yaml"), "--dry-run").stdout
+    (listed,) = tidings("segments", "list", "--json").stdout.splitlines()
+    assert json.loads(listed) == {"segment": "vip", "version": 1, "kind": "static", "members": 0, "computed": "0 of 0"}
+    assert json.loads(tidings("segments", "show", "vip").stdout)["members"] == ["c1", "c2"]
+    assert tidings("segments", "count", "vip").stdout.strip() == "0"
+    assert tidings("segments", "of", "c1", "--json").stdout == ""
+    assert tidings("segments", "delete", "vip").returncode == 0
+    assert "no segment vip" in tidings("segments", "members", "vip").stderr

@@ -1,0 +1,149 @@
+"""Segments: apply, list, show, members, count, of, delete."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.markup import escape
+
+from agents.wiring import Wiring
+from console import segments as planning
+from console.context import database, wiring
+from console.terminal import AsJson, must_exist, say, show_json, show_rows
+from schemas.errors import TidingsError
+from store.control import Control
+from store.segments import Listed, Segments
+
+commands = typer.Typer()
+segments_app = typer.Typer(no_args_is_help=True, help="Groups of customers that are kept up here.")
+commands.add_typer(segments_app, name="segments")
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[tuple[Wiring, Segments, Control]]:
+    wired = wiring()
+    async with database(wired) as pool:
+        yield wired, Segments(pool), Control(pool)
+
+
+def _ask(question: Callable[[str, Segments], Awaitable[T]]) -> T:
+    """The answer to a question about the project's segments."""
+
+    async def ask() -> T:
+        async with _opened() as (wired, segments, _):
+            return await question(wired.settings.project_id, segments)
+
+    return asyncio.run(ask())
+
+
+@segments_app.command("apply")
+def apply_command(
+    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check segments, show what would change, and have them kept up."""
+    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
+async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    must_exist(files)
+    async with _opened() as (wired, segments, _):
+        planned = await planning.plan(files, wired.settings.project_id, segments)
+        _show_plan(planned, as_json=as_json)
+        if dry_run or all(one.what == "unchanged" for one in planned):
+            return
+        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
+            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
+        await planning.save(planned, segments)
+        if not as_json:
+            say("applied")
+
+
+def _show_plan(planned: list[planning.Planned], *, as_json: bool) -> None:
+    for one in planned:
+        segment = one.definition
+        if as_json:
+            show_json({"segment": segment.id, "plan": one.what, "version": segment.version, "changes": one.lines})
+        else:
+            say(f"  {escape(segment.id):<30} {one.what:<10} {escape('; '.join(one.lines))}")
+
+
+@segments_app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every segment with its members, and how far it is computed."""
+
+    async def read(project_id: str, segments: Segments) -> tuple[list[Listed], int]:
+        return await segments.current(project_id), await segments.customers()
+
+    found, customers = _ask(read)
+    rows = [
+        (one.definition.id, one.definition.version, one.definition.kind, one.members, _progress(one, customers))
+        for one in found
+    ]
+    show_rows(("segment", "version", "kind", "members", "computed"), rows, as_json=as_json)
+
+
+def _progress(one: Listed, customers: int) -> str:
+    return "yes" if one.is_computed else f"{one.computed} of {max(one.computed, customers)}"
+
+
+@segments_app.command("show")
+def show_command(segment: str) -> None:
+    """One segment as it is defined."""
+    show_json(_ask(lambda project_id, segments: _find(project_id, segments, segment)).definition)
+
+
+async def _find(project_id: str, segments: Segments, segment: str) -> Listed:
+    for one in await segments.current(project_id):
+        if one.definition.id == segment:
+            return one
+    raise TidingsError(f"there is no segment {segment}")
+
+
+@segments_app.command("members")
+def members_command(
+    segment: str, limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100, as_json: AsJson = False
+) -> None:
+    """Who is in a segment, and since when."""
+
+    async def read(project_id: str, segments: Segments) -> list[Any]:
+        await _find(project_id, segments, segment)
+        return await segments.members(segment, limit)
+
+    rows = [(row["customer_id"], row["since"]) for row in _ask(read)]
+    show_rows(("customer", "since"), rows, as_json=as_json)
+
+
+@segments_app.command("count")
+def count_command(segment: str) -> None:
+    """How many are in a segment."""
+    say(str(_ask(lambda project_id, segments: _find(project_id, segments, segment)).members))
+
+
+@segments_app.command("of")
+def of_command(customer: str, as_json: AsJson = False) -> None:
+    """The segments that a customer is in, and since when."""
+    rows = [(row["segment_id"], row["since"]) for row in _ask(lambda _, segments: segments.of_customer(customer))]
+    show_rows(("segment", "since"), rows, as_json=as_json)
+
+
+@segments_app.command("delete")
+def delete_command(segment: str) -> None:
+    """Forget a segment and who is in it; refused while a live or paused distribution names it."""
+
+    async def delete() -> None:
+        async with _opened() as (wired, segments, control):
+            await planning.remove(segment, wired.settings.project_id, segments, control)
+
+    asyncio.run(delete())
+    say(f"{escape(segment)} is deleted")

@@ -1,0 +1,238 @@
+"""Segments in Postgres: definitions, profiles, who is in which, and how far everything is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from schemas.errors import TidingsError, TryLater
+from schemas.segment_definition import SegmentDefinition
+from store.postgres import passing_errors
+from store.sql import queries
+
+
+class SegmentConflict(TidingsError):
+    """Somebody else applied the same segment in between; look at the plan again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A segment as operators see it: `computed` of all customers are compared with its version."""
+
+    definition: SegmentDefinition
+    applied_at: datetime
+    members: int
+    computed: int
+    is_computed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which version a segment has, and how far over the customers, by id, it is computed."""
+
+    segment_id: str
+    serial: int
+    version: int
+    created_at: datetime
+    applied_at: datetime
+    computed_version: int
+    computed_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A customer: the topic's partition, when the profile first came (Unix ms), and the profile as JSON."""
+
+    customer_id: str
+    partition: int
+    epoch: int
+    row: bytes
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipRow:
+    """One customer's standing in one segment."""
+
+    customer_id: str
+    segment_id: str
+    is_member: bool
+    number: int
+    since: datetime
+
+
+class Segments:
+    """Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("segments")
+
+    async def current(self, project_id: str) -> list[Listed]:
+        """Every segment of a project, by id."""
+        async with passing_errors():
+            rows = await self._pool.fetch(self._sql["current"], project_id)
+        return [
+            Listed(
+                _definition(row["definition"]),
+                row["applied_at"],
+                row["members"],
+                row["computed"],
+                row["computed_version"] == row["version"],
+            )
+            for row in rows
+        ]
+
+    async def customers(self) -> int:
+        """How many profiles are known."""
+        async with passing_errors():
+            return int(await self._pool.fetchval(self._sql["count_customers"]))
+
+    async def save(self, changes: Sequence[tuple[SegmentDefinition, str]], *, applied_by: str, now: datetime) -> None:
+        """Keep definitions, each with its source, all or nothing. Raises SegmentConflict."""
+        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            for one, source in changes:
+                text = msgspec.json.encode(one).decode()
+                row = (one.id, one.project_id, one.version, text, source, applied_by, now)
+                if not await connection.fetchval(self._sql["apply"], *row):
+                    raise SegmentConflict(f"segment {one.id} v{one.version} exists already; plan again and apply")
+
+    async def remove(self, project_id: str, segment_id: str) -> bool:
+        """Forget a segment and who is in it; whether there was one."""
+        async with passing_errors():
+            return bool(await self._pool.fetchval(self._sql["remove"], segment_id, project_id))
+
+    async def members(self, segment_id: str, limit: int) -> list[asyncpg.Record]:
+        """customer_id, since; by id."""
+        return await self._fetch("members", segment_id, limit)
+
+    async def count(self, segment_id: str) -> int:
+        """How many are in a segment."""
+        async with passing_errors():
+            return int(await self._pool.fetchval(self._sql["count"], segment_id))
+
+    async def of_customer(self, customer_id: str) -> list[asyncpg.Record]:
+        """segment_id, since; by id."""
+        return await self._fetch("of_customer", customer_id)
+
+    async def overdue(self, now: datetime) -> int:
+        """Customers that should have been looked at again by now."""
+        async with passing_errors():
+            return int(await self._pool.fetchval(self._sql["count_due"], now))
+
+    async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with passing_errors():
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
+            return rows
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
+        """One piece of work, kept as a whole or not at all."""
+        try:
+            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+                yield Work(connection, self._sql)
+        except asyncpg.ForeignKeyViolationError as error:  # done again, it no longer sees the segment
+            raise TryLater("a segment was deleted meanwhile") from error
+
+
+class Work:
+    """A transaction. What it locks stays with it until its end."""
+
+    def __init__(self, connection: Any, sql: dict[str, str]) -> None:
+        self._connection, self._sql = connection, sql
+
+    async def position(self, topic: str, partition: int) -> tuple[int, int]:
+        """The next offset that is not in yet, and the latest stamp that is (Unix ms); locked."""
+        await self._connection.execute(self._sql["add_position"], topic, partition)
+        row = await self._connection.fetchrow(self._sql["lock_position"], topic, partition)
+        return row["next_offset"], row["stamp"]
+
+    async def move(self, topic: str, partition: int, next_offset: int, stamp: int) -> None:
+        """Everything before `next_offset` is in."""
+        await self._connection.execute(self._sql["move_position"], topic, partition, next_offset, stamp)
+
+    async def customers(self, ids: Iterable[str]) -> dict[str, Profile]:
+        """Those of some customers that are known; locked."""
+        return _profiles(await self._connection.fetch(self._sql["lock_customers"], list(ids)))
+
+    async def due(self, now: datetime, limit: int) -> dict[str, Profile]:
+        """Customers whose time has come and that nobody works on; locked."""
+        return _profiles(await self._connection.fetch(self._sql["lock_due"], now, limit))
+
+    async def following(self, customer_id: str, limit: int) -> dict[str, Profile]:
+        """The customers after one, by id; locked."""
+        return _profiles(await self._connection.fetch(self._sql["lock_next"], customer_id, limit))
+
+    async def states(self, project_id: str) -> dict[str, State]:
+        """All segments of a project."""
+        rows = await self._connection.fetch(self._sql["states"], project_id)
+        return {row["segment_id"]: State(**row) for row in rows}
+
+    async def definitions(self, ids: Sequence[str]) -> list[SegmentDefinition]:
+        """Some segments as they are defined."""
+        rows = await self._connection.fetch(self._sql["definitions"], ids)
+        return [_definition(row["definition"]) for row in rows]
+
+    async def computation(self, project_id: str) -> str | None:
+        """A segment that has to be computed and that nobody else computes now; locked."""
+        found: str | None = await self._connection.fetchval(self._sql["lock_computation"], project_id)
+        return found
+
+    async def advance(self, segment_id: str, customer_id: str, count: int) -> None:
+        """The computation is done up to a customer."""
+        await self._connection.execute(self._sql["advance"], segment_id, customer_id, count)
+
+    async def finish(self, segment_id: str) -> None:
+        """The computation is done."""
+        await self._connection.execute(self._sql["finish"], segment_id)
+
+    async def memberships(self, ids: Iterable[str]) -> list[asyncpg.Record]:
+        """customer_id, segment_id, is_member, number."""
+        rows: list[asyncpg.Record] = await self._connection.fetch(self._sql["memberships"], list(ids))
+        return rows
+
+    async def put_memberships(self, rows: Sequence[MembershipRow]) -> None:
+        """Each (customer, segment) at most once."""
+        columns = [[getattr(row, name) for row in rows] for name in MembershipRow.__slots__]
+        if rows:
+            await self._connection.execute(self._sql["put_memberships"], *columns)
+
+    async def put_customers(self, profiles: Sequence[Profile]) -> None:
+        """Each customer at most once."""
+        if profiles:
+            await self._connection.execute(
+                self._sql["put_customers"],
+                [one.customer_id for one in profiles],
+                [one.partition for one in profiles],
+                [one.epoch for one in profiles],
+                [one.row for one in profiles],
+                [one.due_at for one in profiles],
+            )
+
+    async def put_due(self, due: Sequence[tuple[str, datetime | None]]) -> None:
+        """When to look again at customers."""
+        if due:
+            await self._connection.execute(self._sql["put_due"], [one[0] for one in due], [one[1] for one in due])
+
+    async def erase(self, ids: Sequence[str]) -> None:
+        """Forget customers."""
+        if ids:
+            await self._connection.execute(self._sql["erase_memberships"], ids)
+            await self._connection.execute(self._sql["erase_customers"], ids)
+
+
+def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:
+    return {
+        row["customer_id"]: Profile(row["customer_id"], row["partition"], row["epoch"], row["profile"], row["due_at"])
+        for row in rows
+    }
+
+
+def _definition(text: str) -> SegmentDefinition:
+    return msgspec.json.decode(text, type=SegmentDefinition)

@@ -1,0 +1,121 @@
+-- name: current
+-- Every segment of a project, with its members and how far its computation is.
+select s.segment_id, s.version, s.definition, s.applied_at, s.computed_version, s.computed,
+       (select count(*) from segment_memberships m where m.segment_id = s.segment_id and m.is_member) as members
+from segments s where s.project_id = $1 order by s.segment_id;
+
+-- name: count_customers
+-- How many profiles there are.
+select count(*) from segment_customers;
+
+-- name: apply
+-- A new segment, or the next version of one; that is computed from the first customer on.
+insert into segments (segment_id, project_id, version, definition, source, applied_by, created_at, applied_at)
+values ($1, $2, $3, $4, $5, $6, $7, $7)
+on conflict (segment_id) do update set
+    version = excluded.version, definition = excluded.definition, source = excluded.source,
+    applied_by = excluded.applied_by, applied_at = excluded.applied_at, computed_to = '', computed = 0
+where segments.version = excluded.version - 1
+returning segment_id;
+
+-- name: remove
+-- A segment, with all its memberships.
+delete from segments where segment_id = $1 and project_id = $2 returning segment_id;
+
+-- name: members
+-- Who is in a segment, in the order of ids.
+select customer_id, since from segment_memberships
+where segment_id = $1 and is_member order by customer_id limit $2;
+
+-- name: count
+-- How many are in a segment.
+select count(*) from segment_memberships where segment_id = $1 and is_member;
+
+-- name: of_customer
+-- The segments that a customer is in.
+select segment_id, since from segment_memberships where customer_id = $1 and is_member order by segment_id;
+
+-- name: add_position
+-- A partition that is read for the first time.
+insert into segment_positions (topic, partition, next_offset, stamp) values ($1, $2, 0, -1) on conflict do nothing;
+
+-- name: lock_position
+-- How far a partition is in; keeps out a process that has lost it and does not know yet.
+select next_offset, stamp from segment_positions where topic = $1 and partition = $2 for update;
+
+-- name: move_position
+-- A hand of records is in.
+update segment_positions set next_offset = $3, stamp = greatest(stamp, $4) where topic = $1 and partition = $2;
+
+-- name: lock_customers
+-- Some customers, so that nobody else works on them; in one order for all, so that none waits for the other.
+select customer_id, partition, epoch, profile, due_at from segment_customers
+where customer_id = any($1::text[]) order by customer_id for update;
+
+-- name: lock_due
+-- Customers to look at again because time has passed, the most overdue first; not those that another works on.
+select customer_id, partition, epoch, profile, due_at from segment_customers
+where due_at <= $1 order by due_at limit $2 for update skip locked;
+
+-- name: lock_next
+-- The next customers of a computation.
+select customer_id, partition, epoch, profile, due_at from segment_customers
+where customer_id > $1 order by customer_id limit $2 for update;
+
+-- name: count_due
+-- Customers that should have been looked at.
+select count(*) from segment_customers where due_at <= $1;
+
+-- name: states
+-- What every segment's version is and how far it is computed. Asked after customers are locked: what a computation has
+-- done to them is then to be seen here.
+select segment_id, serial, version, created_at, applied_at, computed_version, computed_to
+from segments where project_id = $1;
+
+-- name: definitions
+-- Some segments as they are defined.
+select definition from segments where segment_id = any($1::text[]);
+
+-- name: lock_computation
+-- One segment that is not computed; not one that another computes. Its key is left free for new memberships.
+select segment_id from segments where project_id = $1 and computed_version < version
+order by segment_id limit 1 for no key update skip locked;
+
+-- name: advance
+-- A hand of customers is computed.
+update segments set computed_to = $2, computed = computed + $3 where segment_id = $1;
+
+-- name: finish
+-- There is no further customer.
+update segments set computed_version = version where segment_id = $1;
+
+-- name: memberships
+-- What is known of some customers.
+select customer_id, segment_id, is_member, number from segment_memberships where customer_id = any($1::text[]);
+
+-- name: put_memberships
+-- What has changed.
+insert into segment_memberships (customer_id, segment_id, is_member, number, since)
+select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::timestamptz[])
+on conflict (customer_id, segment_id) do update set
+    is_member = excluded.is_member, number = excluded.number, since = excluded.since;
+
+-- name: put_customers
+-- Profiles, and when to look at them again.
+insert into segment_customers (customer_id, partition, epoch, profile, due_at)
+select * from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[])
+on conflict (customer_id) do update set
+    partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at;
+
+-- name: put_due
+-- When to look again at profiles that are as they were.
+update segment_customers c set due_at = n.due_at
+from unnest($1::text[], $2::timestamptz[]) as n (customer_id, due_at) where c.customer_id = n.customer_id;
+
+-- name: erase_memberships
+-- All that is known of erased customers.
+delete from segment_memberships where customer_id = any($1::text[]);
+
+-- name: erase_customers
+-- Their profiles.
+delete from segment_customers where customer_id = any($1::text[]);

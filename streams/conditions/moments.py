@@ -1,0 +1,150 @@
+"""When a condition's answer may change by the clock alone.
+
+Too early is harmless (one more look), too late is not. Every test stands in exactly one of two places: `TIMELESS`,
+whose answer depends on the value alone, or `MOMENTS`, with a function that says when. A test in neither is looked at
+again every hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from streams.conditions.compile import Compiler, Getter, Run, getter
+from streams.conditions.language import All, AnyItem, AnyOf, Condition, Not, Path, Test
+from streams.conditions.predicates import read_date
+
+Moment = Callable[[Any, datetime], "datetime | None"]
+"""From what a condition is asked about and the present moment (UTC): the next moment to look; None where none comes."""
+
+TIMELESS = frozenset(
+    {
+        "is", "is_not", "in", "not_in", "at_least", "at_most", "more_than", "less_than", "between", "is_any_case",
+        "contains", "starts_with", "ends_with", "matches", "before", "after", "on", "is_set",
+    }
+)  # fmt: skip
+"""Tests that do not ask what time it is; `before`, `after` and `on` compare with a date that is written down."""
+
+_LOOK_AGAIN = timedelta(hours=1)
+_TICK = timedelta(microseconds=1)
+"""The smallest step of a moment: the first one at which an interval that includes its end is over."""
+
+
+def changes_at(condition: Condition, read: Callable[[Path], Getter] = getter) -> Moment | None:
+    """A function that says when the answer may change; None where the clock never changes it."""
+    match condition:
+        case Test(path, name, operand):
+            return None if name in TIMELESS else _of_test(read(path), name, operand)
+        case Not(part):
+            return changes_at(part, read)
+        case All(parts):
+            return _of_group(parts, read, decisive=False)
+        case AnyOf(parts):
+            return _of_group(parts, read, decisive=True)
+        case AnyItem(path, inner):
+            return _of_items(read(path), changes_at(inner))
+        case _:  # a kind of condition that is not known here
+            return _in_an_hour
+
+
+def _in_an_hour(_about: Any, now: datetime) -> datetime | None:
+    return now + _LOOK_AGAIN
+
+
+def _of_test(get: Getter, name: str, operand: Any) -> Moment:
+    moment = MOMENTS.get(name)
+    if moment is None:
+        return _in_an_hour
+
+    def at(about: Any, now: datetime) -> datetime | None:
+        value = read_date(get(about))
+        return None if value is None else moment(value, operand, now)
+
+    return at
+
+
+def _of_group(parts: tuple[Condition, ...], read: Callable[[Path], Getter], *, decisive: bool) -> Moment | None:
+    """Of the parts that the clock changes; nothing comes while one that it does not change decides the group."""
+    clocked = [moment for part in parts if (moment := changes_at(part, read))]
+    if not clocked:
+        return None
+    compiler = Compiler(read, remember=False)
+    fixed: list[Run] = [compiler.compile(part) for part in parts if changes_at(part, read) is None]
+
+    def at(about: Any, now: datetime) -> datetime | None:
+        if any(run(about, now) is decisive for run in fixed):
+            return None
+        return earliest(moment(about, now) for moment in clocked)
+
+    return at
+
+
+def _of_items(get: Getter, inner: Moment | None) -> Moment | None:
+    if inner is None:
+        return None
+
+    def at(about: Any, now: datetime) -> datetime | None:
+        items = get(about)
+        if type(items) is not list:
+            return None
+        return earliest(inner(item, now) for item in items if type(item) is dict)
+
+    return at
+
+
+def earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    """The first of some moments, of which any may never come."""
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _within_last(value: datetime, operand: timedelta, now: datetime) -> datetime | None:
+    return _of_interval(value, value, timedelta(), operand, now)
+
+
+def _within_next(value: datetime, operand: timedelta, now: datetime) -> datetime | None:
+    return _of_interval(value, value, -operand, timedelta(), now)
+
+
+def _of_interval(start: datetime, end: datetime, before: timedelta, after: timedelta, now: datetime) -> datetime | None:
+    """True from `start + before` to `end + after`, both included."""
+    begins, ends = _moved(start, before), _moved(end, after)
+    if begins is not None and now < begins:
+        return begins
+    return _moved(ends, _TICK) if ends is not None and now <= ends else None
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime | None:
+    """None where the calendar ends before."""
+    try:
+        return (moment + by).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def _day_is(value: datetime, _operand: Any, now: datetime) -> datetime | None:
+    """Midnights (UTC) around the day, this year's and next year's; 29 February may be the 28th."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for year in (today.year, today.year + 1):
+        days = (28, 29) if (value.month, value.day) == (2, 29) else (value.day,)
+        for day in days:
+            start = _midnight(year, value.month, day)
+            for moment in (start, start and start + timedelta(days=1)):
+                if moment is not None and moment > now:
+                    return moment
+    return None
+
+
+def _midnight(year: int, month: int, day: int) -> datetime | None:
+    try:
+        return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+MOMENTS: dict[str, Callable[[datetime, Any, datetime], datetime | None]] = {
+    "within_last": _within_last,
+    "within_next": _within_next,
+    "day_is": _day_is,
+}
+"""By test: from the value's date, the operand and the present moment to the next moment that may change the answer."""

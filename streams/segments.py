@@ -1,0 +1,149 @@
+"""Which segments a customer belongs to, what has changed, and when time alone may change it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas.distribution import Distribution, TriggerRef
+from schemas.errors import DefinitionInvalid
+from schemas.event import Event
+from schemas.objects import Customer, Segment
+from schemas.segment_definition import SegmentDefinition
+from schemas.triggers import SegmentsData
+from streams.arrival import Arrival, Head
+from streams.conditions.moments import Moment, changes_at, earliest
+from streams.conditions.parse import parse_condition
+from streams.identity import segment_event_id
+from streams.index import RuleIndex
+from streams.segment_definition import CUSTOMER_FIELDS
+
+ENTERED = "customer.segment.entered"
+LEFT = "customer.segment.left"
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Whether a customer is in a segment, and how often that has changed."""
+
+    is_member: bool
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A customer entered a segment, or left it; `number` counts the changes of this membership."""
+
+    segment_id: str
+    is_entry: bool
+    number: int
+
+
+NEVER = Membership(False, 0)
+
+
+class SegmentIndex:
+    """All segments of a project. Live ones stand on the index of rules, so that few of many are tried."""
+
+    def __init__(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._rules = RuleIndex()
+        self._moments: dict[str, Moment] = {}
+        self._static: dict[str, frozenset[str]] = {}
+        self._lists: dict[str, set[str]] = {}
+        self.definitions: dict[str, SegmentDefinition] = {}
+        nobody = SegmentsData(customer=Customer(id=""), segment=Segment(id=""))
+        self._head = Head[Any](id="", project_id=project_id, type=ENTERED, created_at=_START, data=nobody)
+
+    def insert(self, definition: SegmentDefinition) -> None:
+        """Put in, in place of its earlier version. On DefinitionInvalid there is none any more."""
+        self.remove(definition.id)
+        if definition.when is not None:
+            condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS)
+            if condition is None:
+                raise DefinitionInvalid(problems)
+            self._rules.insert(_as_rule(definition, self._project_id))
+            moment = changes_at(condition)
+            if moment is not None:
+                self._moments[definition.id] = moment
+        self._static[definition.id] = members = frozenset(definition.members or ())
+        for customer_id in members:
+            self._lists.setdefault(customer_id, set()).add(definition.id)
+        self.definitions[definition.id] = definition
+
+    def remove(self, segment_id: str) -> None:
+        """Take out; nothing where there is none."""
+        self.definitions.pop(segment_id, None)
+        self._rules.remove(segment_id)
+        self._moments.pop(segment_id, None)
+        for customer_id in self._static.pop(segment_id, ()):
+            self._lists[customer_id].discard(segment_id)
+            if not self._lists[customer_id]:
+                del self._lists[customer_id]
+
+    def of(self, customer_id: str, row: bytes, now: datetime) -> set[str]:
+        """The segments that a profile (JSON) belongs to. One whose condition cannot be judged is not among them."""
+        arrival = Arrival(self._head, None, _no_objects, row)
+        candidates, _ = self._rules.candidates(arrival)
+        found = {
+            one.rule.distribution.id for one in candidates if all(test(arrival, now) is True for test in one.tests)
+        }
+        return found | self._lists[customer_id] if customer_id in self._lists else found
+
+    def due(self, row: bytes, now: datetime) -> datetime | None:
+        """The first moment after `now` at which time alone may change what `of` answers; may be too early."""
+        if not self._moments:
+            return None
+        facts = {"customer": msgspec.json.decode(row)}
+        return earliest(moment(facts, now) for moment in self._moments.values())
+
+
+def _no_objects(_raw: Any) -> dict[str, Any]:
+    return {"data": {}}
+
+
+def _as_rule(definition: SegmentDefinition, project_id: str) -> Distribution:
+    """A segment in the form in which the index takes conditions; nothing of it but id and guard is ever looked at."""
+    return Distribution(
+        id=definition.id,
+        project_id=project_id,
+        name=definition.name,
+        version=definition.version,
+        status="LIVE",
+        trigger=TriggerRef(event=ENTERED),
+        when=definition.when,
+        consent="",
+        channels=[],
+        updated_at=definition.updated_at,
+    )
+
+
+def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:
+    """What has to change of what is known, among some segments, in a fixed order."""
+    concerned = {*wanted, *(segment for segment, one in known.items() if one.is_member)}.intersection(among)
+    return [
+        Change(segment, segment in wanted, before.number + 1)
+        for segment in sorted(concerned)
+        if (before := known.get(segment, NEVER)).is_member != (segment in wanted)
+    ]
+
+
+def segment_event(
+    change: Change, definition: SegmentDefinition, serial: int, profile: dict[str, Any], epoch: int, happened: datetime
+) -> Event:
+    """The event of a change: the same again whenever the same change is worked out again."""
+    kind = ENTERED if change.is_entry else LEFT
+    project, customer = definition.project_id, profile["id"]
+    return Event(
+        id=segment_event_id(project, definition.id, serial, customer, epoch, kind, change.number),
+        project_id=project,
+        type=kind,
+        created_at=happened,
+        data={"customer": profile, "segment": {"id": definition.id, "name": definition.name}},
+    )

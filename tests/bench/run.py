@@ -37,7 +37,7 @@ from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
 from streams.recent import sent, with_sent
-from tests.bench import core, peers
+from tests.bench import core, peers, segments
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import SECRET, product, settings_text, thanks
@@ -472,6 +472,17 @@ async def _plain_posts(bodies: list[bytes]) -> float:
     return len(bodies) / took
 
 
+def measure_segments(settings: Settings, _servers: Servers) -> Report:
+    """100 live segments: the index against trying each, and a whole segmenter."""
+    found, folder = segments.measure_core(), FOLDER / "segmenting"
+    folder.mkdir()
+    through = asyncio.run(segments.measure_process(_placed(settings, "segments"), folder))
+    ratio = found["ours"] / found["brute"]
+    say(f"  customers/s: index {found['ours']:,.0f}, every segment {found['brute']:,.0f}: ratio {ratio:.1f}")
+    say(f"  customers/s through Kafka and Postgres: {through:,.0f}")
+    return {"per_second": {**found, "process": through}, "ratio": round(ratio, 2)}
+
+
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "core": measure_core,
     "matching": measure_matching,
@@ -481,6 +492,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "tables": measure_tables,
     "latency": measure_latency,
     "sending": measure_sending,
+    "segments": measure_segments,
 }
 
 if __name__ == "__main__":

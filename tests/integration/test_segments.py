@@ -225,3 +225,25 @@ async def test_a_segment_in_use_is_not_deleted(stage: Stage) -> None:
     await remove("vip", "shop", stage.segments, control)
     with pytest.raises(TidingsError, match="there is no segment vip"):
         await remove("vip", "shop", stage.segments, control)
+
+
+async def test_a_lost_connection_to_postgres_loses_no_change(stage: Stage, dsn: str) -> None:
+    one = stage.segmenter()
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(one)
+    stage.now += timedelta(minutes=1)
+    records = [stage.record(f"c{number}", tier="gold") for number in range(1500)]
+    taking = asyncio.ensure_future(stage.take(one, *records))
+    breaker = await asyncpg.connect(dsn)
+    broken = 0
+    while not taking.done() and broken < 4:
+        broken += len(await breaker.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()"
+        ))  # fmt: skip
+        await asyncio.sleep(0.01)
+    await taking
+    await breaker.close()
+    assert broken
+    assert len({event["id"] for event in stage.events()}) == 1500
+    assert await stage.segments.count("gold") == 1500

@@ -1,0 +1,15 @@
+-- name: current_campaigns
+-- The newest version of each campaign of a project.
+select id, version, definition from campaigns where project_id = $1 order by id;
+
+-- name: put_campaign
+-- A new campaign, or its next version. No row: somebody applied in between.
+insert into campaigns (project_id, id, version, definition) values ($1, $2, $3, $4)
+on conflict (project_id, id) do update set version = excluded.version, definition = excluded.definition
+where campaigns.version = excluded.version - 1
+returning key;
+
+-- name: add_version
+-- Keeps a version as it was applied.
+insert into campaign_versions (campaign_key, version, definition, object, source, applied_by, applied_at)
+values ($1, $2, $3, $4, $5, $6, $7);

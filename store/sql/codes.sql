@@ -1,0 +1,90 @@
+-- name: lock_campaigns
+-- The campaigns of a batch, locked in one order; who waits here sees what the holder has left or given back.
+select c.key, c.project_id, c.id, c.version, c.definition, c.next_position, c.head, c.total, c.published, c.inactive,
+       v.object
+from campaigns c join campaign_versions v on v.campaign_key = c.key and v.version = c.version
+where (c.project_id, c.id) in (select * from unnest($1::text[], $2::text[]))
+order by c.key
+for update of c;
+
+-- name: publications_by_id
+-- What was published under these ids before.
+select p.publication_id, p.publication, p.voucher, p.event_id, v.object
+from publications p join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
+where p.publication_id = any($1::text[]);
+
+-- name: first_publications
+-- A customer's first publication of a campaign, for campaigns that are joined once.
+select distinct on (p.campaign_key, p.customer_id)
+       p.campaign_key, p.customer_id, p.publication_id, p.publication, p.voucher, p.event_id, v.object
+from publications p
+join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
+join unnest($1::bigint[], $2::text[]) as asked (campaign_key, customer_id)
+  on asked.campaign_key = p.campaign_key and asked.customer_id = p.customer_id
+order by p.campaign_key, p.customer_id, p.created_at, p.position;
+
+-- name: take_free
+-- The first codes of a campaign that can be claimed now. The caller holds the campaign's row.
+select position, code, start_date, expiration_date, value, metadata, created_at
+from codes
+where campaign_key = $1 and position >= $2 and publication_id is null and active
+  and (start_date is null or start_date <= $3) and (expiration_date is null or expiration_date > $3)
+order by position limit $4;
+
+-- name: add_made
+-- Codes made from a pattern; one that exists anywhere in the project is left out.
+insert into codes (campaign_key, position, project_id, code, active, created_at)
+select $1, $2 + made.number - 1, $3, made.code, true, $5
+from unnest($4::text[]) with ordinality as made (code, number)
+order by made.code
+on conflict (project_id, code) do nothing
+returning position, code, start_date, expiration_date, value, metadata, created_at;
+
+-- name: bind
+-- Codes are taken by publications.
+update codes set publication_id = taken.publication_id
+from unnest($1::bigint[], $2::bigint[], $3::text[]) as taken (campaign_key, position, publication_id)
+where codes.campaign_key = taken.campaign_key and codes.position = taken.position;
+
+-- name: add_publications
+-- A batch of publications.
+insert into publications (publication_id, campaign_key, version, position, customer_id, distribution_id, event_id,
+                          publication, voucher, created_at)
+select *, $10::timestamptz
+from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+            $9::text[]);
+
+-- name: count_claimed
+-- The exact counts after a claim, and where the next one starts to look: at the first code that may still be claimed.
+-- Expired codes are kept in sight for a day, against clocks that jump.
+update campaigns set
+    published = published + $2, total = total + $3, next_position = next_position + $4,
+    head = coalesce(
+        (select min(position) from (
+            select position from codes
+            where campaign_key = $1 and position >= campaigns.head and publication_id is null and active
+              and (expiration_date is null or expiration_date > $5::timestamptz - interval '1 day')
+            order by position limit 1) as first),
+        campaigns.next_position + $4)
+where key = $1;
+
+-- name: counts
+-- How full the pools are: total, published, inactive and expired, free being the rest.
+select c.id, c.version, c.definition, c.total, c.published, c.inactive, c.refilled_at,
+       (select count(*) from codes k where k.campaign_key = c.key and k.publication_id is null and k.active
+          and k.expiration_date is not null and k.expiration_date <= $3) as expired
+from campaigns c
+where c.project_id = $1 and ($2::text[] is null or c.id = any($2))
+order by c.id;
+
+-- name: refilled_since
+-- Campaigns whose pool was added to after a moment.
+select id from campaigns where project_id = $1 and id = any($2::text[]) and refilled_at > $3 order by id;
+
+-- name: lock_campaign
+-- The row of one campaign, for codes that are added to it.
+select key, next_position from campaigns where project_id = $1 and id = $2 for update;
+
+-- name: count_added
+-- The exact counts after codes were added.
+update campaigns set total = total + $2, next_position = next_position + $3, refilled_at = $4 where key = $1;

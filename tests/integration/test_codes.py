@@ -1,0 +1,214 @@
+"""The laws of a claim, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from schemas.campaign import Campaign, CodeConfig
+from schemas.errors import TryLater
+from store.campaigns import CampaignChange, Campaigns
+from store.codes import Claim, Codes, Empty, Published, Unusable
+from store.postgres import connect
+from tests.factory import NOW
+
+LATER = NOW + timedelta(hours=1)
+
+
+def campaign(identity: str = "spring", **changes: Any) -> Campaign:
+    fields: dict[str, Any] = {
+        "id": identity, "project_id": "shop", "version": 1, "name": "Spring", "kind": "DISCOUNT_COUPONS",
+        "type": "STATIC", "created_at": NOW, "discount": {"type": "PERCENT", "percent_off": 10},
+    }  # fmt: skip
+    return Campaign(**{**fields, **changes})
+
+
+async def saved(pool: asyncpg.Pool, *campaigns: Campaign) -> None:
+    await Campaigns(pool).save([CampaignChange(one, "") for one in campaigns], applied_by="t", now=NOW)
+
+
+async def filled(pool: asyncpg.Pool, codes: list[str], identity: str = "spring") -> None:
+    await Codes(pool).add("shop", identity, codes, NOW)
+
+
+def claim(number: int, identity: str = "spring", customer: str | None = None) -> Claim:
+    who = customer or f"c{number}"
+    return Claim(
+        f"pub_{number}", "shop", identity, who, {"id": who, "source_id": f"s-{who}"}, "d", f"e{number}", "Automation"
+    )
+
+
+def codes_of(answers: list[Any]) -> list[str | None]:
+    return [one.voucher["code"] if isinstance(one, Published) else None for one in answers]
+
+
+async def test_the_first_imported_is_the_first_claimed_and_no_code_goes_twice(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["B", "A", "C"])
+    answers = await Codes(pool).claim([claim(1), claim(2)], NOW)
+    more = await Codes(pool).claim([claim(3), claim(4)], NOW)
+    assert codes_of(answers + more) == ["B", "A", "C", None]
+    assert more[1] == Empty("spring")
+
+
+async def test_a_retry_gives_the_same_objects(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["A", "B"])
+    [first] = await Codes(pool).claim([claim(1)], NOW)
+    [again] = await Codes(pool).claim([claim(1)], LATER)
+    assert isinstance(first, Published) and isinstance(again, Published)
+    assert (first.is_new, again.is_new) == (True, False)
+    assert str((first.publication, first.voucher, first.campaign)) == str(
+        (again.publication, again.voucher, again.campaign)
+    )
+    assert again.event_id == "e1"
+
+
+async def test_a_retry_after_the_campaign_was_changed_gives_the_campaign_as_it_was(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["A"])
+    [first] = await Codes(pool).claim([claim(1)], NOW)
+    await saved(pool, campaign(version=2, name="Autumn", active=False))
+    [again] = await Codes(pool).claim([claim(1)], LATER)
+    assert isinstance(first, Published) and isinstance(again, Published)
+    assert again.campaign == first.campaign
+
+
+async def test_the_same_id_twice_in_a_call_gives_one_code_that_is_new_once(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["A", "B"])
+    answers = await Codes(pool).claim([claim(1), claim(1)], NOW)
+    assert codes_of(answers) == ["A", "A"]
+    assert [one.is_new for one in answers if isinstance(one, Published)] == [True, False]
+
+
+async def test_who_joins_once_gets_the_first_code_again(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign(join_once=True))
+    await filled(pool, ["A", "B"])
+    both = await Codes(pool).claim([claim(1, customer="x"), claim(2, customer="x")], NOW)
+    later = await Codes(pool).claim([claim(3, customer="x"), claim(4)], LATER)
+    assert codes_of(both + later) == ["A", "A", "A", "B"]
+    assert await pool.fetchval("select count(*) from publications") == 2
+
+
+async def test_a_call_may_ask_several_campaigns(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign("a"), campaign("b"))
+    await filled(pool, ["A"], "a")
+    await filled(pool, ["B"], "b")
+    answers = await Codes(pool).claim([claim(1, "b"), claim(2, "a"), claim(3, "b")], NOW)
+    assert codes_of(answers) == ["B", "A", None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"active": False}, "not active"),
+        ({"kind": "PROMOTION"}, "has no codes"),
+        ({"start_date": LATER}, "not started"),
+        ({"expiration_date": NOW}, "expired"),
+    ],
+)
+async def test_an_unusable_campaign_says_why(pool: asyncpg.Pool, changes: dict[str, Any], said: str) -> None:
+    await saved(pool, campaign(**changes))
+    [answer, unknown] = await Codes(pool).claim([claim(1), claim(2, "nobody")], NOW)
+    assert isinstance(answer, Unusable) and said in answer.detail
+    assert unknown == Unusable("nobody", "there is no campaign nobody")
+
+
+async def test_codes_out_of_their_dates_or_switched_off_stay_in_the_pool(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["off", "early", "late", "good"])
+    await pool.execute("update codes set active = false where code = 'off'")
+    await pool.execute("update campaigns set inactive = 1")
+    await pool.execute("update codes set start_date = $1 where code = 'early'", LATER)
+    await pool.execute("update codes set expiration_date = $1 where code = 'late'", NOW)
+    assert codes_of(await Codes(pool).claim([claim(1), claim(2)], NOW)) == ["good", None]
+    [count] = await Codes(pool).counts("shop", NOW)
+    assert (count.total, count.published, count.inactive, count.expired, count.free) == (4, 1, 1, 1, 1)
+    assert codes_of(await Codes(pool).claim([claim(3)], LATER)) == ["early"]
+
+
+async def test_made_codes_end_with_the_pattern_and_collisions_are_tried_again(pool: asyncpg.Pool) -> None:
+    config = CodeConfig(pattern="##", length=2, charset="abc")
+    await saved(pool, campaign(type="AUTO_UPDATE", code_config=config))
+    rng = random.Random(3)
+    answers = await Codes(pool).claim([claim(n) for n in range(12)], NOW, choose=rng.choice)
+    got = [one for one in codes_of(answers) if one]
+    assert len(set(got)) == len(got) == config.capacity
+    [count] = await Codes(pool).counts("shop", NOW)
+    assert (count.total, count.published, count.left) == (9, 9, 0)
+
+
+async def test_a_source_that_only_collides_ends_as_empty(pool: asyncpg.Pool) -> None:
+    config = CodeConfig(pattern="########", length=8)
+    await saved(pool, campaign(type="AUTO_UPDATE", code_config=config))
+    answers = await Codes(pool).claim([claim(1), claim(2)], NOW, choose=lambda charset: charset[0])
+    assert codes_of(answers) == ["00000000", None]
+
+
+async def test_concurrent_claimers_that_are_killed_give_each_code_once(dsn: str, pool: asyncpg.Pool) -> None:
+    """Whoever is cut off in the middle asks again; in the end all codes are out and the counts add up."""
+    await saved(pool, campaign("a"), campaign("b"))
+    await filled(pool, [f"a{n}" for n in range(60)], "a")
+    await filled(pool, [f"b{n}" for n in range(60)], "b")
+    many = await connect(dsn, size=6)
+    seed = random.randrange(10**6)
+    rng = random.Random(seed)
+    answers: dict[str, Any] = {}
+
+    async def claimer(mine: list[Claim]) -> None:
+        for start in range(0, len(mine), 5):
+            hand = mine[start : start + 5]
+            for _ in range(4):
+                task = asyncio.create_task(Codes(many).claim(hand, NOW))
+                await asyncio.wait([task], timeout=rng.random() / 50)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            answers.update(zip([one.publication_id for one in hand], await Codes(many).claim(hand, NOW), strict=True))
+
+    hands = [[claim(100 * who + n, rng.choice("ab")) for n in range(20)] for who in range(5)]
+    await asyncio.wait_for(asyncio.gather(*map(claimer, hands)), 60)
+    many.terminate()
+    got = [one for one in codes_of(list(answers.values())) if one]
+    counts = await Codes(pool).counts("shop", NOW)
+    assert len(set(got)) == len(got) == 100 - sum(isinstance(one, Empty) for one in answers.values()), f"seed {seed}"
+    assert (
+        sum(count.published for count in counts) == len(got) == await pool.fetchval("select count(*) from publications")
+    )
+
+
+async def test_the_last_codes_held_by_one_who_gives_up_are_no_reason_to_say_empty(dsn: str, pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["A"])
+    holder = await asyncpg.connect(dsn)
+    holding = holder.transaction()
+    await holding.start()
+    await holder.execute("select * from campaigns for update")
+    await holder.execute("update codes set publication_id = 'x'")
+    waiting = asyncio.create_task(Codes(pool).claim([claim(1)], NOW))
+    while not await holder.fetchval("select count(*) from pg_locks where not granted"):
+        await asyncio.sleep(0.01)
+    await holding.rollback()
+    assert codes_of(await asyncio.wait_for(waiting, 10)) == ["A"]
+    await holder.close()
+
+
+async def test_while_postgres_is_away_the_answer_is_try_later(dsn: str, pool: asyncpg.Pool) -> None:
+    gone = await connect(dsn)
+    gone.terminate()
+    with pytest.raises(TryLater):
+        await Codes(gone).claim([claim(1)], NOW)
+
+
+async def test_added_codes_are_doubled_by_nothing_and_tell_who_waits(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    assert await Codes(pool).add("shop", "spring", ["A", "B", "A"], NOW) == 2
+    assert await Codes(pool).add("shop", "spring", ["B", "C"], LATER) == 1
+    assert await Codes(pool).refilled_since("shop", ["spring"], NOW) == ["spring"]
+    assert await Codes(pool).refilled_since("shop", ["spring"], LATER) == []
+    assert codes_of(await Codes(pool).claim([claim(n) for n in range(4)], NOW)) == ["A", "B", "C", None]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -19,6 +21,23 @@ from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics, load_settings
 from store.migrate import migrate
 from store.postgres import connect
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """As root, a temporary folder of this run's own: PostgreSQL then runs as another user and has to reach its data.
+
+    Each start of pytest takes the rights of others away from the folder that all runs share by default.
+    """
+    if os.geteuid() == 0 and config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="tidings-tests-")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave the folder behind only where something failed."""
+    folder = str(session.config.option.basetemp or "")
+    if exitstatus == pytest.ExitCode.OK and Path(folder).name.startswith("tidings-tests-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Users:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from streams.conditions.compile import Compiler, Getter, Run, getter
-from streams.conditions.language import All, AnyItem, AnyOf, Condition, Not, Path, Test
-from streams.conditions.predicates import read_date
+from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
+from streams.conditions.predicates import Relative, read_date
 
 Moment = Callable[[Any, datetime], "datetime | None"]
 """From what a condition is asked about and the present moment (UTC): the next moment to look; None where none comes."""
@@ -21,12 +21,15 @@ Moment = Callable[[Any, datetime], "datetime | None"]
 TIMELESS = frozenset(
     {
         "is", "is_not", "in", "not_in", "at_least", "at_most", "more_than", "less_than", "between", "is_any_case",
-        "contains", "starts_with", "ends_with", "matches", "before", "after", "on", "is_set",
+        "in_any_case", "contains", "starts_with", "ends_with", "contains_any_case", "starts_with_any_case",
+        "ends_with_any_case", "matches", "is_set",
     }
 )  # fmt: skip
-"""Tests that do not ask what time it is; `before`, `after` and `on` compare with a date that is written down."""
+"""Tests that do not ask what time it is."""
 
 _LOOK_AGAIN = timedelta(hours=1)
+_NEAR_A_DAY = timedelta(days=3)
+"""Around a date: its own length, the timezones' differences, and the day that 29 February may be off."""
 _TICK = timedelta(microseconds=1)
 """The smallest step of a moment: the first one at which an interval that includes its end is over."""
 
@@ -42,8 +45,10 @@ def changes_at(condition: Condition, read: Callable[[Path], Getter] = getter) ->
             return _of_group(parts, read, decisive=False)
         case AnyOf(parts):
             return _of_group(parts, read, decisive=True)
-        case AnyItem(path, inner):
+        case Items(path, _, inner):
             return _of_items(read(path), changes_at(inner))
+        case Total(path, where=where):
+            return _of_items(read(path), changes_at(where) if where else None)
         case _:  # a kind of condition that is not known here
             return _in_an_hour
 
@@ -114,25 +119,42 @@ def _of_interval(start: datetime, end: datetime, before: timedelta, after: timed
     return _moved(ends, _TICK) if ends is not None and now <= ends else None
 
 
-def _moved(moment: datetime, by: timedelta) -> datetime | None:
+def _moved(moment: datetime | None, by: timedelta) -> datetime | None:
     """None where the calendar ends before."""
     try:
-        return (moment + by).astimezone(UTC)
+        return moment and (moment + by).astimezone(UTC)
     except OverflowError:
         return None
 
 
-def _day_is(value: datetime, _operand: Any, now: datetime) -> datetime | None:
-    """Midnights (UTC) around the day, this year's and next year's; 29 February may be the 28th."""
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    for year in (today.year, today.year + 1):
-        days = (28, 29) if (value.month, value.day) == (2, 29) else (value.day,)
-        for day in days:
-            start = _midnight(year, value.month, day)
-            for moment in (start, start and start + timedelta(days=1)):
-                if moment is not None and moment > now:
-                    return moment
-    return None
+def _before(value: datetime, operand: datetime | Relative, now: datetime) -> datetime | None:
+    """`before` and `after` a moment that is so far from now; a date that is written down does not move."""
+    if not isinstance(operand, Relative):
+        return None
+    return _of_interval(value, value, -operand.span, -operand.span, now)
+
+
+def _on(value: datetime, operand: datetime | Relative, now: datetime) -> datetime | None:
+    return _around_day(_moved(value, -operand.span), now) if isinstance(operand, Relative) else None
+
+
+def _day_is(value: datetime, operand: Relative, now: datetime) -> datetime | None:
+    """The day comes each year; on 29 February or the 28th, which are near enough to each other."""
+    wanted = _moved(now, operand.span)
+    if wanted is None:
+        return None
+    days = (_midnight(year, value.month, min(value.day, 28)) for year in range(wanted.year - 1, wanted.year + 2))
+    return earliest(_around_day(_moved(day, -operand.span), now) for day in days if day)
+
+
+def _around_day(day: datetime | None, now: datetime) -> datetime | None:
+    """Each quarter of an hour around a day: it begins at one of them, whatever the customer's timezone is."""
+    if day is None or now >= day + _NEAR_A_DAY:
+        return None
+    begins = day - _NEAR_A_DAY
+    if now < begins:
+        return begins
+    return now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
 
 
 def _midnight(year: int, month: int, day: int) -> datetime | None:
@@ -145,6 +167,9 @@ def _midnight(year: int, month: int, day: int) -> datetime | None:
 MOMENTS: dict[str, Callable[[datetime, Any, datetime], datetime | None]] = {
     "within_last": _within_last,
     "within_next": _within_next,
+    "before": _before,
+    "after": _before,
+    "on": _on,
     "day_is": _day_is,
 }
 """By test: from the value's date, the operand and the present moment to the next moment that may change the answer."""

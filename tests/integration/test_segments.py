@@ -34,6 +34,7 @@ class Record:
     value: bytes | None
     offset: int
     timestamp: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Owner:

@@ -72,10 +72,16 @@ DATES = st.one_of(
 CLOCKED = st.one_of(
     st.sampled_from(["6h", "1d", "30d", "2w"]).map(lambda span: {"within_last": span}),
     st.sampled_from(["6h", "1d", "30d", "2w"]).map(lambda span: {"within_next": span}),
-    st.just({"day_is": "today"}),
+    st.sampled_from(["today", "tomorrow", "in 7d", "400d ago"]).map(lambda day: {"day_is": day}),
+    st.sampled_from(["today", "yesterday", "in 7d", "2027-12-01"]).map(lambda day: {"on": day}),
+    st.sampled_from(["now", "in 7d", "30d ago", "2027-12-24"]).map(lambda moment: {"before": moment}),
+    st.sampled_from(["now", "in 6h", "30d ago"]).map(lambda moment: {"after": moment}),
 )
 LEAVES = st.one_of(
-    CLOCKED.map(lambda test: {"customer.metadata.at": test}), st.just({"customer.metadata.tier": "gold"})
+    CLOCKED.map(lambda test: {"customer.metadata.at": test}),
+    CLOCKED.map(lambda test: {"customer.metadata.visits": {"no_item": {"at": test}}}),
+    CLOCKED.map(lambda test: {"customer.metadata.visits": {"count": {"where": {"at": test}, "at_least": 1}}}),
+    st.just({"customer.metadata.tier": "gold"}),
 )
 CONDITIONS = st.recursive(
     LEAVES,
@@ -88,17 +94,23 @@ CONDITIONS = st.recursive(
 )
 
 
-@given(source=CONDITIONS, at=DATES, tier=st.sampled_from(["gold", "tin"]), start=st.integers(-70, 500))
-def test_no_answer_changes_before_the_moment_that_was_named(source: Any, at: str, tier: str, start: int) -> None:
+ZONES = st.sampled_from([None, "Europe/Warsaw", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu"])
+
+
+@given(source=CONDITIONS, at=DATES, tier=st.sampled_from(["gold", "tin"]), start=st.integers(-70, 500), zone=ZONES)
+def test_no_answer_changes_before_the_moment_that_was_named(
+    source: Any, at: str, tier: str, start: int, zone: str | None
+) -> None:
     condition, _ = parse_condition(source, CUSTOMER_FIELDS)
     assert condition is not None
     moment, run = changes_at(condition), compile_condition(condition)
-    facts = {"customer": {"id": "c", "metadata": {"at": at, "tier": tier}}}
+    metadata = {"at": at, "tier": tier, "visits": [{"at": at}, {"at": "2027-12-05"}]}
+    facts = {"customer": {"id": "c", "timezone": zone, "metadata": metadata}}
     now = datetime(2027, 12, 1, tzinfo=UTC) + timedelta(days=start, hours=3)
     named, answer = moment and moment(facts, now), run(facts, now)
     assert named is None or named > now
-    for step in range(1, 24 * 45):
-        later = now + timedelta(hours=step)
+    for step in range(1, 24 * 4 * 20):
+        later = now + timedelta(minutes=15 * step)
         if named is not None and later >= named:
             break
         assert str(run(facts, later)) == str(answer), later

@@ -26,7 +26,7 @@ from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS
 from schemas.errors import TooLarge, TryLater
-from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, deliveries
+from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import EVENT_TOPICS
 from streams.arrival import Arrival, Head
 from streams.events import EventReader, read_customer
@@ -124,6 +124,7 @@ class Matcher:
         }
         self._customer_codec = wiring.codec(CUSTOMERS)
         self._decisions = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
+        self._requests = wiring.topic(PUBLICATION_REQUESTS), wiring.codec(PUBLICATION_REQUESTS)
         self._deliveries = {
             channel: (wiring.topic(deliveries(channel)), wiring.codec(deliveries(channel))) for channel in CHANNELS
         }
@@ -178,13 +179,13 @@ class Matcher:
         matched = match_event(arrival, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)
-        if matched.decisions:
+        if matched.decisions or matched.requests:
             batch.emit(self._outputs(head, matched, batch, record))
             if matched.sent:
                 batch.put(self._recent, key or b"", with_sent(arrival.recent, matched.sent))
             for decision in matched.decisions:
                 tally.decisions[decision.outcome, decision.reason or ""] += 1
-            tally.outputs += len(matched.decisions) + len(matched.deliveries)
+            tally.outputs += len(matched.decisions) + len(matched.deliveries) + len(matched.requests)
         tally.matched += matched.matched
         tally.no_match += matched.no_match
 
@@ -207,6 +208,8 @@ class Matcher:
         for delivery in matched.deliveries:
             topic, codec = self._deliveries[delivery.channel]
             outputs.append(Output(topic, key, codec.encode(delivery), batch.partition, arrived))
+        topic, codec = self._requests
+        outputs.extend(Output(topic, key, codec.encode(one), batch.partition, arrived) for one in matched.requests)
         topic, codec = self._decisions
         outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
         return outputs

@@ -73,6 +73,18 @@ class Metrics:
         self.rule_table_age = Gauge(
             "tidings_rule_table_age_seconds", "Since the rule table was last known complete.", registry=registry
         )
+        self.publications = Counter(
+            "tidings_publications", "Requests for a code, by what came of them.", ["outcome"], registry=registry
+        )
+        self.codes_left = Gauge(
+            "tidings_codes_left", "Codes that a campaign can still give.", ["campaign"], registry=registry
+        )
+        self.requests_held = Gauge("tidings_requests_held", "Requests that wait for codes.", registry=registry)
+        self.distributions_stopped = Counter(
+            "tidings_distributions_stopped",
+            "Distributions paused because their campaign had no code left.",
+            registry=registry,
+        )
         self.segments = Gauge("tidings_segments", "Segments that this process knows.", registry=registry)
         self.segment_changes = Counter(
             "tidings_segment_changes", "Memberships changed, by direction.", ["direction"], registry=registry

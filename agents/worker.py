@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import structlog
 import uvloop
 
@@ -22,6 +23,7 @@ from agents.logs import configure_logs
 from agents.matcher import build_matcher
 from agents.metrics import Metrics
 from agents.provision import Provision
+from agents.publisher import build_publisher
 from agents.segmenter import build_segmenter
 from agents.sender import build_sender
 from agents.transport.app import CRASHED, BatchApp
@@ -30,7 +32,9 @@ from agents.wiring import Wiring
 from deploy.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
+from store.codes import Codes
 from store.control import Control
+from store.held import Held
 from store.ledger import Ledger
 from store.migrate import migrate
 from store.postgres import connect
@@ -116,41 +120,47 @@ async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> 
 
 
 @asynccontextmanager
-async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asyncpg.Pool]:
     postgres = wiring.settings.postgres
 
-    async def open_pool() -> Any:
+    async def open_pool() -> asyncpg.Pool:
         return await connect(postgres.dsn.reveal(), size=postgres.pool)
 
     pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
     try:
         await until_done(lambda: migrate(pool), what="Postgres")
-        app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
-        yield _Process(app, segmenter.run, _at_rest)
+        yield pool
     finally:
         pool.terminate()
 
 
 @asynccontextmanager
+async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    async with _database(wiring, options) as pool:
+        app, publisher = build_publisher(
+            wiring, Codes(pool), Held(pool), Control(pool), metrics, **_faust_settings(wiring, options)
+        )
+        yield _Process(app, publisher.run, _at_rest)
+
+
+@asynccontextmanager
+async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    async with _database(wiring, options) as pool:
+        app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
+        yield _Process(app, segmenter.run, _at_rest)
+
+
+@asynccontextmanager
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
-    postgres = wiring.settings.postgres
-
-    async def open_pool() -> Any:
-        return await connect(postgres.dsn.reveal(), size=postgres.pool)
-
-    pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
-    try:
-        await until_done(lambda: migrate(pool), what="Postgres")
+    async with _database(wiring, options) as pool:
         app, sender = build_sender(
             wiring, Ledger(pool), Control(pool), metrics, owner=options.instance, **_faust_settings(wiring, options)
         )
         yield _Process(app, sender.run, lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()
-    finally:
-        pool.terminate()
 
 
-_ROLES = {"matcher": _matcher, "sender": _sender, "segmenter": _segmenter}
+_ROLES = {"matcher": _matcher, "publisher": _publisher, "sender": _sender, "segmenter": _segmenter}
 
 
 def _faust_settings(wiring: Wiring, options: WorkerOptions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +16,12 @@ from agents.wiring import Wiring, utc_now
 from channels.templates import check_template
 from console.context import database
 from console.documents import Document, read_documents
+from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.triggers import TRIGGERS, object_fields
+from store.campaigns import Campaigns
 from store.control import Change, Control
 from streams.definition import Definition, Surroundings, parse_definition
 
@@ -36,13 +38,15 @@ class Planned:
     lines: tuple[str, ...]
 
 
-def check_files(paths: list[Path], wired: Wiring, versions: dict[str, int]) -> list[tuple[Document, Definition]]:
+def check_files(
+    paths: list[Path], wired: Wiring, versions: Mapping[str, int], campaigns: Mapping[str, Campaign]
+) -> list[tuple[Document, Definition]]:
     """Every distribution of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
     problems: list[Problem] = []
     checked: list[tuple[Document, Definition]] = []
     for document in read_documents(paths):
         try:
-            checked.append((document, _check(document, wired, versions)))
+            checked.append((document, _check(document, wired, versions, campaigns)))
         except DefinitionInvalid as error:
             problems += [located(document, problem) for problem in error.problems]
     problems += _doubled([(document, definition.distribution.id) for document, definition in checked])
@@ -51,7 +55,9 @@ def check_files(paths: list[Path], wired: Wiring, versions: dict[str, int]) -> l
     return checked
 
 
-def _check(document: Document, wired: Wiring, versions: dict[str, int]) -> Definition:
+def _check(
+    document: Document, wired: Wiring, versions: Mapping[str, int], campaigns: Mapping[str, Campaign]
+) -> Definition:
     settings = wired.settings
     identity = str(document.plain.get("distribution", "")) if isinstance(document.plain, dict) else ""
     around = Surroundings(
@@ -60,6 +66,7 @@ def _check(document: Document, wired: Wiring, versions: dict[str, int]) -> Defin
         now=utc_now(),
         email_accounts=tuple(settings.email_accounts),
         templates=document.templates(),
+        campaigns=campaigns,
     )
     definition = parse_definition(document.plain, around)
     problems = template_problems(definition)
@@ -94,13 +101,22 @@ def _doubled(found: list[tuple[Document, str]]) -> list[Problem]:
     return problems
 
 
-async def plan(paths: list[Path], wired: Wiring, control: Control) -> list[Planned]:
+async def known_campaigns(wired: Wiring) -> dict[str, Campaign]:
+    """The campaigns that distributions may name; none where no database is known."""
+    if not wired.settings.postgres.dsn.reveal():
+        return {}
+    async with database(wired) as pool:
+        return await Campaigns(pool).current(wired.settings.project_id)
+
+
+async def plan(paths: list[Path], wired: Wiring, control: Control, campaigns: Campaigns) -> list[Planned]:
     """What applying some files would do."""
-    current = await control.current(wired.settings.project_id)
+    project = wired.settings.project_id
+    current, there = await control.current(project), await campaigns.current(project)
     versions = {identity: distribution.version for identity, distribution in current.items()}
     return [
         _planned(current.get(definition.distribution.id), document, definition)
-        for document, definition in check_files(paths, wired, versions)
+        for document, definition in check_files(paths, wired, versions, there)
     ]
 
 
@@ -161,7 +177,6 @@ async def set_status(wired: Wiring, identity: str, status: DistributionStatus, n
         before = (await control.current(wired.settings.project_id)).get(identity)
         if before is None:
             raise TidingsError(f"there is no distribution {identity}")
-        after = msgspec.structs.replace(before, version=before.version + 1, status=status, updated_at=now)
-        await control.save([Change(after, "", ())], applied_by=getpass.getuser(), now=now)
+        after = await control.set_status(before, status, applied_by=getpass.getuser(), now=now)
         await publish(wired, control)
         return after

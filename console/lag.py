@@ -10,12 +10,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
-from schemas.topics import CUSTOMERS, deliveries
+from schemas.topics import CUSTOMERS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import EVENT_TOPICS
 
 _TIMEOUT = 10.0
 _READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, CUSTOMERS),
+    "publisher": (PUBLICATION_REQUESTS,),
     "sender": tuple(deliveries(channel) for channel in CHANNELS),
     "segmenter": (CUSTOMERS,),
 }

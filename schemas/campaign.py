@@ -121,6 +121,19 @@ def campaign_object(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def tier_object(campaign: Campaign, tier: Tier) -> dict[str, Any]:
+    """The `promotion_tier` of a message."""
+    return {
+        "id": tier.id,
+        "name": tier.name,
+        "banner": tier.banner,
+        "action": tier.action,
+        "metadata": tier.metadata,
+        "campaign_id": campaign.id,
+        "object": "promotion_tier",
+    }
+
+
 def voucher_object(campaign: Campaign, code: Code, customer_id: str, now: datetime) -> dict[str, Any]:
     """The `voucher` of a message: one code, published to a customer at `now`."""
     return {

@@ -36,7 +36,7 @@ DeliveryOutcome = Literal["sent", "recovered", "failed"]
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
 
-Role = Literal["matcher", "sender", "segmenter"]
+Role = Literal["matcher", "publisher", "sender", "segmenter"]
 """The kinds of worker process."""
 
 

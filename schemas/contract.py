@@ -21,9 +21,19 @@ from schemas.delivery import DELIVERY_TYPES
 from schemas.distribution import Distribution
 from schemas.event import Event
 from schemas.objects import Customer
+from schemas.publication_request import PublicationRequest
 from schemas.record import Record
 from schemas.registry import SchemaRegistry
-from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, TOPICS, deliveries
+from schemas.topics import (
+    CUSTOMERS,
+    DEAD_LETTERS,
+    DECISIONS,
+    DELIVERY_STATUS,
+    DISTRIBUTIONS,
+    PUBLICATION_REQUESTS,
+    TOPICS,
+    deliveries,
+)
 from schemas.triggers import EVENT_TOPICS, data_type
 
 FOLDER = Path(__file__).parent / "avro"
@@ -34,6 +44,7 @@ LEDGER = RELEASED / "fingerprints.json"
 _RECORDS: dict[str, type[Record]] = {
     CUSTOMERS: Customer,
     DISTRIBUTIONS: Distribution,
+    PUBLICATION_REQUESTS: PublicationRequest,
     DECISIONS: Decision,
     DELIVERY_STATUS: DeliveryStatus,
     DEAD_LETTERS: DeadLetter,

@@ -13,6 +13,7 @@ DAY = 86_400
 
 CUSTOMERS = "customers"
 DISTRIBUTIONS = "distributions"
+PUBLICATION_REQUESTS = "publications.requests"
 DECISIONS = "decisions"
 DELIVERY_STATUS = "delivery.status"
 DEAD_LETTERS = "dead-letters"
@@ -58,6 +59,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
         Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
         Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
+        Topic(PUBLICATION_REQUESTS, "customer"),
         *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),

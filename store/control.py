@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import StoredTemplate
@@ -73,6 +74,14 @@ class Control:
             ref = template.ref
             await connection.execute(self._sql["put_template"], ref.digest, ref.name, _text(template), now)
         await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
+
+    async def set_status(
+        self, before: Distribution, status: DistributionStatus, *, applied_by: str, now: datetime
+    ) -> Distribution:
+        """Save a version that differs from the newest one in its status alone. Raises VersionConflict."""
+        after = msgspec.structs.replace(before, version=before.version + 1, status=status, updated_at=now)
+        await self.save([Change(after, "", ())], applied_by=applied_by, now=now)
+        return after
 
     async def history(self, distribution_id: str) -> list[asyncpg.Record]:
         """version, definition, source, applied_by, applied_at; newest first."""

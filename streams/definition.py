@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from schemas.closed import Action, DistributionStatus
+from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
+from schemas.closed import Action, DistributionStatus, WhenEmpty
 from schemas.distribution import (
     TRANSACTIONAL,
     Again,
     ChannelPlan,
     Distribution,
     EmailPlan,
+    Promote,
+    Publish,
     TriggerRef,
     WebhookPlan,
 )
@@ -29,7 +32,8 @@ from streams.durations import parse_duration
 from streams.offers import why_not_offered
 
 KEYS = (
-    "distribution", "name", "trigger", "when", "consent", "channels", "again", "starts_at", "ends_at",
+    "distribution", "name", "trigger", "when", "publish", "promote", "consent", "channels", "again", "starts_at",
+    "ends_at",
     "expires_after", "priority", "status",
 )  # fmt: skip
 """The keys of a distribution, in the order in which they read best."""
@@ -71,6 +75,7 @@ class Surroundings:
     now: datetime
     email_accounts: Collection[str]
     templates: Mapping[str, TemplateFiles]
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ class _Reader:
         fields = Fields.of(trigger) if trigger else None
         parts: dict[str, Any] = {
             "when": self._when(source.get("when"), fields),
+            "publish": self._publish(source.get("publish")),
+            "promote": self._promote(source.get("promote")),
             "consent": self._word(source.get("consent"), "consent", _consent_hint()),
             "channels": self._channels(source.get("channels")),
             "again": self._again(source.get("again"), fields),
@@ -121,7 +128,9 @@ class _Reader:
             "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
             "name": self._word(source.get("name", source.get("distribution", "?")), "name", ": a text for people"),
         }
-        self._offered(trigger, "message", parts["channels"])
+        if source.get("publish") is not None and source.get("promote") is not None:
+            self._problem("promote", "stands instead of publish; one distribution does one of them")
+        self._offered(trigger, _action(source), parts["channels"])
         if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
             self._problem("ends_at", "is not after starts_at")
         if self.problems or trigger_ref is None:
@@ -173,6 +182,43 @@ class _Reader:
         _, problems = parse_condition(plain, fields)
         self.problems.extend(problems)
         return plain if isinstance(plain, dict) else None
+
+    def _publish(self, value: object) -> Publish | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            return self._problem("publish", "is a mapping, as in {campaign: spring-codes, when_empty: wait}")
+        self._known_keys(value, ("campaign", "when_empty"), "publish")
+        campaign = self._campaign(value.get("campaign"), "publish", gives_codes=True)
+        when_empty: Any = self._closed(
+            value.get("when_empty", "stop"), get_args(WhenEmpty), "publish.when_empty", "stop"
+        )
+        return Publish(campaign=campaign.id, when_empty=when_empty) if campaign else None
+
+    def _promote(self, value: object) -> Promote | None:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            return self._problem("promote", "is a mapping, as in {campaign: spring-promotion, tier: gold}")
+        self._known_keys(value, ("campaign", "tier"), "promote")
+        campaign = self._campaign(value.get("campaign"), "promote", gives_codes=False)
+        if campaign is None:
+            return None
+        tiers = {tier.id: tier for tier in campaign.tiers}
+        tier = self._one_of(value.get("tier"), tiers, "promote.tier", f"tier of {campaign.id}")
+        if tier is None:
+            return None
+        return Promote(campaign=campaign_object(campaign), promotion_tier=tier_object(campaign, tier))
+
+    def _campaign(self, name: object, at: str, *, gives_codes: bool) -> Campaign | None:
+        """A campaign that is there and of the right kind; the right ones are named."""
+        fitting = {one.id: one for one in self._around.campaigns.values() if (one.kind in VOUCHER_TYPES) == gives_codes}
+        other = self._around.campaigns.get(str(name))
+        if other is not None and other.id not in fitting:
+            said = "gives no codes" if gives_codes else "gives codes and has no tiers"
+            there = ", ".join(sorted(fitting)) or "none"
+            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. Fitting are: {there}")
+        return self._one_of(name, fitting, f"{at}.campaign", "campaign")
 
     def _channels(self, value: object) -> list[ChannelPlan]:
         if value is None:
@@ -337,6 +383,16 @@ _CHANNELS: dict[str, Callable[[_Reader, Mapping[Any, Any], str], ChannelPlan | N
     "email": _Reader._email,
     "webhook": _Reader._webhook,
 }
+
+
+def _action(source: Mapping[Any, Any]) -> Action:
+    return (
+        "publish"
+        if source.get("publish") is not None
+        else "promote"
+        if source.get("promote") is not None
+        else "message"
+    )
 
 
 def plain_json(value: Any) -> Any:

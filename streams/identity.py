@@ -16,6 +16,11 @@ def delivery_id(project: str, distribution: str, occurrence: str, customer: str,
     return "dlv_" + _digest(project, distribution, occurrence, customer, channel, str(step))
 
 
+def publication_id(project: str, distribution: str, occurrence: str, customer: str) -> str:
+    """The id of a publication, and so of the claim on a code: one for all channels of a send."""
+    return "pub_" + _digest(project, distribution, occurrence, customer)
+
+
 def decision_id(project: str, distribution: str, event: str, customer: str, channel: str | None, step: int) -> str:
     """The id of a decision."""
     return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step))

@@ -8,6 +8,8 @@ from typing import Any, assert_never
 from urllib.parse import urlsplit
 from zlib import crc32
 
+import msgspec
+
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
 from schemas.delivery import (
@@ -20,11 +22,13 @@ from schemas.delivery import (
     WebhookAddress,
     WebhookDelivery,
 )
-from schemas.distribution import ChannelPlan, Distribution, EmailPlan, WebhookPlan
+from schemas.distribution import ChannelPlan, Distribution, EmailPlan, Publish, WebhookPlan
+from schemas.publication_request import Draft, PublicationRequest
+from schemas.record import JsonObject
 from streams.arrival import Arrival, Head, Profile, objects_of
 from streams.audience import Refusal, already_sent, can_reach, may_send
 from streams.conditions.predicates import Answer, Failure
-from streams.identity import decision_id, delivery_id, occurrence_key
+from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
 from streams.index import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
@@ -38,12 +42,15 @@ _MOST_SAMPLED = 20
 class Matched:
     """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
 
+    `requests` are sends that need a code first; their deliveries and decisions are in them.
+
     `no_match` counts rules of the event's type and selection whose guard did not fit.
     """
 
     deliveries: list[Delivery] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    requests: list[PublicationRequest] = field(default_factory=list)
     matched: int = 0
     no_match: int = 0
 
@@ -59,6 +66,7 @@ class Explained:
     checks: list[Check]
     decisions: list[Decision]
     deliveries: list[Delivery]
+    requests: list[PublicationRequest]
 
 
 def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
@@ -122,7 +130,9 @@ def _explain(rule: Rule, arrival: Arrival, now: datetime) -> Explained:
         outcome.decisions.append(case.failed(answer))
     failure = answer.reason if isinstance(answer, Failure) else None
     plain = answer if isinstance(answer, bool) else None
-    return Explained(rule.distribution, selected, plain, failure, checks, outcome.decisions, outcome.deliveries)
+    return Explained(
+        rule.distribution, selected, plain, failure, checks, outcome.decisions, outcome.deliveries, outcome.requests
+    )
 
 
 def _same_type(rule: Distribution, event: Head[Any]) -> bool:
@@ -151,6 +161,8 @@ class _Case:
             outcome.decisions.append(self.failed(occurrence))
         elif isinstance(occurrence, Refusal):
             outcome.decisions.append(self._decision("skipped", refusal=occurrence))
+        elif self._distribution.publish:
+            self._ask_for_code(self._distribution.publish, occurrence, outcome)
         else:
             for step, plan in enumerate(self._distribution.channels):
                 self._decide_channel(plan, step, occurrence, outcome)
@@ -169,16 +181,46 @@ class _Case:
         failed = next((check.test for check in checks if check.passed is False), "")
         return self._decision("skipped", refusal=Refusal("no_match", failed))
 
-    def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
+    def _ask_for_code(self, publish: Publish, occurrence: str, outcome: Matched) -> None:
+        """One request for all channels that reach the customer. Whether it was sent before, the publication knows."""
+        rule, event = self._distribution, self._event
+        drafts = []
+        for step, plan in enumerate(rule.channels):
+            refusal = can_reach(plan, self._profile)
+            if refusal:
+                outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
+                continue
+            identity = self._delivery_id(plan, step, occurrence)
+            delivery: JsonObject = msgspec.to_builtins(self._delivery(plan, identity, {}))
+            del delivery["data"]
+            decision = self._decision("emitted", plan=plan, step=step, delivery=identity)
+            drafts.append(Draft(delivery=delivery, decision=decision))
+        if drafts:
+            request = PublicationRequest(
+                publication_id=publication_id(event.project_id, rule.id, occurrence, event.customer_id),
+                project_id=event.project_id,
+                campaign=publish.campaign,
+                when_empty=publish.when_empty,
+                distribution=_ref(rule),
+                event=_event_ref(event),
+                customer_id=event.customer_id,
+                expires_at=self._expires_at(),
+                data=objects_of(self._facts, event.type),
+                drafts=drafts,
+            )
+            outcome.requests.append(request)
+
+    def _delivery_id(self, plan: ChannelPlan, step: int, occurrence: str) -> str:
         event = self._event
-        identity = delivery_id(
-            event.project_id, self._distribution.id, occurrence, event.customer_id, plan.channel, step
-        )
+        return delivery_id(event.project_id, self._distribution.id, occurrence, event.customer_id, plan.channel, step)
+
+    def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
+        event, identity = self._event, self._delivery_id(plan, step, occurrence)
         refusal = can_reach(plan, self._profile) or already_sent(self._arrival.recent, identity, event.id)
         if refusal:
             outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
             return
-        outcome.deliveries.append(self._delivery(plan, identity))
+        outcome.deliveries.append(self._delivery(plan, identity, self._data()))
         outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=identity))
         outcome.sent.append(sent(identity, event.id, event.created_at))
 
@@ -209,7 +251,19 @@ class _Case:
             decided_at=self._now,
         )
 
-    def _delivery(self, plan: ChannelPlan, identity: str) -> Delivery:
+    def _data(self) -> JsonObject:
+        """What goes out: the event's objects, and those of the promotion that it tells of."""
+        data = objects_of(self._facts, self._event.type)
+        promote = self._distribution.promote
+        if promote:
+            data |= {"campaign": promote.campaign, "promotion_tier": promote.promotion_tier}
+        return data
+
+    def _expires_at(self) -> datetime | None:
+        after = self._distribution.expires_after
+        return self._event.created_at + timedelta(seconds=after) if after else None
+
+    def _delivery(self, plan: ChannelPlan, identity: str, data: JsonObject) -> Delivery:
         event, rule, profile = self._event, self._distribution, self._profile
         customer = event.customer_id
         shared: dict[str, Any] = {
@@ -220,8 +274,8 @@ class _Case:
             "customer": Recipient(id=customer, locale=_text(profile, "locale"), timezone=_text(profile, "timezone")),
             "priority": rule.priority,
             "category": rule.consent,
-            "expires_at": rule.expires_after and event.created_at + timedelta(seconds=rule.expires_after),
-            "data": objects_of(self._facts, event.type),
+            "expires_at": self._expires_at(),
+            "data": data,
         }
         match plan:
             case WebhookPlan():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from schemas.closed import DistributionStatus
+from schemas.closed import DistributionStatus, WhenEmpty
 from schemas.triggers import TRIGGERS
 from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
 from streams.conditions.predicates import PREDICATES
@@ -48,6 +48,10 @@ def definition_schema() -> dict[str, Any]:
 def _property(name: str) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "trigger": {"oneOf": [{"enum": list(TRIGGERS)}, *_triggers()]},
+        "publish": _closed(
+            {"campaign": {"type": "string"}, "when_empty": {"enum": list(get_args(WhenEmpty))}}, required=("campaign",)
+        ),
+        "promote": _closed({"campaign": {"type": "string"}, "tier": {"type": "string"}}, required=("campaign", "tier")),
         "when": {"$ref": "#/$defs/condition"},
         "channels": {"type": "array", "minItems": 1, "items": {"oneOf": [_email(), _webhook()]}},
         "again": {

@@ -17,6 +17,7 @@ from console.terminal import AsJson, must_exist, say, show_json, show_rows
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
+from store.campaigns import Campaigns
 from store.control import Control
 
 commands = typer.Typer()
@@ -40,7 +41,7 @@ async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) 
     wired = wiring()
     async with database(wired) as pool:
         control = Control(pool)
-        planned = await applying.plan(files, wired, control)
+        planned = await applying.plan(files, wired, control, Campaigns(pool))
         _show_plan(planned, as_json=as_json)
         if dry_run:
             return

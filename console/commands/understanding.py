@@ -50,7 +50,8 @@ def simulate_command(
 
 def _rules_from(files: list[Path]) -> list[Distribution]:
     must_exist(files)
-    checked = applying.check_files(files, Wiring(read_settings()), {})
+    wired = Wiring(read_settings())
+    checked = applying.check_files(files, wired, {}, asyncio.run(applying.known_campaigns(wired)))
     return [definition.distribution for _, definition in checked]
 
 

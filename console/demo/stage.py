@@ -22,6 +22,7 @@ from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
 from deploy.settings import load_settings
 from schemas.distribution import Distribution
+from store.campaigns import Campaigns
 from store.control import Control
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -107,5 +108,7 @@ async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distri
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
     async with database(wired) as pool:
         control = Control(pool)
-        await save(await plan_files([files], wired, control), wired, control)
-    return [definition.distribution for _, definition in check_files([files], wired, {})]
+        campaigns = Campaigns(pool)
+        await save(await plan_files([files], wired, control, campaigns), wired, control)
+        there = await campaigns.current(wired.settings.project_id)
+    return [definition.distribution for _, definition in check_files([files], wired, {}, there)]

@@ -37,6 +37,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TryLater
 from schemas.event import Event
 from schemas.triggers import TRIGGERS
+from store.campaigns import Campaigns
 from store.control import Change, Control
 from streams.definition import Surroundings, parse_definition
 
@@ -128,10 +129,11 @@ class Product:
 
     async def apply(self, definition: dict[str, Any], version: int = 1) -> Distribution:
         """Save a distribution and publish it, as the command does."""
-        around = Surroundings("shop", version, datetime.now(UTC), ("main",), {})
-        made = parse_definition(definition, around)
-        templates = tuple(template for _, template in made.templates)
         async with database(self.wired) as pool:
+            campaigns = await Campaigns(pool).current("shop")
+            around = Surroundings("shop", version, datetime.now(UTC), ("main",), {}, campaigns)
+            made = parse_definition(definition, around)
+            templates = tuple(template for _, template in made.templates)
             control = Control(pool)
             await control.save([Change(made.distribution, "", templates)], applied_by="test", now=datetime.now(UTC))
             await publish(self.wired, control)
@@ -234,6 +236,10 @@ class Product:
         """Key, value and facts."""
         with TopicReader(self.wired, "dead-letters") as reader:
             return [(message.key(), message.value(), reader.decode(message)) for message in reader.until_now()]
+
+    def logs_of(self, role: str) -> str:
+        """All that the workers of a role have logged."""
+        return "".join(file.read_text() for file in self.folder.glob(f"{role}-*.log"))
 
     def logs(self) -> str:
         """The last lines of every worker."""

@@ -16,7 +16,7 @@ from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
 from store.control import Change, Control, OutboxEntry, VersionConflict
 from store.ledger import Ledger, NewDelivery, Settlement
-from store.migrate import migrate
+from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
 from tests.factory import NOW, rule
 
@@ -131,7 +131,7 @@ async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Po
 async def test_migrations_run_once_however_many_start(dsn: str) -> None:
     pools = [await connect(dsn) for _ in range(3)]
     applied = await asyncio.gather(*(migrate(pool) for pool in pools))
-    assert sorted(map(len, applied)) == [0, 0, 1]
+    assert sorted(map(len, applied)) == [0, 0, len(list(FOLDER.glob("*.sql")))]
     await pools[0].execute("insert into migrations (name, digest) values ('9999_future', 'x')")
     with pytest.raises(CannotStart, match="newer than this version"):
         await migrate(pools[1])

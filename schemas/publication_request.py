@@ -1,0 +1,33 @@
+"""What a matcher asks of a publisher: a code for a customer, and the messages that go out with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from schemas.closed import WhenEmpty
+from schemas.decision import Decision
+from schemas.delivery import DistributionRef, EventRef
+from schemas.record import JsonObject, Record, doc
+
+
+class Draft(Record, frozen=True, kw_only=True):
+    """One message that waits for its code, and the decision that is recorded when it leaves."""
+
+    delivery: Annotated[JsonObject, doc("The delivery of its channel, without `data`.")]
+    decision: Decision
+
+
+class PublicationRequest(Record, frozen=True, kw_only=True):
+    """A record of `publications.requests`."""
+
+    publication_id: Annotated[str, doc("The same whenever the same send asks: one publication, one code.")]
+    project_id: str
+    campaign: Annotated[str, doc("The campaign's id.")]
+    when_empty: WhenEmpty
+    distribution: DistributionRef
+    event: EventRef
+    customer_id: str
+    expires_at: datetime | None = None
+    data: Annotated[JsonObject, doc("The objects of the event, with the customer's profile that counted.")]
+    drafts: list[Draft]

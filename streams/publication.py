@@ -1,0 +1,109 @@
+"""What becomes of a request for a code: messages with their code, without one, or the reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, assert_never
+
+import msgspec
+
+from schemas.closed import Outcome, Reason
+from schemas.decision import Decision
+from schemas.delivery import DELIVERY_TYPES, Delivery
+from schemas.event import Event
+from schemas.publication_request import Draft, PublicationRequest
+from schemas.record import JsonObject
+
+PUBLISHED = "customer.publication.succeeded"
+MANUAL = "manual_distribution_schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a request comes to. `held`: it waits for codes; `stops`: its distribution is to be paused."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    event: Event | None = None
+    held: bool = False
+    stops: bool = False
+
+
+def claim_channel(request: PublicationRequest) -> str:
+    """The `channel` of a publication: how the sending began."""
+    return "Dashboard" if request.event.type == MANUAL else "Automation"
+
+
+def is_expired(request: PublicationRequest, now: datetime) -> bool:
+    """Whether it is too late to send, so that no code should be spent on it."""
+    return request.expires_at is not None and request.expires_at <= now
+
+
+def with_code(request: PublicationRequest, objects: JsonObject, caused_by: str, now: datetime) -> Settled:
+    """Messages with `objects`: campaign, voucher and publication. `caused_by`: the event that published the code.
+
+    The same request comes to the same, however often. Another event that asks for the same send is a duplicate. The
+    event that tells of the publication has the publication's id, so that it, too, is the same each time.
+    """
+    publication = objects["publication"]
+    is_own = publication["id"] == request.publication_id
+    if is_own and caused_by != request.event.id:
+        detail = f"published already, at {publication['created_at']}"
+        return Settled(decisions=_decided(request, "skipped", "duplicate", detail, now))
+    told = _published(request, objects) if is_own else None  # a first code given again was told of at its time
+    return Settled(_deliveries(request, objects), _decided(request, "emitted", None, None, now), told)
+
+
+def without_code(request: PublicationRequest, detail: str, now: datetime) -> Settled:
+    """What the distribution says is to be done where its campaign gives no code."""
+    match request.when_empty:
+        case "send_without":
+            return Settled(_deliveries(request, {}), _decided(request, "emitted", None, detail, now))
+        case "wait":
+            return Settled(decisions=_decided(request, "deferred", "no_code", detail, now), held=True)
+        case "skip":
+            return Settled(decisions=_decided(request, "skipped", "no_code", detail, now))
+        case "stop":
+            return Settled(decisions=_decided(request, "skipped", "no_code", detail, now), stops=True)
+        case _:
+            assert_never(request.when_empty)
+
+
+def too_late(request: PublicationRequest, now: datetime) -> Settled:
+    """It expired before it got a code."""
+    assert request.expires_at is not None  # noqa: S101 - asked before
+    return Settled(decisions=_decided(request, "skipped", "expired", f"at {request.expires_at.isoformat()}", now))
+
+
+def _deliveries(request: PublicationRequest, objects: JsonObject) -> list[Delivery]:
+    data = {**request.data, **objects}
+    return [_delivery(draft, data) for draft in request.drafts]
+
+
+def _delivery(draft: Draft, data: JsonObject) -> Delivery:
+    delivery: Any = draft.delivery | {"data": data}
+    channel = draft.decision.channel
+    assert channel is not None  # noqa: S101 - a draft is always of a channel
+    made: Delivery = msgspec.convert(delivery, DELIVERY_TYPES[channel])
+    return made
+
+
+def _decided(
+    request: PublicationRequest, outcome: Outcome, reason: Reason | None, detail: str | None, now: datetime
+) -> list[Decision]:
+    changes: dict[str, Any] = {"outcome": outcome, "reason": reason, "detail": detail, "decided_at": now}
+    if outcome == "skipped":
+        changes["delivery_id"] = None
+    return [msgspec.structs.replace(draft.decision, **changes) for draft in request.drafts]
+
+
+def _published(request: PublicationRequest, objects: JsonObject) -> Event:
+    publication = objects["publication"]
+    return Event(
+        id="ev_" + publication["id"],
+        project_id=request.project_id,
+        type=PUBLISHED,
+        created_at=datetime.fromisoformat(publication["created_at"]),
+        data={"customer": request.data["customer"], **objects},
+    )

@@ -13,6 +13,7 @@ import faust
 
 from agents.registry import HttpSchemaRegistry
 from agents.transport.app import Connection
+from channels.code_links import code_links
 from channels.contract import AnyChannel
 from channels.email import EmailAccount
 from channels.registry import build_channels
@@ -82,6 +83,11 @@ class Wiring:
             sasl_plain_username=kafka.sasl_username or None,
             sasl_plain_password=kafka.sasl_password.reveal() or None,
         )
+
+    def code_links(self, code: str) -> dict[str, str]:
+        """`qr_url` and `barcode_url` of a code; nothing where the console's address or secrets are not set."""
+        console = self.settings.console
+        return code_links(code, console.public_url, [one.reveal() for one in console.secrets])
 
     def channels(self) -> dict[ChannelName, AnyChannel]:
         """Every channel, for one sender process."""

@@ -29,6 +29,9 @@ _SHORTEST_SESSION, _LONGEST_SESSION = timedelta(seconds=6), timedelta(seconds=35
 FIRST_FILE = Path("tidings.toml")
 """Read when it exists and no other file is named by TIDINGS_SETTINGS."""
 
+SHORTEST_SECRET = 16
+"""In characters, of a secret that signs what customers can see."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
@@ -148,6 +151,28 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    """Where the console answers, and how pictures of codes are addressed. Port 0 takes a free one.
+
+    `public_url` is how customers reach it; the first of `secrets` signs addresses, all prove them. Without either, no
+    message carries such an address.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str = ""
+    secrets: tuple[Secret, ...] = ()
+
+    def check(self) -> None:
+        """Raises CannotStart for an address that no browser opens, or a secret that can be guessed."""
+        if self.public_url and not self.public_url.startswith(("https://", "http://")):
+            raise CannotStart("console.public_url begins with https:// or http://")
+        for index, secret in enumerate(self.secrets):
+            if len(secret.reveal()) < SHORTEST_SECRET:
+                raise CannotStart(f"console.secrets[{index}]: at least {SHORTEST_SECRET} characters, at random")
+
+
+@dataclass(frozen=True, slots=True)
 class EmailAccountSettings:
     """One mailbox to send from."""
 
@@ -179,6 +204,7 @@ class Settings:
     matcher: Matcher = Matcher()
     sender: Sender = Sender()
     webhook: Webhook = Webhook()
+    console: Console = Console()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
 
 
@@ -193,6 +219,7 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         raise CannotStart(f"topics.prefix: {error}") from error
     if not _SHORTEST_SESSION <= settings.kafka.session_timeout <= _LONGEST_SESSION:
         raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
+    settings.console.check()
     if settings.sender.webhook_timeout > timedelta(seconds=30):
         raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
     return settings

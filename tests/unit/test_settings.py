@@ -49,6 +49,9 @@ def test_the_example_names_every_key() -> None:
         ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),
         ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
         ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
+        ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url begins with https://"),
+        ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\]: at least 16"),
+        ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
         ("kafka = 3", r"kafka is a group of keys"),
         ("x = [", r"cannot read"),
     ],
@@ -70,6 +73,16 @@ def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
     settings = load_settings({"TIDINGS_POSTGRES": f"file:{tmp_path / 's'}", "TIDINGS_KAFKA_SASL_PASSWORD": "hush"})
     assert settings.postgres.dsn.reveal() == "hush"
     assert "hush" not in repr(settings)
+
+
+def test_links_of_codes_follow_from_the_console_s_settings() -> None:
+    from agents.wiring import Wiring
+
+    environ = {"TIDINGS_CONSOLE_PUBLIC_URL": "https://t.example", "TIDINGS_CONSOLE_SECRETS": "n" * 16 + "," + "o" * 16}
+    links = Wiring(load_settings(environ)).code_links("SAVE")
+    assert sorted(links) == ["barcode_url", "qr_url"]
+    assert links["qr_url"].startswith("https://t.example/codes/qr/")
+    assert Wiring(load_settings({})).code_links("SAVE") == {}
 
 
 def test_sasl_and_tls_reach_the_client() -> None:

@@ -10,12 +10,25 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import get_args
 
 from channels.code_images import LONGEST_CODE, CodeKind, ImageFormat, can_draw
 
 _LONGEST_TOKEN = 6 * LONGEST_CODE + 100
 _EXPIRY_DIGITS = 15
+_KINDS: dict[str, CodeKind] = {kind: kind for kind in get_args(CodeKind)}
+_FORMATS: dict[str, ImageFormat] = {image_format: image_format for image_format in get_args(ImageFormat)}
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenCode:
+    """What a signed address shows. `expires` is in Unix seconds, 0 for never. The code is not part of its `repr`."""
+
+    code: str = field(repr=False)
+    kind: CodeKind
+    image_format: ImageFormat
+    expires: int
 
 
 def code_path(kind: CodeKind, image_format: ImageFormat, code: str, secrets: Sequence[str], *, expires: int = 0) -> str:
@@ -29,18 +42,19 @@ def code_path(kind: CodeKind, image_format: ImageFormat, code: str, secrets: Seq
     return f"/codes/{kind}/{signed}.{_signature(secrets[0], kind, image_format, signed)}.{image_format}"
 
 
-def code_of_path(kind: str, name: str, secrets: Sequence[str], *, now: float) -> str | None:
-    """The code that a path `/codes/<kind>/<name>` shows; None when any secret fails to prove it, or it has expired."""
-    token, _, image_format = name.rpartition(".")
+def code_of_path(kind: str, name: str, secrets: Sequence[str], *, now: float) -> ProvenCode | None:
+    """What a path `/codes/<kind>/<name>` shows; None when no secret proves it, or it has expired."""
+    token, _, ending = name.rpartition(".")
     signed, _, signature = token.rpartition(".")
-    known = kind in get_args(CodeKind) and image_format in get_args(ImageFormat)
-    if not known or len(token) > _LONGEST_TOKEN or not token.isascii():
+    known_kind, image_format = _KINDS.get(kind), _FORMATS.get(ending)
+    if known_kind is None or image_format is None or len(token) > _LONGEST_TOKEN or not token.isascii():
         return None
     proofs = [_signature(secret, kind, image_format, signed) for secret in secrets if secret]
     if not any(hmac.compare_digest(proof, signature) for proof in proofs):
         return None
     packed, _, expires = signed.partition(".")
-    return _text(packed) if _lasts(expires, now) else None
+    code = _text(packed) if _lasts(expires, now) else None
+    return None if code is None else ProvenCode(code, known_kind, image_format, int(expires))
 
 
 def code_links(code: str, public_url: str, secrets: Sequence[str]) -> dict[str, str]:

@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from agents.provision import Provision
@@ -17,6 +19,7 @@ from agents.wiring import Wiring
 from console.context import embedded, read_settings, wiring, with_endpoints
 from console.terminal import fail, say
 from deploy.embedded.servers import Endpoints
+from deploy.settings import load_settings
 from schemas.closed import Role, members
 from schemas.errors import CannotStart
 
@@ -123,3 +126,16 @@ def _role(name: str) -> Role:
         if role == name:
             return role  # type: ignore[return-value]
     raise typer.BadParameter(f"{name} is none of {', '.join(members(Role))}")
+
+
+@commands.command("console")
+def serve_console(
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of console.port; 0: a free one.")] = None,
+) -> None:
+    """Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."""
+    from console.http.serving import run_console
+
+    settings = load_settings(os.environ)
+    if port is not None:
+        settings = replace(settings, console=replace(settings.console, port=port))
+    run_console(settings, lambda address: say(f"Console  {escape(address)}"))

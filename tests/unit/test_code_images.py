@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 import pytest
 import zxingcpp
 
 from channels.code_images import LONGEST_CODE, CodeKind, code_image
-from channels.code_links import code_links, code_of_path, code_path
+from channels.code_links import ProvenCode, code_links, code_of_path, code_path
 from schemas.errors import RenderRefused
 
 CODES = [
@@ -69,18 +70,23 @@ def test_the_same_code_gives_the_same_bytes() -> None:
     assert code_image("SAVE", "barcode", "png") == code_image("SAVE", "barcode", "png")
 
 
+def shown(kind: str, name: str, secrets: Sequence[str], *, now: float) -> str | None:
+    proven = code_of_path(kind, name, secrets, now=now)
+    return None if proven is None else proven.code
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_signed_address_gives_its_code_back_with_any_secret_still_known(code: str) -> None:
     name = code_path("qr", "png", code, SECRETS[1:]).rpartition("/")[2]
-    assert code_of_path("qr", name, SECRETS, now=0) == code
-    assert code_of_path("qr", name, SECRETS[:1], now=0) is None
-    assert code_of_path("qr", name, [], now=0) is None
+    assert shown("qr", name, SECRETS, now=0) == code
+    assert shown("qr", name, SECRETS[:1], now=0) is None
+    assert shown("qr", name, [], now=0) is None
 
 
 def test_no_part_of_an_address_can_be_exchanged() -> None:
     name = code_path("qr", "png", "SAVE", SECRETS, expires=50).rpartition("/")[2]
     packed, expires, signature, _ = name.split(".")
-    assert code_of_path("qr", name, SECRETS, now=49) == "SAVE"
+    assert shown("qr", name, SECRETS, now=49) == "SAVE"
     others = [
         (packed, "0", signature),
         (f"{packed}x", expires, signature),
@@ -94,13 +100,20 @@ def test_no_part_of_an_address_can_be_exchanged() -> None:
         ".",
         "a.b.c.png",
     ]
-    assert [code_of_path("qr", name, SECRETS, now=49) for name in forged] == [None] * len(forged)
-    assert code_of_path("barcode", name, SECRETS, now=49) is None
+    assert [shown("qr", name, SECRETS, now=49) for name in forged] == [None] * len(forged)
+    assert shown("barcode", name, SECRETS, now=49) is None
+
+
+def test_what_an_address_shows_is_known_and_its_code_not_printed() -> None:
+    name = code_path("barcode", "svg", "SAVE", SECRETS, expires=50).rpartition("/")[2]
+    proven = code_of_path("barcode", name, SECRETS, now=49)
+    assert proven == ProvenCode("SAVE", "barcode", "svg", 50)
+    assert "SAVE" not in repr(proven)
 
 
 def test_an_address_ends_when_it_says() -> None:
     name = code_path("qr", "svg", "SAVE", SECRETS, expires=50).rpartition("/")[2]
-    assert code_of_path("qr", name, SECRETS, now=50) is None
+    assert shown("qr", name, SECRETS, now=50) is None
 
 
 def test_an_empty_secret_neither_signs_nor_proves() -> None:

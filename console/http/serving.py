@@ -1,0 +1,84 @@
+"""The console's process: listen, and stop in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from agents.logs import configure_logs
+from console.http.app import build_app
+from deploy.settings import Console, Settings
+from schemas.errors import CannotStart
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 8.0
+"""How long requests under way may take once told to stop: within the usual 10 s of orchestrators."""
+
+_KEEP_ALIVE_SECONDS = 75.0
+
+
+def run_console(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` gets the address. Raises CannotStart where it cannot listen."""
+    configure_logs(settings.log_level, role="console")
+    uvloop.run(_run(settings.console, announce))
+
+
+async def _run(settings: Console, announce: Callable[[str], None]) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    runner, port = await listen(settings)
+    try:
+        announce(f"http://{_in_url(settings.host)}:{port}")
+        if not settings.secrets:
+            log.warning("no_secrets", effect="no address of a picture is valid", setting="console.secrets")
+        log.info("started", pid=os.getpid(), port=port, secrets=len(settings.secrets))
+        await told.wait()
+        log.info("stopping")
+    finally:
+        await runner.cleanup()
+    log.info("stopped")
+
+
+async def listen(settings: Console, *, clock: Callable[[], float] = time.time) -> tuple[web.AppRunner, int]:
+    """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
+    runner = web.AppRunner(
+        build_app(settings, clock=clock),
+        access_log=None,
+        logger=_without_quotations(),
+        keepalive_timeout=_KEEP_ALIVE_SECONDS,
+        shutdown_timeout=DRAIN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        where = f"{settings.host}:{settings.port}"
+        raise CannotStart(f"console.host, console.port: cannot listen on {where}: {error.strerror}") from error
+    return runner, int(runner.addresses[0][1])
+
+
+def _without_quotations() -> logging.Logger:
+    """The library's complaints about what is no HTTP quote the request, and with it an address."""
+    logger = logging.getLogger("console.http.server")
+    logger.addFilter(_drop_traceback)
+    return logger
+
+
+def _drop_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

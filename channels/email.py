@@ -13,6 +13,7 @@ from email.utils import format_datetime
 import aiosmtplib
 
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.inline_codes import with_inline_codes
 from channels.mime import header_text, mailbox, message_bytes, valid_address
 from channels.templates import Templates
 from schemas.closed import ChannelName
@@ -93,7 +94,8 @@ class Email:
             **_unsubscribe(account, delivery),
         }
         text = rendered.text if rendered.text is not None else plain_text(rendered.html or "")
-        return message_bytes(headers, text, rendered.html, boundary=f"=_{delivery.delivery_id}")
+        html, images = with_inline_codes(rendered.html, delivery, account.sender.rpartition("@")[2])
+        return message_bytes(headers, text, html, boundary=f"=_{delivery.delivery_id}", images=images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection."""

@@ -1,0 +1,169 @@
+"""An e-mail brings along the pictures of its code that its HTML shows, and is what it was where it shows none."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from dataclasses import replace
+from email.message import EmailMessage
+from typing import Any
+
+import msgspec
+import pytest
+
+from channels.code_images import LONGEST_CODE, CodeKind, code_image
+from channels.contract import Accepted
+from channels.email import Email, EmailAccount
+from channels.fakes.mailbox import SmtpSink
+from channels.mime import message_bytes
+from channels.templates import Templates
+from schemas.errors import RenderRefused, TemplateFailed
+from schemas.template import StoredTemplate
+from streams.index import RuleIndex
+from streams.match import match_event
+from tests.contract.test_channels import now
+from tests.factory import NOW, arrival, rule
+from tests.unit.test_code_images import png_pixels, read
+
+CODE = "SAVE-2026-ABC"
+ACCOUNT = EmailAccount("main", "127.0.0.1", 1, "none", "shop@example.com", "The Shop")
+BOTH = '<p>Grüße</p><img src="cid:qr" width="120"><img src=\'cid:barcode\'><a href="cid:qr">again</a>'
+
+PLAIN = b"""\
+A: b\r
+MIME-Version: 1.0\r
+Content-Type: multipart/alternative; boundary="=_1"\r
+\r
+--=_1\r
+Content-Type: text/plain; charset="utf-8"\r
+Content-Transfer-Encoding: 7bit\r
+\r
+hi\r
+\r
+\r
+--=_1\r
+Content-Type: text/html; charset="utf-8"\r
+Content-Transfer-Encoding: base64\r
+\r
+PGI+w7w8L2I+\r
+\r
+--=_1--\r
+"""
+
+
+def delivery(voucher: Any = None) -> Any:
+    index = RuleIndex()
+    index.insert(rule(channels=[{"email": {"account": "main", "subject": "s", "text": "t"}}]))
+    (made,) = match_event(arrival(), index, NOW).deliveries
+    data = made.data if voucher is None else {**made.data, "voucher": voucher}
+    return msgspec.structs.replace(made, data=data)
+
+
+def message(html: str | None, voucher: Any = None, text: str | None = "plain") -> bytes:
+    template = StoredTemplate(name="hello", subject="Hi", text=text, html=html)
+    return Email({"main": ACCOUNT}, Templates()).render(delivery(voucher), template).message
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    made = email.message_from_bytes(raw, policy=email.policy.default)
+    assert isinstance(made, EmailMessage)
+    assert not [defect for part in made.walk() for defect in part.defects]
+    return made
+
+
+def shape(part: EmailMessage) -> Any:
+    inner = [shape(one) for one in part.iter_parts()]  # type: ignore[arg-type]
+    return (part.get_content_type(), inner) if inner else part.get_content_type()
+
+
+def test_a_message_without_a_reference_is_what_it_was() -> None:
+    assert message_bytes({"A": "b"}, "hi", "<b>ü</b>", boundary="=_1") == PLAIN
+    for html in ("<p>hi</p>", '<img src="https://x.example/qr.png">', "<p>cid:qr is how one writes it</p>"):
+        assert shape(parsed(message(html))) == ("multipart/alternative", ["text/plain", "text/html"])
+    for other in ("cid:qrs", "cid:qr.x@y", "cid:logo", "xcid:qr"):
+        html = f'<img src="{other}">'
+        assert message(html) == message(html, {"code": CODE})
+    assert shape(parsed(message(None))) == "text/plain"
+
+
+async def test_the_pictures_that_the_html_shows_arrive_with_it_each_once() -> None:
+    sink = SmtpSink()
+    await sink.start()
+    channel = Email({"main": replace(ACCOUNT, port=sink.port)}, Templates())
+    template = StoredTemplate(name="hello", subject="Hi", text="plain", html=BOTH)
+    request = channel.render(delivery({"code": CODE}), template)
+    assert isinstance(await channel.send(request, timeout=5, now=now()), Accepted)
+    await channel.close()
+    await sink.stop()
+    (mail,) = sink.mails
+    assert mail.content == request.message
+    made = mail.parsed()
+    assert shape(made) == (
+        "multipart/related", [("multipart/alternative", ["text/plain", "text/html"]), "image/png", "image/png"]
+    )  # fmt: skip
+    assert made.get_param("type") == "multipart/alternative"
+    html = made.get_body(("html",))
+    text = made.get_body(("plain",))
+    assert html is not None and text is not None
+    assert text.get_content().strip() == "plain"
+    _, *images = made.iter_parts()
+    kinds: list[CodeKind] = ["qr", "barcode"]
+    for image, kind in zip(images, kinds, strict=True):
+        name = image["Content-ID"].strip("<>")
+        assert html.get_content().count(f"cid:{name}") == (2 if kind == "qr" else 1)
+        assert (image.get_content_disposition(), image.get_filename()) == ("inline", f"{kind}.png")
+        assert image.get_payload(decode=True) == code_image(CODE, kind, "png")
+        assert read(png_pixels(image.get_content())) == [CODE]
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ('<img src="cid:qr">', ["qr.png"]),
+        ("<img src=cid:barcode>", ["barcode.png"]),
+        ('<img alt="x" src = "cid:qr"/>', ["qr.png"]),
+        ("<td style='background:url(cid:qr)'>", ["qr.png"]),
+        ('<img src="cid:barcode"><img src="cid:qr"><img src="cid:barcode">', ["barcode.png", "qr.png"]),
+    ],
+)
+def test_every_way_to_refer_to_a_picture(html: str, shown: list[str]) -> None:
+    made = parsed(message(html, {"code": CODE}))
+    assert [image.get_filename() for image in list(made.iter_parts())[1:]] == shown
+
+
+def test_the_same_delivery_gives_the_same_bytes_and_another_other_content_ids() -> None:
+    assert message(BOTH, {"code": CODE}) == message(BOTH, {"code": CODE})
+    made = delivery({"code": CODE})
+    template = StoredTemplate(name="hello", subject="Hi", text=None, html=BOTH)
+    other = msgspec.structs.replace(made, delivery_id="dlv_other")
+    channel = Email({"main": ACCOUNT}, Templates())
+    ids = {
+        part["Content-ID"]
+        for one in (made, other)
+        for part in parsed(channel.render(one, template).message).walk()
+        if part["Content-ID"]
+    }
+    assert len(ids) == 4
+
+
+@pytest.mark.parametrize(
+    ("voucher", "said"),
+    [
+        (None, "the data has no voucher.code"),
+        ({}, "the data has no voucher.code"),
+        ({"code": ""}, "the data has no voucher.code"),
+        ({"code": None}, "the data has no voucher.code"),
+        ("SECRET-CODE", "the data has no voucher.code"),
+        ({"code": 7}, "voucher.code is no text"),
+    ],
+)
+def test_a_picture_of_no_code_fails_and_says_so(voucher: Any, said: str) -> None:
+    with pytest.raises(TemplateFailed, match=rf"html: cid:qr shows voucher\.code, and {said}") as caught:
+        message('<img src="cid:qr">', voucher)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_code_that_cannot_be_drawn_is_refused_without_being_shown() -> None:
+    with pytest.raises(RenderRefused, match="no picture") as caught:
+        message('<img src="cid:qr">', {"code": "xyz" * LONGEST_CODE})
+    assert (caught.value.reason, "xyz" in str(caught.value)) == ("no_code", False)

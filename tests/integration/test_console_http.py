@@ -18,7 +18,7 @@ import structlog
 
 from channels.code_images import LONGEST_CODE, CodeKind, ImageFormat, code_image
 from channels.code_links import code_path
-from console.http.pictures import Pictures
+from console.http.pictures import Picture, Pictures
 from console.http.serving import listen
 from deploy.secret import Secret
 from deploy.settings import Console
@@ -180,6 +180,33 @@ async def test_what_nobody_expected_is_a_plain_500(served: Served, monkeypatch: 
     assert headers["cache-control"] == "no-store"
     assert [line["event"] for line in served.logged] == ["request_failed", "request"]
     assert CODE not in repr(served.logged)
+
+
+async def test_a_request_under_way_is_answered_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    get = Pictures.get
+
+    async def slow(pictures: Pictures, code: str, kind: CodeKind, image_format: ImageFormat) -> Picture:
+        asked.set()
+        await go_on.wait()
+        return await get(pictures, code, kind, image_format)
+
+    monkeypatch.setattr(Pictures, "get", slow)
+    runner, port = await listen(Console(secrets=(Secret(NEW),)), clock=lambda: NOW)
+    async with aiohttp.ClientSession() as session:
+        answer = asyncio.ensure_future(session.get(f"http://127.0.0.1:{port}{path_of()}"))
+        await asyncio.wait_for(asked.wait(), 10)
+        ending = asyncio.ensure_future(runner.cleanup())
+        with pytest.raises(OSError, match="refused|Connect call failed"):
+            async with asyncio.timeout(10):
+                while True:  # until nobody listens
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+        assert not ending.done()
+        go_on.set()
+        response = await asyncio.wait_for(answer, 10)
+        assert (response.status, read(png_pixels(await response.read()))) == (200, [CODE])
+    await asyncio.wait_for(ending, 10)
 
 
 async def test_an_address_that_is_taken_is_named(served: Served) -> None:

@@ -154,8 +154,8 @@ class Webhook:
 class Console:
     """Where the console answers, and how pictures of codes are addressed. Port 0 takes a free one.
 
-    `public_url` is how customers reach it; the first of `secrets` signs addresses, all prove them. Without either, no
-    message carries such an address.
+    `public_url` is how customers reach it, and needs `secrets`: the first signs addresses, all prove them. Without
+    `public_url` no message carries such an address.
     """
 
     host: str = "127.0.0.1"
@@ -164,9 +164,13 @@ class Console:
     secrets: tuple[Secret, ...] = ()
 
     def check(self) -> None:
-        """Raises CannotStart for an address that no browser opens, or a secret that can be guessed."""
+        """Raises CannotStart for an address that no browser opens, and for secrets that lack or can be guessed."""
         if self.public_url and not self.public_url.startswith(("https://", "http://")):
             raise CannotStart("console.public_url begins with https:// or http://")
+        if self.public_url and not self.secrets:
+            raise CannotStart(
+                "console.secrets is empty: console.public_url needs one that signs the addresses below it"
+            )
         for index, secret in enumerate(self.secrets):
             if len(secret.reveal()) < SHORTEST_SECRET:
                 raise CannotStart(f"console.secrets[{index}]: at least {SHORTEST_SECRET} characters, at random")

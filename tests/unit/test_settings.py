@@ -50,6 +50,7 @@ def test_the_example_names_every_key() -> None:
         ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
         ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
         ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url begins with https://"),
+        ("[console]\npublic_url = 'https://codes.example.com'", r"console\.secrets is empty"),
         ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\]: at least 16"),
         ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
         ("kafka = 3", r"kafka is a group of keys"),

@@ -62,7 +62,7 @@ def show_simulation(event: Head[Any], explained: list[Explained]) -> None:
         say(f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one)}")
         for check in one.checks:
             _say_check(check)
-        for decision in one.decisions:
+        for decision in (*one.decisions, *(draft.decision for asked in one.requests for draft in asked.drafts)):
             _say_decision(decision)
 
 
@@ -73,6 +73,8 @@ def _verdict(one: Explained) -> str:
         return f"rule_error: {escape(one.failure)}"
     if not one.answer:
         return "does not match"
+    for asked in one.requests:
+        return f"would send with a code of {escape(asked.campaign)}; where none is left: {asked.when_empty}"
     return "would send" if one.deliveries else "would not send"
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -15,21 +15,21 @@ from schemas.campaign import (
     VOUCHER_TYPES,
     Campaign,
     Code,
+    CodeConfig,
     publication_object,
     voucher_id,
     voucher_object,
 )
 from schemas.errors import TidingsError
-from schemas.patterns import Choose, all_codes, make_code
+from schemas.patterns import Choose, pattern_regex
+from store.making import Maker, Making
 from store.postgres import passing_errors
 from store.sql import queries
 
 _TRIES = 4
-"""Of a transaction that met another with the same publication id or the same made code."""
-_ROUNDS = 12
-"""Of making codes, before a pattern counts as exhausted."""
-_SMALL = 4096
-"""A pattern with so few codes is tried to the last one."""
+"""Of a transaction that met another with the same publication id, or in a ring of made codes."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ Answer = Published | Empty | Unusable
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How full a pool is. `capacity` is how many codes the pattern can give; None for a fixed pool."""
+    """How full a pool is. `capacity` is how many codes the pattern can give; None for a fixed pool.
+
+    `is_exhausted` says that the pattern is known to give no more.
+    """
 
     campaign_id: str
     total: int
@@ -89,6 +92,7 @@ class Count:
     expired: int
     low_water: int
     capacity: int | None
+    is_exhausted: bool = False
 
     @property
     def free(self) -> int:
@@ -98,7 +102,9 @@ class Count:
     @property
     def left(self) -> int:
         """Free codes, and those that the pattern can still give (at most: other campaigns may hold some)."""
-        return self.free + (max(0, self.capacity - self.total) if self.capacity is not None else 0)
+        if self.capacity is None or self.is_exhausted:
+            return self.free
+        return self.free + max(0, self.capacity - self.total)
 
     @property
     def is_low(self) -> bool:
@@ -115,9 +121,9 @@ class _Pool:
     sent: dict[str, Any]
     head: int
     next_position: int
+    total: int
+    was_exhausted: bool
     wanted: list[Claim] = field(default_factory=list)
-    made: int = 0
-    tried: int = 0
 
 
 class Codes:
@@ -133,19 +139,17 @@ class Codes:
         """One answer a claim, in order, in one transaction. `choose` makes the codes of AUTO_UPDATE campaigns."""
         if not claims:
             return []
-        for left in range(_TRIES - 1, -1, -1):
-            try:
-                async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
-                    return await _Call(connection, self._sql, now, choose).answer(claims)
-            except asyncpg.UniqueViolationError:
-                if not left:
-                    raise
-        raise AssertionError("unreachable")
+
+        async def answer(connection: asyncpg.Connection) -> list[Answer]:
+            return await _Call(connection, self._sql, now, choose).answer(claims)
+
+        return await self._transaction(answer)
 
     async def add(self, project_id: str, campaign_id: str, codes: Sequence[str], now: datetime) -> int:
         """Add codes to a pool in their order; how many were new to the project. Raises TidingsError, TryLater."""
         distinct = list(dict.fromkeys(codes))
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+
+        async def add(connection: asyncpg.Connection) -> int:
             row = await connection.fetchrow(self._sql["lock_campaign"], project_id, campaign_id)
             if row is None:
                 raise TidingsError(f"there is no campaign {campaign_id}")
@@ -154,6 +158,46 @@ class Codes:
             if added:
                 await connection.execute(self._sql["count_added"], row["key"], len(added), len(distinct), now)
             return len(added)
+
+        return await self._transaction(add)
+
+    async def generate(
+        self, project_id: str, campaign_id: str, count: int, now: datetime, *, choose: Choose = secrets.choice
+    ) -> int:
+        """Make codes of the campaign's pattern ahead of time; how many could be made. Raises TidingsError, TryLater."""
+
+        async def generate(connection: asyncpg.Connection) -> int:
+            rows = await connection.fetch(self._sql["lock_campaigns"], [project_id], [campaign_id])
+            config = _pool(rows[0]).campaign.code_config if rows else None
+            if config is None:
+                raise TidingsError(
+                    f"{campaign_id} has no code_config" if rows else f"there is no campaign {campaign_id}"
+                )
+            pool = _pool(rows[0])
+            making = Making(pool.key, project_id, config, pool.next_position, pool.total, pool.was_exhausted)
+            await Maker(connection, now, choose).make(making, count)
+            if making.rows:
+                await connection.execute(self._sql["count_added"], pool.key, len(making.rows), making.tried, now)
+            return len(making.rows)
+
+        return await self._transaction(generate)
+
+    async def used(self, project_id: str, config: CodeConfig) -> int:
+        """How many codes of a pattern the project has, in whichever campaign."""
+        async with passing_errors():
+            return int(await self._pool.fetchval(self._sql["count_pattern"], project_id, pattern_regex(config)))
+
+    async def _transaction(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+        """Do some work in a transaction, again where it met another one that took the same."""
+        async with passing_errors():
+            for left in range(_TRIES - 1, -1, -1):
+                try:
+                    async with self._pool.acquire() as connection, connection.transaction():
+                        return await work(connection)
+                except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                    if not left:
+                        raise
+        raise AssertionError("unreachable")
 
     async def counts(self, project_id: str, now: datetime, campaign_ids: Sequence[str] | None = None) -> list[Count]:
         """How full pools are, all of a project's or the named ones, by id."""
@@ -246,10 +290,14 @@ class _Call:
     async def _publish(self, pool: _Pool) -> None:
         count = len(pool.wanted)
         rows = await self._fetch("take_free", pool.key, pool.head, self._now, count)
-        if len(rows) < count and pool.campaign.type == "AUTO_UPDATE":
-            rows += await self._make(pool, count - len(rows))
+        making = _making(pool)
+        if making and len(rows) < count:
+            await Maker(self._connection, self._now, self._choose).make(making, count - len(rows))
+            rows += making.rows
+        made, tried = (len(making.rows), making.tried) if making else (0, 0)
+        newly_exhausted = bool(making and making.is_exhausted and not pool.was_exhausted)
         taken = list(zip(pool.wanted, rows, strict=False))
-        if not taken and not pool.tried:
+        if not taken and not tried and not newly_exhausted:
             return
         entries = [self._entry(pool, claim, row) for claim, row in taken]
         ids = [claim.publication_id for claim, _ in taken]
@@ -267,7 +315,7 @@ class _Call:
                 [_text(entry.voucher) for entry in entries],
                 self._now,
             )  # fmt: skip
-        await self._fetch("count_claimed", pool.key, len(taken), pool.made, pool.tried, self._now)
+        await self._fetch("count_claimed", pool.key, len(taken), made, tried, self._now, newly_exhausted)
 
     def _entry(self, pool: _Pool, claim: Claim, row: asyncpg.Record) -> Published:
         """Build the objects of a new publication, and remember them for the answers."""
@@ -288,30 +336,6 @@ class _Call:
         if campaign.join_once:
             self._joined[(pool.key, claim.customer_id)] = entry
         return entry
-
-    async def _make(self, pool: _Pool, missing: int) -> list[asyncpg.Record]:
-        """New codes from the campaign's pattern, as many as are missing or as it can still give."""
-        config = pool.campaign.code_config
-        made: list[asyncpg.Record] = []
-        if config is None:
-            return made
-        for number in range(_ROUNDS):
-            wanted = missing - len(made)
-            if not wanted:
-                break
-            candidates = {make_code(config, self._choose) for _ in range(wanted)}
-            if number == _ROUNDS - 1 and config.capacity <= _SMALL:
-                made += await self._add_made(pool, sorted(all_codes(config)), wanted)
-                break
-            made += await self._add_made(pool, sorted(candidates), wanted)
-        return made
-
-    async def _add_made(self, pool: _Pool, codes: list[str], wanted: int) -> list[asyncpg.Record]:
-        place = pool.next_position + pool.tried
-        rows = await self._fetch("add_made", pool.key, place, pool.campaign.project_id, codes, self._now)
-        pool.tried += len(codes)
-        pool.made += len(rows)
-        return rows[:wanted]
 
     def _answer_of(self, claim: Claim, pools: dict[tuple[str, str], _Pool], refused: dict[str, Unusable]) -> Answer:
         known = self._known.get(claim.publication_id)
@@ -342,7 +366,25 @@ def _unusable(campaign: Campaign | None, campaign_id: str, now: datetime) -> str
 
 def _pool(row: asyncpg.Record) -> _Pool:
     campaign = msgspec.json.decode(row["definition"], type=Campaign)
-    return _Pool(row["key"], campaign, msgspec.json.decode(row["object"]), row["head"], row["next_position"])
+    return _Pool(
+        row["key"],
+        campaign,
+        msgspec.json.decode(row["object"]),
+        row["head"],
+        row["next_position"],
+        row["total"],
+        row["exhausted_version"] == campaign.version,
+    )
+
+
+def _making(pool: _Pool) -> Making | None:
+    """How a pool that makes its codes goes on; None for a fixed one."""
+    campaign = pool.campaign
+    if campaign.type != "AUTO_UPDATE" or campaign.code_config is None:
+        return None
+    return Making(
+        pool.key, campaign.project_id, campaign.code_config, pool.next_position, pool.total, pool.was_exhausted
+    )
 
 
 def _code(row: asyncpg.Record) -> Code:
@@ -372,6 +414,7 @@ def _count(row: asyncpg.Record) -> Count:
         expired=row["expired"],
         low_water=campaign.low_water,
         capacity=config.capacity if config and campaign.type == "AUTO_UPDATE" else None,
+        is_exhausted=row["is_exhausted"],
     )
 
 

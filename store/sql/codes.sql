@@ -1,7 +1,7 @@
 -- name: lock_campaigns
 -- The campaigns of a batch, locked in one order; who waits here sees what the holder has left or given back.
 select c.key, c.project_id, c.id, c.version, c.definition, c.next_position, c.head, c.total, c.published, c.inactive,
-       v.object
+       c.exhausted_version, v.object
 from campaigns c join campaign_versions v on v.campaign_key = c.key and v.version = c.version
 where (c.project_id, c.id) in (select * from unnest($1::text[], $2::text[]))
 order by c.key
@@ -40,6 +40,16 @@ order by made.code
 on conflict (project_id, code) do nothing
 returning position, code, start_date, expiration_date, value, metadata, created_at;
 
+-- name: lock_pattern
+-- Other campaigns with the same pattern wait until the transaction ends, where they would wait for each other.
+select pg_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0));
+
+-- name: free_names
+-- Of some codes, those that no campaign of the project has, in their order.
+select made.code from unnest($2::text[]) with ordinality as made (code, number)
+where not exists (select from codes k where k.project_id = $1 and k.code = made.code)
+order by made.number;
+
 -- name: bind
 -- Codes are taken by publications.
 update codes set publication_id = taken.publication_id
@@ -59,6 +69,7 @@ from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6
 -- Expired codes are kept in sight for a day, against clocks that jump.
 update campaigns set
     published = published + $2, total = total + $3, next_position = next_position + $4,
+    exhausted_version = case when $6 then version else exhausted_version end,
     head = coalesce(
         (select min(position) from (
             select position from codes
@@ -71,6 +82,7 @@ where key = $1;
 -- name: counts
 -- How full the pools are: total, published, inactive and expired, free being the rest.
 select c.id, c.version, c.definition, c.total, c.published, c.inactive, c.refilled_at,
+       c.exhausted_version is not distinct from c.version as is_exhausted,
        (select count(*) from codes k where k.campaign_key = c.key and k.publication_id is null and k.active
           and k.expiration_date is not null and k.expiration_date <= $3) as expired
 from campaigns c
@@ -88,3 +100,7 @@ select key, next_position from campaigns where project_id = $1 and id = $2 for u
 -- name: count_added
 -- The exact counts after codes were added.
 update campaigns set total = total + $2, next_position = next_position + $3, refilled_at = $4 where key = $1;
+
+-- name: count_pattern
+-- How many codes of a pattern a project has.
+select count(*) from codes where project_id = $1 and code ~ $2;

@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from schemas.campaign import Campaign, CodeConfig
-from schemas.errors import TryLater
+from schemas.errors import TidingsError, TryLater
+from schemas.patterns import all_codes
 from store.campaigns import CampaignChange, Campaigns
 from store.codes import Claim, Codes, Empty, Published, Unusable
 from store.postgres import connect
@@ -144,11 +146,77 @@ async def test_made_codes_end_with_the_pattern_and_collisions_are_tried_again(po
     assert (count.total, count.published, count.left) == (9, 9, 0)
 
 
-async def test_a_source_that_only_collides_ends_as_empty(pool: asyncpg.Pool) -> None:
+async def test_a_source_that_only_collides_still_gives_each_a_code(pool: asyncpg.Pool) -> None:
     config = CodeConfig(pattern="########", length=8)
     await saved(pool, campaign(type="AUTO_UPDATE", code_config=config))
     answers = await Codes(pool).claim([claim(1), claim(2)], NOW, choose=lambda charset: charset[0])
-    assert codes_of(answers) == ["00000000", None]
+    assert len({code for code in codes_of(answers) if code}) == 2
+
+
+async def test_the_last_code_of_a_large_pattern_is_found_and_then_it_is_exhausted(pool: asyncpg.Pool) -> None:
+    """Other campaigns hold all but three; those are found however chance falls, and looked for once only."""
+    config = CodeConfig(pattern="####", length=4, charset="0123456789", prefix="x")
+    await saved(pool, campaign(type="AUTO_UPDATE", code_config=config), campaign("other"))
+    every = sorted(all_codes(config, random.choice))
+    await filled(pool, [code for code in every if code not in ("x0007", "x5000", "x9999")], "other")
+    answers = await Codes(pool).claim([claim(n) for n in range(5)], NOW)
+    assert sorted(map(str, codes_of(answers))) == ["None", "None", "x0007", "x5000", "x9999"]
+    [count, _] = sorted(await Codes(pool).counts("shop", NOW), key=lambda one: one.campaign_id != "spring")
+    assert (count.total, count.left, count.is_exhausted) == (3, 0, True)
+    assert codes_of(await Codes(pool).claim([claim(9)], NOW, choose=_nobody_asks)) == [None]
+
+
+def _nobody_asks(_: str) -> str:
+    raise AssertionError("an exhausted pattern makes no codes")
+
+
+async def test_a_longer_pattern_gives_codes_again(pool: asyncpg.Pool) -> None:
+    short, long = (CodeConfig(pattern=pattern, length=2, charset="ab") for pattern in ("#", "##"))
+    await saved(pool, campaign(type="AUTO_UPDATE", code_config=short))
+    assert None in codes_of(await Codes(pool).claim([claim(n) for n in range(3)], NOW))
+    await saved(pool, campaign(version=2, type="AUTO_UPDATE", code_config=long))
+    assert None not in codes_of(await Codes(pool).claim([claim(n) for n in range(3, 7)], NOW))
+    assert codes_of(await Codes(pool).claim([claim(7)], NOW)) == [None]
+
+
+async def test_the_last_codes_of_a_small_pattern_are_taken_in_an_order_that_chance_decides(pool: asyncpg.Pool) -> None:
+    config = CodeConfig(pattern="##", length=2, charset="0123456789")
+    orders = []
+    for seed in range(2):
+        name = f"c{seed}"
+        await saved(pool, campaign(name, type="AUTO_UPDATE", code_config=msgspec.structs.replace(config, prefix=name)))
+        claims = [claim(100 * seed + n, name) for n in range(100)]
+        orders.append(codes_of(await Codes(pool).claim(claims, NOW, choose=random.Random(seed).choice)))
+    first, second = ([str(code)[2:] for code in order] for order in orders)
+    assert sorted(first) == sorted(second) != first
+    assert first[-20:] != second[-20:]
+
+
+async def test_campaigns_of_one_pattern_share_its_codes_without_a_deadlock(dsn: str, pool: asyncpg.Pool) -> None:
+    config = CodeConfig(pattern="###", length=3, charset="01234567")
+    await saved(pool, *(campaign(name, type="AUTO_UPDATE", code_config=config) for name in "abcd"))
+    many = await connect(dsn, size=4)
+
+    async def claimer(name: str, number: int) -> list[Any]:
+        hands = ([claim(1000 * number + 10 * hand + n, name) for n in range(10)] for hand in range(20))
+        return [answer for hand in hands for answer in await Codes(many).claim(hand, NOW)]
+
+    answers = await asyncio.wait_for(asyncio.gather(*(claimer(name, n) for n, name in enumerate("abcd"))), 60)
+    many.terminate()
+    got = [code for all_of_one in answers for code in codes_of(all_of_one) if code]
+    assert len(set(got)) == len(got) == config.capacity
+
+
+async def test_codes_are_generated_ahead_of_time_and_as_many_as_there_can_be(pool: asyncpg.Pool) -> None:
+    config = CodeConfig(pattern="#.#", length=3, charset="ab+")
+    await saved(pool, campaign(code_config=config), campaign("bare"))
+    assert await Codes(pool).generate("shop", "spring", 5, NOW) == 5
+    await filled(pool, ["axa"], "bare")
+    assert await Codes(pool).used("shop", config) == 5
+    assert await Codes(pool).generate("shop", "spring", 9, NOW) == 4
+    assert len(set(codes_of(await Codes(pool).claim([claim(n) for n in range(9)], NOW)))) == 9
+    with pytest.raises(TidingsError, match="bare has no code_config"):
+        await Codes(pool).generate("shop", "bare", 1, NOW)
 
 
 async def test_concurrent_claimers_that_are_killed_give_each_code_once(dsn: str, pool: asyncpg.Pool) -> None:

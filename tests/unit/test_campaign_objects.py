@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from schemas.campaign import (
     publication_object,
     voucher_object,
 )
-from schemas.patterns import all_codes, make_code
+from schemas.patterns import all_codes, make_code, pattern_regex, pick
 from tests.factory import NOW
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "manual_codes.json").read_text())
@@ -89,6 +91,29 @@ def test_the_earliest_end_counts() -> None:
 
 def test_a_pattern_gives_as_many_codes_as_its_capacity_says() -> None:
     config = CodeConfig(pattern="#-#", length=3, charset="abb", prefix="x")
-    assert sorted(all_codes(config)) == ["xa-a", "xa-b", "xb-a", "xb-b"]
+    assert sorted(all_codes(config, random.choice)) == ["xa-a", "xa-b", "xb-a", "xb-b"]
     assert config.capacity == 4
     assert make_code(config, lambda charset: charset[0]) == "xa-a"
+
+
+@pytest.mark.parametrize(("pattern", "charset"), [("##", "abc"), ("###", "0123456789"), ("x", "ab"), ("#", "a")])
+def test_every_code_of_a_pattern_comes_once_in_an_order_that_chance_decides(pattern: str, charset: str) -> None:
+    config = CodeConfig(pattern=pattern, length=len(pattern), charset=charset)
+    first, second = (list(all_codes(config, random.Random(seed).choice)) for seed in (1, 2))
+    assert len(set(first)) == len(first) == config.capacity
+    assert (first != second) == (config.capacity > 1)
+    assert sorted(first) == sorted(second)
+    assert list(all_codes(config, lambda text: text[0])), "a source that is no source ends as well"
+
+
+def test_a_pick_takes_each_at_most_once() -> None:
+    picked = pick("abcdef", 4, random.Random(3).choice)
+    assert len(set(picked)) == 4
+    assert sorted(pick("abc", 9, random.choice)) == ["a", "b", "c"]
+
+
+def test_the_expression_of_a_pattern_finds_its_codes_alone() -> None:
+    config = CodeConfig(pattern="#.#", length=3, charset="a-]^\\é", prefix="(x", postfix="$")
+    found = re.compile(pattern_regex(config))
+    assert all(found.search(code) for code in all_codes(config, random.choice))
+    assert not any(map(found.search, ("(xa.a", "(xaba$", "(xb.a$", "A(xa.a$", "(xa.a$ ")))

@@ -21,6 +21,8 @@ VOUCHER_TYPES = {
     "LOYALTY_PROGRAM": "LOYALTY_CARD",
 }
 ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LONGEST_CODE = 256
+"""Characters of a code, prefix and postfix included."""
 
 
 class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):

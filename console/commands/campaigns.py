@@ -1,0 +1,157 @@
+"""Campaigns and their codes: apply, list, show, count, generate."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from agents.wiring import utc_now
+from console import campaigns as doing
+from console.context import database, wiring
+from console.terminal import AsJson, err, must_exist, say, show_json, show_rows
+from schemas.campaign import VOUCHER_TYPES, Campaign
+from schemas.errors import TidingsError
+from store.campaigns import Campaigns
+from store.codes import Codes, Count
+
+commands = typer.Typer()
+campaigns_app = typer.Typer(no_args_is_help=True, help="Campaigns and their codes.")
+commands.add_typer(campaigns_app, name="campaigns")
+
+
+@campaigns_app.command("apply")
+def apply_command(
+    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check campaigns, show what would change, and save it."""
+    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
+async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    must_exist(files)
+    wired = wiring()
+    async with database(wired) as pool:
+        planned = await doing.plan(files, wired.settings.project_id, pool)
+        _show_plan(planned, as_json=as_json)
+        if dry_run or all(one.what == "unchanged" for one in planned):
+            return
+        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
+            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
+        await doing.save(planned, pool)
+        if not as_json:
+            say("applied")
+
+
+def _show_plan(planned: list[doing.PlannedCampaign], *, as_json: bool) -> None:
+    for one in planned:
+        campaign = one.change.campaign
+        if as_json:
+            show_json({"campaign": campaign.id, "plan": one.what, "version": campaign.version, "changes": one.lines})
+        else:
+            before = f"v{campaign.version - 1}"
+            version = {"new": "new", "unchanged": before}.get(one.what, f"{before} → v{campaign.version}")
+            say(f"  {escape(campaign.id):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+
+
+@campaigns_app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every campaign with its newest version, and how many codes are left."""
+    found, counts = asyncio.run(_current())
+    left = {count.campaign_id: count.left for count in counts}
+    columns = ("campaign", "version", "kind", "type", "active", "left")
+    show_rows(columns, [_listed(one, left.get(one.id)) for one in found], as_json=as_json)
+
+
+def _listed(one: Campaign, left: int | None) -> tuple[object, ...]:
+    codes = one.kind in VOUCHER_TYPES
+    return one.id, one.version, one.kind, one.type if codes else None, one.active, left if codes else None
+
+
+async def _current() -> tuple[list[Campaign], list[Count]]:
+    wired = wiring()
+    project = wired.settings.project_id
+    async with database(wired) as pool:
+        return list((await Campaigns(pool).current(project)).values()), await Codes(pool).counts(project, utc_now())
+
+
+@campaigns_app.command("show")
+def show_command(campaign: str) -> None:
+    """One campaign, as claims hold it."""
+
+    async def read() -> Campaign:
+        wired = wiring()
+        async with database(wired) as pool:
+            return await doing.campaign(pool, wired.settings.project_id, campaign)
+
+    show_json(asyncio.run(read()))
+
+
+@campaigns_app.command("codes")
+def codes_command(campaign: str, as_json: AsJson = False) -> None:
+    """How full a campaign's pool is."""
+
+    async def read() -> list[Count]:
+        wired = wiring()
+        project = wired.settings.project_id
+        async with database(wired) as pool:
+            await doing.campaign(pool, project, campaign)
+            return await Codes(pool).counts(project, utc_now(), [campaign])
+
+    columns = ("campaign", "total", "free", "published", "inactive", "expired", "left", "low water", "low")
+    rows = [
+        (one.campaign_id, one.total, one.free, one.published, one.inactive, one.expired, one.left, one.low_water,
+         one.is_low)
+        for one in asyncio.run(read())
+    ]  # fmt: skip
+    show_rows(columns, rows, as_json=as_json)
+
+
+@campaigns_app.command("generate")
+def generate_command(
+    campaign: str,
+    count: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many codes.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make codes of the campaign's pattern ahead of time; all of them, or none where they do not fit."""
+
+    async def make() -> int:
+        wired = wiring()
+        async with database(wired) as pool:
+            with _bar("making codes", count) as bar:
+                return await doing.generate(pool, wired.settings.project_id, campaign, count, bar)
+
+    made = asyncio.run(make())
+    if as_json:
+        show_json({"campaign": campaign, "made": made})
+    else:
+        say(f"{escape(campaign)}: {made:,} codes made")
+
+
+class _Told:
+    """Moves a bar on by so much."""
+
+    def __init__(self, bars: Progress, total: int, what: str) -> None:
+        self._bars = bars
+        self._task = bars.add_task(what, total=total)
+
+    def __call__(self, by: int) -> None:
+        self._bars.advance(self._task, by)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[_Told]:
+    """A bar on standard error, where that is a terminal; gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
+        yield _Told(bars, total, what)

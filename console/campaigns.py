@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import asyncpg
 import msgspec
 
 from agents.wiring import utc_now
+from console.code_file import CodeFile
 from console.documents import Document, read_documents
 from schemas.campaign import VOUCHER_TYPES, Campaign
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from store.campaigns import CampaignChange, Campaigns
+from store.code_import import CodeImport, Double
 from store.codes import Codes
 from streams.campaign_definition import CampaignSurroundings, parse_campaign
 from streams.conditions.fields import nearest
 
+NAMED = 10
+"""Of the codes that were there already, how many are named."""
 HAND = 5000
 """Codes that are made in one transaction; claims of the campaign wait for so long."""
 _UNCOMPARED = ("version", "created_at", "updated_at")
@@ -138,3 +143,38 @@ async def generate(pool: asyncpg.Pool, project_id: str, identity: str, count: in
         made += hand
         told(hand)
     return made
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of a file of codes. `doubles` names the first that were there already."""
+
+    rows: int
+    added: int = 0
+    in_file: int = 0
+    in_project: int = 0
+    doubles: list[Double] = field(default_factory=list)
+
+
+async def import_codes(
+    pool: asyncpg.Pool, project_id: str, identity: str, file: Path, batch: int, told: Callable[[str, int], None]
+) -> Imported:
+    """Add a file's codes to a campaign, a transaction a batch; what is there already is left out and counted.
+
+    The whole file is checked before anything is changed. Raises DefinitionInvalid, TidingsError, TryLater; whatever
+    ends it in the middle, the same file again adds what is missing. `told` gets what is done and the bytes read.
+    """
+    one = await campaign(pool, project_id, identity)
+    if one.kind not in VOUCHER_TYPES:
+        raise TidingsError(f"{identity} is a {one.kind}, which has no codes")
+    read = CodeFile(file)
+    imported = Imported(read.check(lambda at: told("checking", at)))
+    merging, codes = CodeImport(pool, project_id, identity), read.codes()
+    while hand := list(islice(codes, batch)):
+        merged = await merging.merge(hand, utc_now(), name=NAMED - len(imported.doubles))
+        imported.added += merged.added
+        imported.in_file += merged.in_file
+        imported.in_project += merged.in_project
+        imported.doubles += merged.doubles
+        told("adding", read.offset)
+    return imported

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -23,13 +23,8 @@ from schemas.campaign import (
 from schemas.errors import TidingsError
 from schemas.patterns import Choose, pattern_regex
 from store.making import Maker, Making
-from store.postgres import passing_errors
+from store.postgres import passing_errors, transaction
 from store.sql import queries
-
-_TRIES = 4
-"""Of a transaction that met another with the same publication id, or in a ring of made codes."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +138,7 @@ class Codes:
         async def answer(connection: asyncpg.Connection) -> list[Answer]:
             return await _Call(connection, self._sql, now, choose).answer(claims)
 
-        return await self._transaction(answer)
+        return await transaction(self._pool, answer)
 
     async def add(self, project_id: str, campaign_id: str, codes: Sequence[str], now: datetime) -> int:
         """Add codes to a pool in their order; how many were new to the project. Raises TidingsError, TryLater."""
@@ -159,7 +154,7 @@ class Codes:
                 await connection.execute(self._sql["count_added"], row["key"], len(added), len(distinct), now)
             return len(added)
 
-        return await self._transaction(add)
+        return await transaction(self._pool, add)
 
     async def generate(
         self, project_id: str, campaign_id: str, count: int, now: datetime, *, choose: Choose = secrets.choice
@@ -180,24 +175,12 @@ class Codes:
                 await connection.execute(self._sql["count_added"], pool.key, len(making.rows), making.tried, now)
             return len(making.rows)
 
-        return await self._transaction(generate)
+        return await transaction(self._pool, generate)
 
     async def used(self, project_id: str, config: CodeConfig) -> int:
         """How many codes of a pattern the project has, in whichever campaign."""
         async with passing_errors():
             return int(await self._pool.fetchval(self._sql["count_pattern"], project_id, pattern_regex(config)))
-
-    async def _transaction(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """Do some work in a transaction, again where it met another one that took the same."""
-        async with passing_errors():
-            for left in range(_TRIES - 1, -1, -1):
-                try:
-                    async with self._pool.acquire() as connection, connection.transaction():
-                        return await work(connection)
-                except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
-                    if not left:
-                        raise
-        raise AssertionError("unreachable")
 
     async def counts(self, project_id: str, now: datetime, campaign_ids: Sequence[str] | None = None) -> list[Count]:
         """How full pools are, all of a project's or the named ones, by id."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -29,8 +30,12 @@ PASSING: tuple[type[BaseException], ...] = (
 )
 """Errors after which the same work may succeed: the server is away, starting, stopping or short of something."""
 
+_TRIES = 4
+"""Of a transaction that met another with the same unique key, or in a ring of locks."""
 _CONNECT_SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -40,6 +45,19 @@ async def passing_errors() -> AsyncIterator[None]:
         yield
     except PASSING as error:
         raise TryLater(f"Postgres: {type(error).__name__} {error}".strip()) from error
+
+
+async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Do some work in a transaction, again where it met another one that took the same. Raises TryLater."""
+    async with passing_errors():
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                async with pool.acquire() as connection, connection.transaction():
+                    return await work(connection)
+            except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                if not left:
+                    raise
+    raise AssertionError("unreachable")
 
 
 async def connect(dsn: str, *, size: int = 4) -> asyncpg.Pool:

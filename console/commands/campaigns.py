@@ -1,4 +1,4 @@
-"""Campaigns and their codes: apply, list, show, count, generate."""
+"""Campaigns and their codes: apply, list, show, count, generate, import."""
 
 from __future__ import annotations
 
@@ -138,6 +138,46 @@ def generate_command(
         say(f"{escape(campaign)}: {made:,} codes made")
 
 
+@campaigns_app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="CSV: code, and active, start_date, expiration_date, value, metadata.*")],
+    campaign: Annotated[str, typer.Option(help="Whose pool the codes go into.")],
+    batch: Annotated[int, typer.Option(min=1, max=100_000, help="Codes a transaction.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Add the codes of a file to a campaign; the same file again adds what is missing."""
+    must_exist([file])
+
+    async def add() -> doing.Imported:
+        wired = wiring()
+        async with database(wired) as pool:
+            with _bar("checking", file.stat().st_size) as bar:
+                return await doing.import_codes(pool, wired.settings.project_id, campaign, file, batch, bar.at)
+
+    _show_imported(file, campaign, asyncio.run(add()), as_json=as_json)
+
+
+def _show_imported(file: Path, campaign: str, done: doing.Imported, *, as_json: bool) -> None:
+    doubles = [
+        {"line": one.line, "code": one.code, "campaign": one.campaign_id, "in_file": one.is_of_file}
+        for one in done.doubles
+    ]
+    if as_json:
+        show_json({"campaign": campaign, "rows": done.rows, "added": done.added, "doubled_in_file": done.in_file,
+                   "there_already": done.in_project, "first": doubles})  # fmt: skip
+        return
+    say(
+        f"{escape(campaign)}: {done.added:,} of {done.rows:,} codes added; {done.in_project:,} were there already, "
+        f"{done.in_file:,} stand in the file more than once"
+    )
+    for one in done.doubles:
+        where = "stands in the file above" if one.is_of_file else f"is in {one.campaign_id}"
+        say(f"  {escape(f'{file}:{one.line}  {one.code} {where}')}")
+    more = done.in_file + done.in_project - len(done.doubles)
+    if more:
+        say(f"  and {more:,} more")
+
+
 class _Told:
     """Moves a bar on by so much."""
 
@@ -147,6 +187,10 @@ class _Told:
 
     def __call__(self, by: int) -> None:
         self._bars.advance(self._task, by)
+
+    def at(self, what: str, place: int) -> None:
+        """Move to a place, under a word for what is done."""
+        self._bars.update(self._task, completed=place, description=what)
 
 
 @contextmanager

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from agents.wiring import Wiring
+from console import campaigns as doing
+from schemas.errors import TidingsError
+from store.campaigns import CampaignChange, Campaigns
+from store.code_import import CodeImport, Merged, NewCode
+from store.codes import Codes
+from tests.factory import NOW
+from tests.integration.test_codes import campaign
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -89,8 +99,7 @@ def test_a_campaign_is_checked_planned_and_applied(tidings: Run, tmp_path: Path)
 
 def test_codes_are_generated_only_where_all_of_them_fit(tidings: Run, tmp_path: Path) -> None:
     (tmp_path / "spring.yaml").write_text(SPRING)
-    (tmp_path / "summer.yaml").write_text(SUMMER)
-    assert tidings("apply", "spring.yaml", "summer.yaml", "--yes").returncode == 0
+    assert tidings("apply", "spring.yaml", "--yes").returncode == 0
     assert "30 codes made" in tidings("generate", "spring", "--count", "30").stdout
     refused = tidings("generate", "spring", "--count", "71")
     assert refused.returncode == 1
@@ -99,5 +108,87 @@ def test_codes_are_generated_only_where_all_of_them_fit(tidings: Run, tmp_path: 
     assert (count["total"], count["free"], count["left"], count["low"]) == (30, 30, 100, False)
     assert json.loads(tidings("generate", "spring", "--count", "70", "--json").stdout)["made"] == 70
     assert counted(tidings)["total"] == 100
-    assert "which has no codes" in tidings("generate", "summer", "--count", "1").stderr
-    assert tidings("generate", "spring", "--count", "0").returncode == 2
+
+
+def test_a_file_is_imported_once_however_often_it_is_given(tidings: Run, tmp_path: Path) -> None:
+    (tmp_path / "spring.yaml").write_text(SPRING)
+    assert tidings("apply", "spring.yaml", "--yes").returncode == 0
+    rows = ["code,active,metadata.region", *(f"C{n},{n % 10 != 0},PL" for n in range(20)), "C3,true,", "C19,,"]
+    (tmp_path / "codes.csv").write_text("\n".join(rows))
+    first = json.loads(tidings("import", "codes.csv", "--campaign", "spring", "--batch", "7", "--json").stdout)
+    assert (first["rows"], first["added"], first["doubled_in_file"], first["there_already"]) == (22, 20, 2, 0)
+    assert [(one["line"], one["code"], one["in_file"]) for one in first["first"]] == [
+        (22, "C3", True),
+        (23, "C19", True),
+    ]
+    again = tidings("import", "codes.csv", "--campaign", "spring").stdout
+    assert "0 of 22 codes added; 22 were there already" in again
+    assert "codes.csv:2  C0 is in spring" in again
+    assert "and 12 more" in again
+    count = counted(tidings)
+    assert (count["total"], count["inactive"], count["free"]) == (20, 2, 18)
+
+
+def test_a_wrong_file_changes_nothing(tidings: Run, tmp_path: Path) -> None:
+    (tmp_path / "spring.yaml").write_text(SPRING)
+    assert tidings("apply", "spring.yaml", "--yes").returncode == 0
+    (tmp_path / "codes.csv").write_text("code\nA\n\n" + '""\n')
+    wrong = tidings("import", "codes.csv", "--campaign", "spring", "--batch", "1")
+    assert wrong.returncode == 1
+    assert "codes.csv:4" in wrong.stderr and "nothing was applied" in wrong.stderr
+    assert counted(tidings)["total"] == 0
+
+
+async def test_a_campaign_without_codes_or_without_a_pattern_says_so(tmp_path: Path, pool: asyncpg.Pool) -> None:
+    kinds = [campaign("spring"), campaign("summer", kind="PROMOTION", discount=None)]
+    await Campaigns(pool).save([CampaignChange(one, "") for one in kinds], applied_by="t", now=NOW)
+    for identity, said in (("summer", "which has no codes"), ("spring", "no code_config"), ("sprin", "mean spring?")):
+        with pytest.raises(TidingsError, match=said):
+            await doing.generate(pool, "shop", identity, 1, lambda _: None)
+    for identity, said in (("summer", "which has no codes"), ("sprin", "mean spring?")):
+        with pytest.raises(TidingsError, match=said):
+            await doing.import_codes(pool, "shop", identity, tmp_path / "none.csv", 10, lambda *_: None)
+
+
+async def test_an_import_that_is_killed_goes_on_where_it_was(
+    tidings: Run, wired: Wiring, tmp_path: Path, pool: asyncpg.Pool
+) -> None:
+    rows = 50_000
+    await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
+    file = tmp_path / "codes.csv"
+    file.write_text("code\n" + "".join(f"CODE-{n}\n" for n in range(rows)))
+    command = [sys.executable, "-m", "console", "campaigns", "import", str(file), "--campaign", "spring"]
+    environ = {
+        **os.environ,
+        "TIDINGS_KAFKA": wired.settings.kafka.bootstrap,
+        "TIDINGS_POSTGRES": wired.settings.postgres.dsn.reveal(),
+        "TIDINGS_PROJECT_ID": "shop",
+    }
+    process = await asyncio.create_subprocess_exec(*command, "--batch", "200", env=environ)
+    async with asyncio.timeout(60):
+        while not await pool.fetchval("select total from campaigns"):
+            await asyncio.sleep(0.02)
+    process.kill()
+    assert await process.wait() == -signal.SIGKILL
+    before = await pool.fetchval("select total from campaigns")
+    assert 0 < before < rows and before % 200 == 0
+    done = await asyncio.to_thread(tidings, "import", str(file), "--campaign", "spring", "--json")
+    after = json.loads(done.stdout)
+    assert (after["added"], after["there_already"], after["doubled_in_file"]) == (rows - before, before, 0)
+    assert await pool.fetchval("select count(*) from codes") == await pool.fetchval("select total from campaigns")
+    [first, second] = await pool.fetch("select code from codes order by position limit 2")
+    assert (first["code"], second["code"]) == ("CODE-0", "CODE-1")
+
+
+async def test_a_batch_that_fails_leaves_nothing(pool: asyncpg.Pool) -> None:
+    await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
+    good = NewCode(2, "A", True, None, None, None, "{}")
+    importing = CodeImport(pool, "shop", "spring")
+    with pytest.raises(asyncpg.InvalidTextRepresentationError):
+        await importing.merge([good, good._replace(code="B", metadata="{")], NOW)
+    assert await pool.fetchval("select count(*) from codes") == 0
+    merged = await importing.merge([good, good._replace(line=3), good._replace(line=4, code="C", active=False)], NOW)
+    assert merged == Merged(2, 1, 0, ())
+    assert [(c.total, c.inactive) for c in await Codes(pool).counts("shop", NOW)] == [(2, 1)]
+    with pytest.raises(TidingsError, match="no campaign other"):
+        await CodeImport(pool, "shop", "other").merge([good], NOW)

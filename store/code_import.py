@@ -1,0 +1,95 @@
+"""Codes from elsewhere into a pool: a batch is there whole or not at all, and what is there already stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from schemas.errors import TidingsError
+from store.postgres import transaction
+from store.sql import queries
+
+_COLUMNS = ("line", "code", "active", "start_date", "expiration_date", "value", "metadata", "number")
+
+
+class NewCode(NamedTuple):
+    """One code to add. `line` is its place in the file, `metadata` is JSON."""
+
+    line: int
+    code: str
+    active: bool
+    start_date: datetime | None
+    expiration_date: datetime | None
+    value: int | None
+    metadata: str
+
+
+class Double(NamedTuple):
+    """A code that was there already: from the same import, or in a campaign of the project."""
+
+    line: int
+    code: str
+    is_of_file: bool
+    campaign_id: str
+
+
+class Merged(NamedTuple):
+    """What became of a batch. `doubles` names the first of them only."""
+
+    added: int
+    in_file: int
+    in_project: int
+    doubles: tuple[Double, ...]
+
+
+class CodeImport:
+    """One import into one campaign, batch by batch. Raises TidingsError without the campaign, TryLater."""
+
+    def __init__(self, pool: asyncpg.Pool, project_id: str, campaign_id: str) -> None:
+        self._pool = pool
+        self._sql = queries("code_import")
+        self._place = (project_id, campaign_id)
+        self._first: int | None = None
+        """The position from which on codes are of this import."""
+
+    async def merge(self, codes: Sequence[NewCode], now: datetime, *, name: int = 0) -> Merged:
+        """Add a batch in its order, in one transaction, and name so many of those that were there already."""
+
+        async def merge(connection: asyncpg.Connection) -> tuple[int, Merged]:
+            row = await connection.fetchrow(self._sql["lock_pool"], *self._place)
+            if row is None:
+                raise TidingsError(f"there is no campaign {self._place[1]}")
+            first = row["next_position"] if self._first is None else self._first
+            return first, await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
+
+        self._first, merged = await transaction(self._pool, merge)
+        return merged
+
+    async def _merge(
+        self,
+        connection: asyncpg.Connection,
+        key: int,
+        place: int,
+        first: int,
+        codes: Sequence[NewCode],
+        now: datetime,
+        name: int,
+    ) -> Merged:
+        project_id = self._place[0]
+        await connection.execute(self._sql["make_incoming"])
+        records = [(*code, number) for number, code in enumerate(codes)]
+        await connection.copy_records_to_table("incoming_codes", records=records, columns=_COLUMNS)
+        added = await connection.fetchrow(self._sql["add_incoming"], key, place, project_id, now)
+        if added["added"]:
+            await connection.execute(
+                self._sql["count_incoming"], key, added["added"], added["inactive"], len(codes), now
+            )
+        if added["added"] == len(codes):
+            return Merged(len(codes), 0, 0, ())
+        counts = await connection.fetchrow(self._sql["count_doubles"], key, place, project_id, first)
+        rows = await connection.fetch(self._sql["doubles"], key, place, project_id, first, name) if name else []
+        doubles = tuple(Double(row["line"], row["code"], row["in_file"], row["campaign_id"]) for row in rows)
+        return Merged(added["added"], counts["in_file"], counts["in_project"], doubles)

@@ -35,17 +35,19 @@ update campaigns set total = total + $2, inactive = inactive + $3, next_position
 where key = $1;
 
 -- name: count_doubles
--- How many codes of a batch were left out: those of the same import, and those that were there before.
+-- How many codes of a batch were left out: those of the same import, and those that were there before. The limit keeps
+-- the planner, which knows nothing of the batch, from reading the whole pool for it.
 select count(*) filter (where k.campaign_key = $1 and k.position >= $4) as in_file,
        count(*) filter (where not (k.campaign_key = $1 and k.position >= $4)) as in_project
-from incoming_codes i join codes k on k.project_id = $3 and k.code = i.code
+from incoming_codes i
+cross join lateral (select campaign_key, position from codes where project_id = $3 and code = i.code limit 1) as k
 where not (k.campaign_key = $1 and k.position = $2 + i.number);
 
 -- name: doubles
 -- The first of them.
 select i.line, i.code, k.campaign_key = $1 and k.position >= $4 as in_file, c.id as campaign_id
 from incoming_codes i
-join codes k on k.project_id = $3 and k.code = i.code
+cross join lateral (select campaign_key, position from codes where project_id = $3 and code = i.code limit 1) as k
 join campaigns c on c.key = k.campaign_key
 where not (k.campaign_key = $1 and k.position = $2 + i.number)
 order by i.number limit $5;

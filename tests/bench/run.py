@@ -37,7 +37,7 @@ from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
 from streams.recent import sent, with_sent
-from tests.bench import core, peers, segments
+from tests.bench import codes, core, peers, segments
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import SECRET, product, settings_text, thanks
@@ -483,6 +483,14 @@ def measure_segments(settings: Settings, _servers: Servers) -> Report:
     return {"per_second": {**found, "process": through}, "ratio": round(ratio, 2)}
 
 
+# -- codes --------------------------------------------------------------------------------------------------------
+
+
+def measure_codes(settings: Settings, _servers: Servers) -> Report:
+    """Import of a million codes and claims of it, against a bare COPY and a loop that takes one by one."""
+    return codes.measure(settings.postgres.dsn.reveal(), FOLDER / "codes", ROUNDS, say)
+
+
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "core": measure_core,
     "matching": measure_matching,
@@ -493,6 +501,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "latency": measure_latency,
     "sending": measure_sending,
     "segments": measure_segments,
+    "codes": measure_codes,
 }
 
 if __name__ == "__main__":

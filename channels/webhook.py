@@ -21,6 +21,9 @@ from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
 
+MANUAL = "manual_distribution_schedule"
+"""The event type of a distribution that was scheduled by hand."""
+
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _READ = 2048
 
@@ -108,9 +111,14 @@ def _envelope(delivery: WebhookDelivery) -> dict[str, Any]:
             "created_at": event.created_at,
             "entity_id": delivery.customer.id,
             "group_id": event.id,
-            "event_source": {"channel": "Automation"},
+            "event_source": {"channel": _event_source(event.type)},
         },
     }
+
+
+def _event_source(event_type: str) -> str:
+    """A schedule made by hand says Dashboard, as its publication does; every other event is an automation."""
+    return "Dashboard" if event_type == MANUAL else "Automation"
 
 
 def _unanswered(error: Exception, timeout: float) -> Receipt:

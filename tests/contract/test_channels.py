@@ -23,7 +23,7 @@ from channels.fakes.mailbox import SmtpSink
 from channels.fakes.receiver import Reply, WebhookReceiver
 from channels.signing import Signer
 from channels.templates import Templates
-from channels.webhook import Webhook
+from channels.webhook import MANUAL, Webhook
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
@@ -32,6 +32,7 @@ from streams.match import match_event
 from tests.factory import NOW, arrival, customer, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
+GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 TEMPLATE = StoredTemplate(
     name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>"
@@ -94,6 +95,24 @@ async def test_the_body_is_the_envelope_and_the_same_each_time(webhook: Webhook,
 async def test_the_body_is_the_recorded_one(webhook: Webhook) -> None:
     made = delivery("webhook")
     assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())
+
+
+async def test_a_schedule_made_by_hand_is_posted_with_its_objects_as_they_are(webhook: Webhook) -> None:
+    recorded = json.loads(GOLDEN_MANUAL.read_text())
+    made = delivery("webhook")
+    event = msgspec.structs.replace(made.event, type=MANUAL)
+    body = json.loads(webhook.render(msgspec.structs.replace(made, event=event, data=recorded["data"])).body)
+    assert body == recorded
+    assert list(body["data"]) == ["distribution", "campaign", "voucher", "customer", "publication"]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "said"), [(MANUAL, "Dashboard"), ("customer.order.paid", "Automation"), (MANUAL + "d", "Automation")]
+)
+async def test_the_event_source_says_who_set_it_off(webhook: Webhook, event_type: str, said: str) -> None:
+    made = delivery("webhook")
+    made = msgspec.structs.replace(made, event=msgspec.structs.replace(made.event, type=event_type))
+    assert json.loads(webhook.render(made).body)["event"]["event_source"] == {"channel": said}
 
 
 def test_the_signature_is_that_of_the_reference_library() -> None:

@@ -13,6 +13,7 @@ from yarl import URL
 
 from channels.addresses import PrivateAddress, connector_options, is_public, literal_address
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.payload import render_payload
 from channels.signing import Signer
 from schemas.closed import ChannelName
 from schemas.delivery import WebhookDelivery
@@ -20,6 +21,9 @@ from schemas.errors import RenderRefused
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
+
+OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
+"""What every request has beside the signatures."""
 
 MANUAL = "manual_distribution_schedule"
 """The event type of a distribution that was scheduled by hand."""
@@ -50,8 +54,8 @@ class Webhook:
         self._session: aiohttp.ClientSession | None = None
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> WebhookRequest:
-        """The envelope as JSON. Nothing in it depends on when or how often it is sent."""
-        body = msgspec.json.encode(_envelope(delivery))
+        """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
+        body = msgspec.json.encode(_body(delivery))
         if len(body) > self._max_bytes:
             said = f"the body has {len(body)} bytes, at most {self._max_bytes} are sent"
             raise RenderRefused("limit", said)
@@ -61,7 +65,7 @@ class Webhook:
     async def send(self, request: WebhookRequest, *, timeout: float, now: datetime) -> Receipt:
         """One POST, without following redirects."""
         signed = self._signer.headers(request.message_id, int(now.timestamp()), request.body)
-        headers = {**request.headers, **signed, "content-type": "application/json", "user-agent": USER_AGENT}
+        headers = {**request.headers, **signed, **OWN_HEADERS}
         try:
             self._check_literal(request.url)
             async with self._open().post(
@@ -95,7 +99,24 @@ class Webhook:
         return self._session
 
 
-def _envelope(delivery: WebhookDelivery) -> dict[str, Any]:
+def _body(delivery: WebhookDelivery) -> Any:
+    address = delivery.webhook
+    data = delivery.data if address.payload is None else render_payload(address.payload, _variables(delivery))
+    return _envelope(delivery, data) if address.envelope else data
+
+
+def _variables(delivery: WebhookDelivery) -> dict[str, Any]:
+    """What a payload may name: the event's objects, and of the envelope what they leave free."""
+    event, distribution = delivery.event, delivery.distribution
+    return {
+        "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
+        "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
+        "delivery_id": delivery.delivery_id,
+        **delivery.data,
+    }
+
+
+def _envelope(delivery: WebhookDelivery, data: Any) -> dict[str, Any]:
     """Source: the webhook channel of the old system, so that its receivers can stay as they are."""
     event, distribution = delivery.event, delivery.distribution
     return {
@@ -103,7 +124,7 @@ def _envelope(delivery: WebhookDelivery) -> dict[str, Any]:
         "project_id": delivery.project_id,
         "created_at": event.created_at,
         "type": delivery.webhook.type,
-        "data": delivery.data,
+        "data": data,
         "source": {"id": distribution.id, "object": "distribution", "target_url": delivery.webhook.url},
         "event": {
             "id": event.id,

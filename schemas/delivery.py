@@ -56,6 +56,8 @@ class WebhookAddress(Record, frozen=True, kw_only=True):
     url: str
     type: str
     headers: dict[str, str] = {}
+    payload: Annotated[JsonObject | None, doc("What goes out instead of `data`, where a payload was designed.")] = None
+    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
 
 
 class EmailAddress(Record, frozen=True, kw_only=True):

@@ -46,6 +46,8 @@ class WebhookPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="w
     url: str
     type: Annotated[str, doc("Free name given by the author; the `type` of the envelope.")]
     headers: dict[str, str] = {}
+    payload: Annotated[JsonObject | None, doc("What goes out instead of the event's objects.")] = None
+    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
 
     @property
     def channel(self) -> ChannelName:

@@ -30,6 +30,7 @@ from streams.conditions.parse import parse_condition
 from streams.conditions.predicates import read_date
 from streams.durations import parse_duration
 from streams.offers import why_not_offered
+from streams.payload import payload_fields, read_design
 
 KEYS = (
     "distribution", "name", "trigger", "when", "publish", "promote", "consent", "channels", "again", "starts_at",
@@ -39,7 +40,7 @@ KEYS = (
 """The keys of a distribution, in the order in which they read best."""
 
 REQUIRED = ("distribution", "trigger", "consent", "channels")
-WEBHOOK_KEYS = ("url", "type", "headers")
+WEBHOOK_KEYS = ("url", "type", "headers", "payload", "attributes", "envelope")
 EMAIL_KEYS = ("account", "subject", "template", "text", "html")
 RESERVED_HEADERS = frozenset(
     {
@@ -103,6 +104,7 @@ class _Reader:
         self.templates: list[tuple[str, StoredTemplate]] = []
         self._around = around
         self._id = ""
+        self._sent: Fields | None = None
 
     def distribution(self, source: object) -> Distribution | None:
         if not isinstance(source, Mapping):
@@ -114,6 +116,8 @@ class _Reader:
         self._id = self._identifier(source.get("distribution"))
         trigger_ref, trigger = self._trigger(source.get("trigger"))
         fields = Fields.of(trigger) if trigger else None
+        action: Action = "publish" if source.get("publish") else "promote" if source.get("promote") else "message"
+        self._sent = payload_fields(trigger, action) if trigger else None
         parts: dict[str, Any] = {
             "when": self._when(source.get("when"), fields),
             "publish": self._publish(source.get("publish")),
@@ -245,7 +249,9 @@ class _Reader:
         url = self._url(body.get("url"), f"{at}.url")
         name = self._word(body.get("type"), f"{at}.type", ": the free name under which receivers know it")
         headers = self._headers(body.get("headers") or {}, f"{at}.headers")
-        return WebhookPlan(url=url, type=name, headers=headers)
+        design, problems = read_design(body, self._sent, at)
+        self.problems.extend(problems)
+        return WebhookPlan(url=url, type=name, headers=headers, payload=design.payload, envelope=design.envelope)
 
     def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
         self._known_keys(body, EMAIL_KEYS, at)

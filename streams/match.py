@@ -279,7 +279,8 @@ class _Case:
         }
         match plan:
             case WebhookPlan():
-                address = WebhookAddress(url=plan.url, type=plan.type, headers=plan.headers)
+                designed: dict[str, Any] = {"payload": plan.payload, "envelope": plan.envelope}
+                address = WebhookAddress(url=plan.url, type=plan.type, headers=plan.headers, **designed)
                 return WebhookDelivery(account=urlsplit(plan.url).netloc, webhook=address, **shared)
             case EmailPlan():
                 to = EmailAddress(to=profile["email"], name=_text(profile, "name"), template=plan.template)

@@ -8,15 +8,18 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from schemas.closed import DistributionStatus, WhenEmpty
+from schemas.payload import DEFAULT, FROM, PATH_PATTERN, VALUE
 from schemas.triggers import TRIGGERS
 from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import EMAIL_KEYS, KEYS, REQUIRED, WEBHOOK_KEYS
+from streams.payload import MAX_ATTRIBUTES
 
 _DURATION = {"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
 _TEXT = {"type": "string", "minLength": 1}
+_PATH: dict[str, Any] = {"type": "string", "pattern": f"^{PATH_PATTERN}$"}
 _OPERANDS: dict[str, Any] = {
     "in": _LIST,
     "not_in": _LIST,
@@ -41,7 +44,7 @@ def definition_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Distribution",
         **_closed({name: _property(name) for name in KEYS}, required=REQUIRED),
-        "$defs": {"condition": _condition(), "tests": _tests()},
+        "$defs": {"condition": _condition(), "tests": _tests(), "body": _body()},
     }
 
 
@@ -88,8 +91,29 @@ def _email() -> dict[str, Any]:
 
 def _webhook() -> dict[str, Any]:
     texts = {"type": "object", "additionalProperties": {"type": "string"}}
-    fields = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
-    return _closed({"webhook": _closed(fields, required=("url", "type"))}, required=("webhook",))
+    fields: dict[str, Any] = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
+    fields["payload"] = {"allOf": [{"$ref": "#/$defs/body"}, {"type": "object", "not": {"required": [FROM]}}]}
+    fields["attributes"] = {"type": "array", "minItems": 1, "maxItems": MAX_ATTRIBUTES, "items": _PATH}
+    fields["envelope"] = {"type": "boolean"}
+    either = {"not": {"required": ["payload", "attributes"]}}
+    return _closed({"webhook": _closed(fields, required=("url", "type")) | either}, required=("webhook",))
+
+
+def _body() -> dict[str, Any]:
+    """A part of a webhook's payload: a value of the event, one of its look-alikes in {value: …}, or static."""
+    part = {"$ref": "#/$defs/body"}
+    parts = {"type": "object", "additionalProperties": part}
+    escape = {"required": [VALUE], "maxProperties": 1}
+    escaped = _closed({VALUE: {**parts, "anyOf": [{"required": [FROM]}, escape]}}, required=(VALUE,))
+    return {
+        "oneOf": [
+            _closed({FROM: _PATH, DEFAULT: True}, required=(FROM,)),
+            escaped,
+            {**parts, "not": {"anyOf": [{"required": [FROM]}, escape]}},
+            {"type": "array", "items": part},
+            {"type": ["string", "number", "boolean", "null"]},
+        ]
+    }
 
 
 def _condition() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from channels.fakes.receiver import Reply, WebhookReceiver
 from channels.signing import Signer
 from channels.templates import Templates
 from channels.webhook import MANUAL, Webhook
+from schemas.contract import topic_codec
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
@@ -113,6 +114,54 @@ async def test_the_event_source_says_who_set_it_off(webhook: Webhook, event_type
     made = delivery("webhook")
     made = msgspec.structs.replace(made, event=msgspec.structs.replace(made.event, type=event_type))
     assert json.loads(webhook.render(made).body)["event"]["event_source"] == {"channel": said}
+
+
+DESIGNED = {
+    "customer_id": {"from": "customer.id"},
+    "amount": {"from": "order.amount"},
+    "first_sku": {"from": "order.items[0].sku"},
+    "country": {"from": "customer.metadata.country", "default": "unknown"},
+    "phone": {"from": "customer.phone"},
+    "source": "tidings",
+    "at": {"from": "event.created_at"},
+    "nested": {"tags": ["a", {"from": "customer.name"}], "flag": True, "items": {"from": "order.items"}},
+}
+
+
+def designed(url: str, **design: Any) -> WebhookDelivery:
+    index = RuleIndex()
+    index.insert(rule(channels=[{"webhook": {"url": url, "type": "thanks", **design}}]))
+    (made,) = match_event(arrival(), index, NOW).deliveries
+    codec = topic_codec("deliveries.webhook", "avro")
+    return msgspec.convert(codec.decode(codec.encode(made)), WebhookDelivery)
+
+
+@pytest.mark.parametrize("envelope", [True, False])
+async def test_the_designed_body_is_what_is_signed_and_received(
+    webhook: Webhook, receiver: WebhookReceiver, envelope: bool
+) -> None:
+    made = designed(receiver.url, payload=DESIGNED, envelope=envelope)
+    assert await webhook.send(webhook.render(made), timeout=5.0, now=now()) == Accepted("HTTP 200")
+    (received,) = receiver.received
+    assert (receiver.unverified, received.body) == (0, webhook.render(made).body)
+    assert b'"amount":5000,' in received.body
+    golden = GOLDEN.with_name(f"webhook-designed{'' if envelope else '-alone'}.json")
+    assert json.loads(received.body.replace(receiver.url.encode(), b"https://hooks.example.com/x")) == json.loads(
+        golden.read_text()
+    )
+
+
+async def test_without_the_envelope_the_objects_go_out_alone(webhook: Webhook) -> None:
+    made = designed("https://hooks.example.com/x", envelope=False)
+    assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())["data"]
+
+
+async def test_a_code_that_joins_after_matching_is_in_the_designed_body(webhook: Webhook) -> None:
+    made = designed("https://hooks.example.com/x", attributes=["order.id"])
+    address = msgspec.structs.replace(made.webhook, payload={"code": {"from": "voucher.code"}}, envelope=False)
+    assert webhook.render(msgspec.structs.replace(made, webhook=address)).body == b"{}"
+    joined = msgspec.structs.replace(made, webhook=address, data={**made.data, "voucher": {"code": "SPRING"}})
+    assert webhook.render(joined).body == b'{"code":"SPRING"}'
 
 
 def test_the_signature_is_that_of_the_reference_library() -> None:

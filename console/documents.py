@@ -15,7 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from schemas.errors import DefinitionInvalid, Problem
 from streams.definition import TemplateFiles
 
-_ENDINGS = (".yaml", ".yml", ".json")
+ENDINGS = (".yaml", ".yml", ".json")
+"""Of files that hold distributions."""
 _STEP = re.compile(r'"([^"]+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
@@ -49,7 +50,7 @@ class Document:
 
 def read_documents(paths: list[Path]) -> list[Document]:
     """Every document in some files and folders. Raises DefinitionInvalid where a file cannot be read as YAML."""
-    files = [file for path in paths for file in (sorted(_files(path, _ENDINGS)) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (sorted(_files(path, ENDINGS)) if path.is_dir() else [path])]
     return [document for file in files for document in _read(file)]
 
 

@@ -14,14 +14,18 @@ from rich.markup import escape
 from agents.wiring import Wiring, utc_now
 from console import apply as applying
 from console import explain, terminal
+from console import preview as previewing
 from console.commands.authoring import current_distributions
 from console.context import read_settings, wiring
+from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
 from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
+from schemas.closed import CHANNELS
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord, TidingsError
 from schemas.json_text import decode_json
+from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
 from streams.conditions.fields import nearest
 from streams.upstream import unwrapped
@@ -53,6 +57,80 @@ def _rules_from(files: list[Path]) -> list[Distribution]:
     wired = Wiring(read_settings())
     checked = applying.check_files(files, wired, {}, asyncio.run(applying.known_campaigns(wired)))
     return [definition.distribution for _, definition in checked]
+
+
+@commands.command("preview")
+def preview_command(
+    what: Annotated[str, typer.Argument(metavar="FILE|ID", help="A distribution: a file, or one that is applied.")],
+    sample: Annotated[bool, typer.Option("--sample", help="On the sample of its event type; the default.")] = False,
+    event: Annotated[Path | None, typer.Option("--event", help="A file with one event as JSON.")] = None,
+    customer: Annotated[Path | None, typer.Option("--customer", help="A file with the profile that counts.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="webhook or email alone.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What would be sent, word for word: bodies with their headers, subjects and texts. Nothing is sent."""
+    if sample and event:
+        raise typer.BadParameter("give --sample or --event, not both")
+    if channel not in (None, *CHANNELS):
+        raise typer.BadParameter(f'--channel: "{channel}" is none of {", ".join(CHANNELS)}')
+    must_exist([file for file in (event, customer) if file])
+    wired = Wiring(read_settings())
+    given = None if event is None else unwrapped(_json_object(event), (), wired.settings.project_id)
+    is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
+    if is_file:
+        must_exist([Path(what)])
+        candidates = previewing.from_files([Path(what)], wired)
+    else:
+        wired = wiring()
+        candidates = [asyncio.run(previewing.from_store(what, wired))]
+    profile = None if customer is None else _profile(customer)
+    if given and not is_file and profile is None:
+        profile = explain.stored_profile(wired, _customer_of(given))
+    if given and customer and profile and profile["id"] != _customer_of(given):
+        raise TidingsError(f"{event} is about customer {_customer_of(given)}, {customer} is {profile['id']}")
+    failed = False
+    for one in candidates:
+        chosen = given or previewing.sample_event(one.distribution, wired.settings.project_id, profile)
+        found = previewing.preview(one, chosen, profile, wired, utc_now(), channel)
+        failed |= any(message.failure for message in found.messages)
+        _show_preview(found, raw=raw, as_json=as_json)
+    if failed:
+        sys.exit(terminal.PROBLEM)
+
+
+def _show_preview(found: previewing.Previewed, *, raw: bool, as_json: bool) -> None:
+    if raw:
+        for message in found.messages:
+            if message.failure:
+                fail(message.failure)
+        previewing.show_raw([message for message in found.messages if not message.failure])
+    elif as_json:
+        show_json(previewing.as_json(found))
+    else:
+        previewing.show(found)
+
+
+def _profile(file: Path) -> dict[str, Any]:
+    profile = _json_object(file)
+    try:
+        msgspec.convert(profile, Customer)
+    except msgspec.ValidationError as error:
+        raise TidingsError(f"{file} is no customer: {error}") from error
+    return profile
+
+
+def _json_object(file: Path) -> dict[str, Any]:
+    found = decode_json(file.read_bytes())
+    if not isinstance(found, dict):
+        raise TidingsError(f"{file} holds no JSON object")
+    return found
+
+
+def _customer_of(event: dict[str, Any]) -> str:
+    data = event.get("data")
+    customer = data.get("customer") if isinstance(data, dict) else None
+    return str(customer.get("id", "")) if isinstance(customer, dict) else ""
 
 
 @commands.command("sample")

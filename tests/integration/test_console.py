@@ -85,6 +85,24 @@ def test_an_event_is_simulated_and_nothing_is_sent(tidings: Run, tmp_path: Path)
     assert tidings("tail", "deliveries.webhook", "--from-start").stdout == ""
 
 
+def test_an_applied_distribution_is_previewed_by_its_id(tidings: Run, tmp_path: Path) -> None:
+    payload = WINBACK.replace("type: winback}", "type: winback, payload: {sum: {from: order.amount}}, envelope: false}")
+    mail = '  - email: {account: main, subject: "Back, {{ customer.name }}?", text: "Come {{ order.id }}"}\n'
+    (tmp_path / "winback.yaml").write_text(payload + mail)
+    (tmp_path / "tidings.toml").write_text('[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n')
+    (tmp_path / "event.json").write_text(json.dumps(order_event()))
+    assert tidings("apply", "winback.yaml", "--yes").returncode == 0
+    on_sample, on_event = tidings("preview", "winback"), tidings("preview", "winback", "--event", "event.json")
+    assert '"sum": 12000' in on_sample.stdout
+    assert "Subject: Back, Jo?" in on_event.stdout
+    assert (
+        tidings("preview", "winback", "--channel", "webhook", "--raw", "--event", "event.json").stdout == '{"sum":5000}'
+    )
+    wrong = tidings("preview", "winbak")
+    assert (wrong.returncode, "Did you mean winback?" in wrong.stderr) == (1, True)
+    assert tidings("tail", "deliveries.webhook", "--from-start").stdout == ""
+
+
 def test_events_are_published_and_wrong_lines_named(tidings: Run, tmp_path: Path) -> None:
     lines = [json.dumps(order_event()), "{", json.dumps(order_event(type="x")), json.dumps([1])]
     (tmp_path / "events.jsonl").write_text("\n".join(lines))

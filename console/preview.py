@@ -1,0 +1,276 @@
+"""What a distribution would send, word for word: each message for one event, rendered as the sender renders it."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, assert_never
+
+import msgspec
+from rich.markup import escape
+
+from agents.wiring import Wiring
+from channels.email import EmailRequest
+from channels.webhook import OWN_HEADERS, WebhookRequest
+from console import explain
+from console.apply import check_files
+from console.context import database
+from console.terminal import say
+from schemas.closed import ChannelName
+from schemas.decision import Decision
+from schemas.delivery import Delivery, EmailDelivery
+from schemas.distribution import TRANSACTIONAL, Distribution, EmailPlan
+from schemas.errors import RenderRefused, TemplateFailed, TidingsError
+from schemas.record import JsonObject
+from schemas.samples import OBJECTS
+from schemas.template import StoredTemplate
+from schemas.triggers import TRIGGERS
+from store.control import Control
+from streams import selection
+from streams.conditions.fields import nearest
+from streams.payload import BROUGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One message as it would leave. `raw` is what is posted, or the whole mail; `failure` says why there is none."""
+
+    channel: ChannelName
+    to: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    raw: bytes = b""
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A distribution's messages for one event, and why the rule as it stands would send none, where that is so."""
+
+    distribution: Distribution
+    event: str
+    messages: tuple[Preview, ...]
+    withheld: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A distribution to preview, with its templates by digest."""
+
+    distribution: Distribution
+    templates: Mapping[str, StoredTemplate]
+
+
+def from_files(files: list[Path], wired: Wiring) -> list[Candidate]:
+    """The distributions of some files, checked; no server is asked. Raises DefinitionInvalid."""
+    return [
+        Candidate(made.distribution, {template.ref.digest: template for _, template in made.templates})
+        for _, made in check_files(files, wired, {})
+    ]
+
+
+async def from_store(identity: str, wired: Wiring) -> Candidate:
+    """A distribution that is applied. Raises TidingsError where there is none."""
+    async with database(wired) as pool:
+        control = Control(pool)
+        current = await control.current(wired.settings.project_id)
+        if identity not in current:
+            meant = nearest(identity, current)
+            hint = f" Did you mean {meant}?" if meant else ""
+            raise TidingsError(f"there is no file and no distribution {identity}.{hint} tidings distributions list")
+        rule = current[identity]
+        digests = [plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)]
+        found = {digest: await control.template(digest) for digest in digests}
+    return Candidate(rule, {digest: template for digest, template in found.items() if template})
+
+
+def sample_event(distribution: Distribution, project_id: str, profile: JsonObject | None = None) -> JsonObject:
+    """The sample of its trigger's type, about what the distribution names and, where one is given, a customer."""
+    trigger = TRIGGERS[distribution.trigger.event]
+    sample = trigger.sample(project_id=project_id)
+    named = {one.object: getattr(distribution.trigger, one.key) for one in trigger.selectors}
+    if trigger.addressed:
+        named = {"distribution": distribution.id}
+    for name, identity in named.items():
+        if identity is not None:
+            sample["data"][name] = {**sample["data"][name], "id": identity}
+    if profile is not None:
+        sample["data"]["customer"] = profile
+    return sample
+
+
+def preview(
+    candidate: Candidate,
+    event: JsonObject,
+    profile: JsonObject | None,
+    wired: Wiring,
+    now: datetime,
+    channel: str | None = None,
+) -> Previewed:
+    """Render each channel's message, or those of one channel, whether or not they would be sent.
+
+    Raises InvalidEvent, and TidingsError for an event that is none of the distribution's.
+    """
+    rule = candidate.distribution
+    _, explained = explain.simulate(_with_brought(event, rule), [_unguarded(rule)], profile, now)
+    if not explained:
+        said = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
+        raise TidingsError(f"{said}; the event is {event.get('type')} in project {event.get('project_id')}")
+    (one,) = explained
+    if not one.selected:
+        raise TidingsError(f"{rule.id} selects {selection.said(rule.trigger)}; the event is about another")
+    skipped = [decision for decision in one.decisions if decision.outcome == "skipped"]
+    for decision in skipped:
+        if decision.channel is None:
+            raise TidingsError(_why(decision))
+    channels, signed = wired.channels(), _signed_headers(wired)
+    made = [
+        _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed) for delivery in one.deliveries
+    ]
+    unreached = [
+        Preview(decision.channel, "", failure=_why(decision)) for decision in skipped if decision.channel is not None
+    ]
+    messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
+    return Previewed(rule, str(event.get("id")), messages, _withheld(rule, event, profile, now))
+
+
+def _signed_headers(wired: Wiring) -> tuple[str, ...]:
+    """The names of what each attempt adds: they carry its time, so there is no value to show."""
+    secrets = wired.settings.webhook
+    own = ("webhook-signature",) if secrets.secrets else ()
+    legacy = ("x-voucherify-signature",) if secrets.legacy_secret.reveal() else ()
+    return ("webhook-id", "webhook-timestamp", *own, *legacy)
+
+
+def _unguarded(rule: Distribution) -> Distribution:
+    """The same rule without what could hold its messages back."""
+    without: dict[str, Any] = dict.fromkeys(("when", "starts_at", "ends_at", "publish", "promote"))
+    return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, **without)
+
+
+def _with_brought(event: JsonObject, rule: Distribution) -> JsonObject:
+    """The event with what the rule's action brings: a promotion as it is, of a code that is not drawn an example."""
+    brought: JsonObject = {}
+    if rule.promote:
+        brought = {"campaign": rule.promote.campaign, "promotion_tier": rule.promote.promotion_tier}
+    elif rule.publish:
+        brought = {name: OBJECTS[name] for name in BROUGHT["publish"]}
+        brought["campaign"] = {**brought["campaign"], "id": rule.publish.campaign}
+    data = event.get("data")
+    return {**event, "data": {**data, **brought}} if isinstance(data, dict) and brought else event
+
+
+def _withheld(rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime) -> str | None:
+    """Why the rule as it stands would not send: the first test of its guard that fails, or the reason."""
+    _, (one,) = explain.simulate(event, [rule], profile, now)
+    if one.answer is False:
+        failed = next((check for check in one.checks if check.passed is False), None)
+        return f"{failed.test} fails, it is {failed.seen or 'absent'}" if failed else "the guard does not hold"
+    return next((_why(decision) for decision in one.decisions if decision.channel is None), None)
+
+
+def _why(decision: Decision) -> str:
+    return f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
+
+
+def _as_decided(delivery: Delivery, distribution: Distribution) -> Delivery:
+    return msgspec.structs.replace(delivery, category=distribution.consent)
+
+
+def _rendered(
+    channels: Mapping[ChannelName, Any],
+    delivery: Delivery,
+    templates: Mapping[str, StoredTemplate],
+    signed: tuple[str, ...],
+) -> Preview:
+    channel = delivery.channel
+    template = templates.get(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
+    try:
+        request: WebhookRequest | EmailRequest = channels[channel].render(delivery, template)
+    except (TemplateFailed, RenderRefused) as error:
+        return Preview(channel, delivery.account, failure=str(error))
+    match request:
+        case WebhookRequest():
+            return _posted(request, signed)
+        case EmailRequest():
+            return _mailed(request)
+        case _:
+            assert_never(request)
+
+
+def _posted(request: WebhookRequest, signed: tuple[str, ...]) -> Preview:
+    headers = {**request.headers, **OWN_HEADERS}
+    facts = {"headers": headers, "signed": signed, "body": msgspec.Raw(request.body)}
+    return Preview("webhook", request.url, facts, request.body)
+
+
+def _mailed(request: EmailRequest) -> Preview:
+    message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
+    parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
+    facts = {"from": str(message["From"]), "subject": str(message["Subject"])} | {
+        name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
+    }
+    return Preview("email", request.recipient, facts, request.message)
+
+
+# -- how it is shown ----------------------------------------------------------------------------------------------
+
+
+def show(found: Previewed) -> None:
+    """For people."""
+    rule = found.distribution
+    say(f"[bold]{escape(rule.id)}[/bold]  {rule.trigger.event}  event {escape(found.event)}")
+    if found.withheld:
+        say(f"[yellow]![/yellow] as it stands, this event sends nothing: {escape(found.withheld)}")
+    if rule.publish:
+        say("[dim]voucher and publication are examples: a code is drawn only when one is sent[/dim]")
+    for message in found.messages:
+        _show_message(message)
+
+
+def as_json(found: Previewed) -> JsonObject:
+    """For programs."""
+    messages = [
+        {"channel": one.channel, "to": one.to, **one.facts, **({"failure": one.failure} if one.failure else {})}
+        for one in found.messages
+    ]
+    return {
+        "distribution": found.distribution.id,
+        "event": found.event,
+        "withheld": found.withheld,
+        "messages": messages,
+    }
+
+
+def show_raw(messages: Sequence[Preview]) -> None:
+    """The bytes alone, of one message; of several each with a line end after it."""
+    sys.stdout.flush()
+    for message in messages:
+        sys.stdout.buffer.write(message.raw + (b"\n" if len(messages) > 1 else b""))
+    sys.stdout.buffer.flush()
+
+
+def _show_message(message: Preview) -> None:
+    say(f"\n[bold]{message.channel}[/bold]  {escape(message.to)}")
+    if message.failure is not None:
+        say(f"  [red]✗[/red] {escape(message.failure)}")
+    elif message.channel == "webhook":
+        for name, value in message.facts["headers"].items():
+            say(f"  {escape(name)}: {escape(value)}")
+        say(f"  [dim]and at each attempt {', '.join(message.facts['signed'])}[/dim]")
+        _write(msgspec.json.format(message.raw, indent=2).decode())
+    else:
+        say(f"  From: {escape(message.facts['from'])}\n  Subject: {escape(message.facts['subject'])}\n")
+        _write(message.facts.get("text", ""))
+        if "html" in message.facts:
+            say(f"  [dim]and {len(message.facts['html'])} characters of HTML; --raw shows the whole mail[/dim]")
+
+
+def _write(text: str) -> None:
+    """As it is: no markup, no wrapping."""
+    sys.stdout.write(text.rstrip("\n") + "\n")

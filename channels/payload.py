@@ -85,21 +85,21 @@ def _list(items: list[Any]) -> tuple[Fill, bool]:
 
 
 def _dynamic(node: dict[str, Any]) -> Fill:
-    steps, otherwise = read_path(node[FROM]), node.get(DEFAULT, _ABSENT)
+    hops: tuple[tuple[Step, Any], ...] = tuple((step, _holder(step)) for step in read_path(node[FROM]))
+    otherwise = node.get(DEFAULT, _ABSENT)
 
     def read(variables: Variables) -> Any:
         value: Any = variables
-        for step in steps:
-            if value is None:
-                return otherwise
-            value = _step(value, step)
+        try:
+            for step, holder in hops:
+                value = value[step] if value.__class__ is holder else None
+        except (KeyError, IndexError):
+            return otherwise
         return otherwise if value is None else value
 
     return read
 
 
-def _step(value: Any, step: Step) -> Any:
-    """One step down; None where it leads nowhere."""
-    if isinstance(step, int):
-        return value[step] if isinstance(value, list) and step < len(value) else None
-    return value.get(step) if isinstance(value, dict) else None
+def _holder(step: Step) -> type:
+    """What a step looks into; into anything else it leads nowhere."""
+    return list if isinstance(step, int) else dict

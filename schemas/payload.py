@@ -19,14 +19,14 @@ FROM = "from"
 DEFAULT = "default"
 VALUE = "value"
 
-PATH_PATTERN = r'([^."\[\]]+|"[^"]+")(\[\d{1,4}\]|\.([^."\[\]]+|"[^"]+"))*'
+PATH_PATTERN = r'([^."\[\]]+|"[^"]+")(\[[0-9]{1,4}\]|\.([^."\[\]]+|"[^"]+"))*'
 """What a path is, whole, as a regular expression that other languages read too."""
 
 Step = str | int
 Steps = tuple[Step, ...]
 
 _PATH = re.compile(PATH_PATTERN)
-_STEP = re.compile(r'"([^"]+)"|\[(\d+)\]|([^."\[\]]+)')
+_STEP = re.compile(r'"([^"]+)"|\[([0-9]+)\]|([^."\[\]]+)')
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -93,7 +93,13 @@ def _webhook() -> dict[str, Any]:
     texts = {"type": "object", "additionalProperties": {"type": "string"}}
     fields: dict[str, Any] = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
     fields["payload"] = {"allOf": [{"$ref": "#/$defs/body"}, {"type": "object", "not": {"required": [FROM]}}]}
-    fields["attributes"] = {"type": "array", "minItems": 1, "maxItems": MAX_ATTRIBUTES, "items": _PATH}
+    fields["attributes"] = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_ATTRIBUTES,
+        "uniqueItems": True,
+        "items": _PATH,
+    }
     fields["envelope"] = {"type": "boolean"}
     either = {"not": {"required": ["payload", "attributes"]}}
     return _closed({"webhook": _closed(fields, required=("url", "type")) | either}, required=("webhook",))

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from agents.wiring import Wiring
 from console import preview
 from console.cli import app
+from deploy.settings import load_settings
+from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.triggers import TRIGGERS
-from tests.factory import customer, order_event, rule
+from tests.factory import NOW, customer, order_event, rule
 
 Run = Callable[..., Result]
 
@@ -147,6 +151,25 @@ def test_a_wrong_file_is_refused_with_its_line(tidings: Run) -> None:
     failure = tidings("preview", "thanks.yaml").exception
     assert isinstance(failure, DefinitionInvalid)
     assert "thanks.yaml:10  channels[0].webhook.payload.amount.from" in str(failure)
+
+
+def bodies(**action: Any) -> Any:
+    """The body of a plain design, of a rule that publishes or promotes."""
+    made = rule(channels=[{"webhook": {"url": "https://x.example.com", "type": "t", "envelope": False}}])
+    paths = {"code": "voucher.code", "campaign": "campaign.id", "banner": "promotion_tier.banner"}
+    payload = {name: {"from": path} for name, path in paths.items()}
+    plan = msgspec.structs.replace(made.channels[0], payload=payload)
+    made = msgspec.structs.replace(made, channels=[plan], **action)
+    event = preview.sample_event(made, "shop")
+    found = preview.preview(preview.Candidate(made, {}), event, None, Wiring(load_settings({})), NOW)
+    return json.loads(found.messages[0].raw)
+
+
+def test_what_an_action_brings_is_shown_of_a_code_an_example() -> None:
+    assert bodies() == {}
+    assert bodies(publish=Publish(campaign="spring")) == {"code": "SPRING-2026-osO", "campaign": "spring"}
+    promoted = Promote(campaign={"id": "week"}, promotion_tier={"id": "p", "banner": "10 % off"})
+    assert bodies(promote=promoted) == {"campaign": "week", "banner": "10 % off"}
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS.values(), ids=TRIGGERS)

@@ -215,8 +215,8 @@ class _Reader:
             return False
         try:
             size = len(msgspec.json.encode(plain))
-        except UnicodeEncodeError:
-            self.problem(at, "holds a text that is not valid Unicode")
+        except ValueError:  # of which UnicodeEncodeError is one
+            self.problem(at, "holds a text that is not valid Unicode, or a number of thousands of digits")
             return False
         if size > MAX_BYTES:
             self.problem(at, f"has {size} bytes as JSON, at most {MAX_BYTES} are kept")

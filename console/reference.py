@@ -12,6 +12,7 @@ from typing import Any, get_origin
 
 import msgspec
 
+from console.reference_payload import payload_page
 from schemas.closed import Action
 from schemas.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
 from streams.conditions.parse import ITEM_TESTS
@@ -162,7 +163,11 @@ EXAMPLES: dict[str, str] = {
 }
 """Test to a condition on `customer.order.paid` that makes it, in YAML; a test parses each."""
 
-PAGES: dict[str, Callable[[], str]] = {"triggers.md": triggers_page, "conditions.md": conditions_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "triggers.md": triggers_page,
+    "conditions.md": conditions_page,
+    "payload.md": payload_page,
+}
 """File name to what writes it."""
 
 

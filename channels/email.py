@@ -82,7 +82,9 @@ class Email:
             "delivery_id": delivery.delivery_id,
         }
         envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
-        rendered = self._templates.render(template, {"event": envelope, **delivery.data, **own})
+        variables = {"event": envelope, **delivery.data, **own, **_links(account, delivery, template)}
+        customer = delivery.customer
+        rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
         headers = {
             "From": mailbox(account.sender_name, account.sender),
             "To": mailbox(delivery.email.name or "", delivery.email.to),
@@ -202,6 +204,16 @@ def _refusal(code: int, text: str) -> Receipt:
 def plain_text(html: str) -> str:
     """A text part where only HTML was written."""
     return re.sub(r"\n\s*\n+", "\n\n", _TAGS.sub("", html)).strip()
+
+
+def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate) -> dict[str, str]:
+    """The customer's own pages, as far as the settings know them."""
+    mailto = f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""
+    links = {
+        "unsubscribe_url": account.unsubscribe_url or mailto,
+        "preferences_url": str(template.brand.get("preferences_url", "")),
+    }
+    return {name: link.replace("{delivery_id}", delivery.delivery_id) for name, link in links.items() if link}
 
 
 def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:

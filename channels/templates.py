@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import minijinja
 
+from channels.formats import Formats, WrongValue
 from schemas.errors import Problem, TemplateFailed
 from schemas.template import StoredTemplate
 
@@ -22,7 +23,7 @@ FUEL = 200_000
 Part = Literal["subject", "text", "html"]
 
 PARTS: tuple[Part, ...] = ("subject", "text", "html")
-OWN_VARIABLES = ("distribution", "delivery_id", "event")
+OWN_VARIABLES = ("distribution", "delivery_id", "event", "brand", "unsubscribe_url", "preferences_url")
 """What every template may use beside the objects of its trigger."""
 
 _KEPT = 1000
@@ -44,18 +45,44 @@ class Templates:
     """Compiles each template once."""
 
     def __init__(self) -> None:
-        self._environment = _environment()
+        self._formats = Formats()
+        self._environment = _environment(self._formats)
         self._known: set[str] = set()
+        self._variants: dict[tuple[int, str], tuple[StoredTemplate, StoredTemplate, str]] = {}
 
-    def render(self, template: StoredTemplate, variables: Mapping[str, Any]) -> Rendered:
-        """Fill in. Raises TemplateFailed that names the part and the variable."""
-        digest = self._add(template)
-        present = without_nulls(variables)
+    def render(
+        self,
+        template: StoredTemplate,
+        variables: Mapping[str, Any],
+        *,
+        locale: str | None = None,
+        timezone: str | None = None,
+    ) -> Rendered:
+        """Fill in, as the customer's locale has it. Raises TemplateFailed that names the part and the variable."""
+        chosen, digest = self._variant(template, template.variant(locale))
+        self._formats.use(locale, timezone)
+        present = without_nulls({**variables, "brand": template.brand})
+        return self._rendered(chosen, digest, present)
+
+    def _variant(self, template: StoredTemplate, tag: str) -> tuple[StoredTemplate, str]:
+        """One locale of a template, and its name among the compiled ones.
+
+        Senders keep their templates, so the object itself is the key: a digest takes longer than a message.
+        """
+        kept = self._variants.get((id(template), tag))
+        if kept is None:
+            chosen = template.in_locale(tag)
+            if len(self._variants) >= _KEPT:
+                self._variants.clear()
+            kept = self._variants[id(template), tag] = (template, chosen, chosen.ref.digest)
+        self._add(kept[1], kept[2])
+        return kept[1], kept[2]
+
+    def _rendered(self, template: StoredTemplate, digest: str, present: Any) -> Rendered:
         parts = {part: self._part(template, digest, part, present) for part in PARTS}
         return Rendered(parts["subject"] or "", parts["text"], parts["html"])
 
-    def _add(self, template: StoredTemplate) -> str:
-        digest = template.ref.digest
+    def _add(self, template: StoredTemplate, digest: str) -> None:
         if digest not in self._known:
             if len(self._known) >= _KEPT:
                 self._environment.clear_templates()
@@ -65,7 +92,6 @@ class Templates:
                 if source is not None:
                     _compile(self._environment, template, part, source, f"{digest}.{part}")
             self._known.add(digest)
-        return digest
 
     def _part(self, template: StoredTemplate, digest: str, part: Part, variables: Any) -> str | None:
         if getattr(template, part) is None:
@@ -74,11 +100,18 @@ class Templates:
             return self._environment.render_template(f"{digest}.{part}", **variables)
         except minijinja.TemplateError as error:
             raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
+        except WrongValue as error:
+            raise TemplateFailed(f"template {template.name}, {part}: {error}") from None
 
 
 def check_template(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at: str) -> tuple[Problem, ...]:
     """What is wrong with a template, seen with the objects of its trigger and their known fields."""
-    environment = _environment()
+    tags = ("", *template.locales)
+    return tuple(problem for tag in tags for problem in _check(template.in_locale(tag), objects, at, tag))
+
+
+def _check(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at: str, tag: str) -> tuple[Problem, ...]:
+    environment = _environment(Formats())
     found: list[Problem] = []
     for part in PARTS:
         source = getattr(template, part)
@@ -90,8 +123,9 @@ def check_template(template: StoredTemplate, objects: Mapping[str, tuple[str, ..
             found.append(Problem(f"{at}.{part}", str(error)))
             continue
         used = sorted(environment.undeclared_variables_in_str(source, nested=True))
+        where = f"in {tag}: " if tag else ""
         problems = [*map(_unknown_filter, _filters(source)), *(_unknown(variable, objects) for variable in used)]
-        found.extend(Problem(f"{at}.{part}", problem) for problem in problems if problem)
+        found.extend(Problem(f"{at}.{part}", f"{where}{problem}") for problem in problems if problem)
     return tuple(found)
 
 
@@ -102,9 +136,12 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _environment() -> minijinja.Environment:
+def _environment(formats: Formats) -> minijinja.Environment:
     return minijinja.Environment(
-        undefined_behavior="strict", fuel=FUEL, auto_escape_callback=lambda name: name.endswith(".html")
+        undefined_behavior="strict",
+        fuel=FUEL,
+        auto_escape_callback=lambda name: name.endswith(".html"),
+        filters=formats.filters(),
     )
 
 
@@ -130,9 +167,11 @@ def _filters(source: str) -> list[str]:
 def _unknown_filter(name: str) -> str | None:
     """MiniJinja looks filters up when they are reached, which may be never in a trial and once in production."""
     try:
-        _environment().render_str("{{ ''|" + name + " }}")
+        _environment(Formats()).render_str("{{ ''|" + name + " }}")
     except minijinja.TemplateError as error:
         return error.detail if error.kind == "UnknownFilter" else None
+    except WrongValue:
+        return None
     return None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,11 +14,13 @@ import msgspec
 from agents.outbox import publish_outbox
 from agents.transport.producer import Producer
 from agents.wiring import Wiring, utc_now
+from channels.bundle import bundled
 from channels.templates import check_template
 from console.context import database
 from console.documents import Document, read_documents
+from deploy.settings import Brand
 from schemas.campaign import Campaign
-from schemas.closed import DistributionStatus
+from schemas.closed import Action, DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.triggers import TRIGGERS, object_fields
@@ -27,6 +30,12 @@ from streams.definition import Definition, Surroundings, parse_definition
 
 _UNCOMPARED = ("version", "updated_at")
 _LONGEST = 60
+_OF_ACTION: dict[Action, tuple[str, ...]] = {
+    "publish": ("voucher", "publication", "campaign"),
+    "promote": ("campaign", "promotion_tier"),
+    "message": (),
+}
+"""The objects that come with what the customer gets, beside those of the trigger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,24 @@ def _check(
         email_accounts=tuple(settings.email_accounts),
         templates=document.templates(),
         campaigns=campaigns,
+        complete=partial(bundled, brand=brand_texts(settings.brand)),
     )
     definition = parse_definition(document.plain, around)
-    problems = template_problems(definition)
+    problems = (*_brand_problems(definition, settings.brand), *template_problems(definition))
     if problems:
         raise DefinitionInvalid(problems)
     return definition
+
+
+def brand_texts(brand: Brand) -> dict[str, str]:
+    """The brand as templates see it: what is empty is not there."""
+    return {name: text for name, text in asdict(brand).items() if text}
+
+
+def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
+    missing = ", ".join(f"brand.{name}" for name in brand.missing())
+    said = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"
+    return tuple(Problem(at, said) for at, _ in definition.templates) if missing else ()
 
 
 def template_problems(definition: Definition) -> tuple[Problem, ...]:
@@ -82,6 +103,7 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     objects = {
         name: tuple(object_fields(hints[name])) if isinstance(hints[name], type) else () for name in trigger.objects
     }
+    objects |= {name: () for name in _OF_ACTION[definition.distribution.action] if name not in objects}
     found = [check_template(template, objects, at) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
 

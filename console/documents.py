@@ -12,6 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from console.template_files import read_templates
 from schemas.errors import DefinitionInvalid, Problem
 from streams.definition import TemplateFiles
 
@@ -42,10 +43,8 @@ class Document:
         return int(line) + 1
 
     def templates(self) -> dict[str, TemplateFiles]:
-        """The templates in `templates/` beside the file, or one folder up: `<name>.txt` and `<name>.html`."""
-        folders = [self.file.parent.parent / "templates", self.file.parent / "templates"]
-        found = {file.stem: file.parent for folder in folders for file in _files(folder, (".txt", ".html"))}
-        return {name: _template(folder, name) for name, folder in found.items()}
+        """The templates in `templates/` beside the file, or one folder up. Raises DefinitionInvalid."""
+        return read_templates([self.file.parent.parent / "templates", self.file.parent / "templates"])
 
 
 def read_documents(paths: list[Path]) -> list[Document]:
@@ -84,9 +83,3 @@ def _plain(node: Any) -> Any:
 
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     return [file for file in folder.iterdir() if file.suffix in endings] if folder.is_dir() else []
-
-
-def _template(folder: Path, name: str) -> TemplateFiles:
-    parts = {ending: folder / f"{name}.{ending}" for ending in ("txt", "html")}
-    texts = {ending: file.read_text() if file.is_file() else None for ending, file in parts.items()}
-    return TemplateFiles(text=texts["txt"], html=texts["html"])

@@ -194,6 +194,24 @@ class EmailAccountSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Brand:
+    """Who writes: stands in the footer of every e-mail, and has to be complete before one can be sent."""
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    privacy_url: str = ""
+    terms_url: str = ""
+    logo_url: str = ""
+    permission_reminder: str = ""
+    preferences_url: str = ""
+
+    def missing(self) -> tuple[str, ...]:
+        """The keys that e-mail needs and that are empty; a preference page is not needed."""
+        return tuple(key.name for key in fields(self) if key.name != "preferences_url" and not getattr(self, key.name))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything."""
 
@@ -209,6 +227,7 @@ class Settings:
     sender: Sender = Sender()
     webhook: Webhook = Webhook()
     console: Console = Console()
+    brand: Brand = Brand()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
 
 
@@ -224,6 +243,10 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
     if not _SHORTEST_SESSION <= settings.kafka.session_timeout <= _LONGEST_SESSION:
         raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
     settings.console.check()
+    for key in ("privacy_url", "terms_url", "logo_url", "preferences_url"):
+        url = getattr(settings.brand, key)
+        if url and not url.startswith(("https://", "http://")):
+            raise CannotStart(f"brand.{key} is an address such as https://shop.example.com/page, not {url!r}")
     if settings.sender.webhook_timeout > timedelta(seconds=30):
         raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
     return settings

@@ -23,7 +23,7 @@ from schemas.distribution import (
 )
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.record import JsonObject
-from schemas.template import StoredTemplate
+from schemas.template import LocalText, StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
 from streams.conditions.fields import Fields, Unknown, nearest
 from streams.conditions.parse import parse_condition
@@ -65,6 +65,7 @@ class TemplateFiles:
 
     text: str | None
     html: str | None
+    locales: Mapping[str, LocalText] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Surroundings:
     email_accounts: Collection[str]
     templates: Mapping[str, TemplateFiles]
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
+    """Adds layout, sections and footer to a template. Raises ValueError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,10 @@ class _Reader:
         template = self._template(body, subject, at)
         if template is None:
             return None
+        try:
+            template = self._around.complete(template)
+        except ValueError as error:
+            return self._problem(f"{at}.template", str(error))
         self.templates.append((at, template))
         return EmailPlan(account=str(account), template=template.ref)
 
@@ -278,7 +285,9 @@ class _Reader:
         files = self._one_of(name, self._around.templates, f"{at}.template", "template")
         if files is None:
             return None
-        return StoredTemplate(name=str(name), subject=subject, text=files.text, html=files.html)
+        return StoredTemplate(
+            name=str(name), subject=subject, text=files.text, html=files.html, locales=dict(files.locales)
+        )
 
     def _again(self, value: object, fields: Fields | None) -> Again:
         again = Again(mode="every_event")

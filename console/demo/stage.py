@@ -41,6 +41,15 @@ webhook_allow_private = true
 secrets = ["{secret}"]
 legacy_secret = "{legacy}"
 
+[brand]
+name = "The Demo Shop"
+address = "ul. Prosta 1, 00-001 Warszawa, Poland"
+contact = "help@demo.example.com"
+privacy_url = "https://demo.example.com/privacy"
+terms_url = "https://demo.example.com/terms"
+logo_url = "https://demo.example.com/logo.png"
+permission_reminder = "You get this e-mail because you are a customer of The Demo Shop."
+
 [email_accounts.main]
 host = "127.0.0.1"
 port = {port}

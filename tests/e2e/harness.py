@@ -65,6 +65,14 @@ webhook_retries = ["1s", "1s", "2s", "2s"]
 email_retries = ["1s", "1s", "2s", "2s"]
 [webhook]
 secrets = ["{secret}"]
+[brand]
+name = "The Shop"
+address = "ul. Prosta 1, 00-001 Warszawa, Poland"
+contact = "help@example.com"
+privacy_url = "https://example.com/privacy"
+terms_url = "https://example.com/terms"
+logo_url = "https://example.com/logo.png"
+permission_reminder = "You get this e-mail because you are a customer of The Shop."
 [email_accounts.main]
 host = "127.0.0.1"
 port = {port}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from channels.bundle import bundled
 from channels.templates import check_template
 from console.apply import template_problems
 from console.documents import read_documents
@@ -111,7 +113,7 @@ def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid(file: Path) -> None:
     (document,) = read_documents([file])
-    around = AROUND.__class__("shop", 1, AROUND.now, ("main",), document.templates())
+    around = AROUND.__class__("shop", 1, AROUND.now, ("main",), document.templates(), partial(bundled, brand={}))
     made = parse_definition(document.plain, around)
     assert template_problems(made) == ()
     assert made.distribution.id == file.stem

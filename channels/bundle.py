@@ -1,0 +1,119 @@
+"""A template made complete before it is stored: footers, sections and a text part for every locale."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import cache
+from html import unescape
+
+import msgspec
+
+from channels.mjml import LAYOUT, TAG
+from schemas.template import LocalText, StoredTemplate, fallbacks
+
+_IMPORT = re.compile(r"\{%-?\s*from\s+[\"']sections[\"']\s+import\s+([\w\s,]+?)\s*-?%\}")
+_MACRO = re.compile(r"\{% macro (\w+)\(.*?\{% endmacro %\}", re.DOTALL)
+_LINK = re.compile(r"<(a|mj-button)\b[^>]*?href=\"([^\"]*)\"[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_HIDDEN = re.compile(r"<(style|script|head|mj-head|title)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_END = re.compile(r"</(p|h\d|div|tr|li|mj-text|mj-button)>|<br\s*/?>", re.IGNORECASE)
+_ELEMENT = re.compile(r"<[^>]+>")
+_MARK = re.compile(r"\0(\d+)\0")
+
+_WORDS: dict[str, dict[str, str]] = {
+    "en": {"unsubscribe": "Unsubscribe", "preferences": "Preferences", "privacy": "Privacy policy", "terms": "Terms"},
+    "pl": {
+        "unsubscribe": "Wypisz się",
+        "preferences": "Preferencje",
+        "privacy": "Polityka prywatności",
+        "terms": "Regulamin",
+    },
+    "de": {"unsubscribe": "Abmelden", "preferences": "Einstellungen", "privacy": "Datenschutz", "terms": "AGB"},
+    "fr": {
+        "unsubscribe": "Se désabonner",
+        "preferences": "Préférences",
+        "privacy": "Confidentialité",
+        "terms": "Conditions",
+    },
+    "ja": {
+        "unsubscribe": "配信停止",
+        "preferences": "配信設定",
+        "privacy": "プライバシーポリシー",
+        "terms": "利用規約",
+    },
+}
+
+
+class SectionWrong(ValueError):
+    """A template names a section that there is not."""
+
+
+def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplate:
+    """With brand footer, sections and text parts in every locale. Raises SectionWrong."""
+    whole = _complete(LocalText(subject=template.subject, text=template.text, html=template.html), "en")
+    locales = {tag: _complete(local, tag) for tag, local in template.locales.items()}
+    return msgspec.structs.replace(template, text=whole.text, html=whole.html, locales=locales, brand=dict(brand))
+
+
+def _complete(local: LocalText, tag: str) -> LocalText:
+    html, text = local.html, local.text
+    if text is None and html is not None:
+        text = text_of(html)
+    if text is not None and "brand.address" not in text:
+        text = text.rstrip("\n") + "\n" + _footer("txt")
+    if html is not None and "brand.address" not in html:
+        html = _before_end(html, _footer("html"))
+    return LocalText(
+        subject=_resolved(local.subject, "txt", tag),
+        text=_resolved(text, "txt", tag),
+        html=_resolved(html, "html", tag),
+    )
+
+
+def text_of(html: str) -> str:
+    """A text part for HTML or MJML: links keep their address, MiniJinja's tags stay as they are."""
+    marks: list[str] = []
+
+    def mark(found: re.Match[str]) -> str:
+        marks.append(found.group())
+        return f"\0{len(marks) - 1}\0"
+
+    text = _HIDDEN.sub("", TAG.sub(mark, html))
+    text = _LINK.sub(lambda link: f"{link.group(3)}: {link.group(2)}\n", text)
+    text = unescape(_ELEMENT.sub("", _END.sub("\n", text)))
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    return _MARK.sub(lambda found: marks[int(found.group(1))], re.sub(r"\n{3,}", "\n\n", lines).strip())
+
+
+def _resolved(source: str | None, kind: str, tag: str) -> str | None:
+    if source is None:
+        return None
+    words = next((_WORDS[one] for one in fallbacks(tag) if one in _WORDS), _WORDS["en"])
+    said = re.sub(r"\{\{ footer_words\.(\w+) \}\}", lambda found: words[found.group(1)], source)
+    return _IMPORT.sub(lambda found: _sections(found.group(1), kind), said)
+
+
+def _sections(names: str, kind: str) -> str:
+    there = {found.group(1): found.group() for found in _MACRO.finditer(_shipped(f"sections.{kind}"))}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in there:
+            meant = difflib.get_close_matches(name, there, n=1)
+            hint = f" Did you mean {meant[0]}?" if meant else ""
+            raise SectionWrong(f"there is no section {name}.{hint} There are: {', '.join(there)}")
+    return "".join(there[name] for name in wanted)
+
+
+def _before_end(html: str, footer: str) -> str:
+    head, end, tail = html.rpartition("</body>")
+    return f"{head}{footer}{end}{tail}" if end else f"{html}{footer}"
+
+
+def _footer(kind: str) -> str:
+    return _shipped(f"footer.{kind}")
+
+
+@cache
+def _shipped(name: str) -> str:
+    return (LAYOUT / name).read_text()

@@ -1,0 +1,181 @@
+"""Filters of templates: money, numbers, points and dates as the customer's locale writes them (CLDR, by Babel)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime as Moment
+from datetime import tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel import dates as babel_dates
+from babel import numbers as babel_numbers
+
+from schemas.template import fallbacks
+
+DEFAULT_LOCALE = "en"
+DEFAULT_TIMEZONE = "UTC"
+LENGTHS = ("short", "medium", "long", "full")
+
+_WORDS: dict[str, dict[str, dict[str, str]]] = {
+    "point": {
+        "en": {"one": "point", "other": "points"},
+        "de": {"one": "Punkt", "other": "Punkte"},
+        "pl": {"one": "punkt", "few": "punkty", "many": "punktów", "other": "punktu"},
+        "cs": {"one": "bod", "few": "body", "many": "bodu", "other": "bodů"},
+        "fr": {"one": "point", "other": "points"},
+        "ja": {"other": "ポイント"},
+    },
+    "unit": {
+        "en": {"one": "unit", "other": "units"},
+        "de": {"other": "Stück"},
+        "pl": {"other": "szt."},
+        "cs": {"other": "ks"},
+        "fr": {"one": "unité", "other": "unités"},
+        "ja": {"other": "個"},
+    },
+}
+"""CLDR has no words for these; a language that is not here shows the number alone."""
+
+
+class WrongValue(ValueError):
+    """A filter got something that it cannot write; says what was expected."""
+
+
+class Formats:
+    """The filters, for the customer that `use` named last: rendering is synchronous, one message at a time."""
+
+    def __init__(self) -> None:
+        self._locale = known_locale(None)
+        self._zone: tzinfo = _zone(DEFAULT_TIMEZONE)
+
+    def use(self, locale: str | None, timezone: str | None) -> None:
+        """Write for this customer from now on. What is not known falls back: locale to English, timezone to UTC."""
+        self._locale, self._zone = known_locale(locale), _zone(timezone or DEFAULT_TIMEZONE)
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        """Every filter by its name in templates."""
+        return {
+            "money": self.money,
+            "number": self.number,
+            "points": self.points,
+            "value": self.value,
+            "date": self.date,
+            "datetime": self.datetime,
+        }
+
+    def money(self, minor: Any, currency: Any = None) -> str:
+        """Minor units in a currency of ISO 4217: 1500 | money("PLN") is 15,00 zł."""
+        return _money(_whole(minor, "money"), _currency(currency, "money"), self._locale)
+
+    def number(self, value: Any) -> str:
+        """A number with the locale's separators."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise WrongValue(f"number takes a number, not {_kind(value)}")
+        return babel_numbers.format_decimal(Decimal(str(value)), locale=self._locale, decimal_quantization=False)
+
+    def points(self, value: Any) -> str:
+        """A whole number of points with its word: 5 punktów."""
+        return self._counted(_whole(value, "points"), "point")
+
+    def value(self, voucher: Any, currency: Any = None) -> str:
+        """What a voucher, or its discount, gift or loyalty card, is worth. Amounts need the currency."""
+        if not isinstance(voucher, Mapping):
+            raise WrongValue(f"value takes a voucher or its discount, not {_kind(voucher)}")
+        parts = (voucher.get(name) for name in ("discount", "gift", "loyalty_card"))
+        worth = next((part for part in parts if isinstance(part, Mapping)), voucher)
+        match worth:
+            case {"percent_off": percent}:
+                return self._percent(percent)
+            case {"amount_off": amount} | {"fixed_amount": amount} | {"amount": amount}:
+                return _money(_whole(amount, "value"), _currency(currency, "value"), self._locale)
+            case {"unit_off": units}:
+                return self._counted(_whole(units, "value"), "unit")
+            case {"points": points}:
+                return self.points(points)
+        raise WrongValue("value takes a voucher with percent_off, amount_off, fixed_amount, unit_off, amount or points")
+
+    def date(self, value: Any, format: Any = "medium") -> str:
+        """A day, in the customer's timezone; `format` is short, medium, long, full or a CLDR pattern."""
+        day = self._moment(value, "date")
+        return babel_dates.format_date(day, _format(format, "date"), locale=self._locale)
+
+    def datetime(self, value: Any, format: Any = "medium") -> str:
+        """A moment, in the customer's timezone; `format` as in `date`."""
+        moment = self._moment(value, "datetime")
+        return babel_dates.format_datetime(moment, _format(format, "datetime"), locale=self._locale)
+
+    def _percent(self, percent: Any) -> str:
+        if isinstance(percent, bool) or not isinstance(percent, int | float):
+            raise WrongValue(f"value takes a number as percent_off, not {_kind(percent)}")
+        share = Decimal(str(percent)) / 100
+        return babel_numbers.format_percent(share, locale=self._locale, decimal_quantization=False)
+
+    def _counted(self, count: int, noun: str) -> str:
+        words = _WORDS[noun].get(self._locale.language)
+        number = babel_numbers.format_decimal(count, locale=self._locale)
+        if words is None:
+            return number
+        space = "" if self._locale.language == "ja" else "\u00a0"
+        return f"{number}{space}{words.get(self._locale.plural_form(count), words['other'])}"
+
+    def _moment(self, value: Any, name: str) -> Moment:
+        try:
+            moment = Moment.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise WrongValue(f"{name} takes a text such as 2026-11-20T09:00:00Z or 2026-11-20, not {_kind(value)}")
+        return moment.astimezone(self._zone) if moment.tzinfo else moment
+
+
+@lru_cache(maxsize=1000)
+def known_locale(locale: str | None) -> Locale:
+    """Babel's locale, or that of the language, or English."""
+    for tag in fallbacks(locale):
+        try:
+            return Locale.parse(tag, sep="-")
+        except (ValueError, UnknownLocaleError):
+            continue
+    return Locale.parse(DEFAULT_LOCALE)
+
+
+@lru_cache(maxsize=1000)
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return ZoneInfo(DEFAULT_TIMEZONE)
+
+
+@lru_cache(maxsize=1000)
+def _money(minor: int, currency: str, locale: Locale) -> str:
+    digits = babel_numbers.get_currency_precision(currency)
+    return babel_numbers.format_currency(Decimal(minor).scaleb(-digits), currency, locale=locale)
+
+
+def _currency(currency: Any, name: str) -> str:
+    if not isinstance(currency, str) or not babel_numbers.is_currency(currency):
+        shown = "nothing" if currency is None else currency if isinstance(currency, str) else _kind(currency)
+        raise WrongValue(f'{name} takes a currency of ISO 4217, as in {name}("PLN"), not {shown}')
+    return currency
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**18:
+        raise WrongValue(f"{name} takes a whole number, not {_kind(value)}")
+    return value
+
+
+def _format(format: Any, name: str) -> Any:
+    if not isinstance(format, str) or len(format) > 100:
+        raise WrongValue(f"{name} takes one of {', '.join(LENGTHS)} or a pattern such as d MMMM y")
+    return format
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "true/false", int: "a whole number", float: "a fraction", str: "this text", type(None): "nothing"}
+    return names.get(type(value), "a list" if isinstance(value, list) else "an object")

@@ -1,0 +1,148 @@
+"""MJML to HTML, once a template and not once a message: what MiniJinja fills in later passes through untouched."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mjml import mjml2html
+
+LAYOUT = Path(__file__).parent / "layout"
+TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+"""What belongs to MiniJinja."""
+
+_MARK = "tidingsmark{}x"
+_PIECE = re.compile(r"<!--.*?-->|<(/?)(mj[a-z-]*)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>|tidingsmark(\d+)x", re.DOTALL)
+_CONTENT = "{{ content }}"
+_FOOTER = "{{ footer }}"
+_WITH_TEXT = ("mj-text", "mj-button", "mj-table", "mj-raw", "mj-title", "mj-preview", "mj-style", "mj-navbar-link",
+    "mj-social-element", "mj-accordion-title", "mj-accordion-text")  # fmt: skip
+_ELEMENTS = (*_WITH_TEXT, "mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint",
+    "mj-font", "mj-section", "mj-column", "mj-group", "mj-wrapper", "mj-hero", "mj-image", "mj-divider", "mj-spacer",
+    "mj-social", "mj-navbar", "mj-carousel", "mj-carousel-image", "mj-accordion", "mj-accordion-element")  # fmt: skip
+_CARD = (
+    '<mj-section background-color="#ffffff" border-radius="12px" padding="28px 0" css-class="card">'
+    "<mj-column>{}</mj-column></mj-section>"
+)
+_IN_BODY = ("<mj-section", "<mj-wrapper", "<mj-hero")
+
+
+class MjmlWrong(ValueError):
+    """MJML that cannot be compiled; `line` is counted from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What stands around the content of a template that is not a whole document."""
+
+    source: str
+    name: str = "layout.mjml"
+
+
+def built_in_layout() -> Layout:
+    """The layout for those who wrote none."""
+    return Layout((LAYOUT / "layout.mjml").read_text())
+
+
+def compile_mjml(source: str, layout: Layout) -> str:
+    """HTML in which every `{{ }}` and `{% %}` stands where it stood. Raises MjmlWrong.
+
+    A source without `<mjml>` is the content of the layout; where it has no sections of its own it becomes one. The
+    footer takes the place of `{{ footer }}`, or the end of the body.
+    """
+    is_whole = "<mjml" in source
+    marks: list[str] = []
+    body = _ready(source, marks)
+    if not is_whole:
+        if not any(element in body for element in _IN_BODY):
+            body = _CARD.format(body)
+        if layout.source.count(_CONTENT) != 1:
+            raise MjmlWrong(1, f"{layout.name} has to say {_CONTENT} once: where the content goes")
+        before, after = layout.source.split(_CONTENT)
+        body = f"{_ready_part(before, marks)}{body}{_ready_part(after, marks)}"
+    try:
+        html = mjml2html(_with_footer(body, marks), disable_comments=False, fonts={})
+    except ValueError as error:
+        raise MjmlWrong(1, str(error)) from None
+    return _unmarked(html, marks)
+
+
+def _ready(source: str, marks: list[str]) -> str:
+    """Marks instead of MiniJinja's tags, checked, and tags between elements made `mj-raw`."""
+    return "".join(_pieces(_marked(source, marks), marks, whole=True))
+
+
+def _ready_part(source: str, marks: list[str]) -> str:
+    return "".join(_pieces(_marked(source, marks), marks, whole=False))
+
+
+def _marked(source: str, marks: list[str]) -> str:
+    def mark(found: re.Match[str]) -> str:
+        marks.append(found.group())
+        return _MARK.format(len(marks) - 1)
+
+    return TAG.sub(mark, source)
+
+
+def _unmarked(text: str, marks: list[str]) -> str:
+    return re.sub(r"tidingsmark(\d+)x", lambda found: marks[int(found.group(1))], text)
+
+
+def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
+    stack: list[tuple[str, int]] = []
+    at = 0
+    for piece in _PIECE.finditer(source):
+        yield source[at : piece.start()]
+        at = piece.end()
+        closing, name, alone, mark = piece.groups()
+        if mark is not None:
+            yield _placed(piece.group(), marks[int(mark)], stack[-1][0] if stack else "mj-column")
+            continue
+        yield piece.group()
+        if name:
+            _follow(stack, name, closing, alone, _line(source[: piece.start()], marks), whole=whole)
+    if whole and stack:
+        raise MjmlWrong(stack[-1][1], f"<{stack[-1][0]}> is not closed")
+    yield source[at:]
+
+
+def _follow(stack: list[tuple[str, int]], name: str, closing: str, alone: str, line: int, *, whole: bool) -> None:
+    """Keep the elements that are open."""
+    if name not in _ELEMENTS:
+        meant = difflib.get_close_matches(name, _ELEMENTS, n=1)
+        hint = f" Did you mean {meant[0]}?" if meant else f" There are: {', '.join(sorted(_ELEMENTS))}"
+        raise MjmlWrong(line, f"there is no element {name}.{hint}")
+    if closing and (stack or whole):
+        if not stack or stack[-1][0] != name:
+            opened = f"<{stack[-1][0]}> of line {stack[-1][1]} is open" if stack else "nothing is open"
+            raise MjmlWrong(line, f"</{name}> closes nothing: {opened}")
+        stack.pop()
+    elif not closing and not alone:
+        stack.append((name, line))
+
+
+def _placed(mark: str, tag: str, inside: str) -> str:
+    """Between elements MJML takes nothing but `mj-raw`; in a column a value becomes a row of its own."""
+    if inside in _WITH_TEXT or tag in (_CONTENT, _FOOTER):
+        return mark
+    row = inside == "mj-column" and tag.startswith("{{")
+    return f'<mj-raw><tr><td style="padding:8px 32px">{mark}</td></tr></mj-raw>' if row else f"<mj-raw>{mark}</mj-raw>"
+
+
+def _line(before: str, marks: list[str]) -> int:
+    return _unmarked(before, marks).count("\n") + 1
+
+
+def _with_footer(body: str, marks: list[str]) -> str:
+    footer = _ready((LAYOUT / "footer.mjml").read_text(), marks)
+    if _FOOTER in marks:
+        return body.replace(_MARK.format(marks.index(_FOOTER)), footer)
+    return body.replace("</mj-body>", f"{footer}</mj-body>")

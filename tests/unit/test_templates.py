@@ -1,0 +1,57 @@
+"""Locales, filters and MJML of templates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from channels.formats import Formats, WrongValue
+from channels.mjml import MjmlWrong, built_in_layout, compile_mjml
+from schemas.template import LocalText, StoredTemplate
+
+
+@pytest.mark.parametrize(
+    ("locale", "tag"), [("pl-PL", "pl-pl"), ("PL_pl", "pl-pl"), ("pl-US", "pl"), ("de", ""), (None, ""), ("", "")]
+)
+def test_a_locale_falls_back_to_its_language_and_then_to_the_default(locale: str | None, tag: str) -> None:
+    template = StoredTemplate(name="t", subject="s", locales={"pl-pl": LocalText(text="a"), "pl": LocalText(text="b")})
+    assert template.variant(locale) == tag
+
+
+@pytest.mark.parametrize(
+    ("locale", "name", "arguments", "said"),
+    [
+        ("pl-PL", "money", (1500, "PLN"), "15,00\u00a0zł"),
+        ("de-DE", "money", (123456, "EUR"), "1.234,56\u00a0€"),
+        ("en-US", "money", (1500, "USD"), "$15.00"),
+        ("ja-JP", "money", (1500, "JPY"), "\uffe51,500"),
+        ("en", "money", (1500, "KWD"), "KWD1.500"),
+        ("pl", "points", (5,), "5\u00a0punktów"),
+        ("de", "value", ({"discount": {"percent_off": 10}},), "10\u00a0%"),
+        ("en", "value", ({"unit_off": 2},), "2\u00a0units"),
+        ("de", "date", ("2026-11-20T23:30:00Z", "long"), "21. November 2026"),
+    ],
+)
+def test_values_are_written_as_the_locale_has_them(locale: str, name: str, arguments: Any, said: str) -> None:
+    formats = Formats()
+    formats.use(locale, "Europe/Warsaw")
+    assert formats.filters()[name](*arguments) == said
+
+
+@pytest.mark.parametrize(("name", "value"), [("money", "x"), ("points", 1.5), ("date", "soon"), ("value", 3)])
+def test_a_wrong_kind_says_what_is_expected(name: str, value: Any) -> None:
+    with pytest.raises(WrongValue, match=f"{name} takes"):
+        Formats().filters()[name](value)
+
+
+def test_what_is_filled_in_later_passes_through_mjml() -> None:
+    source = '{% for a in b %}<mj-button href="{{ a|default("x") }}">{{ a }}</mj-button>{% endfor %}'
+    html = compile_mjml(source, built_in_layout())
+    for tag in ("{% for a in b %}", 'href="{{ a|default("x") }}"', "{% endfor %}", "{{ brand.address }}"):
+        assert tag in html
+
+
+def test_wrong_mjml_names_its_line() -> None:
+    with pytest.raises(MjmlWrong, match="line 2: there is no element mj-txt. Did you mean mj-text"):
+        compile_mjml("\n<mj-txt>a</mj-txt>", built_in_layout())

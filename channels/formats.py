@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime as Moment
 from datetime import tzinfo
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,19 @@ from schemas.template import fallbacks
 DEFAULT_LOCALE = "en"
 DEFAULT_TIMEZONE = "UTC"
 LENGTHS = ("short", "medium", "long", "full")
+LARGEST = 10**18
+"""Nothing beyond it is counted or paid; without a bound one number could fill a message."""
+
+_PATTERN = f"one of {', '.join(LENGTHS)} or a pattern of CLDR such as d MMMM y"
+_TAKES = {
+    "money": 'a whole number of minor units and a currency, as in 1500 | money("PLN")',
+    "number": "a number of at most 18 digits",
+    "points": "a whole number of at most 18 digits",
+    "value": "a voucher, or its discount, and where it is an amount the currency",
+    "date": f"a text such as 2026-11-20 and {_PATTERN}",
+    "datetime": f"a text such as 2026-11-20T09:00:00Z and {_PATTERN}",
+}
+"""What each filter takes, for errors."""
 
 _WORDS: dict[str, dict[str, dict[str, str]]] = {
     "point": {
@@ -58,14 +72,7 @@ class Formats:
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Every filter by its name in templates."""
-        return {
-            "money": self.money,
-            "number": self.number,
-            "points": self.points,
-            "value": self.value,
-            "date": self.date,
-            "datetime": self.datetime,
-        }
+        return {name: _guarded(name, getattr(self, name)) for name in _TAKES}
 
     def money(self, minor: Any, currency: Any = None) -> str:
         """Minor units in a currency of ISO 4217: 1500 | money("PLN") is 15,00 zł."""
@@ -73,9 +80,9 @@ class Formats:
 
     def number(self, value: Any) -> str:
         """A number with the locale's separators."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise WrongValue(f"number takes a number, not {_kind(value)}")
-        return babel_numbers.format_decimal(Decimal(str(value)), locale=self._locale, decimal_quantization=False)
+        return babel_numbers.format_decimal(
+            _decimal(value, "number takes a number"), locale=self._locale, decimal_quantization=False
+        )
 
     def points(self, value: Any) -> str:
         """A whole number of points with its word: 5 punktów."""
@@ -109,9 +116,7 @@ class Formats:
         return babel_dates.format_datetime(moment, _format(format, "datetime"), locale=self._locale)
 
     def _percent(self, percent: Any) -> str:
-        if isinstance(percent, bool) or not isinstance(percent, int | float):
-            raise WrongValue(f"value takes a number as percent_off, not {_kind(percent)}")
-        share = Decimal(str(percent)) / 100
+        share = _decimal(percent, "value takes a number as percent_off") / 100
         return babel_numbers.format_percent(share, locale=self._locale, decimal_quantization=False)
 
     def _counted(self, count: int, noun: str) -> str:
@@ -165,17 +170,44 @@ def _currency(currency: Any, name: str) -> str:
 
 
 def _whole(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**18:
-        raise WrongValue(f"{name} takes a whole number, not {_kind(value)}")
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+        raise WrongValue(f"{name} takes a whole number of at most 18 digits, not {_kind(value)}")
     return value
 
 
+def _decimal(value: Any, takes: str) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_countable(value):
+        raise WrongValue(f"{takes} of at most 18 digits, not {_kind(value)}")
+    return Decimal(str(value))
+
+
+def _is_countable(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= LARGEST if isinstance(value, float) else abs(value) <= LARGEST
+
+
 def _format(format: Any, name: str) -> Any:
-    if not isinstance(format, str) or len(format) > 100:
-        raise WrongValue(f"{name} takes one of {', '.join(LENGTHS)} or a pattern such as d MMMM y")
+    if not isinstance(format, str) or not format.strip() or len(format) > 100:
+        raise WrongValue(f"{name} takes {_PATTERN}")
     return format
 
 
 def _kind(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not _is_countable(value):
+        return "a larger one" if isinstance(value, int) or math.isfinite(value) else "NaN or infinity"
     names = {bool: "true/false", int: "a whole number", float: "a fraction", str: "this text", type(None): "nothing"}
     return names.get(type(value), "a list" if isinstance(value, list) else "an object")
+
+
+def _guarded(name: str, write: Callable[..., str]) -> Callable[..., str]:
+    """A filter that raises WrongValue alone: what Babel raises for a pattern or a day of its own is not listed."""
+
+    @wraps(write)
+    def guarded(*arguments: Any, **named: Any) -> str:
+        try:
+            return write(*arguments, **named)
+        except WrongValue:
+            raise
+        except Exception:
+            raise WrongValue(f"{name} takes {_TAKES[name]}") from None
+
+    return guarded

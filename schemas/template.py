@@ -35,7 +35,8 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def ref(self) -> TemplateRef:
         """Name and digest, as a distribution and its deliveries carry them."""
-        return TemplateRef(name=self.name, digest=hashlib.sha256(msgspec.json.encode(self)).hexdigest())
+        encoded = msgspec.json.encode(self, order="deterministic")
+        return TemplateRef(name=self.name, digest=hashlib.sha256(encoded).hexdigest())
 
     def variant(self, locale: str | None) -> str:
         """The tag of `locales` that a customer's locale takes; empty for the default."""

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from mjml import mjml2html
@@ -31,12 +32,13 @@ _IN_BODY = ("<mj-section", "<mj-wrapper", "<mj-hero")
 
 
 class MjmlWrong(ValueError):
-    """MJML that cannot be compiled; `line` is counted from 1."""
+    """MJML that cannot be compiled; `line` is counted from 1. `file` is the layout's, where that is what is wrong."""
 
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
+    def __init__(self, line: int, reason: str, file: str | None = None) -> None:
+        super().__init__(f"{file}, line {line}: {reason}" if file else f"line {line}: {reason}")
         self.line = line
         self.reason = reason
+        self.file = file
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,7 @@ def compile_mjml(source: str, layout: Layout) -> str:
     if not is_whole:
         if not any(element in body for element in _IN_BODY):
             body = _CARD.format(body)
-        if layout.source.count(_CONTENT) != 1:
-            raise MjmlWrong(1, f"{layout.name} has to say {_CONTENT} once: where the content goes")
+        _check_layout(layout)
         before, after = layout.source.split(_CONTENT)
         body = f"{_ready_part(before, marks)}{body}{_ready_part(after, marks)}"
     try:
@@ -73,6 +74,21 @@ def compile_mjml(source: str, layout: Layout) -> str:
     except ValueError as error:
         raise MjmlWrong(1, str(error)) from None
     return _unmarked(html, marks)
+
+
+@lru_cache(maxsize=100)
+def _check_layout(layout: Layout) -> None:
+    """On its own, so that what is wrong in it is not looked for in each template. Raises MjmlWrong with its name."""
+    try:
+        if layout.source.count(_CONTENT) != 1:
+            raise MjmlWrong(1, f"has to say {_CONTENT} once: where the content goes")
+        if not all(element in layout.source for element in ("<mjml", "<mj-body", "</mj-body>")):
+            raise MjmlWrong(1, "is a whole document, with <mjml> and in it <mj-body>")
+        mjml2html(_ready(layout.source.replace(_CONTENT, _CARD.format("")), []), fonts={})
+    except MjmlWrong as error:
+        raise MjmlWrong(error.line, error.reason, layout.name) from None
+    except ValueError as error:
+        raise MjmlWrong(1, str(error), layout.name) from None
 
 
 def _ready(source: str, marks: list[str]) -> str:

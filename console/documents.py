@@ -43,7 +43,7 @@ class Document:
         return int(line) + 1
 
     def templates(self) -> dict[str, TemplateFiles]:
-        """The templates in `templates/` beside the file, or one folder up. Raises DefinitionInvalid."""
+        """The templates in `templates/` beside the file, or one folder up."""
         return read_templates([self.file.parent.parent / "templates", self.file.parent / "templates"])
 
 

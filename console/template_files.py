@@ -1,5 +1,6 @@
 """Templates in files: `<name>.mjml`, `.html` and `.txt`, with each locale beside it as `<name>.pl-PL.mjml`.
 
+A suffix is a locale where CLDR has it (`order.pl_pl.html`); otherwise it belongs to the name (`order.new.html`).
 A locale's file may begin with its subject, between two lines of `---`; the distribution's `subject:` is the default.
 """
 
@@ -10,12 +11,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
+from babel import Locale, UnknownLocaleError, localedata
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from channels.bundle import text_of
 from channels.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml
-from schemas.errors import DefinitionInvalid, Problem
 from schemas.template import LocalText
 from streams.definition import TemplateFiles
 
@@ -24,8 +25,15 @@ _FRONT = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 _LAYOUT = "layout"
 
 
+class _FileWrong(ValueError):
+    """A file that makes its template unusable; says which, and the line."""
+
+    def __init__(self, file: Path, line: int, reason: str) -> None:
+        super().__init__(f"{file}:{line}: {reason}")
+
+
 def read_templates(folders: Iterable[Path]) -> dict[str, TemplateFiles]:
-    """Every template of some folders by name; a later folder wins. Raises DefinitionInvalid with file and line."""
+    """Every template of some folders by name; a later folder wins. One that cannot be used says why in `wrong`."""
     found: dict[str, TemplateFiles] = {}
     for folder in folders:
         found |= _read_folder(folder) if folder.is_dir() else {}
@@ -33,32 +41,49 @@ def read_templates(folders: Iterable[Path]) -> dict[str, TemplateFiles]:
 
 
 def _read_folder(folder: Path) -> dict[str, TemplateFiles]:
-    layout = _layout(folder / f"{_LAYOUT}.mjml")
+    layout = folder / f"{_LAYOUT}.mjml"
     files: dict[str, dict[str, dict[str, Path]]] = {}
     for file in sorted(folder.iterdir()):
         parts = _FILE.fullmatch(file.name)
         if parts and parts["name"] != _LAYOUT:
-            tag = (parts["tag"] or "").replace("_", "-").lower()
-            files.setdefault(parts["name"], {}).setdefault(tag, {})[parts["kind"]] = file
+            name, tag = _named(parts["name"], parts["tag"])
+            files.setdefault(name, {}).setdefault(tag, {})[parts["kind"]] = file
     return {name: _template(by_tag, layout) for name, by_tag in files.items()}
 
 
+def _named(name: str, suffix: str | None) -> tuple[str, str]:
+    """Name and lower-case tag; a suffix that is no locale is part of the name."""
+    tag = (suffix or "").replace("_", "-").lower()
+    return (name, tag) if not tag or _is_locale(tag) else (f"{name}.{suffix}", "")
+
+
+def _is_locale(tag: str) -> bool:
+    """Asked of the language first: Babel also follows old codes, by which `bak` would be Bashkir."""
+    try:
+        return localedata.exists(tag.split("-", maxsplit=1)[0]) and Locale.parse(tag, sep="-") is not None
+    except (ValueError, UnknownLocaleError):
+        return False
+
+
 def _layout(file: Path) -> Layout:
-    return Layout(file.read_text(), str(file)) if file.is_file() else built_in_layout()
+    return Layout(_source(file), str(file)) if file.is_file() else built_in_layout()
 
 
-def _template(by_tag: dict[str, dict[str, Path]], layout: Layout) -> TemplateFiles:
-    read = {tag: _local(files, layout, tag) for tag, files in by_tag.items()}
-    default = read.pop("", None)
-    if default is None:
-        file = next(iter(next(iter(by_tag.values())).values()))
-        raise _wrong(file, 1, "there is no such template without a locale, for customers of every other one")
+def _template(by_tag: dict[str, dict[str, Path]], layout: Path) -> TemplateFiles:
+    try:
+        read = {tag: _local(files, layout, tag) for tag, files in by_tag.items()}
+        default = read.pop("", None)
+        if default is None:
+            file = next(iter(next(iter(by_tag.values())).values()))
+            raise _FileWrong(file, 1, "there is no such template without a locale, for customers of every other one")
+    except _FileWrong as error:
+        return TemplateFiles(text=None, html=None, wrong=str(error))
     return TemplateFiles(text=default.text, html=default.html, locales=read)
 
 
-def _local(files: dict[str, Path], layout: Layout, tag: str) -> LocalText:
+def _local(files: dict[str, Path], layout: Path, tag: str) -> LocalText:
     if "mjml" in files and "html" in files:
-        raise _wrong(files["html"], 1, f"stands beside {files['mjml'].name}; write one or the other")
+        raise _FileWrong(files["html"], 1, f"stands beside {files['mjml'].name}; write one or the other")
     texts: dict[str, str] = {}
     subject = None
     for kind, file in files.items():
@@ -67,36 +92,36 @@ def _local(files: dict[str, Path], layout: Layout, tag: str) -> LocalText:
     if "mjml" not in texts:
         return LocalText(subject=subject, text=texts.get("txt"), html=texts.get("html"))
     try:
-        html = _compiled(texts["mjml"], layout)
+        html = _compiled(texts["mjml"], _layout(layout))
     except MjmlWrong as error:
-        raise _wrong(files["mjml"], error.line, error.reason) from error
+        raise _FileWrong(Path(error.file or files["mjml"]), error.line, error.reason) from error
     return LocalText(subject=subject, text=texts.get("txt") or text_of(texts["mjml"]), html=html)
 
 
 def _front_matter(file: Path, tag: str) -> tuple[str | None, str]:
     """The subject, and the rest on the lines on which it stood."""
-    try:
-        source = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(file, 1, f"cannot be read: {error}") from error
+    source = _source(file)
     front = _FRONT.match(source)
     if not front:
         return None, source
     try:
         keys = YAML(typ="safe").load(front.group(1))
     except YAMLError as error:
-        raise _wrong(file, 2, "what stands between the lines of --- is no YAML") from error
+        raise _FileWrong(file, 2, "what stands between the lines of --- is no YAML") from error
     if not isinstance(keys, dict) or list(keys) != ["subject"] or not isinstance(keys["subject"], str):
-        raise _wrong(file, 2, "between the lines of --- stands subject: and a text, nothing else")
+        raise _FileWrong(file, 2, "between the lines of --- stands subject: and a text, nothing else")
     if not tag:
-        raise _wrong(file, 2, "the default subject is that of the distribution; only a locale has its own here")
+        raise _FileWrong(file, 2, "the default subject is that of the distribution; only a locale has its own here")
     return keys["subject"], "\n" * (front.group().count("\n")) + source[front.end() :]
+
+
+def _source(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _FileWrong(file, 1, f"cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=500)
 def _compiled(source: str, layout: Layout) -> str:
     return compile_mjml(source, layout)
-
-
-def _wrong(file: Path, line: int, reason: str) -> DefinitionInvalid:
-    return DefinitionInvalid((Problem(f"{file}:{line}", reason),))

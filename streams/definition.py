@@ -61,11 +61,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TemplateFiles:
-    """The files of one named template, as far as they exist."""
+    """The files of one named template, as far as they exist; `wrong` says why it cannot be used."""
 
     text: str | None
     html: str | None
     locales: Mapping[str, LocalText] = field(default_factory=dict)
+    wrong: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,8 @@ class _Reader:
         files = self._one_of(name, self._around.templates, f"{at}.template", "template")
         if files is None:
             return None
+        if files.wrong:
+            return self._problem(f"{at}.template", files.wrong)
         return StoredTemplate(
             name=str(name), subject=subject, text=files.text, html=files.html, locales=dict(files.locales)
         )

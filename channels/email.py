@@ -80,6 +80,7 @@ class Email:
         own = {
             "distribution": {"id": distribution.id, "name": distribution.name},
             "delivery_id": delivery.delivery_id,
+            "category": delivery.category,
         }
         envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
         variables = {"event": envelope, **delivery.data, **own, **_links(account, delivery, template)}

@@ -23,7 +23,7 @@ FUEL = 200_000
 Part = Literal["subject", "text", "html"]
 
 PARTS: tuple[Part, ...] = ("subject", "text", "html")
-OWN_VARIABLES = ("distribution", "delivery_id", "event", "brand", "unsubscribe_url", "preferences_url")
+OWN_VARIABLES = ("distribution", "delivery_id", "category", "event", "brand", "unsubscribe_url", "preferences_url")
 """What every template may use beside the objects of its trigger."""
 
 _KEPT = 1000

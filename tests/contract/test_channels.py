@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import trustme
 from standardwebhooks import Webhook as Reference
 
 from channels.addresses import is_public
+from channels.bundle import bundled
 from channels.contract import Accepted, Deferred, Refused
 from channels.email import Email, EmailAccount
 from channels.fakes.mailbox import SmtpSink
@@ -27,7 +29,7 @@ from channels.webhook import MANUAL, Webhook
 from schemas.contract import topic_codec
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
-from schemas.template import StoredTemplate
+from schemas.template import LocalText, StoredTemplate
 from streams.index import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, arrival, customer, rule
@@ -37,6 +39,24 @@ GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 TEMPLATE = StoredTemplate(
     name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>"
+)
+
+_VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
+LOCAL = bundled(
+    StoredTemplate(
+        name="local",
+        subject="Hi {{ customer.name }}",
+        html=f"<p>Order {_VALUES % 'of'}</p>",
+        locales={"pl": LocalText(subject="Cześć {{ customer.name }}", html=f"<p>Zamówienie {_VALUES % 'z'}</p>")},
+    ),
+    {
+        "name": "The Shop",
+        "address": "Long Street 1",
+        "contact": "shop@example.com",
+        "privacy_url": "https://shop.example.com/privacy",
+        "terms_url": "https://shop.example.com/terms",
+        "permission_reminder": "You asked for it.",
+    },
 )
 
 
@@ -299,6 +319,36 @@ async def test_a_mail_is_accepted_with_both_parts(sink: SmtpSink) -> None:
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert sink.mails[0].message_id == made.delivery_id
+
+
+@pytest.mark.parametrize("category", ["marketing", "transactional"])
+@pytest.mark.parametrize(
+    ("locale", "subject", "text", "unsubscribe"),
+    [
+        ("pl-PL", "Cześć Jo", "Zamówienie 1\u00a0234,5 z 20 lis 2026", "Wypisz się"),
+        ("pl-US", "Cześć Jo", "Zamówienie 1\u00a0234,5 z 20 lis 2026", "Wypisz się"),
+        ("de-DE", "Hi Jo", "Order 1.234,5 of 20.11.2026", "Unsubscribe"),
+        (None, "Hi Jo", "Order 1,234.5 of Nov 20, 2026", "Unsubscribe"),
+    ],
+)
+async def test_a_mail_arrives_in_the_locale_of_its_customer_with_the_footer_in_both_parts(
+    sink: SmtpSink, locale: str | None, subject: str, text: str, unsubscribe: str, category: str
+) -> None:
+    made = delivery("email")
+    made = msgspec.structs.replace(
+        made, category=category, customer=msgspec.structs.replace(made.customer, locale=locale)
+    )
+    channel = Email({"main": account(sink.port, unsubscribe_url="https://shop.example.com/u")}, Templates())
+    assert isinstance(await channel.send(channel.render(made, LOCAL), timeout=5, now=now()), Accepted)
+    await channel.close()
+    message = sink.mails[0].parsed()
+    assert message["Subject"] == subject
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    for kind in ("plain", "html"):
+        said = unescape(message.get_body((kind,)).get_content())  # type: ignore[union-attr]
+        assert text in said
+        assert "The Shop, Long Street 1" in said
+        assert (unsubscribe in said, "https://shop.example.com/u" in said) == (category == "marketing",) * 2
 
 
 async def test_other_alphabets_arrive(sink: SmtpSink) -> None:

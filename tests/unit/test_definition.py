@@ -6,14 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from channels.bundle import bundled
-from channels.templates import check_template
+from channels.templates import OWN_VARIABLES, check_template
 from console.apply import template_problems
 from console.documents import read_documents
+from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid
-from schemas.template import StoredTemplate
+from schemas.template import LocalText, StoredTemplate
+from schemas.triggers import TRIGGERS
 from streams.conditions.parse import ITEM_TESTS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import KEYS, Definition, parse_definition
@@ -82,9 +85,9 @@ def test_every_problem_is_found_at_once() -> None:
     assert set(problems(priorty=1, consent=..., status="ON")) == {"priorty", "consent", "status"}
 
 
-def parsed(text: str, subject: str = "s") -> Definition:
+def parsed(text: str, subject: str = "s", event: str = "customer.order.paid") -> Definition:
     channel = {"email": {"account": "main", "subject": subject, "text": text}}
-    return parse_definition(definition(channels=[channel]), AROUND)
+    return parse_definition(definition(trigger={"event": event}, channels=[channel]), AROUND)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,64 @@ def test_a_wrong_template_is_refused_with_its_place(text: str, said: str) -> Non
     (problem,) = template_problems(parsed(text))
     assert problem.path == "channels[0].email.text"
     assert said in problem.message
+
+
+@pytest.mark.parametrize(
+    ("event", "variable", "meant"),
+    [
+        ("customer.order.paid", "segment", ""),
+        ("customer.order.paid", "voucher", ""),
+        ("customer.order.paid", "referer", " Did you mean referrer?"),
+        ("customer.segment.entered", "order", ""),
+        ("customer.publication.succeeded", "balance", ""),
+        ("customer.voucher.loyalty_card.points_added", "redemption", ""),
+    ],
+)
+def test_an_object_that_the_trigger_never_has_is_refused_with_those_there_are(
+    event: str, variable: str, meant: str
+) -> None:
+    (problem,) = template_problems(parsed(f"{{{{ {variable}.id }}}}", event=event))
+    there = ", ".join((*TRIGGERS[event].objects, *OWN_VARIABLES))
+    assert problem.message == f"there is no variable {variable}.{meant} There are: {there}"
+
+
+@pytest.mark.parametrize("event", sorted(TRIGGERS))
+def test_every_object_of_a_trigger_may_stand_in_its_templates(event: str) -> None:
+    text = " ".join(f"{{{{ {name} }}}}" for name in (*TRIGGERS[event].objects, *OWN_VARIABLES))
+    assert template_problems(parsed(text, event=event)) == ()
+
+
+@pytest.mark.parametrize(
+    ("action", "variable", "there"),
+    [
+        ({}, "voucher", False),
+        ({}, "promotion_tier", False),
+        ({"publish": Publish(campaign="c")}, "voucher", True),
+        ({"publish": Publish(campaign="c")}, "publication", True),
+        ({"publish": Publish(campaign="c")}, "campaign", True),
+        ({"publish": Publish(campaign="c")}, "promotion_tier", False),
+        ({"promote": Promote(campaign={}, promotion_tier={})}, "promotion_tier", True),
+        ({"promote": Promote(campaign={}, promotion_tier={})}, "campaign", True),
+        ({"promote": Promote(campaign={}, promotion_tier={})}, "voucher", False),
+    ],
+)
+def test_the_objects_of_the_action_come_to_those_of_the_trigger(
+    action: dict[str, Any], variable: str, there: bool
+) -> None:
+    made = parsed(f"{{{{ {variable}.id }}}}")
+    found = template_problems(Definition(msgspec.structs.replace(made.distribution, **action), made.templates))
+    assert [problem.message.split(".")[0] for problem in found] == (
+        [] if there else [f"there is no variable {variable}"]
+    )
+
+
+def test_a_wrong_variable_of_a_locale_names_the_locale() -> None:
+    template = StoredTemplate(name="n", subject="s", text="t", locales={"pl": LocalText(text="{{ ordr.id }}")})
+    (problem,) = check_template(template, {"order": ()}, "at")
+    assert (problem.path, problem.message.split("?")[0]) == (
+        "at.text",
+        "in pl: there is no variable ordr. Did you mean order",
+    )
 
 
 def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from babel.core import get_global
+from babel.numbers import format_currency
 
 from channels.formats import Formats, WrongValue
 from channels.mjml import MjmlWrong, built_in_layout, compile_mjml
@@ -12,7 +16,21 @@ from schemas.template import LocalText, StoredTemplate
 
 
 @pytest.mark.parametrize(
-    ("locale", "tag"), [("pl-PL", "pl-pl"), ("PL_pl", "pl-pl"), ("pl-US", "pl"), ("de", ""), (None, ""), ("", "")]
+    ("locale", "tag"),
+    [
+        ("pl-PL", "pl-pl"),
+        ("PL_pl", "pl-pl"),
+        (" pl-PL ", "pl-pl"),
+        ("pl-PL-x-old", "pl-pl"),
+        ("pl-US", "pl"),
+        ("pl", "pl"),
+        ("plx", ""),
+        ("de", ""),
+        ("de-PL", ""),
+        ("-pl", ""),
+        (None, ""),
+        ("", ""),
+    ],
 )
 def test_a_locale_falls_back_to_its_language_and_then_to_the_default(locale: str | None, tag: str) -> None:
     template = StoredTemplate(name="t", subject="s", locales={"pl-pl": LocalText(text="a"), "pl": LocalText(text="b")})
@@ -37,6 +55,19 @@ def test_values_are_written_as_the_locale_has_them(locale: str, name: str, argum
     formats = Formats()
     formats.use(locale, "Europe/Warsaw")
     assert formats.filters()[name](*arguments) == said
+
+
+@pytest.mark.parametrize("locale", ["pl-PL", "en-US", "ja-JP", "de-CH", "ar-EG"])
+@pytest.mark.parametrize("currency", ["JPY", "KWD", "PLN", "CLP", "BHD"])
+def test_money_has_the_decimals_that_cldr_gives_its_currency(currency: str, locale: str) -> None:
+    digits = get_global("currency_fractions").get(currency, get_global("currency_fractions")["DEFAULT"])[0]
+    assert digits == {"JPY": 0, "CLP": 0, "KWD": 3, "BHD": 3, "PLN": 2}[currency]
+    formats = Formats()
+    formats.use(locale, None)
+    written = formats.filters()["money"](7_000_000, currency)
+    expected = Decimal(7_000_000) / 10**digits
+    assert written == format_currency(expected, currency, locale=locale.replace("-", "_"))
+    assert "".join(re.findall(r"\d", written)) == f"{expected:.{digits}f}".replace(".", "")
 
 
 @pytest.mark.parametrize(("name", "value"), [("money", "x"), ("points", 1.5), ("date", "soon"), ("value", 3)])

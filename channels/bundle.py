@@ -80,10 +80,18 @@ def text_of(html: str) -> str:
         return f"\0{len(marks) - 1}\0"
 
     text = _HIDDEN.sub("", TAG.sub(mark, html))
-    text = _LINK.sub(lambda link: f"{link.group(3)}: {link.group(2)}\n", text)
+    text = _LINK.sub(_link_text, text)
     text = unescape(_ELEMENT.sub("", _END.sub("\n", text)))
     lines = "\n".join(line.strip() for line in text.splitlines())
     return _MARK.sub(lambda found: marks[int(found.group(1))], re.sub(r"\n{3,}", "\n\n", lines).strip())
+
+
+def _link_text(link: re.Match[str]) -> str:
+    """A button is a line of its own; a link stands within its sentence."""
+    element, address, label = link.groups()
+    if element.lower() == "mj-button":
+        return f"{label}: {address}\n"
+    return address if label.strip() == address else f"{label} ({address})"
 
 
 def _resolved(source: str | None, kind: str, tag: str) -> str | None:
@@ -102,7 +110,8 @@ def _sections(names: str, kind: str) -> str:
             meant = difflib.get_close_matches(name, there, n=1)
             hint = f" Did you mean {meant[0]}?" if meant else ""
             raise SectionWrong(f"there is no section {name}.{hint} There are: {', '.join(there)}")
-    return "".join(there[name] for name in wanted)
+    trimmed = "{# -#}" if kind == "txt" else ""  # the line of the import is no empty line of the message
+    return "".join(there[name] for name in wanted) + trimmed
 
 
 def _before_end(html: str, footer: str) -> str:

@@ -7,14 +7,14 @@ import sys
 import typer
 
 from console import terminal
-from console.commands import authoring, campaigns, operating, running, segments, understanding
+from console.commands import authoring, campaigns, operating, running, segments, templates, understanding
 from console.terminal import fail
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The distribution manager."
 )
-for group in (running, authoring, campaigns, segments, understanding, operating):
+for group in (running, authoring, campaigns, segments, templates, understanding, operating):
     app.add_typer(group.commands)
 
 

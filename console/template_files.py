@@ -44,11 +44,16 @@ def _read_folder(folder: Path) -> dict[str, TemplateFiles]:
     layout = folder / f"{_LAYOUT}.mjml"
     files: dict[str, dict[str, dict[str, Path]]] = {}
     for file in sorted(folder.iterdir()):
-        parts = _FILE.fullmatch(file.name)
-        if parts and parts["name"] != _LAYOUT:
-            name, tag = _named(parts["name"], parts["tag"])
-            files.setdefault(name, {}).setdefault(tag, {})[parts["kind"]] = file
+        name, tag = named_file(file)
+        if name and name != _LAYOUT:
+            files.setdefault(name, {}).setdefault(tag, {})[file.suffix.lstrip(".")] = file
     return {name: _template(by_tag, layout) for name, by_tag in files.items()}
+
+
+def named_file(file: Path) -> tuple[str, str]:
+    """The template's name and lower-case locale that a file name says; the name is empty where it is no template."""
+    parts = _FILE.fullmatch(file.name)
+    return _named(parts["name"], parts["tag"]) if parts else ("", "")
 
 
 def _named(name: str, suffix: str | None) -> tuple[str, str]:

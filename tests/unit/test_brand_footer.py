@@ -57,7 +57,7 @@ def test_the_footer_stands_in_html_and_text_in_the_words_of_the_locale(locale: s
     _, text, html = rendered(both(source, mjml=mjml), locale)
     for word in WORDS[locale]:
         assert html.count(f">{word}</a>") == 1
-        assert len(re.findall(rf"^.*{word}: https://", text, re.MULTILINE)) == 1
+        assert len(re.findall(rf"{word}(: | \()https://", text, re.MULTILINE)) == 1
     for name, said in BRAND.items():
         if name not in ("logo_url", "name"):
             assert unescape(html).count(said) == 1, name

@@ -1,0 +1,104 @@
+"""Templates: what a folder holds, and how one looks to a customer."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from agents.wiring import utc_now
+from console import template_preview as previewing
+from console.context import database, read_settings, wiring
+from console.template_files import named_file, read_templates
+from console.terminal import PROBLEM, AsJson, fail, must_exist, say, show_json, show_rows
+from schemas.errors import TidingsError
+from schemas.json_text import decode_json
+from streams.definition import TemplateFiles
+
+commands = typer.Typer()
+templates_app = typer.Typer(no_args_is_help=True, help="E-mail templates in files.")
+commands.add_typer(templates_app, name="templates")
+
+
+@templates_app.command("list")
+def list_command(
+    folder: Annotated[Path, typer.Argument(help="A folder of templates.")] = Path("templates"),
+    as_json: AsJson = False,
+) -> None:
+    """Every template of a folder with its parts and locales; exit code 1 where one cannot be used."""
+    must_exist([folder])
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder")
+    found = read_templates([folder])
+    rows = [(name, _parts(files), _locales(files), files.wrong) for name, files in sorted(found.items())]
+    show_rows(("template", "parts", "locales", "problem"), rows, as_json=as_json)
+    if any(files.wrong for files in found.values()):
+        raise typer.Exit(PROBLEM)
+
+
+def _parts(files: TemplateFiles) -> str:
+    return ", ".join(name for name in ("html", "text") if getattr(files, name) is not None)
+
+
+def _locales(files: TemplateFiles) -> str:
+    return "" if files.wrong else ", ".join(("default", *sorted(files.locales)))
+
+
+@templates_app.command("preview")
+def preview_command(
+    template: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A file, or the name of an applied template.")],
+    event: Annotated[Path, typer.Option("--event", help="A file with one event as JSON.")],
+    locale: Annotated[str | None, typer.Option(help="Instead of the customer's, as in pl-PL.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write the HTML here, and the text beside it as .txt.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Subject, HTML and text as a customer would get them. Nothing is sent; a file needs no servers."""
+    must_exist([event])
+    if to and to.suffix.lower() not in (".html", ".htm"):
+        raise typer.BadParameter(f"--to is the HTML file, as in preview.html, not {to}")
+    shown = previewing.preview(_source(template), decode_json(event.read_bytes()), locale, utc_now())
+    written = _written(shown, to) if to else {}
+    if as_json:
+        parts = {"html": shown.html, "text": shown.text} if to is None else written
+        show_json({"subject": shown.subject, "locale": shown.locale, **parts})
+        return
+    say(f"subject  {escape(shown.subject)}")
+    say(f"locale   {shown.locale or 'default'}")
+    for kind, file in written.items():
+        say(f"{kind:<8} {escape(file)}")
+    if to is None:
+        say(f"\n{escape(shown.text)}")
+
+
+def _source(template: str) -> previewing.Source:
+    file = Path(template)
+    if not file.is_file():
+        if named_file(file)[0] or len(file.parts) > 1:
+            raise typer.BadParameter(f"there is no {file}")
+        return asyncio.run(_stored(template))
+    brand = read_settings().brand
+    if brand.missing():
+        missing = ", ".join(f"brand.{name}" for name in brand.missing())
+        fail(f"shown with samples, for the settings lack {missing}")
+    return previewing.from_file(file, previewing.with_samples(brand))
+
+
+async def _stored(name: str) -> previewing.Source:
+    wired = wiring()
+    async with database(wired) as pool:
+        return await previewing.from_store(name, wired.settings, pool)
+
+
+def _written(shown: previewing.Preview, to: Path) -> dict[str, str]:
+    """The files by what they hold. HTML begins with a byte order mark: the mail says its charset, a file cannot."""
+    text = to.with_suffix(".txt")
+    try:
+        if shown.html is not None:
+            to.write_text(shown.html, encoding="utf-8-sig")
+        text.write_text(shown.text, encoding="utf-8")
+    except OSError as error:
+        raise TidingsError(f"cannot write {error.filename}: {error.strerror}") from error
+    return {**({"html": str(to)} if shown.html is not None else {}), "text": str(text)}

@@ -19,7 +19,7 @@ from console.apply import brand_texts
 from console.documents import Document, read_documents
 from console.explain import simulate
 from console.template_files import named_file, read_templates
-from deploy.settings import Brand, Settings
+from deploy.settings import Brand
 from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
 from schemas.distribution import Distribution, EmailPlan
 from schemas.errors import DefinitionInvalid, TidingsError
@@ -85,18 +85,18 @@ def from_file(file: Path, brand: Brand) -> Source:
     if files.wrong:
         raise TidingsError(files.wrong)
     subject, consent = _distribution_of(name, file.parent)
-    local = files.locales
-    template = StoredTemplate(name=name, subject=subject, text=files.text, html=files.html, locales=dict(local))
+    locales = dict(files.locales)
+    template = StoredTemplate(name=name, subject=subject, text=files.text, html=files.html, locales=locales)
     try:
         return Source(bundled(template, brand_texts(brand)), consent, tag or None)
     except ValueError as error:
         raise TidingsError(f"{file}: {error}") from error
 
 
-async def from_store(name: str, settings: Settings, pool: asyncpg.Pool) -> Source:
+async def from_store(name: str, project_id: str, pool: asyncpg.Pool) -> Source:
     """A template that was applied, by its name, as its newest distribution has it. Raises TidingsError, TryLater."""
     control = Control(pool)
-    plans = dict(_plans((await control.current(settings.project_id)).values()))
+    plans = dict(_plans((await control.current(project_id)).values()))
     if name not in plans:
         meant = nearest(name, plans)
         hint = f" Did you mean {meant}?" if meant else ""

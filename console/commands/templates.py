@@ -89,7 +89,7 @@ def _source(template: str) -> previewing.Source:
 async def _stored(name: str) -> previewing.Source:
     wired = wiring()
     async with database(wired) as pool:
-        return await previewing.from_store(name, wired.settings, pool)
+        return await previewing.from_store(name, wired.settings.project_id, pool)
 
 
 def _written(shown: previewing.Preview, to: Path) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""Templates in the database: those of before, and those that a preview asks for by name."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from channels.templates import Templates
+from console.preview import from_store, preview
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError
+from schemas.template import LocalText, StoredTemplate
+from store.control import Change, Control
+from streams.definition import Surroundings, TemplateFiles, parse_definition
+from tests.factory import NOW, definition, order_event
+from tests.unit.test_stored_template import BEFORE_LOCALES
+
+GOOD = StoredTemplate(
+    name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", locales={"pl": LocalText(text="Nr")}
+)
+
+
+def mailing(identity: str, template: StoredTemplate, **changes: Any) -> Distribution:
+    """A distribution whose e-mail is this template."""
+    files = {template.name: TemplateFiles(template.text, template.html, template.locales)}
+    plan = {"account": "main", "subject": template.subject, "template": template.name}
+    around = Surroundings("shop", 1, NOW + timedelta(seconds=len(identity)), ("main",), files)
+    return parse_definition(
+        definition(distribution=identity, channels=[{"email": plan}], **changes), around
+    ).distribution
+
+
+async def test_a_template_stored_before_locales_is_still_found_and_rendered(pool: asyncpg.Pool) -> None:
+    digest = hashlib.sha256(BEFORE_LOCALES).hexdigest()
+    put = "insert into templates (digest, name, body, created_at) values ($1, $2, $3, $4)"
+    await pool.execute(put, digest, "hello", BEFORE_LOCALES.decode(), NOW)
+    template = await Control(pool).template(digest)
+    assert template is not None
+    rendered = Templates().render(template, {"customer": {"name": "Jo"}, "order": {"id": "o1"}}, locale="pl-PL")
+    assert (rendered.subject, rendered.text, rendered.html) == ("Hi Jo", "Order o1", None)
+
+
+async def test_an_applied_template_is_shown_by_its_name_as_its_newest_distribution_has_it(pool: asyncpg.Pool) -> None:
+    old = StoredTemplate(name="hello", subject="Old", text="Old")
+    changes = [
+        Change(mailing("a", old), "", (old,)),
+        Change(mailing("newest", GOOD, consent="transactional"), "", (GOOD,)),
+    ]
+    await Control(pool).save(changes, applied_by="me", now=NOW)
+    source = await from_store("hello", "shop", pool)
+    assert (source.template, source.consent) == (GOOD, "transactional")
+    shown = preview(source, order_event(), "pl-PL", NOW)
+    assert (shown.subject, shown.locale, shown.text, shown.html) == ("Hi Jo", "pl", "Nr\n", None)
+    with pytest.raises(TidingsError, match='no applied template "helo". Did you mean hello. There are: hello'):
+        await from_store("helo", "shop", pool)

@@ -20,7 +20,7 @@ from schemas.template import fallbacks
 DEFAULT_LOCALE = "en"
 DEFAULT_TIMEZONE = "UTC"
 LENGTHS = ("short", "medium", "long", "full")
-LARGEST = 10**18
+LARGEST = 10**18 - 1
 """Nothing beyond it is counted or paid; without a bound one number could fill a message."""
 
 _PATTERN = f"one of {', '.join(LENGTHS)} or a pattern of CLDR such as d MMMM y"
@@ -170,7 +170,7 @@ def _currency(currency: Any, name: str) -> str:
 
 
 def _whole(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or not _is_countable(value):
         raise WrongValue(f"{name} takes a whole number of at most 18 digits, not {_kind(value)}")
     return value
 
@@ -182,7 +182,8 @@ def _decimal(value: Any, takes: str) -> Decimal:
 
 
 def _is_countable(value: float) -> bool:
-    return math.isfinite(value) and abs(value) <= LARGEST if isinstance(value, float) else abs(value) <= LARGEST
+    """False for infinity, and for NaN: it compares with nothing."""
+    return abs(value) <= LARGEST
 
 
 def _format(format: Any, name: str) -> Any:

@@ -122,7 +122,7 @@ def _front_matter(file: Path, tag: str) -> tuple[str | None, str]:
 
 def _source(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # editors on Windows begin files with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise _FileWrong(file, 1, f"cannot be read: {error}") from error
 

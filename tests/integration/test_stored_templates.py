@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from channels.templates import Templates
-from console.preview import from_store, preview
+from console.template_preview import from_store, preview
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate

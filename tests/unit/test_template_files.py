@@ -59,6 +59,13 @@ def test_the_subject_of_a_locale_stands_before_it(tmp_path: Path) -> None:
     assert (found["a"].locales["pl"].text or "").strip() == "Dzień dobry"
 
 
+def test_line_ends_and_the_mark_of_windows_are_no_part_of_a_template(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Hi")
+    (tmp_path / "a.pl.txt").write_bytes(b"\xef\xbb\xbf---\r\nsubject: S\r\n---\r\nCze\xc5\x9b\xc4\x87")
+    local = read_templates([tmp_path])["a"].locales["pl"]
+    assert (local.subject, (local.text or "").strip()) == ("S", "Cześć")
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [

@@ -97,6 +97,7 @@ class Wiring:
             accounts={name: _account(name, account) for name, account in settings.email_accounts.items()},
             allow_private=settings.sender.webhook_allow_private,
             max_bytes=settings.sender.webhook_max_bytes,
+            links=self.code_links,
         )
 
 

@@ -9,11 +9,12 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
 from channels.code_images import LONGEST_CODE, CodeKind, ImageFormat, can_draw
+from schemas.record import JsonObject
 
 _LONGEST_TOKEN = 6 * LONGEST_CODE + 100
 _EXPIRY_DIGITS = 15
@@ -66,6 +67,23 @@ def code_links(code: str, public_url: str, secrets: Sequence[str]) -> dict[str, 
         "qr_url": base + code_path("qr", "png", code, secrets),
         "barcode_url": base + code_path("barcode", "png", code, secrets),
     }
+
+
+Links = Callable[[str], Mapping[str, str]]
+"""From a code to the addresses of its pictures."""
+
+
+def no_links(_code: str) -> Mapping[str, str]:
+    """Where nothing serves pictures."""
+    return {}
+
+
+def with_links(data: JsonObject, links: Links) -> JsonObject:
+    """The data of a delivery, its voucher with the addresses of its pictures, where it has one and they are served."""
+    voucher = data.get("voucher")
+    code = voucher.get("code") if isinstance(voucher, dict) else None
+    found = links(code) if isinstance(code, str) else None
+    return {**data, "voucher": {**voucher, **found}} if voucher and found else data
 
 
 def _signature(secret: str, kind: str, image_format: str, signed: str) -> str:

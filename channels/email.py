@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 import aiosmtplib
 
+from channels.code_links import Links, no_links, with_links
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
 from channels.inline_codes import with_inline_codes
 from channels.mime import header_text, mailbox, message_bytes, valid_address
@@ -57,7 +58,8 @@ class Email:
 
     name: ChannelName = "email"
 
-    def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates) -> None:
+    def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates, links: Links = no_links) -> None:
+        self._code_links = links
         self._accounts = accounts
         self._templates = templates
         self._pools = {name: _Pool(account) for name, account in accounts.items()}
@@ -83,7 +85,12 @@ class Email:
             "category": delivery.category,
         }
         envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
-        variables = {"event": envelope, **delivery.data, **own, **_links(account, delivery, template)}
+        variables = {
+            "event": envelope,
+            **with_links(delivery.data, self._code_links),
+            **own,
+            **_links(account, delivery, template),
+        }
         customer = delivery.customer
         rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
         headers = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.code_links import Links
 from channels.contract import AnyChannel
 from channels.email import Email, EmailAccount
 from channels.signing import Signer
@@ -13,10 +14,10 @@ from schemas.closed import ChannelName
 
 
 def build_channels(
-    *, signer: Signer, accounts: Mapping[str, EmailAccount], allow_private: bool, max_bytes: int
+    *, signer: Signer, accounts: Mapping[str, EmailAccount], allow_private: bool, max_bytes: int, links: Links
 ) -> dict[ChannelName, AnyChannel]:
     """One instance of each, for the life of a process."""
     return {
-        "webhook": Webhook(signer, allow_private=allow_private, max_bytes=max_bytes),
-        "email": Email(accounts, Templates()),
+        "webhook": Webhook(signer, allow_private=allow_private, max_bytes=max_bytes, links=links),
+        "email": Email(accounts, Templates(), links),
     }

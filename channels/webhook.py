@@ -12,6 +12,7 @@ import msgspec
 from yarl import URL
 
 from channels.addresses import PrivateAddress, connector_options, is_public, literal_address
+from channels.code_links import Links, no_links, with_links
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
 from channels.payload import render_payload
 from channels.signing import Signer
@@ -47,7 +48,8 @@ class Webhook:
 
     name: ChannelName = "webhook"
 
-    def __init__(self, signer: Signer, *, allow_private: bool, max_bytes: int) -> None:
+    def __init__(self, signer: Signer, *, allow_private: bool, max_bytes: int, links: Links = no_links) -> None:
+        self._links = links
         self._signer = signer
         self._allow_private = allow_private
         self._max_bytes = max_bytes
@@ -55,7 +57,7 @@ class Webhook:
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> WebhookRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
-        body = msgspec.json.encode(_body(delivery))
+        body = msgspec.json.encode(_body(delivery, self._links))
         if len(body) > self._max_bytes:
             said = f"the body has {len(body)} bytes, at most {self._max_bytes} are sent"
             raise RenderRefused("limit", said)
@@ -99,20 +101,20 @@ class Webhook:
         return self._session
 
 
-def _body(delivery: WebhookDelivery) -> Any:
+def _body(delivery: WebhookDelivery, links: Links) -> Any:
     address = delivery.webhook
-    data = delivery.data if address.payload is None else render_payload(address.payload, _variables(delivery))
+    data = delivery.data if address.payload is None else render_payload(address.payload, _variables(delivery, links))
     return _envelope(delivery, data) if address.envelope else data
 
 
-def _variables(delivery: WebhookDelivery) -> dict[str, Any]:
+def _variables(delivery: WebhookDelivery, links: Links) -> dict[str, Any]:
     """What a payload may name: the event's objects, and of the envelope what they leave free."""
     event, distribution = delivery.event, delivery.distribution
     return {
         "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
         "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
         "delivery_id": delivery.delivery_id,
-        **delivery.data,
+        **with_links(delivery.data, links),
     }
 
 

@@ -20,22 +20,17 @@ from console.context import database
 from console.documents import Document, read_documents
 from deploy.settings import Brand
 from schemas.campaign import Campaign
-from schemas.closed import Action, DistributionStatus
+from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.triggers import TRIGGERS, object_fields
 from store.campaigns import Campaigns
 from store.control import Change, Control
 from streams.definition import Definition, Surroundings, parse_definition
+from streams.payload import BROUGHT
 
 _UNCOMPARED = ("version", "updated_at")
 _LONGEST = 60
-_OF_ACTION: dict[Action, tuple[str, ...]] = {
-    "publish": ("voucher", "publication", "campaign"),
-    "promote": ("campaign", "promotion_tier"),
-    "message": (),
-}
-"""The objects that come with what the customer gets, beside those of the trigger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +98,7 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     objects = {
         name: tuple(object_fields(hints[name])) if isinstance(hints[name], type) else () for name in trigger.objects
     }
-    objects |= {name: () for name in _OF_ACTION[definition.distribution.action] if name not in objects}
+    objects |= {name: () for name in BROUGHT[definition.distribution.action] if name not in objects}
     found = [check_template(template, objects, at) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
 

@@ -22,6 +22,7 @@ from console import explain
 from console.apply import check_files
 from console.context import database
 from console.terminal import say
+from schemas.campaign import Campaign
 from schemas.closed import ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
@@ -66,11 +67,11 @@ class Candidate:
     templates: Mapping[str, StoredTemplate]
 
 
-def from_files(files: list[Path], wired: Wiring) -> list[Candidate]:
-    """The distributions of some files, checked; no server is asked. Raises DefinitionInvalid."""
+def from_files(files: list[Path], wired: Wiring, campaigns: Mapping[str, Campaign]) -> list[Candidate]:
+    """The distributions of some files, checked; `campaigns` are those they may name. Raises DefinitionInvalid."""
     return [
         Candidate(made.distribution, {template.ref.digest: template for _, template in made.templates})
-        for _, made in check_files(files, wired, {})
+        for _, made in check_files(files, wired, {}, campaigns)
     ]
 
 

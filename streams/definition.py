@@ -120,7 +120,7 @@ class _Reader:
         self._id = self._identifier(source.get("distribution"))
         trigger_ref, trigger = self._trigger(source.get("trigger"))
         fields = Fields.of(trigger) if trigger else None
-        action: Action = "publish" if source.get("publish") else "promote" if source.get("promote") else "message"
+        action = _action(source)
         self._sent = payload_fields(trigger, action) if trigger else None
         parts: dict[str, Any] = {
             "when": self._when(source.get("when"), fields),
@@ -138,7 +138,7 @@ class _Reader:
         }
         if source.get("publish") is not None and source.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
-        self._offered(trigger, _action(source), parts["channels"])
+        self._offered(trigger, action, parts["channels"])
         if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
             self._problem("ends_at", "is not after starts_at")
         if self.problems or trigger_ref is None:

@@ -51,6 +51,14 @@ BROUGHT: Mapping[Action, Mapping[str, Any]] = {
 }
 """The objects that an action brings beside those of the event."""
 
+
+class _Shown(Voucher, frozen=True, kw_only=True):
+    """A voucher as messages name it: with the addresses of its pictures, where they are served."""
+
+    qr_url: str | None = None
+    barcode_url: str | None = None
+
+
 _OWN: Mapping[str, Any] = {EVENT: EVENT_FIELDS, "distribution": DistributionRef, "delivery_id": str}
 """What every body may name, where the event has no object of that name."""
 
@@ -67,7 +75,8 @@ class Design:
 def payload_fields(trigger: Trigger, action: Action) -> Fields:
     """What the paths of a payload may name: the trigger's objects, those that the action brings, and the delivery."""
     hints = object_fields(trigger.data)
-    return Fields({**_OWN, **BROUGHT[action], **{name: hints[name] for name in trigger.objects}}, closed=True)
+    there = {**_OWN, **BROUGHT[action], **{name: hints[name] for name in trigger.objects}}
+    return Fields({name: _Shown if hint is Voucher else hint for name, hint in there.items()}, closed=True)
 
 
 def read_design(body: Mapping[Any, Any], fields: Fields | None, at: str) -> tuple[Design, tuple[Problem, ...]]:

@@ -80,7 +80,7 @@ def preview_command(
     is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
     if is_file:
         must_exist([Path(what)])
-        candidates = previewing.from_files([Path(what)], wired)
+        candidates = previewing.from_files([Path(what)], wired, asyncio.run(applying.known_campaigns(wired)))
     else:
         wired = wiring()
         candidates = [asyncio.run(previewing.from_store(what, wired))]

@@ -148,7 +148,7 @@ def wired(brand: Brand) -> Wiring:
 def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path, missing: tuple[str, ...]) -> None:
     brand = Brand(**{name: said for name, said in BRAND.items() if name not in missing})
     with pytest.raises(DefinitionInvalid) as caught:
-        check_files([mail_file(tmp_path)], wired(brand), {})
+        check_files([mail_file(tmp_path)], wired(brand), {}, {})
     (problem,) = caught.value.problems
     assert problem.path.endswith("thanks.yaml:5  channels[0].email")
     named = problem.message.split("Missing in the settings: ")[1].split(", ")
@@ -156,7 +156,7 @@ def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path,
 
 
 def test_e_mail_is_accepted_with_a_whole_brand(tmp_path: Path) -> None:
-    ((_, definition),) = check_files([mail_file(tmp_path)], wired(Brand(**BRAND)), {})
+    ((_, definition),) = check_files([mail_file(tmp_path)], wired(Brand(**BRAND)), {}, {})
     ((_, template),) = definition.templates
     assert template.brand == BRAND
 
@@ -167,4 +167,4 @@ def test_a_distribution_without_e_mail_needs_no_brand(tmp_path: Path) -> None:
         "distribution: hook\ntrigger: customer.order.paid\nconsent: transactional\n"
         "channels:\n  - webhook: {url: https://hooks.example.com/x, type: t}\n"
     )
-    assert len(check_files([file], wired(Brand()), {})) == 1
+    assert len(check_files([file], wired(Brand()), {}, {})) == 1

@@ -6,13 +6,14 @@ import re
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import zxingcpp
 
 from channels.code_images import LONGEST_CODE, CodeKind, code_image
-from channels.code_links import ProvenCode, code_links, code_of_path, code_path
+from channels.code_links import ProvenCode, code_links, code_of_path, code_path, no_links, with_links
 from schemas.errors import RenderRefused
 
 CODES = [
@@ -130,3 +131,16 @@ def test_links_name_both_pictures() -> None:
     links = code_links("SAVE", "https://t.example/", SECRETS)
     assert links["qr_url"].startswith("https://t.example/codes/qr/U0FWRQ.0.")
     assert links["barcode_url"].startswith("https://t.example/codes/barcode/U0FWRQ.0.")
+
+
+LINKED = {"qr_url": "https://codes.example.com/qr", "barcode_url": "https://codes.example.com/bar"}
+
+
+def test_a_voucher_is_shown_with_the_addresses_of_its_pictures_where_they_are_served() -> None:
+    data = {"customer": {"id": "c1"}, "voucher": {"code": "SPRING-1"}}
+    assert with_links(data, lambda _: LINKED) == {"customer": {"id": "c1"}, "voucher": {"code": "SPRING-1", **LINKED}}
+    assert data["voucher"] == {"code": "SPRING-1"}, "the delivery stays as it is"
+    assert with_links(data, no_links) is data
+    others: list[dict[str, Any]] = [{}, {"voucher": None}, {"voucher": {}}, {"voucher": {"code": 7}}]
+    for without in others:
+        assert with_links(without, lambda _: LINKED) is without

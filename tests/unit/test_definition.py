@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,7 @@ def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid(file: Path) -> None:
     (document,) = read_documents([file])
-    around = AROUND.__class__("shop", 1, AROUND.now, ("main",), document.templates(), partial(bundled, brand={}))
+    around = replace(AROUND, templates=document.templates(), complete=partial(bundled, brand={}))
     made = parse_definition(document.plain, around)
     assert template_problems(made) == ()
     assert made.distribution.id == file.stem

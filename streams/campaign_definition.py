@@ -85,9 +85,6 @@ class _Reader:
             return self._problem("", f"a campaign is a mapping with {keys} and discount, gift, loyalty_card or tiers")
         identity = self._identifier(source.get("campaign"), "campaign")
         kind = self._kind(source.get("kind"))
-        if not kind:
-            return None
-        self._keys_of_kind(source, kind)
         parts: dict[str, Any] = {
             "name": self._text(source.get("name", identity), "name", ": a text for people"),
             "description": self._optional_text(source.get("description"), "description"),
@@ -99,6 +96,9 @@ class _Reader:
         }
         if parts["start_date"] and parts["expiration_date"] and parts["expiration_date"] <= parts["start_date"]:
             self._problem("expiration_date", "is not after start_date")
+        if not kind:
+            return None
+        self._keys_of_kind(source, kind)
         parts |= self._pool(source) if kind in VOUCHER_TYPES else {"type": "STATIC"}
         parts |= self._worth(source, kind)
         return None if self.problems else self._complete(Campaign, {"id": identity, "kind": kind, **parts})
@@ -189,7 +189,9 @@ class _Reader:
         if isinstance(value, str) and value.isprintable() and not any(map(str.isspace, value)):
             return value
         said = "holds a space or a character that cannot be printed" if isinstance(value, str) else _is(value)
-        return self._problem(at, f"{said}; it is a text of printable characters without spaces, in quotes after a #")
+        return self._problem(
+            at, f"{said}; it is a text of printable characters without spaces, in quotes, as a bare # begins a comment"
+        )
 
     def _worth(self, source: Mapping[Any, Any], kind: CampaignKind) -> dict[str, Any]:
         key = WORTH_KEYS[kind]

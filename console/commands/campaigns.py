@@ -108,7 +108,7 @@ def codes_command(campaign: str, as_json: AsJson = False) -> None:
             await doing.campaign(pool, project, campaign)
             return await Codes(pool).counts(project, utc_now(), [campaign])
 
-    columns = ("campaign", "total", "free", "published", "inactive", "expired", "left", "low water", "low")
+    columns = ("campaign", "total", "free", "published", "inactive", "expired", "left", "low_water", "low")
     rows = [
         (one.campaign_id, one.total, one.free, one.published, one.inactive, one.expired, one.left, one.low_water,
          one.is_low)
@@ -168,7 +168,7 @@ def _show_imported(file: Path, campaign: str, done: doing.Imported, *, as_json: 
         return
     say(
         f"{escape(campaign)}: {done.added:,} of {done.rows:,} codes added; {done.in_project:,} were there already, "
-        f"{done.in_file:,} stand in the file more than once"
+        f"{done.in_file:,} are repeated in the file"
     )
     for one in done.doubles:
         where = "stands in the file above" if one.is_of_file else f"is in {one.campaign_id}"

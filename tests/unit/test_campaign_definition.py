@@ -80,7 +80,7 @@ def test_a_length_stands_for_a_pattern() -> None:
         (source(code_config={"patern": "##"}), "code_config.patern", "Did you mean pattern?"),
         (source(code_config={}), "code_config.pattern", "is missing: each #"),
         (source(code_config={"pattern": "ABC"}), "code_config.pattern", "has no #"),
-        (source(code_config={"pattern": None}), "code_config.pattern", "in quotes after a #"),
+        (source(code_config={"pattern": None}), "code_config.pattern", "a bare # begins a comment"),
         (source(code_config={"pattern": "# #"}), "code_config.pattern", "holds a space"),
         (source(code_config={"pattern": "##", "length": 3}), "code_config.length", "is 3, but the pattern has 2 #"),
         (source(code_config={"length": 0}), "code_config.length", "a whole number from 1 to 256"),
@@ -125,6 +125,7 @@ def test_a_problem_is_named_with_its_place_and_what_would_be_right(written: obje
 def test_one_problem_does_not_hide_the_next() -> None:
     wrong = source(low_water="x", discount={"type": "AMOUNT", "amount_off": 0}, join_once=3, nmae="")
     assert problems(wrong).keys() == {"low_water", "discount.amount_off", "join_once", "nmae"}
+    assert problems(source(kind="X", active=1, metadata=[])).keys() == {"kind", "active", "metadata"}
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)

@@ -24,6 +24,14 @@ from tests.factory import NOW, customer, order_event, rule
 Run = Callable[..., Result]
 
 SETTINGS = """\
+[brand]
+name = "The Shop"
+address = "ul. Prosta 1, Warszawa"
+contact = "help@example.com"
+privacy_url = "https://example.com/privacy"
+terms_url = "https://example.com/terms"
+logo_url = "https://example.com/logo.png"
+permission_reminder = "You are a customer of ours."
 [email_accounts.main]
 host = "127.0.0.1"
 sender = "shop@example.com"

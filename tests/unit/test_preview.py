@@ -98,7 +98,8 @@ def test_an_event_and_the_profile_that_counts_may_be_given(tidings: Run) -> None
     posted, mailed = shown["messages"]
     assert shown["event"] == "ev1"
     assert posted["body"] == {"id": "c1", "amount": 5000}
-    assert (mailed["to"], mailed["subject"], mailed["text"].strip()) == ("zoe@example.com", "Thanks, Zoë", "Order [o1]")
+    assert (mailed["to"], mailed["subject"]) == ("zoe@example.com", "Thanks, Zoë")
+    assert mailed["text"].startswith("Order [o1]")
 
 
 def test_a_message_that_cannot_be_made_says_why_beside_the_others(tidings: Run) -> None:

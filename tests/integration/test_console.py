@@ -151,7 +151,7 @@ async def test_a_dead_letter_is_shown_and_replayed(tidings: Run, wired: Wiring) 
         ),
         (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
         (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
-        (("worker", "cook"), {}, 2, "none of matcher, sender, segmenter"),
+        (("worker", "cook"), {}, 2, "none of matcher, publisher, sender, segmenter"),
         (("tail", "nothing"), {}, 1, "There are: events.segments"),
         (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
         (("doctor",), {}, 1, "webhook secrets"),

@@ -100,8 +100,7 @@ async def test_a_recovery_that_gets_no_further_is_a_stall(
 
     await publish(wired)
     async with running(wired, tmp_path, before=break_recovery) as (app, watch):
-        await until(watch, watch.is_stalled)
-        assert app.rebalancing
+        await until(watch, lambda: bool(watch.is_stalled() and app.rebalancing))
         assert not watch.health().healthy
 
 

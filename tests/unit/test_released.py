@@ -48,13 +48,16 @@ def test_a_record_of_an_earlier_schema_is_read(topic: str, fingerprint: str) -> 
     assert topic_codec(topic, "json").decode(written(schema, record))
 
 
-def _with_valid_json(schema: Any, value: Any) -> Any:
-    """Made-up records with texts that are JSON where the schema says so."""
+def _with_valid_json(schema: Any, value: Any, named: dict[str, Any] | None = None) -> Any:
+    """Made-up records with texts that are JSON where the schema says so. `named`: the records seen so far."""
+    named = {} if named is None else named
+    schema = named.get(schema, schema) if isinstance(schema, str) else schema
     if isinstance(schema, dict) and schema.get("logicalType") == "json":
         return "{}"
     if isinstance(schema, dict) and schema.get("type") == "record":
+        named[f"{schema.get('namespace', 'tidings')}.{schema['name']}"] = schema
         kinds = {field["name"]: field["type"] for field in schema["fields"]}
-        return {name: _with_valid_json(kinds[name], item) for name, item in value.items()}
+        return {name: _with_valid_json(kinds[name], item, named) for name, item in value.items()}
     if isinstance(schema, dict) and schema.get("type") == "array":
         return []
     return None if isinstance(schema, list) and "null" in schema else value

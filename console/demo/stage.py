@@ -15,12 +15,15 @@ from channels.fakes.mailbox import SmtpSink
 from channels.fakes.receiver import WebhookReceiver
 from console.apply import check_files, save
 from console.apply import plan as plan_files
+from console.campaigns import plan as plan_campaigns
+from console.campaigns import save as save_campaigns
 from console.context import database, with_endpoints
 from console.lag import LagReader
 from console.supervisor import Supervisor, worker_environ, workers
 from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
 from deploy.settings import load_settings
+from schemas.closed import Role
 from schemas.distribution import Distribution
 from store.campaigns import Campaigns
 from store.control import Control
@@ -60,6 +63,10 @@ unsubscribe_mailto = "unsubscribe@demo.example.com"
 """
 
 
+ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender")
+"""What the demo runs; segments come from upstream here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Everything that the demo touches."""
@@ -94,11 +101,11 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         Provision(wired).apply()
         distributions = await _apply_examples(wired, folder, receiver.url)
         environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
-        everyone = Supervisor(workers(("matcher", "sender"), 1, environ, folder))
+        everyone = Supervisor(workers(ROLES, 1, environ, folder))
         everyone.start()
         try:
             lag = LagReader(wired)
-            lag.roles = ("matcher", "sender")
+            lag.roles = ROLES
             yield Stage(wired, receiver, mailbox, distributions, everyone, lag, folder)
         finally:
             everyone.stop()
@@ -117,7 +124,8 @@ async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distri
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
     async with database(wired) as pool:
         control = Control(pool)
-        campaigns = Campaigns(pool)
+        project, campaigns = wired.settings.project_id, Campaigns(pool)
+        await save_campaigns(await plan_campaigns([folder / "examples" / "campaigns"], project, pool), pool)
         await save(await plan_files([files], wired, control, campaigns), wired, control)
-        there = await campaigns.current(wired.settings.project_id)
+        there = await campaigns.current(project)
     return [definition.distribution for _, definition in check_files([files], wired, {}, there)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import random
 import signal
 from collections import Counter
@@ -17,6 +19,9 @@ import pytest
 from agents.wiring import Wiring
 from console.context import database
 from console.reading import TopicReader
+from deploy.embedded.servers import Servers
+from deploy.secret import Secret
+from deploy.settings import Kafka, Postgres, Settings, Topics
 from schemas.campaign import Campaign, CodeConfig
 from schemas.decision import Decision
 from schemas.event import Event
@@ -226,3 +231,33 @@ async def test_a_request_that_cannot_be_read_is_dead_lettered_alone(wired: Wirin
         await running.until(lambda: len(running.dead_letters()) == 2, "the bad ones are dead-lettered")
         facts = [msgspec.to_builtins(fact) for _, _, fact in running.dead_letters()]
         assert {fact["role"] for fact in facts} == {"publisher"}
+
+
+async def test_requests_wait_while_postgres_is_away_and_matching_goes_on(tmp_path: Path) -> None:
+    servers = Servers(tmp_path / "servers", os.environ)
+    endpoints = await asyncio.to_thread(servers.start)
+    settings = Settings(
+        kafka=Kafka(bootstrap=endpoints.kafka),
+        postgres=Postgres(dsn=Secret(endpoints.postgres)),
+        topics=Topics(prefix="f.", partitions=2),
+    )
+    try:
+        async with product(settings, tmp_path, roles=("matcher", "publisher")) as running:
+            await add_campaign(running, 1000)
+            await running.apply(giving(running))
+            await running.publish([order(number) for number in range(200)])
+            await running.until(running.all_processed, "codes are given")
+            await asyncio.to_thread(servers.postgres.kill)
+            await running.publish([order(number) for number in range(200, 400)])
+            await running.until(lambda: len(on_topic(running, "publications.requests")) == 400, "matching goes on")
+            await asyncio.sleep(60 if FULL else 1)  # so long it is away
+            await asyncio.to_thread(servers.postgres.start)
+            await running.until(running.all_processed, "those who waited got theirs")
+            given = {
+                one["customer"]["id"]: one["data"]["voucher"]["code"] for one in on_topic(running, "deliveries.webhook")
+            }
+            assert len(given) == len(set(given.values())) == 400
+            assert (await count(running)).published == 400
+            assert all(worker.starts == 1 for worker in running.workers.workers)
+    finally:
+        await asyncio.to_thread(servers.stop)

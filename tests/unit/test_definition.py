@@ -14,6 +14,7 @@ from channels.bundle import bundled
 from channels.templates import OWN_VARIABLES, check_template
 from console.apply import template_problems
 from console.documents import read_documents
+from schemas.campaign import Campaign
 from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid
 from schemas.template import LocalText, StoredTemplate
@@ -24,6 +25,12 @@ from streams.definition import KEYS, Definition, parse_definition
 from streams.schema import definition_schema
 from tests.factory import AROUND, definition
 
+CAMPAIGNS = {
+    "spring-codes": Campaign(
+        id="spring-codes", project_id="shop", version=1, name="Spring", kind="DISCOUNT_COUPONS", type="AUTO_UPDATE",
+        created_at=AROUND.now,
+    )
+}  # fmt: skip
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "distributions").glob("*.yaml"))
 
 
@@ -175,7 +182,7 @@ def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid(file: Path) -> None:
     (document,) = read_documents([file])
-    around = replace(AROUND, templates=document.templates(), complete=partial(bundled, brand={}))
+    around = replace(AROUND, templates=document.templates(), campaigns=CAMPAIGNS, complete=partial(bundled, brand={}))
     made = parse_definition(document.plain, around)
     assert template_problems(made) == ()
     assert made.distribution.id == file.stem

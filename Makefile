@@ -31,8 +31,8 @@ check: $(READY) ## lint, types and import direction
 bench: $(READY) ## measure against plain loops on the same machine; prints ratios
 	$(RUN) -m tests.bench.run
 
-faults: $(READY) ## break workers and brokers on purpose, for about twenty minutes
-	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py
+faults: $(READY) ## break workers and brokers on purpose, for about half an hour
+	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py tests/e2e/test_codes.py
 
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py

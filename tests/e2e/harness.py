@@ -44,6 +44,16 @@ from streams.definition import Surroundings, parse_definition
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 PATIENCE = 90.0
 
+BRAND = """\
+[brand]
+name = "The Shop"
+address = "ul. Prosta 1, 00-001 Warszawa, Poland"
+contact = "help@example.com"
+privacy_url = "https://example.com/privacy"
+terms_url = "https://example.com/terms"
+logo_url = "https://example.com/logo.png"
+permission_reminder = "You get this e-mail because you are a customer of The Shop."
+"""
 SETTINGS = """\
 project_id = "shop"
 data = "{data}"
@@ -65,15 +75,7 @@ webhook_retries = ["1s", "1s", "2s", "2s"]
 email_retries = ["1s", "1s", "2s", "2s"]
 [webhook]
 secrets = ["{secret}"]
-[brand]
-name = "The Shop"
-address = "ul. Prosta 1, 00-001 Warszawa, Poland"
-contact = "help@example.com"
-privacy_url = "https://example.com/privacy"
-terms_url = "https://example.com/terms"
-logo_url = "https://example.com/logo.png"
-permission_reminder = "You get this e-mail because you are a customer of The Shop."
-[email_accounts.main]
+{brand}[email_accounts.main]
 host = "127.0.0.1"
 port = {port}
 security = "none"
@@ -93,6 +95,7 @@ def settings_text(settings: Settings, mail_port: int) -> str:
         replication=settings.topics.replication,
         standby=settings.matcher.standby_replicas,
         secret=SECRET,
+        brand=BRAND,
         port=mail_port,
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agents.wiring import Wiring
+from tests.e2e.harness import BRAND
 from tests.factory import order_event
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -89,7 +90,8 @@ def test_an_applied_distribution_is_previewed_by_its_id(tidings: Run, tmp_path: 
     payload = WINBACK.replace("type: winback}", "type: winback, payload: {sum: {from: order.amount}}, envelope: false}")
     mail = '  - email: {account: main, subject: "Back, {{ customer.name }}?", text: "Come {{ order.id }}"}\n'
     (tmp_path / "winback.yaml").write_text(payload + mail)
-    (tmp_path / "tidings.toml").write_text('[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n')
+    account = '[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n'
+    (tmp_path / "tidings.toml").write_text(BRAND + account)
     (tmp_path / "event.json").write_text(json.dumps(order_event()))
     assert tidings("apply", "winback.yaml", "--yes").returncode == 0
     on_sample, on_event = tidings("preview", "winback"), tidings("preview", "winback", "--event", "event.json")

@@ -19,19 +19,12 @@ from deploy.settings import load_settings
 from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.triggers import TRIGGERS
+from tests.e2e.harness import BRAND
 from tests.factory import NOW, customer, order_event, rule
 
 Run = Callable[..., Result]
 
 SETTINGS = """\
-[brand]
-name = "The Shop"
-address = "ul. Prosta 1, Warszawa"
-contact = "help@example.com"
-privacy_url = "https://example.com/privacy"
-terms_url = "https://example.com/terms"
-logo_url = "https://example.com/logo.png"
-permission_reminder = "You are a customer of ours."
 [email_accounts.main]
 host = "127.0.0.1"
 sender = "shop@example.com"
@@ -58,7 +51,7 @@ def tidings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     for name in ("TIDINGS_KAFKA", "TIDINGS_POSTGRES", "TIDINGS_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
-    Path("tidings.toml").write_text('project_id = "shop"\n' + SETTINGS)
+    Path("tidings.toml").write_text('project_id = "shop"\n' + BRAND + SETTINGS)
     Path("thanks.yaml").write_text(THANKS)
     Path("event.json").write_text(json.dumps(order_event()))
     Path("customer.json").write_text(json.dumps(customer(id="c1", name="Zoë", email="zoe@example.com")))

@@ -222,7 +222,8 @@ class _Case:
             return
         outcome.deliveries.append(self._delivery(plan, identity, self._data()))
         outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=identity))
-        outcome.sent.append(sent(identity, event.id, event.created_at))
+        lasts = self._distribution.again.mode != "every_event"
+        outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
 
     def _decision(
         self,

@@ -16,24 +16,28 @@ KEPT = timedelta(days=30)
 """Longer ago is forgotten; what must not be sent again after that is still caught by the ledger, by its delivery id."""
 
 MOST = 64
-"""Entries of one customer; the oldest give way."""
+"""Entries of one customer; the oldest give way, those of sends that may come again at each event before the others."""
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """One delivery. `at` is when its event happened, in Unix seconds; the ids are kept as bytes."""
+    """One delivery. `at` is when its event happened, in Unix seconds; the ids are kept as bytes.
+
+    `lasts`: another event may ask for the same delivery again, and has to find it.
+    """
 
     delivery: bytes
     event: bytes
     at: int
+    lasts: bool = False
 
 
 _ROWS = msgspec.msgpack.Decoder(list[Sent])
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def sent(delivery_id: str, event_id: str, happened: datetime) -> Sent:
+def sent(delivery_id: str, event_id: str, happened: datetime, *, lasts: bool = False) -> Sent:
     """The entry of a delivery."""
-    return Sent(_delivery(delivery_id), _event(event_id), int(happened.timestamp()))
+    return Sent(_delivery(delivery_id), _event(event_id), int(happened.timestamp()), lasts)
 
 
 def read_recent(row: bytes | None) -> list[Sent]:
@@ -46,13 +50,20 @@ def with_sent(recent: list[Sent], new: Iterable[Sent]) -> bytes:
     by_delivery = {one.delivery: one for one in (*recent, *new)}
     entries = sorted(by_delivery.values(), key=_at)
     since = entries[-1].at - KEPT.total_seconds()
-    return _encode([one for one in entries[-MOST:] if one.at >= since])
+    kept = [one for one in entries if one.at >= since]
+    return _encode(kept if len(kept) <= MOST else _most_needed(kept))
 
 
 def other_event_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Sent | None:
     """The entry of a delivery that another event has caused already."""
     delivery, event = _delivery(delivery_id), _event(event_id)
     return next((one for one in recent if one.delivery == delivery and one.event != event), None)
+
+
+def _most_needed(entries: list[Sent]) -> list[Sent]:
+    """As many as are kept, still oldest first."""
+    needed = sorted(entries, key=lambda one: (one.lasts, one.at))[-MOST:]
+    return sorted(needed, key=_at)
 
 
 def _at(entry: Sent) -> int:

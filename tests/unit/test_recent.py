@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,22 @@ def test_the_same_sends_again_change_nothing(numbers: list[int]) -> None:
 def test_only_so_many_are_kept_the_newest() -> None:
     entries = [sent(an_id(number), "ev", NOW + timedelta(seconds=number)) for number in range(MOST + 10)]
     assert read_recent(with_sent([], entries)) == entries[10:]
+
+
+def test_what_must_not_come_again_outlives_what_may() -> None:
+    row, welcome = None, sent(an_id(0), "ev0", NOW, lasts=True)
+    for number in range(3 * MOST):
+        one = welcome if number == 0 else sent(an_id(number), f"ev{number}", NOW + timedelta(seconds=number))
+        row = with_sent(read_recent(row), [one])
+    kept = read_recent(row)
+    assert len(kept) == MOST
+    assert kept[0] == welcome
+    assert other_event_sent(kept, an_id(0), "ev_new") == welcome
+
+
+def test_rows_of_the_first_releases_are_read() -> None:
+    row = msgspec.msgpack.encode([[b"d" * 16, b"e" * 8, 1_760_000_000]])
+    assert [one.lasts for one in read_recent(row)] == [False]
 
 
 def test_what_is_too_old_is_forgotten() -> None:

@@ -29,11 +29,11 @@ from schemas.campaign import publication_customer
 from schemas.errors import InvalidEvent, TryLater
 from schemas.publication_request import PublicationRequest
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
-from schemas.triggers import TRIGGERS
+from schemas.triggers import PUBLISHED, TRIGGERS, began_in
 from store.codes import Answer, Claim, Codes, Empty, Published, Unusable
 from store.control import Control, VersionConflict
 from store.held import Held, HeldRequest
-from streams.publication import PUBLISHED, Settled, claim_channel, is_expired, too_late, with_code, without_code
+from streams.publication import Settled, is_expired, too_late, with_code, without_code
 
 log = structlog.get_logger()
 
@@ -275,7 +275,7 @@ def _claim(request: PublicationRequest) -> Claim:
         customer=publication_customer(request.data["customer"]),
         distribution_id=request.distribution.id,
         event_id=request.event.id,
-        channel=claim_channel(request),
+        channel=began_in(request.event.type),
     )
 
 

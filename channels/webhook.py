@@ -20,14 +20,13 @@ from schemas.closed import ChannelName
 from schemas.delivery import WebhookDelivery
 from schemas.errors import RenderRefused
 from schemas.template import StoredTemplate
+from schemas.triggers import began_in
 
 USER_AGENT = "Tidings/1 (+webhooks)"
 
 OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
 """What every request has beside the signatures."""
 
-MANUAL = "manual_distribution_schedule"
-"""The event type of a distribution that was scheduled by hand."""
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 _READ = 2048
@@ -134,14 +133,9 @@ def _envelope(delivery: WebhookDelivery, data: Any) -> dict[str, Any]:
             "created_at": event.created_at,
             "entity_id": delivery.customer.id,
             "group_id": event.id,
-            "event_source": {"channel": _event_source(event.type)},
+            "event_source": {"channel": began_in(event.type)},
         },
     }
-
-
-def _event_source(event_type: str) -> str:
-    """A schedule made by hand says Dashboard, as its publication does; every other event is an automation."""
-    return "Dashboard" if event_type == MANUAL else "Automation"
 
 
 def _unanswered(error: Exception, timeout: float) -> Receipt:

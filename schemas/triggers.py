@@ -166,6 +166,17 @@ ACTION_NAMES: Mapping[Action, str] = {
 """What the builder calls each action where a trigger offers all of them."""
 
 
+MANUAL = "manual_distribution_schedule"
+"""A sending that somebody scheduled by hand."""
+PUBLISHED = "customer.publication.succeeded"
+"""Each code that is published is an event of this type."""
+
+
+def began_in(event_type: str) -> str:
+    """Where a sending began, as the `channel` of publications and of a webhook's event source says it."""
+    return "Dashboard" if event_type == MANUAL else "Automation"
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
     """A way to take only some events of a type: `key` in a distribution names the `id` of `object` in `data`."""
@@ -288,7 +299,7 @@ TRIGGERS: dict[str, Trigger] = {
             _PLAIN,
         ),
         Trigger(
-            "manual_distribution_schedule",
+            MANUAL,
             "events.manual",
             ManualData,
             ("distribution",),
@@ -323,7 +334,7 @@ TRIGGERS: dict[str, Trigger] = {
             ("loyalty_tier", "earning_rule", "voucher", "campaign", "order", "event"),
         ),
         Trigger(
-            "customer.publication.succeeded",
+            PUBLISHED,
             "events.publications",
             PublicationsData,
             ("publication", "voucher", "campaign"),

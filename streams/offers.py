@@ -6,10 +6,7 @@ from collections.abc import Collection
 from typing import assert_never
 
 from schemas.closed import Action, ChannelName
-from schemas.triggers import Trigger
-
-PUBLISHED = "customer.publication.succeeded"
-"""Each code that is published is an event of this type."""
+from schemas.triggers import PUBLISHED, Trigger
 
 
 def why_not_offered(trigger: Trigger, action: Action, channels: Collection[ChannelName]) -> str | None:

@@ -14,9 +14,7 @@ from schemas.delivery import DELIVERY_TYPES, Delivery
 from schemas.event import Event
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-
-PUBLISHED = "customer.publication.succeeded"
-MANUAL = "manual_distribution_schedule"
+from schemas.triggers import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +26,6 @@ class Settled:
     event: Event | None = None
     held: bool = False
     stops: bool = False
-
-
-def claim_channel(request: PublicationRequest) -> str:
-    """The `channel` of a publication: how the sending began."""
-    return "Dashboard" if request.event.type == MANUAL else "Automation"
 
 
 def is_expired(request: PublicationRequest, now: datetime) -> bool:

@@ -25,11 +25,12 @@ from channels.fakes.mailbox import SmtpSink
 from channels.fakes.receiver import Reply, WebhookReceiver
 from channels.signing import Signer
 from channels.templates import Templates
-from channels.webhook import MANUAL, Webhook
+from channels.webhook import Webhook
 from schemas.contract import topic_codec
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.template import LocalText, StoredTemplate
+from schemas.triggers import MANUAL
 from streams.index import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, arrival, customer, rule

@@ -29,13 +29,13 @@ from schemas.campaign import (
 from schemas.closed import Action
 from schemas.delivery import Delivery
 from schemas.publication_request import PublicationRequest
-from schemas.triggers import TRIGGERS
+from schemas.triggers import TRIGGERS, began_in
 from streams.arrival import Arrival
 from streams.definition import parse_definition
 from streams.events import read_event
 from streams.index import RuleIndex
 from streams.match import match_event
-from streams.publication import claim_channel, with_code
+from streams.publication import with_code
 from tests.factory import AROUND, NOW, definition
 
 FOLDER = Path(__file__).parent / "golden" / "payloads"
@@ -94,7 +94,7 @@ def _with_code(request: PublicationRequest) -> list[Delivery]:
     code, customer = Code(code="SPRING-osO", created_at=NOW), publication_customer(request.data["customer"])
     publication = publication_object(
         publication_id=request.publication_id, customer=customer, customer_id=request.customer_id,
-        distribution_id=request.distribution.id, channel=claim_channel(request),
+        distribution_id=request.distribution.id, channel=began_in(request.event.type),
         voucher_id=voucher_id("shop", code.code), now=NOW,
     )  # fmt: skip
     voucher = voucher_object(SPRING, code, request.customer_id, NOW)

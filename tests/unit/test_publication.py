@@ -14,10 +14,11 @@ from schemas.closed import WhenEmpty
 from schemas.contract import topic_codec
 from schemas.errors import DefinitionInvalid
 from schemas.publication_request import PublicationRequest
+from schemas.triggers import began_in
 from streams.definition import parse_definition
 from streams.index import RuleIndex
 from streams.match import Matched, match_event
-from streams.publication import claim_channel, is_expired, too_late, with_code, without_code
+from streams.publication import is_expired, too_late, with_code, without_code
 from tests.factory import AROUND, NOW, arrival, customer, definition
 
 CAMPAIGNS = {
@@ -131,8 +132,8 @@ def test_no_code_is_spent_on_what_is_too_late() -> None:
 def test_the_publications_channel_says_how_the_sending_began() -> None:
     one = request()
     manual = msgspec.structs.replace(one.event, type="manual_distribution_schedule")
-    assert claim_channel(one) == "Automation"
-    assert claim_channel(msgspec.structs.replace(one, event=manual)) == "Dashboard"
+    assert began_in(one.event.type) == "Automation"
+    assert began_in(manual.type) == "Dashboard"
 
 
 def test_word_of_a_promotion_carries_its_tier_and_campaign() -> None:

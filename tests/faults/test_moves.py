@@ -20,6 +20,8 @@ import pytest
 from agents.wiring import Wiring
 from console.reading import TopicReader
 from console.supervisor import WorkerProcess
+from schemas.topics import CUSTOMERS
+from schemas.triggers import EVENT_TOPICS
 from tests.faults.harness import FULL, Load, matchers
 
 pytestmark = pytest.mark.timeout(900 if FULL else 200)
@@ -34,7 +36,7 @@ async def test_a_standby_takes_over(wired: Wiring, tmp_path: Path) -> None:
     async with matchers(settings, tmp_path) as load:
         first, second = load.running.workers.workers
         await load.feed(3000 if not FULL else 20_000, RATE, rng, lambda _: None)
-        await load.running.until(lambda: _assigned(first) > 0 < _assigned(second), "both have partitions")
+        await load.running.until(lambda: _have_settled(wired, first, second), "both have partitions")
         await load.check()
         rows = {file.parent.name for file in (tmp_path / "data").rglob(f"*{second.instance}*/**/CURRENT")}
         assert len(rows) == 2 * settings.topics.partitions, "every partition of both tables, active or standby"
@@ -84,7 +86,7 @@ async def test_a_killed_worker_comes_back_and_nobody_else_notices(wired: Wiring,
     rng = random.Random(93)
     async with matchers(settings, tmp_path) as load:
         killed, other = load.running.workers.workers
-        await load.running.until(lambda: _assigned(killed) > 0 < _assigned(other), "both have partitions")
+        await load.running.until(lambda: _have_settled(wired, killed, other), "both have partitions")
         before = _metric(other, "tidings_rebalances")
         at: list[float] = []
 
@@ -113,8 +115,10 @@ def _silences(wired: Wiring, since: float) -> dict[int, float]:
     return dict(sorted(longest.items()))
 
 
-def _assigned(worker: WorkerProcess) -> float:
-    return _metric(worker, "tidings_partitions_assigned")
+def _have_settled(wired: Wiring, *workers: WorkerProcess) -> bool:
+    """Each has some and no partition is told twice: who was there first tells of all until it looks again."""
+    assigned = [_metric(worker, "tidings_partitions_assigned") for worker in workers]
+    return min(assigned) > 0 and sum(assigned) == wired.settings.topics.partitions * len([CUSTOMERS, *EVENT_TOPICS])
 
 
 def _metric(worker: WorkerProcess, name: str) -> float:

@@ -1,10 +1,11 @@
-"""Peers that need a compiler that not every machine has; without it they are left out, and the bench says so."""
+"""Peers that need what not every machine has, a compiler or a package index; else the bench says they are left out."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,12 +39,30 @@ def kafka_streams(folder: Path, environ: Mapping[str, str]) -> Peer | None:
     command = _java("StreamsPeer", _STREAMS, folder, environ)
     if command is None:
         return None
+    return _on_a_topic(command, folder / "state")
 
+
+def quix_streams(folder: Path) -> Peer | None:
+    """Quix Streams on the first core, in an environment of its own; None where that cannot be made."""
+    python = folder / "bin" / "python"
+    venv.create(folder, with_pip=True)
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    made = subprocess.run(
+        [str(python), *install, "-r", str(_HERE / "quix" / "requirements.lock")],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    if made.returncode:
+        sys.stdout.write(f"  Quix Streams cannot be installed and is left out: {made.stderr[-300:].strip()}\n")
+        return None
+    return _on_a_topic([*_pinned(), str(python), str(_HERE / "quix" / "peer.py")], folder / "state")
+
+
+def _on_a_topic(command: list[str], state: Path) -> Peer:
     def run(wired: Wiring, events: int, rules: int) -> dict[str, Any]:
         settings = wired.settings
         arguments = [
             settings.kafka.bootstrap, settings.topics.prefix, wired.topic("events.orders"),
-            wired.topic("deliveries.webhook"), str(events), str(rules), str(folder / "state"),
+            wired.topic("deliveries.webhook"), str(events), str(rules), str(state),
         ]  # fmt: skip
         return _ran([*command, *arguments])
 

@@ -37,6 +37,9 @@ _SETTINGS = """\
 project_id = "demo"
 data = "{data}"
 
+[topics]
+partitions = 2
+
 [sender]
 webhook_allow_private = true
 

@@ -66,11 +66,18 @@ class KafkaServer:
     """Start, stop, kill and restart a broker in `folder`. The bootstrap address stays the same over restarts."""
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], *, heap: str = "512m", seat: Seat | None = None
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        heap: str = "512m",
+        for_load: bool = False,
+        seat: Seat | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._heap = heap
+        self._for_load = for_load
         self._seat = seat
         self.process = ServerProcess("kafka", folder)
 
@@ -113,6 +120,8 @@ class KafkaServer:
     def _flags(self, jars: list[Path]) -> list[str]:
         quick = ["-XX:+UseSerialGC", "-XX:+PerfDisableSharedMem", "-Xshare:auto"]
         quiet = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+        if not self._for_load:
+            quick.append("-XX:TieredStopAtLevel=1")  # a broker of minutes would spend more on compiling than it gains
         return [f"-Xmx{self._heap}", "-Xms256m", *quick, *quiet, "-cp", ":".join(map(str, jars))]
 
     def _format(self, program: list[str], settings: Path, cluster: str) -> None:

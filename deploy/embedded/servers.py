@@ -22,10 +22,14 @@ class Endpoints:
 
 
 class Servers:
-    """`with Servers(folder, environ) as servers:` or `start()` and `stop()`. Their data stays in the folder."""
+    """`with Servers(folder, environ) as servers:` or `start()` and `stop()`. Their data stays in the folder.
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, heap: str = "512m") -> None:
-        self.kafka = KafkaServer(folder.absolute() / "kafka", environ, heap=heap)
+    `for_load` gives the broker twice the memory, and the time to compile itself well.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, for_load: bool = False) -> None:
+        heap = "1g" if for_load else "512m"
+        self.kafka = KafkaServer(folder.absolute() / "kafka", environ, heap=heap, for_load=for_load)
         self.postgres = PostgresServer(folder.absolute() / "postgres", environ)
 
     def start(self, progress: Progress | None = None) -> Endpoints:

@@ -66,7 +66,7 @@ def main() -> None:
     wanted = os.environ.get("PARTS", ",".join(PARTS)).split(",")
     shutil.rmtree(FOLDER, ignore_errors=True)
     (FOLDER / "data").mkdir(parents=True)
-    servers = Servers(FOLDER / "servers", os.environ, heap="1g")
+    servers = Servers(FOLDER / "servers", os.environ, for_load=True)
     report: Report = {}
     with servers as endpoints:
         settings = Settings(

@@ -23,6 +23,8 @@ from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 
 _TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+_CLOSING = 421
+"""With it a server says goodbye. Source: RFC 5321, 3.8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,12 @@ class _Pool:
         handed_over = False
         try:
             async with self._places, asyncio.timeout(timeout):
-                session = await self._session(timeout)
-                await session.mail(request.sender)
+                while session is None:
+                    is_used = bool(self._idle)
+                    session = self._idle.pop() if is_used else await self._connect(timeout)
+                    if not await _begins(session, request.sender, is_used=is_used):
+                        session.close()
+                        session = None
                 await session.rcpt(request.recipient)
                 handed_over = True
                 answer = await session.data(request.message)
@@ -152,14 +158,6 @@ class _Pool:
             if session is not None:
                 session.close()
 
-    async def _session(self, timeout: float) -> aiosmtplib.SMTP:
-        while self._idle:
-            session = self._idle.pop()
-            if await _is_alive(session):
-                return session
-            session.close()
-        return await self._connect(timeout)
-
     async def _connect(self, timeout: float) -> aiosmtplib.SMTP:
         account = self._account
         session = aiosmtplib.SMTP(
@@ -177,7 +175,7 @@ class _Pool:
 
     async def _keep_after_refusal(self, session: aiosmtplib.SMTP | None, code: int) -> aiosmtplib.SMTP | None:
         """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
-        if session is None or code == 421:
+        if session is None or code == _CLOSING:
             return session
         try:
             await session.rset()
@@ -191,11 +189,17 @@ class _Pool:
             self._idle.pop().close()
 
 
-async def _is_alive(session: aiosmtplib.SMTP) -> bool:
-    """Asked before each use: servers close idle connections, and only before DATA is it safe to start over."""
+async def _begins(session: aiosmtplib.SMTP, sender: str, *, is_used: bool) -> bool:
+    """Begin a transaction. False where the server has closed a session that was used before: as it may, at rest."""
     try:
-        await session.rset()
-    except (aiosmtplib.SMTPException, OSError):
+        await session.mail(sender)
+    except aiosmtplib.SMTPServerDisconnected:
+        if not is_used:
+            raise
+        return False
+    except aiosmtplib.SMTPSenderRefused as error:
+        if error.code != _CLOSING or not is_used:
+            raise
         return False
     return True
 

@@ -10,6 +10,7 @@ import email
 import email.policy
 import ssl
 import time
+import weakref
 from collections import deque
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -42,7 +43,7 @@ class Mail:
 
 
 class SmtpSink:
-    """`await start()`, then `port`. `replies` are given to the next messages at `at_stage` (rcpt or data) first."""
+    """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: mail, rcpt or data."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class SmtpSink:
         self.at_stage = "data"
         self.delay = 0.0
         self.connections = 0
+        self._open: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self.port = 0
         self._server: asyncio.Server | None = None
 
@@ -72,9 +74,14 @@ class SmtpSink:
         if self._server is not None:
             self._server.close()
 
+    def hang_up(self) -> None:
+        """Close every connection, as a server does to those at rest."""
+        for session in list(self._open):
+            session.transport.close()
+
     def _session(self) -> SMTP:
         self.connections += 1
-        return SMTP(
+        session = SMTP(
             self,
             hostname="sink.test",
             enable_SMTPUTF8=True,
@@ -85,12 +92,23 @@ class SmtpSink:
             auth_required=self._login is not None,
             auth_require_tls=False,
         )
+        self._open.add(session)
+        return session
 
     def _authenticate(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: object
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self._login, handled=False)
+
+    async def handle_MAIL(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Called by aiosmtpd for each sender."""
+        if self.at_stage == "mail" and self.replies:
+            return self.replies.popleft()
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

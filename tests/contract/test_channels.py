@@ -406,7 +406,7 @@ async def test_long_lines_and_dots_arrive_as_they_were_written(sink: SmtpSink) -
     assert html.strip() == f"<b>{text}</b>"
 
 
-@pytest.mark.parametrize("stage", ["rcpt", "data"])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("reply", ["421 4.3.2 closing", "450 4.2.1 busy", "451 4.3.0 later", "452 4.2.2 full"])
 async def test_a_temporary_answer_is_deferred(sink: SmtpSink, stage: str, reply: str) -> None:
     sink.at_stage = stage
@@ -434,11 +434,33 @@ async def test_a_slow_server_is_left_in_time(sink: SmtpSink) -> None:
 async def test_connections_are_used_again(sink: SmtpSink) -> None:
     channel = Email({"main": account(sink.port)}, Templates())
     for _ in range(5):
-        assert isinstance(
-            await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=5, now=now()), Accepted
-        )
+        assert isinstance(await again(channel), Accepted)
     await channel.close()
     assert sink.connections == 1
+
+
+async def test_connections_that_were_closed_at_rest_cost_no_attempt(sink: SmtpSink) -> None:
+    channel = Email({"main": account(sink.port)}, Templates())
+    await asyncio.gather(*(again(channel) for _ in range(3)))
+    sink.hang_up()
+    assert isinstance(await again(channel), Accepted)
+    assert len(sink.mails) == 4
+    await channel.close()
+
+
+async def test_a_server_that_wants_a_new_connection_gets_one(sink: SmtpSink) -> None:
+    """Some take so many messages on each, and say 421 to the next."""
+    channel = Email({"main": account(sink.port)}, Templates())
+    await again(channel)
+    sink.at_stage = "mail"
+    sink.replies.append("421 4.7.0 too many messages on this connection")
+    assert isinstance(await again(channel), Accepted)
+    assert sink.connections == 2
+    await channel.close()
+
+
+async def again(channel: Email) -> Any:
+    return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=5, now=now())
 
 
 @pytest.mark.parametrize("implicit", [False, True])

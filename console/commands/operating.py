@@ -56,6 +56,9 @@ def lag_command(
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
     if not as_json:
         say(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
+        for group in dict.fromkeys(one.group for one in shown):
+            if all(one.committed is None for one in found if one.group == group):
+                say(f"{group} has never committed: start a worker of this role where one is needed")
 
 
 @commands.command("top")

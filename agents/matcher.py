@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
-from agents.dead_letters import dead_letter
+from agents.arrived import ARRIVED_HEADER
+from agents.dead_letters import DeadLetters
+from agents.intake import log_batch
 from agents.metrics import Metrics
 from agents.rules import RuleTable
 from agents.tables.rocks import Memory, RocksPartition
@@ -32,11 +33,6 @@ from streams.arrival import Arrival, Head
 from streams.events import EventReader, read_customer
 from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
-
-log = structlog.get_logger()
-
-ARRIVED_HEADER = "tidings-arrived-at"
-"""On a delivery: when its event reached Kafka, in Unix milliseconds."""
 
 _BREATH_SECONDS = 0.004
 """Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
@@ -110,7 +106,7 @@ class Matcher:
     ) -> None:
         self._rules, self._customers, self._recent = rules, customers, recent
         self._metrics, self._clock = metrics, clock
-        self._prefix = wiring.settings.topics.prefix
+        self._dead_letters = DeadLetters("matcher", wiring, metrics)
         limits = self._limits = wiring.settings.matcher
         self._readers = {
             wiring.topic(topic): EventReader(
@@ -149,7 +145,7 @@ class Matcher:
             except TryLater:
                 await self._until_done(work, batch, record, tally)
             except Exception as error:
-                self._dead_letter(batch, record, error, now)
+                self._dead_letters.put(batch, record, error, now)
             if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
                 await batch.room()
                 await asyncio.sleep(0)
@@ -164,7 +160,7 @@ class Matcher:
         try:
             await until_done(again, what="schema registry")
         except Exception as error:
-            self._dead_letter(batch, record, error, self._clock())
+            self._dead_letters.put(batch, record, error, self._clock())
 
     def _match(self, batch: Batch, record: Incoming, now: datetime, tally: _Tally) -> None:
         reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
@@ -214,28 +210,12 @@ class Matcher:
         outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
         return outputs
 
-    def _dead_letter(self, batch: Batch, record: Incoming, error: Exception, now: datetime) -> None:
-        facts, output = dead_letter(batch, record, error, role="matcher", prefix=self._prefix, now=now)
-        self._metrics.dead_letters.labels(facts.kind).inc()
-        if facts.kind == "internal":
-            log.error("event_failed", topic=facts.topic, partition=facts.partition, offset=facts.offset, exc_info=error)
-        batch.emit([output])
-
     def _finished(self, batch: Batch, seconds: float, tally: _Tally) -> None:
-        topic, metrics = str(batch.tp.topic), self._metrics
-        metrics.batch_seconds.labels(topic).observe(seconds)
+        metrics = self._metrics
         metrics.matches.inc(tally.matched)
         metrics.no_match.inc(tally.no_match)
         for kind, count in tally.types.items():
             metrics.events.labels(kind).inc(count)
         for (outcome, reason), count in tally.decisions.items():
             metrics.decisions.labels(outcome, reason).inc(count)
-        log.info(
-            "batch",
-            topic=topic,
-            partition=batch.partition,
-            offset=batch.next_offset - 1,
-            records=len(batch.records),
-            outputs=tally.outputs,
-            milliseconds=round(seconds * 1000, 1),
-        )
+        log_batch(batch, seconds, metrics, outputs=tally.outputs)

@@ -7,7 +7,6 @@ or a replay gets the same code and makes the same messages again.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,12 +16,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from agents.dead_letters import dead_letter
-from agents.matcher import ARRIVED_HEADER
+from agents.arrived import arrived_header
+from agents.dead_letters import DeadLetters
+from agents.intake import Handful, Intake
 from agents.metrics import Metrics
 from agents.outbox import publish_outbox, write_all
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Incoming, Output
+from agents.transport.batch import Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.campaign import publication_customer
@@ -52,16 +52,16 @@ def build_publisher(
     """The Faust app of one publisher process, and the publisher whose `run` goes with it."""
     app = BatchApp(wiring.group("publisher"), wiring.connection(), **settings)
     publisher = Publisher(app, wiring, codes, held, control, metrics, clock)
-    app.batch_agent(wiring.topic(PUBLICATION_REQUESTS), publisher.take, name=PUBLICATION_REQUESTS)
+    app.batch_agent(wiring.topic(PUBLICATION_REQUESTS), publisher.intake.take, name=PUBLICATION_REQUESTS)
     return app, publisher
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request, and when its event reached Kafka, as the header of its record says."""
+    """A request, and the header of its record that says when its event reached Kafka."""
 
     request: PublicationRequest
-    arrived: bytes
+    arrived: list[tuple[str, bytes]]
 
 
 class Publisher:
@@ -79,32 +79,25 @@ class Publisher:
     ) -> None:
         self._app, self._wiring, self._metrics, self._clock = app, wiring, metrics, clock
         self._codes, self._held, self._control = codes, held, control
-        self._prefix, self._project = wiring.settings.topics.prefix, wiring.settings.project_id
-        self._requests = wiring.codec(PUBLICATION_REQUESTS)
+        self._project, self._requests = wiring.settings.project_id, wiring.codec(PUBLICATION_REQUESTS)
         self._low: set[str] = set()
+        dead_letters = DeadLetters("publisher", wiring, metrics)
+        self.intake = Intake(self._read, self._answer, dead_letters, metrics, clock, size=_HAND, counted="outputs")
 
     # -- from Kafka ---------------------------------------------------------------------------------------------
 
-    async def take(self, batch: Batch) -> None:
-        """Claim codes for a batch; when this returns, all that they cause is on its way."""
-        started = time.perf_counter()
-        outputs = 0
-        for begin in range(0, len(batch.records), _HAND):
-            asked, rejects = await self._read_all(batch, batch.records[begin : begin + _HAND])
-            batch.emit(rejects)
-            outputs += await self._answer(batch, asked)
-        log.info(
-            "batch",
-            topic=str(batch.tp.topic),
-            partition=batch.partition,
-            offset=batch.next_offset - 1,
-            records=len(batch.records),
-            outputs=outputs,
-            milliseconds=round((time.perf_counter() - started) * 1000, 1),
-        )
+    def _read(self, record: Incoming) -> _Asked:
+        if record.value is None:
+            raise InvalidEvent("a request has a value; this record is a tombstone")
+        try:
+            request = msgspec.convert(self._requests.decode(record.value), PublicationRequest)
+        except msgspec.ValidationError as error:
+            raise InvalidEvent(str(error)) from error
+        return _Asked(request, arrived_header(record))
 
-    async def _answer(self, batch: Batch, asked: list[_Asked]) -> int:
+    async def _answer(self, taken: Handful[_Asked]) -> int:
         """Claim, keep what has to wait, emit what goes out, and pause what is to stop; how many records went out."""
+        batch, asked = taken.batch, taken.items
         settled = await self._settle_when_possible([one.request for one in asked])
         pairs = list(zip(asked, settled, strict=True))
         await self._hold([one.request for one, end in pairs if end.held], batch.partition)
@@ -122,34 +115,6 @@ class Publisher:
     async def _hold(self, requests: list[PublicationRequest], partition: int) -> None:
         if requests:
             await until_done(lambda: self._held.hold(requests, partition, self._clock()), what="Postgres")
-
-    async def _read_all(self, batch: Batch, records: Sequence[Incoming]) -> tuple[list[_Asked], list[Output]]:
-        async def read() -> tuple[list[_Asked], list[Output]]:
-            return self._read_each(batch, records)
-
-        return await until_done(read, what="schema registry")
-
-    def _read_each(self, batch: Batch, records: Sequence[Incoming]) -> tuple[list[_Asked], list[Output]]:
-        asked, rejects = [], []
-        for record in records:
-            try:
-                asked.append(_Asked(self._read(record), _arrived(record)))
-            except TryLater:
-                raise
-            except Exception as error:  # one request that cannot be read never stops the others
-                now = self._clock()
-                facts, output = dead_letter(batch, record, error, role="publisher", prefix=self._prefix, now=now)
-                self._metrics.dead_letters.labels(facts.kind).inc()
-                rejects.append(output)
-        return asked, rejects
-
-    def _read(self, record: Incoming) -> PublicationRequest:
-        if record.value is None:
-            raise InvalidEvent("a request has a value; this record is a tombstone")
-        try:
-            return msgspec.convert(self._requests.decode(record.value), PublicationRequest)
-        except msgspec.ValidationError as error:
-            raise InvalidEvent(str(error)) from error
 
     # -- codes --------------------------------------------------------------------------------------------------
 
@@ -177,9 +142,10 @@ class Publisher:
         self._metrics.publications.labels(outcome).inc()
         return settled
 
-    def _outputs(self, request: PublicationRequest, settled: Settled, partition: int, stamp: bytes) -> list[Output]:
+    def _outputs(
+        self, request: PublicationRequest, settled: Settled, partition: int, arrived: list[tuple[str, bytes]]
+    ) -> list[Output]:
         key, wiring = request.customer_id.encode(), self._wiring
-        arrived = [(ARRIVED_HEADER, stamp)] if stamp else None
         outputs = []
         for delivery in settled.deliveries:
             name = deliveries(delivery.channel)
@@ -241,7 +207,7 @@ class Publisher:
             output
             for held, end in pairs
             if not end.held
-            for output in self._outputs(held.request, end, held.partition, b"")
+            for output in self._outputs(held.request, end, held.partition, [])
         ]
 
     async def _count(self) -> None:
@@ -277,8 +243,3 @@ def _claim(request: PublicationRequest) -> Claim:
         event_id=request.event.id,
         channel=began_in(request.event.type),
     )
-
-
-def _arrived(record: Incoming) -> bytes:
-    """When the event reached Kafka, as the matcher passed it on."""
-    return next((value for name, value in record.headers if name == ARRIVED_HEADER), b"")

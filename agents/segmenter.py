@@ -8,23 +8,24 @@ same ids; the offset of a batch may be committed only after the transactions of 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
-from agents.dead_letters import dead_letter
+from agents.arrived import moment
+from agents.dead_letters import DeadLetters
+from agents.intake import Handful, Intake
 from agents.metrics import Metrics
 from agents.outbox import write_all
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Incoming, Output
+from agents.transport.batch import Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
-from schemas.errors import DefinitionInvalid, InvalidEvent, TooLarge, TryLater
+from schemas.errors import DefinitionInvalid, InvalidEvent, TooLarge
 from schemas.event import Event
 from schemas.topics import CUSTOMERS
 from store.segments import MembershipRow, Profile, Segments, State, Work
@@ -47,7 +48,7 @@ def build_segmenter(
     """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
     app = BatchApp(wiring.group("segmenter"), wiring.connection(), **settings)
     segmenter = Segmenter(app, wiring, segments, metrics, clock)
-    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.take, name=f"segments-of-{CUSTOMERS}")
+    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.intake.take, name=f"segments-of-{CUSTOMERS}")
     return app, segmenter
 
 
@@ -87,56 +88,16 @@ class Segmenter:
 
     def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
         self._app, self._segments, self._metrics, self._clock = app, segments, metrics, clock
-        self._project, self._prefix = wiring.settings.project_id, wiring.settings.topics.prefix
+        self._project = wiring.settings.project_id
         self._max_bytes = wiring.settings.matcher.max_event_bytes
         self._profiles = wiring.codec(CUSTOMERS)
         self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
         self._index = SegmentIndex(self._project)
         self._known: dict[str, tuple[int, int]] = {}
+        dead_letters = DeadLetters("segmenter", wiring, metrics)
+        self.intake = Intake(self._read, self._bring_in, dead_letters, metrics, clock, size=_HAND, counted="changed")
 
     # -- profiles -----------------------------------------------------------------------------------------------
-
-    async def take(self, batch: Batch) -> None:
-        """Bring a batch of profiles in; when this returns, all that it changes is kept and published."""
-        started = time.perf_counter()
-        changed = 0
-        for begin in range(0, len(batch.records), _HAND):
-            records = batch.records[begin : begin + _HAND]
-            updates, rejects = await self._read_all(batch, records)
-            batch.emit(rejects)
-            await batch.room()
-            changed += await self._bring_in(batch, updates, records)
-        seconds = time.perf_counter() - started
-        self._metrics.batch_seconds.labels(str(batch.tp.topic)).observe(seconds)
-        log.info(
-            "batch",
-            topic=str(batch.tp.topic),
-            partition=batch.partition,
-            offset=batch.next_offset - 1,
-            records=len(batch.records),
-            changed=changed,
-            milliseconds=round(seconds * 1000, 1),
-        )
-
-    async def _read_all(self, batch: Batch, records: list[Incoming]) -> tuple[list[Update], list[Output]]:
-        async def read() -> tuple[list[Update], list[Output]]:
-            return self._read_each(batch, records)
-
-        return await until_done(read, what="schema registry")
-
-    def _read_each(self, batch: Batch, records: list[Incoming]) -> tuple[list[Update], list[Output]]:
-        updates, rejects = [], []
-        for record in records:
-            try:
-                updates.append(self._read(record))
-            except TryLater:
-                raise
-            except Exception as error:  # one profile that cannot be read never stops the others
-                now = self._clock()
-                facts, output = dead_letter(batch, record, error, role="segmenter", prefix=self._prefix, now=now)
-                self._metrics.dead_letters.labels(facts.kind).inc()
-                rejects.append(output)
-        return updates, rejects
 
     def _read(self, record: Incoming) -> Update:
         if b"\0" in (record.key or b""):
@@ -149,14 +110,15 @@ class Segmenter:
         profile = read_customer(self._profiles.decode(raw), record.key)
         return Update(profile["id"], msgspec.json.encode(profile), record.offset, record.timestamp)
 
-    async def _bring_in(self, batch: Batch, updates: list[Update], records: list[Incoming]) -> int:
-        now, end, stamp = self._clock(), records[-1].offset + 1, max(record.timestamp for record in records)
+    async def _bring_in(self, taken: Handful[Update]) -> int:
+        """Bring profiles in, and keep and publish all that they change; how many memberships."""
+        now, topic, partition = self._clock(), str(taken.batch.tp.topic), taken.batch.partition
+        end, stamp = taken.records[-1].offset + 1, max(record.timestamp for record in taken.records)
 
         async def work() -> int:
             async with self._segments.work() as transaction:
-                topic, partition = str(batch.tp.topic), batch.partition
                 position, latest = await transaction.position(topic, partition)
-                new = _not_yet_in(updates, position, latest)
+                new = _not_yet_in(taken.items, position, latest)
                 hand = await self._begin(
                     transaction, await transaction.customers({one.customer_id for one in new}), new, now
                 )
@@ -178,7 +140,7 @@ class Segmenter:
             hand.events = [one for one in hand.events if one[1].customer_id != update.customer_id]
             return
         before, epoch = customer.profile, customer.profile.epoch if customer.profile else update.stamp
-        happened = min(_moment(update.stamp), hand.now)
+        happened = min(moment(update.stamp), hand.now)
         quiet = {one.segment_id for one in hand.states.values() if _is_before(one, update, before)}
         if before is not None and quiet:  # what it was when the segment came to be is no change
             self._change(hand, customer, self._index.of(before.customer_id, before.row, hand.now), quiet, None)
@@ -345,9 +307,5 @@ def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Upd
 def _is_before(segment: State, update: Update, before: Profile | None) -> bool:
     """Whether what a customer was until now is no change of a segment that is being computed for the first time."""
     if segment.computed_version:
-        return before is None and _moment(update.stamp) < segment.created_at
-    return update.customer_id > segment.computed_to if before else _moment(update.stamp) < segment.created_at
-
-
-def _moment(stamp: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=stamp)
+        return before is None and moment(update.stamp) < segment.created_at
+    return update.customer_id > segment.computed_to if before else moment(update.stamp) < segment.created_at

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import structlog
 
+from agents.arrived import arrived_at
 from agents.attempts import Attempts, Destination, Policy, Work
-from agents.dead_letters import dead_letter
-from agents.matcher import ARRIVED_HEADER
+from agents.dead_letters import DeadLetters
+from agents.intake import Handful, Intake
 from agents.metrics import Metrics
 from agents.outcomes import Outcomes
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Incoming, Output
+from agents.transport.batch import Incoming
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS, ChannelName
@@ -51,7 +53,7 @@ def build_sender(
     app = BatchApp(wiring.group("sender"), wiring.connection(), **settings)
     sender = Sender(app, wiring, ledger, control, metrics, owner=owner, clock=clock)
     for channel in CHANNELS:
-        app.batch_agent(wiring.topic(deliveries(channel)), sender.take, name=deliveries(channel))
+        app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
     return app, sender
 
 
@@ -72,8 +74,7 @@ class Sender:
         self._ledger, self._control, self._metrics = ledger, control, metrics
         self._owner, self._clock = owner, clock
         self._settings = settings = wiring.settings.sender
-        self._prefix = wiring.settings.topics.prefix
-        self._codecs = {deliveries(channel): wiring.codec(deliveries(channel)) for channel in CHANNELS}
+        self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._channels = wiring.channels()
         self._templates: dict[str, StoredTemplate] = {}
         self._outcomes = Outcomes(
@@ -100,63 +101,28 @@ class Sender:
             concurrency=settings.concurrency,
             clock=clock,
         )
+        dead_letters = DeadLetters("sender", wiring, metrics)
+        self.intakes = {
+            channel: Intake(
+                partial(self._read, channel), self._enter, dead_letters, metrics, clock, size=_CHUNK, counted="sending"
+            )
+            for channel in CHANNELS
+        }
 
     # -- from Kafka into the ledger -----------------------------------------------------------------------------
 
-    async def take(self, batch: Batch) -> None:
-        """Enter a batch into the ledger and start sending what there is room for."""
-        started = time.perf_counter()
-        topic = str(batch.tp.topic).removeprefix(self._prefix)
-        new = 0
-        for begin in range(0, len(batch.records), _CHUNK):
-            works, rejects = await self._read_all(batch, topic, batch.records[begin : begin + _CHUNK])
-            batch.emit(rejects)
-            await batch.room()
-            new += await self._enter(works)
-        log.info(
-            "batch",
-            topic=topic,
-            partition=batch.partition,
-            offset=batch.next_offset - 1,
-            records=len(batch.records),
-            sending=new,
-            milliseconds=round((time.perf_counter() - started) * 1000, 1),
-        )
-
-    async def _read_all(
-        self, batch: Batch, topic: str, records: list[Incoming]
-    ) -> tuple[dict[str, Work], list[Output]]:
-        async def read() -> tuple[dict[str, Work], list[Output]]:
-            return self._read_each(batch, topic, records)
-
-        return await until_done(read, what="schema registry")
-
-    def _read_each(self, batch: Batch, topic: str, records: list[Incoming]) -> tuple[dict[str, Work], list[Output]]:
-        works: dict[str, Work] = {}
-        rejects: list[Output] = []
-        for record in records:
-            try:
-                delivery = self._read(topic, record)
-                works[delivery.delivery_id] = Work(delivery, 0, _arrival(record))
-            except TryLater:
-                raise
-            except Exception as error:  # one delivery that cannot be read never stops the others
-                facts, output = dead_letter(batch, record, error, role="sender", prefix=self._prefix, now=self._clock())
-                self._metrics.dead_letters.labels(facts.kind).inc()
-                rejects.append(output)
-        return works, rejects
-
-    def _read(self, topic: str, record: Incoming) -> Delivery:
+    def _read(self, channel: ChannelName, record: Incoming) -> Work:
         if record.value is None:
             raise InvalidEvent("a delivery has a value; this record is a tombstone")
-        decoded = self._codecs[topic].decode(record.value)
         try:
-            return msgspec.convert(decoded, DELIVERY_TYPES[topic.removeprefix("deliveries.")])  # type: ignore[index]
+            delivery = msgspec.convert(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
         except msgspec.ValidationError as error:
             raise InvalidEvent(str(error)) from error
+        return Work(delivery, 0, arrived_at(record))
 
-    async def _enter(self, works: dict[str, Work]) -> int:
+    async def _enter(self, taken: Handful[Work]) -> int:
         """Claim in the ledger; only what was new and found room is ours to send now."""
+        works = {work.delivery.delivery_id: work for work in taken.items}
         if not works:
             return 0
         now = self._clock()
@@ -298,10 +264,3 @@ def _row(work: Work, due_at: datetime) -> NewDelivery:
         arrived_at=work.arrived_at,
         due_at=max(due_at, delivery.not_before) if delivery.not_before else due_at,
     )
-
-
-def _arrival(record: Incoming) -> datetime:
-    """When the event reached Kafka, as the matcher passed it on; else when the delivery did."""
-    stamps = [value for name, value in getattr(record, "headers", ()) if name == ARRIVED_HEADER]
-    milliseconds = int(stamps[0]) if stamps and stamps[0].isdigit() else record.timestamp
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)

@@ -72,7 +72,7 @@ class Stage:
     async def take(self, by: Segmenter, *records: Record) -> None:
         place = TP(self.wired.topic("customers"), 1)
         batch = Batch(place, list(records), owner=Owner(), producer=by._app.outputs, epoch=0)
-        await by.take(batch)
+        await by.intake.take(batch)
         batch.close()
 
     async def apply(self, identity: str, version: int = 1, **who: Any) -> None:

@@ -1,0 +1,26 @@
+"""When an event reached Kafka: it travels along with all that the event causes, so that the whole way can be timed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from agents.transport.batch import Incoming
+
+ARRIVED_HEADER = "tidings-arrived-at"
+"""On a delivery, and on a request for a code: Unix milliseconds."""
+
+
+def arrived_header(record: Incoming) -> list[tuple[str, bytes]]:
+    """The header of a record, to be passed on as it is; empty where it has none."""
+    return [(name, value) for name, value in record.headers if name == ARRIVED_HEADER]
+
+
+def arrived_at(record: Incoming) -> datetime:
+    """When the event behind a record reached Kafka; where that was not passed on, when the record did."""
+    stamps = [value for _, value in arrived_header(record) if value.isdigit()]
+    return moment(int(stamps[0]) if stamps else record.timestamp)
+
+
+def moment(milliseconds: int) -> datetime:
+    """A record's timestamp, in Unix milliseconds."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)

@@ -1,7 +1,7 @@
 """Health that follows progress: a worker that heartbeats but moves nothing although there is work is sick.
 
 Faust's recovery may end silently, and a join may never come to its end; the process lives on and consumes nothing. So
-three things have to move: the join, the restoring of tables, and each partition that has lag.
+these have to move: the join, the restoring of tables, each partition that has lag, and loops that run beside these.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +27,27 @@ class _Moved:
     at: float
 
 
+@dataclass(slots=True)
+class Loop:
+    """A loop beside the records: how often it has come round, and whether it has to come round now.
+
+    The latter is for somebody else than the loop to say: one that hangs says nothing.
+    """
+
+    name: str
+    rounds: int = 0
+    has_to_move: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `/healthz` answers."""
+    """What `/healthz` answers. `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick."""
 
     healthy: bool
     status: str
     lag: dict[str, int] = field(default_factory=dict)
     stalled_seconds: float = 0.0
+    stalled: list[str] = field(default_factory=list)
 
 
 class ProgressWatch:
@@ -44,12 +57,14 @@ class ProgressWatch:
         self,
         app: Any,
         metrics: Metrics,
+        loops: Sequence[Loop] = (),
         *,
         stall_seconds: float = STALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._metrics = metrics
+        self._loops = loops
         self._stall_seconds = stall_seconds
         self._clock = clock
         self._moved: dict[Hashable, _Moved] = {}
@@ -79,11 +94,16 @@ class ProgressWatch:
         """Whether the process should end."""
         return self.stalled_seconds() > self._stall_seconds
 
+    def stalled(self) -> list[str]:
+        """The names of what has not moved for too long."""
+        now = self._clock()
+        return [_name(what) for what, moved in self._moved.items() if now - moved.at > self._stall_seconds]
+
     def health(self) -> Health:
         """Healthy while there is progress, or nothing to do."""
         status = "crashed" if self._app.crash_reason else "stalled" if self.is_stalled() else self._phase()
-        lag = {f"{tp.topic}-{tp.partition}": count for tp, count in self._lag.items()}
-        return Health(status not in ("crashed", "stalled"), status, lag, self.stalled_seconds())
+        lag = {_name(tp): count for tp, count in self._lag.items()}
+        return Health(status not in ("crashed", "stalled"), status, lag, self.stalled_seconds(), self.stalled())
 
     def _phase(self) -> str:
         if not self._app.rebalancing_count:
@@ -99,6 +119,8 @@ class ProgressWatch:
         else:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
             yield phase, ((self._app.rebalancing_count, restored), False)
+        for loop in self._loops:
+            yield loop.name, (loop.rounds, not loop.has_to_move)
 
     def _assigned(self) -> list[Any]:
         if not self._app.rebalancing_count:
@@ -133,3 +155,7 @@ class ProgressWatch:
         for tp in no_longer_ours:
             self._metrics.lag.remove(tp.topic, tp.partition)
             self._metrics.commit_age.remove(tp.topic, tp.partition)
+
+
+def _name(what: Any) -> str:
+    return what if isinstance(what, str) else f"{what.topic}-{what.partition}"

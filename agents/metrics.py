@@ -94,6 +94,11 @@ class Metrics:
             "Customers whose segments time may have changed, not yet looked at.",
             registry=registry,
         )
+        self.segments_due_age = Gauge(
+            "tidings_segments_due_age_seconds",
+            "How late the most overdue of them is; 0 where there is none.",
+            registry=registry,
+        )
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def text(self) -> tuple[bytes, str]:

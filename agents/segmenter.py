@@ -18,6 +18,7 @@ import structlog
 
 from agents.arrived import moment
 from agents.dead_letters import DeadLetters
+from agents.health import Loop
 from agents.intake import Handful, Intake
 from agents.metrics import Metrics
 from agents.outbox import write_all
@@ -25,10 +26,10 @@ from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
-from schemas.errors import DefinitionInvalid, InvalidEvent, TooLarge
+from schemas.errors import DefinitionInvalid, InvalidEvent, TooLarge, TryLater
 from schemas.event import Event
 from schemas.topics import CUSTOMERS
-from store.segments import MembershipRow, Profile, Segments, State, Work
+from store.segments import MembershipRow, Overdue, Profile, Segments, State, Work
 from streams.conditions.moments import earliest
 from streams.events import read_customer
 from streams.segments import Change, Membership, SegmentIndex, differences, segment_event
@@ -39,6 +40,8 @@ _HAND = 500
 """Customers, or records, of one transaction."""
 _IDLE_SECONDS = 0.5
 """Between two looks for what is due, or to be computed, while there is nothing."""
+_MEASURE_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
 _EVENTS = "events.segments"
 
 
@@ -94,6 +97,9 @@ class Segmenter:
         self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
         self._index = SegmentIndex(self._project)
         self._known: dict[str, tuple[int, int]] = {}
+        self._overdue = Overdue(0, None)
+        metrics.segments_due_age.set_function(self._due_age)
+        self.loop = Loop("due customers")
         dead_letters = DeadLetters("segmenter", wiring, metrics)
         self.intake = Intake(self._read, self._bring_in, dead_letters, metrics, clock, size=_HAND, counted="changed")
 
@@ -153,12 +159,18 @@ class Segmenter:
     # -- time and definitions -----------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Look for what is due and what has to be computed, until cancelled."""
+        """All background work of a segmenter, until cancelled. An error that escapes ends the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_up())
+            group.create_task(self._measure())
+
+    async def _keep_up(self) -> None:
+        """Look for what is due and what has to be computed."""
         while True:
             due = await until_done(self.look_at_due, what="Postgres or Kafka")
             computed = await until_done(self.compute, what="Postgres or Kafka")
+            self.loop.rounds += 1
             if not due and not computed:
-                await until_done(self._measure, what="Postgres")
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def look_at_due(self) -> int:
@@ -296,7 +308,24 @@ class Segmenter:
         return len(hand.events)
 
     async def _measure(self) -> None:
-        self._metrics.segments_due.set(await self._segments.overdue(self._clock()))
+        """Ask, apart from the loop that looks at those who are due, whether it keeps up.
+
+        As long as Postgres answers, the loop has to come round: with nothing to do, it does so twice a second. While
+        Postgres does not, only what is known to wait makes a stall of the loop's rest.
+        """
+        while True:
+            try:
+                self._overdue = await asyncio.wait_for(self._segments.overdue(self._clock()), _ANSWER_SECONDS)
+                self._metrics.segments_due.set(self._overdue.customers)
+                self.loop.has_to_move = True
+            except (TryLater, TimeoutError) as error:
+                log.warning("dependency_away", what="Postgres", error=str(error) or "no answer in time")
+                self.loop.has_to_move = self._overdue.customers > 0
+            await asyncio.sleep(_MEASURE_SECONDS)
+
+    def _due_age(self) -> float:
+        since = self._overdue.since
+        return (self._clock() - since).total_seconds() if since else 0.0
 
 
 def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Update]:

@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 import uvloop
 
-from agents.health import ProgressWatch
+from agents.health import Loop, ProgressWatch
 from agents.http import serve_status
 from agents.logs import configure_logs
 from agents.matcher import build_matcher
@@ -90,7 +90,7 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
     async with AsyncExitStack() as stack:
         process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
         process.app.exit_when_crashed()
-        watch = ProgressWatch(process.app, metrics)
+        watch = ProgressWatch(process.app, metrics, process.loops)
         host = settings.http
         runner, port = await serve_status(host.host, host.port, metrics, watch.health)
         stack.push_async_callback(runner.cleanup)
@@ -102,11 +102,15 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """A role at work: its app, what runs beside it, and how that comes to rest once no more records come in."""
+    """A role at work: its app, what runs beside it, and how that comes to rest once no more records come in.
+
+    `loops`: those of what runs beside it that health follows.
+    """
 
     app: BatchApp
     background: Callable[[], Awaitable[None]]
     drain: Callable[[], Awaitable[None]]
+    loops: tuple[Loop, ...] = ()
 
 
 @asynccontextmanager
@@ -147,7 +151,7 @@ async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -
 async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
-        yield _Process(app, segmenter.run, _at_rest)
+        yield _Process(app, segmenter.run, _at_rest, (segmenter.loop,))
 
 
 @asynccontextmanager
@@ -214,4 +218,5 @@ def _look_for_trouble(
     if background.done():
         app.stop_at_once(background.exception() or RuntimeError("background work ended"))
     if watch.is_stalled():
-        app.stop_at_once(RuntimeError(f"no progress for {watch.stalled_seconds():.0f} s although there is work"))
+        what, seconds = ", ".join(watch.stalled()), watch.stalled_seconds()
+        app.stop_at_once(RuntimeError(f"no progress for {seconds:.0f} s although there is work: {what}"))

@@ -67,6 +67,14 @@ class MembershipRow:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """How many customers' time has come, and since when the first of them waits; None where nobody does."""
+
+    customers: int
+    since: datetime | None
+
+
 class Segments:
     """Raises TryLater while Postgres is away."""
 
@@ -121,10 +129,10 @@ class Segments:
         """segment_id, since; by id."""
         return await self._fetch("of_customer", customer_id)
 
-    async def overdue(self, now: datetime) -> int:
+    async def overdue(self, now: datetime) -> Overdue:
         """Customers that should have been looked at again by now."""
         async with passing_errors():
-            return int(await self._pool.fetchval(self._sql["count_due"], now))
+            return Overdue(**await self._pool.fetchrow(self._sql["overdue"], now))
 
     async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
         async with passing_errors():

@@ -62,9 +62,9 @@ where due_at <= $1 order by due_at limit $2 for update skip locked;
 select customer_id, partition, epoch, profile, due_at from segment_customers
 where customer_id > $1 order by customer_id limit $2 for update;
 
--- name: count_due
--- Customers that should have been looked at.
-select count(*) from segment_customers where due_at <= $1;
+-- name: overdue
+-- Customers that should have been looked at, whoever may be at work on them.
+select count(*) as customers, min(due_at) as since from segment_customers where due_at <= $1;
 
 -- name: states
 -- What every segment's version is and how far it is computed. Asked after customers are locked: what a computation has

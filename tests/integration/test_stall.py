@@ -7,19 +7,24 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from agents import segmenter
 from agents.health import ProgressWatch
 from agents.metrics import Metrics
 from agents.outbox import write_all
+from agents.segmenter import build_segmenter
 from agents.tables.table import add_table, in_memory
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Output
 from agents.transport.producer import Producer
 from agents.wiring import Wiring
+from store.segments import Profile, Segments
 
 TOPIC = "events.orders"
 DONE = threading.Event()
@@ -128,3 +133,40 @@ async def test_a_worker_without_work_is_healthy(wired: Wiring, tmp_path: Path) -
         assert second.health().healthy
         await publish(wired, "distributions")
         await until(first, lambda: not any((first.health().lag | second.health().lag).values()))
+
+
+async def test_a_segmenter_whose_look_at_the_due_hangs_is_a_stall_though_it_has_no_lag(
+    wired: Wiring, pool: asyncpg.Pool, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement of the look never gets its lock; all else of the process, and of Postgres, is well."""
+    monkeypatch.setattr(segmenter, "_MEASURE_SECONDS", 0.05)
+    metrics, segments = Metrics(), Segments(pool)
+    app, made = build_segmenter(wired, segments, metrics, datadir=str(tmp_path), topic_allow_declare=True)
+    watch = ProgressWatch(app, metrics, [made.loop], stall_seconds=1.5)
+    app.finalize()
+    starting, background = asyncio.ensure_future(app.start()), asyncio.ensure_future(made.run())
+    blocker = await asyncpg.connect(dsn)
+    try:
+        await until(watch, lambda: watch.health().status == "ok" and made.loop.rounds > 0 and made.loop.has_to_move)
+        async with blocker.transaction():
+            await blocker.execute("lock table segment_memberships in access exclusive mode")
+            async with segments.work() as work:
+                hour_ago = datetime.now(UTC) - timedelta(hours=1)
+                await work.put_customers([Profile("c1", 0, 0, b'{"id": "c1"}', hour_ago)])
+            await until(watch, watch.is_stalled)
+            health = watch.health()
+            assert (health.healthy, health.stalled, sum(health.lag.values())) == (False, ["due customers"], 0)
+            assert due(metrics)[0] == 1
+            assert 3600 <= due(metrics)[1] < 4000
+        await until(watch, lambda: watch.health().healthy and due(metrics) == (0, 0))
+    finally:
+        background.cancel()
+        await blocker.close()
+        await starting
+        assert await app.stop_within(30)
+        app.outputs.close(0.5)
+
+
+def due(metrics: Metrics) -> tuple[float | None, float]:
+    read = metrics.registry.get_sample_value
+    return read("tidings_segments_due"), read("tidings_segments_due_age_seconds") or 0.0

@@ -1,0 +1,61 @@
+"""What makes a worker sick: loops that have to come round and do not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.health import Loop, ProgressWatch
+from agents.metrics import Metrics
+
+JOINED: Any = SimpleNamespace(
+    crash_reason=None, rebalancing_count=1, rebalancing=False, hot_topics=(),
+    consumer=SimpleNamespace(assignment=lambda: ()),
+)  # fmt: skip
+
+
+class Watched:
+    """A worker without partitions, and one loop."""
+
+    def __init__(self) -> None:
+        self.now, self.loop = 0.0, Loop("due customers")
+        self.watch = ProgressWatch(JOINED, Metrics(), [self.loop], stall_seconds=60.0, clock=lambda: self.now)
+
+    async def pass_seconds(self, seconds: int, *, rounds: bool) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            self.loop.rounds += rounds
+            await self.watch.observe()
+
+
+@pytest.mark.parametrize(
+    ("has_to_move", "rounds", "status", "stalled"),
+    [
+        (True, True, "ok", []),
+        (False, True, "ok", []),
+        (False, False, "ok", []),
+        (True, False, "stalled", ["due customers"]),
+    ],
+)
+async def test_a_loop_is_sick_when_it_has_to_come_round_and_does_not(
+    has_to_move: bool, rounds: bool, status: str, stalled: list[str]
+) -> None:
+    one = Watched()
+    one.loop.has_to_move = has_to_move
+    await one.pass_seconds(62, rounds=rounds)
+    health = one.watch.health()
+    assert (health.status, health.stalled, health.healthy) == (status, stalled, status == "ok")
+
+
+async def test_the_seconds_of_a_loop_count_from_when_it_has_to_move_and_end_with_a_round() -> None:
+    one = Watched()
+    await one.pass_seconds(100, rounds=False)
+    one.loop.has_to_move = True
+    await one.pass_seconds(60, rounds=False)
+    assert one.watch.health().healthy
+    await one.pass_seconds(1, rounds=False)
+    assert one.watch.is_stalled()
+    await one.pass_seconds(1, rounds=True)
+    assert (one.watch.is_stalled(), one.watch.stalled_seconds()) == (False, 0.0)

@@ -1,14 +1,15 @@
 """The segmenter: profiles in, entries into segments and leaves out. What it knows is in Postgres.
 
 All work is done in hands, each in one transaction: lock customers, ask what the segments are now, work out what
-changes, have Kafka acknowledge the events, then write and commit. A crash in between repeats the same events, with the
-same ids; the offset of a batch may be committed only after the transactions of all its hands.
+changes, and write it together with the events that tell it. Only what is committed is told, and all of it is: events
+wait in an outbox until Kafka has acknowledged them, so a crash in between repeats the same ones, whatever else has
+changed meanwhile. The offset of a batch may be committed only after the transactions of all its hands.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ from agents.wiring import Clock, Wiring, utc_now
 from schemas.errors import DefinitionInvalid, InvalidEvent, TooLarge, TryLater
 from schemas.event import Event
 from schemas.topics import CUSTOMERS
-from store.segments import MembershipRow, Overdue, Profile, Segments, State, Work
+from store.segments import EventRow, MembershipRow, Overdue, Profile, Segments, State, Work
 from streams.conditions.moments import earliest
 from streams.events import read_customer
 from streams.segments import Change, Membership, SegmentIndex, differences, segment_event
@@ -135,7 +136,9 @@ class Segmenter:
                     await transaction.move(topic, partition, end, stamp)
             return self._count(hand)
 
-        return await until_done(work, what="Postgres or Kafka")
+        changed = await until_done(work, what="Postgres")
+        await until_done(self.tell, what="Postgres or Kafka")
+        return changed
 
     def _update(self, hand: _Hand, update: Update, partition: int) -> None:
         """An erased customer leaves without an event: nobody is left to be messaged, and no id must go out again."""
@@ -165,10 +168,11 @@ class Segmenter:
             group.create_task(self._measure())
 
     async def _keep_up(self) -> None:
-        """Look for what is due and what has to be computed."""
+        """Look for what is due and what has to be computed, and tell what came of it, or was left by a crash."""
         while True:
-            due = await until_done(self.look_at_due, what="Postgres or Kafka")
-            computed = await until_done(self.compute, what="Postgres or Kafka")
+            due = await until_done(self.look_at_due, what="Postgres")
+            computed = await until_done(self.compute, what="Postgres")
+            await until_done(self.tell, what="Postgres or Kafka")
             self.loop.rounds += 1
             if not due and not computed:
                 await asyncio.sleep(_IDLE_SECONDS)
@@ -270,12 +274,13 @@ class Segmenter:
         return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
 
     async def _write(self, hand: _Hand, *, profiles: bool = False, keep_due: bool = False) -> None:
-        """Events first: only what Kafka has acknowledged is kept as having happened.
+        """Keep what has become of a hand, and the events that are to tell it.
 
         `keep_due` where not all segments were looked at: what is due for the others stays due.
         """
-        if hand.events:
-            await write_all(self._app.outputs, [self._output(partition, event) for partition, event in hand.events])
+        await hand.work.put_events(
+            [EventRow(partition, event.customer_id, self._codec.encode(event)) for partition, event in hand.events]
+        )
         if hand.erased:
             await hand.work.erase(hand.erased)
         there = [
@@ -299,8 +304,13 @@ class Segmenter:
             ]
         )
 
-    def _output(self, partition: int, event: Event) -> Output:
-        return Output(self._topic, event.customer_id.encode(), self._codec.encode(event), partition)
+    async def tell(self) -> int:
+        """Publish the events of all that is kept and not told yet; how many. Raises TryLater, and then they wait on."""
+        return await self._segments.publish_outbox(self._publish)
+
+    async def _publish(self, events: Sequence[EventRow]) -> None:
+        outputs = [Output(self._topic, one.customer_id.encode(), one.event, one.partition) for one in events]
+        await write_all(self._app.outputs, outputs)
 
     def _count(self, hand: _Hand) -> int:
         for _, event in hand.events:

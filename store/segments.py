@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -15,6 +15,9 @@ from schemas.errors import TidingsError, TryLater
 from schemas.segment_definition import SegmentDefinition
 from store.postgres import passing_errors
 from store.sql import queries
+
+_OUTBOX_HAND = 4
+"""Transactions whose events are told at once."""
 
 
 class SegmentConflict(TidingsError):
@@ -75,6 +78,14 @@ class Overdue:
     since: datetime | None
 
 
+class EventRow(NamedTuple):
+    """An event that Kafka has to be told: the partition it goes to, its key, and the record's value."""
+
+    partition: int
+    customer_id: str
+    event: bytes
+
+
 class Segments:
     """Raises TryLater while Postgres is away."""
 
@@ -133,6 +144,23 @@ class Segments:
         """Customers that should have been looked at again by now."""
         async with passing_errors():
             return Overdue(**await self._pool.fetchrow(self._sql["overdue"], now))
+
+    async def publish_outbox(self, publish: Callable[[Sequence[EventRow]], Awaitable[None]]) -> int:
+        """Hand events to `publish`, oldest first, and forget them after it returned; how many.
+
+        Where `publish` raises, or the process dies, they stay and are published again, the same to the last byte.
+        """
+        published, taken = 0, _OUTBOX_HAND
+        while taken == _OUTBOX_HAND:
+            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
+                columns = [(row["partitions"], row["customer_ids"], row["events"]) for row in rows]
+                events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
+                if events:
+                    await publish(events)
+                    await connection.execute(self._sql["forget_outbox"], [row["id"] for row in rows])
+            published, taken = published + len(events), len(rows)
+        return published
 
     async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
         async with passing_errors():
@@ -227,6 +255,11 @@ class Work:
         """When to look again at customers."""
         if due:
             await self._connection.execute(self._sql["put_due"], [one[0] for one in due], [one[1] for one in due])
+
+    async def put_events(self, events: Sequence[EventRow]) -> None:
+        """What Kafka has to be told once this work is kept, in order."""
+        if events:
+            await self._connection.execute(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
 
     async def erase(self, ids: Sequence[str]) -> None:
         """Forget customers."""

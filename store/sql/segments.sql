@@ -112,6 +112,18 @@ on conflict (customer_id) do update set
 update segment_customers c set due_at = n.due_at
 from unnest($1::text[], $2::timestamptz[]) as n (customer_id, due_at) where c.customer_id = n.customer_id;
 
+-- name: add_to_outbox
+-- What Kafka has to be told of a transaction.
+insert into segment_outbox (partitions, customer_ids, events) values ($1::integer[], $2::text[], $3::bytea[]);
+
+-- name: take_outbox
+-- The oldest entries; one process at a time, so that the changes of a customer are told in their order.
+select id, partitions, customer_ids, events from segment_outbox order by id limit $1 for update;
+
+-- name: forget_outbox
+-- Kafka has acknowledged these.
+delete from segment_outbox where id = any($1::bigint[]);
+
 -- name: erase_memberships
 -- All that is known of erased customers.
 delete from segment_memberships where customer_id = any($1::text[]);

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -84,6 +86,14 @@ class Stage:
     async def compute(self, by: Segmenter) -> None:
         while await by.compute():
             pass
+        await by.tell()
+
+    async def look_at_due(self, *by: Segmenter) -> int:
+        looked = 0
+        while found := sum(await asyncio.gather(*(one.look_at_due() for one in by))):
+            looked += found
+        await asyncio.gather(*(one.tell() for one in by))
+        return looked
 
     async def members(self, identity: str) -> list[str]:
         return [row["customer_id"] for row in await self.segments.members(identity, 1000)]
@@ -123,27 +133,108 @@ async def test_profiles_enter_and_leave_and_what_is_delivered_again_changes_noth
     assert (stage.told()[3], await stage.members("gold")) == (("left", "gold", "c1"), [])
 
 
-async def test_a_crash_between_acknowledgement_and_commit_repeats_the_same_ids(stage: Stage) -> None:
-    await stage.apply("gold", when=GOLD)
-    await stage.compute(stage.segmenter())
-    stage.now += timedelta(minutes=1)
-    record = stage.record("c1", tier="gold")
-    dying = stage.segmenter()
+def dying(by: Segmenter, step: str, *, after: bool) -> Segmenter:
+    """One that dies before or after a step."""
+    whole = getattr(by, step)
 
-    write = dying._write
-
-    async def write_and_die(hand: Any, **options: Any) -> None:
-        await write(hand, **options)
+    async def die(*args: Any, **options: Any) -> None:
+        if after:
+            await whole(*args, **options)
         raise ZeroDivisionError
 
-    dying._write = write_and_die  # type: ignore[method-assign]
+    setattr(by, step, die)
+    return by
+
+
+CRASHES = [
+    pytest.param("_write", True, [], id="before the commit"),
+    pytest.param("tell", False, ["entered", "left"], id="committed, and Kafka does not know"),
+    pytest.param("_publish", True, ["entered", "entered", "left"], id="Kafka knows, and Postgres does not know that"),
+]
+
+
+@pytest.mark.parametrize(("step", "after", "told"), CRASHES)
+async def test_a_crash_while_a_profile_comes_in_leaves_no_event_that_memberships_do_not_show(
+    stage: Stage, step: str, after: bool, told: list[str]
+) -> None:
+    """By the definition that comes in between, nobody is in it: whoever was told to have entered is told to leave."""
+    one = stage.segmenter()
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(one)
+    stage.now += timedelta(minutes=1)
+    record = stage.record("c1", tier="gold")
     with pytest.raises(ZeroDivisionError):
-        await stage.take(dying, record)
-    assert await stage.members("gold") == []
-    await stage.take(stage.segmenter(), record)
-    first, second = stage.events()
-    assert first == second
-    assert await stage.members("gold") == ["c1"]
+        await stage.take(dying(stage.segmenter(), step, after=after), record)
+    await stage.apply("gold", 2, when={"customer.metadata.tier": "none"})
+    await stage.take(one, record)
+    await stage.compute(one)
+    assert ([kind for kind, _, _ in stage.told()], await stage.members("gold")) == (told, [])
+    assert len({event["id"] for event in stage.events()}) == len(set(told))
+
+
+@pytest.mark.parametrize(("step", "after", "told"), CRASHES)
+async def test_a_crash_while_time_changes_a_membership_leaves_no_event_that_memberships_do_not_show(
+    stage: Stage, step: str, after: bool, told: list[str]
+) -> None:
+    """When somebody looks again, it is no longer that day."""
+    one, dead = stage.segmenter(), dying(stage.segmenter(), step, after=after)
+    await stage.apply("party", when={"customer.metadata.born": {"day_is": "today"}})
+    await stage.compute(one)
+    await stage.take(one, stage.record("c1", born="1990-11-22"))
+    stage.now = NOW + timedelta(days=2)
+    with pytest.raises(ZeroDivisionError):
+        await dead.look_at_due()
+        await dead.tell()
+    stage.now = NOW + timedelta(days=3)
+    await stage.look_at_due(one)
+    assert ([kind for kind, _, _ in stage.told()], await stage.members("party")) == (told, [])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_whoever_dies_when_events_tell_each_change_of_memberships_and_nothing_else(
+    stage: Stage, seed: int
+) -> None:
+    rng, one, version = random.Random(seed), stage.segmenter(), 1
+    conditions = [GOLD, {"customer.metadata.tier": "tin"}, {"customer.metadata.at": {"within_last": "1h"}}]
+    await stage.apply("some", when=conditions[0])
+    await stage.compute(one)
+
+    async def whole(work: Callable[[Segmenter], Awaitable[Any]]) -> None:
+        """By some that die of it, and then by another."""
+        while rng.random() < 0.4:
+            step = rng.choice(["_write", "tell", "_publish"])
+            with contextlib.suppress(ZeroDivisionError):
+                await work(dying(stage.segmenter(), step, after=rng.random() < 0.5))
+        await work(stage.segmenter())
+
+    async def look(by: Segmenter) -> None:
+        await by.look_at_due()
+        await by.compute()
+        await by.tell()
+
+    for _ in range(40):
+        stage.now += timedelta(minutes=rng.randrange(40))
+        if rng.random() < 0.3:
+            version += 1
+            await stage.apply("some", version, when=rng.choice(conditions))
+        at = (stage.now - timedelta(minutes=rng.randrange(120))).isoformat()
+        records = [
+            stage.record(f"c{rng.randrange(6)}", tier=rng.choice(["gold", "tin"]), at=at)
+            for _ in range(rng.randrange(4))
+        ]
+        if records:
+            await whole(lambda by, records=records: stage.take(by, *records))  # type: ignore[misc]
+        await whole(look)
+    await stage.look_at_due(one)
+    await stage.compute(one)
+    events = list({event["id"]: event for event in stage.events()}.values())
+    kinds: dict[str, list[str]] = {}
+    for event in events:
+        kinds.setdefault(event["data"]["customer"]["id"], []).append(event["type"].rpartition(".")[2])
+    for told in kinds.values():
+        assert told == ["entered" if number % 2 == 0 else "left" for number in range(len(told))]
+    assert len(events) > 20
+    assert sorted(one for one, told in kinds.items() if told[-1] == "entered") == await stage.members("some")
 
 
 async def test_time_enters_and_leaves(stage: Stage) -> None:
@@ -161,8 +252,7 @@ async def test_time_enters_and_leaves(stage: Stage) -> None:
     ):
         before = len(stage.told())
         stage.now = NOW + timedelta(days=days)
-        while await one.look_at_due():
-            pass
+        await stage.look_at_due(one)
         assert stage.told()[before:] == expected
 
 
@@ -206,10 +296,7 @@ async def test_segmenters_share_what_is_due(stage: Stage) -> None:
     since = stage.now.isoformat()
     await stage.take(many[0], *[stage.record(f"c{n}", since=since) for n in range(700)])
     stage.now += timedelta(days=2)
-    looked = 0
-    while found := sum(await asyncio.gather(*(one.look_at_due() for one in many))):
-        looked += found
-    assert looked == 700
+    assert await stage.look_at_due(*many) == 700
     assert Counter(kind for kind, _, _ in stage.told()) == {"entered": 700, "left": 700}
 
 

@@ -16,6 +16,7 @@ from agents.arrived import arrived_at
 from agents.attempts import Attempts, Destination, Policy, Work
 from agents.dead_letters import DeadLetters
 from agents.intake import Handful, Intake
+from agents.ledger_rows import read_stored, row_of
 from agents.metrics import Metrics
 from agents.outcomes import Outcomes
 from agents.transport.app import BatchApp
@@ -23,12 +24,12 @@ from agents.transport.batch import Incoming
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS, ChannelName
-from schemas.delivery import DELIVERY_TYPES, Delivery
-from schemas.errors import BadRecord, InvalidEvent, TryLater
+from schemas.delivery import DELIVERY_TYPES
+from schemas.errors import InvalidEvent, TryLater
 from schemas.template import StoredTemplate
 from schemas.topics import DELIVERY_STATUS, deliveries
 from store.control import Control
-from store.ledger import Ledger, NewDelivery
+from store.ledger import Ledger
 
 log = structlog.get_logger()
 
@@ -128,7 +129,7 @@ class Sender:
         now = self._clock()
         waiting = now + self._settings.poll
         room = {one: await self._attempts.room_for(one) for one in {w.destination for w in works.values()}}
-        rows = [_row(work, now if room[work.destination] else waiting) for work in works.values()]
+        rows = [row_of(work, now if room[work.destination] else waiting) for work in works.values()]
         lease_until = now + self._settings.lease
         claimed = await until_done(
             lambda: self._ledger.claim_new(rows, owner=self._owner, lease_until=lease_until, now=now), what="Postgres"
@@ -230,37 +231,3 @@ class Sender:
     async def _pause(self, destination: Destination, why: str) -> None:
         channel, name = destination
         await self._ledger.pause_destination(channel, name, why, self._clock())
-
-
-def read_stored(record: bytes) -> Delivery:
-    """A delivery as the ledger keeps it: JSON, whatever the topic's format. Raises BadRecord."""
-    try:
-        channel = msgspec.json.decode(record, type=_Kept).channel
-        return msgspec.json.decode(msgspec.json.decode(record, type=_Kept).delivery, type=DELIVERY_TYPES[channel])
-    except msgspec.DecodeError as error:
-        raise BadRecord(f"the ledger's record cannot be read: {error}") from error
-
-
-class _Kept(msgspec.Struct):
-    channel: ChannelName
-    delivery: msgspec.Raw
-
-
-def _row(work: Work, due_at: datetime) -> NewDelivery:
-    delivery = work.delivery
-    kept = msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))
-    return NewDelivery(
-        delivery_id=delivery.delivery_id,
-        project_id=delivery.project_id,
-        distribution_id=delivery.distribution.id,
-        distribution_version=delivery.distribution.version,
-        event_id=delivery.event.id,
-        customer_id=delivery.customer.id,
-        channel=delivery.channel,
-        destination=delivery.account,
-        priority=delivery.priority,
-        expires_at=delivery.expires_at,
-        record=kept,
-        arrived_at=work.arrived_at,
-        due_at=max(due_at, delivery.not_before) if delivery.not_before else due_at,
-    )

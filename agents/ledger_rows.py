@@ -1,0 +1,48 @@
+"""A delivery as a row of the ledger, and back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from agents.attempts import Work
+from schemas.closed import ChannelName
+from schemas.delivery import DELIVERY_TYPES, Delivery
+from schemas.errors import BadRecord
+from store.ledger import NewDelivery
+
+
+class _Kept(msgspec.Struct):
+    channel: ChannelName
+    delivery: msgspec.Raw
+
+
+def row_of(work: Work, due_at: datetime) -> NewDelivery:
+    """What the ledger is to keep. Due at `due_at`, or later where the delivery says so."""
+    delivery = work.delivery
+    kept = msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))
+    return NewDelivery(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution_id=delivery.distribution.id,
+        distribution_version=delivery.distribution.version,
+        event_id=delivery.event.id,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        destination=delivery.account,
+        priority=delivery.priority,
+        expires_at=delivery.expires_at,
+        record=kept,
+        arrived_at=work.arrived_at,
+        due_at=max(due_at, delivery.not_before) if delivery.not_before else due_at,
+    )
+
+
+def read_stored(record: bytes) -> Delivery:
+    """A delivery as the ledger keeps it: JSON, whatever the topic's format. Raises BadRecord."""
+    try:
+        kept = msgspec.json.decode(record, type=_Kept)
+        return msgspec.json.decode(kept.delivery, type=DELIVERY_TYPES[kept.channel])
+    except msgspec.DecodeError as error:
+        raise BadRecord(f"the ledger's record cannot be read: {error}") from error

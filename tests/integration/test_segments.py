@@ -190,6 +190,19 @@ async def test_a_crash_while_time_changes_a_membership_leaves_no_event_that_memb
     assert ([kind for kind, _, _ in stage.told()], await stage.members("party")) == (told, [])
 
 
+async def test_what_several_tell_at_once_is_told_once_and_in_the_order_in_which_it_happened(stage: Stage) -> None:
+    """As after a crash of many: more transactions wait than are told at once."""
+    many = [stage.segmenter() for _ in range(3)]
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(many[0])
+    stage.now += timedelta(minutes=1)
+    for tier in ["gold", "tin"] * 10:
+        with pytest.raises(ZeroDivisionError):
+            await stage.take(dying(stage.segmenter(), "tell", after=False), stage.record("c1", tier=tier))
+    assert sum(await asyncio.gather(*(one.memberships.tell() for one in many))) == 20
+    assert [kind for kind, _, _ in stage.told()] == ["entered", "left"] * 10
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_whoever_dies_when_events_tell_each_change_of_memberships_and_nothing_else(
     stage: Stage, seed: int

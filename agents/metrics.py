@@ -96,7 +96,7 @@ class Metrics:
         )
         self.segments_due_age = Gauge(
             "tidings_segments_due_age_seconds",
-            "How late the most overdue of them is; 0 where there is none.",
+            "How late the look at the most overdue customer is; 0 where nobody is due.",
             registry=registry,
         )
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)

@@ -19,6 +19,7 @@ from channels.mime import header_text, mailbox, message_bytes, valid_address
 from channels.templates import Templates
 from schemas.closed import ChannelName
 from schemas.delivery import EmailDelivery
+from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 
@@ -229,7 +230,12 @@ def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTempl
 
 
 def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:
-    """Source: RFC 2369 and RFC 8058 (one click needs an https address)."""
+    """Of mail that needs consent: what is transactional is no list that one leaves.
+
+    Source: RFC 2369 and RFC 8058 (one click needs an https address).
+    """
+    if delivery.category == TRANSACTIONAL:
+        return {}
     url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
     links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
     shown = {"List-Unsubscribe": ", ".join(f"<{link}>" for link in links if link)} if any(links) else {}

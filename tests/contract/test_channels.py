@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from email import message_from_bytes
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -320,6 +321,25 @@ async def test_a_mail_is_accepted_with_both_parts(sink: SmtpSink) -> None:
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert sink.mails[0].message_id == made.delivery_id
+
+
+@pytest.mark.parametrize(
+    ("category", "headers"),
+    [
+        ("marketing", {"List-Unsubscribe", "List-Unsubscribe-Post"}),
+        ("newsletter", {"List-Unsubscribe", "List-Unsubscribe-Post"}),
+        ("transactional", set()),
+    ],
+)
+@pytest.mark.parametrize("mailto", ["", "u@example.com"])
+async def test_only_mail_that_needs_consent_can_be_unsubscribed_from(
+    category: str, headers: set[str], mailto: str
+) -> None:
+    made = msgspec.structs.replace(delivery("email"), category=category)
+    sending = account(25, unsubscribe_url="https://shop.example.com/u/{delivery_id}", unsubscribe_mailto=mailto)
+    request = Email({"main": sending}, Templates()).render(made, TEMPLATE)
+    there = {name for name in message_from_bytes(request.message) if name.startswith("List-")}
+    assert there == headers
 
 
 @pytest.mark.parametrize("category", ["marketing", "transactional"])

@@ -50,8 +50,12 @@ class SectionWrong(ValueError):
 
 
 def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplate:
-    """With brand footer, sections and text parts in every locale. Raises SectionWrong."""
-    whole = _complete(LocalText(subject=template.subject, text=template.text, html=template.html), "en")
+    """With brand footer, sections and text parts in every locale. Raises SectionWrong.
+
+    The footer of the default variant is in the brand's own language, `brand.locale`.
+    """
+    default = LocalText(subject=template.subject, text=template.text, html=template.html)
+    whole = _complete(default, brand.get("locale", ""))
     locales = {tag: _complete(local, tag) for tag, local in template.locales.items()}
     return msgspec.structs.replace(template, text=whole.text, html=whole.html, locales=locales, brand=dict(brand))
 

@@ -58,9 +58,12 @@ class Templates:
         locale: str | None = None,
         timezone: str | None = None,
     ) -> Rendered:
-        """Fill in, as the customer's locale has it. Raises TemplateFailed that names the part and the variable."""
+        """Fill in, as the customer's locale has it, else the brand's.
+
+        Raises TemplateFailed that names the part and the variable.
+        """
         chosen, digest = self._variant(template, template.variant(locale))
-        self._formats.use(locale, timezone)
+        self._formats.use(locale or template.brand.get("locale"), timezone)
         present = without_nulls({**variables, "brand": template.brand})
         return self._rendered(chosen, digest, present)
 

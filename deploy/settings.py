@@ -7,6 +7,7 @@ for the two addresses. A secret may be written as `file:/path`, which is read.
 from __future__ import annotations
 
 import difflib
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping
@@ -28,6 +29,9 @@ _SHORTEST_SESSION, _LONGEST_SESSION = timedelta(seconds=6), timedelta(seconds=35
 
 FIRST_FILE = Path("tidings.toml")
 """Read when it exists and no other file is named by TIDINGS_SETTINGS."""
+
+_NOT_NEEDED = ("preferences_url", "locale")
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
@@ -195,7 +199,10 @@ class EmailAccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """Who writes: stands in the footer of every e-mail, and has to be complete before one can be sent."""
+    """Who writes: stands in the footer of every e-mail, and has to be complete before one can be sent.
+
+    `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English.
+    """
 
     name: str = ""
     address: str = ""
@@ -205,10 +212,20 @@ class Brand:
     logo_url: str = ""
     permission_reminder: str = ""
     preferences_url: str = ""
+    locale: str = ""
 
     def missing(self) -> tuple[str, ...]:
-        """The keys that e-mail needs and that are empty; a preference page is not needed."""
-        return tuple(key.name for key in fields(self) if key.name != "preferences_url" and not getattr(self, key.name))
+        """The keys that e-mail needs and that are empty; a preference page and a locale are not needed."""
+        return tuple(key.name for key in fields(self) if key.name not in _NOT_NEEDED and not getattr(self, key.name))
+
+    def check(self) -> None:
+        """Raises CannotStart for what is no address, and for a locale that is no language tag."""
+        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url"):
+            url = getattr(self, key)
+            if url and not url.startswith(("https://", "http://")):
+                raise CannotStart(f"brand.{key} is an address such as https://shop.example.com/page, not {url!r}")
+        if self.locale and not _LANGUAGE_TAG.fullmatch(self.locale):
+            raise CannotStart(f"brand.locale is a language tag such as pl or pl-PL, not {self.locale!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +260,7 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
     if not _SHORTEST_SESSION <= settings.kafka.session_timeout <= _LONGEST_SESSION:
         raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
     settings.console.check()
-    for key in ("privacy_url", "terms_url", "logo_url", "preferences_url"):
-        url = getattr(settings.brand, key)
-        if url and not url.startswith(("https://", "http://")):
-            raise CannotStart(f"brand.{key} is an address such as https://shop.example.com/page, not {url!r}")
+    settings.brand.check()
     if settings.sender.webhook_timeout > timedelta(seconds=30):
         raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
     return settings

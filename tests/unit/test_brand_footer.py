@@ -67,6 +67,30 @@ def test_the_footer_stands_in_html_and_text_in_the_words_of_the_locale(locale: s
     assert html.index("Long Street 1") < html.index("</body>")
 
 
+@pytest.mark.parametrize(
+    ("brand_locale", "customer_locale", "word", "amount"),
+    [
+        (None, "de", "Unsubscribe", "15,00\u00a0PLN"),
+        ("pl", "de", "Wypisz się", "15,00\u00a0PLN"),
+        ("pl-PL", None, "Wypisz się", "15,00\u00a0zł"),
+        ("PL_pl", "", "Wypisz się", "15,00\u00a0zł"),
+        ("pl", "en-GB", "Wypisz się", "PLN15.00"),
+        ("pl", "fr", "Se désabonner", "15,00\u00a0PLN"),
+        ("pl", "cs-CZ", "Unsubscribe", "15,00\u00a0PLN"),
+        ("cs", None, "Unsubscribe", "15,00\u00a0PLN"),
+    ],
+)
+def test_the_default_variant_speaks_the_brands_language_and_a_locale_its_own(
+    brand_locale: str | None, customer_locale: str | None, word: str, amount: str
+) -> None:
+    source = LocalText(text='{{ 1500 | money("PLN") }}')
+    template = StoredTemplate(name="t", subject="s", text=source.text, locales={"fr": source, "cs": source})
+    brand = BRAND if brand_locale is None else {**BRAND, "locale": brand_locale}
+    made = Templates().render(bundled(template, brand), LINKS, locale=customer_locale)
+    said = (made.text or "").replace("\u202f", "\u00a0")
+    assert (f"{word}: https://" in said, said.splitlines()[0]) == (True, amount)
+
+
 def test_a_template_without_html_gets_its_footer_in_the_text() -> None:
     _, text, html = rendered(StoredTemplate(name="t", subject="s", text="Hi"))
     assert text.startswith("Hi\n")

@@ -53,6 +53,8 @@ def test_the_example_names_every_key() -> None:
         ("[console]\npublic_url = 'https://codes.example.com'", r"console\.secrets is empty"),
         ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\]: at least 16"),
         ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
+        ("[brand]\nlocale = 'polish'", r"brand\.locale is a language tag such as pl or pl-PL, not 'polish'"),
+        ("[brand]\nterms_url = 'terms'", r"brand\.terms_url is an address such as https://"),
         ("kafka = 3", r"kafka is a group of keys"),
         ("x = [", r"cannot read"),
     ],

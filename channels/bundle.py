@@ -14,7 +14,8 @@ from channels.mjml import LAYOUT, TAG
 from schemas.template import LocalText, StoredTemplate, fallbacks
 
 _IMPORT = re.compile(r"\{%-?\s*from\s+[\"']sections[\"']\s+import\s+([\w\s,]+?)\s*-?%\}")
-_MACRO = re.compile(r"\{% macro (\w+)\(.*?\{% endmacro %\}", re.DOTALL)
+_MACRO = re.compile(r"\{% macro ((\w+)\(.*?\)) %\}.*?\{% endmacro %\}", re.DOTALL)
+_REACHING_OUT = re.compile(r"\{%[-+]?\s*(include|extends|import|from)\b.*?%\}", re.DOTALL)
 _LINK = re.compile(r"<(a|mj-button)\b[^>]*?href=\"([^\"]*)\"[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _HIDDEN = re.compile(r"<(style|script|head|mj-head|title)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _END = re.compile(r"</(p|h\d|div|tr|li|mj-text|mj-button)>|<br\s*/?>", re.IGNORECASE)
@@ -107,15 +108,43 @@ def _resolved(source: str | None, kind: str, tag: str) -> str | None:
 
 
 def _sections(names: str, kind: str) -> str:
-    there = {found.group(1): found.group() for found in _MACRO.finditer(_shipped(f"sections.{kind}"))}
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    there = {found.group(2): found.group() for found in _MACRO.finditer(_shipped(f"sections.{kind}"))}
+    wanted = _listed(names)
     for name in wanted:
         if name not in there:
-            meant = difflib.get_close_matches(name, there, n=1)
-            hint = f" Did you mean {meant[0]}?" if meant else ""
-            raise SectionWrong(f"there is no section {name}.{hint} There are: {', '.join(there)}")
+            raise SectionWrong(_no_section(name))
     trimmed = "{# -#}" if kind == "txt" else ""  # the line of the import is no empty line of the message
     return "".join(there[name] for name in wanted) + trimmed
+
+
+def sections() -> dict[str, str]:
+    """Every section by name, with how it is called, as in `code(value, label="")`."""
+    return {found.group(2): found.group(1) for found in _MACRO.finditer(_shipped("sections.html"))}
+
+
+def wrong_sections(source: str) -> tuple[tuple[int, str], ...]:
+    """What a source takes from elsewhere that is not there, each with its line, counted from 1."""
+    wrong = []
+    for tag in _REACHING_OUT.finditer(source):
+        line = source.count("\n", 0, tag.start()) + 1
+        imported = _IMPORT.fullmatch(tag.group())
+        if imported is None:
+            takes = '{% from "sections" import ' + ", ".join(sections()) + " %}"
+            wrong.append((line, f"{tag.group(1)} reaches nothing: from elsewhere a template takes only {takes}"))
+            continue
+        wrong += [(line, _no_section(name)) for name in _listed(imported.group(1)) if name not in sections()]
+    return tuple(wrong)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _no_section(name: str) -> str:
+    there = sections()
+    meant = difflib.get_close_matches(name, there, n=1)
+    hint = f" Did you mean {meant[0]}?" if meant else ""
+    return f"there is no section {name}.{hint} There are: {', '.join(there)}"
 
 
 def _before_end(html: str, footer: str) -> str:

@@ -60,10 +60,9 @@ def compile_mjml(source: str, layout: Layout) -> str:
     A source without `<mjml>` is the content of the layout; where it has no sections of its own it becomes one. The
     footer takes the place of `{{ footer }}`, or the end of the body.
     """
-    is_whole = "<mjml" in source
     marks: list[str] = []
     body = _ready(source, marks)
-    if not is_whole:
+    if not is_document(source):
         if not any(element in body for element in _IN_BODY):
             body = _CARD.format(body)
         _check_layout(layout)
@@ -74,6 +73,11 @@ def compile_mjml(source: str, layout: Layout) -> str:
     except ValueError as error:
         raise MjmlWrong(1, str(error)) from None
     return _unmarked(html, marks)
+
+
+def is_document(source: str) -> bool:
+    """Whether MJML is whole; other MJML is the content of a layout."""
+    return "<mjml" in source
 
 
 @lru_cache(maxsize=100)

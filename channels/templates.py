@@ -132,6 +132,32 @@ def _check(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at:
     return tuple(found)
 
 
+def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[tuple[int, str], ...]:
+    """What is wrong with a text as its author wrote it, each with its line, counted from 1.
+
+    `objects` are what it may use beside OWN_VARIABLES, with their known fields.
+    """
+    environment = _environment(Formats())
+    try:
+        environment.add_template("check.txt", source)
+    except minijinja.TemplateError as error:
+        return ((error.line or 1, error.detail or error.kind),)
+    used = sorted(environment.undeclared_variables_in_str(source, nested=True))
+    problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
+    problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects)) for variable in used]
+    return tuple(sorted((_line_of(pattern, source), problem) for pattern, problem in problems if problem))
+
+
+def _line_of(pattern: str, source: str) -> int:
+    """Where a pattern is in the code of a source, not in its quoted texts; the first line where it is nowhere."""
+    for tag in _TAG.finditer(source):
+        code = _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted.group()), tag.group())
+        found = re.search(pattern, code)
+        if found:
+            return source.count("\n", 0, tag.start() + found.start()) + 1
+    return 1
+
+
 def without_nulls(value: Any) -> Any:
     """A copy in which a null is simply not there, as in conditions: so that `default` applies to it."""
     if isinstance(value, Mapping):
@@ -172,7 +198,10 @@ def _unknown_filter(name: str) -> str | None:
     try:
         _environment(Formats()).render_str("{{ ''|" + name + " }}")
     except minijinja.TemplateError as error:
-        return error.detail if error.kind == "UnknownFilter" else None
+        if error.kind != "UnknownFilter":
+            return None
+        meant = difflib.get_close_matches(name, Formats().filters(), n=1)
+        return f"{error.detail}. Did you mean {meant[0]}?" if meant else error.detail
     except WrongValue:
         return None
     return None

@@ -18,19 +18,21 @@ from channels.bundle import bundled
 from channels.templates import check_template
 from console.context import database
 from console.documents import Document, read_documents
+from console.template_variables import variables
 from deploy.settings import Brand
 from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
-from schemas.triggers import TRIGGERS, object_fields
+from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.control import Change, Control
-from streams.definition import Definition, Surroundings, parse_definition
-from streams.payload import BROUGHT
+from store.templates import NamedTemplates
+from streams.definition import Definition, Surroundings, TemplateFiles, parse_definition
 
 _UNCOMPARED = ("version", "updated_at")
 _LONGEST = 60
+_NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,21 @@ class Planned:
 
 
 def check_files(
-    paths: list[Path], wired: Wiring, versions: Mapping[str, int], campaigns: Mapping[str, Campaign]
+    paths: list[Path],
+    wired: Wiring,
+    versions: Mapping[str, int],
+    campaigns: Mapping[str, Campaign],
+    templates: Mapping[str, TemplateFiles] = _NO_TEMPLATES,
 ) -> list[tuple[Document, Definition]]:
-    """Every distribution of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
+    """Every distribution of some files, checked. `templates` are those that need no files beside a distribution.
+
+    Raises DefinitionInvalid with all problems, each with its line.
+    """
     problems: list[Problem] = []
     checked: list[tuple[Document, Definition]] = []
     for document in read_documents(paths):
         try:
-            checked.append((document, _check(document, wired, versions, campaigns)))
+            checked.append((document, _check(document, wired, versions, campaigns, templates)))
         except DefinitionInvalid as error:
             problems += [located(document, problem) for problem in error.problems]
     problems += _doubled([(document, definition.distribution.id) for document, definition in checked])
@@ -60,7 +69,11 @@ def check_files(
 
 
 def _check(
-    document: Document, wired: Wiring, versions: Mapping[str, int], campaigns: Mapping[str, Campaign]
+    document: Document,
+    wired: Wiring,
+    versions: Mapping[str, int],
+    campaigns: Mapping[str, Campaign],
+    templates: Mapping[str, TemplateFiles],
 ) -> Definition:
     settings = wired.settings
     identity = str(document.plain.get("distribution", "")) if isinstance(document.plain, dict) else ""
@@ -72,9 +85,10 @@ def _check(
         templates=document.templates(),
         campaigns=campaigns,
         complete=partial(bundled, brand=brand_texts(settings.brand)),
+        stored_templates=templates,
     )
     definition = parse_definition(document.plain, around)
-    problems = (*_brand_problems(definition, settings.brand), *template_problems(definition))
+    problems = (*brand_problems(definition, settings.brand), *template_problems(definition))
     if problems:
         raise DefinitionInvalid(problems)
     return definition
@@ -85,7 +99,8 @@ def brand_texts(brand: Brand) -> dict[str, str]:
     return {name: text for name, text in asdict(brand).items() if text}
 
 
-def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
+def brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
+    """What the brand lacks for a definition's e-mails."""
     missing = ", ".join(f"brand.{name}" for name in brand.missing())
     said = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"
     return tuple(Problem(at, said) for at, _ in definition.templates) if missing else ()
@@ -93,12 +108,8 @@ def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]
 
 def template_problems(definition: Definition) -> tuple[Problem, ...]:
     """What is wrong with a definition's templates, seen with the objects of its trigger."""
-    trigger = TRIGGERS[definition.distribution.trigger.event]
-    hints = object_fields(trigger.data)
-    objects = {
-        name: tuple(object_fields(hints[name])) if isinstance(hints[name], type) else () for name in trigger.objects
-    }
-    objects |= {name: () for name in BROUGHT[definition.distribution.action] if name not in objects}
+    rule = definition.distribution
+    objects = variables(TRIGGERS[rule.trigger.event], rule.action)
     found = [check_template(template, objects, at) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
 
@@ -126,14 +137,31 @@ async def known_campaigns(wired: Wiring) -> dict[str, Campaign]:
         return await Campaigns(pool).current(wired.settings.project_id)
 
 
-async def plan(paths: list[Path], wired: Wiring, control: Control, campaigns: Campaigns) -> list[Planned]:
+async def known_templates(wired: Wiring) -> dict[str, TemplateFiles]:
+    """The stored templates that distributions may name; none where no database is known."""
+    if not wired.settings.postgres.dsn.reveal():
+        return {}
+    async with database(wired) as pool:
+        return await stored_templates(wired.settings.project_id, NamedTemplates(pool))
+
+
+async def stored_templates(project_id: str, templates: NamedTemplates) -> dict[str, TemplateFiles]:
+    """Stored templates as a distribution takes them, by name."""
+    current = await templates.current(project_id)
+    return {name: TemplateFiles(one.text, one.html, one.locales, version=one.version) for name, one in current.items()}
+
+
+async def plan(
+    paths: list[Path], wired: Wiring, control: Control, campaigns: Campaigns, templates: NamedTemplates
+) -> list[Planned]:
     """What applying some files would do."""
     project = wired.settings.project_id
     current, there = await control.current(project), await campaigns.current(project)
+    kept = await stored_templates(project, templates)
     versions = {identity: distribution.version for identity, distribution in current.items()}
     return [
         _planned(current.get(definition.distribution.id), document, definition)
-        for document, definition in check_files(paths, wired, versions, there)
+        for document, definition in check_files(paths, wired, versions, there, kept)
     ]
 
 

@@ -35,6 +35,7 @@ from schemas.triggers import TRIGGERS
 from store.control import Control
 from streams import selection
 from streams.conditions.fields import nearest
+from streams.definition import TemplateFiles
 from streams.payload import BROUGHT
 
 
@@ -67,11 +68,13 @@ class Candidate:
     templates: Mapping[str, StoredTemplate]
 
 
-def from_files(files: list[Path], wired: Wiring, campaigns: Mapping[str, Campaign]) -> list[Candidate]:
-    """The distributions of some files, checked; `campaigns` are those they may name. Raises DefinitionInvalid."""
+def from_files(
+    files: list[Path], wired: Wiring, campaigns: Mapping[str, Campaign], templates: Mapping[str, TemplateFiles]
+) -> list[Candidate]:
+    """The distributions of some files, checked; they may name `campaigns` and `templates`. Raises DefinitionInvalid."""
     return [
         Candidate(made.distribution, {template.ref.digest: template for _, template in made.templates})
-        for _, made in check_files(files, wired, {}, campaigns)
+        for _, made in check_files(files, wired, {}, campaigns, templates)
     ]
 
 

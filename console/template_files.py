@@ -7,7 +7,8 @@ A locale's file may begin with its subject, between two lines of `---`; the dist
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,12 +25,40 @@ _FILE = re.compile(r"(?P<name>.+?)(?:\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2
 _FRONT = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)
 _LAYOUT = "layout"
 
+LAYOUT = f"{_LAYOUT}.mjml"
+"""What stands around MJML that is no whole document."""
 
-class _FileWrong(ValueError):
+
+class FileWrong(ValueError):
     """A file that makes its template unusable; says which, and the line."""
 
     def __init__(self, file: Path, line: int, reason: str) -> None:
         super().__init__(f"{file}:{line}: {reason}")
+        self.file = file
+        self.line = line
+        self.reason = reason
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it is, to sort by."""
+        return str(self.file), self.line
+
+
+@dataclass(frozen=True, slots=True)
+class FileSet:
+    """The files of one template: by lower-case locale (empty for the default), then by ending without its dot.
+
+    `layout` is where the layout of their folder would stand.
+    """
+
+    files: Mapping[str, Mapping[str, Path]]
+    layout: Path
+
+    @property
+    def first(self) -> Path:
+        """The file to name where none is more to blame."""
+        by_kind = self.files.get("") or next(iter(self.files.values()))
+        return next(iter(by_kind.values()))
 
 
 def read_templates(folders: Iterable[Path]) -> dict[str, TemplateFiles]:
@@ -41,13 +70,17 @@ def read_templates(folders: Iterable[Path]) -> dict[str, TemplateFiles]:
 
 
 def _read_folder(folder: Path) -> dict[str, TemplateFiles]:
-    layout = folder / f"{_LAYOUT}.mjml"
+    return {name: _usable(one) for name, one in file_sets(folder).items()}
+
+
+def file_sets(folder: Path) -> dict[str, FileSet]:
+    """The files of each template of a folder, by name."""
     files: dict[str, dict[str, dict[str, Path]]] = {}
     for file in sorted(folder.iterdir()):
         name, tag = named_file(file)
         if name and name != _LAYOUT:
             files.setdefault(name, {}).setdefault(tag, {})[file.suffix.lstrip(".")] = file
-    return {name: _template(by_tag, layout) for name, by_tag in files.items()}
+    return {name: FileSet(by_tag, folder / LAYOUT) for name, by_tag in files.items()}
 
 
 def named_file(file: Path) -> tuple[str, str]:
@@ -71,60 +104,65 @@ def _is_locale(tag: str) -> bool:
 
 
 def _layout(file: Path) -> Layout:
-    return Layout(_source(file), str(file)) if file.is_file() else built_in_layout()
+    return Layout(read_source(file), str(file)) if file.is_file() else built_in_layout()
 
 
-def _template(by_tag: dict[str, dict[str, Path]], layout: Path) -> TemplateFiles:
+def _usable(one: FileSet) -> TemplateFiles:
     try:
-        read = {tag: _local(files, layout, tag) for tag, files in by_tag.items()}
-        default = read.pop("", None)
-        if default is None:
-            file = next(iter(next(iter(by_tag.values())).values()))
-            raise _FileWrong(file, 1, "there is no such template without a locale, for customers of every other one")
-    except _FileWrong as error:
+        return read_template(one)
+    except FileWrong as error:
         return TemplateFiles(text=None, html=None, wrong=str(error))
+
+
+def read_template(one: FileSet) -> TemplateFiles:
+    """What some files make, MJML compiled. Raises FileWrong."""
+    read = {tag: _local(files, one.layout, tag) for tag, files in one.files.items()}
+    default = read.pop("", None)
+    if default is None:
+        raise FileWrong(one.first, 1, "there is no such template without a locale, for customers of every other one")
     return TemplateFiles(text=default.text, html=default.html, locales=read)
 
 
-def _local(files: dict[str, Path], layout: Path, tag: str) -> LocalText:
+def _local(files: Mapping[str, Path], layout: Path, tag: str) -> LocalText:
     if "mjml" in files and "html" in files:
-        raise _FileWrong(files["html"], 1, f"stands beside {files['mjml'].name}; write one or the other")
+        raise FileWrong(files["html"], 1, f"stands beside {files['mjml'].name}; write one or the other")
     texts: dict[str, str] = {}
     subject = None
     for kind, file in files.items():
-        front, texts[kind] = _front_matter(file, tag)
+        front, texts[kind] = front_matter(file, tag)
         subject = subject or front
     if "mjml" not in texts:
         return LocalText(subject=subject, text=texts.get("txt"), html=texts.get("html"))
     try:
         html = _compiled(texts["mjml"], _layout(layout))
     except MjmlWrong as error:
-        raise _FileWrong(Path(error.file or files["mjml"]), error.line, error.reason) from error
+        raise FileWrong(Path(error.file or files["mjml"]), error.line, error.reason) from error
     return LocalText(subject=subject, text=texts.get("txt") or text_of(texts["mjml"]), html=html)
 
 
-def _front_matter(file: Path, tag: str) -> tuple[str | None, str]:
-    """The subject, and the rest on the lines on which it stood."""
-    source = _source(file)
+def front_matter(file: Path, tag: str) -> tuple[str | None, str]:
+    """The subject, and the rest on the lines on which it stood. Raises FileWrong."""
+    source = read_source(file)
     front = _FRONT.match(source)
     if not front:
         return None, source
     try:
         keys = YAML(typ="safe").load(front.group(1))
     except YAMLError as error:
-        raise _FileWrong(file, 2, "what stands between the lines of --- is no YAML") from error
+        raise FileWrong(file, 2, "what stands between the lines of --- is no YAML") from error
     if not isinstance(keys, dict) or list(keys) != ["subject"] or not isinstance(keys["subject"], str):
-        raise _FileWrong(file, 2, "between the lines of --- stands subject: and a text, nothing else")
+        raise FileWrong(file, 2, "between the lines of --- stands subject: and a text, nothing else")
     if not tag:
-        raise _FileWrong(file, 2, "the default subject is that of the distribution; only a locale has its own here")
+        raise FileWrong(file, 2, "the default subject is that of the distribution; only a locale has its own here")
     return keys["subject"], "\n" * (front.group().count("\n")) + source[front.end() :]
 
 
-def _source(file: Path) -> str:
+def read_source(file: Path) -> str:
+    """A file as text. Raises FileWrong."""
     try:
         return file.read_text(encoding="utf-8-sig")  # editors on Windows begin files with a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise _FileWrong(file, 1, f"cannot be read: {error}") from error
+        raise FileWrong(file, 1, f"cannot be read: {error}") from error
 
 
 @lru_cache(maxsize=500)

@@ -15,6 +15,7 @@ import asyncpg
 from channels.bundle import bundled
 from channels.email import Email, EmailAccount
 from channels.templates import Templates
+from console import stored_templates
 from console.apply import brand_texts
 from console.documents import Document, read_documents
 from console.explain import simulate
@@ -26,6 +27,7 @@ from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.control import Control
+from store.templates import NamedTemplates
 from streams.conditions.fields import nearest
 
 NO_SUBJECT = "(no distribution beside it names this template)"
@@ -93,15 +95,34 @@ def from_file(file: Path, brand: Brand) -> Source:
         raise TidingsError(f"{file}: {error}") from error
 
 
+async def from_named(
+    name: str, project_id: str, pool: asyncpg.Pool, brand: Brand, version: int | None = None
+) -> Source | None:
+    """A version of a template that is stored under its name, or the newest; None where none is.
+
+    Subject and consent are those of the newest distribution that names it. Raises TidingsError for an unknown version,
+    TryLater.
+    """
+    templates, control = NamedTemplates(pool), Control(pool)
+    if version is None and await templates.find(project_id, name) is None:
+        return None
+    kept = await stored_templates.find(name, project_id, templates, version)
+    digest, consent = dict(_plans((await control.current(project_id)).values())).get(name, ("", "marketing"))
+    sent = await control.template(digest) if digest else None
+    whole = kept.template.with_subject(sent.subject if sent else NO_SUBJECT)
+    return Source(bundled(whole, brand_texts(brand)), consent)
+
+
 async def from_store(name: str, project_id: str, pool: asyncpg.Pool) -> Source:
     """A template that was applied, by its name, as its newest distribution has it. Raises TidingsError, TryLater."""
     control = Control(pool)
     plans = dict(_plans((await control.current(project_id)).values()))
     if name not in plans:
-        meant = nearest(name, plans)
+        known = {*plans, *await NamedTemplates(pool).current(project_id)}
+        meant = nearest(name, known)
         hint = f" Did you mean {meant}?" if meant else ""
-        there = ", ".join(sorted(plans)) or "none"
-        raise TidingsError(f'no file and no applied template "{name}".{hint} There are: {there}')
+        there = ", ".join(sorted(known)) or "none"
+        raise TidingsError(f'no file, no stored and no applied template "{name}".{hint} There are: {there}')
     digest, consent = plans[name]
     template = await control.template(digest)
     if template is None:

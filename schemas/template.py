@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,7 +23,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Subject, plain text and HTML in MiniJinja, complete: layout, sections and footer are part of them.
 
     At least one of `text` and `html` is there. `locales` are by lower-case tag, as in pl-pl; `brand` is what `brand.*`
-    says.
+    says. `version` is that of the named template it was made from; one made from files beside a distribution has none.
     """
 
     name: str
@@ -31,6 +32,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     html: str | None = None
     locales: dict[str, LocalText] = {}
     brand: JsonObject = {}
+    version: int | None = None
 
     @property
     def ref(self) -> TemplateRef:
@@ -40,7 +42,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     def variant(self, locale: str | None) -> str:
         """The tag of `locales` that a customer's locale takes; empty for the default."""
-        return next((tag for tag in fallbacks(locale) if tag in self.locales), "")
+        return _variant(self.locales, locale)
 
     def in_locale(self, tag: str) -> StoredTemplate:
         """The template as one tag of `locales` has it; the empty tag is the template itself."""
@@ -49,6 +51,35 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
             return self
         subject = local.subject or self.subject
         return msgspec.structs.replace(self, subject=subject, text=local.text, html=local.html)
+
+
+class NamedTemplate(Record, frozen=True, kw_only=True):
+    """One version of a template that is kept under its name.
+
+    `files` are its files as they were written, by file name; with them the layout, where it is the author's own.
+    `text`, `html` and `locales` are what they make: MJML is compiled; brand and footer come with the distribution.
+    """
+
+    project_id: str
+    name: str
+    version: int
+    files: dict[str, str]
+    text: str | None = None
+    html: str | None = None
+    locales: dict[str, LocalText] = {}
+
+    def variant(self, locale: str | None) -> str:
+        """The tag of `locales` that a customer's locale takes; empty for the default."""
+        return _variant(self.locales, locale)
+
+    def with_subject(self, subject: str) -> StoredTemplate:
+        """As a distribution with this subject sends it; brand and footer are yet to come."""
+        whole = StoredTemplate(name=self.name, subject=subject, text=self.text, html=self.html)
+        return msgspec.structs.replace(whole, locales=dict(self.locales), version=self.version)
+
+
+def _variant(locales: Mapping[str, LocalText], locale: str | None) -> str:
+    return next((tag for tag in fallbacks(locale) if tag in locales), "")
 
 
 def fallbacks(locale: str | None) -> tuple[str, ...]:

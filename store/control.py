@@ -71,9 +71,15 @@ class Control:
         except asyncpg.UniqueViolationError as error:
             raise VersionConflict(f"{rule.id} v{rule.version} exists already; plan again and apply") from error
         for template in change.templates:
+            if template.version is not None:
+                await self._hold(connection, rule.project_id, template.name)
             ref = template.ref
             await connection.execute(self._sql["put_template"], ref.digest, ref.name, _text(template), now)
         await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
+
+    async def _hold(self, connection: asyncpg.Connection, project_id: str, name: str) -> None:
+        if not await connection.fetchval(self._sql["hold_template"], project_id, name):
+            raise VersionConflict(f"template {name} was deleted in between; plan again and apply")
 
     async def set_status(
         self, before: Distribution, status: DistributionStatus, *, applied_by: str, now: datetime

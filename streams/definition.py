@@ -61,17 +61,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TemplateFiles:
-    """The files of one named template, as far as they exist; `wrong` says why it cannot be used."""
+    """The files of one named template, as far as they exist; `wrong` says why it cannot be used.
+
+    `version` is there where the template is stored under its name, and not read from files.
+    """
 
     text: str | None
     html: str | None
     locales: Mapping[str, LocalText] = field(default_factory=dict)
     wrong: str | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a definition may refer to, and what it does not say itself."""
+    """What a definition may refer to, and what it does not say itself.
+
+    `templates` are those in files beside it, which win over the `stored_templates` of the same name.
+    """
 
     project_id: str
     version: int
@@ -81,6 +88,7 @@ class Surroundings:
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
     """Adds layout, sections and footer to a template. Raises ValueError."""
+    stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,14 +291,23 @@ class _Reader:
             return StoredTemplate(name=self._id, subject=subject, text=_plain(text), html=_plain(html))
         if text or html:
             return self._problem(f"{at}.template", "stands instead of text and html; write one or the other")
-        files = self._one_of(name, self._around.templates, f"{at}.template", "template")
+        files = self._named_template(str(name), f"{at}.template")
         if files is None:
             return None
         if files.wrong:
             return self._problem(f"{at}.template", files.wrong)
-        return StoredTemplate(
-            name=str(name), subject=subject, text=files.text, html=files.html, locales=dict(files.locales)
-        )
+        parts: dict[str, Any] = {"text": files.text, "html": files.html, "locales": dict(files.locales)}
+        return StoredTemplate(name=str(name), subject=subject, version=files.version, **parts)
+
+    def _named_template(self, name: str, at: str) -> TemplateFiles | None:
+        """From the files beside the distribution, else from those stored; an unknown name is told both."""
+        beside, stored = self._around.templates, self._around.stored_templates
+        if name in beside or name in stored:
+            return beside.get(name) or stored[name]
+        meant = nearest(name, {**stored, **beside})
+        hint = f" Did you mean {meant}?" if meant else ""
+        there = (", ".join(sorted(names)) or "none" for names in (beside, stored))
+        return self._problem(at, 'no template "{}".{} In files beside it: {}. Stored: {}'.format(name, hint, *there))
 
     def _again(self, value: object, fields: Fields | None) -> Again:
         again = Again(mode="every_event")

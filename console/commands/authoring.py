@@ -19,6 +19,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from store.campaigns import Campaigns
 from store.control import Control
+from store.templates import NamedTemplates
 
 commands = typer.Typer()
 rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
@@ -41,7 +42,7 @@ async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) 
     wired = wiring()
     async with database(wired) as pool:
         control = Control(pool)
-        planned = await applying.plan(files, wired, control, Campaigns(pool))
+        planned = await applying.plan(files, wired, control, Campaigns(pool), NamedTemplates(pool))
         _show_plan(planned, as_json=as_json)
         if dry_run:
             return

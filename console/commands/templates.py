@@ -1,4 +1,4 @@
-"""Templates: what a folder holds, and how one looks to a customer."""
+"""Templates: what is stored or stands in a folder, and how one looks to a customer."""
 
 from __future__ import annotations
 
@@ -11,24 +11,35 @@ from rich.markup import escape
 
 from agents.wiring import utc_now
 from console import template_preview as previewing
+from console.commands import stored_templates
+from console.commands.stored_templates import Version, show_stored
 from console.context import database, read_settings, wiring
 from console.template_files import named_file, read_templates
 from console.terminal import PROBLEM, AsJson, fail, must_exist, say, show_json, show_rows
+from deploy.settings import Brand
 from schemas.errors import TidingsError
 from schemas.json_text import decode_json
 from streams.definition import TemplateFiles
 
 commands = typer.Typer()
-templates_app = typer.Typer(no_args_is_help=True, help="E-mail templates in files.")
+templates_app = typer.Typer(no_args_is_help=True, help="E-mail templates, in files and stored under their names.")
+templates_app.add_typer(stored_templates.commands)
 commands.add_typer(templates_app, name="templates")
 
 
 @templates_app.command("list")
 def list_command(
-    folder: Annotated[Path, typer.Argument(help="A folder of templates.")] = Path("templates"),
+    folder: Annotated[Path | None, typer.Argument(help="Those of a folder of files instead.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Every template of a folder with its parts and locales; exit code 1 where one cannot be used."""
+    """Every stored template, and who sends it; or those of a folder: exit code 1 where one cannot be used."""
+    if folder is None:
+        show_stored(as_json=as_json)
+    else:
+        _list_folder(folder, as_json=as_json)
+
+
+def _list_folder(folder: Path, *, as_json: bool) -> None:
     must_exist([folder])
     if not folder.is_dir():
         raise typer.BadParameter(f"{folder} is no folder")
@@ -49,47 +60,63 @@ def _locales(files: TemplateFiles) -> str:
 
 @templates_app.command("preview")
 def preview_command(
-    template: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A file, or the name of an applied template.")],
+    template: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A file, or the name of a stored template.")],
     event: Annotated[Path, typer.Option("--event", help="A file with one event as JSON.")],
     locale: Annotated[str | None, typer.Option(help="Instead of the customer's, as in pl-PL.")] = None,
     to: Annotated[Path | None, typer.Option(help="Write the HTML here, and the text beside it as .txt.")] = None,
+    version: Version = None,
     as_json: AsJson = False,
 ) -> None:
     """Subject, HTML and text as a customer would get them. Nothing is sent; a file needs no servers."""
     must_exist([event])
     if to and to.suffix.lower() not in (".html", ".htm"):
         raise typer.BadParameter(f"--to is the HTML file, as in preview.html, not {to}")
-    shown = previewing.preview(_source(template), decode_json(event.read_bytes()), locale, utc_now())
+    source = _source(template, version)
+    shown = previewing.preview(source, decode_json(event.read_bytes()), locale, utc_now())
     written = _written(shown, to) if to else {}
     if as_json:
         parts = {"html": shown.html, "text": shown.text} if to is None else written
-        show_json({"subject": shown.subject, "locale": shown.locale, **parts})
+        show_json({"subject": shown.subject, "locale": shown.locale, "version": source.template.version, **parts})
         return
     say(f"subject  {escape(shown.subject)}")
     say(f"locale   {shown.locale or 'default'}")
+    if source.template.version is not None:
+        say(f"version  {source.template.version}")
     for kind, file in written.items():
         say(f"{kind:<8} {escape(file)}")
     if to is None:
         say(f"\n{escape(shown.text)}")
 
 
-def _source(template: str) -> previewing.Source:
+def _source(template: str, version: int | None) -> previewing.Source:
     file = Path(template)
     if not file.is_file():
         if named_file(file)[0] or len(file.parts) > 1:
             raise typer.BadParameter(f"there is no {file}")
-        return asyncio.run(_stored(template))
-    brand = read_settings().brand
+        return asyncio.run(_stored(template, version))
+    if version is not None:
+        raise typer.BadParameter("--version is of a stored template, and this is a file")
+    return previewing.from_file(file, _brand(read_settings().brand))
+
+
+def _brand(brand: Brand) -> Brand:
+    """With samples for what the settings lack, which is said."""
     if brand.missing():
         missing = ", ".join(f"brand.{name}" for name in brand.missing())
         fail(f"shown with samples, for the settings lack {missing}")
-    return previewing.from_file(file, previewing.with_samples(brand))
+    return previewing.with_samples(brand)
 
 
-async def _stored(name: str) -> previewing.Source:
+async def _stored(name: str, version: int | None) -> previewing.Source:
     wired = wiring()
     async with database(wired) as pool:
-        return await previewing.from_store(name, wired.settings.project_id, pool)
+        settings = wired.settings
+        brand = previewing.with_samples(settings.brand)
+        kept = await previewing.from_named(name, settings.project_id, pool, brand, version)
+        if kept is None:
+            return await previewing.from_store(name, settings.project_id, pool)
+    _brand(settings.brand)
+    return kept
 
 
 def _written(shown: previewing.Preview, to: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
 from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
+from schemas.campaign import Campaign
 from schemas.closed import CHANNELS
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord, TidingsError
@@ -28,6 +29,7 @@ from schemas.json_text import decode_json
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
 from streams.conditions.fields import nearest
+from streams.definition import TemplateFiles
 from streams.upstream import unwrapped
 
 commands = typer.Typer()
@@ -55,8 +57,14 @@ def simulate_command(
 def _rules_from(files: list[Path]) -> list[Distribution]:
     must_exist(files)
     wired = Wiring(read_settings())
-    checked = applying.check_files(files, wired, {}, asyncio.run(applying.known_campaigns(wired)))
+    campaigns, templates = asyncio.run(_named(wired))
+    checked = applying.check_files(files, wired, {}, campaigns, templates)
     return [definition.distribution for _, definition in checked]
+
+
+async def _named(wired: Wiring) -> tuple[dict[str, Campaign], dict[str, TemplateFiles]]:
+    """What distributions in files may name of what is stored."""
+    return await applying.known_campaigns(wired), await applying.known_templates(wired)
 
 
 @commands.command("preview")
@@ -80,7 +88,8 @@ def preview_command(
     is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
     if is_file:
         must_exist([Path(what)])
-        candidates = previewing.from_files([Path(what)], wired, asyncio.run(applying.known_campaigns(wired)))
+        campaigns, templates = asyncio.run(_named(wired))
+        candidates = previewing.from_files([Path(what)], wired, campaigns, templates)
     else:
         wired = wiring()
         candidates = [asyncio.run(previewing.from_store(what, wired))]

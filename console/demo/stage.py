@@ -27,6 +27,7 @@ from schemas.closed import Role
 from schemas.distribution import Distribution
 from store.campaigns import Campaigns
 from store.control import Control
+from store.templates import NamedTemplates
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgdGhlIGRlbW8gcnVu"  # noqa: S105 - of a receiver that lives a minute
@@ -129,6 +130,6 @@ async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distri
         control = Control(pool)
         project, campaigns = wired.settings.project_id, Campaigns(pool)
         await save_campaigns(await plan_campaigns([folder / "examples" / "campaigns"], project, pool), pool)
-        await save(await plan_files([files], wired, control, campaigns), wired, control)
+        await save(await plan_files([files], wired, control, campaigns, NamedTemplates(pool)), wired, control)
         there = await campaigns.current(project)
     return [definition.distribution for _, definition in check_files([files], wired, {}, there)]

@@ -22,6 +22,10 @@ insert into templates (digest, name, body, created_at) values ($1, $2, $3, $4) o
 -- A template by content.
 select body from templates where digest = $1;
 
+-- name: hold_template
+-- A kept template that a distribution is made from cannot be deleted until that is saved. No row: it is deleted.
+select true from named_templates where project_id = $1 and name = $2 and deleted_at is null for share;
+
 -- name: add_to_outbox
 -- What Kafka has to be told.
 insert into outbox (topic, key, payload, created_at) values ($1, $2, $3, $4);

@@ -1,0 +1,218 @@
+"""Templates that are stored under their names: apply, show, history, export, delete, and the list of them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.markup import escape
+
+from agents.wiring import utc_now
+from console import apply as applying
+from console import roll_out as rolling
+from console import stored_templates as storing
+from console import templates as planning
+from console.context import database, wiring
+from console.terminal import AsJson, must_exist, say, show_json, show_rows
+from schemas.errors import TidingsError
+from schemas.template import NamedTemplate
+from store.control import Control
+from store.templates import Kept, NamedTemplates, Use
+
+commands = typer.Typer()
+
+Version = Annotated[int | None, typer.Option("--version", min=1, help="Instead of the newest.")]
+T = TypeVar("T")
+
+
+def _ask(question: Callable[[str, NamedTemplates], Awaitable[T]]) -> T:
+    """The answer to a question about the project's templates."""
+
+    async def ask() -> T:
+        wired = wiring()
+        async with database(wired) as pool:
+            return await question(wired.settings.project_id, NamedTemplates(pool))
+
+    return asyncio.run(ask())
+
+
+@commands.command("apply")
+def apply_command(
+    files: Annotated[list[Path], typer.Argument(help="Folders, or files: each stands for its whole template.")],
+    roll_out: Annotated[
+        bool, typer.Option("--roll-out", help="Bring up the distributions that send an older version.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check templates, show what would change, and store them under their names."""
+    asyncio.run(_apply(files, roll_out=roll_out, yes=yes, dry_run=dry_run, as_json=as_json))
+
+
+async def _apply(files: list[Path], *, roll_out: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
+    must_exist(files)
+    wired = wiring()
+    project = wired.settings.project_id
+    async with database(wired) as pool:
+        templates, control = NamedTemplates(pool), Control(pool)
+        planned = await planning.plan(files, project, templates)
+        newest = {one.template.name: one.template for one in planned}
+        older = storing.older(newest.values(), await templates.uses(project))
+        rolled = await rolling.plan(older, newest, wired, control, utc_now()) if roll_out else []
+        _show_plan(planned, older, rolled, as_json=as_json)
+        if older and not roll_out and not as_json:
+            say(_behind(older))
+        if dry_run:
+            return
+        if rolled or any(one.what != "unchanged" for one in planned):
+            if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
+                hint = "" if sys.stdin.isatty() else "; use --yes without a terminal"
+                raise TidingsError("nothing was applied" + hint)
+            await planning.save(planned, templates)
+            if not as_json:
+                say("applied")
+        if roll_out:
+            await applying.save(rolled, wired, control)
+
+
+def _show_plan(
+    planned: Sequence[planning.PlannedTemplate],
+    older: Sequence[Use],
+    rolled: Sequence[applying.Planned],
+    *,
+    as_json: bool,
+) -> None:
+    changes = [
+        ("template", one.template.name, one.what, one.template.version, one.lines, _uses(one.template.name, older))
+        for one in planned
+    ]
+    changes += [
+        ("distribution", one.change.distribution.id, one.what, one.change.distribution.version, one.lines, [])
+        for one in rolled
+    ]
+    for kind, name, what, version, lines, uses in changes:
+        if as_json:
+            sent = {"older_sent_by": [_use(use) for use in uses]} if kind == "template" else {}
+            show_json({kind: name, "plan": what, "version": version, "changes": lines, **sent})
+        else:
+            said = {"new": f"v{version} new", "unchanged": f"v{version}"}.get(what, f"v{version - 1} → v{version}")
+            shown = name if kind == "template" else f"{kind} {name}"
+            say(f"  {escape(shown):<30} {said:<10} {escape('; '.join(lines) or 'unchanged')}")
+
+
+def _behind(older: Sequence[Use]) -> str:
+    uses = ", ".join(f"{use.distribution_id} ({use.name} v{use.version})" for use in older)
+    return f"older versions are sent by {escape(uses)}. To bring them up: --roll-out, or tidings apply their files"
+
+
+def _uses(name: str, uses: Sequence[Use]) -> list[Use]:
+    return [use for use in uses if use.name == name]
+
+
+def _use(use: Use) -> dict[str, object]:
+    return {"distribution": use.distribution_id, "version": use.version}
+
+
+def _used_by(template: NamedTemplate, uses: Sequence[Use]) -> str:
+    return ", ".join(
+        use.distribution_id + ("" if use.version == template.version else f" (v{use.version})")
+        for use in _uses(template.name, uses)
+    )
+
+
+def show_stored(*, as_json: bool) -> None:
+    """Every stored template, and who sends it."""
+
+    async def read(project_id: str, templates: NamedTemplates) -> tuple[list[NamedTemplate], list[Use]]:
+        return list((await templates.current(project_id)).values()), await templates.uses(project_id)
+
+    found, uses = _ask(read)
+    if as_json:
+        for one in found:
+            show_json(_facts(one, uses))
+        return
+    rows = [(one.name, one.version, storing.kinds(one), storing.locales(one), _used_by(one, uses)) for one in found]
+    show_rows(("template", "version", "format", "locales", "used by"), rows, as_json=False)
+    if storing.older(found, uses):
+        said = "tidings templates apply FILES --roll-out, or tidings apply their files"
+        say(f"a version in brackets is older than the newest; to bring it up: {said}")
+
+
+def _facts(one: NamedTemplate, uses: Sequence[Use]) -> dict[str, object]:
+    used_by = [_use(use) for use in _uses(one.name, uses)]
+    facts = {
+        "template": one.name,
+        "version": one.version,
+        "format": storing.kinds(one),
+        "locales": storing.locales(one),
+    }
+    return {**facts, "used_by": used_by}
+
+
+@commands.command("show")
+def show_command(
+    template: str,
+    version: Version = None,
+    locale: Annotated[str | None, typer.Option(help="As a customer's, as in pl-PL; else the default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One template as it was written: the files of one locale, with who applied it and who sends it."""
+
+    async def read(project_id: str, templates: NamedTemplates) -> tuple[Kept, list[Use]]:
+        return await storing.find(template, project_id, templates, version), await templates.uses(project_id, template)
+
+    found, uses = _ask(read)
+    one, tag = found.template, found.template.variant(locale)
+    files = storing.files_in(one, tag)
+    if as_json:
+        by = {"applied_by": found.applied_by, "applied_at": found.applied_at}
+        show_json({**_facts(one, uses), **by, "locale": tag, "files": files})
+        return
+    say(f"{escape(one.name)} v{one.version}  {storing.kinds(one)}  applied {found.applied_at:%Y-%m-%d %H:%M:%SZ}")
+    say(f"by       {escape(found.applied_by)}")
+    say(f"locales  {storing.locales(one)}; shown: {tag or 'default'}")
+    say(f"used by  {escape(_used_by(one, uses)) or 'none'}")
+    for name, source in files.items():
+        say(f"\n[dim]--- {escape(name)}[/dim]")
+        sys.stdout.write(source.rstrip("\n") + "\n")
+
+
+@commands.command("history")
+def history_command(template: str, as_json: AsJson = False) -> None:
+    """Who applied which version and when; of a deleted template as well."""
+
+    async def read(project_id: str, templates: NamedTemplates) -> list[Any]:
+        found = await templates.history(project_id, template)
+        if not found:
+            await storing.find(template, project_id, templates)
+        return found
+
+    rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in _ask(read)]
+    show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)
+
+
+@commands.command("export")
+def export_command(
+    template: str,
+    folder: Annotated[Path, typer.Argument(help="Made where it is not there.")],
+    version: Version = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that differ.")] = False,
+) -> None:
+    """Write a template back to files, as they were applied."""
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is no folder")
+    found = _ask(lambda project_id, templates: storing.find(template, project_id, templates, version))
+    for file in storing.export(found.template, folder, overwrite=overwrite):
+        say(escape(str(file)))
+
+
+@commands.command("delete")
+def delete_command(template: str) -> None:
+    """Forget a name, but not its versions; refused while a live or paused distribution uses it."""
+    _ask(lambda project_id, templates: storing.delete(template, project_id, templates))
+    say(f"{escape(template)} is deleted")

@@ -1,0 +1,100 @@
+"""Templates under their names, every version of them, and which distributions send them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from schemas.template import NamedTemplate
+from store.control import VersionConflict
+from store.postgres import passing_errors
+from store.sql import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version of a template, and who applied it."""
+
+    template: NamedTemplate
+    applied_by: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A live or paused distribution whose e-mail was made from a version of a template."""
+
+    distribution_id: str
+    name: str
+    version: int
+
+
+class NamedTemplates:
+    """Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("templates")
+
+    async def current(self, project_id: str) -> dict[str, NamedTemplate]:
+        """The newest version of each template of a project, by name; without deleted ones."""
+        async with passing_errors():
+            rows = await self._pool.fetch(self._sql["current_templates"], project_id)
+        return {row["name"]: _read(row["definition"]) for row in rows}
+
+    async def last_versions(self, project_id: str) -> dict[str, int]:
+        """How far each name has counted: a deleted template counts on where it comes back."""
+        async with passing_errors():
+            rows = await self._pool.fetch(self._sql["last_versions"], project_id)
+        return {row["name"]: row["version"] for row in rows}
+
+    async def find(self, project_id: str, name: str, version: int | None = None) -> Kept | None:
+        """One version, of a deleted template as well; or the newest, where it is not deleted."""
+        async with passing_errors():
+            row = await self._pool.fetchrow(self._sql["get_version"], project_id, name, version)
+        return None if row is None else Kept(_read(row["definition"]), row["applied_by"], row["applied_at"])
+
+    async def history(self, project_id: str, name: str) -> list[asyncpg.Record]:
+        """version, applied_by, applied_at; newest first."""
+        async with passing_errors():
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["versions"], project_id, name)
+            return rows
+
+    async def save(self, templates: Sequence[NamedTemplate], *, applied_by: str, now: datetime) -> None:
+        """Keep new versions, all or nothing. Raises VersionConflict."""
+        ordered = sorted(templates, key=lambda template: template.name)
+        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            for one in ordered:
+                place = (one.project_id, one.name, one.version)
+                if not await connection.fetchval(self._sql["put_template"], *place):
+                    raise VersionConflict(f"template {one.name} v{one.version} exists already; plan again and apply")
+                definition = msgspec.json.encode(one).decode()
+                await connection.execute(self._sql["add_version"], *place, definition, applied_by, now)
+
+    async def uses(self, project_id: str, name: str | None = None) -> list[Use]:
+        """Which distributions send which version, of one template or of all."""
+        async with passing_errors():
+            return await self._uses(self._pool, project_id, name)
+
+    async def delete(self, project_id: str, name: str, now: datetime) -> list[Use]:
+        """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""
+        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            await connection.fetchval(self._sql["lock_template"], project_id, name)
+            uses = await self._uses(connection, project_id, name)
+            if not uses:
+                await connection.execute(self._sql["delete_template"], project_id, name, now)
+            return uses
+
+    async def _uses(
+        self, connection: asyncpg.Connection | asyncpg.Pool, project_id: str, name: str | None
+    ) -> list[Use]:
+        rows = await connection.fetch(self._sql["uses"], project_id, name)
+        return [Use(row["distribution_id"], row["name"], row["version"]) for row in rows]
+
+
+def _read(definition: str) -> NamedTemplate:
+    return msgspec.json.decode(definition, type=NamedTemplate)

@@ -22,7 +22,7 @@ from console.template_variables import variables
 from deploy.settings import Brand
 from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
-from schemas.distribution import Distribution
+from schemas.distribution import ChannelPlan, Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
@@ -157,21 +157,32 @@ async def plan(
     """What applying some files would do."""
     project = wired.settings.project_id
     current, there = await control.current(project), await campaigns.current(project)
-    kept = await stored_templates(project, templates)
+    stored = await stored_templates(project, templates)
+    sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project)}
     versions = {identity: distribution.version for identity, distribution in current.items()}
     return [
-        _planned(current.get(definition.distribution.id), document, definition)
-        for document, definition in check_files(paths, wired, versions, there, kept)
+        _planned(current.get(definition.distribution.id), document, definition, sent)
+        for document, definition in check_files(paths, wired, versions, there, stored)
     ]
 
 
-def _planned(before: Distribution | None, document: Document, definition: Definition) -> Planned:
+def _planned(
+    before: Distribution | None, document: Document, definition: Definition, sent: Mapping[tuple[str, str], int]
+) -> Planned:
+    """`sent` are the versions of stored templates that go out now, by distribution and name."""
     after = definition.distribution
     change = Change(after, document.source, tuple(template for _, template in definition.templates))
     if before is None:
         return Planned("new", change, ("live from now on" if after.status == "LIVE" else after.status,))
-    lines = _differences(before, after)
+    lines = (*_brought_up(definition, sent), *_differences(before, after))
     return Planned("changed" if lines else "unchanged", change, lines)
+
+
+def _brought_up(definition: Definition, sent: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
+    """Old → new version of each stored template that is sent in another one from now on."""
+    made = dict.fromkeys((template.name, template.version) for _, template in definition.templates if template.version)
+    versions = [(name, sent.get((definition.distribution.id, name)), version) for name, version in made]
+    return tuple(f"template {name}: v{old} → v{new}" for name, old, new in versions if old and old != new)
 
 
 def _differences(before: Distribution, after: Distribution) -> tuple[str, ...]:
@@ -181,12 +192,26 @@ def _differences(before: Distribution, after: Distribution) -> tuple[str, ...]:
 
 
 def _difference(name: str, before: object, after: object) -> str:
-    """Old → new; of a guard only the parts that differ."""
+    """Old → new; of a guard and of channels only the parts that differ."""
     if name == "when" and isinstance(before, dict) and isinstance(after, dict):
         old, new = _parts(before), _parts(after)
         gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
         return f"{_short(', '.join(gone))} → {_short(', '.join(come))}"
+    if name == "channels" and isinstance(before, list) and isinstance(after, list):
+        return _channel_difference(before, after)
     return f"{_short(before)} → {_short(after)}"
+
+
+def _channel_difference(before: list[ChannelPlan], after: list[ChannelPlan]) -> str:
+    gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
+    if not gone or [one.channel for one in gone] != [one.channel for one in come]:
+        return f"{_short(before)} → {_short(after)}"
+    return ", ".join(
+        f"{old.channel}.{name} {_short(getattr(old, name))} → {_short(getattr(new, name))}"
+        for old, new in zip(gone, come, strict=True)
+        for name in old.__struct_fields__
+        if getattr(old, name) != getattr(new, name)
+    )
 
 
 def _parts(when: dict[str, object]) -> list[str]:

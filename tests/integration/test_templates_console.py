@@ -158,7 +158,9 @@ def test_a_distribution_sends_a_stored_template_as_it_was_until_it_is_applied_ag
     assert sent(tidings) == before
     listed = tidings("templates", "list").out
     assert "winback (v1)" in listed and "to bring it up: tidings templates apply" in listed
-    applied(tidings, "apply", "rules")
+    (row,) = applied(tidings, "apply", "rules", "--json").rows
+    assert row["changes"][0] == "template winback: v1 → v2"
+    assert row["changes"][1].startswith('channels: email.template {"name":"winback","digest":"')
     assert sent(tidings) != before
     assert tidings("templates", "list", "--json").rows[1]["used_by"] == [{"distribution": "winback", "version": 2}]
     assert "older" not in tidings("templates", "list").out

@@ -46,6 +46,10 @@ _WORDS: dict[str, dict[str, str]] = {
 }
 
 
+FOOTER_LANGUAGES = tuple(_WORDS)
+"""Those that the footer has words for; in others it is English."""
+
+
 class SectionWrong(ValueError):
     """A template names a section that there is not."""
 

@@ -13,6 +13,7 @@ from typing import Any, get_origin
 import msgspec
 
 from console.reference_payload import payload_page
+from console.reference_templates import templates_page
 from schemas.closed import Action
 from schemas.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
 from streams.conditions.parse import ITEM_TESTS
@@ -167,6 +168,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "triggers.md": triggers_page,
     "conditions.md": conditions_page,
     "payload.md": payload_page,
+    "templates.md": templates_page,
 }
 """File name to what writes it."""
 

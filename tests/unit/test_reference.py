@@ -9,8 +9,13 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from channels.bundle import sections
+from channels.formats import Formats
+from channels.templates import check_source
 from console.cli import app
 from console.reference import EXAMPLES, FOLDER, PAGES
+from console.reference_templates import ASKED_FOR, FILTER_EXAMPLES, SECTION_EXAMPLES
+from console.template_variables import variables
 from schemas.event import Event
 from schemas.triggers import TRIGGERS
 from streams.conditions.fields import Fields
@@ -22,6 +27,20 @@ from streams.definition import plain_json
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_what_the_code_says(name: str) -> None:
     assert (FOLDER / name).read_text() == PAGES[name](), "run `python -m console.reference`"
+
+
+def test_every_filter_and_section_of_templates_has_an_example() -> None:
+    assert FILTER_EXAMPLES.keys() == Formats().filters().keys()
+    assert SECTION_EXAMPLES.keys() == sections().keys()
+    for name, examples in FILTER_EXAMPLES.items():
+        assert all(f"| {name}" in example for example in examples)
+
+
+@pytest.mark.parametrize(("what", "trigger", "source"), ASKED_FOR)
+def test_what_messages_say_most_may_be_said_on_the_trigger_that_the_page_names(
+    what: str, trigger: str, source: str
+) -> None:
+    assert check_source(source, variables(TRIGGERS[trigger], "message")) == ()
 
 
 @pytest.mark.parametrize("name", [*PREDICATES, *ITEM_TESTS])

@@ -263,6 +263,7 @@ _STORED_HEAD = """\
 make. Distributions then need no files beside them. Names are of letters, digits, dash, dot and underscore.
 
 - Each change is a new version. All are kept, those of a deleted template as well, and can be shown and exported.
+  `templates history` says which versions of which distributions sent each: `tidings why` names those of a delivery.
 - A distribution goes on with the text that it was applied with. `templates list` and `templates apply` say which send
   an older version; `tidings apply` of their files brings them up. So does `templates apply --roll-out`, which changes
   nothing but the template, and is refused whole where one of them lacks what the new text needs.

@@ -1,6 +1,7 @@
 """Bring distributions up to the newest version of the stored templates that they send, without their files.
 
-Only the template changes: subject, trigger, guard and all else stay as they were applied.
+Only the template changes, with the brand as the settings have it now: subject, trigger, guard and all else stay as they
+were applied. Templates are stored first; where that is all that was reached, the same command does the rest.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ async def plan(
     problems = [problem for one, found in planned for problem in _located(one, found)]
     if problems:
         raise DefinitionInvalid(tuple(problems))
-    return [one for one, _ in planned]
+    return [one for one, _ in planned if one.lines]
 
 
 async def _planned(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from agents.wiring import utc_now
@@ -10,7 +10,7 @@ from channels.mjml import is_document
 from console.template_files import LAYOUT, FileWrong, file_sets, named_file, read_source
 from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
-from store.templates import Kept, NamedTemplates, Use
+from store.templates import Kept, NamedTemplates, Sent, Use
 from streams.conditions.fields import nearest
 
 
@@ -28,6 +28,22 @@ def older(templates: Iterable[NamedTemplate], uses: Iterable[Use]) -> list[Use]:
     """The distributions that send another version than the newest."""
     newest = {one.name: one.version for one in templates}
     return [use for use in uses if newest.get(use.name, use.version) != use.version]
+
+
+def sent_by(version: int, sent: Iterable[Sent]) -> str:
+    """Which versions of which distributions a version of a template went out with, as in `winback v1-v3, v5`."""
+    found = [(one.distribution_id, _ranges(one.distribution_versions)) for one in sent if one.version == version]
+    return "; ".join(f"{distribution} {versions}" for distribution, versions in found)
+
+
+def _ranges(versions: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for version in versions:
+        if runs and version == runs[-1][-1] + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return ", ".join(f"v{run[0]}" + (f"-v{run[-1]}" if len(run) > 1 else "") for run in runs)
 
 
 async def find(name: str, project_id: str, templates: NamedTemplates, version: int | None = None) -> Kept:

@@ -33,6 +33,15 @@ class Use:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The versions of a distribution, ever, whose e-mail was made from a version of a template."""
+
+    distribution_id: str
+    version: int
+    distribution_versions: tuple[int, ...]
+
+
 class NamedTemplates:
     """Raises TryLater while Postgres is away."""
 
@@ -79,6 +88,12 @@ class NamedTemplates:
         """Which distributions send which version, of one template or of all."""
         async with passing_errors():
             return await self._uses(self._pool, project_id, name)
+
+    async def sent_by(self, project_id: str, name: str) -> list[Sent]:
+        """What a delivery was made from, by the version of its distribution."""
+        async with passing_errors():
+            rows = await self._pool.fetch(self._sql["sent_by"], project_id, name)
+        return [Sent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
 
     async def delete(self, project_id: str, name: str, now: datetime) -> list[Use]:
         """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""

@@ -21,7 +21,7 @@ from console.terminal import AsJson, must_exist, say, show_json, show_rows
 from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
 from store.control import Control
-from store.templates import Kept, NamedTemplates, Use
+from store.templates import Kept, NamedTemplates, Sent, Use
 
 commands = typer.Typer()
 
@@ -69,15 +69,16 @@ async def _apply(files: list[Path], *, roll_out: bool, yes: bool, dry_run: bool,
             say(_behind(older))
         if dry_run:
             return
-        if rolled or any(one.what != "unchanged" for one in planned):
+        is_changed = bool(rolled) or any(one.what != "unchanged" for one in planned)
+        if is_changed:
             if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
                 hint = "" if sys.stdin.isatty() else "; use --yes without a terminal"
                 raise TidingsError("nothing was applied" + hint)
             await planning.save(planned, templates)
-            if not as_json:
-                say("applied")
         if roll_out:
             await applying.save(rolled, wired, control)
+        if is_changed and not as_json:
+            say("applied")
 
 
 def _show_plan(
@@ -184,16 +185,19 @@ def show_command(
 
 @commands.command("history")
 def history_command(template: str, as_json: AsJson = False) -> None:
-    """Who applied which version and when; of a deleted template as well."""
+    """Who applied which version and when, and which versions of distributions sent it; of a deleted one as well."""
 
-    async def read(project_id: str, templates: NamedTemplates) -> list[Any]:
+    async def read(project_id: str, templates: NamedTemplates) -> tuple[list[Any], list[Sent]]:
         found = await templates.history(project_id, template)
         if not found:
             await storing.find(template, project_id, templates)
-        return found
+        return found, await templates.sent_by(project_id, template)
 
-    rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in _ask(read)]
-    show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)
+    found, sent = _ask(read)
+    rows = [
+        (row["version"], row["applied_by"], row["applied_at"], storing.sent_by(row["version"], sent)) for row in found
+    ]
+    show_rows(("version", "applied by", "applied at", "sent by"), rows, as_json=as_json)
 
 
 @commands.command("export")

@@ -45,6 +45,15 @@ where definition->>'status' in ('LIVE', 'PAUSED') and t.body->>'version' is not 
   and ($2::text is null or t.name = $2)
 order by t.name, distribution_id;
 
+-- name: sent_by
+-- Every distribution version whose e-mails were made from a stored template, by the template's version.
+select distribution_id, (t.body->>'version')::bigint as version, array_agg(distinct d.version order by d.version) as versions
+from distribution_versions d
+cross join lateral jsonb_array_elements(definition->'channels') as plan
+join templates t on t.digest = plan->'template'->>'digest'
+where d.project_id = $1 and t.name = $2 and t.body->>'version' is not null
+group by distribution_id, t.body->>'version' order by distribution_id;
+
 -- name: lock_template
 -- The row of a name that is not deleted: distributions that name it are saved before or after, not meanwhile.
 select true from named_templates where project_id = $1 and name = $2 and deleted_at is null for update;

@@ -189,6 +189,8 @@ def test_roll_out_brings_up_what_sends_an_older_version_and_nothing_else(tidings
     told = [row["value"] for row in tidings("tail", "distributions", "--from-start").rows]
     assert {(rule["id"], rule["version"]) for rule in told} >= {("winback", 2), ("paused", 3)}
     assert sent(tidings) == sent(tidings, "paused")
+    history = {row["version"]: row["sent by"] for row in tidings("templates", "history", "winback", "--json").rows}
+    assert history == {2: "paused v3; winback v2", 1: "over v1-v2; paused v1-v2; winback v1"}
     assert all(row["plan"] == "unchanged" for row in applied(tidings, *command, "--json").rows)
 
 
@@ -202,6 +204,9 @@ def test_roll_out_is_refused_whole_where_a_distribution_has_not_what_the_templat
     assert refused.code == 1
     assert "distribution joined (on customer.segment.entered)  channels[0].email.template.text" in refused.err
     assert "there is no variable order" in refused.err and "nothing was applied" in refused.err
+    Path("tidings.toml").write_text(Path("tidings.toml").read_text().replace("terms_url", "#"))
+    unbranded = tidings("templates", "apply", "mails", "--roll-out", "--yes")
+    assert (unbranded.code, "Missing in the settings: brand.terms_url" in unbranded.err) == (1, True)
     assert [row["version"] for row in tidings("templates", "list", "--json").rows] == [1, 1]
 
 

@@ -82,6 +82,10 @@ def test_a_layout_is_stored_only_with_what_it_stands_around(folder: Path) -> Non
     assert stored == [["b.txt"], ["c.mjml"], ["d.mjml", "layout.mjml"]]
 
 
+def test_the_examples_can_be_stored() -> None:
+    assert {one.what for one in planned(str(Path(__file__).parents[2] / "examples" / "templates"))} == {"new"}
+
+
 def test_a_slip_in_a_locale_is_told(folder: Path) -> None:
     write(folder, {"b.xq.txt": "x"})
     plain, slip = planned("mails")

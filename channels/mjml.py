@@ -69,10 +69,37 @@ def compile_mjml(source: str, layout: Layout) -> str:
         before, after = layout.source.split(_CONTENT)
         body = f"{_ready_part(before, marks)}{body}{_ready_part(after, marks)}"
     try:
-        html = mjml2html(_with_footer(body, marks), disable_comments=False, fonts={})
+        html = _html(_with_footer(body, marks))
+    except _GaveUp as error:
+        raise MjmlWrong(_line_of_bare_end(source), str(error)) from None
     except ValueError as error:
         raise MjmlWrong(1, str(error)) from None
     return _unmarked(html, marks)
+
+
+class _GaveUp(ValueError):
+    """The compiler panicked."""
+
+
+def _html(source: str) -> str:
+    """Raises ValueError for what is wrong, _GaveUp where the compiler panics.
+
+    It does so on a bare > soon after a letter that is not ASCII, and that comes as a BaseException of a class that
+    cannot be imported (mjml-python 1.4, by htmlparser 0.2.1).
+    """
+    try:
+        return mjml2html(source, disable_comments=False, fonts={})
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _GaveUp("the compiler cannot read this: write &gt; for a > that ends no tag") from None
+
+
+def _line_of_bare_end(source: str) -> int:
+    """Where the compiler probably gave up; the first line where nothing is to be seen."""
+    texts = re.sub(r"<[^<>]*>", lambda tag: re.sub(r"[^\n]", " ", tag.group()), source)
+    found = re.search(r"[^\x00-\x7f][\x00-\x7f]?>", texts)
+    return source.count("\n", 0, found.start()) + 1 if found else 1
 
 
 def is_document(source: str) -> bool:
@@ -88,7 +115,7 @@ def _check_layout(layout: Layout) -> None:
             raise MjmlWrong(1, f"has to say {_CONTENT} once: where the content goes")
         if not all(element in layout.source for element in ("<mjml", "<mj-body", "</mj-body>")):
             raise MjmlWrong(1, "is a whole document, with <mjml> and in it <mj-body>")
-        mjml2html(_ready(layout.source.replace(_CONTENT, _CARD.format("")), []), fonts={})
+        _html(_ready(layout.source.replace(_CONTENT, _CARD.format("")), []))
     except MjmlWrong as error:
         raise MjmlWrong(error.line, error.reason, layout.name) from None
     except ValueError as error:

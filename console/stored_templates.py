@@ -95,6 +95,7 @@ def _of(template: NamedTemplate, folder: Path) -> list[Path]:
     """What a folder has that would be read as part of this template."""
     one = file_sets(folder).get(template.name) if folder.is_dir() else None
     files = [file for by_kind in one.files.values() for file in by_kind.values()] if one else []
+    files += [one.doubled] if one and one.doubled else []
     layout = folder / LAYOUT
     is_content = any(name.endswith(".mjml") and not is_document(text) for name, text in template.files.items())
     return [*files, layout] if is_content and layout.is_file() else files

@@ -48,11 +48,12 @@ class FileWrong(ValueError):
 class FileSet:
     """The files of one template: by lower-case locale (empty for the default), then by ending without its dot.
 
-    `layout` is where the layout of their folder would stand.
+    `layout` is where the layout of their folder would stand; `doubled` is a file with the locale and ending of another.
     """
 
     files: Mapping[str, Mapping[str, Path]]
     layout: Path
+    doubled: Path | None = None
 
     @property
     def first(self) -> Path:
@@ -76,11 +77,15 @@ def _read_folder(folder: Path) -> dict[str, TemplateFiles]:
 def file_sets(folder: Path) -> dict[str, FileSet]:
     """The files of each template of a folder, by name."""
     files: dict[str, dict[str, dict[str, Path]]] = {}
+    doubled: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         name, tag = named_file(file)
-        if name and name != _LAYOUT:
-            files.setdefault(name, {}).setdefault(tag, {})[file.suffix.lstrip(".")] = file
-    return {name: FileSet(by_tag, folder / LAYOUT) for name, by_tag in files.items()}
+        if not name or name == _LAYOUT:
+            continue
+        by_kind = files.setdefault(name, {}).setdefault(tag, {})
+        if by_kind.setdefault(file.suffix.lstrip("."), file) != file:
+            doubled[name] = file
+    return {name: FileSet(by_tag, folder / LAYOUT, doubled.get(name)) for name, by_tag in files.items()}
 
 
 def named_file(file: Path) -> tuple[str, str]:
@@ -116,6 +121,8 @@ def _usable(one: FileSet) -> TemplateFiles:
 
 def read_template(one: FileSet) -> TemplateFiles:
     """What some files make, MJML compiled. Raises FileWrong."""
+    if one.doubled:
+        raise FileWrong(one.doubled, 1, "says the same locale as another file of this template; write one of them")
     read = {tag: _local(files, one.layout, tag) for tag, files in one.files.items()}
     default = read.pop("", None)
     if default is None:

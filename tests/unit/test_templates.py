@@ -83,6 +83,13 @@ def test_what_is_filled_in_later_passes_through_mjml() -> None:
         assert tag in html
 
 
+@pytest.mark.parametrize("text", ["Już > 5", 'ż"> x', "漢>"])
+def test_mjml_on_which_the_compiler_panics_is_wrong_like_other_mjml(text: str) -> None:
+    with pytest.raises(MjmlWrong, match="line 3: the compiler cannot read this: write &gt; for a >"):
+        compile_mjml(f'<mj-text>\n<b title="ż">a</b>\n{text}</mj-text>', built_in_layout())
+    assert "Już &gt; 5" in compile_mjml("<mj-text>Już &gt; 5</mj-text>", built_in_layout())
+
+
 def test_wrong_mjml_names_its_line() -> None:
     with pytest.raises(MjmlWrong, match="line 2: there is no element mj-txt. Did you mean mj-text"):
         compile_mjml("\n<mj-txt>a</mj-txt>", built_in_layout())

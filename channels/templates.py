@@ -27,7 +27,8 @@ OWN_VARIABLES = ("distribution", "delivery_id", "category", "event", "brand", "u
 """What every template may use beside the objects of its trigger."""
 
 _KEPT = 1000
-_TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_TAG = re.compile(r"\{#.*?#\}|(?P<code>\{[{%].*?[%}]\})", re.DOTALL)
+"""A comment, or code: a comment may hold the beginning of code."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
@@ -151,7 +152,7 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
 def _line_of(pattern: str, source: str) -> int:
     """Where a pattern is in the code of a source, not in its quoted texts; the first line where it is nowhere."""
     for tag in _TAG.finditer(source):
-        code = _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted.group()), tag.group())
+        code = _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted.group()), tag["code"] or "")
         found = re.search(pattern, code)
         if found:
             return source.count("\n", 0, tag.start() + found.start()) + 1
@@ -189,7 +190,7 @@ def _said(error: minijinja.TemplateError) -> str:
 
 def _filters(source: str) -> list[str]:
     """The filters that a template names; texts in quotes are no code."""
-    tags = " ".join(_TAG.findall(source))
+    tags = " ".join(tag["code"] or "" for tag in _TAG.finditer(source))
     return sorted(set(_FILTER.findall(_QUOTED.sub("", tags))))
 
 

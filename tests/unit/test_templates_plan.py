@@ -82,6 +82,15 @@ def test_a_layout_is_stored_only_with_what_it_stands_around(folder: Path) -> Non
     assert stored == [["b.txt"], ["c.mjml"], ["d.mjml", "layout.mjml"]]
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["{# {{ customer #}<!--[if mso | IE]> {{ order.id }}", "{# {{ x | y }} #}", "{{ '| y' }}", "a | b {{ 1 }}"],
+)
+def test_what_is_no_code_is_not_taken_for_it(folder: Path, source: str) -> None:
+    write(folder, {"a.html": source})
+    assert [one.what for one in planned("mails/a.html")] == ["new"]
+
+
 def test_the_examples_can_be_stored() -> None:
     assert {one.what for one in planned(str(Path(__file__).parents[2] / "examples" / "templates"))} == {"new"}
 

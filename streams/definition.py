@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from typing import Any, TypeVar, get_args
+from datetime import datetime
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
@@ -21,16 +21,15 @@ from schemas.distribution import (
     TriggerRef,
     WebhookPlan,
 )
-from schemas.errors import DefinitionInvalid, Problem
 from schemas.record import JsonObject
 from schemas.template import LocalText, StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
-from streams.conditions.fields import Fields, Unknown, nearest
+from streams.conditions.fields import Fields, Unknown
 from streams.conditions.parse import parse_condition
-from streams.conditions.predicates import read_date
-from streams.durations import parse_duration
+from streams.document import DocumentReader
 from streams.offers import why_not_offered
 from streams.payload import payload_fields, read_design
+from streams.values import Identifier, Span, Whole, plain_json
 
 KEYS = (
     "distribution", "name", "trigger", "when", "publish", "promote", "consent", "channels", "again", "starts_at",
@@ -53,10 +52,9 @@ RESERVED_HEADERS = frozenset(
         "x-voucherify-signature",
     }
 )
-_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_ID = Identifier("winback")
+_PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
 _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,30 +100,27 @@ class Definition:
 def parse_definition(source: object, around: Surroundings) -> Definition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(around)
-    distribution = reader.distribution(source)
-    if reader.problems or distribution is None:
-        raise DefinitionInvalid(tuple(reader.problems))
+    distribution = reader.checked(reader.distribution(source))
     return Definition(distribution, tuple(reader.templates))
 
 
-class _Reader:
-    """Reads each key on its own, so that one problem does not hide the next."""
+class _Reader(DocumentReader):
+    """One method a key."""
 
     def __init__(self, around: Surroundings) -> None:
-        self.problems: list[Problem] = []
+        super().__init__()
         self.templates: list[tuple[str, StoredTemplate]] = []
         self._around = around
         self._id = ""
         self._sent: Fields | None = None
 
     def distribution(self, source: object) -> Distribution | None:
-        if not isinstance(source, Mapping):
-            return self._problem("", f"a distribution is a mapping with {', '.join(KEYS)}")
+        written = self._document(source, "distribution", KEYS)
+        return None if written is None else self._distribution(written)
+
+    def _distribution(self, source: Mapping[Any, Any]) -> Distribution | None:
         self._known_keys(source, KEYS, "")
-        for name in REQUIRED:
-            if source.get(name) is None:
-                self._problem(name, "is missing" + (_consent_hint() if name == "consent" else ""))
-        self._id = self._identifier(source.get("distribution"))
+        self._id = self._value(_ID, source.get("distribution"), "distribution") or ""
         trigger_ref, trigger = self._trigger(source.get("trigger"))
         fields = Fields.of(trigger) if trigger else None
         action = _action(source)
@@ -140,9 +135,9 @@ class _Reader:
             "starts_at": self._moment(source.get("starts_at"), "starts_at"),
             "ends_at": self._moment(source.get("ends_at"), "ends_at"),
             "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
-            "priority": self._priority(source.get("priority", 0)),
+            "priority": self._value(_PRIORITY, source.get("priority", 0), "priority"),
             "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
-            "name": self._word(source.get("name", source.get("distribution", "?")), "name", ": a text for people"),
+            "name": self._word(source.get("name", self._id or "?"), "name", ": what people call it"),
         }
         if source.get("publish") is not None and source.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
@@ -162,26 +157,15 @@ class _Reader:
 
     # -- one method a key ---------------------------------------------------------------------------------------
 
-    def _identifier(self, value: object) -> str:
-        if value is None:
-            return ""
-        if not isinstance(value, str) or not 0 < len(value) <= 128 or not _ID_CHARACTERS.issuperset(value):
-            self._problem("distribution", "is an id of letters, digits, dash, dot and underscore, at most 128 long")
-            return ""
-        return value
-
     def _trigger(self, value: object) -> tuple[TriggerRef | None, Trigger | None]:
-        if value is None:
-            return None, None
         if isinstance(value, str):
             value = {"event": value}
-        if not isinstance(value, Mapping):
-            return self._problem("trigger", "is a mapping, as in {event: customer.order.paid}"), None
-        trigger = self._one_of(value.get("event"), TRIGGERS, "trigger.event", "event type")
-        if trigger is None:
+        body = self._mapping(value, "trigger", "{event: customer.order.paid}")
+        trigger = None if body is None else self._one_of(body.get("event"), TRIGGERS, "trigger.event", "event type")
+        if body is None or trigger is None:
             return None, None
-        self._known_keys(value, ("event", *trigger.selector_keys), "trigger")
-        named = {key: value[key] for key in trigger.selector_keys if value.get(key) is not None}
+        self._known_keys(body, ("event", *trigger.selector_keys), "trigger")
+        named = {key: body[key] for key in trigger.selector_keys if body.get(key) is not None}
         selection = {key: self._word(one, f"trigger.{key}", f": the id of one {key}") for key, one in named.items()}
         return TriggerRef(event=trigger.type, **selection), trigger
 
@@ -200,28 +184,26 @@ class _Reader:
         return plain if isinstance(plain, dict) else None
 
     def _publish(self, value: object) -> Publish | None:
-        if value is None:
+        body = None if value is None else self._mapping(value, "publish", "{campaign: spring-codes, when_empty: wait}")
+        if body is None:
             return None
-        if not isinstance(value, Mapping):
-            return self._problem("publish", "is a mapping, as in {campaign: spring-codes, when_empty: wait}")
-        self._known_keys(value, ("campaign", "when_empty"), "publish")
-        campaign = self._campaign(value.get("campaign"), "publish", gives_codes=True)
+        self._known_keys(body, ("campaign", "when_empty"), "publish")
+        campaign = self._campaign(body.get("campaign"), "publish", gives_codes=True)
         when_empty: Any = self._closed(
-            value.get("when_empty", "stop"), get_args(WhenEmpty), "publish.when_empty", "stop"
+            body.get("when_empty", "stop"), get_args(WhenEmpty), "publish.when_empty", "stop"
         )
         return Publish(campaign=campaign.id, when_empty=when_empty) if campaign else None
 
     def _promote(self, value: object) -> Promote | None:
-        if value is None:
+        body = None if value is None else self._mapping(value, "promote", "{campaign: spring-promotion, tier: gold}")
+        if body is None:
             return None
-        if not isinstance(value, Mapping):
-            return self._problem("promote", "is a mapping, as in {campaign: spring-promotion, tier: gold}")
-        self._known_keys(value, ("campaign", "tier"), "promote")
-        campaign = self._campaign(value.get("campaign"), "promote", gives_codes=False)
+        self._known_keys(body, ("campaign", "tier"), "promote")
+        campaign = self._campaign(body.get("campaign"), "promote", gives_codes=False)
         if campaign is None:
             return None
         tiers = {tier.id: tier for tier in campaign.tiers}
-        tier = self._one_of(value.get("tier"), tiers, "promote.tier", f"tier of {campaign.id}")
+        tier = self._one_of(body.get("tier"), tiers, "promote.tier", f"tier of {campaign.id}")
         if tier is None:
             return None
         return Promote(campaign=campaign_object(campaign), promotion_tier=tier_object(campaign, tier))
@@ -232,28 +214,26 @@ class _Reader:
         other = self._around.campaigns.get(str(name))
         if other is not None and other.id not in fitting:
             said = "gives no codes" if gives_codes else "gives codes and has no tiers"
-            there = ", ".join(sorted(fitting)) or "none"
-            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. Fitting are: {there}")
+            there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
+            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
         return self._one_of(name, fitting, f"{at}.campaign", "campaign")
 
     def _channels(self, value: object) -> list[ChannelPlan]:
-        if value is None:
-            return []
         if not isinstance(value, list) or not value:
-            self._problem("channels", "is a list of at least one of email, webhook")
+            self._wrong(value, "channels", f"a list of at least one of {', '.join(_CHANNELS)}")
             return []
         plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
         return [plan for plan in plans if plan is not None]
 
     def _channel(self, value: object, at: str) -> ChannelPlan | None:
         if not isinstance(value, Mapping) or len(value) != 1:
-            return self._problem(at, f"is a mapping with one of {', '.join(_CHANNELS)}")
+            return self._wrong(value, at, f"a mapping with exactly one of {', '.join(_CHANNELS)}", shown=False)
         ((name, body),) = value.items()
         read = self._one_of(name, _CHANNELS, at, "channel")
         if read is None:
             return None
         if not isinstance(body, Mapping):
-            return self._problem(f"{at}.{name}", "is a mapping")
+            return self._wrong(body, f"{at}.{name}", "a mapping", shown=False)
         return read(self, body, f"{at}.{name}")
 
     def _webhook(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
@@ -267,11 +247,9 @@ class _Reader:
 
     def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
         self._known_keys(body, EMAIL_KEYS, at)
-        account = body.get("account")
-        if account not in self._around.email_accounts:
-            there = ", ".join(sorted(self._around.email_accounts)) or "none"
-            said = f'no email account "{account}".' if account else "is missing."
-            self._problem(f"{at}.account", f"{said} There are: {there}. Add one under [email_accounts] in the settings")
+        accounts = {name: name for name in self._around.email_accounts}
+        how = ". Add one under [email_accounts] in the settings"
+        account = self._one_of(body.get("account"), accounts, f"{at}.account", "email account", how)
         subject = self._word(body.get("subject"), f"{at}.subject", ": the subject line, a template")
         template = self._template(body, subject, at)
         if template is None:
@@ -311,50 +289,22 @@ class _Reader:
 
     def _again(self, value: object, fields: Fields | None) -> Again:
         again = Again(mode="every_event")
-        try:
-            match value:
-                case None | "every_event":
-                    pass
-                case "once_per_customer":
-                    again = Again(mode="once_per_customer")
-                case {"once_per": str(path), **rest} if not rest:
-                    found = fields.find(tuple(path.split("."))) if fields else None
-                    if isinstance(found, Unknown):
-                        self._problem("again.once_per", found.message)
-                    again = Again(mode="once_per", path=path)
-                case {"once_in": span, **rest} if not rest:
-                    again = Again(mode="once_in", seconds=int(parse_duration(span).total_seconds()))
-                case _:
-                    options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
-                    self._problem("again", f"is one of {options}")
-        except ValueError as error:
-            self._problem("again.once_in", str(error))
+        match value:
+            case None | "every_event":
+                pass
+            case "once_per_customer":
+                again = Again(mode="once_per_customer")
+            case {"once_per": str(path), **rest} if not rest:
+                found = fields.find(tuple(path.split("."))) if fields else None
+                if isinstance(found, Unknown):
+                    self._problem("again.once_per", found.message)
+                again = Again(mode="once_per", path=path)
+            case {"once_in": span, **rest} if not rest:
+                again = Again(mode="once_in", seconds=self._value(Span(), span, "again.once_in"))
+            case _:
+                options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
+                self._wrong(value, "again", f"one of {options}")
         return again
-
-    def _moment(self, value: object, at: str) -> datetime | None:
-        if value is None:
-            return None
-        moment = read_date(value.isoformat() if isinstance(value, date) else value)
-        return moment.astimezone(UTC) if moment else self._problem(at, "is a date, as in 2026-11-20T09:00:00Z")
-
-    def _seconds(self, value: object, at: str) -> int | None:
-        try:
-            return None if value is None else int(parse_duration(value).total_seconds())
-        except ValueError as error:
-            return self._problem(at, str(error))
-
-    def _priority(self, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 1_000_000:
-            return value
-        self._problem("priority", "is a whole number; higher goes first")
-        return 0
-
-    def _closed(self, value: object, allowed: tuple[str, ...], at: str, otherwise: str) -> str:
-        """A member of a closed list."""
-        if isinstance(value, str) and value in allowed:
-            return value
-        self._problem(at, f"{value!r} is none of {', '.join(allowed)}")
-        return otherwise
 
     def _url(self, value: object, at: str) -> str:
         text = value if isinstance(value, str) else ""
@@ -364,14 +314,14 @@ class _Reader:
         except ValueError:
             valid = False
         if not valid:
-            self._problem(at, "is an address such as https://hooks.example.com/tidings")
+            self._wrong(value, at, "an address such as https://hooks.example.com/tidings", shown=False)
         elif parts.username or parts.password:
             self._problem(at, "holds a user name or password; receivers know us by the signature instead")
         return text
 
     def _headers(self, value: object, at: str) -> dict[str, str]:
         if not isinstance(value, Mapping):
-            self._problem(at, "is a mapping of header names to texts")
+            self._wrong(value, at, "a mapping of header names to texts", shown=False)
             return {}
         for name, text in value.items():
             self._header(str(name), text, f"{at}.{name}")
@@ -383,35 +333,7 @@ class _Reader:
         elif name in RESERVED_HEADERS or name.startswith("webhook-"):
             self._problem(at, "is reserved: it is set on every webhook")
         if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
-            self._problem(at, "is a text of printable ASCII")
-
-    # -- what they share ----------------------------------------------------------------------------------------
-
-    def _word(self, value: object, at: str, hint: str) -> str:
-        if isinstance(value, str) and value.strip():
-            return value
-        if value is not None or at not in REQUIRED:
-            self._problem(at, f"is a text{hint}")
-        return ""
-
-    def _known_keys(self, source: Mapping[Any, Any], known: tuple[str, ...], at: str) -> None:
-        for key in source:
-            if key not in known:
-                meant = nearest(str(key), known)
-                hint = f" Did you mean {meant}?" if meant else ""
-                self._problem(
-                    f"{at}.{key}".lstrip("."), f'"{key}" is not known here.{hint} There are: {", ".join(known)}'
-                )
-
-    def _one_of(self, name: object, options: Mapping[str, T], at: str, kind: str) -> T | None:
-        if isinstance(name, str) and name in options:
-            return options[name]
-        meant = nearest(str(name), options)
-        hint = f" Did you mean {meant}?" if meant else ""
-        return self._problem(at, f'no {kind} "{name}".{hint} There are: {", ".join(sorted(options)) or "none"}')
-
-    def _problem(self, at: str, message: str) -> None:
-        self.problems.append(Problem(at, message))
+            self._wrong(text, at, "a text of printable ASCII", shown=False)
 
 
 _CHANNELS: dict[str, Callable[[_Reader, Mapping[Any, Any], str], ChannelPlan | None]] = {
@@ -428,15 +350,6 @@ def _action(source: Mapping[Any, Any]) -> Action:
         if source.get("promote") is not None
         else "message"
     )
-
-
-def plain_json(value: Any) -> Any:
-    """A value as JSON has it: dates that YAML made of texts become texts again."""
-    if isinstance(value, Mapping):
-        return {str(name): plain_json(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [plain_json(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _plain(value: object) -> str | None:

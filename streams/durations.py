@@ -6,7 +6,9 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_FORM = re.compile(r"(\d{1,6})([smhdw])")
+DURATION_PATTERN = "([0-9]{1,6})([smhdw])"
+"""What a duration is, whole, as a regular expression that other languages read too."""
+_FORM = re.compile(DURATION_PATTERN)
 
 
 def parse_duration(text: object) -> timedelta:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from schemas.errors import DefinitionInvalid, Problem
 from schemas.event import MAX_ID
 from schemas.objects import Customer
+from schemas.record import JsonObject
 from schemas.segment_definition import SegmentDefinition
-from streams.conditions.fields import Fields, nearest
+from streams.complaints import Say, wrong
+from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
-from streams.definition import plain_json
-
-KEYS = ("segment", "name", "when", "members", "members_file")
-"""The keys of a segment, in the order in which they read best."""
+from streams.document import DocumentReader
+from streams.values import Group, Identifier, Key, ListOf, Text, plain_json
 
 MAX_MEMBERS = 100_000
 """Ids of one static segment: every segmenter holds them."""
@@ -23,11 +22,59 @@ MAX_MEMBERS = 100_000
 CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
 """What a segment may ask about: there is no event, so the customer is all there is."""
 
-_MEMBERSHIP = ("when", "members", "members_file")
-_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
-
 ReadMembers = Callable[[str], Sequence[str]]
 """The ids in a file that a definition names. Raises ValueError that says why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCondition:
+    """A condition over the customer's profile."""
+
+    def read(self, value: object, at: str, say: Say) -> JsonObject | None:
+        """See `Value`."""
+        _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)
+        for problem in problems:
+            say(problem.path, problem.message)
+        return None if problems else plain_json(value)
+
+    def schema(self) -> JsonObject:
+        """See `Value`. The definitions of `streams/schema.py` have to stand beside it."""
+        return {"$ref": "#/$defs/condition"}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerId:
+    """An id that upstream gave."""
+
+    def read(self, value: object, at: str, say: Say) -> str | None:
+        """See `Value`."""
+        if isinstance(value, str) and 0 < len(value) <= MAX_ID:
+            return value
+        say(at, wrong(value, f"a customer id: a text of 1 to {MAX_ID} characters, in quotes"))
+        return None
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return {"type": "string", "minLength": 1, "maxLength": MAX_ID}
+
+
+MEMBERS = ListOf(CustomerId(), "customer ids, as in [cust_1, cust_2]", least=0, most=MAX_MEMBERS)
+MEMBERSHIP = {
+    "when": Key(CustomerCondition(), null="wrong"),
+    "members": Key(MEMBERS, null="wrong"),
+    "members_file": Key(
+        Text(": the name of a CSV file beside this one, customer ids in its first column"), null="wrong"
+    ),
+}
+"""Who belongs to a segment: it has exactly one of these keys."""
+SEGMENT = Group(
+    {
+        "segment": Key(Identifier("lapsed-90-days", most=MAX_ID), required=True),
+        "name": Key(Text(": what people call it")),
+        **MEMBERSHIP,
+    }
+)
+"""All that a segment may say."""
 
 
 def parse_segment(
@@ -35,86 +82,44 @@ def parse_segment(
 ) -> SegmentDefinition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(read_members)
-    identity, name, when, members = reader.read(source)
-    if reader.problems:
-        raise DefinitionInvalid(tuple(reader.problems))
+    read = reader.checked(reader.segment(source))
+    identity = str(read["segment"])
     return SegmentDefinition(
-        id=identity, project_id=project_id, name=name, version=version, when=when, members=members, updated_at=now
+        id=identity,
+        project_id=project_id,
+        name=str(read.get("name", identity)),
+        version=version,
+        when=read.get("when"),
+        members=read.get("members"),
+        updated_at=now,
     )
 
 
-class _Reader:
-    """Reads each key on its own, so that one problem does not hide the next."""
+class _Reader(DocumentReader):
+    """What has to hold between the keys, beside what each may hold."""
 
     def __init__(self, read_members: ReadMembers) -> None:
-        self.problems: list[Problem] = []
+        super().__init__()
         self._read_members = read_members
 
-    def read(self, source: object) -> tuple[str, str, dict[str, Any] | None, list[str] | None]:
-        if not isinstance(source, Mapping):
-            self._problem("", f"a segment is a mapping with {', '.join(KEYS)}")
-            return "", "", None, None
-        self._known_keys(source)
-        identity = self._identifier(source.get("segment"))
-        name = self._name(source.get("name"), identity)
-        there = [key for key in _MEMBERSHIP if key in source]
+    def segment(self, source: object) -> JsonObject:
+        written = self._document(source, "segment", SEGMENT.keys)
+        if written is None:
+            return {}
+        read = self._value(SEGMENT, written, "") or {}
+        there = [key for key in MEMBERSHIP if key in written]
         if len(there) != 1:
             said = f"{' and '.join(there)} stand together; a segment has" if there else "is missing: a segment has"
-            at = there[1] if there else "when"
-            self._problem(at, f"{said} exactly one of {', '.join(_MEMBERSHIP)}")
-            return identity, name, None, None
-        if there == ["when"]:
-            return identity, name, self._when(source["when"]), None
-        if there == ["members"]:
-            return identity, name, None, self._members(source["members"])
-        return identity, name, None, self._from_file(source["members_file"])
+            self._problem(there[1] if there else "when", f"{said} exactly one of {', '.join(MEMBERSHIP)}")
+        elif "members_file" in read:
+            read["members"] = self._from_file(read["members_file"])
+        if "members" in read:
+            read["members"] = list(dict.fromkeys(read["members"]))
+        return read
 
-    def _known_keys(self, source: Mapping[Any, Any]) -> None:
-        for key in source:
-            if key not in KEYS:
-                meant = nearest(str(key), KEYS)
-                hint = f" Did you mean {meant}?" if meant else ""
-                self._problem(str(key), f'"{key}" is not known here.{hint} There are: {", ".join(KEYS)}')
-
-    def _identifier(self, value: object) -> str:
-        if isinstance(value, str) and 0 < len(value) <= MAX_ID and _ID_CHARACTERS.issuperset(value):
-            return value
-        said = "is missing: the" if value is None else "is an"
-        self._problem("segment", f"{said} id of letters, digits, dash, underscore and dot, such as lapsed-90-days")
-        return ""
-
-    def _name(self, value: object, otherwise: str) -> str:
-        if value is None:
-            return otherwise
-        if not isinstance(value, str) or not value.strip():
-            self._problem("name", "is a text: how people call the segment")
-        return str(value)
-
-    def _when(self, value: object) -> dict[str, Any] | None:
-        _, problems = parse_condition(value, CUSTOMER_FIELDS)
-        self.problems += problems
-        return plain_json(value) if isinstance(value, Mapping) else None
-
-    def _members(self, value: object, at: str = "members") -> list[str]:
-        if not isinstance(value, list | tuple):
-            self._problem(at, "is a list of customer ids, as in [cust_1, cust_2]")
-            return []
-        if len(value) > MAX_MEMBERS:
-            self._problem(at, f"has {len(value)} ids; a static segment has at most {MAX_MEMBERS}; use when instead")
-        for number, one in enumerate(value):
-            if not isinstance(one, str) or not 0 < len(one) <= MAX_ID:
-                self._problem(f"{at}[{number}]", f"is a customer id: a text of 1 to {MAX_ID} characters, in quotes")
-        return list(dict.fromkeys(map(str, value)))
-
-    def _from_file(self, value: object) -> list[str]:
-        if not isinstance(value, str) or not value:
-            self._problem("members_file", "is the name of a CSV file beside this one, customer ids in its first column")
-            return []
+    def _from_file(self, name: str) -> list[str]:
         try:
-            return self._members(list(self._read_members(value)), "members_file")
+            return self._value(MEMBERS, self._read_members(name), "members_file") or []
         except ValueError as error:
             self._problem("members_file", str(error))
             return []
-
-    def _problem(self, at: str, message: str) -> None:
-        self.problems.append(Problem(at, message))

@@ -88,6 +88,12 @@ def nearest(name: str, known: Collection[str]) -> str | None:
     return close[0] if close else None
 
 
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A sentence that names it, with a space in front; nothing where none is near. Capitals are tried as well."""
+    meant = nearest(name, known) or nearest(name.upper(), known)
+    return f" Did you mean {meant}?" if meant else ""
+
+
 def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> Unknown | None:
     """Upstream may send fields that we do not know, so an unknown one is refused only when it looks like a slip."""
     name, parent = path[-1], ".".join(path[:-1])

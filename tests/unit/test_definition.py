@@ -65,7 +65,7 @@ def problems(**changes: Any) -> dict[str, str]:
         (
             {"channels": [{"email": {"account": "mian", "subject": "s", "text": "t"}}]},
             "channels[0].email.account",
-            'no email account "mian". There are: main',
+            'no email account "mian". Did you mean main? There are: main',
         ),
         (
             {"channels": [{"email": {"account": "main", "subject": "s", "template": "helo"}}]},
@@ -77,7 +77,7 @@ def problems(**changes: Any) -> dict[str, str]:
         ({"again": {"once_in": "soon"}}, "again.once_in", "as in 30m or 3d"),
         ({"again": {"once_per": "ordr.id"}}, "again.once_per", "Did you mean order?"),
         ({"starts_at": "2026-11-21", "ends_at": "2026-11-20"}, "ends_at", "is not after starts_at"),
-        ({"expires_after": 5}, "expires_after", "is not a duration"),
+        ({"expires_after": 5}, "expires_after", "is 5; it is a duration"),
         ({"priority": "high"}, "priority", "whole number"),
         ({"status": "ON"}, "status", "DRAFT, LIVE"),
         ({"distribution": "a b"}, "distribution", "letters, digits"),

@@ -149,7 +149,7 @@ def test_word_of_a_promotion_carries_its_tier_and_campaign() -> None:
         ({"publish": {}}, "publish.campaign", "There are: spring"),
         ({"publish": {"campaign": "tiers"}}, "publish.campaign", "gives no codes. Fitting are: spring"),
         ({"publish": {"campaign": "spring", "when_emty": "skip"}}, "publish.when_emty", "Did you mean when_empty?"),
-        ({"publish": {"campaign": "spring", "when_empty": "retry"}}, "publish.when_empty", "none of stop, wait"),
+        ({"publish": {"campaign": "spring", "when_empty": "retry"}}, "publish.when_empty", "There are: stop, wait"),
         ({"publish": "spring"}, "publish", "is a mapping"),
         ({"promote": {"campaign": "spring", "tier": "gold"}}, "promote.campaign", "Fitting are: tiers"),
         ({"promote": {"campaign": "tiers", "tier": "golden"}}, "promote.tier", "Did you mean gold?"),

@@ -21,7 +21,7 @@ from schemas.triggers import TRIGGERS
 from streams.conditions.fields import Fields
 from streams.conditions.parse import ITEM_TESTS, parse_condition
 from streams.conditions.predicates import PREDICATES
-from streams.definition import plain_json
+from streams.values import plain_json
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from agents.wiring import Wiring, utc_now
 from channels.bundle import bundled
 from channels.templates import check_template
 from console.context import database
-from console.documents import Document, read_documents
+from console.documents import Document
+from console.plan import Planned, arrow, changes, check_documents, planned, short
 from console.template_variables import variables
 from deploy.settings import Brand
 from schemas.campaign import Campaign
@@ -30,18 +31,7 @@ from store.control import Change, Control
 from store.templates import NamedTemplates
 from streams.definition import Definition, Surroundings, TemplateFiles, parse_definition
 
-_UNCOMPARED = ("version", "updated_at")
-_LONGEST = 60
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A change and how it reads: `what` is new, changed or unchanged."""
-
-    what: str
-    change: Change
-    lines: tuple[str, ...]
 
 
 def check_files(
@@ -55,17 +45,12 @@ def check_files(
 
     Raises DefinitionInvalid with all problems, each with its line.
     """
-    problems: list[Problem] = []
-    checked: list[tuple[Document, Definition]] = []
-    for document in read_documents(paths):
-        try:
-            checked.append((document, _check(document, wired, versions, campaigns, templates)))
-        except DefinitionInvalid as error:
-            problems += [located(document, problem) for problem in error.problems]
-    problems += _doubled([(document, definition.distribution.id) for document, definition in checked])
-    if problems:
-        raise DefinitionInvalid(tuple(problems))
-    return checked
+    return check_documents(
+        paths,
+        "distribution",
+        lambda document: _check(document, wired, versions, campaigns, templates),
+        lambda definition: definition.distribution.id,
+    )
 
 
 def _check(
@@ -76,10 +61,9 @@ def _check(
     templates: Mapping[str, TemplateFiles],
 ) -> Definition:
     settings = wired.settings
-    identity = str(document.plain.get("distribution", "")) if isinstance(document.plain, dict) else ""
     around = Surroundings(
         project_id=settings.project_id,
-        version=versions.get(identity, 0) + 1,
+        version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),
         email_accounts=tuple(settings.email_accounts),
         templates=document.templates(),
@@ -114,21 +98,6 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     return tuple(problem for problems in found for problem in problems)
 
 
-def located(document: Document, problem: Problem) -> Problem:
-    return Problem(f"{document.file}:{document.line(problem.path)}  {problem.path}", problem.message)
-
-
-def _doubled(found: list[tuple[Document, str]]) -> list[Problem]:
-    seen: dict[str, Document] = {}
-    problems = []
-    for document, identity in found:
-        if identity in seen:
-            said = f"distribution {identity} stands in {seen[identity].file} already"
-            problems.append(Problem(f"{document.file}:{document.line('distribution')}  distribution", said))
-        seen.setdefault(identity, document)
-    return problems
-
-
 async def known_campaigns(wired: Wiring) -> dict[str, Campaign]:
     """The campaigns that distributions may name; none where no database is known."""
     if not wired.settings.postgres.dsn.reveal():
@@ -153,7 +122,7 @@ async def stored_templates(project_id: str, templates: NamedTemplates) -> dict[s
 
 async def plan(
     paths: list[Path], wired: Wiring, control: Control, campaigns: Campaigns, templates: NamedTemplates
-) -> list[Planned]:
+) -> list[Planned[Change]]:
     """What applying some files would do."""
     project = wired.settings.project_id
     current, there = await control.current(project), await campaigns.current(project)
@@ -168,14 +137,13 @@ async def plan(
 
 def _planned(
     before: Distribution | None, document: Document, definition: Definition, sent: Mapping[tuple[str, str], int]
-) -> Planned:
+) -> Planned[Change]:
     """`sent` are the versions of stored templates that go out now, by distribution and name."""
     after = definition.distribution
     change = Change(after, document.source, tuple(template for _, template in definition.templates))
-    if before is None:
-        return Planned("new", change, ("live from now on" if after.status == "LIVE" else after.status,))
-    lines = (*_brought_up(definition, sent), *_differences(before, after))
-    return Planned("changed" if lines else "unchanged", change, lines)
+    new = "live from now on" if after.status == "LIVE" else after.status
+    said = {"when": _guard_difference, "channels": _channel_difference}
+    return planned("distribution", before, after, change, new=new, said=said, besides=_brought_up(definition, sent))
 
 
 def _brought_up(definition: Definition, sent: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
@@ -185,29 +153,22 @@ def _brought_up(definition: Definition, sent: Mapping[tuple[str, str], int]) -> 
     return tuple(f"template {name}: v{old} → v{new}" for name, old, new in versions if old and old != new)
 
 
-def _differences(before: Distribution, after: Distribution) -> tuple[str, ...]:
-    names = [name for name in after.__struct_fields__ if name not in _UNCOMPARED]
-    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
-    return tuple(f"{name}: {_difference(name, getattr(before, name), getattr(after, name))}" for name in changed)
-
-
-def _difference(name: str, before: object, after: object) -> str:
-    """Old → new; of a guard and of channels only the parts that differ."""
-    if name == "when" and isinstance(before, dict) and isinstance(after, dict):
-        old, new = _parts(before), _parts(after)
-        gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
-        return f"{_short(', '.join(gone))} → {_short(', '.join(come))}"
-    if name == "channels" and isinstance(before, list) and isinstance(after, list):
-        return _channel_difference(before, after)
-    return f"{_short(before)} → {_short(after)}"
+def _guard_difference(before: object, after: object) -> str:
+    """The parts that differ."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return arrow(before, after)
+    old, new = _parts(before), _parts(after)
+    gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
+    return "" if before == after else f"{short(', '.join(gone))} → {short(', '.join(come))}"
 
 
 def _channel_difference(before: list[ChannelPlan], after: list[ChannelPlan]) -> str:
+    """The fields that differ, where the channels are the same ones."""
     gone, come = [one for one in before if one not in after], [one for one in after if one not in before]
     if not gone or [one.channel for one in gone] != [one.channel for one in come]:
-        return f"{_short(before)} → {_short(after)}"
+        return arrow(before, after)
     return ", ".join(
-        f"{old.channel}.{name} {_short(getattr(old, name))} → {_short(getattr(new, name))}"
+        f"{old.channel}.{name} {arrow(getattr(old, name), getattr(new, name))}"
         for old, new in zip(gone, come, strict=True)
         for name in old.__struct_fields__
         if getattr(old, name) != getattr(new, name)
@@ -219,15 +180,12 @@ def _parts(when: dict[str, object]) -> list[str]:
     return [msgspec.json.encode(part).decode() for part in parts]
 
 
-def _short(value: object) -> str:
-    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+async def save(plan: Sequence[Planned[Change]], wired: Wiring, control: Control) -> None:
+    """Save what differs, in one transaction, and publish it, with all that was not published yet.
 
-
-async def save(planned: Sequence[Planned], wired: Wiring, control: Control) -> None:
-    """Save what differs, in one transaction, and publish it. Raises VersionConflict, TryLater."""
-    changes = [one.change for one in planned if one.what != "unchanged"]
-    await control.save(changes, applied_by=getpass.getuser(), now=utc_now())
+    Raises VersionConflict, TryLater.
+    """
+    await control.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())
     await publish(wired, control)
 
 

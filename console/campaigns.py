@@ -3,108 +3,59 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import asyncpg
-import msgspec
 
 from agents.wiring import utc_now
 from console.code_file import CodeFile
-from console.documents import Document, read_documents
+from console.documents import Document
+from console.plan import Planned, changes, check_documents, planned
 from schemas.campaign import VOUCHER_TYPES, Campaign
-from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.errors import TidingsError
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Double
 from store.codes import Codes
 from streams.campaign_definition import CampaignSurroundings, parse_campaign
-from streams.conditions.fields import nearest
+from streams.conditions.fields import did_you_mean
 
 NAMED = 10
 """Of the codes that were there already, how many are named."""
 HAND = 5000
 """Codes that are made in one transaction; claims of the campaign wait for so long."""
-_UNCOMPARED = ("version", "created_at", "updated_at")
-_LONGEST = 60
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCampaign:
-    """A change and how it reads: `what` is new, changed or unchanged."""
-
-    what: str
-    change: CampaignChange
-    lines: tuple[str, ...]
 
 
 def check_campaigns(
-    paths: list[Path], project_id: str, current: dict[str, Campaign]
+    paths: list[Path], project_id: str, current: Mapping[str, Campaign]
 ) -> list[tuple[Document, Campaign]]:
     """Every campaign of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
-    problems: list[Problem] = []
-    checked: list[tuple[Document, Campaign]] = []
-    for document in read_documents(paths):
-        identity = document.plain.get("campaign") if isinstance(document.plain, dict) else None
-        before = current.get(identity) if isinstance(identity, str) else None
-        try:
-            around = CampaignSurroundings(project_id, utc_now(), before)
-            checked.append((document, parse_campaign(document.plain, around)))
-        except DefinitionInvalid as error:
-            problems += [_at(document, problem.path, problem.message) for problem in error.problems]
-    problems += _doubled(checked)
-    if problems:
-        raise DefinitionInvalid(tuple(problems))
-    return checked
+
+    def read(document: Document) -> Campaign:
+        before = current.get(document.identity("campaign"))
+        return parse_campaign(document.plain, CampaignSurroundings(project_id, utc_now(), before))
+
+    return check_documents(paths, "campaign", read, lambda campaign: campaign.id)
 
 
-def _at(document: Document, path: str, message: str) -> Problem:
-    return Problem(f"{document.file}:{document.line(path)}  {path}", message)
-
-
-def _doubled(checked: Iterable[tuple[Document, Campaign]]) -> list[Problem]:
-    seen: dict[str, Document] = {}
-    problems = []
-    for document, campaign in checked:
-        if campaign.id in seen:
-            said = f"campaign {campaign.id} stands in {seen[campaign.id].file} already"
-            problems.append(_at(document, "campaign", said))
-        seen.setdefault(campaign.id, document)
-    return problems
-
-
-async def plan(paths: list[Path], project_id: str, pool: asyncpg.Pool) -> list[PlannedCampaign]:
+async def plan(paths: list[Path], project_id: str, pool: asyncpg.Pool) -> list[Planned[CampaignChange]]:
     """What applying some files would do."""
     current = await Campaigns(pool).current(project_id)
-    checked = check_campaigns(paths, project_id, current)
-    return [_planned(current.get(campaign.id), document, campaign) for document, campaign in checked]
+    return [
+        planned("campaign", current.get(one.id), one, CampaignChange(one, document.source), new=_new(one))
+        for document, one in check_campaigns(paths, project_id, current)
+    ]
 
 
-def _planned(before: Campaign | None, document: Document, after: Campaign) -> PlannedCampaign:
-    change = CampaignChange(after, document.source)
-    if before is None:
-        return PlannedCampaign(
-            "new", change, (f"{after.kind} {after.type if after.kind in VOUCHER_TYPES else ''}".strip(),)
-        )
-    names = [name for name in after.__struct_fields__ if name not in _UNCOMPARED]
-    lines = tuple(
-        f"{name}: {_short(getattr(before, name))} → {_short(getattr(after, name))}"
-        for name in names
-        if getattr(before, name) != getattr(after, name)
-    )
-    return PlannedCampaign("changed" if lines else "unchanged", change, lines)
+def _new(campaign: Campaign) -> str:
+    return f"{campaign.kind} {campaign.type}" if campaign.kind in VOUCHER_TYPES else campaign.kind
 
 
-def _short(value: object) -> str:
-    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-
-
-async def save(planned: Sequence[PlannedCampaign], pool: asyncpg.Pool) -> None:
+async def save(plan: Sequence[Planned[CampaignChange]], pool: asyncpg.Pool) -> None:
     """Save what differs, in one transaction. Raises VersionConflict, TryLater."""
-    changes = [one.change for one in planned if one.what != "unchanged"]
-    await Campaigns(pool).save(changes, applied_by=getpass.getuser(), now=utc_now())
+    await Campaigns(pool).save(changes(plan), applied_by=getpass.getuser(), now=utc_now())
 
 
 async def campaign(pool: asyncpg.Pool, project_id: str, identity: str) -> Campaign:
@@ -112,8 +63,7 @@ async def campaign(pool: asyncpg.Pool, project_id: str, identity: str) -> Campai
     current = await Campaigns(pool).current(project_id)
     if identity in current:
         return current[identity]
-    meant = nearest(identity, current)
-    hint = f" Did you mean {meant}?" if meant else ""
+    hint = did_you_mean(identity, current)
     there = ", ".join(sorted(current)[:10]) or "none"
     raise TidingsError(f"there is no campaign {identity}.{hint} There are: {there}{', …' if len(current) > 10 else ''}")
 

@@ -42,6 +42,15 @@ class Document:
                 break
         return int(line) + 1
 
+    def identity(self, key: str) -> str:
+        """The id under a key, before anything is checked; empty where there is none."""
+        found = self.plain.get(key) if isinstance(self.plain, dict) else None
+        return found if isinstance(found, str) else ""
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem with the file and the line."""
+        return Problem(f"{self.file}:{self.line(problem.path)}  {problem.path}", problem.message)
+
     def templates(self) -> dict[str, TemplateFiles]:
         """The templates in `templates/` beside the file, or one folder up."""
         return read_templates([self.file.parent.parent / "templates", self.file.parent / "templates"])

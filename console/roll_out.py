@@ -14,7 +14,8 @@ import msgspec
 
 from agents.wiring import Wiring
 from channels.bundle import bundled
-from console.apply import Planned, brand_problems, brand_texts, template_problems
+from console.apply import brand_problems, brand_texts, template_problems
+from console.plan import Planned
 from schemas.distribution import Distribution, EmailPlan
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate, StoredTemplate
@@ -25,7 +26,7 @@ from streams.definition import Definition
 
 async def plan(
     older: Sequence[Use], newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
-) -> list[Planned]:
+) -> list[Planned[Change]]:
     """A new version of each distribution that sends an older one; `older` says which do.
 
     Raises DefinitionInvalid where a template names what a distribution's trigger does not have, or the brand lacks.
@@ -43,7 +44,7 @@ async def plan(
 
 async def _planned(
     rule: Distribution, newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
-) -> tuple[Planned, tuple[Problem, ...]]:
+) -> tuple[Planned[Change], tuple[Problem, ...]]:
     brand = wired.settings.brand
     channels = list(rule.channels)
     made: list[tuple[str, StoredTemplate]] = []
@@ -62,7 +63,7 @@ async def _planned(
     changed = msgspec.structs.replace(rule, version=rule.version + 1, channels=channels, updated_at=now)
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
-    return Planned("changed", change, tuple(lines)), (
+    return Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines)), (
         *brand_problems(definition, brand),
         *template_problems(definition),
     )
@@ -75,7 +76,7 @@ async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:
     return template
 
 
-def _located(one: Planned, problems: Sequence[Problem]) -> list[Problem]:
+def _located(one: Planned[Change], problems: Sequence[Problem]) -> list[Problem]:
     rule = one.change.distribution
     said = f"distribution {rule.id} (on {rule.trigger.event})"
     return [replace(problem, path=f"{said}  {problem.path}") for problem in problems]

@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import getpass
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from agents.wiring import utc_now
-from console.apply import located
-from console.documents import Document, read_documents
+from console.documents import Document
+from console.plan import Planned, changes, check_documents, planned
 from schemas.distribution import Distribution
-from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.errors import TidingsError
 from schemas.segment_definition import SegmentDefinition
 from store.control import Control
 from store.segments import Segments
@@ -24,52 +21,40 @@ from streams.segment_definition import parse_segment
 _HEADERS = frozenset({"id", "customer", "customer_id", "customer.id"})
 """What the first line of a list may say, where it is no id."""
 _USING = ("LIVE", "PAUSED")
-_LONGEST = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A segment as it is to be, and how that reads: `what` is new, changed or unchanged."""
-
-    what: str
-    definition: SegmentDefinition
-    source: str
-    lines: tuple[str, ...]
+SegmentChange = tuple[SegmentDefinition, str]
+"""A definition, and its source as written."""
 
 
-async def plan(paths: list[Path], project_id: str, segments: Segments) -> list[Planned]:
+async def plan(paths: list[Path], project_id: str, segments: Segments) -> list[Planned[SegmentChange]]:
     """What applying some files would do. Raises DefinitionInvalid with all problems, each with its line."""
     current = {one.definition.id: one.definition for one in await segments.current(project_id)}
-    problems: list[Problem] = []
-    planned: dict[str, Planned] = {}
-    for document in read_documents(paths):
-        try:
-            one = _planned(document, project_id, current)
-        except DefinitionInvalid as error:
-            problems += [located(document, problem) for problem in error.problems]
-            continue
-        if one.definition.id in planned:
-            problems.append(located(document, Problem("segment", f"segment {one.definition.id} stands here twice")))
-        planned[one.definition.id] = one
-    if problems:
-        raise DefinitionInvalid(tuple(problems))
-    return list(planned.values())
+
+    def read(document: Document) -> SegmentDefinition:
+        before = current.get(document.identity("segment"))
+        return parse_segment(
+            document.plain,
+            project_id=project_id,
+            version=before.version + 1 if before else 1,
+            now=utc_now(),
+            read_members=_reader_beside(document.file),
+        )
+
+    return [
+        _planned(current.get(after.id), after, document.source)
+        for document, after in check_documents(paths, "segment", read, lambda segment: segment.id)
+    ]
 
 
-def _planned(document: Document, project_id: str, current: dict[str, SegmentDefinition]) -> Planned:
-    identity = document.plain.get("segment") if isinstance(document.plain, dict) else None
-    before = current.get(identity) if isinstance(identity, str) else None
-    after = parse_segment(
-        document.plain,
-        project_id=project_id,
-        version=before.version + 1 if before else 1,
-        now=utc_now(),
-        read_members=_reader_beside(document.file),
-    )
-    if before is None:
-        return Planned("new", after, document.source, (f"{after.kind}, computed from now on",))
-    lines = _differences(before, after)
-    return Planned("changed" if lines else "unchanged", after, document.source, lines)
+def _planned(before: SegmentDefinition | None, after: SegmentDefinition, source: str) -> Planned[SegmentChange]:
+    new, said = f"{after.kind}, computed from now on", {"members": _come_and_gone}
+    return planned("segment", before, after, (after, source), new=new, said=said)
+
+
+def _come_and_gone(before: list[str] | None, after: list[str] | None) -> str:
+    old, new = set(before or ()), set(after or ())
+    return "" if old == new else f"+{len(new - old)} -{len(old - new)}"
 
 
 def _reader_beside(file: Path) -> Callable[[str], Sequence[str]]:
@@ -86,27 +71,9 @@ def _reader_beside(file: Path) -> Callable[[str], Sequence[str]]:
     return read
 
 
-def _differences(before: SegmentDefinition, after: SegmentDefinition) -> tuple[str, ...]:
-    lines = [
-        f"{name}: {_short(getattr(before, name))} → {_short(getattr(after, name))}"
-        for name in ("name", "when")
-        if getattr(before, name) != getattr(after, name)
-    ]
-    old, new = set(before.members or ()), set(after.members or ())
-    if old != new:
-        lines.append(f"members: +{len(new - old)} -{len(old - new)}")
-    return tuple(lines)
-
-
-def _short(value: Any) -> str:
-    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-
-
-async def save(planned: Sequence[Planned], segments: Segments) -> None:
+async def save(plan: Sequence[Planned[SegmentChange]], segments: Segments) -> None:
     """Save what differs, in one transaction. Raises SegmentConflict, TryLater."""
-    changes = [(one.definition, one.source) for one in planned if one.what != "unchanged"]
-    await segments.save(changes, applied_by=getpass.getuser(), now=utc_now())
+    await segments.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())
 
 
 async def remove(segment_id: str, project_id: str, segments: Segments, control: Control) -> None:

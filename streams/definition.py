@@ -24,7 +24,7 @@ from schemas.distribution import (
 from schemas.record import JsonObject
 from schemas.template import LocalText, StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
-from streams.conditions.fields import Fields, Unknown
+from streams.conditions.fields import Fields, Unknown, did_you_mean
 from streams.conditions.parse import parse_condition
 from streams.document import DocumentReader
 from streams.offers import why_not_offered
@@ -282,8 +282,7 @@ class _Reader(DocumentReader):
         beside, stored = self._around.templates, self._around.stored_templates
         if name in beside or name in stored:
             return beside.get(name) or stored[name]
-        meant = nearest(name, {**stored, **beside})
-        hint = f" Did you mean {meant}?" if meant else ""
+        hint = did_you_mean(name, {**stored, **beside})
         there = (", ".join(sorted(names)) or "none" for names in (beside, stored))
         return self._problem(at, 'no template "{}".{} In files beside it: {}. Stored: {}'.format(name, hint, *there))
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.markup import escape
 
 from agents.wiring import utc_now
 from console import apply as applying
+from console.commands.applying import Asked, DryRun, Files, Yes, carry_out
 from console.context import database, wiring
-from console.terminal import AsJson, must_exist, say, show_json, show_rows
+from console.terminal import AsJson, say, show_json, show_rows
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -27,45 +28,17 @@ commands.add_typer(rules_app, name="distributions")
 
 
 @commands.command("apply")
-def apply_command(
-    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
-    as_json: AsJson = False,
-) -> None:
+def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Check distributions, show what would change, and make it live."""
-    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
 
 
-async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    must_exist(files)
+async def _apply(files: list[Path], asked: Asked) -> None:
     wired = wiring()
     async with database(wired) as pool:
         control = Control(pool)
-        planned = await applying.plan(files, wired, control, Campaigns(pool), NamedTemplates(pool))
-        _show_plan(planned, as_json=as_json)
-        if dry_run:
-            return
-        if all(one.what == "unchanged" for one in planned):
-            await applying.publish(wired, control)
-            return
-        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
-            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
-        await applying.save(planned, wired, control)
-        if not as_json:
-            say("applied")
-
-
-def _show_plan(planned: list[applying.Planned], *, as_json: bool) -> None:
-    for one in planned:
-        rule = one.change.distribution
-        if as_json:
-            show_json({"distribution": rule.id, "plan": one.what, "version": rule.version, "changes": one.lines})
-        else:
-            version = {"new": "new", "unchanged": f"v{rule.version - 1}"}.get(
-                one.what, f"v{rule.version - 1} → v{rule.version}"
-            )
-            say(f"  {escape(rule.id):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+        plan = await applying.plan(files, wired, control, Campaigns(pool), NamedTemplates(pool))
+        await carry_out(plan, partial(applying.save, wired=wired, control=control), asked)
 
 
 @rules_app.command("list")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agents.wiring import utc_now
 from console import campaigns as doing
+from console.commands.applying import Asked, DryRun, Files, Yes, carry_out
 from console.context import database, wiring
 from console.terminal import AsJson, err, must_exist, say, show_json, show_rows
 from schemas.campaign import VOUCHER_TYPES, Campaign
-from schemas.errors import TidingsError
 from store.campaigns import Campaigns
 from store.codes import Codes, Count
 
@@ -28,40 +28,16 @@ commands.add_typer(campaigns_app, name="campaigns")
 
 
 @campaigns_app.command("apply")
-def apply_command(
-    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
-    as_json: AsJson = False,
-) -> None:
+def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Check campaigns, show what would change, and save it."""
-    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
 
 
-async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    must_exist(files)
+async def _apply(files: list[Path], asked: Asked) -> None:
     wired = wiring()
     async with database(wired) as pool:
-        planned = await doing.plan(files, wired.settings.project_id, pool)
-        _show_plan(planned, as_json=as_json)
-        if dry_run or all(one.what == "unchanged" for one in planned):
-            return
-        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
-            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
-        await doing.save(planned, pool)
-        if not as_json:
-            say("applied")
-
-
-def _show_plan(planned: list[doing.PlannedCampaign], *, as_json: bool) -> None:
-    for one in planned:
-        campaign = one.change.campaign
-        if as_json:
-            show_json({"campaign": campaign.id, "plan": one.what, "version": campaign.version, "changes": one.lines})
-        else:
-            before = f"v{campaign.version - 1}"
-            version = {"new": "new", "unchanged": before}.get(one.what, f"{before} → v{campaign.version}")
-            say(f"  {escape(campaign.id):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+        plan = await doing.plan(files, wired.settings.project_id, pool)
+        await carry_out(plan, partial(doing.save, pool=pool), asked)
 
 
 @campaigns_app.command("list")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,8 +14,9 @@ from rich.markup import escape
 
 from agents.wiring import Wiring
 from console import segments as planning
+from console.commands.applying import Asked, DryRun, Files, Yes, carry_out
 from console.context import database, wiring
-from console.terminal import AsJson, must_exist, say, show_json, show_rows
+from console.terminal import AsJson, say, show_json, show_rows
 from schemas.errors import TidingsError
 from store.control import Control
 from store.segments import Listed, Segments
@@ -45,37 +46,15 @@ def _ask(question: Callable[[str, Segments], Awaitable[T]]) -> T:
 
 
 @segments_app.command("apply")
-def apply_command(
-    files: Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
-    as_json: AsJson = False,
-) -> None:
+def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Check segments, show what would change, and have them kept up."""
-    asyncio.run(_apply(files, yes=yes, dry_run=dry_run, as_json=as_json))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
 
 
-async def _apply(files: list[Path], *, yes: bool, dry_run: bool, as_json: bool) -> None:
-    must_exist(files)
+async def _apply(files: list[Path], asked: Asked) -> None:
     async with _opened() as (wired, segments, _):
-        planned = await planning.plan(files, wired.settings.project_id, segments)
-        _show_plan(planned, as_json=as_json)
-        if dry_run or all(one.what == "unchanged" for one in planned):
-            return
-        if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
-            raise TidingsError("nothing was applied" + ("" if sys.stdin.isatty() else "; use --yes without a terminal"))
-        await planning.save(planned, segments)
-        if not as_json:
-            say("applied")
-
-
-def _show_plan(planned: list[planning.Planned], *, as_json: bool) -> None:
-    for one in planned:
-        segment = one.definition
-        if as_json:
-            show_json({"segment": segment.id, "plan": one.what, "version": segment.version, "changes": one.lines})
-        else:
-            say(f"  {escape(segment.id):<30} {one.what:<10} {escape('; '.join(one.lines))}")
+        plan = await planning.plan(files, wired.settings.project_id, segments)
+        await carry_out(plan, partial(planning.save, segments=segments), asked)
 
 
 @segments_app.command("list")

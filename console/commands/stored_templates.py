@@ -17,10 +17,11 @@ from console import roll_out as rolling
 from console import stored_templates as storing
 from console import templates as planning
 from console.context import database, wiring
+from console.plan import Planned
 from console.terminal import AsJson, must_exist, say, show_json, show_rows
 from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
-from store.control import Control
+from store.control import Change, Control
 from store.templates import Kept, NamedTemplates, Sent, Use
 
 commands = typer.Typer()
@@ -84,7 +85,7 @@ async def _apply(files: list[Path], *, roll_out: bool, yes: bool, dry_run: bool,
 def _show_plan(
     planned: Sequence[planning.PlannedTemplate],
     older: Sequence[Use],
-    rolled: Sequence[applying.Planned],
+    rolled: Sequence[Planned[Change]],
     *,
     as_json: bool,
 ) -> None:
@@ -92,10 +93,7 @@ def _show_plan(
         ("template", one.template.name, one.what, one.template.version, one.lines, _uses(one.template.name, older))
         for one in planned
     ]
-    changes += [
-        ("distribution", one.change.distribution.id, one.what, one.change.distribution.version, one.lines, [])
-        for one in rolled
-    ]
+    changes += [(one.kind, one.identity, one.what, one.version, one.lines, []) for one in rolled]
     for kind, name, what, version, lines, uses in changes:
         if as_json:
             sent = {"older_sent_by": [_use(use) for use in uses]} if kind == "template" else {}

@@ -1,0 +1,72 @@
+"""What the commands called `apply` share: check all, show the plan, ask, and save all or nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.markup import escape
+
+from console.plan import Planned, changes
+from console.terminal import must_exist, say, show_json
+from schemas.errors import TidingsError
+
+C = TypeVar("C")
+
+
+def _there(files: list[Path]) -> list[Path]:
+    must_exist(files)
+    return files
+
+
+Files = Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.", callback=_there)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a plan is to be carried out."""
+
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+
+async def carry_out(
+    plan: Sequence[Planned[C]], save: Callable[[Sequence[Planned[C]]], Awaitable[None]], asked: Asked
+) -> None:
+    """Show a plan and save it, where that is wanted. `save` gets it even where nothing is changed.
+
+    Raises TidingsError where nobody says yes.
+    """
+    for one in plan:
+        _show(one, as_json=asked.as_json)
+    if asked.dry_run:
+        return
+    is_change = bool(changes(plan))
+    if is_change and not asked.yes:
+        _confirm()
+    await save(plan)
+    if is_change and not asked.as_json:
+        say("applied")
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise TidingsError("nothing was applied; use --yes without a terminal")
+    if not typer.confirm("Apply?", default=False):
+        raise TidingsError("nothing was applied")
+
+
+def _show(one: Planned[C], *, as_json: bool) -> None:
+    if as_json:
+        show_json({one.kind: one.identity, "plan": one.what, "version": one.version, "changes": one.lines})
+        return
+    before = f"v{one.version - 1}"
+    version = {"new": "new", "unchanged": before}.get(one.what, f"{before} → v{one.version}")
+    say(f"  {escape(one.identity):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")

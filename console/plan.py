@@ -1,0 +1,115 @@
+"""What applying some files would do, whichever documents they hold: all checked, and each beside what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from console.documents import Document, read_documents
+from schemas.errors import DefinitionInvalid, Problem
+
+_UNCOMPARED = ("version", "created_at", "updated_at")
+_LONGEST = 60
+
+Kind = Literal["distribution", "campaign", "segment"]
+"""What a document defines; the key of its id has the same name."""
+
+Said = Mapping[str, Callable[[Any, Any], str]]
+"""How the difference between two values of a field reads; nothing where there is none that matters."""
+
+
+class Definition(Protocol):
+    """One version of what a document defines."""
+
+    @property
+    def id(self) -> str:
+        """Stays the same."""
+
+    @property
+    def version(self) -> int:
+        """Counts from 1."""
+
+
+_ALIKE: Said = {}
+
+V = TypeVar("V", bound=Definition)
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Generic[C]):
+    """A change and how it reads. `version` is the one that it makes, or would make if anything were changed."""
+
+    what: Literal["new", "changed", "unchanged"]
+    kind: Kind
+    identity: str
+    version: int
+    change: C
+    lines: tuple[str, ...]
+
+
+def check_documents(
+    paths: list[Path], kind: Kind, read: Callable[[Document], T], identity: Callable[[T], str]
+) -> list[tuple[Document, T]]:
+    """Every document of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
+    problems: list[Problem] = []
+    checked: list[tuple[Document, T]] = []
+    first: dict[str, Document] = {}
+    for document in read_documents(paths):
+        try:
+            one = read(document)
+        except DefinitionInvalid as error:
+            problems += [document.located(problem) for problem in error.problems]
+            continue
+        before = first.setdefault(identity(one), document)
+        if before is not document:
+            said = f"{kind} {identity(one)} stands in {before.file}:{before.line(kind)} already"
+            problems.append(document.located(Problem(kind, said)))
+        checked.append((document, one))
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return checked
+
+
+def planned(
+    kind: Kind,
+    before: V | None,
+    after: V,
+    change: C,
+    *,
+    new: str,
+    said: Said = _ALIKE,
+    besides: tuple[str, ...] = (),
+) -> Planned[C]:
+    """A change beside what is there; `new` is what is said where nothing is, `besides` what the fields do not show."""
+    lines = (new,) if before is None else (*besides, *differences(before, after, said))
+    what: Literal["new", "changed", "unchanged"] = "new" if before is None else "changed" if lines else "unchanged"
+    return Planned(what, kind, after.id, after.version, change, lines)
+
+
+def changes(plan: Sequence[Planned[C]]) -> list[C]:
+    """What there is to save."""
+    return [one.change for one in plan if one.what != "unchanged"]
+
+
+def differences(before: Any, after: Any, said: Said) -> tuple[str, ...]:
+    """A line for each field in which two versions differ."""
+    fields = [(name, getattr(before, name), getattr(after, name)) for name in after.__struct_fields__]
+    found = [(name, said.get(name, arrow)(*values)) for name, *values in fields if name not in _UNCOMPARED]
+    return tuple(f"{name}: {difference}" for name, difference in found if difference)
+
+
+def arrow(before: object, after: object) -> str:
+    """Old → new."""
+    return "" if before == after else f"{short(before)} → {short(after)}"
+
+
+def short(value: object) -> str:
+    """A value as JSON, cut where a line would be too long."""
+    shown = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"

@@ -52,8 +52,8 @@ RESERVED_HEADERS = frozenset(
         "x-voucherify-signature",
     }
 )
-_ID = Identifier("winback")
-_PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
+IDENTITY = Identifier("winback")
+PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
 _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
@@ -120,7 +120,7 @@ class _Reader(DocumentReader):
 
     def _distribution(self, source: Mapping[Any, Any]) -> Distribution | None:
         self._known_keys(source, KEYS, "")
-        self._id = self._value(_ID, source.get("distribution"), "distribution") or ""
+        self._id = self._value(IDENTITY, source.get("distribution"), "distribution") or ""
         trigger_ref, trigger = self._trigger(source.get("trigger"))
         fields = Fields.of(trigger) if trigger else None
         action = _action(source)
@@ -135,7 +135,7 @@ class _Reader(DocumentReader):
             "starts_at": self._moment(source.get("starts_at"), "starts_at"),
             "ends_at": self._moment(source.get("ends_at"), "ends_at"),
             "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
-            "priority": self._value(_PRIORITY, source.get("priority", 0), "priority"),
+            "priority": self._value(PRIORITY, source.get("priority", 0), "priority"),
             "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
             "name": self._word(source.get("name", self._id or "?"), "name", ": what people call it"),
         }

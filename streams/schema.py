@@ -1,21 +1,27 @@
-"""The JSON Schema of a distribution, for editors and for other languages. Closed: an unknown key is refused.
+"""The JSON Schemas of what authors write, for editors and for other languages. Closed: an unknown key is refused.
 
-It says what can be said without knowing the project: paths, accounts and templates are checked on `apply`.
+They say what can be said without knowing the project: paths, accounts and templates are checked on `apply`. Those of
+campaigns and segments are the tables by which these are read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 from schemas.closed import DistributionStatus, WhenEmpty
 from schemas.payload import DEFAULT, FROM, PATH_PATTERN, VALUE
 from schemas.triggers import TRIGGERS
+from streams.campaign_definition import CAMPAIGN
 from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
 from streams.conditions.predicates import PREDICATES
-from streams.definition import EMAIL_KEYS, KEYS, REQUIRED, WEBHOOK_KEYS
+from streams.definition import EMAIL_KEYS, IDENTITY, KEYS, PRIORITY, REQUIRED, WEBHOOK_KEYS
 from streams.payload import MAX_ATTRIBUTES
+from streams.segment_definition import MEMBERSHIP, SEGMENT
+from streams.values import Moment, Span
 
-_DURATION = {"type": "string", "pattern": r"^\d{1,6}[smhdw]$"}
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DURATION = Span().schema()
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
 _TEXT = {"type": "string", "minLength": 1}
@@ -41,15 +47,40 @@ _NUMERIC = ("at_least", "at_most", "more_than", "less_than")
 def definition_schema() -> dict[str, Any]:
     """JSON Schema 2020-12."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": _DIALECT,
         "title": "Distribution",
         **_closed({name: _property(name) for name in KEYS}, required=REQUIRED),
         "$defs": {"condition": _condition(), "tests": _tests(), "body": _body()},
     }
 
 
+def campaign_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {"$schema": _DIALECT, "title": "Campaign", **CAMPAIGN.schema()}
+
+
+def segment_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Segment",
+        **SEGMENT.schema(),
+        "oneOf": [{"required": [name]} for name in MEMBERSHIP],
+        "$defs": {"condition": _condition(), "tests": _tests()},
+    }
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "distribution": definition_schema,
+    "campaign": campaign_schema,
+    "segment": segment_schema,
+}
+"""By the kind of document."""
+
+
 def _property(name: str) -> dict[str, Any]:
     properties: dict[str, Any] = {
+        "distribution": IDENTITY.schema(),
         "trigger": {"oneOf": [{"enum": list(TRIGGERS)}, *_triggers()]},
         "publish": _closed(
             {"campaign": {"type": "string"}, "when_empty": {"enum": list(get_args(WhenEmpty))}}, required=("campaign",)
@@ -64,8 +95,10 @@ def _property(name: str) -> dict[str, Any]:
                 _closed({"once_in": _DURATION}, required=("once_in",)),
             ]
         },
+        "starts_at": Moment().schema(),
+        "ends_at": Moment().schema(),
         "expires_after": _DURATION,
-        "priority": {"type": "integer"},
+        "priority": PRIORITY.schema(),
         "status": {"enum": list(get_args(DistributionStatus))},
     }
     text: dict[str, Any] = {"type": "string"}

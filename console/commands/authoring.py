@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -21,6 +21,7 @@ from schemas.errors import TidingsError
 from store.campaigns import Campaigns
 from store.control import Control
 from store.templates import NamedTemplates
+from streams.complaints import not_known
 
 commands = typer.Typer()
 rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
@@ -89,8 +90,12 @@ _status_command("stop", "STOPPED", "Do not react any more.")
 
 
 @commands.command("schema")
-def schema_command() -> None:
-    """The JSON Schema of a distribution, for editors."""
-    from streams.schema import definition_schema
+def schema_command(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="distribution, campaign or segment.")] = "distribution",
+) -> None:
+    """The JSON Schema of a distribution, a campaign or a segment, for editors."""
+    from streams.schema import SCHEMAS
 
-    show_json(definition_schema())
+    if kind not in SCHEMAS:
+        raise typer.BadParameter(not_known(kind, SCHEMAS))
+    show_json(SCHEMAS[kind]())

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import asyncpg
 
@@ -17,6 +18,11 @@ from deploy.settings import Settings, load_settings
 from schemas.errors import CannotStart
 from store.migrate import migrate
 from store.postgres import connect
+
+Server = Literal["kafka", "postgres"]
+"""What a command may need the address of."""
+SERVERS: tuple[Server, ...] = get_args(Server)
+_NAMES: dict[Server, str] = {"kafka": "Kafka", "postgres": "Postgres"}
 
 
 def read_settings() -> Settings:
@@ -43,13 +49,19 @@ def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
     return replace(settings, kafka=kafka, postgres=postgres)
 
 
-def wiring() -> Wiring:
-    """The wiring of a command. Raises CannotStart where no servers are known."""
+def wiring(*used: Server) -> Wiring:
+    """The wiring of a command that uses these servers; every one, where none is named.
+
+    Raises CannotStart that names each of them whose address is not known.
+    """
     settings = read_settings()
-    if not settings.kafka.bootstrap:
-        raise CannotStart("no Kafka: start one with `tidings up`, or name yours in TIDINGS_KAFKA")
-    if not settings.postgres.dsn.reveal():
-        raise CannotStart("no Postgres: start one with `tidings up`, or name yours in TIDINGS_POSTGRES")
+    addresses: dict[Server, str] = {"kafka": settings.kafka.bootstrap, "postgres": settings.postgres.dsn.reveal()}
+    missing = [server for server in used or SERVERS if not addresses[server]]
+    if missing:
+        no = " and ".join(f"no {_NAMES[server]}" for server in missing)
+        variables = " and ".join(f"TIDINGS_{server.upper()}" for server in missing)
+        one = "one" if len(missing) == 1 else "both"
+        raise CannotStart(f"{no}: start {one} with `tidings up`, or name yours in {variables}")
     return Wiring(settings)
 
 

@@ -35,7 +35,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wired = wiring()
+    wired = wiring("postgres") if asked.dry_run else wiring()
     async with database(wired) as pool:
         control = Control(pool)
         plan = await applying.plan(files, wired, control, Campaigns(pool), NamedTemplates(pool))
@@ -51,7 +51,7 @@ def list_command(as_json: AsJson = False) -> None:
 
 
 async def current_distributions() -> list[Distribution]:
-    wired = wiring()
+    wired = wiring("postgres")
     async with database(wired) as pool:
         return list((await Control(pool).current(wired.settings.project_id)).values())
 
@@ -70,7 +70,7 @@ def history_command(distribution: str, as_json: AsJson = False) -> None:
     """Who applied which version and when."""
 
     async def read() -> list[Any]:
-        async with database(wiring()) as pool:
+        async with database(wiring("postgres")) as pool:
             return await Control(pool).history(distribution)
 
     rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in asyncio.run(read())]

@@ -34,7 +34,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wired = wiring()
+    wired = wiring("postgres")
     async with database(wired) as pool:
         plan = await doing.plan(files, wired.settings.project_id, pool)
         await carry_out(plan, partial(doing.save, pool=pool), asked)
@@ -55,7 +55,7 @@ def _listed(one: Campaign, left: int | None) -> tuple[object, ...]:
 
 
 async def _current() -> tuple[list[Campaign], list[Count]]:
-    wired = wiring()
+    wired = wiring("postgres")
     project = wired.settings.project_id
     async with database(wired) as pool:
         return list((await Campaigns(pool).current(project)).values()), await Codes(pool).counts(project, utc_now())
@@ -66,7 +66,7 @@ def show_command(campaign: str) -> None:
     """One campaign, as claims hold it."""
 
     async def read() -> Campaign:
-        wired = wiring()
+        wired = wiring("postgres")
         async with database(wired) as pool:
             return await doing.campaign(pool, wired.settings.project_id, campaign)
 
@@ -78,7 +78,7 @@ def codes_command(campaign: str, as_json: AsJson = False) -> None:
     """How full a campaign's pool is."""
 
     async def read() -> list[Count]:
-        wired = wiring()
+        wired = wiring("postgres")
         project = wired.settings.project_id
         async with database(wired) as pool:
             await doing.campaign(pool, project, campaign)
@@ -102,7 +102,7 @@ def generate_command(
     """Make codes of the campaign's pattern ahead of time; all of them, or none where they do not fit."""
 
     async def make() -> int:
-        wired = wiring()
+        wired = wiring("postgres")
         async with database(wired) as pool:
             with _bar("making codes", count) as bar:
                 return await doing.generate(pool, wired.settings.project_id, campaign, count, bar)
@@ -125,7 +125,7 @@ def import_command(
     must_exist([file])
 
     async def add() -> doing.Imported:
-        wired = wiring()
+        wired = wiring("postgres")
         async with database(wired) as pool:
             with _bar("checking", file.stat().st_size) as bar:
                 return await doing.import_codes(pool, wired.settings.project_id, campaign, file, batch, bar.at)

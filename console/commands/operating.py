@@ -29,14 +29,14 @@ commands.add_typer(dead_app, name="dead-letters")
 @topics_app.command("plan")
 def topics_plan(as_json: AsJson = False) -> None:
     """What differs between the declaration and the broker."""
-    rows = [(change.kind, change.topic, change.detail) for change in Provision(wiring()).plan()]
+    rows = [(change.kind, change.topic, change.detail) for change in Provision(wiring("kafka")).plan()]
     show_rows(("change", "topic", "detail"), rows, as_json=as_json)
 
 
 @topics_app.command("apply")
 def topics_apply(as_json: AsJson = False) -> None:
     """Create missing topics and set what differs. Partition counts are never changed."""
-    provision = Provision(wiring())
+    provision = Provision(wiring("kafka"))
     rows = [(change.kind, change.topic, change.detail) for change in provision.apply()]
     show_rows(("done", "topic", "detail"), rows, as_json=as_json)
     provision.check()
@@ -50,7 +50,7 @@ def lag_command(
     """How far each consumer group is behind."""
     from console.lag import LagReader
 
-    found = LagReader(wiring()).read()
+    found = LagReader(wiring("kafka")).read()
     shown = [one for one in found if everything or one.lag]
     rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
@@ -82,7 +82,7 @@ def top_command(
             made.add_row(row.role, escape(row.process), str(row.partitions), f"{row.lag:,}", rate)
         return made
 
-    top = Top(wiring())
+    top = Top(wiring("kafka"))
     rows = top.read()
     if once or as_json:
         time.sleep(every)
@@ -126,7 +126,7 @@ def dead_replay(
     from agents.transport.batch import Output
     from agents.transport.producer import Producer
 
-    wired = wiring()
+    wired = wiring("kafka")
     chosen = [_dead_letter(number) for number in numbers]
     for message, facts in chosen:
         say(f"{'would replay' if dry_run else 'replaying'} {message.offset()} to {escape(facts.topic)}")
@@ -140,7 +140,7 @@ def dead_replay(
 
 
 def _dead_letters() -> list[tuple[Any, DeadLetter]]:
-    with TopicReader(wiring(), DEAD_LETTERS) as reader:
+    with TopicReader(wiring("kafka"), DEAD_LETTERS) as reader:
         return [(message, DeadLetter.from_headers(message.headers() or [])) for message in reader.until_now()]
 
 
@@ -159,7 +159,7 @@ def destinations_command(
     from store.ledger import Ledger
 
     async def work() -> list[Any]:
-        async with database(wiring()) as pool:
+        async with database(wiring("postgres")) as pool:
             ledger = Ledger(pool)
             if resume:
                 await ledger.resume_destination(*resume.split("/", 1))

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[tuple[Wiring, Segments, Control]]:
-    wired = wiring()
+    wired = wiring("postgres")
     async with database(wired) as pool:
         yield wired, Segments(pool), Control(pool)
 

@@ -108,7 +108,7 @@ def _brand(brand: Brand) -> Brand:
 
 
 async def _stored(name: str, version: int | None) -> previewing.Source:
-    wired = wiring()
+    wired = wiring("postgres")
     async with database(wired) as pool:
         settings = wired.settings
         brand = previewing.with_samples(settings.brand)

@@ -46,11 +46,11 @@ tiers:
 
 @pytest.fixture
 def tidings(wired: Wiring, tmp_path: Path) -> Run:
-    """Run a command in a folder of its own."""
+    """Run a command in a folder of its own, where no Kafka is known."""
     settings = wired.settings
     environ = {
         **os.environ,
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
+        "TIDINGS_KAFKA": "",
         "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
         "TIDINGS_PROJECT_ID": "shop",
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -160,7 +160,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
     command = [sys.executable, "-m", "console", "campaigns", "import", str(file), "--campaign", "spring"]
     environ = {
         **os.environ,
-        "TIDINGS_KAFKA": wired.settings.kafka.bootstrap,
+        "TIDINGS_KAFKA": "",
         "TIDINGS_POSTGRES": wired.settings.postgres.dsn.reveal(),
         "TIDINGS_PROJECT_ID": "shop",
     }

@@ -16,6 +16,7 @@ from agents.transport.producer import Producer
 from agents.wiring import Wiring, utc_now
 from channels.bundle import bundled
 from channels.templates import check_template
+from console.campaign_files import CampaignFiles, Offered
 from console.context import database
 from console.documents import Document
 from console.plan import Planned, arrow, changes, check_documents, planned, short
@@ -38,12 +39,12 @@ def check_files(
     paths: list[Path],
     wired: Wiring,
     versions: Mapping[str, int],
-    campaigns: Mapping[str, Campaign],
+    campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles] = _NO_TEMPLATES,
 ) -> list[tuple[Document, Definition]]:
-    """Every distribution of some files, checked. `templates` are those that need no files beside a distribution.
+    """Every distribution of some files, checked. Raises DefinitionInvalid with all problems, each with its line.
 
-    Raises DefinitionInvalid with all problems, each with its line.
+    `campaigns` are those that they may name, or where they are found; `templates` those that need no files beside them.
     """
     return check_documents(
         paths,
@@ -57,17 +58,19 @@ def _check(
     document: Document,
     wired: Wiring,
     versions: Mapping[str, int],
-    campaigns: Mapping[str, Campaign],
+    campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles],
 ) -> Definition:
     settings = wired.settings
+    offered = campaigns.of(document) if isinstance(campaigns, CampaignFiles) else Offered(campaigns)
     around = Surroundings(
         project_id=settings.project_id,
         version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),
         email_accounts=tuple(settings.email_accounts),
         templates=document.templates(),
-        campaigns=campaigns,
+        campaigns=offered.campaigns,
+        campaigns_from=offered.where,
         complete=partial(bundled, brand=brand_texts(settings.brand)),
         stored_templates=templates,
     )
@@ -96,14 +99,6 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     objects = variables(TRIGGERS[rule.trigger.event], rule.action)
     found = [check_template(template, objects, at) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
-
-
-async def known_campaigns(wired: Wiring) -> dict[str, Campaign]:
-    """The campaigns that distributions may name; none where no database is known."""
-    if not wired.settings.postgres.dsn.reveal():
-        return {}
-    async with database(wired) as pool:
-        return await Campaigns(pool).current(wired.settings.project_id)
 
 
 async def known_templates(wired: Wiring) -> dict[str, TemplateFiles]:

@@ -20,9 +20,9 @@ from channels.email import EmailRequest
 from channels.webhook import OWN_HEADERS, WebhookRequest
 from console import explain
 from console.apply import check_files
+from console.campaign_files import CampaignFiles
 from console.context import database
 from console.terminal import say
-from schemas.campaign import Campaign
 from schemas.closed import ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
@@ -69,7 +69,7 @@ class Candidate:
 
 
 def from_files(
-    files: list[Path], wired: Wiring, campaigns: Mapping[str, Campaign], templates: Mapping[str, TemplateFiles]
+    files: list[Path], wired: Wiring, campaigns: CampaignFiles, templates: Mapping[str, TemplateFiles]
 ) -> list[Candidate]:
     """The distributions of some files, checked; they may name `campaigns` and `templates`. Raises DefinitionInvalid."""
     return [

@@ -84,6 +84,8 @@ class Surroundings:
     email_accounts: Collection[str]
     templates: Mapping[str, TemplateFiles]
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    campaigns_from: str = ""
+    """Where campaigns were looked for, as the end of a complaint, where that is a question."""
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
     """Adds layout, sections and footer to a template. Raises ValueError."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
@@ -216,7 +218,7 @@ class _Reader(DocumentReader):
             said = "gives no codes" if gives_codes else "gives codes and has no tiers"
             there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
             return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
-        return self._one_of(name, fitting, f"{at}.campaign", "campaign")
+        return self._one_of(name, fitting, f"{at}.campaign", "campaign", self._around.campaigns_from)
 
     def _channels(self, value: object) -> list[ChannelPlan]:
         if not isinstance(value, list) or not value:

@@ -15,13 +15,13 @@ from agents.wiring import Wiring, utc_now
 from console import apply as applying
 from console import explain, terminal
 from console import preview as previewing
+from console.campaign_files import CampaignFiles, campaigns_to_try
 from console.commands.authoring import current_distributions
 from console.context import read_settings, wiring
 from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
 from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
-from schemas.campaign import Campaign
 from schemas.closed import CHANNELS
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord, TidingsError
@@ -34,19 +34,32 @@ from streams.upstream import unwrapped
 
 commands = typer.Typer()
 
+InCampaigns = Annotated[
+    Path | None,
+    typer.Option(
+        "--campaigns",
+        metavar="FOLDER",
+        help="Campaign files that distributions in files may name, and no others. Default: those applied, where a "
+        "database is known, and those in campaigns/ beside the file or one folder up.",
+    ),
+]
+
 
 @commands.command("simulate")
 def simulate_command(
     event: Annotated[Path, typer.Option("--event", help="A file with one event as JSON.")],
     files: Annotated[list[Path] | None, typer.Argument(help="Distributions to try instead of those applied.")] = None,
+    campaigns: InCampaigns = None,
     as_json: AsJson = False,
 ) -> None:
-    """What an event would cause, with every test that is made. Nothing is sent."""
-    must_exist([event])
-    decoded = unwrapped(decode_json(event.read_bytes()), (), read_settings().project_id)
-    rules = _rules_from(files) if files else asyncio.run(current_distributions())
+    """What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers."""
+    must_exist([event, *(files or ())])
+    _only_with_files(campaigns, is_file=bool(files))
+    wired = Wiring(read_settings()) if files else wiring()
+    decoded = unwrapped(decode_json(event.read_bytes()), (), wired.settings.project_id)
+    rules = asyncio.run(_rules_from(files, wired, campaigns) if files else current_distributions())
     customer = str(((decoded.get("data") or {}).get("customer") or {}).get("id", ""))
-    profile = explain.stored_profile(wiring(), customer) if customer and not files else None
+    profile = explain.stored_profile(wired, customer) if customer and not files else None
     read, explained = explain.simulate(decoded, rules, profile, utc_now())
     if as_json:
         show_json(explained)
@@ -54,17 +67,21 @@ def simulate_command(
         explain.show_simulation(read, explained)
 
 
-def _rules_from(files: list[Path]) -> list[Distribution]:
-    must_exist(files)
-    wired = Wiring(read_settings())
-    campaigns, templates = asyncio.run(_named(wired))
-    checked = applying.check_files(files, wired, {}, campaigns, templates)
-    return [definition.distribution for _, definition in checked]
+async def _rules_from(files: list[Path], wired: Wiring, campaigns: Path | None) -> list[Distribution]:
+    offered, templates = await _named(wired, campaigns)
+    return [definition.distribution for _, definition in applying.check_files(files, wired, {}, offered, templates)]
 
 
-async def _named(wired: Wiring) -> tuple[dict[str, Campaign], dict[str, TemplateFiles]]:
-    """What distributions in files may name of what is stored."""
-    return await applying.known_campaigns(wired), await applying.known_templates(wired)
+async def _named(wired: Wiring, campaigns: Path | None) -> tuple[CampaignFiles, dict[str, TemplateFiles]]:
+    """What distributions in files may name that does not stand in them."""
+    return await campaigns_to_try(wired, campaigns), await applying.known_templates(wired)
+
+
+def _only_with_files(campaigns: Path | None, *, is_file: bool) -> None:
+    if campaigns is not None:
+        must_exist([campaigns])
+        if not is_file:
+            raise typer.BadParameter("--campaigns goes with distributions in files; what is applied has its campaign")
 
 
 @commands.command("preview")
@@ -73,26 +90,27 @@ def preview_command(
     sample: Annotated[bool, typer.Option("--sample", help="On the sample of its event type; the default.")] = False,
     event: Annotated[Path | None, typer.Option("--event", help="A file with one event as JSON.")] = None,
     customer: Annotated[Path | None, typer.Option("--customer", help="A file with the profile that counts.")] = None,
+    campaigns: InCampaigns = None,
     channel: Annotated[str | None, typer.Option("--channel", help="webhook or email alone.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What would be sent, word for word: bodies with their headers, subjects and texts. Nothing is sent."""
+    """What would be sent, word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no servers."""
     if sample and event:
         raise typer.BadParameter("give --sample or --event, not both")
     if channel not in (None, *CHANNELS):
         raise typer.BadParameter(f'--channel: "{channel}" is none of {", ".join(CHANNELS)}')
     must_exist([file for file in (event, customer) if file])
-    wired = Wiring(read_settings())
-    given = None if event is None else unwrapped(_json_object(event), (), wired.settings.project_id)
     is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
+    _only_with_files(campaigns, is_file=is_file)
     if is_file:
         must_exist([Path(what)])
-        campaigns, templates = asyncio.run(_named(wired))
-        candidates = previewing.from_files([Path(what)], wired, campaigns, templates)
+        wired = Wiring(read_settings())
+        candidates = previewing.from_files([Path(what)], wired, *asyncio.run(_named(wired, campaigns)))
     else:
-        wired = wiring()
+        wired = wiring() if event and not customer else wiring("postgres")
         candidates = [asyncio.run(previewing.from_store(what, wired))]
+    given = None if event is None else unwrapped(_json_object(event), (), wired.settings.project_id)
     profile = None if customer is None else _profile(customer)
     if given and not is_file and profile is None:
         profile = explain.stored_profile(wired, _customer_of(given))
@@ -184,7 +202,7 @@ def tail_command(
     limit: Annotated[int, typer.Option(help="Records at most; 0 is no limit.")] = 0,
 ) -> None:
     """Print a topic's records as JSON lines, whatever their encoding."""
-    with TopicReader(wiring(), topic) as reader:
+    with TopicReader(wiring("kafka"), topic) as reader:
         messages = reader.until_now() if from_start else reader.from_now()
         for number, message in enumerate(messages, 1):
             _print_record(reader, message)
@@ -214,7 +232,7 @@ def publish_command(
 ) -> None:
     """Publish events into their topics. Lines that are not valid are named and left out."""
     must_exist([file])
-    published = asyncio.run(publish_file(file, wiring(), customers=customers))
+    published = asyncio.run(publish_file(file, wiring("kafka"), customers=customers))
     for topic, count in published.topics.items():
         say(f"{count:>8}  {topic}")
     for problem in published.problems:

@@ -17,6 +17,11 @@ _REFERENCE = re.compile(r"""([=(]\s*["']?cid:)(qr|barcode)(?=["'\s>)])""")
 """An attribute's value or a style's url(…); the same words in a text are no reference."""
 
 
+def codes_shown(html: str) -> tuple[CodeKind, ...]:
+    """The pictures that an HTML, or a template of one, brings along, each once."""
+    return tuple(dict.fromkeys(cast(CodeKind, found[2]) for found in _REFERENCE.finditer(html)))
+
+
 def with_inline_codes(html: str | None, delivery: EmailDelivery, domain: str) -> tuple[str | None, list[InlineImage]]:
     """The HTML with references that are unique, and each picture of `data.voucher.code` that it shows, once.
 
@@ -25,8 +30,7 @@ def with_inline_codes(html: str | None, delivery: EmailDelivery, domain: str) ->
     """
     if html is None or "cid:" not in html:
         return html, []
-    kinds = dict.fromkeys(cast(CodeKind, found[2]) for found in _REFERENCE.finditer(html))
-    images = [_image(kind, delivery, domain) for kind in kinds]
+    images = [_image(kind, delivery, domain) for kind in codes_shown(html)]
     return _REFERENCE.sub(lambda found: found[1] + _content_id(found[2], delivery, domain), html), images
 
 

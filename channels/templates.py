@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import minijinja
 
 from channels.formats import Formats, WrongValue
+from channels.inline_codes import codes_shown
 from schemas.errors import Problem, TemplateFailed
 from schemas.template import StoredTemplate
 
@@ -21,6 +22,12 @@ FUEL = 200_000
 """Instructions that one part of a template may take; a usual e-mail takes a few hundred."""
 
 Part = Literal["subject", "text", "html"]
+
+Objects = Mapping[str, tuple[str, ...]]
+"""Names of objects, each with its known fields."""
+
+How = Callable[[str], str | None]
+"""How an object comes that is not there; None where nothing could bring it."""
 
 PARTS: tuple[Part, ...] = ("subject", "text", "html")
 OWN_VARIABLES = ("distribution", "delivery_id", "category", "event", "brand", "unsubscribe_url", "preferences_url")
@@ -30,6 +37,7 @@ _KEPT = 1000
 _TAG = re.compile(r"\{#.*?#\}|(?P<code>\{[{%].*?[%}]\})", re.DOTALL)
 """A comment, or code: a comment may hold the beginning of code."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
 
@@ -108,13 +116,20 @@ class Templates:
             raise TemplateFailed(f"template {template.name}, {part}: {error}") from None
 
 
-def check_template(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at: str) -> tuple[Problem, ...]:
-    """What is wrong with a template, seen with the objects of its trigger and their known fields."""
+def _unsaid(_name: str) -> None:
+    """Nobody knows how it comes."""
+
+
+def check_template(template: StoredTemplate, objects: Objects, at: str, how: How = _unsaid) -> tuple[Problem, ...]:
+    """What is wrong with a template, seen with the objects of its trigger and their known fields.
+
+    `how` says how an object comes that is not there, where one could.
+    """
     tags = ("", *template.locales)
-    return tuple(problem for tag in tags for problem in _check(template.in_locale(tag), objects, at, tag))
+    return tuple(problem for tag in tags for problem in _check(template.in_locale(tag), objects, at, tag, how))
 
 
-def _check(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at: str, tag: str) -> tuple[Problem, ...]:
+def _check(template: StoredTemplate, objects: Objects, at: str, tag: str, how: How) -> tuple[Problem, ...]:
     environment = _environment(Formats())
     found: list[Problem] = []
     for part in PARTS:
@@ -128,7 +143,11 @@ def _check(template: StoredTemplate, objects: Mapping[str, tuple[str, ...]], at:
             continue
         used = sorted(environment.undeclared_variables_in_str(source, nested=True))
         where = f"in {tag}: " if tag else ""
-        problems = [*map(_unknown_filter, _filters(source)), *(_unknown(variable, objects) for variable in used)]
+        problems = [
+            *map(_unknown_filter, _filters(source)),
+            *(_unknown(variable, objects, how) for variable in used),
+            *(_codeless(source, objects, how) if part == "html" else ()),
+        ]
         found.extend(Problem(f"{at}.{part}", f"{where}{problem}") for problem in problems if problem)
     return tuple(found)
 
@@ -145,7 +164,7 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
         return ((error.line or 1, error.detail or error.kind),)
     used = sorted(environment.undeclared_variables_in_str(source, nested=True))
     problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
-    problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects)) for variable in used]
+    problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects, _unsaid)) for variable in used]
     return tuple(sorted((_line_of(pattern, source), problem) for pattern, problem in problems if problem))
 
 
@@ -208,7 +227,17 @@ def _unknown_filter(name: str) -> str | None:
     return None
 
 
-def _unknown(variable: str, objects: Mapping[str, tuple[str, ...]]) -> str | None:
+def _codeless(html: str, objects: Objects, how: How) -> list[str]:
+    """Pictures of a code where there is none: such an e-mail could never be sent."""
+    if "voucher" in objects:
+        return []
+    return [
+        f"cid:{kind} shows voucher.code, and there is no voucher here. {how('voucher') or ''}".rstrip()
+        for kind in codes_shown(_COMMENT.sub("", html))
+    ]
+
+
+def _unknown(variable: str, objects: Objects, how: How) -> str | None:
     """Objects may carry fields that we do not know, so a field is refused only when it looks like a slip."""
     root, *rest = variable.split(".")
     if root in OWN_VARIABLES:
@@ -216,7 +245,9 @@ def _unknown(variable: str, objects: Mapping[str, tuple[str, ...]]) -> str | Non
     if root not in objects:
         meant = difflib.get_close_matches(root, objects, n=1, cutoff=0.6)
         hint = f" Did you mean {meant[0]}?" if meant else ""
-        return f"there is no variable {root}.{hint} There are: {', '.join((*objects, *OWN_VARIABLES))}"
+        there = ", ".join((*objects, *OWN_VARIABLES))
+        comes = how(root)
+        return f"there is no variable {root}.{hint} There are: {there}{f'. {comes}' if comes else ''}"
     fields = objects[root]
     if not rest or not fields or rest[0] in fields:
         return None

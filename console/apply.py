@@ -31,6 +31,7 @@ from store.campaigns import Campaigns
 from store.control import Change, Control
 from store.templates import NamedTemplates
 from streams.definition import Definition, Surroundings, TemplateFiles, parse_definition
+from streams.offers import how_it_comes
 
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
 
@@ -96,8 +97,9 @@ def brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
 def template_problems(definition: Definition) -> tuple[Problem, ...]:
     """What is wrong with a definition's templates, seen with the objects of its trigger."""
     rule = definition.distribution
-    objects = variables(TRIGGERS[rule.trigger.event], rule.action)
-    found = [check_template(template, objects, at) for at, template in definition.templates]
+    trigger = TRIGGERS[rule.trigger.event]
+    objects, how = variables(trigger, rule.action), partial(how_it_comes, trigger=trigger)
+    found = [check_template(template, objects, at, how) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from schemas.closed import Action
 from schemas.triggers import TRIGGERS, Trigger, object_fields
-from streams.payload import BROUGHT
+from streams.payload import sent_objects
 
 Variables = Mapping[str, tuple[str, ...]]
 """Object to its known fields; none where it is no object of which fields are known."""
@@ -15,11 +15,8 @@ Variables = Mapping[str, tuple[str, ...]]
 
 def variables(trigger: Trigger, action: Action) -> Variables:
     """The objects of a trigger, and those that an action brings."""
-    hints = object_fields(trigger.data)
-    objects = {
-        name: tuple(object_fields(hints[name])) if isinstance(hints[name], type) else () for name in trigger.objects
-    }
-    return objects | {name: () for name in BROUGHT[action] if name not in objects}
+    there = sent_objects(trigger, action)
+    return {name: tuple(object_fields(hint)) if isinstance(hint, type) else () for name, hint in there.items()}
 
 
 @cache

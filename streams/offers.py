@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import assert_never
 
 from schemas.closed import Action, ChannelName
-from schemas.triggers import PUBLISHED, Trigger
+from schemas.triggers import PUBLISHED, TRIGGERS, Trigger
+from streams.payload import BROUGHT
 
 
 def why_not_offered(trigger: Trigger, action: Action, channels: Collection[ChannelName]) -> str | None:
@@ -23,6 +24,24 @@ def why_not_offered(trigger: Trigger, action: Action, channels: Collection[Chann
         others = ", ".join(purpose for purpose in trigger.purposes if purpose != "message")
         return f"a plain message on {trigger.type} does not go over webhook. Over webhook it may {others}"
     return None
+
+
+_WRITTEN: Mapping[Action, str] = {
+    "publish": "publish: {campaign: spring-codes}",
+    "promote": "promote: {campaign: summer-tiers, tier: gold}",
+}
+
+
+def how_it_comes(name: str, trigger: Trigger) -> str | None:
+    """How a message gets an object that neither its trigger nor its action brings; None where nothing could."""
+    bringing = [action for action, brought in BROUGHT.items() if name in brought]
+    for action in bringing:
+        if why_not_offered(trigger, action, ()) is None:
+            return f"A {name} comes with {_WRITTEN[action]}"
+    events = [one.type for one in TRIGGERS.values() if name in one.required]
+    if not bringing or not events:
+        return None
+    return f"On {trigger.type} nothing brings a {name}; the events that have one are: {', '.join(events)}"
 
 
 def _said(action: Action) -> str:

@@ -71,12 +71,17 @@ class Design:
     envelope: bool = True
 
 
+def sent_objects(trigger: Trigger, action: Action) -> dict[str, Any]:
+    """The objects that a message may show, with their types: the trigger's, and those that the action brings."""
+    hints = object_fields(trigger.data)
+    there = {**{name: hints[name] for name in trigger.objects}, **BROUGHT[action]}
+    return {name: _Shown if hint is Voucher else hint for name, hint in there.items()}
+
+
 @cache
 def payload_fields(trigger: Trigger, action: Action) -> Fields:
-    """What the paths of a payload may name: the trigger's objects, those that the action brings, and the delivery."""
-    hints = object_fields(trigger.data)
-    there = {**_OWN, **BROUGHT[action], **{name: hints[name] for name in trigger.objects}}
-    return Fields({name: _Shown if hint is Voucher else hint for name, hint in there.items()}, closed=True)
+    """What the paths of a payload may name: the objects of the message, and the delivery."""
+    return Fields({**_OWN, **sent_objects(trigger, action)}, closed=True)
 
 
 def read_design(body: Mapping[Any, Any], fields: Fields | None, at: str) -> tuple[Design, tuple[Problem, ...]]:

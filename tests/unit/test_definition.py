@@ -22,6 +22,7 @@ from schemas.triggers import TRIGGERS
 from streams.conditions.parse import ITEM_TESTS
 from streams.conditions.predicates import PREDICATES
 from streams.definition import KEYS, Definition, parse_definition
+from streams.offers import how_it_comes
 from streams.schema import definition_schema
 from tests.factory import AROUND, definition
 
@@ -128,8 +129,10 @@ def test_an_object_that_the_trigger_never_has_is_refused_with_those_there_are(
     event: str, variable: str, meant: str
 ) -> None:
     (problem,) = template_problems(parsed(f"{{{{ {variable}.id }}}}", event=event))
-    there = ", ".join((*TRIGGERS[event].objects, *OWN_VARIABLES))
-    assert problem.message == f"there is no variable {variable}.{meant} There are: {there}"
+    there, comes = ", ".join((*TRIGGERS[event].objects, *OWN_VARIABLES)), how_it_comes(variable, TRIGGERS[event])
+    assert (
+        problem.message == f"there is no variable {variable}.{meant} There are: {there}{f'. {comes}' if comes else ''}"
+    )
 
 
 @pytest.mark.parametrize("event", sorted(TRIGGERS))
@@ -160,6 +163,74 @@ def test_the_objects_of_the_action_come_to_those_of_the_trigger(
     assert [problem.message.split(".")[0] for problem in found] == (
         [] if there else [f"there is no variable {variable}"]
     )
+
+
+def shown(html: str, action: dict[str, Any], event: str) -> list[tuple[str, str]]:
+    """The problems of an e-mail with a piece of HTML."""
+    channel = {"email": {"account": "main", "subject": "s", "html": html}}
+    made = parse_definition(definition(trigger=event, channels=[channel]), AROUND)
+    rule = msgspec.structs.replace(made.distribution, **action)
+    return [(one.path, one.message) for one in template_problems(Definition(rule, made.templates))]
+
+
+PUBLISHING = {"publish": Publish(campaign="c")}
+PROMOTING = {"promote": Promote(campaign={}, promotion_tier={})}
+IMG = '<img src="cid:{}">'
+
+
+@pytest.mark.parametrize(
+    ("html", "action", "event"),
+    [
+        (IMG.format("qr") + IMG.format("barcode"), PUBLISHING, "customer.order.paid"),
+        (IMG.format("qr"), {}, "customer.publication.succeeded"),
+        ('{% if voucher is defined %}<img src="cid:qr">{% endif %}', {}, "customer.redemption.succeeded"),
+        ('<img src="{{ voucher.qr_url }}"> {{ voucher.barcode_url }}', PUBLISHING, "customer.order.paid"),
+        ("cid:qr in a text, and {# <img src=cid:qr> #} in a comment", {}, "customer.order.paid"),
+        (IMG.format("logo"), {}, "customer.order.paid"),
+    ],
+)
+def test_a_picture_of_a_code_is_taken_where_there_is_one(html: str, action: dict[str, Any], event: str) -> None:
+    assert shown(html, action, event) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "action", "event", "said"),
+    [
+        (IMG.format("qr"), {}, "customer.order.paid", "A voucher comes with publish: {campaign: spring-codes}"),
+        (IMG.format("barcode"), PROMOTING, "customer.order.paid", "A voucher comes with publish:"),
+        ("<p style='background: url(cid:qr)'>", {}, "manual_distribution_schedule", "A voucher comes with publish:"),
+        (
+            IMG.format("qr"),
+            {},
+            "customer.loyalty.tier.joined",
+            "On customer.loyalty.tier.joined nothing brings a voucher",
+        ),
+        (IMG.format("qr"), {}, "customer.loyalty.tier.joined", "the events that have one are: "),
+    ],
+)
+def test_a_picture_of_a_code_is_refused_where_no_voucher_comes_and_what_brings_one_is_said(
+    html: str, action: dict[str, Any], event: str, said: str
+) -> None:
+    ((path, message),) = shown(html, action, event)
+    kind = "barcode" if "barcode" in html else "qr"
+    assert path == "channels[0].email.html"
+    assert message.startswith(f"cid:{kind} shows voucher.code, and there is no voucher here. ")
+    assert said in message
+
+
+def test_an_address_of_a_picture_is_refused_where_no_voucher_comes_and_a_slip_in_it_where_one_does() -> None:
+    ((_, message),) = shown("{{ voucher.qr_url }}", {}, "customer.order.paid")
+    assert message.startswith("there is no variable voucher.")
+    assert message.endswith("A voucher comes with publish: {campaign: spring-codes}")
+    ((_, message),) = shown("{{ voucher.qr_ulr }}", PUBLISHING, "customer.order.paid")
+    assert message == "voucher has no qr_ulr. Did you mean voucher.qr_url?"
+
+
+def test_a_picture_of_a_code_in_a_locale_names_the_locale() -> None:
+    template = StoredTemplate(name="n", subject="s", html="x", locales={"pl": LocalText(html=IMG.format("qr"))})
+    (problem,) = check_template(template, {"order": ()}, "at")
+    said = "in pl: cid:qr shows voucher.code, and there is no voucher here."
+    assert (problem.path, problem.message) == ("at.html", said)
 
 
 def test_a_wrong_variable_of_a_locale_names_the_locale() -> None:

@@ -23,6 +23,7 @@ from console.apply import check_files
 from console.campaign_files import CampaignFiles
 from console.context import database
 from console.terminal import say
+from schemas.campaign import Campaign, Code, campaign_object, voucher_object
 from schemas.closed import ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
@@ -32,9 +33,10 @@ from schemas.record import JsonObject
 from schemas.samples import OBJECTS
 from schemas.template import StoredTemplate
 from schemas.triggers import TRIGGERS
+from store.campaigns import Campaigns
 from store.control import Control
 from streams import selection
-from streams.conditions.fields import nearest
+from streams.conditions.fields import did_you_mean
 from streams.definition import TemplateFiles
 from streams.payload import BROUGHT
 
@@ -62,10 +64,11 @@ class Previewed:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A distribution to preview, with its templates by digest."""
+    """A distribution to preview, with its templates by digest, and the campaign whose codes it publishes."""
 
     distribution: Distribution
     templates: Mapping[str, StoredTemplate]
+    campaign: Campaign | None = None
 
 
 def from_files(
@@ -73,8 +76,12 @@ def from_files(
 ) -> list[Candidate]:
     """The distributions of some files, checked; they may name `campaigns` and `templates`. Raises DefinitionInvalid."""
     return [
-        Candidate(made.distribution, {template.ref.digest: template for _, template in made.templates})
-        for _, made in check_files(files, wired, {}, campaigns, templates)
+        Candidate(
+            made.distribution,
+            {template.ref.digest: template for _, template in made.templates},
+            _published(made.distribution, campaigns.of(document).campaigns),
+        )
+        for document, made in check_files(files, wired, {}, campaigns, templates)
     ]
 
 
@@ -84,13 +91,17 @@ async def from_store(identity: str, wired: Wiring) -> Candidate:
         control = Control(pool)
         current = await control.current(wired.settings.project_id)
         if identity not in current:
-            meant = nearest(identity, current)
-            hint = f" Did you mean {meant}?" if meant else ""
+            hint = did_you_mean(identity, current)
             raise TidingsError(f"there is no file and no distribution {identity}.{hint} tidings distributions list")
         rule = current[identity]
         digests = [plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)]
         found = {digest: await control.template(digest) for digest in digests}
-    return Candidate(rule, {digest: template for digest, template in found.items() if template})
+        campaign = _published(rule, await Campaigns(pool).current(wired.settings.project_id))
+    return Candidate(rule, {digest: template for digest, template in found.items() if template}, campaign)
+
+
+def _published(rule: Distribution, campaigns: Mapping[str, Campaign]) -> Campaign | None:
+    return campaigns.get(rule.publish.campaign) if rule.publish else None
 
 
 def sample_event(distribution: Distribution, project_id: str, profile: JsonObject | None = None) -> JsonObject:
@@ -121,7 +132,7 @@ def preview(
     Raises InvalidEvent, and TidingsError for an event that is none of the distribution's.
     """
     rule = candidate.distribution
-    _, explained = explain.simulate(_with_brought(event, rule), [_unguarded(rule)], profile, now)
+    _, explained = explain.simulate(_with_brought(event, candidate, now), [_unguarded(rule)], profile, now)
     if not explained:
         said = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
         raise TidingsError(f"{said}; the event is {event.get('type')} in project {event.get('project_id')}")
@@ -157,16 +168,26 @@ def _unguarded(rule: Distribution) -> Distribution:
     return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, **without)
 
 
-def _with_brought(event: JsonObject, rule: Distribution) -> JsonObject:
+def _with_brought(event: JsonObject, candidate: Candidate, now: datetime) -> JsonObject:
     """The event with what the rule's action brings: a promotion as it is, of a code that is not drawn an example."""
+    rule, data = candidate.distribution, event.get("data")
     brought: JsonObject = {}
     if rule.promote:
         brought = {"campaign": rule.promote.campaign, "promotion_tier": rule.promote.promotion_tier}
     elif rule.publish:
         brought = {name: OBJECTS[name] for name in BROUGHT["publish"]}
         brought["campaign"] = {**brought["campaign"], "id": rule.publish.campaign}
-    data = event.get("data")
+        brought |= _of_campaign(candidate.campaign, data, now) if candidate.campaign else {}
     return {**event, "data": {**data, **brought}} if isinstance(data, dict) and brought else event
+
+
+def _of_campaign(campaign: Campaign, data: object, now: datetime) -> JsonObject:
+    """What is published of a campaign, worth what it says; only the code is an example."""
+    customer = data.get("customer") if isinstance(data, dict) else None
+    holder = str(customer.get("id")) if isinstance(customer, dict) else ""
+    example: Any = OBJECTS["voucher"]
+    code = Code(code=example["code"], created_at=now)
+    return {"campaign": campaign_object(campaign), "voucher": voucher_object(campaign, code, holder, now)}
 
 
 def _withheld(rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime) -> str | None:
@@ -232,7 +253,7 @@ def show(found: Previewed) -> None:
     if found.withheld:
         say(f"[yellow]![/yellow] as it stands, this event sends nothing: {escape(found.withheld)}")
     if rule.publish:
-        say("[dim]voucher and publication are examples: a code is drawn only when one is sent[/dim]")
+        say("[dim]code and publication are examples: a code is drawn only when one is sent[/dim]")
     for message in found.messages:
         _show_message(message)
 

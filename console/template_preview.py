@@ -28,7 +28,8 @@ from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.control import Control
 from store.templates import NamedTemplates
-from streams.conditions.fields import nearest
+from streams.complaints import these
+from streams.conditions.fields import did_you_mean
 
 NO_SUBJECT = "(no distribution beside it names this template)"
 SAMPLE_BRAND = Brand(
@@ -119,10 +120,8 @@ async def from_store(name: str, project_id: str, pool: asyncpg.Pool) -> Source:
     plans = dict(_plans((await control.current(project_id)).values()))
     if name not in plans:
         known = {*plans, *await NamedTemplates(pool).current(project_id)}
-        meant = nearest(name, known)
-        hint = f" Did you mean {meant}?" if meant else ""
-        there = ", ".join(sorted(known)) or "none"
-        raise TidingsError(f'no file, no stored and no applied template "{name}".{hint} There are: {there}')
+        hint = did_you_mean(name, known)
+        raise TidingsError(f'no file, no stored and no applied template "{name}".{hint} {these(sorted(known))}')
     digest, consent = plans[name]
     template = await control.template(digest)
     if template is None:

@@ -32,7 +32,7 @@ from schemas.payload import (
 )
 from schemas.record import JsonObject
 from schemas.triggers import Trigger, object_fields
-from streams.conditions.fields import EVENT, EVENT_FIELDS, Fields, Unknown, nearest
+from streams.conditions.fields import EVENT, EVENT_FIELDS, Fields, Unknown, did_you_mean
 
 MAX_DEPTH = 16
 MAX_NODES = 256
@@ -189,8 +189,7 @@ class _Reader:
     def _dynamic(self, source: Mapping[Any, Any], at: str, depth: int) -> Any:
         for name in source:
             if name not in DYNAMIC_KEYS:
-                meant = nearest(str(name), DYNAMIC_KEYS)
-                hint = f" Did you mean {meant}?" if meant else ""
+                hint = did_you_mean(str(name), DYNAMIC_KEYS)
                 said = f'"{name}" does not go with {FROM}.{hint} There are: {", ".join(DYNAMIC_KEYS)}'
                 self.problem(_under(at, name), f"{said}. {_how_to_escape().capitalize()}")
         self._path(source[FROM], f"{at}.{FROM}")

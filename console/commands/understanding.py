@@ -28,7 +28,7 @@ from schemas.errors import BadRecord, TidingsError
 from schemas.json_text import decode_json
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
-from streams.conditions.fields import nearest
+from streams.conditions.fields import did_you_mean
 from streams.definition import TemplateFiles
 from streams.upstream import unwrapped
 
@@ -171,9 +171,7 @@ def sample_command(
         show_rows(("type", "topic"), [(one.type, one.topic) for one in TRIGGERS.values()], as_json=False)
         return
     if event not in TRIGGERS:
-        meant = nearest(event, TRIGGERS)
-        hint = f" Did you mean {meant}?" if meant else ""
-        raise TidingsError(f"no event type {event}.{hint} tidings sample lists them")
+        raise TidingsError(f"no event type {event}.{did_you_mean(event, TRIGGERS)} tidings sample lists them")
     now = utc_now()
     sample = TRIGGERS[event].sample(project_id=read_settings().project_id, event_id=f"ev_sample_{now:%Y%m%d%H%M%S%f}")
     show_json({**sample, "created_at": now})

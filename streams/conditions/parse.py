@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from schemas.errors import Problem
-from streams.conditions.fields import Fields, Found, Unknown, nearest
+from streams.conditions.fields import Fields, Found, Unknown, did_you_mean, nearest
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,
@@ -164,8 +164,7 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
 
 
 def _wrong_test(name: str, found: Found, valid: tuple[str, ...]) -> str:
-    meant = nearest(name, valid)
-    hint = f" Did you mean {meant}?" if meant else ""
+    hint = did_you_mean(name, valid)
     is_other = name in PREDICATES
     said = f"{name} does not go with a {found.kind}." if is_other else f'"{name}" is not a test.'
     kind = "" if found.kind == "any" else f" for a {found.kind}"

@@ -73,6 +73,14 @@ def test_a_campaign_in_a_file_serves(tidings: Run, place: str, arguments: tuple[
     assert "would send with a code of spring" in tried.stdout
 
 
+def test_what_is_shown_of_a_code_is_worth_what_its_campaign_says(tidings: Run) -> None:
+    put("campaigns/spring.yaml", SPRING + "name: Gifts\n")
+    design = "{is: {from: campaign.name}, worth: {from: voucher.gift.amount}, of: {from: voucher.holder_id}}"
+    put("distributions/thanks.yaml", THANKS.replace("{code: {from: voucher.code}}", design))
+    shown = tidings("preview", "distributions", "--raw", "--event", "event.json").stdout
+    assert shown == '{"is":"Gifts","worth":500,"of":"c1"}'
+
+
 def test_a_tier_of_a_file_is_told_of(tidings: Run) -> None:
     put("campaigns/summer.yaml", SUMMER)
     put("distributions/thanks.yaml", TIER)

@@ -17,26 +17,42 @@ from schemas.campaign import (
     Tier,
 )
 from schemas.record import JsonObject
-from streams.complaints import Say, seen, wrong
+from streams.complaints import Say, seen
 from streams.document import DocumentReader
-from streams.values import Flag, Free, Group, Identifier, Key, Keys, ListOf, Moment, OneOf, Span, Text, Varies, Whole
+from streams.values import (
+    Flag,
+    Free,
+    Group,
+    Identifier,
+    Key,
+    Keys,
+    ListOf,
+    Moment,
+    OneOf,
+    Plain,
+    Span,
+    Text,
+    Varies,
+    Whole,
+)
 
 _LONGEST_TEXT = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Percent:
+class Percent(Plain[float]):
     """A share of a price."""
 
-    def read(self, value: object, at: str, say: Say) -> float | None:
-        """See `Value`."""
+    @property
+    def allowed(self) -> str:
+        return "a number above 0, at most 100"
+
+    def accepted(self, value: object) -> float | None:
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 100:
             return value
-        say(at, wrong(value, "a number above 0, at most 100"))
         return None
 
     def schema(self) -> JsonObject:
-        """See `Value`."""
         return {"type": "number", "exclusiveMinimum": 0, "maximum": 100}
 
 

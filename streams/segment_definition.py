@@ -10,11 +10,11 @@ from schemas.event import MAX_ID
 from schemas.objects import Customer
 from schemas.record import JsonObject
 from schemas.segment_definition import SegmentDefinition
-from streams.complaints import Say, wrong
+from streams.complaints import Say
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.document import DocumentReader
-from streams.values import Group, Identifier, Key, ListOf, Text, plain_json
+from streams.values import Group, Identifier, Key, ListOf, Plain, Text, plain_json
 
 MAX_MEMBERS = 100_000
 """Ids of one static segment: every segmenter holds them."""
@@ -43,18 +43,17 @@ class CustomerCondition:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerId:
+class CustomerId(Plain[str]):
     """An id that upstream gave."""
 
-    def read(self, value: object, at: str, say: Say) -> str | None:
-        """See `Value`."""
-        if isinstance(value, str) and 0 < len(value) <= MAX_ID:
-            return value
-        say(at, wrong(value, f"a customer id: a text of 1 to {MAX_ID} characters, in quotes"))
-        return None
+    @property
+    def allowed(self) -> str:
+        return f"a customer id: a text of 1 to {MAX_ID} characters, in quotes"
+
+    def accepted(self, value: object) -> str | None:
+        return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else None
 
     def schema(self) -> JsonObject:
-        """See `Value`."""
         return {"type": "string", "minLength": 1, "maxLength": MAX_ID}
 
 

@@ -36,11 +36,12 @@ class Value(Protocol[T_co]):
 
 
 NullMeans = Literal["absent", "wrong", "itself"]
+"""As if the key were not written, a wrong value, or a value of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a mapping. `null` says what it means where nothing is written behind the key."""
+    """A key of a mapping, and what null means there: that is what stands behind a key where nothing is written."""
 
     holds: Value[Any]
     required: bool = False
@@ -53,7 +54,7 @@ Keys = Mapping[str, Key]
 # -- values that stand alone ----------------------------------------------------------------------------------------
 
 
-class _Plain(Generic[T]):
+class Plain(Generic[T]):
     """A value of which a sentence says what is allowed."""
 
     __slots__ = ()
@@ -76,7 +77,7 @@ class _Plain(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Text(_Plain[str]):
+class Text(Plain[str]):
     """A text that is not blank. `hint` says what it is for, with the punctuation before it."""
 
     hint: str = ""
@@ -95,7 +96,7 @@ class Text(_Plain[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class Identifier(_Plain[str]):
+class Identifier(Plain[str]):
     """An id that authors give."""
 
     example: str
@@ -117,7 +118,7 @@ class Identifier(_Plain[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class Flag(_Plain[bool]):
+class Flag(Plain[bool]):
     """Yes or no."""
 
     @property
@@ -132,7 +133,7 @@ class Flag(_Plain[bool]):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(_Plain[int]):
+class Whole(Plain[int]):
     """A whole number within limits."""
 
     least: int
@@ -145,15 +146,16 @@ class Whole(_Plain[int]):
         return f"a whole number from {self.least}{upto}{self.hint}"
 
     def accepted(self, value: object) -> int | None:
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        return value if is_whole and self.least <= value <= self.most else None  # type: ignore[operator, return-value]
+        if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
+            return value
+        return None
 
     def schema(self) -> JsonObject:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)
-class Moment(_Plain[datetime]):
+class Moment(Plain[datetime]):
     """A date, at midnight UTC, or a point in time; kept in UTC."""
 
     @property
@@ -169,7 +171,7 @@ class Moment(_Plain[datetime]):
 
 
 @dataclass(frozen=True, slots=True)
-class Span(_Plain[int]):
+class Span(Plain[int]):
     """A duration; kept in seconds."""
 
     @property
@@ -187,7 +189,7 @@ class Span(_Plain[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Free(_Plain[JsonObject]):
+class Free(Plain[JsonObject]):
     """A mapping of whatever its author likes."""
 
     @property

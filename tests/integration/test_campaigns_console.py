@@ -13,15 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from agents.wiring import Wiring
 from console import campaigns as doing
+from console.preview import from_store
+from schemas.distribution import Publish
 from schemas.errors import TidingsError
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Merged, NewCode
 from store.codes import Codes
-from tests.factory import NOW
+from store.control import Change, Control
+from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -148,6 +152,15 @@ async def test_a_campaign_without_codes_or_without_a_pattern_says_so(tmp_path: P
     for identity, said in (("summer", "which has no codes"), ("sprin", "mean spring?")):
         with pytest.raises(TidingsError, match=said):
             await doing.import_codes(pool, "shop", identity, tmp_path / "none.csv", 10, lambda *_: None)
+
+
+async def test_what_is_applied_is_previewed_with_its_campaign(wired: Wiring, pool: asyncpg.Pool) -> None:
+    spring = campaign("spring")
+    publishing = msgspec.structs.replace(rule(), publish=Publish(campaign="spring"))
+    await Campaigns(pool).save([CampaignChange(spring, "")], applied_by="t", now=NOW)
+    await Control(pool).save([Change(publishing, "", ())], applied_by="t", now=NOW)
+    candidate = await from_store(publishing.id, wired)
+    assert (candidate.distribution.publish, candidate.campaign) == (publishing.publish, spring)
 
 
 async def test_an_import_that_is_killed_goes_on_where_it_was(

@@ -285,12 +285,10 @@ class _Call:
         entries = [self._entry(pool, claim, row) for claim, row in taken]
         ids = [claim.publication_id for claim, _ in taken]
         positions = [row["position"] for _, row in taken]
-        keys = [pool.key] * len(taken)
         if taken:
-            await self._fetch("bind", keys, positions, ids)
             await self._fetch(
                 "add_publications",
-                ids, keys, [pool.campaign.version] * len(taken), positions,
+                ids, [pool.key] * len(taken), [pool.campaign.version] * len(taken), positions,
                 [claim.customer_id for claim, _ in taken],
                 [claim.distribution_id for claim, _ in taken],
                 [claim.event_id for claim, _ in taken],
@@ -298,6 +296,8 @@ class _Call:
                 [_text(entry.voucher) for entry in entries],
                 self._now,
             )  # fmt: skip
+        if ends := [row["expiration_date"] for _, row in taken if row["expiration_date"]]:
+            await self._fetch("count_expirations", pool.key, ends)
         await self._fetch("count_claimed", pool.key, len(taken), made, tried, self._now, newly_exhausted)
 
     def _entry(self, pool: _Pool, claim: Claim, row: asyncpg.Record) -> Published:

@@ -17,7 +17,7 @@ create temp table if not exists incoming_codes (
 
 -- name: add_incoming
 -- The codes of a batch that the project does not have, at positions in the order of the batch; added in the order of
--- the codes, so that two who add the same do not wait for each other.
+-- the codes, so that two who add the same do not wait for each other. The new ones are counted by their dates.
 with added as (
     insert into codes (campaign_key, position, project_id, code, active, start_date, expiration_date, value, metadata,
                        created_at)
@@ -25,7 +25,12 @@ with added as (
     from incoming_codes
     order by code, number
     on conflict (project_id, code) do nothing
-    returning active
+    returning active, expiration_date
+), expirations as (
+    insert into code_expirations (campaign_key, expiration_date, unpublished)
+    select $1, expiration_date, count(*) from added where active and expiration_date is not null group by 2
+    on conflict (campaign_key, expiration_date) do update
+        set unpublished = code_expirations.unpublished + excluded.unpublished
 )
 select count(*) as added, count(*) filter (where not active) as inactive from added;
 

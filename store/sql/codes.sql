@@ -25,11 +25,13 @@ order by p.campaign_key, p.customer_id, p.created_at, p.position;
 
 -- name: take_free
 -- The first codes of a campaign that can be claimed now. The caller holds the campaign's row.
-select position, code, start_date, expiration_date, value, metadata, created_at
-from codes
-where campaign_key = $1 and position >= $2 and publication_id is null and active
-  and (start_date is null or start_date <= $3) and (expiration_date is null or expiration_date > $3)
-order by position limit $4;
+select k.position, k.code, k.start_date, k.expiration_date, k.value, k.metadata, k.created_at
+from codes k
+where k.campaign_key = $1 and k.position >= $2 and k.active
+  and (k.start_date is null or k.start_date <= $3) and (k.expiration_date is null or k.expiration_date > $3)
+  and not exists (select from publications p
+                  where p.campaign_key = $1 and p.position >= $2 and p.position = k.position)
+order by k.position limit $4;
 
 -- name: add_made
 -- Codes made from a pattern; one that exists anywhere in the project is left out.
@@ -50,12 +52,6 @@ select made.code from unnest($2::text[]) with ordinality as made (code, number)
 where not exists (select from codes k where k.project_id = $1 and k.code = made.code)
 order by made.number;
 
--- name: bind
--- Codes are taken by publications.
-update codes set publication_id = taken.publication_id
-from unnest($1::bigint[], $2::bigint[], $3::text[]) as taken (campaign_key, position, publication_id)
-where codes.campaign_key = taken.campaign_key and codes.position = taken.position;
-
 -- name: add_publications
 -- A batch of publications.
 insert into publications (publication_id, campaign_key, version, position, customer_id, distribution_id, event_id,
@@ -63,6 +59,12 @@ insert into publications (publication_id, campaign_key, version, position, custo
 select *, $10::timestamptz
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[]);
+
+-- name: count_expirations
+-- Codes with a date of their own are published.
+update code_expirations e set unpublished = e.unpublished - taken.count
+from (select expiration_date, count(*) from unnest($2::timestamptz[]) as one (expiration_date) group by 1) as taken
+where e.campaign_key = $1 and e.expiration_date = taken.expiration_date;
 
 -- name: count_claimed
 -- The exact counts after a claim, and where the next one starts to look: at the first code that may still be claimed.
@@ -72,10 +74,12 @@ update campaigns set
     exhausted_version = case when $6 then version else exhausted_version end,
     head = coalesce(
         (select min(position) from (
-            select position from codes
-            where campaign_key = $1 and position >= campaigns.head and publication_id is null and active
-              and (expiration_date is null or expiration_date > $5::timestamptz - interval '1 day')
-            order by position limit 1) as first),
+            select k.position from codes k
+            where k.campaign_key = $1 and k.position >= campaigns.head and k.active
+              and (k.expiration_date is null or k.expiration_date > $5::timestamptz - interval '1 day')
+              and not exists (select from publications p
+                              where p.campaign_key = $1 and p.position >= campaigns.head and p.position = k.position)
+            order by k.position limit 1) as first),
         campaigns.next_position + $4)
 where key = $1;
 
@@ -83,8 +87,8 @@ where key = $1;
 -- How full the pools are: total, published, inactive and expired, free being the rest.
 select c.id, c.version, c.definition, c.total, c.published, c.inactive, c.refilled_at,
        c.exhausted_version is not distinct from c.version as is_exhausted,
-       (select count(*) from codes k where k.campaign_key = c.key and k.publication_id is null and k.active
-          and k.expiration_date is not null and k.expiration_date <= $3) as expired
+       coalesce((select sum(e.unpublished) from code_expirations e
+                 where e.campaign_key = c.key and e.expiration_date <= $3), 0)::bigint as expired
 from campaigns c
 where c.project_id = $1 and ($2::text[] is null or c.id = any($2))
 order by c.id;

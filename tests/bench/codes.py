@@ -162,10 +162,10 @@ async def _plain_copy(dsn: str, file: Path) -> float:
 
 
 async def _each_code_once(dsn: str) -> bool:
-    """As many codes are bound as publications were written and as the campaign has counted."""
+    """As many publications were written as codes are in them and as the campaign has counted."""
     connection = await asyncpg.connect(dsn)
-    bound = await connection.fetchval("select count(*) from codes where publication_id is not null")
-    written = await connection.fetchval("select count(distinct position) from publications")
+    written = await connection.fetchval("select count(*) from publications")
+    distinct = await connection.fetchval("select count(distinct position) from publications")
     counted = await connection.fetchval("select published from campaigns")
     await connection.close()
-    return bool(bound == written == counted)
+    return bool(written == distinct == counted)

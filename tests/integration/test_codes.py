@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -15,6 +15,7 @@ from schemas.campaign import Campaign, CodeConfig
 from schemas.errors import TidingsError, TryLater
 from schemas.patterns import all_codes
 from store.campaigns import CampaignChange, Campaigns
+from store.code_import import CodeImport, NewCode
 from store.codes import Claim, Codes, Empty, Published, Unusable
 from store.postgres import connect
 from tests.factory import NOW
@@ -36,6 +37,14 @@ async def saved(pool: asyncpg.Pool, *campaigns: Campaign) -> None:
 
 async def filled(pool: asyncpg.Pool, codes: list[str], identity: str = "spring") -> None:
     await Codes(pool).add("shop", identity, codes, NOW)
+
+
+def new(code: str, *, active: bool = True, start: datetime | None = None, end: datetime | None = None) -> NewCode:
+    return NewCode(1, code, active, start, end, None, "{}")
+
+
+async def imported(pool: asyncpg.Pool, *codes: NewCode) -> None:
+    await CodeImport(pool, "shop", "spring").merge(codes, NOW)
 
 
 def claim(number: int, identity: str = "spring", customer: str | None = None) -> Claim:
@@ -124,15 +133,23 @@ async def test_an_unusable_campaign_says_why(pool: asyncpg.Pool, changes: dict[s
 
 async def test_codes_out_of_their_dates_or_switched_off_stay_in_the_pool(pool: asyncpg.Pool) -> None:
     await saved(pool, campaign())
-    await filled(pool, ["off", "early", "late", "good"])
-    await pool.execute("update codes set active = false where code = 'off'")
-    await pool.execute("update campaigns set inactive = 1")
-    await pool.execute("update codes set start_date = $1 where code = 'early'", LATER)
-    await pool.execute("update codes set expiration_date = $1 where code = 'late'", NOW)
+    await imported(pool, new("off", active=False), new("early", start=LATER), new("late", end=NOW), new("good"))
     assert codes_of(await Codes(pool).claim([claim(1), claim(2)], NOW)) == ["good", None]
     [count] = await Codes(pool).counts("shop", NOW)
     assert (count.total, count.published, count.inactive, count.expired, count.free) == (4, 1, 1, 1, 1)
     assert codes_of(await Codes(pool).claim([claim(3)], LATER)) == ["early"]
+
+
+async def test_a_published_code_does_not_count_as_expired_when_its_date_comes(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    soon, late = LATER + timedelta(days=1), LATER + timedelta(days=2)
+    await imported(pool, *(new(f"A{number}", end=soon) for number in range(3)), new("off", active=False, end=soon))
+    await imported(pool, new("A3", end=soon), new("A2", end=late), new("B", end=late), new("C"))
+    await Codes(pool).claim([claim(1), claim(2)], NOW)
+    expired = [(await Codes(pool).counts("shop", at))[0].expired for at in (NOW, soon, late)]
+    assert expired == [0, 2, 3], "A2 is in the pool once, with the date that it came with"
+    assert codes_of(await Codes(pool).claim([claim(3), claim(4), claim(5)], soon)) == ["B", "C", None]
+    assert [one.expired for one in await Codes(pool).counts("shop", late)] == [2]
 
 
 async def test_made_codes_end_with_the_pattern_and_collisions_are_tried_again(pool: asyncpg.Pool) -> None:
@@ -257,7 +274,9 @@ async def test_the_last_codes_held_by_one_who_gives_up_are_no_reason_to_say_empt
     holding = holder.transaction()
     await holding.start()
     await holder.execute("select * from campaigns for update")
-    await holder.execute("update codes set publication_id = 'x'")
+    await holder.execute(
+        "insert into publications select 'x', key, 1, 1, 'c', 'd', 'e', '{}', '{}', now() from campaigns"
+    )
     waiting = asyncio.create_task(Codes(pool).claim([claim(1)], NOW))
     while not await holder.fetchval("select count(*) from pg_locks where not granted"):
         await asyncio.sleep(0.01)

@@ -30,7 +30,8 @@ from schemas.errors import InvalidEvent, TryLater
 from schemas.publication_request import PublicationRequest
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import PUBLISHED, TRIGGERS, began_in
-from store.codes import Answer, Claim, Codes, Empty, Published, Unusable
+from store.claims import Answer, Claim, Empty, Published, Unusable
+from store.codes import Codes
 from store.control import Control, VersionConflict
 from store.held import Held, HeldRequest
 from streams.publication import Settled, is_expired, too_late, with_code, without_code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -204,6 +205,7 @@ def voucher_id(project_id: str, code: str) -> str:
     return "v_" + hashlib.sha256(f"{project_id}\0{code}".encode()).hexdigest()[:32]
 
 
+@lru_cache(maxsize=1024)
 def moment_text(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC with milliseconds, as in 2024-03-13T13:46:48.136Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -1,27 +1,35 @@
 -- name: lock_campaigns
--- The campaigns of a batch, locked in one order; who waits here sees what the holder has left or given back.
-select c.key, c.project_id, c.id, c.version, c.definition, c.next_position, c.head, c.total, c.published, c.inactive,
-       c.exhausted_version, v.object
+-- The campaigns of a batch, locked in one order.
+select key from campaigns where (project_id, id) in (select * from unnest($1::text[], $2::text[])) order by key for update;
+
+-- name: locked_pools
+-- What they are after the lock: who waited for it sees what the holder has left or given back.
+select c.key, c.project_id, c.id, v.definition, v.object, c.next_position, c.head, c.total, c.exhausted_version
 from campaigns c join campaign_versions v on v.campaign_key = c.key and v.version = c.version
-where (c.project_id, c.id) in (select * from unnest($1::text[], $2::text[]))
-order by c.key
-for update of c;
+where (c.project_id, c.id) in (select * from unnest($1::text[], $2::text[]));
 
 -- name: publications_by_id
--- What was published under these ids before.
-select p.publication_id, p.publication, p.voucher, p.event_id, v.object
-from publications p join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
-where p.publication_id = any($1::text[]);
+-- What was published under these ids before, with all that its objects are made of. One look-up an id, whatever the
+-- planner still believes of a table that was empty a moment ago.
+select p.publication_id, p.campaign_key, p.version, p.customer_id, p.customer, p.distribution_id, p.event_id, p.channel,
+       p.created_at as published_at, v.definition, v.object, k.code, k.start_date, k.expiration_date, k.value,
+       k.metadata, k.created_at
+from unnest($1::text[]) as asked (publication_id)
+cross join lateral (select * from publications where publication_id = asked.publication_id offset 0) as p
+join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
+join codes k on k.campaign_key = p.campaign_key and k.position = p.position;
 
 -- name: first_publications
--- A customer's first publication of a campaign, for campaigns that are joined once.
-select distinct on (p.campaign_key, p.customer_id)
-       p.campaign_key, p.customer_id, p.publication_id, p.publication, p.voucher, p.event_id, v.object
-from publications p
+-- The same of a customer's first publication of a campaign, for campaigns that are joined once.
+select p.publication_id, p.campaign_key, p.version, p.customer_id, p.customer, p.distribution_id, p.event_id, p.channel,
+       p.created_at as published_at, v.definition, v.object, k.code, k.start_date, k.expiration_date, k.value,
+       k.metadata, k.created_at
+from unnest($1::bigint[], $2::text[]) as asked (campaign_key, customer_id)
+cross join lateral (select * from publications
+                    where campaign_key = asked.campaign_key and customer_id = asked.customer_id
+                    order by created_at, position limit 1) as p
 join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
-join unnest($1::bigint[], $2::text[]) as asked (campaign_key, customer_id)
-  on asked.campaign_key = p.campaign_key and asked.customer_id = p.customer_id
-order by p.campaign_key, p.customer_id, p.created_at, p.position;
+join codes k on k.campaign_key = p.campaign_key and k.position = p.position;
 
 -- name: take_free
 -- The first codes of a campaign that can be claimed now. The caller holds the campaign's row.
@@ -51,14 +59,6 @@ select pg_advisory_xact_lock(hashtextextended($1::text || ' ' || $2::text, 0));
 select made.code from unnest($2::text[]) with ordinality as made (code, number)
 where not exists (select from codes k where k.project_id = $1 and k.code = made.code)
 order by made.number;
-
--- name: add_publications
--- A batch of publications.
-insert into publications (publication_id, campaign_key, version, position, customer_id, distribution_id, event_id,
-                          publication, voucher, created_at)
-select *, $10::timestamptz
-from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-            $9::text[]);
 
 -- name: count_expirations
 -- Codes with a date of their own are published.

@@ -19,7 +19,8 @@ import asyncpg
 from console.campaigns import import_codes
 from schemas.campaign import Campaign
 from store.campaigns import CampaignChange, Campaigns
-from store.codes import Claim, Codes, Published
+from store.claims import Claim, Published
+from store.codes import Codes
 from store.migrate import migrate
 from store.postgres import connect
 

@@ -15,8 +15,9 @@ from schemas.campaign import Campaign, CodeConfig
 from schemas.errors import TidingsError, TryLater
 from schemas.patterns import all_codes
 from store.campaigns import CampaignChange, Campaigns
+from store.claims import Claim, Empty, Published, Unusable
 from store.code_import import CodeImport, NewCode
-from store.codes import Claim, Codes, Empty, Published, Unusable
+from store.codes import Codes
 from store.postgres import connect
 from tests.factory import NOW
 
@@ -78,6 +79,18 @@ async def test_a_retry_gives_the_same_objects(pool: asyncpg.Pool) -> None:
         (again.publication, again.voucher, again.campaign)
     )
     assert again.event_id == "e1"
+
+
+async def test_a_retry_gives_what_the_code_itself_came_with(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign(kind="GIFT_VOUCHERS", gift=500, discount=None, valid_for=86400, join_once=True))
+    end = LATER + timedelta(milliseconds=1)
+    await imported(pool, NewCode(1, "A", True, NOW, end, 70, '{"z": "é", "y": [1.5, null]}'))
+    [first] = await Codes(pool).claim([claim(1)], NOW)
+    [again, joined] = await Codes(pool).claim([claim(1), claim(2, customer="c1")], end)
+    assert isinstance(first, Published) and isinstance(again, Published)
+    assert first.voucher["gift"] == {"amount": 70, "balance": 70} and first.voucher["metadata"]["y"] == [1.5, None]
+    assert str((first.publication, first.voucher)) == str((again.publication, again.voucher))
+    assert joined == again
 
 
 async def test_a_retry_after_the_campaign_was_changed_gives_the_campaign_as_it_was(pool: asyncpg.Pool) -> None:

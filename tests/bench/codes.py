@@ -1,4 +1,4 @@
-"""Claims and imports on a full pool, beside the loop that one would write first and a bare COPY."""
+"""Claims and imports on a full pool, beside the loops that one would write first and a bare COPY."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from console.campaigns import import_codes
 from schemas.campaign import Campaign
@@ -29,7 +30,7 @@ CLAIMERS = 4
 HAND = 500
 OURS_EACH = 20_000
 """Claims of one claimer in a round; as much as keeps a round in seconds."""
-PLAIN_EACH = 2000
+PLAIN_EACH = 1000
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CUSTOMER = {"id": "c", "source_id": "s", "name": "Jo", "metadata": {}, "object": "customer"}
 
@@ -41,12 +42,11 @@ create table plain_codes (position bigint generated always as identity primary k
                           publication_id text);
 create index on plain_codes (position) where publication_id is null;
 create table plain_publications (publication_id text primary key, position bigint not null unique,
-                                 customer_id text not null, publication text not null, voucher text not null);
+                                 customer_id text not null, customer text not null);
 """
-"""What the plain loop needs and no more, with the index that serves it best."""
-PLAIN_TAKE = """
-select position, code from plain_codes where publication_id is null order by position limit 1 for update skip locked
-"""
+"""What the plain loops need and no more, with the index that serves them best."""
+FOR_UPDATE = "select position, code from plain_codes where publication_id is null order by position limit 1 for update"
+SKIP_LOCKED = f"{FOR_UPDATE} skip locked"
 
 
 def measure(dsn: str, folder: Path, rounds: int, say: Callable[[str], None]) -> Report:
@@ -66,20 +66,21 @@ def measure(dsn: str, folder: Path, rounds: int, say: Callable[[str], None]) -> 
         f"  import of {CODES:,} codes: ours {CODES / ours_s:,.0f}/s in {ours_s:.1f} s ({rss_mb:.0f} MB), bare COPY "
         f"{CODES / copy_s:,.0f}/s: ratio {copy_s / ours_s:.2f}; the same file again {again_s:.1f} s"
     )
-    rates: dict[str, list[float]] = {"ours": [], "one by one": []}
+    rates: dict[str, list[float]] = {name: [] for name in WAYS}
     with ProcessPoolExecutor(CLAIMERS, mp_context=context) as claimers:
         for number in range(rounds):
-            for name, claimer, each in (("ours", _ours, OURS_EACH), ("one by one", _one_by_one, PLAIN_EACH)):
-                rates[name].append(_round(claimers, claimer, dsn, number, each))
-                say(f"  round {number + 1}  {name:<11} {rates[name][-1]:>9,.0f} claims/s")
+            for place, (name, (claimer, each)) in enumerate(WAYS.items()):
+                rates[name].append(_round(claimers, claimer, dsn, len(WAYS) * number + place, each))
+                say(f"  round {number + 1}  {name:<23} {rates[name][-1]:>9,.0f} claims/s")
     once = asyncio.run(_each_code_once(dsn))
     medians = {name: statistics.median(found) for name, found in rates.items()}
-    ratio = medians["ours"] / medians["one by one"]
-    say(f"  {CLAIMERS} claimers: ours / one by one = {ratio:.1f}; each code went once: {once}")
+    ratios = {f"ours / {name}": round(medians["ours"] / medians[name], 2) for name in WAYS if name != "ours"}
+    say(f"  {CLAIMERS} claimers: " + ", ".join(f"{name} = {ratio:.1f}" for name, ratio in ratios.items()))
+    say(f"  each code went once: {once}")
     return {
         "codes": CODES, "import_per_second": CODES / ours_s, "import_rss_mb": rss_mb, "import_again_s": again_s,
         "import / bare copy": round(copy_s / ours_s, 2), "claims_per_second": medians, "each_code_once": once,
-        "ours / one by one": round(ratio, 2),
+        **ratios,
     }  # fmt: skip
 
 
@@ -112,20 +113,37 @@ async def _ours(dsn: str, first: int, each: int) -> None:
     await pool.close()
 
 
-async def _one_by_one(dsn: str, first: int, each: int) -> None:
+async def _for_update(dsn: str, first: int, each: int) -> None:
+    await _one_by_one(dsn, FOR_UPDATE, first, each)
+
+
+async def _skip_locked(dsn: str, first: int, each: int) -> None:
+    await _one_by_one(dsn, SKIP_LOCKED, first, each)
+
+
+async def _one_by_one(dsn: str, take: str, first: int, each: int) -> None:
     connection = await asyncpg.connect(dsn)
+    customer = msgspec.json.encode(CUSTOMER).decode()
     for number in range(first, first + each):
         async with connection.transaction():
-            row = await connection.fetchrow(PLAIN_TAKE)
+            row = await connection.fetchrow(take)
             identity = f"pub_{number}"
             await connection.execute(
                 "update plain_codes set publication_id = $1 where position = $2", identity, row["position"]
             )
             await connection.execute(
-                "insert into plain_publications values ($1, $2, $3, $4, $5)",
-                identity, row["position"], f"c{number}", "{}" * 200, "{}" * 200,
+                "insert into plain_publications values ($1, $2, $3, $4)",
+                identity, row["position"], f"c{number}", customer,
             )  # fmt: skip
     await connection.close()
+
+
+WAYS: dict[str, tuple[Claimer, int]] = {
+    "ours": (_ours, OURS_EACH),
+    "one by one, skip locked": (_skip_locked, PLAIN_EACH),
+    "one by one, for update": (_for_update, PLAIN_EACH),
+}
+"""How codes are claimed, and how many by each claimer of a round. In the last one, all wait for the same code."""
 
 
 def _run_import(dsn: str, file: str) -> tuple[float, float]:

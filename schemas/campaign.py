@@ -207,7 +207,7 @@ def voucher_id(project_id: str, code: str) -> str:
 
 @lru_cache(maxsize=1024)
 def moment_text(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds, as in 2024-03-13T13:46:48.136Z."""
+    """RFC 3339 in UTC with milliseconds, as in 2024-03-13T13:46:48.136Z. Cached: a batch has few different moments."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
 
 

@@ -14,6 +14,8 @@ FOLDER = Path(__file__).parent / "migrations"
 
 _LOCK = 0x71D1465
 """Any fixed number: workers that start together migrate one after the other."""
+_SECONDS = 3600.0
+"""A file may rewrite a large table: ten million publications in about a minute."""
 
 _BOOK = """
 create table if not exists migrations (
@@ -29,7 +31,7 @@ async def migrate(pool: asyncpg.Pool) -> list[str]:
     """
     files = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.sql"))}
     async with passing_errors(), pool.acquire() as connection:
-        await connection.execute("select pg_advisory_lock($1)", _LOCK)
+        await connection.execute("select pg_advisory_lock($1)", _LOCK, timeout=_SECONDS)
         try:
             return await _apply_missing(connection, files)
         finally:
@@ -43,7 +45,7 @@ async def _apply_missing(connection: asyncpg.Connection, files: dict[str, str]) 
     missing = [name for name in files if name not in applied]
     for name in missing:
         async with connection.transaction():
-            await connection.execute(files[name])
+            await connection.execute(files[name], timeout=_SECONDS)
             await connection.execute(
                 "insert into migrations (name, digest) values ($1, $2)", name, _digest(files[name])
             )

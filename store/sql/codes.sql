@@ -32,7 +32,8 @@ join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.ve
 join codes k on k.campaign_key = p.campaign_key and k.position = p.position;
 
 -- name: take_free
--- The first codes of a campaign that can be claimed now. The caller holds the campaign's row.
+-- The first codes of a campaign that can be claimed now: in date, and in nobody's publication. The caller holds the
+-- campaign's row. Both sides are bounded by the head, so that each is read from there on in the order of its index.
 select k.position, k.code, k.start_date, k.expiration_date, k.value, k.metadata, k.created_at
 from codes k
 where k.campaign_key = $1 and k.position >= $2 and k.active

@@ -11,7 +11,7 @@ from console.template_files import LAYOUT, FileWrong, file_sets, named_file, rea
 from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
 from store.templates import Kept, NamedTemplates, Sent, Use
-from streams.conditions.fields import nearest
+from streams.conditions.fields import did_you_mean
 
 
 def kinds(template: NamedTemplate) -> str:
@@ -58,8 +58,7 @@ async def find(name: str, project_id: str, templates: NamedTemplates, version: i
     if there:
         said = f"its versions are kept: --version {there[0]} is the last"
         raise TidingsError(f"template {name} is deleted; {said}")
-    meant = nearest(name, current)
-    hint = f" Did you mean {meant}?" if meant else ""
+    hint = did_you_mean(name, current)
     names = ", ".join(sorted(current)[:10]) or "none"
     raise TidingsError(f"there is no template {name}.{hint} There are: {names}{', …' if len(current) > 10 else ''}")
 

@@ -15,8 +15,10 @@ from schemas.errors import DefinitionInvalid, Problem
 _UNCOMPARED = ("version", "created_at", "updated_at")
 _LONGEST = 60
 
-Kind = Literal["distribution", "campaign", "segment"]
-"""What a document defines; the key of its id has the same name."""
+Kind = Literal["distribution", "campaign", "segment", "template"]
+"""What is defined; in a document, the key of its id has the same name."""
+
+What = Literal["new", "changed", "unchanged"]
 
 Said = Mapping[str, Callable[[Any, Any], str]]
 """How the difference between two values of a field reads; nothing where there is none that matters."""
@@ -37,19 +39,19 @@ class Definition(Protocol):
 _ALIKE: Said = {}
 
 V = TypeVar("V", bound=Definition)
-C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Planned(Generic[C]):
-    """A change and how it reads. `version` is the one that it makes, or would make if anything were changed."""
+class Planned(Generic[C_co]):
+    """A change and how it reads. `version` is the one that there is afterwards."""
 
-    what: Literal["new", "changed", "unchanged"]
+    what: What
     kind: Kind
     identity: str
     version: int
-    change: C
+    change: C_co
     lines: tuple[str, ...]
 
 
@@ -80,19 +82,20 @@ def planned(
     kind: Kind,
     before: V | None,
     after: V,
-    change: C,
+    change: T,
     *,
     new: str,
     said: Said = _ALIKE,
     besides: tuple[str, ...] = (),
-) -> Planned[C]:
+) -> Planned[T]:
     """A change beside what is there; `new` is what is said where nothing is, `besides` what the fields do not show."""
     lines = (new,) if before is None else (*besides, *differences(before, after, said))
-    what: Literal["new", "changed", "unchanged"] = "new" if before is None else "changed" if lines else "unchanged"
-    return Planned(what, kind, after.id, after.version, change, lines)
+    what: What = "new" if before is None else "changed" if lines else "unchanged"
+    version = before.version if before is not None and not lines else after.version
+    return Planned(what, kind, after.id, version, change, lines)
 
 
-def changes(plan: Sequence[Planned[C]]) -> list[C]:
+def changes(plan: Sequence[Planned[T]]) -> list[T]:
     """What there is to save."""
     return [one.change for one in plan if one.what != "unchanged"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from agents.wiring import utc_now
 from channels.bundle import wrong_sections
 from channels.mjml import is_document
 from channels.templates import check_source
+from console.plan import Planned, What, changes
 from console.stored_templates import kinds, locales
 from console.template_files import (
     LAYOUT,
@@ -42,16 +42,7 @@ _PLACES: dict[str, Variables] = {"mjml": {"footer": ()}, "layout": {"footer": ()
 """What MJML may name beside variables: where the layout puts what it is given."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTemplate:
-    """A template as it is to be stored, and how that reads: `what` is new, changed or unchanged."""
-
-    what: str
-    template: NamedTemplate
-    lines: tuple[str, ...]
-
-
-async def plan(paths: Sequence[Path], project_id: str, templates: NamedTemplates) -> list[PlannedTemplate]:
+async def plan(paths: Sequence[Path], project_id: str, templates: NamedTemplates) -> list[Planned[NamedTemplate]]:
     """What applying some files and folders would do. Raises DefinitionInvalid, TryLater."""
     current, counted = await templates.current(project_id), await templates.last_versions(project_id)
     return plan_files(paths, project_id, current, counted)
@@ -59,7 +50,7 @@ async def plan(paths: Sequence[Path], project_id: str, templates: NamedTemplates
 
 def plan_files(
     paths: Sequence[Path], project_id: str, current: Mapping[str, NamedTemplate], counted: Mapping[str, int]
-) -> list[PlannedTemplate]:
+) -> list[Planned[NamedTemplate]]:
     """The same, against what is there; a file stands for its template, with the files beside it.
 
     `counted` is the last version of each name, deleted ones among them.
@@ -67,17 +58,17 @@ def plan_files(
     Raises DefinitionInvalid with all problems, each with file and line.
     """
     problems: list[Problem] = []
-    planned: list[PlannedTemplate] = []
+    plan: list[Planned[NamedTemplate]] = []
     for name, one in _chosen(paths, problems).items():
         try:
             after = _read(name, one, project_id, counted.get(name, 0) + 1)
         except DefinitionInvalid as error:
             problems += error.problems
             continue
-        planned.append(_planned(current.get(name), after, one))
+        plan.append(_planned(current.get(name), after, one))
     if problems:
         raise DefinitionInvalid(tuple(dict.fromkeys(problems)))
-    return planned
+    return plan
 
 
 def _chosen(paths: Sequence[Path], problems: list[Problem]) -> dict[str, FileSet]:
@@ -162,11 +153,12 @@ def _wrong_in(file: Path, kind: str, subject: str | None, source: str) -> Iterat
         yield FileWrong(file, 2, f"subject: {reason}")
 
 
-def _planned(before: NamedTemplate | None, after: NamedTemplate, one: FileSet) -> PlannedTemplate:
-    if before is None:
-        return PlannedTemplate("new", after, (f"{kinds(after)}; {locales(after)}", *_hints(after.name, one)))
-    lines = tuple(_differences(before, after))
-    return PlannedTemplate("changed", after, lines) if lines else PlannedTemplate("unchanged", before, ())
+def _planned(before: NamedTemplate | None, after: NamedTemplate, one: FileSet) -> Planned[NamedTemplate]:
+    new = f"{kinds(after)}; {locales(after)}"
+    lines = (new, *_hints(after.name, one)) if before is None else tuple(_differences(before, after))
+    what: What = "new" if before is None else "changed" if lines else "unchanged"
+    there = before if before is not None and not lines else after
+    return Planned(what, "template", after.name, there.version, there, lines)
 
 
 def _hints(name: str, one: FileSet) -> tuple[str, ...]:
@@ -207,7 +199,6 @@ def _short(line: str = "") -> str:
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 
 
-async def save(planned: Sequence[PlannedTemplate], templates: NamedTemplates) -> None:
+async def save(plan: Sequence[Planned[NamedTemplate]], templates: NamedTemplates) -> None:
     """Store what differs, in one transaction. Raises VersionConflict, TryLater."""
-    changed = [one.template for one in planned if one.what != "unchanged"]
-    await templates.save(changed, applied_by=getpass.getuser(), now=utc_now())
+    await templates.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())

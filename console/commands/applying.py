@@ -44,8 +44,9 @@ async def carry_out(
 
     Raises TidingsError where nobody says yes.
     """
+    is_mixed = len({one.kind for one in plan}) > 1
     for one in plan:
-        _show(one, as_json=asked.as_json)
+        _show(one, f"{one.kind} {one.identity}" if is_mixed else one.identity, as_json=asked.as_json)
     if asked.dry_run:
         return
     is_change = bool(changes(plan))
@@ -63,10 +64,10 @@ def _confirm() -> None:
         raise TidingsError("nothing was applied")
 
 
-def _show(one: Planned[C], *, as_json: bool) -> None:
+def _show(one: Planned[C], name: str, *, as_json: bool) -> None:
     if as_json:
         show_json({one.kind: one.identity, "plan": one.what, "version": one.version, "changes": one.lines})
         return
-    before = f"v{one.version - 1}"
-    version = {"new": "new", "unchanged": before}.get(one.what, f"{before} → v{one.version}")
-    say(f"  {escape(one.identity):<30} {version:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+    version = f"v{one.version}"
+    shown = {"new": f"{version} new", "unchanged": version}.get(one.what, f"v{one.version - 1} → {version}")
+    say(f"  {escape(name):<30} {shown:<10} {escape('; '.join(one.lines) or 'unchanged')}")

@@ -16,12 +16,11 @@ from console import apply as applying
 from console import roll_out as rolling
 from console import stored_templates as storing
 from console import templates as planning
+from console.commands.applying import Asked, DryRun, Yes, carry_out
 from console.context import database, wiring
-from console.plan import Planned
 from console.terminal import AsJson, must_exist, say, show_json, show_rows
-from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
-from store.control import Change, Control
+from store.control import Control
 from store.templates import Kept, NamedTemplates, Sent, Use
 
 commands = typer.Typer()
@@ -47,61 +46,33 @@ def apply_command(
     roll_out: Annotated[
         bool, typer.Option("--roll-out", help="Bring up the distributions that send an older version.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Check templates, show what would change, and store them under their names."""
-    asyncio.run(_apply(files, roll_out=roll_out, yes=yes, dry_run=dry_run, as_json=as_json))
-
-
-async def _apply(files: list[Path], *, roll_out: bool, yes: bool, dry_run: bool, as_json: bool) -> None:
     must_exist(files)
-    wired = wiring()
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), roll_out=roll_out))
+
+
+async def _apply(files: list[Path], asked: Asked, *, roll_out: bool) -> None:
+    wired = wiring() if roll_out and not asked.dry_run else wiring("postgres")
     project = wired.settings.project_id
     async with database(wired) as pool:
         templates, control = NamedTemplates(pool), Control(pool)
         planned = await planning.plan(files, project, templates)
-        newest = {one.template.name: one.template for one in planned}
+        newest = {one.identity: one.change for one in planned}
         older = storing.older(newest.values(), await templates.uses(project))
         rolled = await rolling.plan(older, newest, wired, control, utc_now()) if roll_out else []
-        _show_plan(planned, older, rolled, as_json=as_json)
-        if older and not roll_out and not as_json:
-            say(_behind(older))
-        if dry_run:
-            return
-        is_changed = bool(rolled) or any(one.what != "unchanged" for one in planned)
-        if is_changed:
-            if not yes and not (sys.stdin.isatty() and typer.confirm("Apply?", default=False)):
-                hint = "" if sys.stdin.isatty() else "; use --yes without a terminal"
-                raise TidingsError("nothing was applied" + hint)
+
+        async def save(_: object) -> None:
             await planning.save(planned, templates)
-        if roll_out:
-            await applying.save(rolled, wired, control)
-        if is_changed and not as_json:
-            say("applied")
+            if roll_out:
+                await applying.save(rolled, wired, control)
 
-
-def _show_plan(
-    planned: Sequence[planning.PlannedTemplate],
-    older: Sequence[Use],
-    rolled: Sequence[Planned[Change]],
-    *,
-    as_json: bool,
-) -> None:
-    changes = [
-        ("template", one.template.name, one.what, one.template.version, one.lines, _uses(one.template.name, older))
-        for one in planned
-    ]
-    changes += [(one.kind, one.identity, one.what, one.version, one.lines, []) for one in rolled]
-    for kind, name, what, version, lines, uses in changes:
-        if as_json:
-            sent = {"older_sent_by": [_use(use) for use in uses]} if kind == "template" else {}
-            show_json({kind: name, "plan": what, "version": version, "changes": lines, **sent})
-        else:
-            said = {"new": f"v{version} new", "unchanged": f"v{version}"}.get(what, f"v{version - 1} → v{version}")
-            shown = name if kind == "template" else f"{kind} {name}"
-            say(f"  {escape(shown):<30} {said:<10} {escape('; '.join(lines) or 'unchanged')}")
+        await carry_out([*planned, *rolled], save, asked)
+        if older and not roll_out and not asked.as_json:
+            say(_behind(older))
 
 
 def _behind(older: Sequence[Use]) -> str:

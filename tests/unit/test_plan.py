@@ -48,7 +48,7 @@ def test_how_a_field_differs_may_be_said_otherwise_or_not_matter() -> None:
     ("plan", "asked", "saved", "said"),
     [
         ([CHANGED], Asked(yes=True, dry_run=False, as_json=False), ["other"], "v1 → v2    size: 1 → 2\napplied\n"),
-        ([FRESH], Asked(yes=True, dry_run=False, as_json=False), ["fresh"], "new        RED\napplied\n"),
+        ([FRESH], Asked(yes=True, dry_run=False, as_json=False), ["fresh"], "v1 new     RED\napplied\n"),
         ([UNCHANGED], Asked(yes=False, dry_run=False, as_json=False), [], "v1         unchanged\n"),
         ([CHANGED], Asked(yes=True, dry_run=True, as_json=False), None, "size: 1 → 2\n"),
         ([CHANGED], Asked(yes=False, dry_run=False, as_json=False), None, "size: 1 → 2\n"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from console.templates import PlannedTemplate, plan_files
+from console.plan import Planned
+from console.templates import plan_files
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
 
@@ -28,7 +29,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(source)
 
 
-def planned(*paths: str, before: dict[str, NamedTemplate] | None = None) -> list[PlannedTemplate]:
+def planned(*paths: str, before: dict[str, NamedTemplate] | None = None) -> list[Planned[NamedTemplate]]:
     current = before or {}
     return plan_files([Path(path) for path in paths], "shop", current, dict.fromkeys(current, 1))
 
@@ -48,9 +49,9 @@ def planned(*paths: str, before: dict[str, NamedTemplate] | None = None) -> list
 def test_a_change_names_its_file_and_line(folder: Path, files: dict[str, str], lines: tuple[str, ...]) -> None:
     (before,) = planned("mails")
     write(folder, files)
-    (after,) = planned("mails", before={"b": before.template})
+    (after,) = planned("mails", before={"b": before.change})
     assert (after.what, after.lines) == ("changed" if lines else "unchanged", lines)
-    assert after.template.version == (2 if lines else 1)
+    assert after.change.version == (2 if lines else 1)
 
 
 def test_a_file_that_is_gone_and_a_layout_that_changed_are_told(folder: Path) -> None:
@@ -58,27 +59,27 @@ def test_a_file_that_is_gone_and_a_layout_that_changed_are_told(folder: Path) ->
     (before,) = planned("mails/b.mjml")
     (folder / "b.txt").unlink()
     write(folder, {"layout.mjml": LAYOUT.replace("{{ content }}", "{{ content }} ")})
-    (after,) = planned("mails", before={"b": before.template})
+    (after,) = planned("mails", before={"b": before.change})
     assert after.lines[0] == "b.txt: gone"
     assert after.lines[1].startswith("layout.mjml:2: ")
 
 
 def test_the_same_files_are_stored_anew_where_they_make_something_else(folder: Path) -> None:
     (before,) = planned("mails")
-    old = {"b": NamedTemplate(project_id="shop", name="b", version=1, files=before.template.files, text="old")}
+    old = {"b": NamedTemplate(project_id="shop", name="b", version=1, files=before.change.files, text="old")}
     (after,) = planned("mails", before=old)
     assert after.lines == ("compiled anew: this version makes something else of the same files",)
 
 
 def test_a_deleted_name_counts_on(folder: Path) -> None:
     (after,) = plan_files([folder], "shop", {}, {"b": 4})
-    assert (after.what, after.template.version) == ("new", 5)
+    assert (after.what, after.change.version) == ("new", 5)
 
 
 def test_a_layout_is_stored_only_with_what_it_stands_around(folder: Path) -> None:
     whole = LAYOUT.replace("{{ content }}", "")
     write(folder, {"layout.mjml": LAYOUT, "c.mjml": whole, "d.mjml": "<mj-text>x</mj-text>"})
-    stored = [sorted(one.template.files) for one in planned("mails")]
+    stored = [sorted(one.change.files) for one in planned("mails")]
     assert stored == [["b.txt"], ["c.mjml"], ["d.mjml", "layout.mjml"]]
 
 

@@ -20,8 +20,9 @@ from console.campaign_files import CampaignFiles, Offered
 from console.context import database
 from console.documents import Document
 from console.plan import Planned, arrow, changes, check_documents, planned, short
+from console.template_trial import trial_problems
 from console.template_variables import variables
-from deploy.settings import Brand
+from deploy.settings import Brand, Settings
 from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
 from schemas.distribution import ChannelPlan, Distribution
@@ -76,7 +77,7 @@ def _check(
         stored_templates=templates,
     )
     definition = parse_definition(document.plain, around)
-    problems = (*brand_problems(definition, settings.brand), *template_problems(definition))
+    problems = email_problems(definition, settings)
     if problems:
         raise DefinitionInvalid(problems)
     return definition
@@ -87,7 +88,14 @@ def brand_texts(brand: Brand) -> dict[str, str]:
     return {name: text for name, text in asdict(brand).items() if text}
 
 
-def brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
+def email_problems(definition: Definition, settings: Settings) -> tuple[Problem, ...]:
+    """What would keep a definition's e-mails from being sent, as far as it can be told now."""
+    links = bool(settings.console.public_url)
+    seen = template_problems(definition) or trial_problems(definition, links=links)
+    return (*_brand_problems(definition, settings.brand), *seen)
+
+
+def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
     """What the brand lacks for a definition's e-mails."""
     missing = ", ".join(f"brand.{name}" for name in brand.missing())
     said = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"

@@ -205,7 +205,7 @@ A layout is a whole document that says `{{ content }}` once, and `{{ footer }}` 
 
 All are [MiniJinja](https://docs.rs/minijinja) (as Jinja: `{{ … }}`, `{% if %}`, `{% for %}`). MJML is compiled once,
 when a template or its distribution is applied, and not for each message. A value that is not there is an error, which
-fails the delivery with `template_error`: write `| default("…")`, or ask with `is defined`.
+fails the delivery with `template_error`: write `| default("…")`, or ask with `{% if … %}`.
 
 The brand's details (settings, `[brand]`) stand in a footer at the end of HTML and text, unless a part says
 `brand.address` itself. The link to unsubscribe is left out of transactional mail, and so are its `List-Unsubscribe`
@@ -252,7 +252,8 @@ An unknown object is refused on save, and so is a field that looks like a slip o
 
 _TRIGGERS_HEAD = """\
 What each trigger has; the known fields of each object are behind the link. What is there perhaps needs `default` or
-`is defined`. A stored template may name the objects of all triggers; it is held against those of a distribution's own
+`{% if referrer %}`; an e-mail that goes out without a code as well (`when_empty: send_without`) is tried without one on
+save. A stored template may name the objects of all triggers; it is held against those of a distribution's own
 when that is applied.
 """
 

@@ -14,7 +14,7 @@ import msgspec
 
 from agents.wiring import Wiring
 from channels.bundle import bundled
-from console.apply import brand_problems, brand_texts, template_problems
+from console.apply import brand_texts, email_problems
 from console.plan import Planned
 from schemas.distribution import Distribution, EmailPlan
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
@@ -63,10 +63,8 @@ async def _planned(
     changed = msgspec.structs.replace(rule, version=rule.version + 1, channels=channels, updated_at=now)
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
-    return Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines)), (
-        *brand_problems(definition, brand),
-        *template_problems(definition),
-    )
+    planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
+    return planned, email_problems(definition, wired.settings)
 
 
 async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:

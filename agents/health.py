@@ -2,6 +2,7 @@
 
 Faust's recovery may end silently, and a join may never come to its end; the process lives on and consumes nothing. So
 these have to move: the join, the restoring of tables, each partition that has lag, and loops that run beside these.
+Where a dependency says that it is away, waiting for it is no stall: a new process would wait as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.metrics import Metrics
+from agents.waiting import WAITS, Waits
 
 STALL_SECONDS = 60.0
 """Work without progress for so long ends the process: the supervisor starts a new one."""
@@ -41,13 +43,17 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `/healthz` answers. `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick."""
+    """What `/healthz` answers.
+
+    `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick, `waits_for` what is away.
+    """
 
     healthy: bool
     status: str
     lag: dict[str, int] = field(default_factory=dict)
     stalled_seconds: float = 0.0
     stalled: list[str] = field(default_factory=list)
+    waits_for: list[str] = field(default_factory=list)
 
 
 class ProgressWatch:
@@ -61,7 +67,9 @@ class ProgressWatch:
         *,
         stall_seconds: float = STALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        waits: Waits = WAITS,
     ) -> None:
+        self._waits, self._refusals = waits, waits.refusals
         self._app = app
         self._metrics = metrics
         self._loops = loops
@@ -77,9 +85,10 @@ class ProgressWatch:
         await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
         before, self._lag = self._lag, {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
         steps = dict(self._steps())
+        is_waiting, self._refusals = self._waits.refusals > self._refusals, self._waits.refusals
         for what, (position, is_done) in steps.items():
             moved = self._moved.get(what)
-            if moved is None or is_done or moved.position != position:
+            if moved is None or is_done or is_waiting or moved.position != position:
                 self._moved[what] = _Moved(position, now)
         for gone in self._moved.keys() - steps.keys():
             del self._moved[gone]
@@ -100,10 +109,15 @@ class ProgressWatch:
         return [_name(what) for what, moved in self._moved.items() if now - moved.at > self._stall_seconds]
 
     def health(self) -> Health:
-        """Healthy while there is progress, or nothing to do."""
-        status = "crashed" if self._app.crash_reason else "stalled" if self.is_stalled() else self._phase()
+        """Healthy while there is progress, nothing to do, or something to wait for that no other process would have."""
+        status, waits_for = self._phase(), self._waits.what()
+        if self._app.crash_reason or self.is_stalled():
+            status = "crashed" if self._app.crash_reason else "stalled"
+        elif status == "ok" and waits_for:
+            status = "waiting"
         lag = {_name(tp): count for tp, count in self._lag.items()}
-        return Health(status not in ("crashed", "stalled"), status, lag, self.stalled_seconds(), self.stalled())
+        is_healthy = status not in ("crashed", "stalled")
+        return Health(is_healthy, status, lag, self.stalled_seconds(), self.stalled(), waits_for)
 
     def _phase(self) -> str:
         if not self._app.rebalancing_count:

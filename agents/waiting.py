@@ -18,13 +18,42 @@ _LONGEST_PAUSE = 5.0
 T = TypeVar("T")
 
 
-async def until_done(work: Callable[[], Awaitable[T]], *, what: str) -> T:
+class Waits:
+    """What work waits for, and how often it was told to: an attempt that hangs is told nothing."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self._under_way: dict[object, str] = {}
+
+    def refused(self, work: object, what: str) -> None:
+        """A dependency has said that it is away."""
+        self.refusals += 1
+        self._under_way[work] = what
+
+    def over(self, work: object) -> None:
+        """Some work waits no more, or never did."""
+        self._under_way.pop(work, None)
+
+    def what(self) -> list[str]:
+        """The dependencies that are waited for now."""
+        return sorted(set(self._under_way.values()))
+
+
+WAITS = Waits()
+"""Those of this process."""
+
+
+async def until_done(work: Callable[[], Awaitable[T]], *, what: str, waits: Waits = WAITS) -> T:
     """Do `work`, again and again while it raises TryLater, with growing pauses. Any other error goes through."""
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return await work()
-        except TryLater as error:
-            log.warning("dependency_away", what=what, error=str(error), again_in=pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+    pause, this = _FIRST_PAUSE, object()
+    try:
+        while True:
+            try:
+                return await work()
+            except TryLater as error:
+                waits.refused(this, what)
+                log.warning("dependency_away", what=what, error=str(error), again_in=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+    finally:
+        waits.over(this)

@@ -148,7 +148,7 @@ async def test_a_replay_makes_no_new_ids(wired: Wiring, tmp_path: Path) -> None:
         await asyncio.to_thread(everyone.stop)
         await asyncio.to_thread(_rewind, wired)
         everyone.start()
-        after = await load.check()
+        after = await load.check(patience=size(120, 900))
         assert after["deliveries"] == before["deliveries"]
         assert after["repeated"] > 0
 

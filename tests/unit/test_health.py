@@ -9,6 +9,8 @@ import pytest
 
 from agents.health import Loop, ProgressWatch
 from agents.metrics import Metrics
+from agents.waiting import Waits, until_done
+from schemas.errors import TryLater
 
 JOINED: Any = SimpleNamespace(
     crash_reason=None, rebalancing_count=1, rebalancing=False, hot_topics=(),
@@ -20,8 +22,10 @@ class Watched:
     """A worker without partitions, and one loop."""
 
     def __init__(self) -> None:
-        self.now, self.loop = 0.0, Loop("due customers")
-        self.watch = ProgressWatch(JOINED, Metrics(), [self.loop], stall_seconds=60.0, clock=lambda: self.now)
+        self.now, self.loop, self.waits = 0.0, Loop("due customers"), Waits()
+        self.watch = ProgressWatch(
+            JOINED, Metrics(), [self.loop], stall_seconds=60.0, clock=lambda: self.now, waits=self.waits
+        )
 
     async def pass_seconds(self, seconds: int, *, rounds: bool) -> None:
         for _ in range(seconds):
@@ -59,3 +63,34 @@ async def test_the_seconds_of_a_loop_count_from_when_it_has_to_move_and_end_with
     assert one.watch.is_stalled()
     await one.pass_seconds(1, rounds=True)
     assert (one.watch.is_stalled(), one.watch.stalled_seconds()) == (False, 0.0)
+
+
+async def test_waiting_for_what_is_away_is_no_stall_and_an_attempt_that_hangs_is_one() -> None:
+    one, this = Watched(), object()
+    one.loop.has_to_move = True
+    for _ in range(100):
+        one.waits.refused(this, "Postgres")
+        await one.pass_seconds(5, rounds=False)
+    health = one.watch.health()
+    assert (health.healthy, health.status, health.waits_for) == (True, "waiting", ["Postgres"])
+    await one.pass_seconds(61, rounds=False)
+    assert one.watch.health().status == "stalled"
+    one.waits.over(this)
+    await one.pass_seconds(1, rounds=True)
+    assert (one.watch.health().status, one.watch.health().waits_for) == ("ok", [])
+
+
+async def test_a_wait_is_over_however_it_ends() -> None:
+    waits = Waits()
+    answers: list[type[Exception] | None] = [TryLater, None, TryLater, ValueError]
+
+    async def work() -> None:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer("away")
+        assert waits.what() == ["Postgres"]
+
+    await until_done(work, what="Postgres", waits=waits)
+    with pytest.raises(ValueError, match="away"):
+        await until_done(work, what="Postgres", waits=waits)
+    assert (waits.what(), waits.refusals) == ([], 2)

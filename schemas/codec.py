@@ -84,7 +84,8 @@ class TopicCodec:
         def read(raw: bytes) -> Any:
             try:
                 if raw[:1] == b"{":
-                    return of_json.decode(raw) if _is_flat_text(raw) else None
+                    is_flat = raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH  # else a look at the depth is due
+                    return of_json.decode(raw) if is_flat and (raw.isascii() or _is_utf8(raw)) else None
                 if raw[:_SINGLE_OBJECT_HEAD] == head:
                     return _read_whole(of_avro, raw, _SINGLE_OBJECT_HEAD)
             except (msgspec.MsgspecError, BadRecord):
@@ -150,12 +151,9 @@ def schema_fingerprint(schema: dict[str, Any]) -> bytes:
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
 
 
-def _is_flat_text(raw: bytes) -> bool:
-    """UTF-8 with few enough brackets to be safe without a look at the depth."""
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        return False
+def _is_utf8(raw: bytes) -> bool:
     try:
-        return raw.isascii() or bool(raw.decode())
+        return bool(raw.decode())
     except UnicodeDecodeError:
         return False
 

@@ -73,11 +73,13 @@ class Arrival:
         self.head = head
         self.answers: dict[object, Answer] = {}
         self._raw, self._decode, self._row, self._recent_row = raw, decode, row, recent
+        if row is None:
+            self.customer = head.data.customer
 
     def __getattr__(self, name: str) -> Any:
         """Work out what is asked for the first time; from then on it is a plain attribute."""
-        if name == "customer":
-            self.customer = self.head.data.customer if self._row is None else _CUSTOMERS.decode(self._row)
+        if name == "customer" and self._row is not None:
+            self.customer = _CUSTOMERS.decode(self._row)
             return self.customer
         if name == "facts":
             profile = None if self._row is None else msgspec.json.decode(self._row)

@@ -103,18 +103,18 @@ class RuleIndex:
     def shelves(self, head: Head[Any]) -> list[_Shelf]:
         """Where the rules for an event stand; empty where none reacts to its type and selection."""
         project, kind = head.project_id, head.type
-        trigger = TRIGGERS[kind]
-        found = []
         shelf = self._shelves.get((project, kind, None))
-        if shelf is not None:
-            found.append(shelf)
+        found = [] if shelf is None else [shelf]
+        trigger = TRIGGERS[kind]
         selecting = trigger.selecting
+        if not selecting:
+            return found
         if len(selecting) == 1:
             chosen = getattr(head.data, selecting[0], None)
             shelf = self._shelves.get((project, kind, chosen.id)) if chosen is not None else None
             if shelf is not None:
                 found.append(shelf)
-        elif selecting:
+        else:
             there = (self._shelves.get((project, kind, pair)) for pair in pairs_of(trigger, head.data))
             found.extend(shelf for shelf in there if shelf is not None)
         return found
@@ -188,7 +188,9 @@ class _Shelf:
             self._values[path].release(value)
 
     def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
-        numbers = [number(arrival) for number in self._read]
+        numbers = []
+        for number in self._read:  # they are few: a comprehension takes longer to set up
+            numbers.append(number(arrival))
         begin = len(found)
         for key_of, tried_under, sorted_ in self._lookups:
             key = key_of(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -93,11 +94,16 @@ class ServerProcess:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """End it at once and all that it has started, as a crash of the machine would."""
         process = self.running()
         if process is not None:
+            children = process.children(recursive=True)
             process.kill()
+            for child in children:  # PostgreSQL's would go on answering for a moment
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             self._wait(process, 10.0)
+            psutil.wait_procs(children, 10.0)
 
     def _wait(self, process: psutil.Process, seconds: float) -> None:
         if self._child is not None and self._child.pid == process.pid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import statistics
 import sys
 import time
@@ -60,11 +61,14 @@ def main() -> None:
     except TidingsError as error:
         fail(str(error))
         sys.exit(PROBLEM)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
 
 
 async def _demo(size: Size, *, keep: bool) -> int:
+    this = asyncio.current_task()
+    if this is not None:  # ended by SIGTERM, too, it leaves nothing running
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     columns = (
         TextColumn("{task.description:<34}"),
         BarColumn(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -11,6 +10,7 @@ from html import unescape
 import msgspec
 
 from channels.mjml import LAYOUT, TAG
+from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.template import LocalText, StoredTemplate, fallbacks
 
 _IMPORT = re.compile(r"\{%-?\s*from\s+[\"']sections[\"']\s+import\s+([\w\s,]+?)\s*-?%\}")
@@ -146,8 +146,7 @@ def _listed(names: str) -> list[str]:
 
 def _no_section(name: str) -> str:
     there = sections()
-    meant = difflib.get_close_matches(name, there, n=1)
-    hint = f" Did you mean {meant[0]}?" if meant else ""
+    hint = did_you_mean(name, there, ROUGHLY_LIKE)
     return f"there is no section {name}.{hint} There are: {', '.join(there)}"
 
 

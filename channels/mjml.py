@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from mjml import mjml2html
+
+from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 LAYOUT = Path(__file__).parent / "layout"
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -164,8 +165,7 @@ def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
 def _follow(stack: list[tuple[str, int]], name: str, closing: str, alone: str, line: int, *, whole: bool) -> None:
     """Keep the elements that are open."""
     if name not in _ELEMENTS:
-        meant = difflib.get_close_matches(name, _ELEMENTS, n=1)
-        hint = f" Did you mean {meant[0]}?" if meant else f" There are: {', '.join(sorted(_ELEMENTS))}"
+        hint = did_you_mean(name, _ELEMENTS, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(_ELEMENTS))}"
         raise MjmlWrong(line, f"there is no element {name}.{hint}")
     if closing and (stack or whole):
         if not stack or stack[-1][0] != name:

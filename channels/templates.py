@@ -5,7 +5,6 @@ MiniJinja was chosen for its fuel limit and because it renders in Rust, about si
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import minijinja
 from channels.formats import Formats, WrongValue
 from channels.inline_codes import codes_shown
 from schemas.errors import Problem, TemplateFailed
+from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
 from schemas.template import StoredTemplate
 
 FUEL = 200_000
@@ -222,8 +222,8 @@ def _unknown_filter(name: str) -> str | None:
     except minijinja.TemplateError as error:
         if error.kind != "UnknownFilter":
             return None
-        meant = difflib.get_close_matches(name, Formats().filters(), n=1)
-        return f"{error.detail}. Did you mean {meant[0]}?" if meant else error.detail
+        hint = did_you_mean(name, Formats().filters(), ROUGHLY_LIKE)
+        return f"{error.detail}.{hint}" if hint else error.detail
     except WrongValue:
         return None
     return None
@@ -245,13 +245,12 @@ def _unknown(variable: str, objects: Objects, how: How) -> str | None:
     if root in OWN_VARIABLES:
         return None
     if root not in objects:
-        meant = difflib.get_close_matches(root, objects, n=1, cutoff=0.6)
-        hint = f" Did you mean {meant[0]}?" if meant else ""
+        hint = did_you_mean(root, objects, ROUGHLY_LIKE)
         there = ", ".join((*objects, *OWN_VARIABLES))
         comes = how(root)
         return f"there is no variable {root}.{hint} There are: {there}{f'. {comes}' if comes else ''}"
     fields = objects[root]
     if not rest or not fields or rest[0] in fields:
         return None
-    meant = difflib.get_close_matches(rest[0], fields, n=1, cutoff=0.8)
-    return f"{root} has no {rest[0]}. Did you mean {root}.{meant[0]}?" if meant else None
+    meant = nearest(rest[0], fields, 0.8)
+    return f"{root} has no {rest[0]}. Did you mean {root}.{meant}?" if meant else None

@@ -16,11 +16,11 @@ from console.documents import Document
 from console.plan import Planned, changes, check_documents, planned
 from schemas.campaign import VOUCHER_TYPES, Campaign
 from schemas.errors import TidingsError
+from schemas.names import did_you_mean
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Double
 from store.codes import Codes
 from streams.campaign_definition import CampaignSurroundings, parse_campaign
-from streams.conditions.fields import did_you_mean
 
 NAMED = 10
 """Of the codes that were there already, how many are named."""

@@ -16,8 +16,8 @@ import msgspec
 
 from schemas.campaign import LONGEST_CODE
 from schemas.errors import DefinitionInvalid, Problem
+from schemas.names import nearest
 from store.code_import import NewCode
-from streams.conditions.fields import nearest
 from streams.conditions.predicates import read_date
 
 COLUMNS = ("code", "active", "start_date", "expiration_date", "value")

@@ -29,6 +29,7 @@ from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
 from schemas.distribution import TRANSACTIONAL, Distribution, EmailPlan
 from schemas.errors import RenderRefused, TemplateFailed, TidingsError
+from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.samples import OBJECTS
 from schemas.template import StoredTemplate
@@ -36,7 +37,6 @@ from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.control import Control
 from streams import selection
-from streams.conditions.fields import did_you_mean
 from streams.definition import TemplateFiles
 from streams.payload import BROUGHT
 

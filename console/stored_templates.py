@@ -9,9 +9,9 @@ from agents.wiring import utc_now
 from channels.mjml import is_document
 from console.template_files import LAYOUT, FileWrong, file_sets, named_file, read_source
 from schemas.errors import TidingsError
+from schemas.names import did_you_mean
 from schemas.template import NamedTemplate
 from store.templates import Kept, NamedTemplates, Sent, Use
-from streams.conditions.fields import did_you_mean
 
 
 def kinds(template: NamedTemplate) -> str:

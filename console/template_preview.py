@@ -24,12 +24,12 @@ from deploy.settings import Brand
 from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
 from schemas.distribution import Distribution, EmailPlan
 from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.control import Control
 from store.templates import NamedTemplates
 from streams.complaints import these
-from streams.conditions.fields import did_you_mean
 
 NO_SUBJECT = "(no distribution beside it names this template)"
 SAMPLE_BRAND = Brand(

@@ -6,7 +6,6 @@ for the two addresses. A secret may be written as `file:/path`, which is read.
 
 from __future__ import annotations
 
-import difflib
 import re
 import ssl
 import tomllib
@@ -19,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from deploy.secret import Secret
 from schemas.closed import Wire
 from schemas.errors import CannotStart
+from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import check_prefix
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -304,8 +304,7 @@ def _build(kind: Any, written: Any, at: str) -> Any:
     hints, known = get_type_hints(kind), {entry.name: entry for entry in fields(kind)}
     for name in written:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
+            hint = did_you_mean(name, known, ROUGHLY_LIKE)
             raise CannotStart(f"{_path(at, name)}: there is no such setting.{hint} There are: {', '.join(known)}")
     values = {name: _value(hints[name], value, _path(at, name)) for name, value in written.items()}
     missing = [name for name, entry in known.items() if name not in values and _is_required(entry)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
+from schemas.names import did_you_mean
 from schemas.payload import path_text
-from streams.conditions.fields import did_you_mean
 
 _LONGEST_SHOWN = 40
 

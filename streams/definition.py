@@ -21,10 +21,11 @@ from schemas.distribution import (
     TriggerRef,
     WebhookPlan,
 )
+from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.template import LocalText, StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
-from streams.conditions.fields import Fields, Unknown, did_you_mean
+from streams.conditions.fields import Fields, Unknown
 from streams.conditions.parse import parse_condition
 from streams.document import DocumentReader
 from streams.offers import why_not_offered

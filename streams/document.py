@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from schemas.errors import DefinitionInvalid, Problem
+from schemas.names import did_you_mean
 from streams.complaints import a_mapping, kind_of, refuse_unknown, seen, these, wrong
-from streams.conditions.fields import did_you_mean
 from streams.values import Moment, OneOf, Span, Text, Value
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ import msgspec
 from schemas.closed import Action
 from schemas.delivery import DistributionRef
 from schemas.errors import Problem
+from schemas.names import did_you_mean
 from schemas.objects import Campaign, PromotionTier, Publication, Voucher
 from schemas.payload import (
     DEFAULT,
@@ -32,7 +33,7 @@ from schemas.payload import (
 )
 from schemas.record import JsonObject
 from schemas.triggers import Trigger, object_fields
-from streams.conditions.fields import EVENT, EVENT_FIELDS, Fields, Unknown, did_you_mean
+from streams.conditions.fields import EVENT, EVENT_FIELDS, Fields, Unknown
 
 MAX_DEPTH = 16
 MAX_NODES = 256

@@ -26,9 +26,9 @@ from schemas.closed import CHANNELS
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord, TidingsError
 from schemas.json_text import decode_json
+from schemas.names import did_you_mean
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
-from streams.conditions.fields import did_you_mean
 from streams.definition import TemplateFiles
 from streams.upstream import unwrapped
 

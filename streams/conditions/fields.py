@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -11,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from schemas.names import nearest
 from schemas.triggers import TRIGGERS, Trigger, object_fields
 from streams.conditions.predicates import Kind
 
@@ -78,20 +77,6 @@ def has_own_event(kind: str) -> bool:
     """Whether events of a type carry an object `event`, which then stands for the name, and not the envelope."""
     trigger = TRIGGERS.get(kind)
     return trigger is not None and EVENT in trigger.objects
-
-
-def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that was probably meant."""
-    if not known:
-        return None
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return close[0] if close else None
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """A sentence that names it, with a space in front; nothing where none is near. Capitals are tried as well."""
-    meant = nearest(name, known) or nearest(name.upper(), known)
-    return f" Did you mean {meant}?" if meant else ""
 
 
 def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> Unknown | None:

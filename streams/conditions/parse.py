@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from schemas.errors import Problem
-from streams.conditions.fields import Fields, Found, Unknown, did_you_mean, nearest
+from schemas.names import did_you_mean, nearest
+from streams.conditions.fields import Fields, Found, Unknown
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,

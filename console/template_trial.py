@@ -41,21 +41,33 @@ class _Lack(NamedTuple):
 
 def trial_problems(definition: Definition, *, links: bool) -> tuple[Problem, ...]:
     """Templates that need what the distribution may have to do without. `links`: whether pictures have addresses."""
+    rule = definition.distribution
     return tuple(
-        Problem(at, f"{f'in {tag}: ' if tag else ''}{lack.advice} ({failure})")
+        Problem(at, f"{f'in {tag}: ' if tag else ''}{said}")
         for at, template in definition.templates
-        for lack in _lacks(definition.distribution, template, links=links)
+        if (lacks := _lacks(rule, template, links=links))
         for tag in ("", *template.locales)
-        if (failure := _fails_for(lack, definition.distribution, template, tag))
+        for said in _said(rule, template, tag, lacks)
     )
 
 
-def _lacks(rule: Distribution, template: StoredTemplate, *, links: bool) -> Iterator[_Lack]:
-    data = _sample(rule)
+def _lacks(rule: Distribution, template: StoredTemplate, *, links: bool) -> list[_Lack]:
+    data, lacks = _sample(rule), []
     if rule.publish is not None and rule.publish.when_empty == "send_without":
-        yield _Lack({name: one for name, one in data.items() if name not in BROUGHT["publish"]}, True, _CODELESS)
+        without = {name: one for name, one in data.items() if name not in BROUGHT["publish"]}
+        lacks.append(_Lack(without, True, _CODELESS))
     if not links and _names_pictures(template):
-        yield _Lack(data, links, _LINKLESS)
+        lacks.append(_Lack(data, False, _LINKLESS))
+    return lacks
+
+
+def _said(rule: Distribution, template: StoredTemplate, tag: str, lacks: list[_Lack]) -> Iterator[str]:
+    """Where it can be written with everything: what it cannot be written without."""
+    if _failure(rule, template, _sample(rule), tag, links=True):
+        return  # a sample has not all that upstream may send
+    for lack in lacks:
+        if failure := _failure(rule, template, lack.data, tag, links=lack.links):
+            yield f"{lack.advice} ({failure})"
 
 
 def _names_pictures(template: StoredTemplate) -> bool:
@@ -67,13 +79,6 @@ def _names_pictures(template: StoredTemplate) -> bool:
 def _sample(rule: Distribution) -> JsonObject:
     sample: JsonObject = TRIGGERS[rule.trigger.event].sample(project_id=rule.project_id)["data"]
     return {**sample, **{name: OBJECTS[name] for name in BROUGHT[rule.action]}}
-
-
-def _fails_for(lack: _Lack, rule: Distribution, template: StoredTemplate, tag: str) -> str | None:
-    """What is said where it can be written with everything, but not so."""
-    if _failure(rule, template, _sample(rule), tag, links=True):
-        return None  # a sample has not all that upstream may send
-    return _failure(rule, template, lack.data, tag, links=lack.links)
 
 
 def _failure(

@@ -111,14 +111,6 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     return tuple(problem for problems in found for problem in problems)
 
 
-async def known_templates(wired: Wiring) -> dict[str, TemplateFiles]:
-    """The stored templates that distributions may name; none where no database is known."""
-    if not wired.settings.postgres.dsn.reveal():
-        return {}
-    async with database(wired) as pool:
-        return await stored_templates(wired.settings.project_id, NamedTemplates(pool))
-
-
 async def stored_templates(project_id: str, templates: NamedTemplates) -> dict[str, TemplateFiles]:
     """Stored templates as a distribution takes them, by name."""
     current = await templates.current(project_id)

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agents.wiring import Wiring
 from console.campaigns import check_campaigns
-from console.context import database
 from console.documents import Document
 from schemas.campaign import Campaign
 from schemas.errors import DefinitionInvalid, Problem
-from store.campaigns import Campaigns
 
 FOLDER = "campaigns"
 _NAMING = ("publish", "promote")
@@ -69,20 +66,6 @@ class CampaignFiles:
             checked = check_campaigns([place], self._project_id, self._applied or {}) if place.exists() else []
             self._read[place] = {campaign.id: campaign for _, campaign in checked}
         return self._read[place]
-
-
-async def campaigns_to_try(wired: Wiring, place: Path | None) -> CampaignFiles:
-    """Where distributions in files find campaigns: in `place` alone; else in files, and the database if one is known.
-
-    Raises TryLater.
-    """
-    project_id = wired.settings.project_id
-    if place is not None:
-        return CampaignFiles(project_id, None, place)
-    if not wired.settings.postgres.dsn.reveal():
-        return CampaignFiles(project_id, None)
-    async with database(wired) as pool:
-        return CampaignFiles(project_id, await Campaigns(pool).current(project_id))
 
 
 def _names(source: Any) -> str | None:

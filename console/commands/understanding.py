@@ -15,9 +15,9 @@ from agents.wiring import Wiring, utc_now
 from console import apply as applying
 from console import explain, terminal
 from console import preview as previewing
-from console.campaign_files import CampaignFiles, campaigns_to_try
+from console.campaign_files import CampaignFiles
 from console.commands.authoring import current_distributions
-from console.context import read_settings, wiring
+from console.context import database, read_settings, wiring
 from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
@@ -29,6 +29,8 @@ from schemas.json_text import decode_json
 from schemas.names import did_you_mean
 from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
+from store.campaigns import Campaigns
+from store.templates import NamedTemplates
 from streams.definition import TemplateFiles
 from streams.upstream import unwrapped
 
@@ -73,8 +75,17 @@ async def _rules_from(files: list[Path], wired: Wiring, campaigns: Path | None) 
 
 
 async def _named(wired: Wiring, campaigns: Path | None) -> tuple[CampaignFiles, dict[str, TemplateFiles]]:
-    """What distributions in files may name that does not stand in them."""
-    return await campaigns_to_try(wired, campaigns), await applying.known_templates(wired)
+    """What distributions in files may name that does not stand in them: in files, and in the database if one is known.
+
+    Raises TryLater.
+    """
+    project_id = wired.settings.project_id
+    if not wired.settings.postgres.dsn.reveal():
+        return CampaignFiles(project_id, None, campaigns), {}
+    async with database(wired) as pool:
+        applied = None if campaigns else await Campaigns(pool).current(project_id)
+        templates = await applying.stored_templates(project_id, NamedTemplates(pool))
+    return CampaignFiles(project_id, applied, campaigns), templates
 
 
 def _only_with_files(campaigns: Path | None, *, is_file: bool) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 from agents.worker import default_instance
 from deploy.settings import Settings
 from schemas.closed import Role
+from schemas.errors import TidingsError
 
 _STOP_SECONDS = 15.0
+_KILL_SECONDS = 60.0
 _CALM_SECONDS = 5.0
 _FATAL = (os.EX_CONFIG, os.EX_USAGE)
 
@@ -64,13 +66,16 @@ class WorkerProcess:
             self._process.send_signal(number)
 
     def wait(self, seconds: float) -> int:
-        """Wait for its end; kill it when that takes too long. The exit code."""
+        """Wait for its end; kill it when that takes too long. The exit code. Raises TidingsError where it stays."""
         assert self._process is not None  # noqa: S101 - asked after start
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            return self._process.wait()
+        try:
+            return self._process.wait(_KILL_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise TidingsError(f"{self.instance} does not end though it was killed (process {self.pid})") from error
 
 
 class Supervisor:
@@ -102,12 +107,18 @@ class Supervisor:
         return [worker for worker in self.workers if worker.exit_code() in _FATAL]
 
     def stop(self) -> None:
-        """Tell all to stop, then wait."""
+        """Tell all to stop, and wait for them together. Raises TidingsError where one stays though killed."""
         for worker in self.workers:
             worker.send(signal.SIGTERM)
+        deadline, problem = time.monotonic() + _STOP_SECONDS, None
         for worker in self.workers:
-            if worker.exit_code() is None:
-                worker.wait(_STOP_SECONDS)
+            try:
+                if worker.exit_code() is None:
+                    worker.wait(max(0.0, deadline - time.monotonic()))
+            except TidingsError as error:
+                problem = error
+        if problem:
+            raise problem
 
 
 def worker_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import psutil
 
-from schemas.errors import CannotStart
+from deploy.embedded.life import Identity, descendants, identity, lives, signal_process, wait_for_end
+from schemas.errors import CannotStart, TidingsError
 
 _LOG_TAIL = 15
+_STOP_SECONDS = 30.0
+_KILL_SECONDS = 60.0
+"""A kill is certain; the kernel may take its time to free much memory on a busy machine."""
 
 
-class ProcessFile(msgspec.Struct, frozen=True):
-    """What the pid file says: a pid alone could meanwhile be somebody else's, but not one born at the same moment."""
+class ProcessFile(Identity, frozen=True):
+    """What the pid file says."""
 
-    pid: int
-    born: float
     ports: dict[str, int]
 
 
@@ -40,19 +39,15 @@ class ServerProcess:
 
     def remembered_ports(self) -> dict[str, int]:
         """The ports of the last start, so that clients find a restarted server where it was."""
-        return self._read().ports if self._file.exists() else {}
+        known = self._known()
+        return known.ports if known else {}
 
-    def running(self) -> psutil.Process | None:
+    def running(self) -> Identity | None:
         """The process, if it is alive and the one that was started here."""
-        if not self._file.exists():
-            return None
-        known = self._read()
-        try:
-            process = psutil.Process(known.pid)
-            same = _born(known.pid) == known.born and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
-            return None
-        return process if same else None
+        if self._child is not None:
+            self._child.poll()  # so that one of our own does not stay as a zombie
+        known = self._known()
+        return known if known and lives(known) else None
 
     def start(
         self, command: Sequence[str], ports: dict[str, int], environ: Mapping[str, str], *, user: int | None = None
@@ -66,8 +61,10 @@ class ServerProcess:
                 )  # fmt: skip
             except OSError as error:
                 raise CannotStart(f"{self.name}: cannot run {command[0]}: {error.strerror}") from error
-        identity = ProcessFile(self._child.pid, _born(self._child.pid), ports)
-        self._file.write_bytes(msgspec.json.encode(identity))
+        started = identity(self._child.pid)
+        written = self._file.with_suffix(".new")
+        written.write_bytes(msgspec.json.encode(ProcessFile(started.pid, started.born, ports)))
+        written.replace(self._file)
 
     def wait_until_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for `ready`. Raises CannotStart with the end of the log when the process ends or time runs out."""
@@ -82,53 +79,52 @@ class ServerProcess:
                 raise CannotStart(f"{self.name} did not answer within {seconds:.0f} s:\n{self.log_tail()}")
             time.sleep(0.05)
 
-    def stop(self, polite: signal.Signals = signal.SIGTERM, seconds: float = 15.0) -> None:
-        """Ask it to stop, and kill it if it does not."""
+    def stop(self, polite: signal.Signals = signal.SIGTERM, seconds: float = _STOP_SECONDS) -> None:
+        """Ask it to stop, and kill it if it does not. Raises TidingsError where it cannot be stopped."""
         process = self.running()
         if process is None:
             return
-        process.send_signal(polite)
-        try:
-            self._wait(process, seconds)
-        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+        self._signal(process, polite)
+        if self._wait([process], seconds):
             self.kill()
 
     def kill(self) -> None:
-        """End it at once and all that it has started, as a crash of the machine would."""
+        """End it and all that it has started at once, as a crash of the machine would. Raises TidingsError."""
         process = self.running()
-        if process is not None:
-            children = process.children(recursive=True)
-            process.kill()
-            for child in children:  # PostgreSQL's would go on answering for a moment
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-            self._wait(process, 10.0)
-            psutil.wait_procs(children, 10.0)
+        if process is None:
+            return
+        everyone = [process, *descendants(process)]  # PostgreSQL's would go on answering for a moment
+        for one in everyone:
+            self._signal(one, signal.SIGKILL)
+        left = self._wait(everyone, _KILL_SECONDS)
+        if left:
+            raise TidingsError(f"{self.name} does not end though it was killed; process {left[0].pid} is still there")
 
-    def _wait(self, process: psutil.Process, seconds: float) -> None:
-        if self._child is not None and self._child.pid == process.pid:
-            self._child.wait(seconds)
-        else:
-            process.wait(seconds)
+    def _signal(self, process: Identity, number: signal.Signals) -> None:
+        try:
+            signal_process(process, number)
+        except PermissionError as error:
+            raise TidingsError(
+                f"{self.name} (process {process.pid}) was started by another user; stop it as that user, or as root"
+            ) from error
+
+    def _wait(self, processes: Sequence[Identity], seconds: float) -> list[Identity]:
+        left = wait_for_end(processes, seconds)
+        if self._child is not None:
+            self._child.poll()
+        return left
 
     def log_tail(self) -> str:
         """The last lines of its output."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-_LOG_TAIL:]) or f"(nothing in {self.log})"
 
-    def _read(self) -> ProcessFile:
-        return msgspec.json.decode(self._file.read_bytes(), type=ProcessFile)
-
-
-def _born(pid: int) -> float:
-    """When a process began, on a clock that nobody sets: a wall clock that is set moves `create_time` on Linux.
-
-    Linux: ticks since boot, field 22 of /proc/<pid>/stat (proc(5)). Elsewhere: Unix seconds, as the kernel noted them.
-    """
-    if not sys.platform.startswith("linux"):
-        return psutil.Process(pid).create_time()
-    _, _, after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-    return float(after_name.split()[19])
+    def _known(self) -> ProcessFile | None:
+        """The last start; None where there was none, or its note was damaged."""
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=ProcessFile)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
 
 
 def free_port(wanted: int | None = None) -> int:

@@ -13,7 +13,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from agents.arrived import arrived_header
@@ -28,6 +27,7 @@ from agents.wiring import Clock, Wiring, utc_now
 from schemas.campaign import publication_customer
 from schemas.errors import InvalidEvent, TryLater
 from schemas.publication_request import PublicationRequest
+from schemas.read_as import read_as
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import PUBLISHED, TRIGGERS, began_in
 from store.claims import Answer, Claim, Empty, Published, Unusable
@@ -90,10 +90,7 @@ class Publisher:
     def _read(self, record: Incoming) -> _Asked:
         if record.value is None:
             raise InvalidEvent("a request has a value; this record is a tombstone")
-        try:
-            request = msgspec.convert(self._requests.decode(record.value), PublicationRequest)
-        except msgspec.ValidationError as error:
-            raise InvalidEvent(str(error)) from error
+        request = read_as(self._requests.decode(record.value), PublicationRequest)
         return _Asked(request, arrived_header(record))
 
     async def _answer(self, taken: Handful[_Asked]) -> int:

@@ -13,7 +13,6 @@ import gc
 import time
 from collections.abc import Callable
 
-import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
@@ -22,6 +21,7 @@ from agents.metrics import MOST_NAMED, Metrics
 from schemas.codec import TopicCodec
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
+from schemas.read_as import read_as
 from streams.index import RuleIndex
 
 log = structlog.get_logger()
@@ -91,8 +91,8 @@ class RuleTable(Service):
             if value is None:
                 self.index.remove(rule_id)
             else:
-                self.index.insert(msgspec.convert(self._codec.decode(value), Distribution))
-        except (TidingsError, msgspec.ValidationError) as error:
+                self.index.insert(read_as(self._codec.decode(value), Distribution))
+        except TidingsError as error:
             self._metrics.rules_rejected.inc()
             log.error("rule_rejected", distribution=rule_id, error=str(error))
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 
 from agents.arrived import arrived_at
@@ -26,6 +25,7 @@ from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import DELIVERY_TYPES
 from schemas.errors import InvalidEvent, TryLater
+from schemas.read_as import read_as
 from schemas.template import StoredTemplate
 from schemas.topics import DELIVERY_STATUS, deliveries
 from store.control import Control
@@ -115,10 +115,7 @@ class Sender:
     def _read(self, channel: ChannelName, record: Incoming) -> Work:
         if record.value is None:
             raise InvalidEvent("a delivery has a value; this record is a tombstone")
-        try:
-            delivery = msgspec.convert(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
-        except msgspec.ValidationError as error:
-            raise InvalidEvent(str(error)) from error
+        delivery = read_as(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
         return Work(delivery, 0, arrived_at(record))
 
     async def _enter(self, taken: Handful[Work]) -> int:

@@ -16,6 +16,7 @@ from console.terminal import say, text
 from schemas.decision import Check, Decision
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
+from schemas.read_as import read_as
 from schemas.topics import CUSTOMERS, DECISIONS
 from schemas.triggers import TRIGGERS
 from store.ledger import Ledger
@@ -125,7 +126,7 @@ def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
     with TopicReader(wired, DECISIONS) as reader:
         partition = reader.partition_of(customer)
         mine = [message.value() for message in reader.until_now([partition]) if message.key() == key]
-    return [msgspec.convert(codec.decode(value), Decision) for value in mine if value]
+    return [read_as(codec.decode(value), Decision) for value in mine if value]
 
 
 def show_story(found: Story) -> None:

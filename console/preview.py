@@ -24,7 +24,7 @@ from console.campaign_files import CampaignFiles
 from console.context import database
 from console.terminal import say
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
-from schemas.closed import ChannelName
+from schemas.closed import UNKNOWN, ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
 from schemas.distribution import TRANSACTIONAL, Distribution, EmailPlan
@@ -148,7 +148,9 @@ def preview(
         _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed) for delivery in one.deliveries
     ]
     unreached = [
-        Preview(decision.channel, "", failure=_why(decision)) for decision in skipped if decision.channel is not None
+        Preview(decision.channel, "", failure=_why(decision))
+        for decision in skipped
+        if decision.channel is not None and decision.channel != UNKNOWN
     ]
     messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
     return Previewed(rule, str(event.get("id")), messages, _withheld(rule, event, profile, now))

@@ -60,7 +60,7 @@ class _Writer:
 
     def _type(self, hint: Any) -> Any:
         bare, _ = _split(hint)
-        origin, arms = get_origin(bare), get_args(bare)
+        origin, arms = get_origin(bare), tuple(arm for arm in get_args(bare) if arm != closed.Unknown)
         if origin in (Union, types.UnionType):
             return self._union(arms)
         if origin is Literal:
@@ -75,14 +75,17 @@ class _Writer:
 
     def _union(self, arms: tuple[Any, ...]) -> Any:
         present = [self._type(arm) for arm in arms if arm is not type(None)]
-        return ["null", *present] if type(None) in arms else present
+        if type(None) in arms:
+            return ["null", *present]
+        return present if len(present) > 1 else present[0]
 
     def _enum(self, symbols: tuple[str, ...]) -> Any:
         name = _ENUM_NAMES[symbols]
         if name in self._written:
             return f"{NAMESPACE}.{name}"
         self._written.add(name)
-        return {"type": "enum", "name": name, "namespace": NAMESPACE, "symbols": list(symbols)}
+        head = {"type": "enum", "name": name, "namespace": NAMESPACE}
+        return head | {"symbols": [closed.UNKNOWN, *symbols], "default": closed.UNKNOWN}
 
 
 def _split(hint: Any) -> tuple[Any, str | None]:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+Unknown = Literal["unknown"]
+"""What a symbol that a newer release added is read as. It is the default of every public enum and is never written."""
+UNKNOWN: Unknown = "unknown"
+
 Reason = Literal[
     "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
     "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",

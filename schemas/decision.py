@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from schemas.closed import ChannelName, DeliveryOutcome, Outcome, Reason
+from schemas.closed import ChannelName, DeliveryOutcome, Outcome, Reason, Unknown
 from schemas.delivery import DistributionRef, EventRef
 from schemas.record import Record, doc
 
@@ -29,10 +29,10 @@ class Decision(Record, frozen=True, kw_only=True):
     distribution: DistributionRef
     event: EventRef
     customer_id: str
-    outcome: Outcome
-    reason: Reason | None = None
+    outcome: Outcome | Unknown
+    reason: Reason | Unknown | None = None
     detail: Annotated[str | None, doc("What exactly, in words.")] = None
-    channel: ChannelName | None = None
+    channel: ChannelName | Unknown | None = None
     delivery_id: str | None = None
     until: Annotated[datetime | None, doc("For deferred: not before.")] = None
     checks: list[Check] = []
@@ -47,11 +47,11 @@ class DeliveryStatus(Record, frozen=True, kw_only=True):
     distribution: DistributionRef
     event: EventRef
     customer_id: str
-    channel: ChannelName
+    channel: ChannelName | Unknown
     account: str
     type: Annotated[str, doc("customer.<channel>.sent, .recovered or .failed")]
-    outcome: DeliveryOutcome
-    reason: Annotated[Reason | None, doc("Where the product itself gave up, why.")] = None
+    outcome: DeliveryOutcome | Unknown
+    reason: Annotated[Reason | Unknown | None, doc("Where the product itself gave up, why.")] = None
     detail: Annotated[str, doc("The provider's last answer in words; never an address or a payload.")] = ""
     provider_id: str | None = None
     attempts: int

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, WhenEmpty
+from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, Unknown, WhenEmpty
 from schemas.event import Id
 from schemas.record import JsonObject, Record, doc
 
@@ -94,7 +94,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     project_id: Id
     name: str
     version: Annotated[int, Meta(ge=1)]
-    status: DistributionStatus
+    status: DistributionStatus | Unknown
     trigger: TriggerRef
     when: Annotated[JsonObject | None, doc("The guard, in the condition language.")] = None
     publish: Publish | None = None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from schemas.closed import WhenEmpty
 from schemas.decision import Decision
-from schemas.delivery import DistributionRef, EventRef
+from schemas.delivery import DELIVERY_TYPES, DistributionRef, EventRef
 from schemas.record import JsonObject, Record, doc
 
 
@@ -16,6 +16,12 @@ class Draft(Record, frozen=True, kw_only=True):
 
     delivery: Annotated[JsonObject, doc("The delivery of its channel, without `data`.")]
     decision: Decision
+
+    def __post_init__(self) -> None:
+        """A message that no channel here can carry is refused before a code is spent on it."""
+        if self.decision.channel not in DELIVERY_TYPES:
+            known = ", ".join(DELIVERY_TYPES)
+            raise ValueError(f"a draft's channel is {self.decision.channel}; this release has {known}")
 
 
 class PublicationRequest(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from schemas.closed import Outcome, Reason
+from schemas.closed import UNKNOWN, Outcome, Reason
 from schemas.decision import Decision
 from schemas.delivery import DELIVERY_TYPES, Delivery
 from schemas.event import Event
@@ -77,7 +77,7 @@ def _deliveries(request: PublicationRequest, objects: JsonObject) -> list[Delive
 def _delivery(draft: Draft, data: JsonObject) -> Delivery:
     delivery: Any = draft.delivery | {"data": data}
     channel = draft.decision.channel
-    assert channel is not None  # noqa: S101 - a draft is always of a channel
+    assert channel is not None and channel != UNKNOWN  # noqa: S101 - a draft is always of a channel
     made: Delivery = msgspec.convert(delivery, DELIVERY_TYPES[channel])
     return made
 

@@ -30,6 +30,7 @@ from console.terminal import PROBLEM, fail, out, say
 from schemas.decision import Decision
 from schemas.errors import TidingsError, TryLater
 from schemas.event import Event
+from schemas.read_as import read_as
 from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
 
 FOLDER = Path("var/demo")
@@ -215,7 +216,7 @@ def _report(expected: Expected, published: list[Event], malformed: int, played: 
 
 def _decisions(played: Stage) -> list[Decision]:
     with TopicReader(played.wired, DECISIONS) as reader:
-        return [msgspec.convert(reader.decode(message), Decision) for message in reader.until_now()]
+        return [read_as(reader.decode(message), Decision) for message in reader.until_now()]
 
 
 def _dead_letters(played: Stage) -> int:

@@ -22,6 +22,7 @@ from deploy.settings import EmailAccountSettings, Kafka, Settings
 from schemas.closed import ChannelName
 from schemas.codec import TopicCodec
 from schemas.contract import topic_codec
+from schemas.mail_address import mail_address, mailto
 
 Clock = Callable[[], datetime]
 
@@ -120,12 +121,12 @@ def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
         host=account.host,
         port=account.port,
         security=account.security,
-        sender=account.sender,
+        sender=mail_address(account.sender),
         sender_name=account.sender_name,
         username=account.username,
         password=account.password.reveal(),
         connections=account.connections,
         unsubscribe_url=account.unsubscribe_url,
-        unsubscribe_mailto=account.unsubscribe_mailto,
+        unsubscribe_mailto=mailto(account.unsubscribe_mailto),
         tls=tls,
     )

@@ -14,9 +14,9 @@ from email.header import Header
 from email.utils import formataddr
 
 from schemas.errors import RenderRefused
+from schemas.mail_address import mail_address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_MAILBOX = re.compile(r"[^@\s<>,;:\"()\[\]\\\x00-\x1f\x7f]{1,64}@[^@\s<>,;:\"()\[\]\\\x00-\x1f\x7f]{1,255}")
 _LONGEST_LINE = 998
 _LONGEST_ASCII_HEADER = 400
 _LONGEST_NAME = 100
@@ -103,13 +103,8 @@ def mailbox(name: str, address: str) -> str:
 
 
 def valid_address(address: str) -> str:
-    """An address with its domain in ASCII. Raises RenderRefused for what is none."""
-    if not _MAILBOX.fullmatch(address):
-        raise RenderRefused("no_address", "the e-mail address is not valid")
-    local, _, domain = address.rpartition("@")
-    if not local.isascii():
-        raise RenderRefused("no_address", "the e-mail address has letters that mail servers do not take before the @")
+    """An address as SMTP takes it. Raises RenderRefused for what is none."""
     try:
-        return f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
-    except UnicodeError as error:
-        raise RenderRefused("no_address", "the e-mail address has no valid domain") from error
+        return mail_address(address)
+    except ValueError as error:
+        raise RenderRefused("no_address", f"mail cannot be sent to the address: {error}") from error

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from deploy.secret import Secret
 from schemas.closed import Wire
 from schemas.errors import CannotStart
+from schemas.mail_address import mail_address, mailto
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import check_prefix
 
@@ -196,6 +197,16 @@ class EmailAccountSettings:
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
 
+    def check(self, name: str) -> None:
+        """Raises CannotStart for an address that mail can neither come from nor go to."""
+        for key, read in (("sender", mail_address), ("unsubscribe_mailto", mailto)):
+            try:
+                read(getattr(self, key))
+            except ValueError as error:
+                raise CannotStart(
+                    f"email_accounts.{name}.{key} is an address such as news@shop.example: {error}"
+                ) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Brand:
@@ -261,6 +272,8 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
     settings.console.check()
     settings.brand.check()
+    for name, account in settings.email_accounts.items():
+        account.check(name)
     if settings.sender.webhook_timeout > timedelta(seconds=30):
         raise CannotStart("sender.webhook_timeout: at most 30s, so that one slow receiver cannot hold a place for long")
     return settings

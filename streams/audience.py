@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
+from schemas.blank import is_blank
 from schemas.closed import Reason
 from schemas.decision import Check
 from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
+from schemas.mail_address import mail_address
 from streams.arrival import Profile
 from streams.conditions.compile import Recorder
 from streams.recent import Sent, other_event_sent
-
-_MAILBOX = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\.]+(\.[^@\s<>,;:\"()\[\]\\.]+)+")
-_LONGEST_MAILBOX = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,10 @@ def _consent(rule: Distribution, profile: Profile) -> str:
 
 
 def _without_mailbox(email: object) -> Refusal | None:
-    if not email:
+    if email is None or (isinstance(email, str) and is_blank(email)):
         return Refusal("no_address", "the customer has no email")
-    if not isinstance(email, str) or len(email) > _LONGEST_MAILBOX or not _MAILBOX.fullmatch(email):
-        return Refusal("no_address", "the customer's email is not an address")
+    try:
+        mail_address(email)
+    except ValueError as error:
+        return Refusal("no_address", f"mail cannot be sent to the customer's email: {error}")
     return None

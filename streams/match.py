@@ -23,6 +23,7 @@ from schemas.delivery import (
     WebhookDelivery,
 )
 from schemas.distribution import ChannelPlan, Distribution, EmailPlan, Publish, WebhookPlan
+from schemas.mail_address import mail_address
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
 from streams.arrival import Arrival, Head, Profile, objects_of
@@ -284,7 +285,9 @@ class _Case:
                 address = WebhookAddress(url=plan.url, type=plan.type, headers=plan.headers, **designed)
                 return WebhookDelivery(account=urlsplit(plan.url).netloc, webhook=address, **shared)
             case EmailPlan():
-                to = EmailAddress(to=profile["email"], name=_text(profile, "name"), template=plan.template)
+                to = EmailAddress(
+                    to=mail_address(profile["email"]), name=_text(profile, "name"), template=plan.template
+                )
                 return EmailDelivery(account=plan.account, email=to, **shared)
             case _:
                 assert_never(plan)

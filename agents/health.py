@@ -56,6 +56,25 @@ class Health:
     waits_for: list[str] = field(default_factory=list)
 
 
+class Status:
+    """What `/healthz` answers over the life of a process: until there is progress to watch, what is waited for."""
+
+    def __init__(self, waits: Waits = WAITS) -> None:
+        self._waits = waits
+        self._watch: ProgressWatch | None = None
+
+    def follow(self, watch: ProgressWatch) -> None:
+        """The start is over."""
+        self._watch = watch
+
+    def health(self) -> Health:
+        """As it is now."""
+        if self._watch is not None:
+            return self._watch.health()
+        waits_for = self._waits.asked()
+        return Health(True, "waiting" if waits_for else "starting", waits_for=waits_for)
+
+
 class ProgressWatch:
     """Compares how far a worker is with how far it has to go. `observe` is called about once a second."""
 

@@ -23,7 +23,12 @@ class Waits:
 
     def __init__(self) -> None:
         self.refusals = 0
+        self._asked: dict[object, str] = {}
         self._under_way: dict[object, str] = {}
+
+    def began(self, work: object, what: str) -> None:
+        """A dependency was asked and has not answered yet."""
+        self._asked[work] = what
 
     def refused(self, work: object, what: str) -> None:
         """A dependency has said that it is away."""
@@ -32,7 +37,12 @@ class Waits:
 
     def over(self, work: object) -> None:
         """Some work waits no more, or never did."""
+        self._asked.pop(work, None)
         self._under_way.pop(work, None)
+
+    def asked(self) -> list[str]:
+        """The dependencies whose answer is waited for, refused or not."""
+        return sorted(set(self._asked.values()))
 
     def what(self) -> list[str]:
         """The dependencies that are waited for now."""
@@ -46,6 +56,7 @@ WAITS = Waits()
 async def until_done(work: Callable[[], Awaitable[T]], *, what: str, waits: Waits = WAITS) -> T:
     """Do `work`, again and again while it raises TryLater, with growing pauses. Any other error goes through."""
     pause, this = _FIRST_PAUSE, object()
+    waits.began(this, what)
     try:
         while True:
             try:

@@ -17,7 +17,8 @@ import asyncpg
 import structlog
 import uvloop
 
-from agents.health import Loop, ProgressWatch
+from agents.aside import aside
+from agents.health import Loop, ProgressWatch, Status
 from agents.http import serve_status
 from agents.logs import configure_logs
 from agents.matcher import build_matcher
@@ -80,24 +81,67 @@ def run_worker(settings: Settings, options: WorkerOptions) -> int:
 
 
 async def _run(settings: Settings, options: WorkerOptions) -> int:
-    wiring, metrics = Wiring(settings), Metrics()
-    provision = Provision(wiring)
-
-    async def check() -> None:
-        await asyncio.to_thread(provision.check)
-
-    await (until_done(check, what="Kafka") if options.wait else check())
+    """The status server answers before any other server is asked, so that a start that waits says what for."""
+    metrics, status, told = Metrics(), Status(), _told()
     async with AsyncExitStack() as stack:
-        process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
-        process.app.exit_when_crashed()
+        await stack.enter_async_context(_status_server(settings, metrics, status, options))
+        starting = asyncio.ensure_future(_started(settings, metrics, options, stack))
+        if not await _done_before(starting, told):
+            log.info("stopped")
+            return 0
+        process = starting.result()
         watch = ProgressWatch(process.app, metrics, process.loops)
-        host = settings.http
-        runner, port = await serve_status(host.host, host.port, metrics, watch.health)
-        stack.push_async_callback(runner.cleanup)
+        status.follow(watch)
+        return await _until_told(process, watch, told)
+
+
+def _told() -> asyncio.Event:
+    """Set when the process is told to stop."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    return told
+
+
+@asynccontextmanager
+async def _status_server(
+    settings: Settings, metrics: Metrics, status: Status, options: WorkerOptions
+) -> AsyncIterator[None]:
+    host = settings.http
+    runner, port = await serve_status(host.host, host.port, metrics, status.health)
+    try:
         if options.status_file:
             options.status_file.write_text(f"http://{host.host}:{port}")
         log.info("started", status=f"http://{host.host}:{port}", pid=os.getpid())
-        return await _until_told(process, watch)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _started(settings: Settings, metrics: Metrics, options: WorkerOptions, stack: AsyncExitStack) -> _Process:
+    """The role at work, once the servers that it needs answer and have what it needs."""
+    wiring = Wiring(settings)
+    provision = Provision(wiring)
+
+    async def check() -> None:
+        await aside(provision.check)
+
+    await (until_done(check, what="Kafka") if options.wait else check())
+    process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
+    process.app.exit_when_crashed()
+    return process
+
+
+async def _done_before(work: asyncio.Future[Any], told: asyncio.Event) -> bool:
+    """Whether some work ended, however, before the process was told to stop; it is cancelled otherwise."""
+    waiting = asyncio.ensure_future(told.wait())
+    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not work.done():
+        work.cancel()
+        await asyncio.wait({work})
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +221,9 @@ async def _at_rest() -> None:
     """Nothing to wait for."""
 
 
-async def _until_told(process: _Process, watch: ProgressWatch) -> int:
+async def _until_told(process: _Process, watch: ProgressWatch, told: asyncio.Event) -> int:
     """Work until a signal. A crash, a stall or the end of the background work is a reason to end as well."""
-    app, told = process.app, asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+    app = process.app
     background = asyncio.ensure_future(process.background())
     app.finalize()
     starting = asyncio.ensure_future(app.start())  # ends once tables are restored, or never: that is watched as well

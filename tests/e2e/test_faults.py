@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.wiring import Wiring
+from console.supervisor import WorkerProcess
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
@@ -103,6 +107,12 @@ async def test_a_server_killed_and_started_again_under_load_loses_nothing(
         await asyncio.to_thread(own.stop)
 
 
+def health_of(worker: WorkerProcess) -> dict[str, Any]:
+    assert worker.status_file is not None
+    with urllib.request.urlopen(worker.status_file.read_text() + "/healthz", timeout=30) as answer:
+        return dict(json.load(answer))
+
+
 async def test_workers_wait_for_servers_that_are_not_there_yet(own: Servers, tmp_path: Path) -> None:
     settings = await asyncio.to_thread(settings_of, own)
     try:
@@ -116,6 +126,10 @@ async def test_workers_wait_for_servers_that_are_not_there_yet(own: Servers, tmp
                 lambda: all("dependency_away" in log.read_text() for log in noticed), "both say what they wait for"
             )
             assert [worker.starts for worker in running.workers.workers] == [2, 2]
+            said = [await asyncio.to_thread(health_of, worker) for worker in running.workers.workers]
+            assert [(one["status"], one["healthy"], one["waits_for"]) for one in said] == [
+                ("waiting", True, ["Kafka"])
+            ] * 2
             await asyncio.to_thread(own.start)
             await running.feed(200, 1000, seed=10)
             await running.until_delivered()

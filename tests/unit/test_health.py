@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.health import Loop, ProgressWatch
+from agents.aside import aside
+from agents.health import Loop, ProgressWatch, Status
 from agents.metrics import Metrics
 from agents.waiting import Waits, until_done
 from schemas.errors import TryLater
@@ -94,3 +96,31 @@ async def test_a_wait_is_over_however_it_ends() -> None:
     with pytest.raises(ValueError, match="away"):
         await until_done(work, what="Postgres", waits=waits)
     assert (waits.what(), waits.refusals) == ([], 2)
+
+
+async def test_before_there_is_progress_to_watch_the_start_says_what_it_waits_for() -> None:
+    waits, one = Waits(), Watched()
+    status, answers = Status(waits), asyncio.Event()
+
+    async def ask() -> None:
+        await answers.wait()
+
+    assert (status.health().status, status.health().healthy) == ("starting", True)
+    asking = asyncio.ensure_future(until_done(ask, what="Kafka", waits=waits))
+    await asyncio.sleep(0)
+    assert (status.health().status, status.health().waits_for, waits.what()) == ("waiting", ["Kafka"], [])
+    answers.set()
+    await asking
+    assert status.health().status == "starting"
+    status.follow(one.watch)
+    assert status.health().status == "ok"
+
+
+async def test_blocking_work_aside_gives_back_what_it_returns_or_raises() -> None:
+    assert await aside(lambda: 3) == 3
+    with pytest.raises(TryLater, match="away"):
+        await aside(_away)
+
+
+def _away() -> None:
+    raise TryLater("away")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import format_datetime
 
 import aiosmtplib
 
 from channels.code_links import Links, no_links, with_links
 from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.headers import list_header, mailbox_header, text_header, valid_address
 from channels.inline_codes import with_inline_codes
-from channels.mime import header_text, mailbox, message_bytes, valid_address
+from channels.mime import dated, message_bytes
 from channels.templates import Templates
 from schemas.closed import ChannelName
 from schemas.delivery import EmailDelivery
@@ -48,7 +49,7 @@ class EmailAccount:
 
 @dataclass(frozen=True, slots=True)
 class EmailRequest:
-    """A message ready for SMTP."""
+    """A message ready for SMTP, but for its Date: that is the time of each attempt."""
 
     account: str
     sender: str
@@ -97,13 +98,14 @@ class Email:
         customer = delivery.customer
         rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
         headers = {
-            "From": mailbox(account.sender_name, account.sender),
-            "To": mailbox(delivery.email.name or "", delivery.email.to),
-            "Subject": header_text(rendered.subject),
+            "From": mailbox_header("From", account.sender_name, account.sender),
+            "To": mailbox_header("To", delivery.email.name or "", delivery.email.to),
+            "Subject": text_header("Subject", rendered.subject),
             "Message-ID": f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>",
-            "Date": format_datetime(event.created_at),  # the event's time: the same at each try
             "Auto-Submitted": "auto-generated",
-            "Feedback-ID": header_text(f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"),
+            "Feedback-ID": text_header(
+                "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
+            ),
             **_unsubscribe(account, delivery),
         }
         text = rendered.text if rendered.text is not None else plain_text(rendered.html or "")
@@ -112,7 +114,8 @@ class Email:
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection."""
-        return await self._pools[request.account].send(request, timeout)
+        dated_now = dataclasses.replace(request, message=dated(request.message, now))
+        return await self._pools[request.account].send(dated_now, timeout)
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
@@ -238,6 +241,6 @@ def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, st
         return {}
     url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
     links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
-    shown = {"List-Unsubscribe": ", ".join(f"<{link}>" for link in links if link)} if any(links) else {}
+    shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [f"<{link}>" for link in links if link])}
     one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}
-    return shown | one_click
+    return shown | one_click if any(links) else {}

@@ -1,25 +1,18 @@
 """An e-mail as bytes, written directly: the standard library takes a millisecond for a message, this some tens of µs.
 
-Sources: RFC 5322 (headers), RFC 2045 to 2047 (MIME), RFC 5321 4.5.3.1.6 (a line has at most 998 characters), RFC 2387
+Sources: RFC 2045 to 2047 (MIME), RFC 5321 4.5.3.1.6 (a line has at most 998 characters), RFC 2387
 and 2392 (images beside the HTML).
 """
 
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.header import Header
-from email.utils import formataddr
+from datetime import datetime
+from email.utils import format_datetime
 
-from schemas.errors import RenderRefused
-from schemas.mail_address import mail_address
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _LONGEST_LINE = 998
-_LONGEST_ASCII_HEADER = 400
-_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ class InlineImage:
 def message_bytes(
     headers: Mapping[str, str], text: str, html: str | None, *, boundary: str, images: Sequence[InlineImage] = ()
 ) -> bytes:
-    """The whole message. Header values are made by `mailbox` and `header_text`, or are ASCII by nature."""
+    """The whole message. Header values are made by `channels.headers`, or are short and ASCII by nature."""
     lines = [f"{name}: {value}" for name, value in headers.items()]
     lines.append("MIME-Version: 1.0")
     if html is None:
@@ -44,6 +37,11 @@ def message_bytes(
     else:
         lines += _alternative(text, html, boundary)
     return "\r\n".join(lines).encode("ascii")
+
+
+def dated(message: bytes, now: datetime) -> bytes:
+    """A message with the time at which it is sent; what makes a repeat known, its Message-ID, stays the same."""
+    return f"Date: {format_datetime(now)}\r\n".encode() + message
 
 
 def _alternative(text: str, html: str, boundary: str) -> list[str]:
@@ -82,29 +80,3 @@ def _part(content: str, subtype: str) -> list[str]:
         return [head, "Content-Transfer-Encoding: 7bit", "", *lines, ""]
     encoded = base64.encodebytes(content.encode()).decode().replace("\n", "\r\n")
     return [head, "Content-Transfer-Encoding: base64", "", encoded]
-
-
-def header_text(text: str) -> str:
-    """A value for a header: on one line, so that none can add a header; encoded where it is not plain ASCII."""
-    line = one_line(text)
-    if line.isascii() and len(line) <= _LONGEST_ASCII_HEADER:
-        return line
-    return Header(line, "utf-8", maxlinelen=75).encode(linesep="\r\n")
-
-
-def one_line(text: str) -> str:
-    """Control characters, line ends among them, become spaces."""
-    return _CONTROL.sub(" ", text).strip()
-
-
-def mailbox(name: str, address: str) -> str:
-    """`Name <address>`, a long name shortened. Raises RenderRefused for an address that mail cannot reach."""
-    return formataddr((one_line(name)[:_LONGEST_NAME], valid_address(address)))
-
-
-def valid_address(address: str) -> str:
-    """An address as SMTP takes it. Raises RenderRefused for what is none."""
-    try:
-        return mail_address(address)
-    except ValueError as error:
-        raise RenderRefused("no_address", f"mail cannot be sent to the address: {error}") from error

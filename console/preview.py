@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from agents.wiring import Wiring
 from channels.email import EmailRequest
+from channels.mime import dated
 from channels.webhook import OWN_HEADERS, WebhookRequest
 from console import explain
 from console.apply import check_files
@@ -145,7 +146,8 @@ def preview(
             raise TidingsError(_why(decision))
     channels, signed = wired.channels(), _signed_headers(wired)
     made = [
-        _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed) for delivery in one.deliveries
+        _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed, now)
+        for delivery in one.deliveries
     ]
     unreached = [
         Preview(decision.channel, "", failure=_why(decision))
@@ -214,6 +216,7 @@ def _rendered(
     delivery: Delivery,
     templates: Mapping[str, StoredTemplate],
     signed: tuple[str, ...],
+    now: datetime,
 ) -> Preview:
     channel = delivery.channel
     template = templates.get(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
@@ -225,7 +228,7 @@ def _rendered(
         case WebhookRequest():
             return _posted(request, signed)
         case EmailRequest():
-            return _mailed(request)
+            return _mailed(request, now)
         case _:
             assert_never(request)
 
@@ -236,13 +239,13 @@ def _posted(request: WebhookRequest, signed: tuple[str, ...]) -> Preview:
     return Preview("webhook", request.url, facts, request.body)
 
 
-def _mailed(request: EmailRequest) -> Preview:
+def _mailed(request: EmailRequest, now: datetime) -> Preview:
     message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     facts = {"from": str(message["From"]), "subject": str(message["Subject"])} | {
         name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
     }
-    return Preview("email", request.recipient, facts, request.message)
+    return Preview("email", request.recipient, facts, dated(request.message, now))
 
 
 # -- how it is shown ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from channels.mime import valid_address
+from channels.headers import valid_address
 from deploy.settings import load_settings
 from schemas.blank import is_blank, trimmed
 from schemas.errors import CannotStart, RenderRefused

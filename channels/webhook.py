@@ -19,6 +19,7 @@ from channels.signing import Signer
 from schemas.closed import ChannelName
 from schemas.delivery import WebhookDelivery
 from schemas.errors import RenderRefused
+from schemas.hosts import HostRefused, ascii_url
 from schemas.template import StoredTemplate
 from schemas.triggers import began_in
 
@@ -61,7 +62,11 @@ class Webhook:
             said = f"the body has {len(body)} bytes, at most {self._max_bytes} are sent"
             raise RenderRefused("limit", said)
         address = delivery.webhook
-        return WebhookRequest(address.url, delivery.delivery_id, address.headers, body)
+        try:
+            url = ascii_url(address.url)
+        except HostRefused as error:
+            raise RenderRefused("no_address", str(error)) from error
+        return WebhookRequest(url, delivery.delivery_id, address.headers, body)
 
     async def send(self, request: WebhookRequest, *, timeout: float, now: datetime) -> Receipt:
         """One POST, without following redirects."""

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from deploy.secret import Secret
 from schemas.closed import Wire
 from schemas.errors import CannotStart
+from schemas.hosts import HostRefused, ascii_host, ascii_url
 from schemas.mail_address import mail_address, mailto
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import check_prefix
@@ -33,6 +34,9 @@ FIRST_FILE = Path("tidings.toml")
 
 _NOT_NEEDED = ("preferences_url", "locale")
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+
+_LONGEST_HEADER_URL = 900
+"""A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
 
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
@@ -198,7 +202,9 @@ class EmailAccountSettings:
     unsubscribe_mailto: str = ""
 
     def check(self, name: str) -> None:
-        """Raises CannotStart for an address that mail can neither come from nor go to."""
+        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line."""
+        if len(self.unsubscribe_url) > _LONGEST_HEADER_URL:
+            raise CannotStart(f"email_accounts.{name}.unsubscribe_url has at most {_LONGEST_HEADER_URL} characters")
         for key, read in (("sender", mail_address), ("unsubscribe_mailto", mailto)):
             try:
                 read(getattr(self, key))
@@ -359,9 +365,13 @@ def _mapping(value: Any, at: str) -> dict[str, Any]:
 
 
 def _text(value: Any, at: str) -> str:
+    """A text; where it is an address or a host, in ASCII: clients disagree on which host another spelling names."""
     if not isinstance(value, str):
         raise CannotStart(f"{at} is a text, not {_kind_of(value)}")
-    return value
+    try:
+        return ascii_url(value) if at.endswith("_url") else ascii_host(value) if at.endswith(".host") else value
+    except HostRefused as error:
+        raise CannotStart(f"{at}: {error}") from error
 
 
 def _secret(value: Any, at: str) -> Secret:

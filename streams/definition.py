@@ -21,6 +21,7 @@ from schemas.distribution import (
     TriggerRef,
     WebhookPlan,
 )
+from schemas.hosts import HostRefused, ascii_url
 from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.template import LocalText, StoredTemplate
@@ -319,7 +320,11 @@ class _Reader(DocumentReader):
             self._wrong(value, at, "an address such as https://hooks.example.com/tidings", shown=False)
         elif parts.username or parts.password:
             self._problem(at, "holds a user name or password; receivers know us by the signature instead")
-        return text
+        try:
+            return ascii_url(text) if valid else text
+        except HostRefused as error:
+            self._problem(at, str(error))
+            return text
 
     def _headers(self, value: object, at: str) -> dict[str, str]:
         if not isinstance(value, Mapping):

@@ -120,6 +120,17 @@ async def test_the_body_is_the_recorded_one(webhook: Webhook) -> None:
     assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())
 
 
+def test_a_webhook_goes_to_the_host_of_idna_2008_however_it_is_stored() -> None:
+    channel = Webhook(Signer([SECRET], ""), allow_private=True, max_bytes=100_000)
+    made, old = delivery("webhook", url="https://faß.example/x"), "https://faß.example/x"
+    assert made.webhook.url == "https://xn--fa-hia.example/x"
+    kept = msgspec.structs.replace(made, webhook=msgspec.structs.replace(made.webhook, url=old))
+    assert channel.render(kept).url == "https://xn--fa-hia.example/x"
+    never = msgspec.structs.replace(made, webhook=msgspec.structs.replace(made.webhook, url="https://i❤.example/x"))
+    with pytest.raises(RenderRefused, match="IDNA 2008"):
+        channel.render(never)
+
+
 async def test_a_schedule_made_by_hand_is_posted_with_its_objects_as_they_are(webhook: Webhook) -> None:
     recorded = json.loads(GOLDEN_MANUAL.read_text())
     made = delivery("webhook")

@@ -52,6 +52,11 @@ def problems(**changes: Any) -> dict[str, str]:
         ({"channels": []}, "channels", "at least one"),
         ({"channels": [{"fax": {}}]}, "channels[0]", 'no channel "fax". There are: email, webhook'),
         ({"channels": [{"webhook": {"url": "ftp://x", "type": "t"}}]}, "channels[0].webhook.url", "is an address"),
+        (
+            {"channels": [{"webhook": {"url": "https://☃.eu", "type": "t"}}]},
+            "channels[0].webhook.url",
+            "IDNA 2008",
+        ),
         ({"channels": [{"webhook": {"url": "https://u:p@x", "type": "t"}}]}, "channels[0].webhook.url", "password"),
         (
             {"channels": [{"webhook": {"url": "https://x", "type": "t", "headers": {"Webhook-Id": "1"}}}]},

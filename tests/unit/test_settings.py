@@ -14,9 +14,13 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "settings.example.toml"
 
 
 def load(tmp_path: Path, text: str) -> object:
+    return load_settings({}, _written(tmp_path, text))
+
+
+def _written(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "tidings.toml"
     file.write_text(text)
-    return load_settings({}, file)
+    return file
 
 
 def test_the_example_is_valid_and_shows_the_defaults() -> None:
@@ -55,6 +59,12 @@ def test_the_example_names_every_key() -> None:
         ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
         ("[brand]\nlocale = 'polish'", r"brand\.locale is a language tag such as pl or pl-PL, not 'polish'"),
         ("[brand]\nterms_url = 'terms'", r"brand\.terms_url is an address such as https://"),
+        ("[brand]\nterms_url = 'https://i❤.example/t'", r"brand\.terms_url: .* IDNA 2008"),
+        ("[email_accounts.main]\nsender = 'a@b.example'\nhost = 'mail.☃.example'", r"main\.host: .* IDNA 2008"),
+        (
+            f"[email_accounts.main]\nsender = 'a@b.example'\nhost = 'x'\nunsubscribe_url = 'https://x/{'y' * 900}'",
+            r"main\.unsubscribe_url has at most 900 characters",
+        ),
         ("kafka = 3", r"kafka is a group of keys"),
         ("x = [", r"cannot read"),
     ],
@@ -86,6 +96,22 @@ def test_links_of_codes_follow_from_the_console_s_settings() -> None:
     assert sorted(links) == ["barcode_url", "qr_url"]
     assert links["qr_url"].startswith("https://t.example/codes/qr/")
     assert Wiring(load_settings({})).code_links("SAVE") == {}
+
+
+def test_hosts_and_addresses_are_in_ascii_as_every_client_reads_them(tmp_path: Path) -> None:
+    text = (
+        "[brand]\nlogo_url = 'https://faß.example/łogo.png'\n[wire]\nregistry_url = 'http://bücher.example'\n"
+        "[email_accounts.main]\nhost = 'mail.faß.example'\nsender = 'a@faß.example'\n"
+        "unsubscribe_url = 'https://faß.example/u/{delivery_id}'"
+    )
+    settings = load_settings({}, _written(tmp_path, text))
+    account = settings.email_accounts["main"]
+    assert settings.brand.logo_url == "https://xn--fa-hia.example/%C5%82ogo.png"
+    assert settings.wire.registry_url == "http://xn--bcher-kva.example"
+    assert (account.host, account.unsubscribe_url) == (
+        "mail.xn--fa-hia.example",
+        "https://xn--fa-hia.example/u/{delivery_id}",
+    )
 
 
 def test_sasl_and_tls_reach_the_client() -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agents.transport.batch import Incoming
+from agents.transport.batch import Headers, Incoming
 
 ARRIVED_HEADER = "tidings-arrived-at"
 """On a delivery, and on a request for a code: Unix milliseconds."""
 
 
-def arrived_header(record: Incoming) -> list[tuple[str, bytes]]:
+def arrived_header(record: Incoming) -> Headers:
     """The header of a record, to be passed on as it is; empty where it has none."""
     return [(name, value) for name, value in record.headers if name == ARRIVED_HEADER]
 
 
 def arrived_at(record: Incoming) -> datetime:
     """When the event behind a record reached Kafka; where that was not passed on, when the record did."""
-    stamps = [value for _, value in arrived_header(record) if value.isdigit()]
+    stamps = [value for _, value in arrived_header(record) if value and value.isdigit()]
     return moment(int(stamps[0]) if stamps else record.timestamp)
 
 
 def moment(milliseconds: int) -> datetime:
-    """A record's timestamp, in Unix milliseconds."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+    """A record's timestamp, in Unix milliseconds. Anything may stand there; what no calendar has is its nearest day."""
+    return _EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LAST))
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST = 253_402_214_400_000
+"""The last day of the year 9999, in every time zone."""

@@ -21,7 +21,7 @@ from agents.intake import Handful, Intake
 from agents.metrics import Metrics
 from agents.outbox import publish_outbox, write_all
 from agents.transport.app import BatchApp
-from agents.transport.batch import Incoming, Output
+from agents.transport.batch import Headers, Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.campaign import publication_customer
@@ -62,7 +62,7 @@ class _Asked:
     """A request, and the header of its record that says when its event reached Kafka."""
 
     request: PublicationRequest
-    arrived: list[tuple[str, bytes]]
+    arrived: Headers
 
 
 class Publisher:
@@ -140,9 +140,7 @@ class Publisher:
         self._metrics.publications.labels(outcome).inc()
         return settled
 
-    def _outputs(
-        self, request: PublicationRequest, settled: Settled, partition: int, arrived: list[tuple[str, bytes]]
-    ) -> list[Output]:
+    def _outputs(self, request: PublicationRequest, settled: Settled, partition: int, arrived: Headers) -> list[Output]:
         key, wiring = request.customer_id.encode(), self._wiring
         outputs = []
         for delivery in settled.deliveries:

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
 
 from agents.metrics import MOST_NAMED, Metrics
+from agents.transport.batch import Incoming
 from schemas.codec import TopicCodec
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -73,7 +74,7 @@ class RuleTable(Service):
         while not self.should_stop:
             for records in (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).values():
                 for record in records:
-                    self._apply(record.key, record.value)
+                    self._apply(record)
                 self._measure()
             if not self.complete.is_set() and await consumer.position(self._partition) >= end:
                 gc.collect()
@@ -84,14 +85,14 @@ class RuleTable(Service):
             if is_current and self.complete.is_set():
                 self._current_at = self._clock()
 
-    def _apply(self, key: bytes | None, value: bytes | None) -> None:
+    def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""
-        rule_id = (key or b"").decode(errors="replace")
+        rule_id = (record.key or b"").decode(errors="replace")
         try:
-            if value is None:
+            if record.value is None:
                 self.index.remove(rule_id)
             else:
-                self.index.insert(read_as(self._codec.decode(value), Distribution))
+                self.index.insert(read_as(self._codec.decode(record.value), Distribution))
         except TidingsError as error:
             self._metrics.rules_rejected.inc()
             log.error("rule_rejected", distribution=rule_id, error=str(error))

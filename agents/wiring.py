@@ -13,6 +13,7 @@ import faust
 
 from agents.registry import HttpSchemaRegistry
 from agents.transport.app import Connection
+from agents.transport.fetched import read_leniently
 from channels.code_links import code_links
 from channels.contract import AnyChannel
 from channels.email import EmailAccount
@@ -73,6 +74,7 @@ class Wiring:
     def follower(self) -> aiokafka.AIOKafkaConsumer:
         """A consumer without a group, for a topic that every worker reads whole."""
         kafka = self.settings.kafka
+        read_leniently()
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=kafka.bootstrap.split(","),
             group_id=None,

@@ -33,7 +33,7 @@ class DeadLetter(Record, frozen=True, kw_only=True):
         return [(HEADER_PREFIX + name, str(getattr(self, name)).encode()) for name in self.__struct_fields__]
 
     @classmethod
-    def from_headers(cls, headers: Iterable[tuple[str, bytes]]) -> DeadLetter:
+    def from_headers(cls, headers: Iterable[tuple[str, bytes | None]]) -> DeadLetter:
         """Read the facts back. Raises msgspec.ValidationError where one is missing or wrong."""
         facts = {
             name.removeprefix(HEADER_PREFIX): (value or b"").decode()

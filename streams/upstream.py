@@ -21,12 +21,13 @@ from schemas.errors import InvalidEvent
 from schemas.record import JsonObject
 from schemas.triggers import TRIGGERS
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
 
 _OURS = ("id", "project_id", "created_at", "data")
 _PREFIX = "ce_"
 _CONTENT_TYPE = "content-type"
 _ATTRIBUTES = ("id", "type", "time")
+_READ = (*_ATTRIBUTES, "specversion", "datacontenttype", "projectid", "project_id")
 
 
 def unwrapped(decoded: JsonObject, headers: Headers, project_id: str) -> JsonObject:
@@ -84,14 +85,23 @@ def _check_content_type(content_type: object) -> None:
 
 
 def _attributes(headers: Headers) -> dict[str, str]:
-    """The attributes in the headers of a record in binary mode."""
+    """The attributes in the headers of a record in binary mode; of several with one name the last, as Kafka has it.
+
+    A header without a value is none. What is not text is refused only where it would be taken for something.
+    """
     found = {}
     for name, value in headers:
-        if name.startswith(_PREFIX):
-            found[name.removeprefix(_PREFIX)] = value.decode(errors="replace")
-        elif name == _CONTENT_TYPE:
-            found["datacontenttype"] = value.decode(errors="replace")
-    return found
+        attribute = "datacontenttype" if name == _CONTENT_TYPE else name.removeprefix(_PREFIX)
+        if value is not None and attribute in _READ and (name == _CONTENT_TYPE or name.startswith(_PREFIX)):
+            found[attribute] = value
+    return {attribute: _text(value, attribute) for attribute, value in found.items()} if "specversion" in found else {}
+
+
+def _text(value: bytes, attribute: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidEvent(f"the header {_PREFIX}{attribute} is not UTF-8", path=attribute) from error
 
 
 def _from_old_webhook(envelope: JsonObject, inner: Mapping[str, Any], project_id: str) -> JsonObject:

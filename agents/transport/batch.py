@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from faust.types import TP
 
 
+Headers = Sequence[tuple[str, bytes | None]]
+"""Names as text; bytes of a fetched record's name that are not UTF-8 stand in it as lone surrogates."""
+
+
 class Output(NamedTuple):
     """One record to write. `partition` -1 lets the key decide (murmur2)."""
 
@@ -18,7 +22,7 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int = -1
-    headers: list[tuple[str, bytes]] | None = None
+    headers: Headers | None = None
 
 
 class Incoming(Protocol):
@@ -33,7 +37,7 @@ class Incoming(Protocol):
     @property
     def timestamp(self) -> int: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Headers: ...
 
 
 class Table(Protocol):

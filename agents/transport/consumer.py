@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
 from faust.events import Event
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -18,6 +17,7 @@ from mode.utils.futures import notify
 
 from agents.transport.batch import Batch, Incoming
 from agents.transport.changelog import Changelogs
+from agents.transport.fetched import read_leniently
 from agents.transport.progress import Progress
 
 log = structlog.get_logger()
@@ -44,8 +44,8 @@ class LeanRecords(fetcher.PartitionRecords):
     def _unpack_records(self) -> Iterator[Any]:
         while self._records.has_next():
             batch = self._records.next_batch()
-            if self._check_crcs and not batch.validate_crc():
-                raise CorruptRecordException(f"{self._tp}: a batch with a wrong checksum")
+            if self._check_crcs and not batch.is_usable(self._tp):
+                return  # it is fetched again from here
             if not batch.is_control_batch:
                 for record in batch:
                     offset = record.offset
@@ -59,6 +59,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to the broker."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        read_leniently()
         fetcher.PartitionRecords = LeanRecords  # the fetcher, made at start, takes it from its module
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms

@@ -86,7 +86,7 @@ class Producer:
             if headers is None:
                 self._producer.produce(topic, value, key, partition, report)
             else:
-                self._producer.produce(topic, value, key, partition, report, headers=headers)
+                self._producer.produce(topic, value, key, partition, report, headers=list(headers))
         except BufferError:
             return False
         except confluent_kafka.KafkaException as error:

@@ -19,7 +19,7 @@ from channels.templates import check_template
 from console.campaign_files import CampaignFiles, Offered
 from console.context import database
 from console.documents import Document
-from console.plan import Planned, arrow, changes, check_documents, planned, short
+from console.plan import Planned, arrow, changes, check_documents, planned, short, span_lines
 from console.template_trial import trial_problems
 from console.template_variables import variables
 from deploy.settings import Brand, Settings
@@ -75,6 +75,8 @@ def _check(
         campaigns_from=offered.where,
         complete=partial(bundled, brand=brand_texts(settings.brand)),
         stored_templates=templates,
+        consents=settings.consents,
+        zone=settings.zone,
     )
     definition = parse_definition(document.plain, around)
     problems = email_problems(definition, settings)
@@ -138,7 +140,9 @@ def _planned(
     """`sent` are the versions of stored templates that go out now, by distribution and name."""
     after = definition.distribution
     change = Change(after, document.source, tuple(template for _, template in definition.templates))
-    new = "live from now on" if after.status == "LIVE" else after.status
+    new = "; ".join(
+        ("live from now on" if after.status == "LIVE" else after.status, *span_lines(after.starts_at, after.ends_at))
+    )
     said = {"when": _guard_difference, "channels": _channel_difference}
     return planned("distribution", before, after, change, new=new, said=said, besides=_brought_up(definition, sent))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,15 @@ class CampaignFiles:
     Where a `place` is named, a folder or a file, its campaigns and no others.
     """
 
-    def __init__(self, project_id: str, applied: Mapping[str, Campaign] | None, place: Path | None = None) -> None:
-        self._project_id = project_id
+    def __init__(
+        self,
+        project_id: str,
+        applied: Mapping[str, Campaign] | None,
+        place: Path | None = None,
+        *,
+        zone: tzinfo = UTC,
+    ) -> None:
+        self._project_id, self._zone = project_id, zone
         self._applied = applied
         self._place = place
         self._read: dict[Path, dict[str, Campaign]] = {}
@@ -63,7 +71,9 @@ class CampaignFiles:
 
     def _at(self, place: Path) -> dict[str, Campaign]:
         if place not in self._read:
-            checked = check_campaigns([place], self._project_id, self._applied or {}) if place.exists() else []
+            checked = (
+                check_campaigns([place], self._project_id, self._applied or {}, self._zone) if place.exists() else []
+            )
             self._read[place] = {campaign.id: campaign for _, campaign in checked}
         return self._read[place]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import asyncpg
 from agents.wiring import utc_now
 from console.code_file import CodeFile
 from console.documents import Document
-from console.plan import Planned, changes, check_documents, planned
+from console.plan import Planned, changes, check_documents, planned, span_lines
 from schemas.campaign import VOUCHER_TYPES, Campaign
 from schemas.errors import TidingsError
 from schemas.names import did_you_mean
@@ -29,28 +30,29 @@ HAND = 5000
 
 
 def check_campaigns(
-    paths: list[Path], project_id: str, current: Mapping[str, Campaign]
+    paths: list[Path], project_id: str, current: Mapping[str, Campaign], zone: tzinfo
 ) -> list[tuple[Document, Campaign]]:
     """Every campaign of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
 
     def read(document: Document) -> Campaign:
         before = current.get(document.identity("campaign"))
-        return parse_campaign(document.plain, CampaignSurroundings(project_id, utc_now(), before))
+        return parse_campaign(document.plain, CampaignSurroundings(project_id, utc_now(), before, zone))
 
     return check_documents(paths, "campaign", read, lambda campaign: campaign.id)
 
 
-async def plan(paths: list[Path], project_id: str, pool: asyncpg.Pool) -> list[Planned[CampaignChange]]:
+async def plan(paths: list[Path], project_id: str, pool: asyncpg.Pool, zone: tzinfo) -> list[Planned[CampaignChange]]:
     """What applying some files would do."""
     current = await Campaigns(pool).current(project_id)
     return [
         planned("campaign", current.get(one.id), one, CampaignChange(one, document.source), new=_new(one))
-        for document, one in check_campaigns(paths, project_id, current)
+        for document, one in check_campaigns(paths, project_id, current, zone)
     ]
 
 
 def _new(campaign: Campaign) -> str:
-    return f"{campaign.kind} {campaign.type}" if campaign.kind in VOUCHER_TYPES else campaign.kind
+    kind = f"{campaign.kind} {campaign.type}" if campaign.kind in VOUCHER_TYPES else campaign.kind
+    return "; ".join((kind, *span_lines(campaign.start_date, campaign.expiration_date)))
 
 
 async def save(plan: Sequence[Planned[CampaignChange]], pool: asyncpg.Pool) -> None:

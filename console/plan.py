@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
 from console.documents import Document, read_documents
+from schemas.campaign import moment_text
 from schemas.errors import DefinitionInvalid, Problem
 
 _UNCOMPARED = ("version", "created_at", "updated_at")
@@ -105,6 +107,12 @@ def differences(before: Any, after: Any, said: Said) -> tuple[str, ...]:
     fields = [(name, getattr(before, name), getattr(after, name)) for name in after.__struct_fields__]
     found = [(name, said.get(name, arrow)(*values)) for name, *values in fields if name not in _UNCOMPARED]
     return tuple(f"{name}: {difference}" for name, difference in found if difference)
+
+
+def span_lines(starts: datetime | None, ends: datetime | None) -> tuple[str, ...]:
+    """From when and until when, as instants: what a written day is taken for."""
+    written = (("starts", starts), ("ends", ends))
+    return tuple(f"{what} {moment_text(moment)}" for what, moment in written if moment)
 
 
 def arrow(before: object, after: object) -> str:

@@ -14,9 +14,13 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
 
 from deploy.secret import Secret
+from schemas.blank import is_blank
 from schemas.closed import Wire
+from schemas.days import zone_of
+from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
 from schemas.hosts import HostRefused, ascii_host, ascii_url
 from schemas.mail_address import mail_address, mailto
@@ -250,6 +254,8 @@ class Settings:
     """Everything."""
 
     project_id: str = "default"
+    timezone: str = "UTC"
+    consents: tuple[str, ...] = CONSENTS
     data: str = "var/data"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: Kafka = Kafka()
@@ -264,6 +270,22 @@ class Settings:
     brand: Brand = Brand()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the project's days begin and end."""
+        return zone_of(self.timezone)
+
+    def check(self) -> None:
+        """Raises CannotStart for what no key can be checked for alone."""
+        try:
+            zone_of(self.timezone)
+        except ValueError as error:
+            raise CannotStart(f"timezone: {error}") from error
+        for index, name in enumerate(self.consents):
+            if is_blank(name) or name == TRANSACTIONAL:
+                said = f"{TRANSACTIONAL} is no consent: it is sent without one" if name else "is empty"
+                raise CannotStart(f"consents[{index}]: {said}")
+
 
 def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     """Read and check. Raises CannotStart naming the key, what it is and what is allowed."""
@@ -276,6 +298,7 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
         raise CannotStart(f"topics.prefix: {error}") from error
     if not _SHORTEST_SESSION <= settings.kafka.session_timeout <= _LONGEST_SESSION:
         raise CannotStart("kafka.session_timeout: from 6s, the least that brokers take by default, to 35s")
+    settings.check()
     settings.console.check()
     settings.brand.check()
     for name, account in settings.email_accounts.items():

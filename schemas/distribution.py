@@ -11,6 +11,8 @@ from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, U
 from schemas.event import Id
 from schemas.record import JsonObject, Record, doc
 
+CONSENTS = ("marketing", "loyalty", "surveys")
+"""The consent categories of a project that declares none of its own."""
 TRANSACTIONAL = "transactional"
 """The consent category of messages that need no consent."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, get_args
 
 from schemas.campaign import (
@@ -173,6 +173,8 @@ class CampaignSurroundings:
     project_id: str
     now: datetime
     before: Campaign | None = None
+    zone: tzinfo = UTC
+    """Where the project's days begin and end."""
 
 
 def parse_campaign(source: object, around: CampaignSurroundings) -> Campaign:
@@ -185,13 +187,14 @@ class _Reader(DocumentReader):
     """What has to hold between the keys, beside what each may hold."""
 
     def __init__(self, around: CampaignSurroundings) -> None:
-        super().__init__()
+        super().__init__(around.zone)
         self._before = around.before
 
     def campaign(self, source: object) -> JsonObject:
         written = self._document(source, "campaign", (*_COMMON, *_POOL, "discount, gift, loyalty_card or tiers"))
         read = (self._value(CAMPAIGN, written, "") if written is not None else None) or {}
-        start, end = read.get("start_date"), read.get("expiration_date")
+        start = read["start_date"] = self._instant(read.get("start_date"), "start_date")
+        end = read["expiration_date"] = self._instant(read.get("expiration_date"), "expiration_date", is_end=True)
         if start and end and end <= start:
             self._problem("expiration_date", "is not after start_date")
         self._kind(written.get("kind") if written else None)

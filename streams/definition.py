@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.closed import Action, DistributionStatus, WhenEmpty
 from schemas.distribution import (
+    CONSENTS,
     TRANSACTIONAL,
     Again,
     ChannelPlan,
@@ -91,6 +92,9 @@ class Surroundings:
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
     """Adds layout, sections and footer to a template. Raises ValueError."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    consents: Collection[str] = CONSENTS
+    zone: tzinfo = UTC
+    """Where the project's days begin and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class _Reader(DocumentReader):
     """One method a key."""
 
     def __init__(self, around: Surroundings) -> None:
-        super().__init__()
+        super().__init__(around.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
         self._around = around
         self._id = ""
@@ -133,11 +137,11 @@ class _Reader(DocumentReader):
             "when": self._when(source.get("when"), fields),
             "publish": self._publish(source.get("publish")),
             "promote": self._promote(source.get("promote")),
-            "consent": self._word(source.get("consent"), "consent", _consent_hint()),
+            "consent": self._consent(source.get("consent")),
             "channels": self._channels(source.get("channels")),
             "again": self._again(source.get("again"), fields),
-            "starts_at": self._moment(source.get("starts_at"), "starts_at"),
-            "ends_at": self._moment(source.get("ends_at"), "ends_at"),
+            "starts_at": self._instant(source.get("starts_at"), "starts_at"),
+            "ends_at": self._instant(source.get("ends_at"), "ends_at", is_end=True),
             "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
             "priority": self._value(PRIORITY, source.get("priority", 0), "priority"),
             "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
@@ -172,6 +176,14 @@ class _Reader(DocumentReader):
         named = {key: body[key] for key in trigger.selector_keys if body.get(key) is not None}
         selection = {key: self._word(one, f"trigger.{key}", f": the id of one {key}") for key, one in named.items()}
         return TriggerRef(event=trigger.type, **selection), trigger
+
+    def _consent(self, value: object) -> str:
+        """A category that the project has declared: of another one nobody has given any consent."""
+        if not self._word(value, "consent", f": a consent category such as marketing, or {TRANSACTIONAL}"):
+            return ""
+        known = {name: name for name in (*self._around.consents, TRANSACTIONAL)}
+        how = ". Others are declared as consents in the settings"
+        return self._one_of(value, known, "consent", "consent category", how) or ""
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
         """The action has to be one of its trigger's."""
@@ -361,7 +373,3 @@ def _action(source: Mapping[Any, Any]) -> Action:
 
 def _plain(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _consent_hint() -> str:
-    return f": a consent category such as marketing, or {TRANSACTIONAL}"

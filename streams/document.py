@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
+from schemas.days import read_moment
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.names import did_you_mean
 from streams.complaints import a_mapping, kind_of, refuse_unknown, seen, these, wrong
@@ -17,8 +18,9 @@ T = TypeVar("T")
 class DocumentReader:
     """Collects problems; each method reads one value of one kind and goes on without it where it is wrong."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
         self.problems: list[Problem] = []
+        self._zone = zone
 
     def checked(self, made: T | None) -> T:
         """What was made of it. Raises DefinitionInvalid where there are problems."""
@@ -45,8 +47,10 @@ class DocumentReader:
     def _word(self, value: object, at: str, hint: str) -> str:
         return self._value(Text(hint), value, at) or ""
 
-    def _moment(self, value: object, at: str) -> datetime | None:
-        return None if value is None else self._value(Moment(), value, at)
+    def _instant(self, value: object, at: str, *, is_end: bool = False) -> datetime | None:
+        """When something begins or ends; a day is meant in the project's zone, and as an end it is included."""
+        written = None if value is None else self._value(Moment(), value, at)
+        return read_moment(written, self._zone, is_end=is_end)
 
     def _seconds(self, value: object, at: str) -> int | None:
         return None if value is None else self._value(Span(), value, at)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from schemas.days import read_moment
 from schemas.record import JsonObject
 from streams.complaints import Say, a_mapping, not_known, refuse_unknown, seen, these, under, wrong
-from streams.conditions.predicates import read_date
 from streams.durations import DURATION_PATTERN, parse_duration
 
 LARGEST = 2**53 - 1
@@ -155,16 +155,15 @@ class Whole(Plain[int]):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment(Plain[datetime]):
-    """A date, at midnight UTC, or a point in time; kept in UTC."""
+class Moment(Plain[str]):
+    """A date or a point in time; kept as written, since only a project's zone makes an instant of a day."""
 
     @property
     def allowed(self) -> str:
-        return "a date, as in 2026-11-20T09:00:00Z"
+        return "a date, as in 2026-11-20 or 2026-11-20T09:00:00Z"
 
-    def accepted(self, value: object) -> datetime | None:
-        moment = read_date(value.isoformat() if isinstance(value, date) else value)
-        return moment.astimezone(UTC) if moment else None
+    def accepted(self, value: object) -> str | None:
+        return None if read_moment(value, UTC) is None else str(plain_json(value))
 
     def schema(self) -> JsonObject:
         return {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}"}

@@ -36,7 +36,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 async def _apply(files: list[Path], asked: Asked) -> None:
     wired = wiring("postgres")
     async with database(wired) as pool:
-        plan = await doing.plan(files, wired.settings.project_id, pool)
+        plan = await doing.plan(files, wired.settings.project_id, pool, wired.settings.zone)
         await carry_out(plan, partial(doing.save, pool=pool), asked)
 
 

@@ -79,13 +79,13 @@ async def _named(wired: Wiring, campaigns: Path | None) -> tuple[CampaignFiles, 
 
     Raises TryLater.
     """
-    project_id = wired.settings.project_id
+    project_id, zone = wired.settings.project_id, wired.settings.zone
     if not wired.settings.postgres.dsn.reveal():
-        return CampaignFiles(project_id, None, campaigns), {}
+        return CampaignFiles(project_id, None, campaigns, zone=zone), {}
     async with database(wired) as pool:
         applied = None if campaigns else await Campaigns(pool).current(project_id)
         templates = await applying.stored_templates(project_id, NamedTemplates(pool))
-    return CampaignFiles(project_id, applied, campaigns), templates
+    return CampaignFiles(project_id, applied, campaigns, zone=zone), templates
 
 
 def _only_with_files(campaigns: Path | None, *, is_file: bool) -> None:

@@ -129,7 +129,9 @@ async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distri
     async with database(wired) as pool:
         control = Control(pool)
         project, campaigns = wired.settings.project_id, Campaigns(pool)
-        await save_campaigns(await plan_campaigns([folder / "examples" / "campaigns"], project, pool), pool)
+        await save_campaigns(
+            await plan_campaigns([folder / "examples" / "campaigns"], project, pool, wired.settings.zone), pool
+        )
         await save(await plan_files([files], wired, control, campaigns, NamedTemplates(pool)), wired, control)
         there = await campaigns.current(project)
     return [definition.distribution for _, definition in check_files([files], wired, {}, there)]

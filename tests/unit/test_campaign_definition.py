@@ -104,7 +104,7 @@ def test_a_length_stands_for_a_pattern() -> None:
         (source(low_water=-1), "low_water", "a whole number from 0"),
         (source(valid_for="2 weeks"), "valid_for", "as in 30m or 3d"),
         (source(start_date="soon"), "start_date", "is a date, as in"),
-        (source(start_date="2026-02-02", expiration_date="2026-02-02"), "expiration_date", "not after start_date"),
+        (source(start_date="2026-02-02", expiration_date="2026-02-01"), "expiration_date", "not after start_date"),
         (source(metadata=[]), "metadata", "is an empty list; it is a mapping"),
         (source(descripton="x"), "descripton", "Did you mean description?"),
         (promotion(low_water=3), "low_water", "is not of a PROMOTION"),

@@ -47,6 +47,12 @@ def problems(**changes: Any) -> dict[str, str]:
     [
         ({"priorty": 1}, "priorty", "Did you mean priority?"),
         ({"consent": ...}, "consent", "is missing"),
+        (
+            {"consent": "marketin"},
+            "consent",
+            'no consent category "marketin". Did you mean marketing? '
+            "There are: loyalty, marketing, surveys, transactional. Others are declared as consents in the settings",
+        ),
         ({"trigger": {"event": "customer.order.payd"}}, "trigger.event", "Did you mean customer.order.paid?"),
         ({"trigger": {"event": "customer.order.paid", "segment": "x"}}, "trigger.segment", "There are: event"),
         ({"channels": []}, "channels", "at least one"),

@@ -76,7 +76,7 @@ def test_ids_do_not_run_together() -> None:
         (customer(email="no address"), {"channels": [EMAIL]}, ["no_address"]),
         (customer(), {"status": "PAUSED"}, ["paused"]),
         (customer(), {"starts_at": "2026-11-21"}, ["not_started"]),
-        (customer(), {"ends_at": "2026-11-20"}, ["ended"]),
+        (customer(), {"ends_at": "2026-11-19"}, ["ended"]),
         (customer(consents={}), {"status": "PAUSED"}, ["paused"]),
         (customer(), {"when": {"customer.metadata.x": {"at_least": 1}}}, []),
         (customer(metadata={"x": "y"}), {"when": {"customer.metadata.x": {"at_least": 1}}}, ["rule_error"]),

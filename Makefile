@@ -16,8 +16,8 @@ $(READY): pyproject.toml requirements.lock
 	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-demo: $(READY) ## run the whole job on a real Kafka and PostgreSQL; KEEP=1 leaves it running
-	KEEP=$(KEEP) $(RUN) -m console.demo.run
+demo: $(READY) ## run the whole job on a real Kafka and PostgreSQL; KEEP=1 leaves it running, ARGS="--events 1000" changes it
+	$(RUN) -m console demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
 
 test: $(READY) ## run all tests
 	$(RUN) -m pytest -n 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version as distribution_version
+from typing import Annotated
 
 import typer
 
@@ -11,11 +13,26 @@ from console.commands import authoring, campaigns, operating, running, segments,
 from console.terminal import fail
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The distribution manager."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        terminal.say(f"tidings {distribution_version('tidings')}")
+        raise typer.Exit
+
+
 for group in (running, authoring, campaigns, segments, templates, understanding, operating):
     app.add_typer(group.commands)
+
+
+@app.callback()
+def tidings(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """The distribution manager."""
 
 
 def main() -> None:
@@ -37,4 +54,4 @@ def main() -> None:
         fail(str(error))
         sys.exit(terminal.PROBLEM)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(terminal.INTERRUPTED)

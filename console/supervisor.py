@@ -37,7 +37,8 @@ class WorkerProcess:
 
     def start(self) -> None:
         """Start the process."""
-        command = [sys.executable, "-m", "console", "worker", self.role, "--instance", self.instance]
+        # -P: a folder or module of the same name where it is started is not ours.
+        command = [sys.executable, "-P", "-m", "console", "worker", self.role, "--instance", self.instance]
         if self.status_file:
             command += ["--status-file", str(self.status_file)]
         with Path(self.log or os.devnull).open("ab") as log:

@@ -21,6 +21,8 @@ UNAVAILABLE = 69
 """A server does not answer (EX_UNAVAILABLE)."""
 MISCONFIGURED = 78
 """Settings have to be mended (EX_CONFIG)."""
+INTERRUPTED = 130
+"""Ended by Ctrl-C, as shells say it."""
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 err = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -86,6 +86,20 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
         embedded(settings).stop()
 
 
+@commands.command("demo")
+def demo_command(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")] = False,
+    events: Annotated[int, typer.Option(min=1, help="Events.")] = 20_000,
+    customers: Annotated[int, typer.Option(min=1, help="Customers that they are about.")] = 2_000,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 1_000.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 7,
+) -> None:
+    """The whole job on servers and receivers of its own, compared with what has to come out; below var/demo."""
+    from console.demo.run import Size, run_demo
+
+    sys.exit(run_demo(Size(events, customers, rate, seed), keep=keep))
+
+
 def _supervise(everyone: Any) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while not everyone.misconfigured():

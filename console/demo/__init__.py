@@ -1,1 +1,1 @@
-"""`make demo`: the whole job on real servers, checked against a recomputation by brute force."""
+"""`tidings demo`: the whole job on real servers, checked against a recomputation by brute force."""

@@ -1,9 +1,10 @@
-"""`python -m console.demo.run`: set the stage, feed it, wait for the end, compare, and say what happened."""
+"""`tidings demo`: set the stage, feed it, wait for the end, compare, and say what happened."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import shlex
+import shutil
 import signal
 import statistics
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 import msgspec
 import uvloop
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from agents.outbox import write_all
@@ -26,7 +28,7 @@ from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
 from console.demo.stage import Stage, stage
 from console.reading import TopicReader
-from console.terminal import PROBLEM, fail, out, say
+from console.terminal import INTERRUPTED, PROBLEM, fail, out, say
 from schemas.decision import Decision
 from schemas.errors import TidingsError, TryLater
 from schemas.event import Event
@@ -49,21 +51,12 @@ class Size:
     seed: int
 
 
-def main() -> None:
-    """Environment: EVENTS, CUSTOMERS, RATE, SEED change the size; KEEP=1 leaves everything running until Ctrl-C."""
-    size = Size(
-        int(os.environ.get("EVENTS", "20000")),
-        int(os.environ.get("CUSTOMERS", "2000")),
-        float(os.environ.get("RATE", "1000")),
-        int(os.environ.get("SEED", "7")),
-    )
+def run_demo(size: Size, *, keep: bool) -> int:
+    """Play it below `var/demo`; the exit code. With `keep` everything runs on until Ctrl-C. Raises TidingsError."""
     try:
-        sys.exit(uvloop.run(_demo(size, keep=os.environ.get("KEEP", "") not in ("", "0"))))
-    except TidingsError as error:
-        fail(str(error))
-        sys.exit(PROBLEM)
+        return uvloop.run(_demo(size, keep=keep))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.exit(130)
+        return INTERRUPTED
 
 
 async def _demo(size: Size, *, keep: bool) -> int:
@@ -82,7 +75,7 @@ async def _demo(size: Size, *, keep: bool) -> int:
             bars.update(download, completed=1, total=1, description="Kafka and PostgreSQL: running")
             report, ok = await _play(size, played, bars)
             bars.stop()
-            _show(report, played)
+            _show(report, played, kept=keep)
             if keep:
                 await _keep()
     return 0 if ok else PROBLEM
@@ -246,7 +239,7 @@ def _is_right(report: dict[str, Any], expected: Expected, malformed: int) -> boo
     return not wrong
 
 
-def _show(report: dict[str, Any], played: Stage) -> None:
+def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
     latency, skipped = report["latency_ms"], ", ".join(f"{name} {count}" for name, count in report["skipped"].items())
     rows = [
         ("events", report["events"]),
@@ -265,13 +258,16 @@ def _show(report: dict[str, Any], played: Stage) -> None:
         example.write_bytes(played.mailbox.mails[0].content)
         say(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
     customer = next((one for one in played.receiver.received), None)
-    _show_next(customer.id if customer else "dlv_…")
+    _show_next(customer.id if customer else "dlv_…", kept=kept)
 
 
-def _show_next(delivery: str) -> None:
+def _show_next(delivery: str, *, kept: bool) -> None:
+    settings = shlex.quote(str((FOLDER / "tidings.toml").absolute()))
+    path = "" if shutil.which("tidings") else f" PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
     say(
-        "\nTo play on, `make demo KEEP=1`, and in another terminal:\n"
-        f"  export TIDINGS_SETTINGS={FOLDER}/tidings.toml PATH=$PWD/.venv/bin:$PATH\n"
+        ("\nIn" if kept else "\nTo play on, `tidings demo --keep` (`make demo KEEP=1`), and in")
+        + " another terminal:\n"
+        f"  export TIDINGS_SETTINGS={escape(settings + path)}\n"
         f"  tidings why {delivery}\n"
         "  tidings why cust_17\n"
         "  tidings tail deliveries.email --from-start --limit 3\n"
@@ -283,7 +279,3 @@ def _show_next(delivery: str) -> None:
 async def _keep() -> None:
     say("\nEverything is still running; Ctrl-C stops it.")
     await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    main()

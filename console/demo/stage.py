@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -25,18 +26,20 @@ from deploy.embedded.servers import Servers
 from deploy.settings import load_settings
 from schemas.closed import Role
 from schemas.distribution import Distribution
+from schemas.errors import CannotStart
 from store.campaigns import Campaigns
 from store.control import Control
 from store.templates import NamedTemplates
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parent / "examples"
+"""Those of the repository, by a link; in an installation, files."""
 _SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgdGhlIGRlbW8gcnVu"  # noqa: S105 - of a receiver that lives a minute
 _LEGACY = "demo"
 
 _SETTINGS = """\
 # Written by the demo. In another terminal: export TIDINGS_SETTINGS={file}
 project_id = "demo"
-data = "{data}"
+data = {data}
 
 [topics]
 partitions = 2
@@ -89,8 +92,7 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
     """Set everything up below `folder`, which is emptied, and stop everything in the end."""
     servers = Servers(folder / "data", os.environ)
     servers.stop()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)  # noqa: ASYNC240 - nothing else is running yet
+    _empty(folder)
     receiver, mailbox = WebhookReceiver(_SECRET, _LEGACY), SmtpSink()
     await receiver.start()
     await mailbox.start()
@@ -98,7 +100,13 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         endpoints = servers.start(progress)
         file = folder / "tidings.toml"
         file.write_text(
-            _SETTINGS.format(file=file, data=folder / "data", secret=_SECRET, legacy=_LEGACY, port=mailbox.port)
+            _SETTINGS.format(
+                file=file,
+                data=json.dumps(str((folder / "data").absolute())),
+                secret=_SECRET,
+                legacy=_LEGACY,
+                port=mailbox.port,
+            )
         )
         settings = with_endpoints(load_settings({}, file), endpoints)
         wired = Wiring(settings)
@@ -119,9 +127,30 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         servers.stop()
 
 
+def _empty(folder: Path) -> None:
+    """A folder without anything in it. Raises CannotStart."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot make {folder} anew ({error.strerror}: {error.filename}); run it in a folder that is yours"
+        ) from error
+
+
+def _write_examples(folder: Path) -> None:
+    """Our own copies, which may be changed even where the installation is read-only."""
+    for file in sorted(EXAMPLES.rglob("*")):
+        if file.is_file():
+            copy = folder / file.relative_to(EXAMPLES)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+
+
 async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distribution]:
-    """The committed examples, with the receiver of this run for their webhooks."""
-    shutil.copytree(EXAMPLES, folder / "examples")
+    """The examples, with the receiver of this run for their webhooks."""
+    _write_examples(folder / "examples")
     files = folder / "examples" / "distributions"
     for file in files.glob("*.yaml"):
         file.write_text(file.read_text().replace("https://hooks.example.com/tidings", hook))

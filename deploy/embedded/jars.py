@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.errors import CannotStart
@@ -27,14 +28,31 @@ def kafka_class_path(environ: Mapping[str, str], progress: Progress | None = Non
     """
     cache = Path(environ.get("TIDINGS_CACHE") or Path(environ.get("HOME", "~")).expanduser() / ".cache" / "tidings")
     listing = cache / f"kafka-{KAFKA_VERSION}.txt"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    known = _listed(listing)  # where nothing is missing nothing is written: the cache may be read-only
+    if known:
+        return known
+    with _locked(cache):
         known = _listed(listing)
         if known is None:
             known = _download(progress or (lambda _there, _needed: None))
-            listing.write_text("\n".join(map(str, known)))
+            written = listing.with_suffix(".new")
+            written.write_text("\n".join(map(str, known)))
+            written.replace(listing)
     return known
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("w")
+    except OSError as error:
+        raise CannotStart(
+            f"cannot write in {cache}: {error.strerror}. Name a folder for Kafka's jars in TIDINGS_CACHE"
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def java(environ: Mapping[str, str]) -> Path:

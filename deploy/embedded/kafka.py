@@ -21,6 +21,7 @@ from schemas.errors import CannotStart
 _START_SECONDS = 60.0
 _SILENT = logging.Logger("kafka-probe", logging.CRITICAL)
 
+_SETTINGS_FILE = "server.properties"
 _SETTINGS = """\
 process.roles=broker,controller
 node.id={node}
@@ -28,7 +29,7 @@ controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{client}
 controller.listener.names=CONTROLLER
-log.dirs={logs}
+log.dirs=logs
 auto.create.topics.enable=false
 message.max.bytes=16777216
 replica.fetch.max.bytes=16777216
@@ -107,10 +108,9 @@ class KafkaServer:
         ports["controller"] = self._controller_port(before)
         seat = self._seat or Seat(1, [ports["controller"]], new_cluster_id())
         program = [str(java(self._environ)), *self._flags(kafka_class_path(self._environ, progress))]
-        settings = self._folder / "server.properties"
-        settings.write_text(_SETTINGS.format(**ports, **seat.settings(), logs=self._folder / "logs"))
-        self._format(program, settings, seat.cluster)
-        self.process.start([*program, "kafka.Kafka", str(settings)], ports, self._environ)
+        (self._folder / _SETTINGS_FILE).write_text(_SETTINGS.format(**ports, **seat.settings()))
+        self._format(program, seat.cluster)
+        self.process.start([*program, "kafka.Kafka", _SETTINGS_FILE], ports, self._java_environ())
         address = f"127.0.0.1:{ports['client']}"
         self.process.wait_until_ready(lambda: answers(address), _START_SECONDS)
 
@@ -124,11 +124,17 @@ class KafkaServer:
             quick.append("-XX:TieredStopAtLevel=1")  # a broker of minutes would spend more on compiling than it gains
         return [f"-Xmx{self._heap}", "-Xms256m", *quick, *quiet, "-cp", ":".join(map(str, jars))]
 
-    def _format(self, program: list[str], settings: Path, cluster: str) -> None:
+    def _java_environ(self) -> dict[str, str]:
+        """Java reads the names of files as the locale says; without one, letters beyond ASCII would be lost."""
+        return {**self._environ, "LC_ALL": "C.UTF-8"}
+
+    def _format(self, program: list[str], cluster: str) -> None:
         if (self._folder / "logs" / "meta.properties").exists():
             return
-        command = [*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(self._environ))
+        command = [*program, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", _SETTINGS_FILE]
+        done = subprocess.run(
+            command, cwd=self._folder, capture_output=True, text=True, check=False, env=self._java_environ()
+        )
         if done.returncode:
             said = (done.stderr + done.stdout).strip().splitlines()[-5:]
             raise CannotStart(f"Kafka's storage could not be formatted in {self._folder}:\n" + "\n".join(said))

@@ -6,6 +6,7 @@ import os
 import pwd
 import signal
 import socket
+import stat
 import subprocess
 import warnings
 from collections.abc import Mapping
@@ -91,11 +92,42 @@ class PostgresServer:
         """PostgreSQL refuses to run as root: a user of its own then, who can reach its program and its data."""
         if os.geteuid() != 0:
             return None
+        user = _system_user()
+        try:
+            _open_to_others(_BIN.parent)
+            _let_others_pass(_BIN.parent)
+            _let_others_pass(self._data)
+            os.chown(self._data, user.pw_uid, -1)
+        except OSError as error:
+            raise CannotStart(
+                f"PostgreSQL does not run as root, and {user.pw_name}, as whom it would, cannot be let into "
+                f"{error.filename} ({error.strerror}). Run tidings as another user, or set TIDINGS_POSTGRES"
+            ) from error
+        return user.pw_uid
+
+
+def _system_user() -> pwd.struct_passwd:
+    """A user of its own, made where it is missing; nobody where none can be made."""
+    try:
         wheel.ensure_user_exists(_SYSTEM_USER)
-        uid = pwd.getpwnam(_SYSTEM_USER).pw_uid
-        wheel.ensure_prefix_permissions(_BIN)
-        wheel.ensure_folder_permissions(_BIN, 0o055)
-        wheel.ensure_folder_permissions(_BIN.parent / "lib", 0o044)
-        wheel.ensure_prefix_permissions(self._data)
-        os.chown(self._data, uid, -1)
-        return uid
+        return pwd.getpwnam(_SYSTEM_USER)
+    except (OSError, subprocess.CalledProcessError, KeyError):
+        return pwd.getpwnam("nobody")
+
+
+def _open_to_others(folder: Path) -> None:
+    """Let everybody read what is there, and run what can be run."""
+    for path in (folder, *folder.rglob("*")):
+        mode = path.stat().st_mode
+        _add(path, mode, 0o055 if mode & stat.S_IXUSR else 0o044)
+
+
+def _let_others_pass(folder: Path) -> None:
+    """Let everybody through all folders above."""
+    for parent in folder.resolve().parents:
+        _add(parent, parent.stat().st_mode, 0o011)
+
+
+def _add(path: Path, mode: int, rights: int) -> None:
+    if mode & rights != rights:
+        path.chmod(mode | rights)

@@ -36,6 +36,7 @@ _PATIENCE = 0.5
 _NOT_WAITED_FOR = 5.0
 """Seconds for which a destination that made none is passed over: its deliveries wait in the ledger."""
 _PAUSED_AGAIN = timedelta(minutes=5)
+_DEPENDENCY_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka."""
+    """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka.
+
+    `expires` is when it is no longer valid, by the process's steady clock; None where it always is.
+    """
 
     delivery: Delivery
     attempts: int
     arrived_at: datetime
+    expires: float | None = None
 
     @property
     def destination(self) -> Destination:
@@ -68,6 +73,7 @@ class Attempts:
         channels: Mapping[ChannelName, AnyChannel],
         policies: Mapping[ChannelName, Policy],
         templates: Callable[[str], Awaitable[StoredTemplate | None]],
+        is_ours: Callable[[str], bool],
         outcomes: Outcomes,
         pause: Callable[[Destination, str], Awaitable[None]],
         metrics: Metrics,
@@ -75,7 +81,7 @@ class Attempts:
         concurrency: int,
         clock: Clock,
     ) -> None:
-        self._channels, self._policies, self._templates = channels, policies, templates
+        self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
         self._concurrency = concurrency
         self._held: Counter[Destination] = Counter()
@@ -141,52 +147,55 @@ class Attempts:
     async def _carry_out(self, work: Work) -> None:
         slot = self._slots.setdefault(work.destination, asyncio.Semaphore(self._concurrency))
         async with slot:
-            started, at = time.perf_counter(), self._clock()
+            if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
+                log.info("lease_ended_before_attempt", delivery=work.delivery.delivery_id)
+                return
+            started = time.monotonic()
             try:
-                settlement = await self._attempt(work, at)
+                settlement = await self._attempt(work)
             except TryLater as error:
-                settlement = _held_back(work, str(error), at, at + timedelta(seconds=5))
+                settlement = _held_back(work, str(error), _DEPENDENCY_AGAIN)
             except Exception as error:  # a defect must not lose a delivery: it is tried again, and it is seen
                 log.exception("attempt_failed", delivery=work.delivery.delivery_id)
-                settlement = self._deferred(work, Deferred(f"internal error: {type(error).__name__}"), at)
-            took = time.perf_counter() - started
-        self._outcomes.put(_timed(settlement, at, took), work.delivery)
+                settlement = self._deferred(work, Deferred(f"internal error: {type(error).__name__}"))
+            ended = time.monotonic()
+        took = ended - started
+        self._outcomes.put(replace(settlement, ended=ended, duration_ms=round(took * 1000)), work.delivery)
         self._measure(work, settlement, took)
 
-    async def _attempt(self, work: Work, now: datetime) -> Settlement:
+    async def _attempt(self, work: Work) -> Settlement:
         delivery = work.delivery
-        if delivery.expires_at and delivery.expires_at <= now:
-            return _failed(work, "expired", f"expired at {delivery.expires_at.isoformat()}", now, tried=False)
+        if delivery.expires_at and work.expires is not None and work.expires <= time.monotonic():
+            return _failed(work, "expired", f"expired at {delivery.expires_at.isoformat()}", tried=False)
         if work.destination in self.paused:
-            return _held_back(work, "the destination is paused", now, now + _PAUSED_AGAIN)
+            return _held_back(work, "the destination is paused", _PAUSED_AGAIN)
         channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
         try:
             request = channel.render(delivery, await self._template(delivery))
         except TemplateFailed as error:
-            return _failed(work, "template_error", str(error), now, tried=False)
+            return _failed(work, "template_error", str(error), tried=False)
         except RenderRefused as error:
-            return _failed(work, error.reason, str(error), now, tried=False)
+            return _failed(work, error.reason, str(error), tried=False)
         with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
-            receipt = await channel.send(request, timeout=policy.timeout, now=now)
+            receipt = await channel.send(request, timeout=policy.timeout, now=self._clock())
         return await self._settled_by(work, receipt)
 
     async def _template(self, delivery: Delivery) -> StoredTemplate | None:
         return await self._templates(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
 
     async def _settled_by(self, work: Work, receipt: Receipt) -> Settlement:
-        now = self._clock()
         match receipt:
             case Accepted(detail, provider_id):
-                return Settlement(work.delivery.delivery_id, "sent", detail, now, 0, provider_id=provider_id)
+                return Settlement(work.delivery.delivery_id, "sent", detail, provider_id=provider_id)
             case Deferred(detail, pause_destination=True):
                 await self._pause_destination(work, detail)
-                return _held_back(work, detail, now, now + _PAUSED_AGAIN)
+                return _held_back(work, detail, _PAUSED_AGAIN)
             case Deferred():
-                return self._deferred(work, receipt, now)
+                return self._deferred(work, receipt)
             case Refused(detail):
                 if receipt.pause_destination:
                     await self._pause_destination(work, detail)
-                return _failed(work, "suppressed" if receipt.suppress else None, detail, now)
+                return _failed(work, "suppressed" if receipt.suppress else None, detail)
             case _:
                 assert_never(receipt)
 
@@ -195,15 +204,13 @@ class Attempts:
         log.error("destination_paused", channel=work.delivery.channel, destination=work.delivery.account, why=why)
         await self._pause(work.destination, why)
 
-    def _deferred(self, work: Work, receipt: Deferred, now: datetime) -> Settlement:
+    def _deferred(self, work: Work, receipt: Deferred) -> Settlement:
         policy = self._policies[work.delivery.channel]
-        due = next_attempt(
-            policy.retries, work.attempts + 1, now, random=random.random(), retry_after=receipt.retry_after
-        )
-        if due is None:
-            return _failed(work, None, f"given up after {work.attempts + 1} attempts: {receipt.detail}", now)
+        wait = next_attempt(policy.retries, work.attempts + 1, random=random.random(), retry_after=receipt.retry_after)
+        if wait is None:
+            return _failed(work, None, f"given up after {work.attempts + 1} attempts: {receipt.detail}")
         unsure = " (possibly accepted)" if receipt.possibly_accepted else ""
-        return Settlement(work.delivery.delivery_id, "waiting", receipt.detail + unsure, now, 0, due_at=due)
+        return Settlement(work.delivery.delivery_id, "waiting", receipt.detail + unsure, wait)
 
     def _measure(self, work: Work, settlement: Settlement, took: float) -> None:
         channel = work.delivery.channel
@@ -215,14 +222,10 @@ class Attempts:
             self._metrics.end_to_end_seconds.labels(channel).observe(max(0.0, age))
 
 
-def _failed(work: Work, reason: Reason | None, detail: str, now: datetime, *, tried: bool = True) -> Settlement:
-    return Settlement(work.delivery.delivery_id, "failed", detail, now, 0, reason=reason, tried=tried)
+def _failed(work: Work, reason: Reason | None, detail: str, *, tried: bool = True) -> Settlement:
+    return Settlement(work.delivery.delivery_id, "failed", detail, reason=reason, tried=tried)
 
 
-def _held_back(work: Work, detail: str, now: datetime, due: datetime) -> Settlement:
+def _held_back(work: Work, detail: str, wait: timedelta) -> Settlement:
     """Not the delivery's fault: it waits, and this was no attempt."""
-    return Settlement(work.delivery.delivery_id, "waiting", detail, now, 0, due_at=due, tried=False)
-
-
-def _timed(settlement: Settlement, at: datetime, seconds: float) -> Settlement:
-    return replace(settlement, at=at, duration_ms=round(seconds * 1000))
+    return Settlement(work.delivery.delivery_id, "waiting", detail, wait, tried=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import timedelta
 
 import msgspec
 
@@ -18,8 +18,8 @@ class _Kept(msgspec.Struct):
     delivery: msgspec.Raw
 
 
-def row_of(work: Work, due_at: datetime) -> NewDelivery:
-    """What the ledger is to keep. Due at `due_at`, or later where the delivery says so."""
+def row_of(work: Work, wait: timedelta) -> NewDelivery:
+    """What the ledger is to keep. Due after `wait`, or later where the delivery says so."""
     delivery = work.delivery
     kept = msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))
     return NewDelivery(
@@ -35,7 +35,8 @@ def row_of(work: Work, due_at: datetime) -> NewDelivery:
         expires_at=delivery.expires_at,
         record=kept,
         arrived_at=work.arrived_at,
-        due_at=max(due_at, delivery.not_before) if delivery.not_before else due_at,
+        not_before=delivery.not_before,
+        wait=wait,
     )
 
 

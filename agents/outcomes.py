@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,7 +12,6 @@ import structlog
 from agents.transport.batch import Output
 from agents.transport.producer import Producer, RefusedByBroker
 from agents.waiting import until_done
-from agents.wiring import Clock
 from schemas.codec import TopicCodec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
@@ -37,11 +36,10 @@ class Outcomes:
         read_delivery: Callable[[bytes], Delivery],
         *,
         owner: str,
-        clock: Clock,
         on_refused: Callable[[BaseException], None],
     ) -> None:
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
-        self._read_delivery, self._owner, self._clock = read_delivery, owner, clock
+        self._read_delivery, self._owner = read_delivery, owner
         self._on_refused = on_refused
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
@@ -69,22 +67,20 @@ class Outcomes:
 
     async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
         settlements = [settlement for settlement, _ in hand]
-        settled = await until_done(
-            lambda: self._ledger.settle(settlements, owner=self._owner, now=self._clock()), what="Postgres"
-        )
+        settled = await until_done(lambda: self._ledger.settle(settlements, owner=self._owner), what="Postgres")
         by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
         lost = by_id.keys() - {row.delivery_id for row in settled}
         if lost:
             log.warning("lease_lost", deliveries=len(lost))
         for row in settled:
-            if row.state != "waiting":
+            if row.settled_at is not None:
                 settlement, delivery = by_id[row.delivery_id]
-                await self._announce(self._status(row, settlement, delivery))
+                await self._announce(self._status(row, settlement, row.settled_at, delivery))
 
-    def _status(self, row: Settled, settlement: Settlement, delivery: Delivery) -> DeliveryStatus:
+    def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
         ended = Ended(
             row.delivery_id, row.state, settlement.reason, settlement.detail, settlement.provider_id, row.attempts,
-            settlement.at, b"",
+            settled_at, b"",
         )  # fmt: skip
         return status_of(ended, delivery)
 
@@ -108,8 +104,7 @@ class Outcomes:
 
     async def sweep(self) -> int:
         """Announce what an earlier process settled but did not live to tell; how many."""
-        before = self._clock() - _SWEEP
-        left = await until_done(lambda: self._ledger.unannounced(settled_before=before, limit=_HAND), what="Postgres")
+        left = await until_done(lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres")
         for ended in left:
             await self._announce(status_of(ended, self._read_delivery(ended.record)))
         return len(left)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -112,20 +112,19 @@ class Publisher:
 
     async def _hold(self, requests: list[PublicationRequest], partition: int) -> None:
         if requests:
-            await until_done(lambda: self._held.hold(requests, partition, self._clock()), what="Postgres")
+            await until_done(lambda: self._held.hold(requests, partition), what="Postgres")
 
     # -- codes --------------------------------------------------------------------------------------------------
 
     async def _settle(self, requests: Sequence[PublicationRequest]) -> list[Settled]:
         """What each request comes to. Raises TryLater."""
-        now = self._clock()
+        now = await self._codes.now()
         asking = [one for one in requests if not is_expired(one, now)]
         answers = await self._codes.claim([_claim(one) for one in asking], now)
         by_request = dict(zip(map(id, asking), answers, strict=True))
-        return [self._settled(one, by_request.get(id(one))) for one in requests]
+        return [self._settled(one, by_request.get(id(one)), now) for one in requests]
 
-    def _settled(self, request: PublicationRequest, answer: Answer | None) -> Settled:
-        now = self._clock()
+    def _settled(self, request: PublicationRequest, answer: Answer | None, now: datetime) -> Settled:
         match answer:
             case None:
                 outcome, settled = "expired", too_late(request, now)
@@ -185,8 +184,7 @@ class Publisher:
 
     async def try_held(self) -> int:
         """Ask again for requests that wait; how many got an end. Raises TryLater, and then nothing is noted."""
-        now = self._clock()
-        async with self._held.take(now - _TRY_AGAIN, _HAND) as hand:
+        async with self._held.take(_TRY_AGAIN, _HAND) as hand:
             if not hand.requests:
                 return 0
             settled = await self._settle([one.request for one in hand.requests])
@@ -194,7 +192,7 @@ class Publisher:
             await write_all(self._app.outputs, self._outputs_of_held(pairs))
             ended = [one.request.publication_id for one, end in pairs if not end.held]
             waiting = [one.request.publication_id for one, end in pairs if end.held]
-            await hand.note(settled=ended, still_held=waiting, now=now)
+            await hand.note(settled=ended, still_held=waiting)
         return len(ended)
 
     def _outputs_of_held(self, pairs: Sequence[tuple[HeldRequest, Settled]]) -> list[Output]:
@@ -217,7 +215,7 @@ class Publisher:
 
     async def _count_once(self) -> None:
         low = set()
-        for count in await self._codes.counts(self._project, self._clock()):
+        for count in await self._codes.counts(self._project, await self._codes.now()):
             self._metrics.codes_left.labels(count.campaign_id).set(count.left)
             if count.is_low:
                 low.add(count.campaign_id)

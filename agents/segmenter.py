@@ -8,6 +8,7 @@ offset of a batch may be committed only after the transactions of all its hands.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +64,13 @@ class Segmenter:
     """Keeps memberships right as profiles, definitions and time change. Any number of processes share the work."""
 
     def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
-        self._segments, self._metrics, self._clock = segments, metrics, clock
+        self._segments, self._metrics = segments, metrics
         self._project = wiring.settings.project_id
         self._max_bytes = wiring.settings.matcher.max_event_bytes
         self._profiles = wiring.codec(CUSTOMERS)
         self.memberships = Memberships(segments, app.outputs, wiring, metrics)
         self._index = self.memberships.index
-        self._overdue = Overdue(0, None)
+        self._overdue, self._measured = Overdue(0), time.monotonic()
         metrics.segments_due_age.set_function(self._due_age)
         self.loop = Loop("due customers")
         dead_letters = DeadLetters("segmenter", wiring, metrics)
@@ -90,7 +91,7 @@ class Segmenter:
 
     async def _bring_in(self, taken: Handful[Update]) -> int:
         """Bring profiles in, and keep and publish all that they change; how many memberships."""
-        now, topic, partition = self._clock(), str(taken.batch.tp.topic), taken.batch.partition
+        topic, partition = str(taken.batch.tp.topic), taken.batch.partition
         end, stamp = taken.records[-1].offset + 1, max(record.timestamp for record in taken.records)
 
         async def work() -> int:
@@ -99,6 +100,7 @@ class Segmenter:
                 new = _not_yet_in(taken.items, position, latest)
                 concerned = {one.customer_id for one in new}
                 known = await transaction.customers(concerned)
+                now = await transaction.now()
                 hand = await self.memberships.begin(transaction, known, concerned - known.keys(), now)
                 for update in new:
                     self._update(hand, update, partition)
@@ -148,8 +150,8 @@ class Segmenter:
 
     async def look_at_due(self) -> int:
         """Look again at a hand of customers whose time has come; how many."""
-        now = self._clock()
         async with self._segments.work() as work:
+            now = await work.now()
             found = await work.due(now, _HAND)
             if not found:
                 return 0
@@ -177,7 +179,6 @@ class Segmenter:
 
         At the first computation nobody enters: they are in it already. Later ones tell the differences.
         """
-        now = self._clock()
         async with self._segments.work() as work:
             segment_id = await work.computation(self._project)
             if segment_id is None:
@@ -188,6 +189,7 @@ class Segmenter:
                 await work.finish(segment_id)
                 log.info("segment_computed", segment=segment_id, version=state.version)
                 return 1
+            now = await work.now()
             hand = await self.memberships.begin(work, found, (), now)
             happened = state.applied_at if state.computed_version else None
             for customer_id, customer in hand.customers.items():
@@ -208,7 +210,8 @@ class Segmenter:
         """
         while True:
             try:
-                self._overdue = await asyncio.wait_for(self._segments.overdue(self._clock()), _ANSWER_SECONDS)
+                self._overdue = await asyncio.wait_for(self._segments.overdue(), _ANSWER_SECONDS)
+                self._measured = time.monotonic()
                 self._metrics.segments_due.set(self._overdue.customers)
                 self.loop.has_to_move = True
             except (TryLater, TimeoutError) as error:
@@ -217,8 +220,8 @@ class Segmenter:
             await asyncio.sleep(_MEASURE_SECONDS)
 
     def _due_age(self) -> float:
-        since = self._overdue.since
-        return (self._clock() - since).total_seconds() if since else 0.0
+        waits, since = self._overdue.waits.total_seconds(), time.monotonic() - self._measured
+        return waits + since if self._overdue.customers else 0.0
 
 
 def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Update]:

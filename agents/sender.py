@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from agents.arrived import arrived_at
 from agents.attempts import Attempts, Destination, Policy, Work
 from agents.dead_letters import DeadLetters
 from agents.intake import Handful, Intake
+from agents.leases import Leases
 from agents.ledger_rows import read_stored, row_of
 from agents.metrics import Metrics
 from agents.outcomes import Outcomes
@@ -29,7 +30,7 @@ from schemas.read_as import read_as
 from schemas.template import StoredTemplate
 from schemas.topics import DELIVERY_STATUS, deliveries
 from store.control import Control
-from store.ledger import Ledger
+from store.ledger import Ledger, NewDelivery
 
 log = structlog.get_logger()
 
@@ -73,8 +74,10 @@ class Sender:
         clock: Clock,
     ) -> None:
         self._ledger, self._control, self._metrics = ledger, control, metrics
-        self._owner, self._clock = owner, clock
+        self._owner = owner
         self._settings = settings = wiring.settings.sender
+        self._leases = Leases(settings.lease)
+        self._has_begun = asyncio.Event()
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._channels = wiring.channels()
         self._templates: dict[str, StoredTemplate] = {}
@@ -85,7 +88,6 @@ class Sender:
             wiring.codec(DELIVERY_STATUS),
             read_stored,
             owner=owner,
-            clock=clock,
             on_refused=app.stop_at_once,
         )
         policies: dict[ChannelName, Policy] = {
@@ -96,6 +98,7 @@ class Sender:
             self._channels,
             policies,
             self._template,
+            self._leases.is_ours,
             self._outcomes,
             self._pause,
             metrics,
@@ -123,17 +126,21 @@ class Sender:
         works = {work.delivery.delivery_id: work for work in taken.items}
         if not works:
             return 0
-        now = self._clock()
-        waiting = now + self._settings.poll
+        await self._has_begun.wait()
         room = {one: await self._attempts.room_for(one) for one in {w.destination for w in works.values()}}
-        rows = [row_of(work, now if room[work.destination] else waiting) for work in works.values()]
-        lease_until = now + self._settings.lease
-        claimed = await until_done(
-            lambda: self._ledger.claim_new(rows, owner=self._owner, lease_until=lease_until, now=now), what="Postgres"
-        )
-        for delivery_id in claimed:
-            self._attempts.start(works[delivery_id])
+        at_once, later = timedelta(), self._settings.poll
+        rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
+        claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")
+        for delivery_id, expires in claimed.items():
+            self._attempts.start(replace(works[delivery_id], expires=expires))
         return len(claimed)
+
+    async def _claim_new(self, rows: list[NewDelivery]) -> dict[str, float | None]:
+        """What is ours now, and when it is no longer valid, by the steady clock."""
+        asked = time.monotonic()
+        claimed = await self._ledger.claim_new(rows, owner=self._owner, lease=self._settings.lease)
+        self._leases.taken(claimed, asked)
+        return {identity: _moment(asked, expires_in) for identity, expires_in in claimed.items()}
 
     # -- out of the ledger --------------------------------------------------------------------------------------
 
@@ -142,6 +149,7 @@ class Sender:
         freed = await until_done(lambda: self._ledger.free_leases_of(self._owner), what="Postgres")
         if freed:
             log.info("leases_taken_back", deliveries=freed)
+        self._has_begun.set()  # what is claimed before would be given away with the rest
         loops = (self._outcomes.run(), self._claim_loop(), self._lease_loop(), self._announce_loop())
         async with asyncio.TaskGroup() as group:
             for loop in loops:
@@ -149,28 +157,39 @@ class Sender:
 
     async def _claim_loop(self) -> None:
         while True:
-            found = await until_done(self._claim, what="Postgres")
+            found = await until_done(self._claim_in_touch, what="Postgres")
             if not found:
                 waits = _FULL_POLL if self._attempts.full() else self._settings.poll.total_seconds()
                 await asyncio.sleep(waits)
+
+    async def _claim_in_touch(self) -> int:
+        try:
+            found = await self._claim()
+        except TryLater:
+            self._leases.out_of_touch()
+            raise
+        self._leases.in_touch()
+        return found
 
     async def _claim(self) -> int:
         self._attempts.paused = {
             (row["channel"], row["destination"]) for row in await self._ledger.paused_destinations()
         }
-        now = self._clock()
+        asked = time.monotonic()
         leased = await self._ledger.claim_due(
             owner=self._owner,
-            lease_until=now + self._settings.lease,
-            now=now,
+            lease=self._settings.lease,
             limit=_HAND,
             a_destination=self._attempts.places,
             full=self._attempts.full(),
+            take_over=self._leases.may_take_over(),
         )
+        self._leases.taken((row.delivery_id for row in leased), asked)
         mine = self._mine()
         for row in leased:
             if row.delivery_id not in mine:  # a lease of ours ended while Postgres was away: it is still being sent
-                self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at))
+                expires = _moment(asked, row.expires_in)
+                self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at, expires))
         return len(leased)
 
     def _mine(self) -> set[str]:
@@ -180,12 +199,13 @@ class Sender:
     async def _lease_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
-            held, until = list(self._mine()), self._clock() + self._settings.lease
-            if held:
-                await until_done(self._renewal(held, until), what="Postgres")
+            await until_done(self._renew, what="Postgres")
 
-    def _renewal(self, held: list[str], until: datetime) -> Callable[[], Awaitable[None]]:
-        return lambda: self._ledger.renew(held, owner=self._owner, lease_until=until)
+    async def _renew(self) -> None:
+        if held := self._mine():
+            asked = time.monotonic()
+            kept = await self._ledger.renew(held, owner=self._owner, lease=self._settings.lease)
+            self._leases.renewed(held, kept, asked)
 
     async def _announce_loop(self) -> None:
         swept = 0.0
@@ -227,4 +247,8 @@ class Sender:
 
     async def _pause(self, destination: Destination, why: str) -> None:
         channel, name = destination
-        await self._ledger.pause_destination(channel, name, why, self._clock())
+        await self._ledger.pause_destination(channel, name, why)
+
+
+def _moment(asked: float, later: timedelta | None) -> float | None:
+    return None if later is None else asked + later.total_seconds()

@@ -73,7 +73,7 @@ def _reader_beside(file: Path) -> Callable[[str], Sequence[str]]:
 
 async def save(plan: Sequence[Planned[SegmentChange]], segments: Segments) -> None:
     """Save what differs, in one transaction. Raises SegmentConflict, TryLater."""
-    await segments.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())
+    await segments.save(changes(plan), applied_by=getpass.getuser(), now=await segments.now())
 
 
 async def remove(segment_id: str, project_id: str, segments: Segments, control: Control) -> None:

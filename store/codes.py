@@ -15,6 +15,7 @@ from schemas.errors import TidingsError
 from schemas.patterns import Choose, pattern_regex
 from store.claiming import Claiming, lock_pools
 from store.claims import Answer, Claim
+from store.clock import database_now
 from store.making import Maker
 from store.postgres import passing_errors, transaction
 from store.sql import queries
@@ -60,6 +61,11 @@ class Codes:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._sql = queries("codes")
+
+    async def now(self) -> datetime:
+        """The database's time: what has begun and ended is the same for all publishers."""
+        async with passing_errors():
+            return await database_now(self._pool)
 
     async def claim(self, claims: Sequence[Claim], now: datetime, *, choose: Choose = secrets.choice) -> list[Answer]:
         """One answer a claim, in order, in one transaction. `choose` makes the codes of AUTO_UPDATE campaigns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 
 import asyncpg
 import msgspec
@@ -30,7 +30,7 @@ class Held:
         self._pool = pool
         self._sql = queries("held")
 
-    async def hold(self, requests: Sequence[PublicationRequest], partition: int, now: datetime) -> None:
+    async def hold(self, requests: Sequence[PublicationRequest], partition: int) -> None:
         """Keep requests until there are codes for them."""
         async with passing_errors():
             await self._pool.execute(
@@ -40,14 +40,13 @@ class Held:
                 [one.campaign for one in requests],
                 partition,
                 [msgspec.json.encode(one) for one in requests],
-                now,
             )
 
     @asynccontextmanager
-    async def take(self, untried_since: datetime, most: int) -> AsyncIterator[Hand]:
-        """Some requests that were not tried for a while, locked until the end of the block; all or nothing is noted."""
+    async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[Hand]:
+        """Some requests that were not tried for so long, locked until the end of the block; all or nothing is noted."""
         async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(self._sql["take"], untried_since, most)
+            rows = await connection.fetch(self._sql["take"], untried_for, most)
             found = [
                 HeldRequest(msgspec.json.decode(row["request"], type=PublicationRequest), row["partition"])
                 for row in rows
@@ -67,7 +66,7 @@ class Hand:
     def __init__(self, connection: asyncpg.Connection, sql: dict[str, str], requests: list[HeldRequest]) -> None:
         self._connection, self._sql, self.requests = connection, sql, requests
 
-    async def note(self, *, settled: Sequence[str], still_held: Sequence[str], now: datetime) -> None:
+    async def note(self, *, settled: Sequence[str], still_held: Sequence[str]) -> None:
         """Let the settled ones go, by publication id, and the others wait on."""
         await self._connection.execute(self._sql["release"], list(settled))
-        await self._connection.execute(self._sql["still_held"], list(still_held), now)
+        await self._connection.execute(self._sql["still_held"], list(still_held))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
@@ -20,7 +21,7 @@ State = Literal["waiting", "sent", "recovered", "failed"]
 class NewDelivery:
     """A delivery on its way into the ledger; the fields are the columns, in the order of `claim_new`.
 
-    `record` is the delivery itself. Without a lease until `due_at` when that is in the future.
+    `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
     """
 
     delivery_id: str
@@ -35,12 +36,16 @@ class NewDelivery:
     expires_at: datetime | None
     record: bytes
     arrived_at: datetime
-    due_at: datetime
+    not_before: datetime | None = None
+    wait: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery that is ours to send, until its lease ends. `attempts` were made before."""
+    """A delivery that is ours to send, until its lease ends. `attempts` were made before.
+
+    `expires_in` is how long it is still valid, by the database's clock; negative where it is not.
+    """
 
     delivery_id: str
     channel: str
@@ -48,33 +53,42 @@ class Leased:
     attempts: int
     record: bytes
     arrived_at: datetime
+    expires_in: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What came of a delivery that we held: its end (`sent`, `failed`), or `waiting` until `due_at`.
+    """What came of a delivery that we held: its end (`sent`, `failed`), or `waiting` for `wait` from `ended` on.
 
-    `tried` is False where the provider was not asked (paused, expired): that is no attempt.
+    `tried` is False where the provider was not asked (paused, expired): that is no attempt. `ended` is when it was
+    over, by the process's steady clock: however long the ledger is away, waits count from there.
     """
 
     delivery_id: str
     state: Literal["waiting", "sent", "failed"]
     detail: str
-    at: datetime
-    duration_ms: int
-    due_at: datetime | None = None
+    wait: timedelta | None = None
     reason: Reason | None = None
     provider_id: str | None = None
     tried: bool = True
+    ended: float = 0.0
+    duration_ms: int = 0
+
+    def at(self, now: float) -> tuple[timedelta | None, timedelta]:
+        """What is left of the wait, and how long ago the attempt began."""
+        over = timedelta(seconds=max(0.0, now - self.ended))
+        wait = None if self.wait is None else max(timedelta(), self.wait - over)
+        return wait, over + timedelta(milliseconds=self.duration_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A delivery after its settlement: how many attempts it has had and where it stands now."""
+    """A delivery after its settlement: how many attempts it has had, where it stands now, and since when it is over."""
 
     delivery_id: str
     attempts: int
     state: State
+    settled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,72 +109,73 @@ _NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
 
 
 class Ledger:
-    """Every call is one statement. Raises TryLater while Postgres is away."""
+    """Every call is one statement. Raises TryLater while Postgres is away.
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    The database's clock decides: durations go in. `ticks` is the process's steady clock, in seconds.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
         self._sql = queries("ledger")
+        self._ticks = ticks
 
     async def claim_new(
-        self, deliveries: Sequence[NewDelivery], *, owner: str, lease_until: datetime, now: datetime
-    ) -> set[str]:
-        """Enter deliveries; the ids that were new, are due, and are now leased to `owner`."""
+        self, deliveries: Sequence[NewDelivery], *, owner: str, lease: timedelta
+    ) -> dict[str, timedelta | None]:
+        """Enter deliveries; those that were new, are due, and are now leased to `owner`: how long each is valid."""
         columns = [[getattr(delivery, name) for delivery in deliveries] for name in _NEW_FIELDS]
-        rows = await self._fetch("claim_new", *columns, owner, lease_until, now)
-        return {row["delivery_id"] for row in rows}
+        rows = await self._fetch("claim_new", *columns, owner, lease)
+        return {row["delivery_id"]: row["expires_in"] for row in rows}
 
     async def claim_due(
         self,
         *,
         owner: str,
-        lease_until: datetime,
-        now: datetime,
+        lease: timedelta,
         limit: int,
         a_destination: int,
         full: Iterable[tuple[str, str]] = (),
+        take_over: bool = True,
     ) -> list[Leased]:
-        """Lease what is due and free, at most `limit`, at most `a_destination` of each, and none of the `full` ones."""
+        """Lease what is due and free, at most `limit`, at most `a_destination` of each, and none of the `full` ones.
+
+        With `take_over`, also what others have leased for a time that is over.
+        """
         skipped = [f"{channel} {destination}" for channel, destination in full]
-        rows = await self._fetch("claim_due", owner, lease_until, now, limit, a_destination, skipped)
+        rows = await self._fetch("claim_due", owner, lease, limit, a_destination, skipped, take_over)
         return [Leased(**row) for row in rows]
 
-    async def settle(self, settlements: Sequence[Settlement], *, owner: str, now: datetime) -> list[Settled]:
-        """Write outcomes. Deliveries whose lease `owner` has lost are not touched and not returned."""
-        columns = [
-            [getattr(settlement, name) for settlement in settlements]
-            for name in (
-                "delivery_id",
-                "state",
-                "due_at",
-                "reason",
-                "detail",
-                "provider_id",
-                "at",
-                "duration_ms",
-                "tried",
-            )
+    async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
+        """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned."""
+        now = self._ticks()
+        rows = [
+            (one.delivery_id, one.state, wait, one.reason, one.detail, one.provider_id, ago, one.duration_ms, one.tried)
+            for one in settlements
+            for wait, ago in (one.at(now),)
         ]
-        return [Settled(**row) for row in await self._fetch("settle", *columns, owner, now)]
+        columns = map(list, zip(*rows, strict=True))
+        return [Settled(**row) for row in await self._fetch("settle", *columns, owner)]
 
-    async def renew(self, delivery_ids: Iterable[str], *, owner: str, lease_until: datetime) -> None:
-        """Hold on to deliveries that take long."""
-        await self._fetch("renew", list(delivery_ids), owner, lease_until)
+    async def renew(self, delivery_ids: Iterable[str], *, owner: str, lease: timedelta) -> set[str]:
+        """Hold on to deliveries that take long; those that are still `owner`'s."""
+        rows = await self._fetch("renew", list(delivery_ids), owner, lease)
+        return {row["delivery_id"] for row in rows}
 
     async def free_leases_of(self, owner: str) -> int:
         """Give back what an earlier process of the same name held when it ended; how many."""
         return len(await self._fetch("free_leases_of", owner))
 
-    async def unannounced(self, *, settled_before: datetime, limit: int) -> list[Ended]:
-        """Outcomes that `delivery.status` was not told, oldest first."""
-        return [Ended(**row) for row in await self._fetch("unannounced", settled_before, limit)]
+    async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[Ended]:
+        """Outcomes that `delivery.status` was not told in so long, oldest first."""
+        return [Ended(**row) for row in await self._fetch("unannounced", settled_for, limit)]
 
     async def mark_announced(self, delivery_ids: Iterable[str]) -> None:
         """`delivery.status` has acknowledged these."""
         await self._fetch("mark_announced", list(delivery_ids))
 
-    async def pause_destination(self, channel: str, destination: str, reason: str, now: datetime) -> None:
+    async def pause_destination(self, channel: str, destination: str, reason: str) -> None:
         """Stop sending to a destination until somebody resumes it."""
-        await self._fetch("pause_destination", channel, destination, reason, now)
+        await self._fetch("pause_destination", channel, destination, reason)
 
     async def resume_destination(self, channel: str, destination: str) -> None:
         """Send to it again."""

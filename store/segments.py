@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.errors import TidingsError, TryLater
 from schemas.segment_definition import SegmentDefinition
+from store.clock import DatabaseClock, database_now
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -72,10 +73,10 @@ class MembershipRow:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many customers' time has come, and since when the first of them waits; None where nobody does."""
+    """How many customers' time has come, and how long the first of them has been waiting."""
 
     customers: int
-    since: datetime | None
+    waits: timedelta = timedelta()
 
 
 class EventRow(NamedTuple):
@@ -87,11 +88,17 @@ class EventRow(NamedTuple):
 
 
 class Segments:
-    """Raises TryLater while Postgres is away."""
+    """Raises TryLater while Postgres is away. `clock` says what time it is: the database's own."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, clock: DatabaseClock = database_now) -> None:
         self._pool = pool
         self._sql = queries("segments")
+        self._clock = clock
+
+    async def now(self) -> datetime:
+        """The time that counts for definitions and for whoever is due."""
+        async with passing_errors():
+            return await self._clock(self._pool)
 
     async def current(self, project_id: str) -> list[Listed]:
         """Every segment of a project, by id."""
@@ -140,10 +147,12 @@ class Segments:
         """segment_id, since; by id."""
         return await self._fetch("of_customer", customer_id)
 
-    async def overdue(self, now: datetime) -> Overdue:
+    async def overdue(self) -> Overdue:
         """Customers that should have been looked at again by now."""
+        now = await self.now()
         async with passing_errors():
-            return Overdue(**await self._pool.fetchrow(self._sql["overdue"], now))
+            row = await self._pool.fetchrow(self._sql["overdue"], now)
+        return Overdue(row["customers"], now - row["since"] if row["since"] else timedelta())
 
     async def publish_outbox(self, publish: Callable[[Sequence[EventRow]], Awaitable[None]]) -> int:
         """Hand events to `publish`, oldest first, and forget them after it returned; how many.
@@ -172,7 +181,7 @@ class Segments:
         """One piece of work, kept as a whole or not at all."""
         try:
             async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
-                yield Work(connection, self._sql)
+                yield Work(connection, self._sql, self._clock)
         except asyncpg.ForeignKeyViolationError as error:  # done again, it no longer sees the segment
             raise TryLater("a segment was deleted meanwhile") from error
 
@@ -180,8 +189,12 @@ class Segments:
 class Work:
     """A transaction. What it locks stays with it until its end."""
 
-    def __init__(self, connection: Any, sql: dict[str, str]) -> None:
-        self._connection, self._sql = connection, sql
+    def __init__(self, connection: Any, sql: dict[str, str], clock: DatabaseClock) -> None:
+        self._connection, self._sql, self._clock = connection, sql, clock
+
+    async def now(self) -> datetime:
+        """The database's time, for all that this work judges."""
+        return await self._clock(self._connection)
 
     async def position(self, topic: str, partition: int) -> tuple[int, int]:
         """The next offset that is not in yet, and the latest stamp that is (Unix ms); locked."""

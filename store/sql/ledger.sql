@@ -1,87 +1,99 @@
+-- Every time in this file is the database's: senders say how long, never until when.
+
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those that are there already are left alone.
--- A delivery that is not due yet gets no lease. Returns the ids that are now ours to send.
+-- A delivery that is not due yet gets no lease. Returns those that are now ours to send, and how long they are valid.
 with taken as (
     insert into deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                             channel, destination, priority, expires_at, record, arrived_at, due_at,
                             lease_owner, lease_until, state, created_at)
-    select r.*,
-           case when r.due_at <= $16::timestamptz then $14::text end,
-           case when r.due_at <= $16::timestamptz then $15::timestamptz end,
-           'waiting', $16::timestamptz
+    select r.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
+           destination, priority, expires_at, record, arrived_at, due_at,
+           case when due_at <= now() then $15::text end,
+           case when due_at <= now() then now() + $16::interval end,
+           'waiting', now()
     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[])
+                $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
+                $14::interval[])
              as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
-                   channel, destination, priority, expires_at, record, arrived_at, due_at)
+                   channel, destination, priority, expires_at, record, arrived_at, not_before, wait)
+    cross join lateral (select greatest(now() + r.wait, r.not_before) as due_at) as due
     on conflict (delivery_id) do nothing
-    returning delivery_id, lease_owner
+    returning delivery_id, lease_owner, expires_at
 )
-select delivery_id from taken where lease_owner is not null;
+select delivery_id, expires_at - clock_timestamp() as expires_in from taken where lease_owner is not null;
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- At most $5 of one destination, so that a dead one cannot fill the hand, and none of those in $6 (`channel name`).
+-- At most $4 of one destination, so that a dead one cannot fill the hand, and none of those in $5 (`channel name`).
+-- With $6, leases of others that have ended are taken over; our own always are.
 with ranked as (
     select delivery_id, due_at, priority,
            row_number() over (partition by channel, destination order by due_at, delivery_id) as place
     from deliveries
-    where state = 'waiting' and due_at <= $3 and (lease_until is null or lease_until < $3)
+    where state = 'waiting' and due_at <= now()
+      and (lease_until is null or lease_until < now() and ($6 or lease_owner = $1))
       and not exists (select 1 from paused_destinations p
                       where p.channel = deliveries.channel and p.destination = deliveries.destination)
-      and channel || ' ' || destination <> all($6::text[])
+      and channel || ' ' || destination <> all($5::text[])
 ), chosen as (
     select d.delivery_id
     from deliveries d
     join ranked using (delivery_id)
-    where ranked.place <= $5
-      and d.state = 'waiting' and d.due_at <= $3 and (d.lease_until is null or d.lease_until < $3)
+    where ranked.place <= $4
+      and d.state = 'waiting' and d.due_at <= now()
+      and (d.lease_until is null or d.lease_until < now() and ($6 or d.lease_owner = $1))
     order by ranked.priority desc, ranked.due_at
-    limit $4
+    limit $3
     for update of d skip locked
 )
 update deliveries d
-set lease_owner = $1, lease_until = $2
+set lease_owner = $1, lease_until = now() + $2::interval
 from chosen
 where d.delivery_id = chosen.delivery_id
-returning d.delivery_id, d.channel, d.destination, d.attempts, d.record, d.arrived_at;
+returning d.delivery_id, d.channel, d.destination, d.attempts, d.record, d.arrived_at,
+          d.expires_at - clock_timestamp() as expires_in;
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken
--- over are left alone. Returns the ids that were settled. A `waiting` one goes back to the queue, due again later.
+-- over are left alone, but what was accepted counts whoever has it now: nobody should send it again. Returns what was
+-- settled. A `waiting` one goes back to the queue, due again after its wait.
 with result as (
-    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                         $7::timestamptz[], $8::integer[], $9::boolean[])
-                      as r (delivery_id, state, due_at, reason, detail, provider_id, at, duration_ms, tried)
+    select * from unnest($1::text[], $2::text[], $3::interval[], $4::text[], $5::text[], $6::text[],
+                         $7::interval[], $8::integer[], $9::boolean[])
+                      as r (delivery_id, state, wait, reason, detail, provider_id, ago, duration_ms, tried)
 ), settled as (
     update deliveries d
     set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
-        due_at = coalesce(r.due_at, d.due_at),
+        due_at = coalesce(now() + r.wait, d.due_at),
         attempts = d.attempts + r.tried::int,
         reason = r.reason, detail = r.detail, provider_id = r.provider_id,
         lease_owner = null, lease_until = null,
-        settled_at = case when r.state = 'waiting' then null else $11::timestamptz end
+        settled_at = case when r.state = 'waiting' then null else now() end
     from result r
-    where d.delivery_id = r.delivery_id and d.lease_owner = $10 and d.state = 'waiting'
-    returning d.delivery_id, d.attempts, d.state
+    where d.delivery_id = r.delivery_id and (d.lease_owner = $10 or r.state = 'sent') and d.state = 'waiting'
+    returning d.delivery_id, d.attempts, d.state, d.settled_at
 ), logged as (
     insert into attempts (delivery_id, number, at, duration_ms, outcome, detail)
-    select s.delivery_id, s.attempts, r.at, r.duration_ms,
+    select s.delivery_id, s.attempts, now() - r.ago, r.duration_ms,
            case when s.state = 'waiting' then 'deferred' else s.state end, r.detail
     from settled s join result r using (delivery_id)
     where r.tried
     on conflict do nothing
 )
-select delivery_id, attempts, state from settled;
+select delivery_id, attempts, state, settled_at from settled;
 
 -- name: renew
--- Lengthens the lease of deliveries that are still being sent.
-update deliveries set lease_until = $3 where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting';
+-- Lengthens the lease of deliveries that are still being sent; those that are still ours, though it may have ended.
+update deliveries set lease_until = now() + $3::interval
+where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
+returning delivery_id;
 
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between.
 select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record
 from deliveries
-where state <> 'waiting' and not announced and settled_at < $1
+where state <> 'waiting' and not announced and settled_at < now() - $1::interval
 order by settled_at
 limit $2;
 
@@ -113,7 +125,8 @@ from attempts where delivery_id = any($1::text[]) order by delivery_id, number;
 
 -- name: pause_destination
 -- Stops sending to a destination.
-insert into paused_destinations (channel, destination, reason, paused_at) values ($1, $2, $3, $4) on conflict do nothing;
+insert into paused_destinations (channel, destination, reason, paused_at) values ($1, $2, $3, now())
+on conflict do nothing;
 
 -- name: resume_destination
 -- Starts sending again; what waited is due at once.

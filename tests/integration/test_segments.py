@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -53,11 +53,15 @@ class Stage:
     """Segmenters on one database, a clock, and a partition of profiles."""
 
     def __init__(self, wired: Wiring, pool: asyncpg.Pool) -> None:
-        self.wired, self.pool, self.segments, self.now = wired, pool, Segments(pool), NOW
+        self.wired, self.pool, self.now = wired, pool, NOW
+        self.segments = Segments(pool, clock=self.moment)
         self.log: list[Record] = []
 
+    async def moment(self, _: object) -> datetime:
+        return self.now
+
     def segmenter(self) -> Segmenter:
-        _, made = build_segmenter(self.wired, self.segments, Metrics(), clock=lambda: self.now)
+        _, made = build_segmenter(self.wired, self.segments, Metrics())
         return made
 
     def record(self, customer: str, **fields: Any) -> Record:

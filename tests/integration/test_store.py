@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,37 +16,44 @@ from deploy.embedded.postgres import PostgresServer
 from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
 from store.control import Change, Control, OutboxEntry, VersionConflict
-from store.ledger import Ledger, NewDelivery, Settlement
+from store.ledger import Leased, Ledger, NewDelivery, Settlement
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
 from tests.factory import NOW, rule
 
-LEASE = NOW + timedelta(seconds=60)
+LEASE = timedelta(seconds=60)
+SOON = timedelta(milliseconds=1)
 
 
 def new(number: int, destination: str = "a", **changes: Any) -> NewDelivery:
     fields: dict[str, Any] = {
         "delivery_id": f"d{number}", "project_id": "shop", "distribution_id": "x", "distribution_version": 1,
         "event_id": "e", "customer_id": "c1", "channel": "webhook", "destination": destination, "priority": 0,
-        "expires_at": None, "record": b"r", "arrived_at": NOW, "due_at": NOW,
+        "expires_at": None, "record": b"r", "arrived_at": NOW,
     }  # fmt: skip
     return NewDelivery(**{**fields, **changes})
 
 
 def settlement(identity: str, state: Any = "sent", **changes: Any) -> Settlement:
-    return Settlement(identity, state, "HTTP 200", NOW, 5, **changes)
+    return Settlement(identity, state, "HTTP 200", **{"ended": time.monotonic(), **changes})
 
 
 async def claim(ledger: Ledger, owner: str, rows: Sequence[NewDelivery]) -> set[str]:
-    return await ledger.claim_new(rows, owner=owner, lease_until=LEASE, now=NOW)
+    return set(await ledger.claim_new(rows, owner=owner, lease=LEASE))
 
 
-async def due(ledger: Ledger, owner: str, at: Any = NOW, **changes: Any) -> set[str]:
-    options: dict[str, Any] = {"limit": 100, "a_destination": 100, **changes}
-    return {
-        row.delivery_id
-        for row in await ledger.claim_due(owner=owner, lease_until=at + timedelta(seconds=60), now=at, **options)
-    }
+async def due(ledger: Ledger, owner: str, **changes: Any) -> set[str]:
+    options: dict[str, Any] = {"lease": LEASE, "limit": 100, "a_destination": 100, **changes}
+    return {row.delivery_id for row in await ledger.claim_due(owner=owner, **options)}
+
+
+async def later(pool: asyncpg.Pool, time_: timedelta) -> None:
+    """So much time passes by the only clock that counts: all that is written down lies further back."""
+    await pool.execute(
+        "update deliveries set due_at = due_at - $1::interval, lease_until = lease_until - $1::interval,"
+        " settled_at = settled_at - $1::interval, expires_at = expires_at - $1::interval",
+        time_,
+    )
 
 
 async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
@@ -57,22 +65,44 @@ async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
 
 async def test_due_deliveries_are_never_shared(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
-    await claim(ledger, "gone", [new(number, due_at=NOW + timedelta(seconds=1)) for number in range(300)])
-    later = NOW + timedelta(seconds=2)
-    hands = await asyncio.gather(
-        *(due(ledger, f"s{sender}", later, limit=500, a_destination=500) for sender in range(4))
-    )
+    assert await claim(ledger, "gone", [new(number, wait=LEASE) for number in range(300)]) == set()
+    await later(pool, LEASE)
+    hands = await asyncio.gather(*(due(ledger, f"s{sender}", limit=500, a_destination=500) for sender in range(4)))
     assert sum(map(len, hands)) == len(set().union(*hands)) == 300
 
 
-async def test_a_lease_that_ended_goes_to_another_sender_and_the_late_one_changes_nothing(pool: asyncpg.Pool) -> None:
+async def test_a_lease_that_ended_goes_to_another_sender_and_a_late_failure_changes_nothing(
+    pool: asyncpg.Pool,
+) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "late", [new(1)])
     assert await due(ledger, "next") == set()
-    assert await due(ledger, "next", LEASE + timedelta(seconds=1)) == {"d1"}
-    assert await ledger.settle([settlement("d1")], owner="late", now=NOW) == []
-    (settled,) = await ledger.settle([settlement("d1", "failed")], owner="next", now=NOW)
+    await later(pool, LEASE)
+    assert await due(ledger, "next", take_over=False) == set()
+    assert await due(ledger, "next") == {"d1"}
+    assert await ledger.settle([settlement("d1", "failed")], owner="late") == []
+    assert await ledger.renew(["d1"], owner="late", lease=LEASE) == set()
+    (settled,) = await ledger.settle([settlement("d1", "failed")], owner="next")
     assert settled.state == "failed"
+
+
+async def test_what_was_accepted_is_sent_whoever_holds_it_by_now(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "late", [new(1)])
+    await later(pool, LEASE)
+    assert await due(ledger, "next") == {"d1"}
+    assert [one.state for one in await ledger.settle([settlement("d1")], owner="late")] == ["sent"]
+    assert await ledger.renew(["d1"], owner="next", lease=LEASE) == set()
+    assert await ledger.settle([settlement("d1", "waiting", wait=SOON)], owner="next") == []
+
+
+async def test_a_lease_that_ended_unnoticed_is_renewed_and_ones_own_is_taken_back_at_once(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1), new(2)])
+    await later(pool, LEASE)
+    assert await ledger.renew(["d1"], owner="s", lease=LEASE) == {"d1"}
+    assert await due(ledger, "s", take_over=False) == {"d2"}
+    assert await due(ledger, "next") == set()
 
 
 async def test_a_restarted_sender_takes_its_leases_back_at_once(pool: asyncpg.Pool) -> None:
@@ -83,49 +113,79 @@ async def test_a_restarted_sender_takes_its_leases_back_at_once(pool: asyncpg.Po
 
 
 async def test_attempts_are_counted_and_a_late_success_is_recovered(pool: asyncpg.Pool) -> None:
-    ledger = Ledger(pool)
+    ledger, minute = Ledger(pool), timedelta(minutes=1)
     await claim(ledger, "s", [new(1)])
-    later = NOW + timedelta(minutes=1)
-    await ledger.settle([settlement("d1", "waiting", due_at=later)], owner="s", now=NOW)
-    assert await due(ledger, "s", NOW) == set()
-    assert await due(ledger, "s", later) == {"d1"}
-    await ledger.settle([settlement("d1", "waiting", due_at=later, tried=False)], owner="s", now=NOW)
-    await due(ledger, "s", later)
-    (settled,) = await ledger.settle([settlement("d1")], owner="s", now=later)
+    await ledger.settle([settlement("d1", "waiting", wait=minute)], owner="s")
+    assert await due(ledger, "s") == set()
+    await later(pool, minute)
+    assert await due(ledger, "s") == {"d1"}
+    await ledger.settle([settlement("d1", "waiting", wait=minute, tried=False)], owner="s")
+    await later(pool, minute)
+    await due(ledger, "s")
+    (settled,) = await ledger.settle([settlement("d1")], owner="s")
     assert (settled.state, settled.attempts) == ("recovered", 2)
     logged = await ledger.attempts_of(["d1"])
     assert [(row["number"], row["outcome"]) for row in logged] == [(1, "deferred"), (2, "recovered")]
 
 
+async def test_a_wait_counts_from_the_attempt_however_long_the_ledger_was_away(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool, ticks=lambda: 1000.0)
+    await claim(ledger, "s", [new(1), new(2)])
+    minutes = {"wait": timedelta(minutes=9), "duration_ms": 2000}
+    await ledger.settle(
+        [settlement("d1", "waiting", ended=400.0, **minutes), settlement("d2", "waiting", ended=1000.0, **minutes)],
+        owner="s",
+    )
+    assert await due(ledger, "s") == {"d1"}
+    began = {row["delivery_id"]: row["at"] for row in await ledger.attempts_of(["d1", "d2"])}
+    assert (began["d2"] - began["d1"]).total_seconds() == 600
+
+
+async def test_what_is_valid_is_said_by_the_clock_of_the_database(pool: asyncpg.Pool) -> None:
+    ledger, now = Ledger(pool), await pool.fetchval("select now()")
+    valid = await ledger.claim_new([new(1, expires_at=now + LEASE), new(2)], owner="s", lease=LEASE)
+    assert timedelta() < (valid["d1"] or timedelta()) <= LEASE
+    assert valid["d2"] is None
+    await later(pool, LEASE)
+    assert {one.delivery_id: (one.expires_in or LEASE) > timedelta() for one in await _due_rows(ledger)} == {
+        "d1": False,
+        "d2": True,
+    }
+
+
+async def _due_rows(ledger: Ledger) -> list[Leased]:
+    return await ledger.claim_due(owner="s", lease=LEASE, limit=10, a_destination=10)
+
+
 async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
-    soon = NOW + timedelta(milliseconds=1)
-    await claim(ledger, "s", [new(number, "dead", due_at=soon) for number in range(50)])
-    await claim(ledger, "s", [new(number, "alive", due_at=soon) for number in range(50, 60)])
-    later = NOW + timedelta(seconds=1)
-    found = await due(ledger, "s", later, limit=20, a_destination=10)
+    await claim(ledger, "s", [new(number, "dead", wait=SOON) for number in range(50)])
+    await claim(ledger, "s", [new(number, "alive", wait=SOON) for number in range(50, 60)])
+    await later(pool, LEASE)
+    found = await due(ledger, "s", limit=20, a_destination=10)
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
-    assert await due(ledger, "s", later, full=[("webhook", "dead")]) == set()
+    assert await due(ledger, "s", full=[("webhook", "dead")]) == set()
 
 
 async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
-    await claim(ledger, "s", [new(1, due_at=NOW + timedelta(seconds=1))])
-    later = NOW + timedelta(seconds=2)
-    await ledger.pause_destination("webhook", "a", "HTTP 410", NOW)
-    assert await due(ledger, "s", later) == set()
+    await claim(ledger, "s", [new(1, wait=SOON)])
+    await later(pool, LEASE)
+    await ledger.pause_destination("webhook", "a", "HTTP 410")
+    assert await due(ledger, "s") == set()
     await ledger.resume_destination("webhook", "a")
-    assert await due(ledger, "s", later) == {"d1"}
+    assert await due(ledger, "s") == {"d1"}
 
 
 async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1)])
-    await ledger.settle([settlement("d1")], owner="s", now=NOW)
-    later = NOW + timedelta(seconds=1)
-    assert [one.delivery_id for one in await ledger.unannounced(settled_before=later, limit=10)] == ["d1"]
+    await ledger.settle([settlement("d1")], owner="s")
+    assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
+    await later(pool, LEASE)
+    assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=10)] == ["d1"]
     await ledger.mark_announced(["d1"])
-    assert await ledger.unannounced(settled_before=later, limit=10) == []
+    assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
 
 
 async def test_migrations_run_once_however_many_start(dsn: str) -> None:

@@ -20,6 +20,9 @@ from agents.waiting import WAITS, Waits
 STALL_SECONDS = 60.0
 """Work without progress for so long ends the process: the supervisor starts a new one."""
 
+OPEN_SECONDS = 10.0
+"""A transaction that holds back what comes after it is named after so long."""
+
 _ANSWER_SECONDS = 5.0
 
 
@@ -85,6 +88,7 @@ class ProgressWatch:
         loops: Sequence[Loop] = (),
         *,
         stall_seconds: float = STALL_SECONDS,
+        open_seconds: float = OPEN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         waits: Waits = WAITS,
     ) -> None:
@@ -92,17 +96,19 @@ class ProgressWatch:
         self._app = app
         self._metrics = metrics
         self._loops = loops
-        self._stall_seconds = stall_seconds
+        self._stall_seconds, self._open_seconds = stall_seconds, open_seconds
         self._clock = clock
         self._moved: dict[Hashable, _Moved] = {}
         self._asked: dict[Any, int] = {}
         self._lag: dict[Any, int] = {}
+        self._open: dict[Any, _Moved] = {}
 
     async def observe(self) -> None:
         """Take the positions as they are."""
         now, assigned = self._clock(), self._assigned()
         await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
         before, self._lag = self._lag, {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
+        self._open = {tp: self._still_open(tp, offset, now) for tp, offset in self._open_transactions().items()}
         steps = dict(self._steps())
         is_waiting, self._refusals = self._waits.refusals > self._refusals, self._waits.refusals
         for what, (position, is_done) in steps.items():
@@ -129,10 +135,10 @@ class ProgressWatch:
 
     def health(self) -> Health:
         """Healthy while there is progress, nothing to do, or something to wait for that no other process would have."""
-        status, waits_for = self._phase(), self._waits.what()
+        status, waits_for = self._phase(), [*self._waits.what(), *self._obstacles()]
         if self._app.crash_reason or self.is_stalled():
             status = "crashed" if self._app.crash_reason else "stalled"
-        elif status == "ok" and waits_for:
+        elif status != "joining" and waits_for:
             status = "waiting"
         lag = {_name(tp): count for tp, count in self._lag.items()}
         is_healthy = status not in ("crashed", "stalled")
@@ -144,16 +150,33 @@ class ProgressWatch:
         return "restoring" if self._app.rebalancing else "ok"
 
     def _steps(self) -> Iterator[tuple[Hashable, tuple[Hashable, bool]]]:
-        """What should move: its position, and whether it is where it should be."""
-        phase = self._phase()
+        """What should move: its position, and whether it is where it should be (or where no process would get on)."""
+        phase, blocked = self._phase(), self._app.consumer.blocked if self._app.rebalancing_count else {}
         if phase == "ok":
             for tp, lag in self._lag.items():
-                yield tp, (self._offset(tp), lag == 0)
+                yield tp, (self._offset(tp), lag == 0 or tp in blocked)
         else:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
-            yield phase, ((self._app.rebalancing_count, restored), False)
+            yield phase, ((self._app.rebalancing_count, restored), bool(blocked))
         for loop in self._loops:
             yield loop.name, (loop.rounds, not loop.has_to_move)
+
+    def _open_transactions(self) -> dict[Any, int]:
+        return dict(self._app.consumer.open_transactions()) if self._app.rebalancing_count else {}
+
+    def _still_open(self, tp: Any, offset: int, now: float) -> _Moved:
+        known = self._open.get(tp)
+        return known if known is not None and known.position == offset else _Moved(offset, now)
+
+    def _obstacles(self) -> Iterator[str]:
+        """What is in the way of reading, and would be in the way of any other process."""
+        now = self._clock()
+        for tp, began in self._open.items():
+            if now - began.at > self._open_seconds:
+                seconds = now - began.at
+                yield f"{_name(tp)}: a transaction is open from offset {began.position} on, {seconds:.0f} s so far"
+        for tp, mark in self._app.consumer.blocked.items() if self._app.rebalancing_count else ():
+            yield f"{_name(tp)}: cannot be read from offset {mark.offset} on ({mark.why})"
 
     def _assigned(self) -> list[Any]:
         if not self._app.rebalancing_count:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -19,6 +20,8 @@ from mode import Service
 
 from agents.metrics import MOST_NAMED, Metrics
 from agents.transport.batch import Incoming
+from agents.transport.fetching import Blocked
+from agents.waiting import WAITS
 from schemas.codec import TopicCodec
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -50,6 +53,8 @@ class RuleTable(Service):
         self._metrics = metrics
         self._clock = clock
         self._current_at: float | None = None
+        self._read_to = 0
+        self._blocked_at: int | None = None
         self._named: set[str] = set()
         metrics.rule_table_age.set_function(lambda: clock() - (self._current_at or clock()))
 
@@ -70,20 +75,49 @@ class RuleTable(Service):
             await consumer.stop()
 
     async def _read_until_stopped(self, consumer: AIOKafkaConsumer) -> None:
-        (end,) = (await consumer.end_offsets([self._partition])).values()
+        """Until then; the end is what is committed, so that a transaction left open keeps no matcher from starting."""
+        end = await self._end(consumer)
         while not self.should_stop:
-            for records in (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).values():
-                for record in records:
-                    self._apply(record)
+            records = (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).get(self._partition, [])
+            position = await consumer.position(self._partition)
+            if (records[0].offset if records else position) < self._read_to:
+                end = await self._begin_anew(consumer)
+            self._read_to = position
+            if records:
+                self._take(records)
                 self._measure()
-            if not self.complete.is_set() and await consumer.position(self._partition) >= end:
+            if not self.complete.is_set() and position >= end:
                 gc.collect()
                 gc.freeze()  # what thousands of rules consist of is not looked through at each collection from now on
                 self.complete.set()
                 log.info("rule_table_complete", rules=len(self.index), offset=end)
-            is_current = await consumer.position(self._partition) >= (consumer.highwater(self._partition) or 0)
-            if is_current and self.complete.is_set():
+            if self.complete.is_set() and position >= (consumer.last_stable_offset(self._partition) or 0):
                 self._current_at = self._clock()
+
+    async def _end(self, consumer: AIOKafkaConsumer) -> int:
+        (end,) = (await consumer.end_offsets([self._partition])).values()
+        return int(end)
+
+    async def _begin_anew(self, consumer: AIOKafkaConsumer) -> int:
+        """The topic was made anew: what it no longer holds is no rule any more. Matching waits for its end."""
+        log.warning("rules_begin_anew", topic=self._partition.topic, read_to=self._read_to)
+        self.index = RuleIndex()
+        self.complete.clear()
+        return await self._end(consumer)
+
+    def _take(self, records: list[Any]) -> None:
+        """Apply changes. Where the log cannot be read on, say so and wait: the rules up to there stay as they are."""
+        for record in records:
+            if type(record) is not Blocked:
+                self._apply(record)
+        mark = records[-1]
+        if type(mark) is not Blocked:
+            WAITS.over(self)
+            return
+        WAITS.refused(self, f"{self._partition.topic}-0: cannot be read from offset {mark.offset} on ({mark.why})")
+        if self._blocked_at != mark.offset:
+            log.error("log_blocked", topic=self._partition.topic, partition=0, offset=mark.offset, why=mark.why)
+        self._blocked_at = mark.offset
 
     def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""

@@ -13,7 +13,7 @@ import faust
 
 from agents.registry import HttpSchemaRegistry
 from agents.transport.app import Connection
-from agents.transport.fetched import read_leniently
+from agents.transport.fetching import read_in_our_way
 from channels.code_links import code_links
 from channels.contract import AnyChannel
 from channels.email import EmailAccount
@@ -74,11 +74,14 @@ class Wiring:
     def follower(self) -> aiokafka.AIOKafkaConsumer:
         """A consumer without a group, for a topic that every worker reads whole."""
         kafka = self.settings.kafka
-        read_leniently()
+        read_in_our_way()
         return aiokafka.AIOKafkaConsumer(
             bootstrap_servers=kafka.bootstrap.split(","),
             group_id=None,
             enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            metadata_max_age_ms=30_000,
             fetch_max_wait_ms=100,
             security_protocol=kafka.security_protocol,
             ssl_context=kafka.ssl_context(),

@@ -24,18 +24,23 @@ _READS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """One partition of one group. `committed` is None before the first commit."""
+    """One partition of one group: what is there begins at `start` and can be read up to `end`.
+
+    `committed` is None before the first commit.
+    """
 
     group: str
     topic: str
     partition: int
     committed: int | None
     end: int
+    start: int = 0
 
     @property
     def lag(self) -> int:
-        """Records not yet processed."""
-        return self.end - (self.committed or 0)
+        """Offsets not yet processed. What retention took is no work, nor is what a topic of the same name once held."""
+        is_there = self.committed is not None and self.start <= self.committed <= self.end
+        return self.end - (self.committed if is_there and self.committed else self.start)
 
 
 class LagReader:
@@ -48,7 +53,7 @@ class LagReader:
 
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
-        extra = {"group.id": group, "enable.auto.commit": False, "log_level": 0}
+        extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
         return Consumer({**self._wired.settings.kafka.client(), **extra})
 
     def read(self) -> list[Lag]:
@@ -66,6 +71,6 @@ class LagReader:
             TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
         ]
         for place in consumer.committed(places, timeout=_TIMEOUT) if places else []:
-            end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)[1]
+            start, end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
             committed = place.offset if place.offset >= 0 else None
-            yield Lag(self._wired.group(role), place.topic, place.partition, committed, end)
+            yield Lag(self._wired.group(role), place.topic, place.partition, committed, end, start)

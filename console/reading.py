@@ -29,6 +29,7 @@ class TopicReader:
         extra = {
             "group.id": "tidings-console",
             "enable.auto.commit": False,
+            "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 5,
             "log_level": 0,
         }

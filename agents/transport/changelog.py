@@ -54,8 +54,11 @@ class Changelogs:
         self._app = app
         self._pulsing: asyncio.Task[None] | None = None
 
-    def apply(self, tp: TP, records: list[Any]) -> None:
-        """Apply those records of a changelog partition that the table has not seen."""
+    def apply(self, tp: TP, records: list[Any], position: int) -> None:
+        """Apply those records of a changelog partition that the table has not seen, and note how far it was read.
+
+        That may be further than the last record: recovery has ended at the end of the log, whatever stands there.
+        """
         recovery = self._app.tables.recovery
         table = recovery.tp_to_table.get(tp)
         offsets = self._offsets(recovery, tp)
@@ -63,11 +66,13 @@ class Changelogs:
             return
         seen = offsets.get(tp)
         fresh = records
-        if seen is not None and records[0].offset <= seen:
+        if records and seen is not None and records[0].offset <= seen:
             fresh = [record for record in records if record.offset > seen]
         if fresh:
             table.data.apply(tp, fresh)
             offsets[tp] = fresh[-1].offset
+        if position - 1 > (offsets.get(tp) or -1):
+            offsets[tp] = position - 1
         if recovery.in_recovery and not recovery.need_recovery() and self._pulsing is None:
             self._pulsing = asyncio.ensure_future(self._pulse_recovery_end(recovery))
 

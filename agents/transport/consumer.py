@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from aiokafka.consumer import fetcher
 from faust.events import Event
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -17,7 +16,8 @@ from mode.utils.futures import notify
 
 from agents.transport.batch import Batch, Incoming
 from agents.transport.changelog import Changelogs
-from agents.transport.fetched import read_leniently
+from agents.transport.fetched import Unreadable
+from agents.transport.fetching import Blocked, ConsumerThread, Fetched
 from agents.transport.progress import Progress
 
 log = structlog.get_logger()
@@ -26,45 +26,9 @@ _FETCH_TIMEOUT = 0.5
 _FETCH_TIMEOUT_FOR_SOME = 0.02
 """Where some partitions are full: they may have room soon, and a fetch for the others would go on waiting."""
 _IDLE = 0.2
+_LOOK_AGAIN = 10.0
+"""Seconds until a partition whose log cannot be read is tried again: another broker may lead it, with a sound copy."""
 _DRAIN_SECONDS = 8.0
-
-
-class LeanRecords(fetcher.PartitionRecords):
-    """Hands over the records as the C parser made them: no second object around each, no calls in between.
-
-    For read_uncommitted, which is what Faust's consumer reads.
-    """
-
-    next_fetch_offset: int
-    _records_iterator: Iterator[Any]
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._records_iterator
-
-    def _unpack_records(self) -> Iterator[Any]:
-        while self._records.has_next():
-            batch = self._records.next_batch()
-            if self._check_crcs and not batch.is_usable(self._tp):
-                return  # it is fetched again from here
-            if not batch.is_control_batch:
-                for record in batch:
-                    offset = record.offset
-                    if offset >= self.next_fetch_offset:  # a batch may begin before what was asked for
-                        self.next_fetch_offset = offset + 1
-                        yield record
-            self.next_fetch_offset = batch.next_offset
-
-
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to the broker."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        read_leniently()
-        fetcher.PartitionRecords = LeanRecords  # the fetcher, made at start, takes it from its module
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
-        consumer._fetch_min_bytes = 1
-        return consumer
 
 
 class Consumer(driver.Consumer):
@@ -75,6 +39,8 @@ class Consumer(driver.Consumer):
         self._room = asyncio.Event()
         self._seeking = 0
         self._dropped = False
+        self.blocked: dict[TP, Blocked] = {}
+        self._look_again: dict[TP, float] = {}
         super().__init__(*args, **kwargs)
         self.changelogs = Changelogs(self.app)
 
@@ -121,6 +87,7 @@ class Consumer(driver.Consumer):
         """Let the running batches finish and commit them, then forget what belonged to the old assignment."""
         await super().on_partitions_revoked(revoked)
         self.progress.forget()
+        self.blocked.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery that no signal of an earlier one can end."""
@@ -186,36 +153,56 @@ class Consumer(driver.Consumer):
             await self.wait_first(self._room.wait(), timeout=_IDLE)
             return
         before = self._position_of_the_world()
-        records = await self._getmany(wanted, timeout=_FETCH_TIMEOUT if is_whole else _FETCH_TIMEOUT_FOR_SOME)
-        if not records or self._fetching_ended(fetcher):
+        fetched: Fetched = await self._getmany(wanted, timeout=_FETCH_TIMEOUT if is_whole else _FETCH_TIMEOUT_FOR_SOME)
+        if not fetched.records or self._fetching_ended(fetcher):
             await asyncio.sleep(0)
-            return
-        await self._hand_over(records, before)
+        if not self._fetching_ended(fetcher):
+            await self._hand_over(fetched, before)
 
     def _wanted_partitions(self) -> tuple[set[TP], bool]:
         """Those that may be given more, and whether these are all."""
         active = set(self._get_active_partitions())
         hot = {tp for tp in active if tp.topic in self.app.hot_topics}
         unwanted = hot if self._seeking or self._dropped else self.progress.full(hot, self.app.in_flight)
-        return active - unwanted, not unwanted
+        return active - unwanted - self._left_alone(), not unwanted
+
+    def _left_alone(self) -> set[TP]:
+        """Those that cannot be read, for a while."""
+        now = time.monotonic()
+        return {tp for tp in self.blocked if self._look_again[tp] > now}
 
     def _position_of_the_world(self) -> tuple[bool, int, int]:
         """What must not change while records are under way: flow, group generation, epoch."""
         return bool(self.flow_active), int(self.app.consumer_generation_id), self.progress.epoch
 
-    async def _hand_over(self, records: dict[Any, list[Any]], before: tuple[bool, int, int]) -> None:
-        for source, fetched in records.items():
+    async def _hand_over(self, fetched: Fetched, before: tuple[bool, int, int]) -> None:
+        """All of it, as long as the world is the one that it was fetched in.
+
+        A position that came without records needs no way back where it is not: the next fetch says it again.
+        """
+        for source in {**fetched.positions, **fetched.records}:
             if self._position_of_the_world() != before:
-                self._dropped = True
+                self._dropped = self._dropped or bool(fetched.records)
                 return
             tp = TP(source.topic, source.partition)
-            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            if source in fetched.resets:
+                self._position_was_reset(tp, *fetched.resets[source])
+            records = self._readable(tp, fetched.records.get(source, []))
+            position = fetched.positions.get(source, records[-1].offset + 1 if records else 0)
             if tp.topic in self.app.hot_topics:
-                await self._deliver_batch(tp, fetched, before)
+                await self._advance(tp, records, position, before)
             elif tp.topic in self.app.tables.changelog_topics:
-                self.changelogs.apply(tp, fetched)
+                self.changelogs.apply(tp, records, position)
             else:
                 raise RuntimeError(f"{tp.topic} is read by no batch agent and is no changelog")
+
+    async def _advance(self, tp: TP, records: list[Incoming], position: int, before: tuple[bool, int, int]) -> None:
+        """Deliver what came; where the position moved on without records, it is committed like an empty batch."""
+        if records:
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            await self._deliver_batch(tp, records, before)
+        if not self._dropped:
+            self.progress.move(tp, position)
 
     async def _deliver_batch(self, tp: TP, records: list[Incoming], before: tuple[bool, int, int]) -> None:
         await self.app.flow_control.acquire()
@@ -228,6 +215,41 @@ class Consumer(driver.Consumer):
         (channel,) = self.app.topics._tp_index[tp]
         channel.queue.put_nowait(Event(self.app, None, batch, None, batch.message))
 
+    def _position_was_reset(self, tp: TP, left: int, to: int) -> None:
+        """The broker had nothing at the position, so reading goes on at the log's beginning."""
+        if to >= left:
+            log.warning(
+                "records_gone",
+                topic=tp.topic, partition=tp.partition, from_offset=left, to_offset=to,
+                because="retention or a deletion took these offsets before they were read",
+            )  # fmt: skip
+            return
+        log.warning(
+            "topic_begins_anew",
+            topic=tp.topic, partition=tp.partition, from_offset=left, to_offset=to,
+            because="the topic was made anew, or lost its end; it is read from its beginning and committed anew",
+        )  # fmt: skip
+        self.progress.forget_partition(tp)
+        self._committed_offset[tp] = None
+
+    def _readable(self, tp: TP, records: list[Any]) -> list[Any]:
+        """The records before what cannot be read. There reading stops: past it nothing is committed, ever."""
+        if not records:
+            return records
+        mark = _obstacle(records, is_hot=tp.topic in self.app.hot_topics)
+        if mark is None:
+            self.blocked.pop(tp, None)
+            return records
+        self._look_again[tp] = time.monotonic() + _LOOK_AGAIN
+        if tp not in self.blocked:
+            log.error("log_blocked", topic=tp.topic, partition=tp.partition, offset=mark.offset, why=mark.why)
+        self.blocked[tp] = mark
+        return [record for record in records if record.offset < mark.offset]
+
+    def open_transactions(self) -> dict[TP, int]:
+        """Where more is there than can be read: the first offset of the transaction that is not over."""
+        return {tp: end for tp in self.assignment() if (end := self._thread.held_back(tp)) is not None}
+
     def _message_for(self, batch: Batch) -> Any:
         """What Faust counts references on. Two: the stream's own acknowledgement, inlined in Cython, is never it."""
         tp, generation = batch.tp, self.app.consumer_generation_id
@@ -237,6 +259,14 @@ class Consumer(driver.Consumer):
         )
         message.incref(2)
         return message
+
+
+def _obstacle(records: list[Any], *, is_hot: bool) -> Blocked | None:
+    """Where reading cannot go on. A damaged batch of an input is dead-lettered whole; rows cannot do without theirs."""
+    if type(records[-1]) is Blocked:
+        return records[-1]
+    lost = None if is_hot else next((one for one in records if type(one) is Unreadable), None)
+    return None if lost is None else Blocked(lost.first, lost.why)
 
 
 class Transport(driver.Transport):

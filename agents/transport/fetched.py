@@ -35,7 +35,7 @@ class Unreadable:
     timestamp = -1
 
     def __init__(self, first: int, offset: int, raw: bytes, why: str) -> None:
-        self.offset, self.raw = offset, raw
+        self.first, self.offset, self.raw, self.why = first, offset, raw, why
         self._message = f"a damaged batch, offsets {first} to {offset}: {why}; its bytes are kept whole"
 
     @property

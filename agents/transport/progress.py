@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from agents.transport.batch import Batch
 
 
+_FORGOTTEN = -1
+"""The epoch of batches whose partition was forgotten."""
+
+
 class HoleInTheLog(RuntimeError):
     """A batch did not begin where the one before it ended, although nothing was forgotten between them."""
 
@@ -54,6 +58,17 @@ class Progress:
             raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
         queue.append(batch)
 
+    def move(self, tp: TP, position: int) -> None:
+        """The partition was read up to `position`: what is between that and the last batch holds no record.
+
+        It may be committed with the last batch that is in flight, or at once where none is.
+        """
+        queue = self._in_flight[tp]
+        if not queue:
+            self._next[tp] = position
+        else:
+            queue[-1].next_offset = position
+
     def complete(self, batch: Batch) -> list[Batch]:
         """Mark a batch complete; the batches that may now be committed: with it, those that waited for it."""
         batch.complete = True
@@ -84,6 +99,12 @@ class Progress:
     def awaiting_reports(self) -> bool:
         """Whether the head of some partition only waits for the broker's acknowledgements."""
         return any(queue and queue[0].closed for queue in self._in_flight.values())
+
+    def forget_partition(self, tp: TP) -> None:
+        """Start over with one partition, whose log is another one."""
+        for batch in self._in_flight.pop(tp, ()):
+            batch.epoch = _FORGOTTEN
+        self._next.pop(tp, None)
 
     def forget(self) -> None:
         """Start over after a seek or a rebalance."""

@@ -105,6 +105,37 @@ def test_after_a_seek_an_old_batch_changes_nothing() -> None:
     assert progress.next_offset(ORDERS) == 10
 
 
+def test_a_position_without_records_is_committed_after_all_that_is_in_flight_before_it() -> None:
+    progress = Progress()
+    progress.move(ORDERS, 5)
+    assert progress.next_offset(ORDERS) == 5
+    first, second = batch(5, 9), batch(12, 14)
+    progress.enter(first)
+    progress.move(ORDERS, 12)
+    progress.enter(second)
+    progress.move(ORDERS, 20)
+    progress.complete(second)
+    assert progress.next_offset(ORDERS) == 5
+    progress.complete(first)
+    assert progress.next_offset(ORDERS) == 20
+    progress.move(ORDERS, 21)
+    assert progress.next_offset(ORDERS) == 21
+
+
+def test_a_partition_that_begins_anew_forgets_its_batches_and_no_other_does() -> None:
+    progress, payments = Progress(), TP("payments", 0)
+    old = batch(100, 109)
+    progress.enter(old)
+    progress.move(payments, 7)
+    progress.forget_partition(ORDERS)
+    again = batch(0, 9)
+    progress.enter(again)
+    assert progress.complete(old) == []
+    assert progress.next_offset(ORDERS) is None
+    progress.complete(again)
+    assert (progress.next_offset(ORDERS), progress.next_offset(payments)) == (10, 7)
+
+
 def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
     progress = Progress()
     progress.enter(batch(0, 9))

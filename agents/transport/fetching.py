@@ -1,0 +1,148 @@
+"""The thread that talks to the broker, and what it reads of a fetch reply. README.md says why each override exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.consumer import fetcher, subscription_state
+from faust.transport.drivers import aiokafka as driver
+
+from agents.transport.fetched import read_leniently
+
+
+class Blocked:
+    """Stands at the end of a partition's records where reading cannot go on; nothing from `offset` on was read."""
+
+    __slots__ = ("offset", "why")
+
+    key = value = None
+    timestamp = 0
+    headers = ()
+
+    def __init__(self, offset: int, why: str) -> None:
+        self.offset = offset
+        self.why = why
+
+
+class LeanRecords(fetcher.PartitionRecords):
+    """Hands over the records as the C parser made them: no second object around each, no calls in between.
+
+    What a transaction that was aborted wrote is left out a batch at a time, by the list in the reply. A marker (of a
+    commit or an abort) takes an offset and is no record.
+    """
+
+    next_fetch_offset: int
+    _records_iterator: Iterator[Any]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._records_iterator
+
+    def _unpack_records(self) -> Iterator[Any]:
+        try:
+            while self._records.has_next():
+                batch = self._records.next_batch()
+                if self._check_crcs and not batch.is_usable(self._tp):
+                    return  # it is fetched again from here
+                if not self._is_left_out(batch):
+                    for record in batch:
+                        offset = record.offset
+                        if offset >= self.next_fetch_offset:  # a batch may begin before what was asked for
+                            self.next_fetch_offset = offset + 1
+                            yield record
+                self.next_fetch_offset = batch.next_offset
+        except Exception as error:  # of a codec that is unknown, or what is no batch at all: the log stays as it is
+            yield Blocked(self.next_fetch_offset, f"{type(error).__name__}: {error}")
+
+    def _is_left_out(self, batch: Any) -> bool:
+        if not self._aborted_transactions and not self._aborted_producers:
+            return bool(batch.is_control_batch)
+        self._consume_aborted_up_to(batch.base_offset)
+        if batch.is_control_batch:
+            if self._contains_abort_marker(batch):
+                self._aborted_producers.discard(batch.producer_id)
+            return True
+        return bool(batch.is_transactional and batch.producer_id in self._aborted_producers)
+
+
+class PartitionState(subscription_state.TopicPartitionState):
+    """Remembers where it stood when the broker said that there is nothing: retention, a deletion, or a new topic."""
+
+    left: int | None = None
+
+    def await_reset(self, strategy: int) -> None:
+        """The position is to be the log's first (or last) offset."""
+        self.left = self._position
+        super().await_reset(strategy)
+
+
+def read_in_our_way() -> None:
+    """Have every consumer of this process read with these: aiokafka takes them from its modules, at each fetch."""
+    read_leniently()
+    fetcher.PartitionRecords = LeanRecords
+    subscription_state.TopicPartitionState = PartitionState
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one call brought, by partition.
+
+    `positions`: where the next fetch begins, also where no record came: markers, compaction and what was left out take
+    offsets. `resets`: positions that were not there any more, as (from, to).
+    """
+
+    records: Mapping[Any, list[Any]]
+    positions: Mapping[Any, int] = field(default_factory=dict)
+    resets: Mapping[Any, tuple[int, int]] = field(default_factory=dict)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to the broker."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        read_in_our_way()
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
+        consumer._fetch_min_bytes = 1
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+    def highwater(self, tp: Any) -> int | None:
+        """The end of what can be read: where the first transaction begins that is still open, if there is one."""
+        end: int | None = self._ensure_consumer().last_stable_offset(tp)
+        return end
+
+    def held_back(self, tp: Any) -> int | None:
+        """Where what was written and cannot be read yet begins; None where there is nothing of that kind."""
+        for _, state in self._states([tp]):
+            if state.lso is not None and state.highwater is not None and state.lso < state.highwater:
+                return int(state.lso)
+        return None
+
+    async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Fetched:
+        """The positions belong to the records: nothing runs in this thread between the two."""
+        records = await super()._fetch_records(consumer, active_partitions, **options)
+        positions: dict[Any, int] = {}
+        resets: dict[Any, tuple[int, int]] = {}
+        for tp, state in self._states(active_partitions):
+            if state.has_valid_position:
+                positions[tp] = state.position
+                if state.left is not None:
+                    resets[tp], state.left = (state.left, state.position), None
+        return Fetched(records, positions, resets)
+
+    async def seek_to_beginning(self, *partitions: Any) -> None:
+        """Move there, as was wanted: no reset to speak of."""
+        await super().seek_to_beginning(*partitions)
+        for _, state in self._states(partitions):
+            state.left = None
+
+    def _states(self, tps: Any) -> Iterator[tuple[Any, Any]]:
+        subscription = self._ensure_consumer()._subscription.subscription
+        if subscription is None or subscription.assignment is None:
+            return
+        for tp in tps:
+            state = subscription.assignment.state_value(tp)
+            if state is not None:
+                yield tp, state

@@ -1,0 +1,173 @@
+"""What other people's producers and brokers do to a log: codecs, transactions, retention, compaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from agents.health import ProgressWatch
+from agents.transport.batch import Batch
+from agents.wiring import Wiring
+from console.reading import TopicReader
+from tests.integration.batch_apps import TOPIC, running, until
+
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+
+class Reader:
+    """What a worker was given, and what its group has committed."""
+
+    def __init__(self, wired: Wiring, topic: str = TOPIC) -> None:
+        self.values: list[bytes | None] = []
+        self.empty = 0
+        self._wired, self._topic = wired, wired.topic(topic)
+
+    async def work(self, batch: Batch) -> None:
+        self.values += [record.value for record in batch.records]
+
+    def lag(self) -> int:
+        """As lag monitors count it: the log's end less what is committed; without a commit, all of the log counts."""
+        left = 0
+        with consumer(self._wired, self._wired.group("stall")) as reader:
+            partitions = reader.list_topics(self._topic).topics[self._topic].partitions
+            for place in reader.committed([TopicPartition(self._topic, number) for number in partitions], timeout=30):
+                left += reader.get_watermark_offsets(place, timeout=30)[1] - max(place.offset, -1)
+        return left
+
+    async def until_all_committed(self, watch: ProgressWatch) -> None:
+        """The worker says that nothing is left, and so does everybody else."""
+        deadline = time.monotonic() + 60
+        while await asyncio.to_thread(self.lag):
+            assert time.monotonic() < deadline, (self.lag(), watch.health())
+            await watch.observe()
+        await until(watch, lambda: watch.health().status == "ok" and not any(watch.health().lag.values()))
+
+
+@contextmanager
+def consumer(wired: Wiring, group: str) -> Iterator[Consumer]:
+    made = Consumer({
+        **wired.settings.kafka.client(), "group.id": group, "enable.auto.commit": False,
+        "isolation.level": "read_uncommitted",
+    })  # fmt: skip
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def produced(wired: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none") -> None:
+    producer = Producer({**wired.settings.kafka.client(), "linger.ms": 50, "compression.type": codec})
+    for value in values:
+        producer.produce(wired.topic(topic), value, b"c1", partition)
+    assert producer.flush(30) == 0
+
+
+def transaction(wired: Wiring, name: str) -> Producer:
+    producer = Producer({**wired.settings.kafka.client(), "transactional.id": wired.topic(name), "linger.ms": 5})
+    producer.init_transactions(30)
+    return producer
+
+
+async def stays_well(watch: ProgressWatch, seconds: float) -> None:
+    """For longer than a stall takes."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        await watch.observe()
+        assert watch.health().healthy, watch.health()
+        await asyncio.sleep(0.1)
+
+
+async def test_every_codec_is_read_by_workers_and_commands(wired: Wiring, tmp_path: Path) -> None:
+    expected = [f'{{"codec": "{codec}", "number": {number}}}'.encode() for codec in CODECS for number in range(50)]
+    for codec in CODECS:
+        produced(wired, [value for value in expected if codec.encode() in value], codec=codec)
+    reader = Reader(wired)
+    async with running(wired, tmp_path, reader.work) as (_, watch):
+        await until(watch, lambda: len(reader.values) >= len(expected))
+        await reader.until_all_committed(watch)
+    assert reader.values == expected
+    with TopicReader(wired, TOPIC) as console:
+        assert [message.value() for message in console.until_now()] == expected
+
+
+async def test_only_what_was_committed_is_read_and_markers_leave_no_lag(wired: Wiring, tmp_path: Path) -> None:
+    reader, topic = Reader(wired), wired.topic(TOPIC)
+    good, bad = transaction(wired, "good"), transaction(wired, "bad")
+    good.begin_transaction()
+    bad.begin_transaction()
+    for number in range(200):  # in turns, so that batches of both stand between each other's
+        producer, value = (good, b"kept") if number % 2 else (bad, b"aborted")
+        producer.produce(topic, value, b"c1", 0)
+        if number % 20 == 19:
+            producer.flush(30)
+    bad.flush(30)
+    bad.abort_transaction(30)
+    good.commit_transaction(30)
+    async with running(wired, tmp_path, reader.work) as (_, watch):
+        await reader.until_all_committed(watch)
+        assert reader.values == [b"kept"] * 100
+        bad.begin_transaction()  # nothing but an aborted batch and its marker: the position moves, no record comes
+        bad.produce(topic, b"aborted", b"c1", 0)
+        bad.flush(30)
+        bad.abort_transaction(30)
+        await reader.until_all_committed(watch)
+        await stays_well(watch, 2.5)
+        assert reader.values == [b"kept"] * 100
+    with TopicReader(wired, TOPIC) as console:
+        assert [message.value() for message in console.until_now()] == [b"kept"] * 100
+
+
+async def test_a_transaction_left_open_is_waited_for_and_named(wired: Wiring, tmp_path: Path) -> None:
+    reader, topic = Reader(wired), wired.topic(TOPIC)
+    held = transaction(wired, "held")
+    async with running(wired, tmp_path, reader.work) as (_, watch):
+        watch._open_seconds = 0.5
+        produced(wired, [b"before"])
+        held.begin_transaction()
+        held.produce(topic, b"in it", b"c1", 0)
+        held.flush(30)
+        produced(wired, [b"after"])
+        await until(watch, lambda: watch.health().status == "waiting")
+        await stays_well(watch, 2.5)
+        (said,) = watch.health().waits_for
+        assert said.startswith(f"{topic}-0: a transaction is open from offset 1 on")
+        assert reader.values == [b"before"]
+        held.commit_transaction(30)
+        await reader.until_all_committed(watch)
+        assert (reader.values, watch.health().waits_for) == ([b"before", b"in it", b"after"], [])
+
+
+async def test_records_that_were_deleted_before_they_were_read_are_no_work(
+    wired: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before the group's first start, and while it reads; with and without anything that is left."""
+    admin, topic = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC)
+    for partition in range(4):
+        produced(wired, [b"old"] * 10, partition=partition)
+    delete(admin, topic, {0: 10, 1: 10, 2: 4})
+    reader = Reader(wired)
+    async with running(wired, tmp_path, reader.work) as (app, watch):
+        await reader.until_all_committed(watch)
+        assert reader.values == [b"old"] * (6 + 10)
+        app.consumer.stop_flow()
+        produced(wired, [b"lost"] * 5 + [b"new"], partition=1)
+        delete(admin, topic, {1: 15})
+        app.consumer.resume_flow()
+        await reader.until_all_committed(watch)
+        await stays_well(watch, 2.5)
+    assert b"new" in reader.values
+    said = capfd.readouterr()
+    assert reader.values.count(b"lost") == 5 or "records_gone" in said.out + said.err
+
+
+def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:
+    places = [TopicPartition(topic, partition, offset) for partition, offset in before.items()]
+    for future in admin.delete_records(places).values():
+        future.result(30)

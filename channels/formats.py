@@ -15,6 +15,8 @@ from babel import Locale, UnknownLocaleError
 from babel import dates as babel_dates
 from babel import numbers as babel_numbers
 
+from channels.money import EXPONENTS, money_text
+from schemas.blank import is_blank
 from schemas.template import fallbacks
 
 DEFAULT_LOCALE = "en"
@@ -54,6 +56,9 @@ _WORDS: dict[str, dict[str, dict[str, str]]] = {
 }
 """CLDR has no words for these; a language that is not here shows the number alone."""
 
+WORD_LANGUAGES = tuple(_WORDS["point"])
+"""Those that have words."""
+
 
 class WrongValue(ValueError):
     """A filter got something that it cannot write; says what was expected."""
@@ -76,7 +81,7 @@ class Formats:
 
     def money(self, minor: Any, currency: Any = None) -> str:
         """Minor units in a currency of ISO 4217: 1500 | money("PLN") is 15,00 zł."""
-        return _money(_whole(minor, "money"), _currency(currency, "money"), self._locale)
+        return money_text(_whole(minor, "money"), _currency(currency, "money"), self._locale)
 
     def number(self, value: Any) -> str:
         """A number with the locale's separators."""
@@ -98,7 +103,7 @@ class Formats:
             case {"percent_off": percent}:
                 return self._percent(percent)
             case {"amount_off": amount} | {"fixed_amount": amount} | {"amount": amount}:
-                return _money(_whole(amount, "value"), _currency(currency, "value"), self._locale)
+                return money_text(_whole(amount, "value"), _currency(currency, "value"), self._locale)
             case {"unit_off": units}:
                 return self._counted(_whole(units, "value"), "unit")
             case {"points": points}:
@@ -156,23 +161,21 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(DEFAULT_TIMEZONE)
 
 
-@lru_cache(maxsize=1000)
-def _money(minor: int, currency: str, locale: Locale) -> str:
-    digits = babel_numbers.get_currency_precision(currency)
-    return babel_numbers.format_currency(Decimal(minor).scaleb(-digits), currency, locale=locale)
-
-
 def _currency(currency: Any, name: str) -> str:
-    if not isinstance(currency, str) or not babel_numbers.is_currency(currency):
-        shown = "nothing" if currency is None else currency if isinstance(currency, str) else _kind(currency)
-        raise WrongValue(f'{name} takes a currency of ISO 4217, as in {name}("PLN"), not {shown}')
-    return currency
+    if isinstance(currency, str) and currency in EXPONENTS:
+        return currency
+    shown = "nothing" if currency is None else currency[:20] if isinstance(currency, str) else _kind(currency)
+    meant = currency.strip().upper() if isinstance(currency, str) else ""
+    hint = f". Did you mean {meant}?" if meant in EXPONENTS else ""
+    raise WrongValue(f'{name} takes a currency of ISO 4217, as in {name}("PLN"), not {shown}{hint}')
 
 
 def _whole(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not _is_countable(value):
+    """A whole number; JSON of some senders has it as 1500.0."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(whole, bool) or not isinstance(whole, int) or not _is_countable(whole):
         raise WrongValue(f"{name} takes a whole number of at most 18 digits, not {_kind(value)}")
-    return value
+    return whole
 
 
 def _decimal(value: Any, takes: str) -> Decimal:
@@ -195,6 +198,8 @@ def _format(format: Any, name: str) -> Any:
 def _kind(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_countable(value):
         return "a larger one" if isinstance(value, int) or math.isfinite(value) else "NaN or infinity"
+    if isinstance(value, str) and is_blank(value):
+        return "a blank text"
     names = {bool: "true/false", int: "a whole number", float: "a fraction", str: "this text", type(None): "nothing"}
     return names.get(type(value), "a list" if isinstance(value, list) else "an object")
 

@@ -2,6 +2,7 @@
 
 Values keep their kind: a number stays a bare number, an object goes out whole, with all that upstream sent. What the
 event does not have, or has as null, is left out unless a default is there; so is an object of which nothing is left.
+A default stands for a blank text as well.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.blank import is_blank
 from schemas.errors import RenderRefused
 from schemas.payload import DEFAULT, FROM, VALUE, Step, is_dynamic, is_escape, read_path
 from schemas.record import JsonObject
@@ -95,7 +97,8 @@ def _dynamic(node: dict[str, Any]) -> Fill:
                 value = value[step] if value.__class__ is holder else None
         except (KeyError, IndexError):
             return otherwise
-        return otherwise if value is None else value
+        blank = value.__class__ is str and otherwise is not _ABSENT and is_blank(value)
+        return otherwise if value is None or blank else value
 
     return read
 

@@ -12,8 +12,11 @@ from typing import Any, Literal
 
 import minijinja
 
+from channels.absent import FILTERS, forgiving
 from channels.formats import Formats, WrongValue
 from channels.inline_codes import codes_shown
+from channels.template_errors import said
+from schemas.blank import is_blank
 from schemas.errors import Problem, TemplateFailed
 from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
 from schemas.template import StoredTemplate
@@ -163,7 +166,7 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
     try:
         environment.add_template("check.txt", source)
     except minijinja.TemplateError as error:
-        return ((error.line or 1, error.detail or error.kind),)
+        return ((error.line or 1, said(error)),)
     used = sorted(environment.undeclared_variables_in_str(source, nested=True))
     problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
     problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects, _unsaid)) for variable in used]
@@ -181,9 +184,11 @@ def _line_of(pattern: str, source: str) -> int:
 
 
 def without_nulls(value: Any) -> Any:
-    """A copy in which a null is simply not there, as in conditions: so that `default` applies to it."""
+    """A copy in which a null is simply not there, as in conditions, and a blank text is empty: as `if` takes it."""
     if isinstance(value, Mapping):
         return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    if isinstance(value, str):
+        return "" if is_blank(value) else value
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
@@ -192,21 +197,24 @@ def _environment(formats: Formats) -> minijinja.Environment:
         undefined_behavior=_ABSENT,
         fuel=FUEL,
         auto_escape_callback=lambda name: name.endswith(".html"),
-        filters=formats.filters(),
+        filters={**formats.filters(), **FILTERS},
+        tests={"defined": _is_there, "undefined": lambda value: not _is_there(value)},
     )
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and is_blank(value))
 
 
 def _compile(environment: minijinja.Environment, template: StoredTemplate, part: Part, source: str, name: str) -> None:
     try:
-        environment.add_template(name, source)
+        environment.add_template(name, forgiving(source))
     except minijinja.TemplateError as error:
         raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
 
 
 def _said(error: minijinja.TemplateError) -> str:
-    """Without the values that the library's own message lists."""
-    reason = "takes too much work" if error.kind == "OutOfFuel" else error.detail or error.kind
-    return f"line {error.line}: {reason}"
+    return f"line {error.line}: {said(error)}"
 
 
 def _filters(source: str) -> list[str]:

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from channels.bundle import FOOTER_LANGUAGES, bundled, sections
 from channels.code_links import with_links
+from channels.formats import WORD_LANGUAGES
 from channels.templates import Templates
 from console.apply import brand_texts
 from console.commands.templates import templates_app
@@ -127,7 +128,7 @@ def _filters() -> list[str]:
         for examples in FILTER_EXAMPLES.values()
         for example in examples
     ]
-    return [_FILTERS_HEAD, *_table(("written", *LOCALES), rows)]
+    return [_FILTERS_HEAD.replace("WORDS", ", ".join(WORD_LANGUAGES)), *_table(("written", *LOCALES), rows)]
 
 
 def _asked_for() -> list[str]:
@@ -204,8 +205,13 @@ no template: `text:` and `html:` stand in the distribution.
 A layout is a whole document that says `{{ content }}` once, and `{{ footer }}` where the footer goes if not at its end.
 
 All are [MiniJinja](https://docs.rs/minijinja) (as Jinja: `{{ … }}`, `{% if %}`, `{% for %}`). MJML is compiled once,
-when a template or its distribution is applied, and not for each message. A value that is not there is an error, which
-fails the delivery with `template_error`: write `| default("…")`, or ask with `{% if … %}`.
+when a template or its distribution is applied, and not for each message.
+
+A value that is not there cannot be shown: it fails the delivery with `template_error`. Write
+`{{ customer.address.city | default("your city") }}`, or ask with `{% if customer.address.city %}`: both work at any
+depth, whatever of it is missing. In an `if`, what is missing equals nothing and is neither less nor more than anything.
+A null and a blank text (empty, or only of spaces and characters that show nothing) count as missing for `default`, for
+`if`, for `is defined` and for dates; a blank text that is shown shows nothing.
 
 The brand's details (settings, `[brand]`) stand in a footer at the end of HTML and text, unless a part says
 `brand.address` itself. The link to unsubscribe is left out of transactional mail, and so are its `List-Unsubscribe`
@@ -235,7 +241,9 @@ _FILTERS_HEAD = """\
 ## Filters
 
 They write as the customer's locale does, whichever file it took; for a customer without one as the brand's, else in
-English. Times are the customer's, else UTC. Amounts are in minor units. Beside these there are
+English. Times are the customer's, else UTC. Amounts are in minor
+units, by the decimals of ISO 4217 (RSD has two, JPY none, KWD three); currencies that are not in it are refused. The word
+of `points` is there in WORDS; in other languages it is the number alone. Beside these there are
 [MiniJinja's own](https://docs.rs/minijinja/latest/minijinja/filters/index.html).
 """
 

@@ -86,6 +86,12 @@ def test_a_null_is_absent() -> None:
     }
 
 
+def test_a_blank_text_is_absent_where_a_default_is_there() -> None:
+    payload = {"name": {"from": "customer.name", "default": "there"}, "phone": {"from": "customer.phone"}}
+    data = {"customer": {"name": " \u200b", "phone": ""}}
+    assert rendered(payload, data) == {"name": "there", "phone": ""}
+
+
 def test_names_with_dots_are_written_in_quotes() -> None:
     data = {"customer": {"metadata": {"first.order": [{"a[b": 7}]}}}
     assert rendered({"x": {"from": 'customer.metadata."first.order"[0]."a[b"'}}, data) == {"x": 7}

@@ -30,7 +30,7 @@ def said(*, links: bool, when_empty: WhenEmpty = "send_without", locales: Any = 
     [
         ("{{ voucher.code }}", False),
         (GUARDED, True),
-        ("{% if voucher.code %}x{% endif %}", False),
+        ("{% if voucher.code %}x{% endif %}", True),
         ("{{ voucher.code if voucher else 'none' }}", True),
         ("{{ publication.id }}", False),
         ("{{ campaign.name }}", False),

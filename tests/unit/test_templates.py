@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from babel.core import get_global
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_precision
 
 from channels.formats import Formats, WrongValue
 from channels.mjml import MjmlWrong, built_in_layout, compile_mjml
@@ -57,17 +56,37 @@ def test_values_are_written_as_the_locale_has_them(locale: str, name: str, argum
     assert formats.filters()[name](*arguments) == said
 
 
-@pytest.mark.parametrize("locale", ["pl-PL", "en-US", "ja-JP", "de-CH", "ar-EG"])
-@pytest.mark.parametrize("currency", ["JPY", "KWD", "PLN", "CLP", "BHD"])
-def test_money_has_the_decimals_that_cldr_gives_its_currency(currency: str, locale: str) -> None:
-    digits = get_global("currency_fractions").get(currency, get_global("currency_fractions")["DEFAULT"])[0]
-    assert digits == {"JPY": 0, "CLP": 0, "KWD": 3, "BHD": 3, "PLN": 2}[currency]
+DECIMALS = {
+    **dict.fromkeys(("JPY", "CLP", "KRW", "ISK", "UGX", "VND", "XAF", "BYR"), 0),
+    **dict.fromkeys(("PLN", "EUR", "RSD", "HUF", "MGA", "MRU", "LBP", "IRR", "ALL", "COP", "XCG", "HRK", "SLL"), 2),
+    **dict.fromkeys(("KWD", "BHD", "IQD", "TND", "OMR"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+
+
+@pytest.mark.parametrize("locale", ["pl-PL", "en-US", "ja-JP", "de-CH", "ar-EG", "sr", "hi"])
+@pytest.mark.parametrize("currency", DECIMALS)
+def test_money_has_the_decimals_of_iso_4217_whatever_is_the_habit(currency: str, locale: str) -> None:
     formats = Formats()
     formats.use(locale, None)
-    written = formats.filters()["money"](7_000_000, currency)
-    expected = Decimal(7_000_000) / 10**digits
-    assert written == format_currency(expected, currency, locale=locale.replace("-", "_"))
-    assert "".join(re.findall(r"\d", written)) == f"{expected:.{digits}f}".replace(".", "")
+    written = formats.filters()["money"](7_000_001, currency)
+    expected = f"{Decimal(7_000_001).scaleb(-DECIMALS[currency]):.{DECIMALS[currency]}f}"
+    assert "".join(re.findall(r"\d", written)) == expected.replace(".", "")
+    if DECIMALS[currency] == get_currency_precision(currency):
+        assert written == format_currency(Decimal(expected), currency, locale=locale.replace("-", "_"))
+    assert re.search(rf"\d[.,]\d{{{DECIMALS[currency]}}}(?!\d)", written) or DECIMALS[currency] == 0
+
+
+@pytest.mark.parametrize(("currency", "said"), [("XAU", "not XAU"), ("DEM", "not DEM"), ("pln ", "Did you mean PLN?")])
+def test_a_currency_without_an_exponent_is_refused(currency: str, said: str) -> None:
+    with pytest.raises(WrongValue, match="a currency of ISO 4217") as caught:
+        Formats().filters()["money"](5, currency)
+    assert said in str(caught.value)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    formats = Formats().filters()
+    assert (formats["money"](1500.0, "PLN"), formats["points"](5.0)) == ("PLN15.00", "5\u00a0points")
 
 
 @pytest.mark.parametrize(("name", "value"), [("money", "x"), ("points", 1.5), ("date", "soon"), ("value", 3)])

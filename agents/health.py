@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.metrics import Metrics
+from agents.transport.consumer import BEYOND_TABLES
 from agents.waiting import WAITS, Waits
 
 STALL_SECONDS = 60.0
@@ -154,7 +155,7 @@ class ProgressWatch:
         phase, blocked = self._phase(), self._app.consumer.blocked if self._app.rebalancing_count else {}
         if phase == "ok":
             for tp, lag in self._lag.items():
-                yield tp, (self._offset(tp), lag == 0 or tp in blocked)
+                yield tp, (self._offset(tp), lag == 0 or tp in blocked or tp in self._app.consumer.beyond_tables)
         else:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
             yield phase, ((self._app.rebalancing_count, restored), bool(blocked))
@@ -175,8 +176,11 @@ class ProgressWatch:
             if now - began.at > self._open_seconds:
                 seconds = now - began.at
                 yield f"{_name(tp)}: a transaction is open from offset {began.position} on, {seconds:.0f} s so far"
-        for tp, mark in self._app.consumer.blocked.items() if self._app.rebalancing_count else ():
-            yield f"{_name(tp)}: cannot be read from offset {mark.offset} on ({mark.why})"
+        if self._app.rebalancing_count:
+            for tp, mark in self._app.consumer.blocked.items():
+                yield f"{_name(tp)}: cannot be read from offset {mark.offset} on ({mark.why})"
+            for tp in sorted(self._app.consumer.beyond_tables):
+                yield f"{_name(tp)}: {BEYOND_TABLES}"
 
     def _assigned(self) -> list[Any]:
         if not self._app.rebalancing_count:

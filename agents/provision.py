@@ -29,6 +29,14 @@ class TopicChange:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The topics as they are while workers run: what is not there at the moment, and what differs from the start."""
+
+    away: list[str]
+    differing: list[str]
+
+
 class Provision:
     """Compares the declaration with a broker."""
 
@@ -83,7 +91,8 @@ class Provision:
             counts = ", ".join(f"{name} has {count}" for name, count in sorted(shared.items(), key=lambda one: one[1]))
             raise CannotStart(
                 "these topics must have equal partition counts, so that a customer is on the same partition of each: "
-                f"{counts}. Create them anew with equal counts; adding partitions to one would move its customers"
+                f"{counts}. Create them anew with equal counts; adding partitions to one moves its customers: "
+                "deploy/README.md, More partitions"
             )
         (count,) = set(shared.values())
         if count != self._partitions:
@@ -91,12 +100,29 @@ class Provision:
                 f"topics.partitions is {self._partitions}, but the topics have {count}: set topics.partitions = {count}"
             )
 
+    def look(self) -> Seen:
+        """Raises TryLater while the broker is away."""
+        away, differing = [], []
+        listed = self._listed()
+        for name, topic in self._declared.items():
+            found = listed.get(name)
+            if found is None:
+                away.append(f"topic {name}, which is not there. Create it with: tidings topics apply")
+                continue
+            away += [f"{name}-{one.id}, which no broker leads" for one in found.partitions.values() if one.leader < 0]
+            if len(found.partitions) != self._count(topic):
+                differing.append(f"{name} has {len(found.partitions)} partitions, {self._count(topic)} are declared")
+        return Seen(away, differing)
+
     def _counts(self) -> dict[str, int]:
+        return {name: len(found.partitions) for name, found in self._listed().items()}
+
+    def _listed(self) -> dict[str, Any]:
         try:
             listed = self._admin.list_topics(timeout=_TIMEOUT).topics
         except KafkaException as error:
             raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
-        return {name: len(listed[name].partitions) for name in self._declared if name in listed}
+        return {name: listed[name] for name in self._declared if name in listed}
 
     def _count(self, topic: Topic) -> int:
         return self._partitions if topic.partitions == "shared" else topic.partitions

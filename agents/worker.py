@@ -18,6 +18,7 @@ import structlog
 import uvloop
 
 from agents.aside import aside
+from agents.cluster import ClusterWatch
 from agents.health import Loop, ProgressWatch, Status
 from agents.http import serve_status
 from agents.logs import configure_logs
@@ -89,7 +90,9 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
         if not await _done_before(starting, told):
             log.info("stopped")
             return 0
-        process = starting.result()
+        process, provision = starting.result()
+        looking = asyncio.ensure_future(ClusterWatch(provision).follow())
+        stack.callback(looking.cancel)
         watch = ProgressWatch(process.app, metrics, process.loops)
         status.follow(watch)
         return await _until_told(process, watch, told)
@@ -118,7 +121,9 @@ async def _status_server(
         await runner.cleanup()
 
 
-async def _started(settings: Settings, metrics: Metrics, options: WorkerOptions, stack: AsyncExitStack) -> _Process:
+async def _started(
+    settings: Settings, metrics: Metrics, options: WorkerOptions, stack: AsyncExitStack
+) -> tuple[_Process, Provision]:
     """The role at work, once the servers that it needs answer and have what it needs."""
     wiring = Wiring(settings)
     provision = Provision(wiring)
@@ -129,7 +134,7 @@ async def _started(settings: Settings, metrics: Metrics, options: WorkerOptions,
     await (until_done(check, what="Kafka") if options.wait else check())
     process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
     process.app.exit_when_crashed()
-    return process
+    return process, provision
 
 
 async def _done_before(work: asyncio.Future[Any], told: asyncio.Event) -> bool:

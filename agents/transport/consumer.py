@@ -30,6 +30,11 @@ _LOOK_AGAIN = 10.0
 """Seconds until a partition whose log cannot be read is tried again: another broker may lead it, with a sound copy."""
 _DRAIN_SECONDS = 8.0
 
+BEYOND_TABLES = (
+    "it was added to a live topic, so customers moved and their rows did not: what is written there is kept and not "
+    "read. Move to topics with more partitions: deploy/README.md, More partitions"
+)
+
 
 class Consumer(driver.Consumer):
     """Delivers one stream item per fetched batch and commits by `Progress` instead of by single events."""
@@ -41,6 +46,7 @@ class Consumer(driver.Consumer):
         self._dropped = False
         self.blocked: dict[TP, Blocked] = {}
         self._look_again: dict[TP, float] = {}
+        self.beyond_tables: set[TP] = set()
         super().__init__(*args, **kwargs)
         self.changelogs = Changelogs(self.app)
 
@@ -92,6 +98,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery that no signal of an earlier one can end."""
         self.app.tables.recovery.signal_recovery_end.clear()
+        self.beyond_tables = self._find_beyond_tables(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
@@ -164,12 +171,22 @@ class Consumer(driver.Consumer):
         active = set(self._get_active_partitions())
         hot = {tp for tp in active if tp.topic in self.app.hot_topics}
         unwanted = hot if self._seeking or self._dropped else self.progress.full(hot, self.app.in_flight)
-        return active - unwanted - self._left_alone(), not unwanted
+        return active - unwanted - self._left_alone() - self.beyond_tables, not unwanted
 
     def _left_alone(self) -> set[TP]:
         """Those that cannot be read, for a while."""
         now = time.monotonic()
         return {tp for tp in self.blocked if self._look_again[tp] > now}
+
+    def _find_beyond_tables(self, assigned: set[TP]) -> set[TP]:
+        """Partitions that were added to an input: customers moved there, and their rows did not. Never read."""
+        counts = [table.partitions for table in self.app.tables.values()]
+        if not counts:
+            return set()
+        beyond = {tp for tp in assigned if tp.topic in self.app.hot_topics and tp.partition >= min(counts)}
+        for tp in sorted(beyond - self.beyond_tables):
+            log.error("partition_not_read", topic=tp.topic, partition=tp.partition, because=BEYOND_TABLES)
+        return beyond
 
     def _position_of_the_world(self) -> tuple[bool, int, int]:
         """What must not change while records are under way: flow, group generation, epoch."""

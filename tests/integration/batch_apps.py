@@ -40,9 +40,14 @@ async def running(
     work: Any = nothing,
     topic: str = TOPIC,
     before: Callable[[BatchApp], None] = lambda _: None,
+    *,
+    group: str = "stall",
+    has_table: bool = True,
+    **settings: Any,
 ) -> AsyncIterator[tuple[BatchApp, ProgressWatch]]:
-    app = BatchApp(wired.group("stall"), wired.connection(), datadir=str(folder), topic_allow_declare=True)
-    add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
+    app = BatchApp(wired.group(group), wired.connection(), datadir=str(folder), topic_allow_declare=True, **settings)
+    if has_table:
+        add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
     app.batch_agent(wired.topic(topic), work, name="work")
     DONE.clear()
     app.finalize()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from agents.health import ProgressWatch
@@ -24,10 +24,9 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 class Reader:
     """What a worker was given, and what its group has committed."""
 
-    def __init__(self, wired: Wiring, topic: str = TOPIC) -> None:
+    def __init__(self, wired: Wiring, topic: str = TOPIC, group: str = "stall") -> None:
         self.values: list[bytes | None] = []
-        self.empty = 0
-        self._wired, self._topic = wired, wired.topic(topic)
+        self._wired, self._topic, self._group = wired, wired.topic(topic), wired.group(group)
 
     async def work(self, batch: Batch) -> None:
         self.values += [record.value for record in batch.records]
@@ -35,17 +34,23 @@ class Reader:
     def lag(self) -> int:
         """As lag monitors count it: the log's end less what is committed; without a commit, all of the log counts."""
         left = 0
-        with consumer(self._wired, self._wired.group("stall")) as reader:
+        with consumer(self._wired, self._group) as reader:
             partitions = reader.list_topics(self._topic).topics[self._topic].partitions
             for place in reader.committed([TopicPartition(self._topic, number) for number in partitions], timeout=30):
                 left += reader.get_watermark_offsets(place, timeout=30)[1] - max(place.offset, -1)
         return left
 
+    def _is_behind(self) -> bool:
+        try:
+            return self.lag() > 0
+        except KafkaException:  # a topic that was just made or grown is not led everywhere
+            return True
+
     async def until_all_committed(self, watch: ProgressWatch) -> None:
         """The worker says that nothing is left, and so does everybody else."""
         deadline = time.monotonic() + 60
-        while await asyncio.to_thread(self.lag):
-            assert time.monotonic() < deadline, (self.lag(), watch.health())
+        while await asyncio.to_thread(self._is_behind):
+            assert time.monotonic() < deadline, watch.health()
             await watch.observe()
         await until(watch, lambda: watch.health().status == "ok" and not any(watch.health().lag.values()))
 

@@ -16,7 +16,7 @@ from schemas.errors import TryLater
 
 JOINED: Any = SimpleNamespace(
     crash_reason=None, rebalancing_count=1, rebalancing=False, hot_topics=(),
-    consumer=SimpleNamespace(assignment=lambda: (), blocked={}, open_transactions=dict),
+    consumer=SimpleNamespace(assignment=lambda: (), blocked={}, beyond_tables=set(), open_transactions=dict),
 )  # fmt: skip
 
 

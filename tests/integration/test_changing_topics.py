@@ -1,0 +1,80 @@
+"""Topics that change while workers read them: more partitions, and another topic under the same name."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from agents.cluster import ClusterWatch
+from agents.provision import Provision
+from agents.waiting import Waits
+from agents.wiring import Wiring
+from tests.integration.batch_apps import TOPIC, running, until
+from tests.integration.test_foreign_records import Reader, produced, stays_well
+
+
+def applied(change: Callable[[], object]) -> None:
+    """A change to the cluster that has to wait for an earlier one."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            change()
+        except KafkaException:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
+
+
+async def test_partitions_that_are_added_are_said_and_the_others_go_on(wired: Wiring, tmp_path: Path) -> None:
+    """Whose customers have rows by partition leaves the new ones alone; without tables they are read."""
+    admin, topic, waits = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC), Waits()
+    with_rows, without = Reader(wired), Reader(wired, group="other")
+    said = ClusterWatch(Provision(wired), waits=waits)
+    async with (
+        running(wired, tmp_path / "1", with_rows.work, consumer_metadata_max_age_ms=500) as (_, one),
+        running(wired, tmp_path / "2", without.work, group="other", has_table=False, consumer_metadata_max_age_ms=500)
+        as (_, other),
+    ):  # fmt: skip
+        await until(one, lambda: one.health().status == "ok")
+        admin.create_partitions([NewPartitions(topic, 6)])[topic].result(30)
+        await until(one, lambda: one.health().status == "waiting")
+        assert [text[: len(topic) + 2] for text in one.health().waits_for] == [f"{topic}-4", f"{topic}-5"]
+        for partition in range(6):
+            applied(partial(produced, wired, [b"%d" % partition] * 3, partition=partition))
+        await until(one, lambda: len(with_rows.values) >= 12)
+        await without.until_all_committed(other)
+        await stays_well(one, 2.5)
+        assert sorted(set(with_rows.values), key=str) == [b"0", b"1", b"2", b"3"]
+        assert sorted(set(without.values), key=str) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+        await said.look()
+        assert said._said == {f"{topic} has 6 partitions, 4 are declared"}
+        assert waits.what() == []
+
+
+async def test_a_topic_made_anew_is_read_from_its_beginning_and_committed_again(
+    wired: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    admin, topic, reader = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC), Reader(wired)
+    async with running(wired, tmp_path, reader.work) as (_, watch):
+        produced(wired, [b"old"] * 20)
+        await reader.until_all_committed(watch)
+        admin.delete_topics([topic])[topic].result(30)
+        await asyncio.to_thread(applied, lambda: admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(30))
+        await asyncio.to_thread(applied, lambda: produced(wired, [b"new"] * 3))
+        await until(watch, lambda: reader.values.count(b"new") >= 3)
+        await reader.until_all_committed(watch)
+        await stays_well(watch, 2.5)
+        produced(wired, [b"newer"])
+        await until(watch, lambda: b"newer" in reader.values)
+        await reader.until_all_committed(watch)
+    assert reader.values == [b"old"] * 20 + [b"new"] * 3 + [b"newer"]
+    said = capfd.readouterr()
+    assert "topic_begins_anew" in said.out + said.err

@@ -247,7 +247,7 @@ class Sender:
 
     async def _pause(self, destination: Destination, why: str) -> None:
         channel, name = destination
-        await self._ledger.pause_destination(channel, name, why)
+        await until_done(lambda: self._ledger.pause_destination(channel, name, why), what="Postgres")
 
 
 def _moment(asked: float, later: timedelta | None) -> float | None:

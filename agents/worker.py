@@ -177,7 +177,7 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
     postgres = wiring.settings.postgres
 
     async def open_pool() -> asyncpg.Pool:
-        return await connect(postgres.dsn.reveal(), size=postgres.pool)
+        return await connect(postgres.dsn.reveal(), size=postgres.pool, pooler=postgres.pooler)
 
     pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
     try:

@@ -68,7 +68,8 @@ def wiring(*used: Server) -> Wiring:
 @asynccontextmanager
 async def database(wired: Wiring) -> AsyncIterator[asyncpg.Pool]:
     """A pool on a database that has the current schema. Raises TryLater, CannotStart."""
-    pool = await connect(wired.settings.postgres.dsn.reveal(), size=2)
+    postgres = wired.settings.postgres
+    pool = await connect(postgres.dsn.reveal(), size=2, pooler=postgres.pooler)
     try:
         await migrate(pool)
         yield pool

@@ -94,10 +94,14 @@ class Kafka:
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """Connection string of the database. Empty means the embedded server."""
+    """Connection string of the database. Empty means the embedded server.
+
+    `pooler`: whether something like pgbouncer stands in between, which gives each transaction another session.
+    """
 
     dsn: Secret = Secret("")
     pool: int = 4
+    pooler: Literal["auto", "transaction", "none"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

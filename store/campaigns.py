@@ -32,14 +32,14 @@ class Campaigns:
 
     async def current(self, project_id: str) -> dict[str, Campaign]:
         """The newest version of each campaign of a project, by id."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current_campaigns"], project_id)
         return {row["id"]: msgspec.json.decode(row["definition"], type=Campaign) for row in rows}
 
     async def save(self, changes: Sequence[CampaignChange], *, applied_by: str, now: datetime) -> None:
         """Keep new versions, all or nothing. Raises VersionConflict."""
         ordered = sorted(changes, key=lambda change: change.campaign.id)
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for change in ordered:
                 await self._save_one(connection, change, applied_by, now)
 

@@ -64,7 +64,7 @@ class Codes:
 
     async def now(self) -> datetime:
         """The database's time: what has begun and ended is the same for all publishers."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return await database_now(self._pool)
 
     async def claim(self, claims: Sequence[Claim], now: datetime, *, choose: Choose = secrets.choice) -> list[Answer]:
@@ -116,19 +116,19 @@ class Codes:
 
     async def used(self, project_id: str, config: CodeConfig) -> int:
         """How many codes of a pattern the project has, in whichever campaign."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_pattern"], project_id, pattern_regex(config)))
 
     async def counts(self, project_id: str, now: datetime, campaign_ids: Sequence[str] | None = None) -> list[Count]:
         """How full pools are, all of a project's or the named ones, by id."""
         ids = None if campaign_ids is None else list(campaign_ids)
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["counts"], project_id, ids, now)
         return [_count(row) for row in rows]
 
     async def refilled_since(self, project_id: str, campaign_ids: Sequence[str], since: datetime) -> list[str]:
         """Which of some campaigns have been given codes after a moment."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["refilled_since"], project_id, list(campaign_ids), since)
         return [row["id"] for row in rows]
 

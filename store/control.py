@@ -53,13 +53,13 @@ class Control:
 
     async def current(self, project_id: str) -> dict[str, Distribution]:
         """The newest version of each distribution of a project, by id."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current_distributions"], project_id)
         return {row["distribution_id"]: _read(row["definition"], Distribution) for row in rows}
 
     async def save(self, changes: Sequence[Change], *, applied_by: str, now: datetime) -> None:
         """Keep versions and templates and fill the outbox, all or nothing. Raises VersionConflict."""
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for change in changes:
                 await self._save_one(connection, change, applied_by, now)
 
@@ -91,13 +91,13 @@ class Control:
 
     async def history(self, distribution_id: str) -> list[asyncpg.Record]:
         """version, definition, source, applied_by, applied_at; newest first."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["history"], distribution_id)
             return rows
 
     async def template(self, digest: str) -> StoredTemplate | None:
         """A template by content."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             body = await self._pool.fetchval(self._sql["get_template"], digest)
         return None if body is None else _read(body, StoredTemplate)
 
@@ -108,7 +108,7 @@ class Control:
         """
         published = 0
         while True:
-            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
                 rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
                 if not rows:
                     return published

@@ -32,7 +32,7 @@ class Held:
 
     async def hold(self, requests: Sequence[PublicationRequest], partition: int) -> None:
         """Keep requests until there are codes for them."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             await self._pool.execute(
                 self._sql["hold"],
                 [one.publication_id for one in requests],
@@ -45,7 +45,7 @@ class Held:
     @asynccontextmanager
     async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[Hand]:
         """Some requests that were not tried for so long, locked until the end of the block; all or nothing is noted."""
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._sql["take"], untried_for, most)
             found = [
                 HeldRequest(msgspec.json.decode(row["request"], type=PublicationRequest), row["partition"])
@@ -55,7 +55,7 @@ class Held:
 
     async def counts(self, project_id: str) -> dict[str, int]:
         """How many wait, by campaign."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["count_held"], project_id)
         return {row["campaign_id"]: row["count"] for row in rows}
 

@@ -203,6 +203,6 @@ class Ledger:
         return await self._fetch("attempts_of", list(delivery_ids))
 
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
             return rows

@@ -27,29 +27,45 @@ create table if not exists migrations (
 async def migrate(pool: asyncpg.Pool) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the names applied.
 
-    Raises CannotStart where the database is newer than this version, or an applied file has been changed since.
+    Each transaction has its own lock and look, since behind a pooler nothing lasts longer. Raises TryLater; CannotStart
+    where the database is newer than this version, an applied file has been changed since, or we may not create tables.
     """
     files = {file.stem: file.read_text() for file in sorted(FOLDER.glob("*.sql"))}
-    async with passing_errors(), pool.acquire() as connection:
-        await connection.execute("select pg_advisory_lock($1)", _LOCK, timeout=_SECONDS)
-        try:
-            return await _apply_missing(connection, files)
-        finally:
-            await connection.execute("select pg_advisory_unlock($1)", _LOCK)
+    names: list[str] = []
+    try:
+        async with passing_errors(pool), pool.acquire() as connection:
+            if not await _missing(connection, files):
+                return names
+            while name := await _apply_next(connection, files):
+                names.append(name)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise CannotStart(
+            f"the database does not let us create what we need: {error}. Have its owner run:"
+            " grant usage, create on schema public to the user of postgres.dsn"
+        ) from error
+    return names
 
 
-async def _apply_missing(connection: asyncpg.Connection, files: dict[str, str]) -> list[str]:
-    await connection.execute(_BOOK)
-    applied = {row["name"]: row["digest"] for row in await connection.fetch("select name, digest from migrations")}
-    _check(applied, files)
-    missing = [name for name in files if name not in applied]
-    for name in missing:
-        async with connection.transaction():
+async def _apply_next(connection: asyncpg.Connection, files: dict[str, str]) -> str | None:
+    """Apply the first file that is missing while nobody else does; its name."""
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", _LOCK, timeout=_SECONDS)
+        await connection.execute(_BOOK)
+        name = next(iter(await _missing(connection, files)), None)
+        if name is not None:
             await connection.execute(files[name], timeout=_SECONDS)
             await connection.execute(
                 "insert into migrations (name, digest) values ($1, $2)", name, _digest(files[name])
             )
-    return missing
+    return name
+
+
+async def _missing(connection: asyncpg.Connection, files: dict[str, str]) -> list[str]:
+    if await connection.fetchval("select to_regclass('migrations')") is None:
+        return list(files)
+    applied = {row["name"]: row["digest"] for row in await connection.fetch("select name, digest from migrations")}
+    _check(applied, files)
+    return [name for name in files if name not in applied]
 
 
 def _check(applied: dict[str, str], files: dict[str, str]) -> None:

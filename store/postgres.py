@@ -1,78 +1,82 @@
-"""The connection to Postgres, and which of its errors pass with time."""
+"""Connections to Postgres: to whichever host may be written to, and given up once they are of no further use."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from schemas.errors import CannotStart, TryLater
+from store.passing import cure_of
 
-PASSING: tuple[type[BaseException], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that died in the middle of an operation
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.DiskFullError,
-    asyncpg.QueryCanceledError,
-)
-"""Errors after which the same work may succeed: the server is away, starting, stopping or short of something."""
+Pooler = Literal["auto", "transaction", "none"]
+"""Whether a pooler such as pgbouncer stands in between, whose servers change from transaction to transaction."""
 
 _TRIES = 4
 """Of a transaction that met another with the same unique key, or in a ring of locks."""
 _CONNECT_SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
+_IDLE_SECONDS = 60.0
+"""Connections at rest for so long are closed: firewalls and proxies forget them a few minutes later, without a word."""
+_SOCKET_OPTIONS = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+"""In seconds, but the last in milliseconds: a server that is gone without a word is noticed by them."""
 
 T = TypeVar("T")
 
 
 @asynccontextmanager
-async def passing_errors() -> AsyncIterator[None]:
-    """Turn errors that pass with time into TryLater; all others are defects and go through."""
+async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None]:
+    """Turn errors that pass with time into TryLater; all others are defects and go through.
+
+    After one that says so of its server, all connections of `pool` are replaced as they are needed.
+    """
     try:
         yield
-    except PASSING as error:
-        raise TryLater(f"Postgres: {type(error).__name__} {error}".strip()) from error
+    except Exception as error:
+        cure = cure_of(error)
+        if cure is None:
+            raise
+        if cure == "reconnect" and pool is not None and not pool.is_closing():
+            await pool.expire_connections()
+        raise TryLater(f"Postgres: {_said(error)}") from error
 
 
 async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
     """Do some work in a transaction, again where it met another one that took the same. Raises TryLater."""
-    async with passing_errors():
+    async with passing_errors(pool):
         for left in range(_TRIES - 1, -1, -1):
             try:
                 async with pool.acquire() as connection, connection.transaction():
                     return await work(connection)
-            except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+            except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 if not left:
                     raise
     raise AssertionError("unreachable")
 
 
-async def connect(dsn: str, *, size: int = 4) -> asyncpg.Pool:
-    """A pool. Raises TryLater where the server does not answer, CannotStart where it refuses us."""
-    try:
-        async with passing_errors():
-            return await asyncpg.create_pool(
-                dsn, min_size=1, max_size=size, timeout=_CONNECT_SECONDS, command_timeout=_COMMAND_SECONDS
-            )
-    except TryLater as error:
-        raise TryLater(f"Postgres at {where(dsn)} does not answer ({error.__cause__})") from error
-    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-        raise CannotStart(
-            f"Postgres at {where(dsn)} refuses us: {error}. Check postgres.dsn or TIDINGS_POSTGRES"
-        ) from error
+async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncpg.Pool:
+    """A pool. Raises TryLater where no server answers that can be written to, CannotStart where it refuses us."""
+    hosts = _each_host(dsn)
+    async with _refusals(dsn):
+        is_pooled = pooler == "transaction" or (pooler == "auto" and await _is_pooled(hosts))
+        options: dict[str, Any] = {"statement_cache_size": 0, "reset": _leave_as_it_is} if is_pooled else {}
+        return await asyncpg.create_pool(
+            connect=lambda _, **options: _connect_to_any(hosts, **options),
+            min_size=1,
+            max_size=size,
+            max_inactive_connection_lifetime=_IDLE_SECONDS,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            **options,
+        )
 
 
 async def connect_when_ready(dsn: str, *, wait: float, size: int = 4) -> asyncpg.Pool:
@@ -87,7 +91,102 @@ async def connect_when_ready(dsn: str, *, wait: float, size: int = 4) -> asyncpg
             await asyncio.sleep(0.5)
 
 
+async def finds_pooler(dsn: str) -> bool:
+    """Whether something answers for the server. Raises like `connect`."""
+    async with _refusals(dsn):
+        return await _is_pooled(_each_host(dsn))
+
+
+async def _is_pooled(hosts: Sequence[str]) -> bool:
+    """A pooler makes up the process that it names when it lets us in; the server itself knows its own."""
+    connection = await _connect_to_any(
+        hosts, timeout=_CONNECT_SECONDS, command_timeout=_CONNECT_SECONDS, statement_cache_size=0
+    )
+    try:
+        return bool(await connection.fetchval("select pg_backend_pid()") != connection.get_server_pid())
+    finally:
+        connection.terminate()
+
+
+async def _leave_as_it_is(_: asyncpg.Connection) -> None:
+    """There is no session to put in order: the next statement may have another server."""
+
+
+async def _connect_to_any(hosts: Sequence[str], **options: Any) -> asyncpg.Connection:
+    """The first host that can be written to; each has the whole time-out, so that a silent one does not use it up."""
+    for number, host in enumerate(hosts, 1):
+        try:
+            connection = await asyncpg.connect(host, **_with_attributes(host), **options)
+        except Exception as error:
+            if cure_of(error) is None or number == len(hosts):
+                raise
+        else:
+            _keep_alive(connection)
+            return connection
+    raise AssertionError("unreachable")
+
+
+def _with_attributes(dsn: str) -> dict[str, SessionAttribute]:
+    return {} if "target_session_attrs=" in dsn else {"target_session_attrs": SessionAttribute.read_write}
+
+
+def _each_host(dsn: str) -> list[str]:
+    """A connection string for each host of one that names several."""
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        return [dsn]  # connecting says what is wrong with it
+    login, at, hosts = parts.netloc.rpartition("@")
+    return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
+
+
+def _keep_alive(connection: asyncpg.Connection) -> None:
+    """Have the system ask a silent server whether it is there, and give up what it does not confirm."""
+    ours = connection._transport.get_extra_info("socket")
+    if ours is None or ours.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    with socket.socket(fileno=os.dup(ours.fileno())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _SOCKET_OPTIONS.items():
+            if hasattr(socket, name):
+                same.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+@asynccontextmanager
+async def _refusals(dsn: str) -> AsyncIterator[None]:
+    """At a start, a server that does not let us in, or cannot be named, is for a person to mend."""
+    try:
+        yield
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        raise CannotStart(
+            f"Postgres at {where(dsn)} refuses us: {_said(error)}. Check postgres.dsn or TIDINGS_POSTGRES"
+        ) from error
+    except ValueError as error:
+        if cure_of(error):  # a certificate that is not to be trusted is a ValueError as well
+            raise _away(dsn, error) from error
+        raise CannotStart(
+            "postgres.dsn (TIDINGS_POSTGRES) cannot be read: it is like postgresql://user:password@host:5432/database, or"
+            " names hosts as in host-1:5432,host-2:5432; special characters of a password are written as in %40 for @"
+        ) from None
+    except Exception as error:
+        if cure_of(error) is None:
+            raise
+        raise _away(dsn, error) from error
+
+
+def _away(dsn: str, error: BaseException) -> TryLater:
+    return TryLater(f"Postgres at {where(dsn)} does not answer ({_said(error)})")
+
+
+def _said(error: BaseException) -> str:
+    """The kind of an error and its first line; what may follow quotes rows."""
+    return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()
+
+
 def where(dsn: str) -> str:
-    """Host, port and database of a connection string, without user and password."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'a local socket'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    """Hosts, ports and database of a connection string, without user and password."""
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        return "an address that cannot be read"
+    return f"{parts.netloc.rpartition('@')[2] or 'a local socket'}{parts.path}"

@@ -97,12 +97,12 @@ class Segments:
 
     async def now(self) -> datetime:
         """The time that counts for definitions and for whoever is due."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return await self._clock(self._pool)
 
     async def current(self, project_id: str) -> list[Listed]:
         """Every segment of a project, by id."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current"], project_id)
         return [
             Listed(
@@ -117,12 +117,12 @@ class Segments:
 
     async def customers(self) -> int:
         """How many profiles are known."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_customers"]))
 
     async def save(self, changes: Sequence[tuple[SegmentDefinition, str]], *, applied_by: str, now: datetime) -> None:
         """Keep definitions, each with its source, all or nothing. Raises SegmentConflict."""
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for one, source in changes:
                 text = msgspec.json.encode(one).decode()
                 row = (one.id, one.project_id, one.version, text, source, applied_by, now)
@@ -131,7 +131,7 @@ class Segments:
 
     async def remove(self, project_id: str, segment_id: str) -> bool:
         """Forget a segment and who is in it; whether there was one."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return bool(await self._pool.fetchval(self._sql["remove"], segment_id, project_id))
 
     async def members(self, segment_id: str, limit: int) -> list[asyncpg.Record]:
@@ -140,7 +140,7 @@ class Segments:
 
     async def count(self, segment_id: str) -> int:
         """How many are in a segment."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count"], segment_id))
 
     async def of_customer(self, customer_id: str) -> list[asyncpg.Record]:
@@ -150,7 +150,7 @@ class Segments:
     async def overdue(self) -> Overdue:
         """Customers that should have been looked at again by now."""
         now = await self.now()
-        async with passing_errors():
+        async with passing_errors(self._pool):
             row = await self._pool.fetchrow(self._sql["overdue"], now)
         return Overdue(row["customers"], now - row["since"] if row["since"] else timedelta())
 
@@ -161,7 +161,7 @@ class Segments:
         """
         published, taken = 0, _OUTBOX_HAND
         while taken == _OUTBOX_HAND:
-            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
                 rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
                 columns = [(row["partitions"], row["customer_ids"], row["events"]) for row in rows]
                 events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
@@ -172,7 +172,7 @@ class Segments:
         return published
 
     async def _fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
             return rows
 
@@ -180,7 +180,7 @@ class Segments:
     async def work(self) -> AsyncIterator[Work]:
         """One piece of work, kept as a whole or not at all."""
         try:
-            async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+            async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
                 yield Work(connection, self._sql, self._clock)
         except asyncpg.ForeignKeyViolationError as error:  # done again, it no longer sees the segment
             raise TryLater("a segment was deleted meanwhile") from error

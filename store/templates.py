@@ -51,32 +51,32 @@ class NamedTemplates:
 
     async def current(self, project_id: str) -> dict[str, NamedTemplate]:
         """The newest version of each template of a project, by name; without deleted ones."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current_templates"], project_id)
         return {row["name"]: _read(row["definition"]) for row in rows}
 
     async def last_versions(self, project_id: str) -> dict[str, int]:
         """How far each name has counted: a deleted template counts on where it comes back."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["last_versions"], project_id)
         return {row["name"]: row["version"] for row in rows}
 
     async def find(self, project_id: str, name: str, version: int | None = None) -> Kept | None:
         """One version, of a deleted template as well; or the newest, where it is not deleted."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             row = await self._pool.fetchrow(self._sql["get_version"], project_id, name, version)
         return None if row is None else Kept(_read(row["definition"]), row["applied_by"], row["applied_at"])
 
     async def history(self, project_id: str, name: str) -> list[asyncpg.Record]:
         """version, applied_by, applied_at; newest first."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["versions"], project_id, name)
             return rows
 
     async def save(self, templates: Sequence[NamedTemplate], *, applied_by: str, now: datetime) -> None:
         """Keep new versions, all or nothing. Raises VersionConflict."""
         ordered = sorted(templates, key=lambda template: template.name)
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for one in ordered:
                 place = (one.project_id, one.name, one.version)
                 if not await connection.fetchval(self._sql["put_template"], *place):
@@ -86,18 +86,18 @@ class NamedTemplates:
 
     async def uses(self, project_id: str, name: str | None = None) -> list[Use]:
         """Which distributions send which version, of one template or of all."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             return await self._uses(self._pool, project_id, name)
 
     async def sent_by(self, project_id: str, name: str) -> list[Sent]:
         """What a delivery was made from, by the version of its distribution."""
-        async with passing_errors():
+        async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["sent_by"], project_id, name)
         return [Sent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
 
     async def delete(self, project_id: str, name: str, now: datetime) -> list[Use]:
         """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""
-        async with passing_errors(), self._pool.acquire() as connection, connection.transaction():
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             await connection.fetchval(self._sql["lock_template"], project_id, name)
             uses = await self._uses(connection, project_id, name)
             if not uses:

@@ -3,8 +3,8 @@
 select key, next_position from campaigns where project_id = $1 and id = $2 for update;
 
 -- name: make_incoming
--- Where a batch stands before it is merged; empty again when the transaction ends.
-create temp table if not exists incoming_codes (
+-- Where a batch stands before it is merged; gone when the transaction ends, since the session may be another's then.
+create temp table incoming_codes (
     number          int         not null,
     line            bigint      not null,
     code            text        not null,
@@ -13,7 +13,7 @@ create temp table if not exists incoming_codes (
     expiration_date timestamptz,
     value           bigint,
     metadata        text        not null
-) on commit delete rows;
+) on commit drop;
 
 -- name: add_incoming
 -- The codes of a batch that the project does not have, at positions in the order of the batch; added in the order of

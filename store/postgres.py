@@ -165,7 +165,7 @@ async def _refusals(dsn: str) -> AsyncIterator[None]:
         if cure_of(error):  # a certificate that is not to be trusted is a ValueError as well
             raise _away(dsn, error) from error
         raise CannotStart(
-            "postgres.dsn (TIDINGS_POSTGRES) cannot be read: it is like postgresql://user:password@host:5432/database, or"
+            "postgres.dsn cannot be read: it is like postgresql://user:password@host:5432/database, or"
             " names hosts as in host-1:5432,host-2:5432; special characters of a password are written as in %40 for @"
         ) from None
     except Exception as error:

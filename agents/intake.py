@@ -15,7 +15,7 @@ from agents.metrics import Metrics
 from agents.transport.batch import Batch, Incoming
 from agents.waiting import until_done
 from agents.wiring import Clock
-from schemas.errors import TryLater
+from schemas.errors import NOT_OF_THE_RECORD, BadRecord, TryLater
 
 log = structlog.get_logger()
 
@@ -28,14 +28,28 @@ class Handful(Generic[T]):
 
     batch: Batch
     records: list[Incoming]
-    items: list[T]
+    read: list[tuple[Incoming, T]]
+
+    @property
+    def items(self) -> list[T]:
+        """What was read, in the order of the records."""
+        return [item for _, item in self.read]
+
+    def halves(self) -> tuple[Handful[T], Handful[T]]:
+        """The same in two; at least two records have been read."""
+        middle = len(self.read) // 2
+        offset = self.read[middle][0].offset
+        at = next(number for number, record in enumerate(self.records) if record.offset == offset)
+        first = Handful(self.batch, self.records[:at], self.read[:middle])
+        return first, Handful(self.batch, self.records[at:], self.read[middle:])
 
 
 class Intake(Generic[T]):
     """Takes batches in for a role, at most `size` records at a time.
 
-    `read` makes of a record what the role works with: TryLater is waited for, any other error dead-letters that record
-    alone. `work` does all that a hand causes and says how many of what the log calls `counted` that was.
+    `read` makes of a record what the role works with: TryLater is waited for, an error of the record dead-letters that
+    record alone, any other ends the process. `work` does all that a hand causes and says how many of what the log calls
+    `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
     """
 
     def __init__(
@@ -58,20 +72,35 @@ class Intake(Generic[T]):
         began, count = time.perf_counter(), 0
         for start in range(0, len(batch.records), self._size):
             records = batch.records[start : start + self._size]
-            items = await self._read_each(batch, records)
+            read = await self._read_each(batch, records)
             await batch.room()
             await asyncio.sleep(0)  # a hand of dead letters causes no work that would let others have their turn
-            count += await self._work(Handful(batch, records, items))
+            count += await self._work_on(Handful(batch, records, read))
         log_batch(batch, time.perf_counter() - began, self._metrics, **{self._counted: count})
 
-    async def _read_each(self, batch: Batch, records: list[Incoming]) -> list[T]:
-        items = []
+    async def _work_on(self, taken: Handful[T]) -> int:
+        """Do the work; without the record that nobody knew to be bad before."""
+        try:
+            return await self._work(taken)
+        except BadRecord as error:
+            if not taken.read:
+                raise
+            if len(taken.read) > 1:
+                first, second = taken.halves()
+                return await self._work_on(first) + await self._work_on(second)
+            self._dead_letters.put(taken.batch, taken.read[0][0], error, self._clock())
+            return await self._work(Handful(taken.batch, taken.records, []))
+
+    async def _read_each(self, batch: Batch, records: list[Incoming]) -> list[tuple[Incoming, T]]:
+        read = []
         for record in records:
             try:
-                items.append(await self._read_one(record))
+                read.append((record, await self._read_one(record)))
+            except NOT_OF_THE_RECORD:
+                raise
             except Exception as error:  # one record that cannot be read never stops the others
                 self._dead_letters.put(batch, record, error, self._clock())
-        return items
+        return read
 
     async def _read_one(self, record: Incoming) -> T:
         async def read() -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -26,10 +26,10 @@ from agents.transport.batch import Batch, Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS
-from schemas.errors import TooLarge, TryLater
+from schemas.errors import NOT_OF_THE_RECORD, TooLarge, TryLater
 from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import EVENT_TOPICS
-from streams.arrival import Arrival, Head
+from streams.arrival import Arrival
 from streams.events import EventReader, read_customer
 from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
@@ -82,6 +82,20 @@ def changelog_topics(wiring: Wiring) -> dict[str, str]:
 
 
 @dataclass(slots=True)
+class _Caused:
+    """What one record is to change, worked out and not yet done."""
+
+    outputs: Sequence[Output] = ()
+    rows: Sequence[tuple[PartitionedTable, bytes, bytes | None]] = ()
+    type: str = ""
+    matched: Matched | None = None
+
+
+Judge = Callable[[Batch, Incoming, datetime], _Caused]
+"""Raises an error of the record where it cannot be judged, TryLater where something is away that is needed for it."""
+
+
+@dataclass(slots=True)
 class _Tally:
     """What a batch comes to, counted once at its end."""
 
@@ -90,6 +104,17 @@ class _Tally:
     no_match: int = 0
     types: Counter[str] = field(default_factory=Counter)
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, caused: _Caused) -> None:
+        """Count what was done for one record."""
+        self.outputs += len(caused.outputs) if caused.type else 1
+        if caused.type:
+            self.types[caused.type] += 1
+        if caused.matched is not None:
+            self.matched += caused.matched.matched
+            self.no_match += caused.matched.no_match
+            for decision in caused.matched.decisions:
+                self.decisions[decision.outcome, decision.reason or ""] += 1
 
 
 class Matcher:
@@ -134,18 +159,16 @@ class Matcher:
         """Put each profile of a batch into the table; a tombstone takes the customer out."""
         await self._each(batch, self._store)
 
-    async def _each(self, batch: Batch, work: Callable[[Batch, Incoming, datetime, _Tally], None]) -> None:
-        """Do the work on each record. One that cannot be processed is dead-lettered and never stops the others."""
+    async def _each(self, batch: Batch, judge: Judge) -> None:
+        """Do what each record causes. One that cannot be judged is dead-lettered and never stops the others."""
         tally = _Tally()
         began = breathed = time.perf_counter()
         now = self._clock()
         for number, record in enumerate(batch.records):
             try:
-                work(batch, record, now, tally)
+                self._process(batch, record, judge, now, tally)
             except TryLater:
-                await self._until_done(work, batch, record, tally)
-            except Exception as error:
-                self._dead_letters.put(batch, record, error, now)
+                await self._until_done(batch, record, judge, tally)
             if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
                 await batch.room()
                 await asyncio.sleep(0)
@@ -153,21 +176,35 @@ class Matcher:
         await batch.room()
         self._finished(batch, time.perf_counter() - began, tally)
 
-    async def _until_done(self, work: Callable[..., None], batch: Batch, record: Incoming, tally: _Tally) -> None:
-        async def again() -> None:
-            work(batch, record, self._clock(), tally)
+    def _process(self, batch: Batch, record: Incoming, judge: Judge, now: datetime, tally: _Tally) -> None:
+        """Judge a record, then do all that it causes: an error of the doing is never the record's.
 
+        Rows come before outputs, and there is nothing to wait for in between: where a row has to wait for room on the
+        disk, nothing of the record has left yet, and it is judged again. Raises TryLater.
+        """
         try:
-            await until_done(again, what="schema registry")
+            caused = judge(batch, record, now)
+        except NOT_OF_THE_RECORD:
+            raise
         except Exception as error:
-            self._dead_letters.put(batch, record, error, self._clock())
+            self._dead_letters.put(batch, record, error, now)
+            return
+        for table, key, row in caused.rows:
+            batch.put(table, key, row)
+        batch.emit(caused.outputs)
+        tally.add(caused)
 
-    def _match(self, batch: Batch, record: Incoming, now: datetime, tally: _Tally) -> None:
+    async def _until_done(self, batch: Batch, record: Incoming, judge: Judge, tally: _Tally) -> None:
+        async def again() -> None:
+            self._process(batch, record, judge, self._clock(), tally)
+
+        await until_done(again, what="schema registry")
+
+    def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
         head = reader.read(record.value or b"", key, now, headers)
-        tally.types[head.type] += 1
         if not self._rules.index.shelves(head):
-            return
+            return _Caused(type=head.type)
         row = self._customers.data.get(batch.partition, key)
         recent = partial(self._recent.data.get, batch.partition, key)
         decode = partial(reader.decode, headers=headers) if headers else reader.decode
@@ -175,29 +212,23 @@ class Matcher:
         matched = match_event(arrival, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)
+        caused = _Caused(type=head.type, matched=matched)
         if matched.decisions or matched.requests:
-            batch.emit(self._outputs(head, matched, batch, record))
+            caused.outputs = self._outputs(matched, batch, record)
             if matched.sent:
-                batch.put(self._recent, key or b"", with_sent(arrival.recent, matched.sent))
-            for decision in matched.decisions:
-                tally.decisions[decision.outcome, decision.reason or ""] += 1
-            tally.outputs += len(matched.decisions) + len(matched.deliveries) + len(matched.requests)
-        tally.matched += matched.matched
-        tally.no_match += matched.no_match
+                caused.rows = ((self._recent, key or b"", with_sent(arrival.recent, matched.sent)),)
+        return caused
 
-    def _store(self, batch: Batch, record: Incoming, _now: datetime, tally: _Tally) -> None:
+    def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:
         if record.value is None and record.key is not None:
-            batch.put(self._customers, record.key, None)
-            batch.put(self._recent, record.key, None)
-        else:
-            raw = record.value or b""
-            if len(raw) > self._limits.max_event_bytes:
-                raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
-            profile = read_customer(self._customer_codec.decode(raw), record.key)
-            batch.put(self._customers, profile["id"].encode(), msgspec.json.encode(profile))
-        tally.outputs += 1
+            return _Caused(rows=((self._customers, record.key, None), (self._recent, record.key, None)))
+        raw = record.value or b""
+        if len(raw) > self._limits.max_event_bytes:
+            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
+        profile = read_customer(self._customer_codec.decode(raw), record.key)
+        return _Caused(rows=((self._customers, profile["id"].encode(), msgspec.json.encode(profile)),))
 
-    def _outputs(self, head: Head[Any], matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
+    def _outputs(self, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
         """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""
         key, arrived = record.key, [(ARRIVED_HEADER, str(record.timestamp).encode())]
         outputs = []

@@ -62,8 +62,8 @@ async def until_done(work: Callable[[], Awaitable[T]], *, what: str, waits: Wait
             try:
                 return await work()
             except TryLater as error:
-                waits.refused(this, what)
-                log.warning("dependency_away", what=what, error=str(error), again_in=pause)
+                waits.refused(this, error.what or what)
+                log.warning("dependency_away", what=error.what or what, error=str(error), again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
     finally:

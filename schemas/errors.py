@@ -10,6 +10,7 @@
     ├── TemplateFailed     the delivery fails with `template_error`; names the variable
     ├── RenderRefused      the delivery cannot be expressed on its channel; carries the reason
     ├── TryLater           a dependency is away; the same work may succeed later
+    ├── MustRestart        end the process with nothing committed: what it keeps on its own machine fails it
     └── CannotStart        stop the process: configuration or environment has to be mended by a person
 
 Each message says what was wrong, where, and what would be right. None holds a secret or a payload.
@@ -95,12 +96,24 @@ class RenderRefused(TidingsError):
 
 
 class TryLater(TidingsError):
-    """A dependency does not answer now. `retry_after` is in seconds, where the other side named it."""
+    """A dependency does not answer now. `retry_after` is in seconds, where the other side named it.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    `what` names it for `/healthz`, where whoever waits cannot know it.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, what: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.what = what
+
+
+class MustRestart(TidingsError):
+    """The worker's own machine fails it: its rows on disk, its memory. Never the fault of a record."""
 
 
 class CannotStart(TidingsError):
     """The process must not run as it is configured; the message says what a person should do."""
+
+
+NOT_OF_THE_RECORD = (TryLater, MustRestart, CannotStart, OSError, MemoryError)
+"""Errors that can come up while a record is worked on and say nothing about it: never a reason to dead-letter it."""

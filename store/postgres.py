@@ -14,12 +14,18 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from schemas.errors import CannotStart, TryLater
+from schemas.errors import BadRecord, CannotStart, TryLater
 from store.passing import cure_of
 
 Pooler = Literal["auto", "transaction", "none"]
 """Whether a pooler such as pgbouncer stands in between, whose servers change from transaction to transaction."""
 
+_NOT_KEPT: dict[type[BaseException], str] = {
+    asyncpg.CharacterNotInRepertoireError: "a text holds the character U+0000",
+    asyncpg.UntranslatableCharacterError: "a text holds the character U+0000",
+    asyncpg.NumericValueOutOfRangeError: "a number is too large for its column",
+    asyncpg.DatetimeFieldOverflowError: "a time is out of the calendar's range",
+}
 _TRIES = 4
 """Of a transaction that met another with the same unique key, or in a ring of locks."""
 _CONNECT_SECONDS = 5.0
@@ -34,12 +40,14 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None]:
-    """Turn errors that pass with time into TryLater; all others are defects and go through.
+    """Turn errors that pass with time into TryLater, and values that no column holds into BadRecord.
 
-    After one that says so of its server, all connections of `pool` are replaced as they are needed.
+    All others are defects and go through. After one that says so of its server, all connections of `pool` are replaced as they are needed.
     """
     try:
         yield
+    except asyncpg.DataError as error:  # its message may hold the value
+        raise BadRecord(f"Postgres cannot keep it: {_NOT_KEPT.get(type(error), type(error).__name__)}") from error
     except Exception as error:
         cure = cure_of(error)
         if cure is None:

@@ -1,11 +1,13 @@
 """Table partitions on disk: one RocksDB each, so that a restart replays only what is new of the changelog.
 
 Kafka has the truth: whatever is wrong with the files (missing, damaged, too old to be brought up to date), they are
-thrown away and the rows are read from the changelog again.
+thrown away and the rows are read from the changelog again. A disk that is full is waited for; any other failure ends
+the process. Neither says anything about the record that is being worked on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import struct
 import time
@@ -15,6 +17,8 @@ from typing import Any
 
 import rocksdict
 import structlog
+
+from schemas.errors import CannotStart, MustRestart, TidingsError, TryLater
 
 log = structlog.get_logger()
 
@@ -27,6 +31,12 @@ _OFFSET = b"\xff offset"
 
 _STATE = struct.Struct(">qd")
 _REBUILD = "REBUILD"
+_LOCKED = ("lock hold by", "While lock file")
+_FULL = ("No space left", "File too large", "quota exceeded")
+_NOT_MENDED_BY_NEW_FILES = (
+    "Permission denied", "Read-only file system", "Too many open files", "Input/output error",
+    "Cannot allocate memory",
+)  # fmt: skip
 
 
 class Memory:
@@ -38,35 +48,48 @@ class Memory:
 
 
 class RocksPartition:
-    """Rows in RocksDB with a write-ahead log, which outlives a killed process."""
+    """Rows in RocksDB with a write-ahead log, which outlives a killed process.
+
+    Each method raises TryLater while the disk is full, and MustRestart where the files cannot be used; opening raises
+    CannotStart where another process has them.
+    """
 
     def __init__(self, path: Path, memory: Memory, clock: Callable[[], float] = time.time) -> None:
         self._path, self._memory, self._clock = path, memory, clock
-        self._db = _opened(path, memory)
-        self.offset, kept_up = self._state()
-        if self.offset is not None and clock() - kept_up > TOO_OLD_SECONDS:
-            log.warning("table_too_old", path=str(path), hours=round((clock() - kept_up) / 3600, 1))
-            self.clear()
+        self._db: Any = None
+        self._is_behind = self._is_discarded = False
+        """Behind: a write failed for want of room, and RocksDB takes no other until it is opened again. Discarded:
+        there was no room to open the files, and whoever asked how far they are was told that they hold nothing."""
+        self.offset: int | None = None
+        try:
+            self._open()
+        except TryLater as error:
+            self._is_discarded = True
+            log.error("table_waits_for_room", path=str(path), error=str(error))
 
     def get(self, key: bytes) -> bytes | None:
         """The row, or None."""
+        db = self._usable() if self._db is None else self._db
         try:
-            value: bytes | None = self._db.get(key)
+            value: bytes | None = db.get(key)
         except Exception as error:
-            self._damaged(error)
-            raise
+            raise self._failure(error) from error
         return value
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write a row; None takes it out."""
-        if value is None:
-            self._db.delete(key)
-        else:
-            self._db.put(key, value)
+        db = self._usable()
+        try:
+            if value is None:
+                db.delete(key)
+            else:
+                db.put(key, value)
+        except Exception as error:
+            raise self._failure(error) from error
 
     def apply(self, records: Iterable[Any], offset: int) -> None:
         """Write the rows of changelog records and the offset at once: either all are there after a crash, or none."""
-        rows = rocksdict.WriteBatch(raw_mode=True)
+        db, rows = self._usable(), rocksdict.WriteBatch(raw_mode=True)
         put, delete = rows.put, rows.delete
         for record in records:
             if record.value is None:
@@ -74,64 +97,126 @@ class RocksPartition:
             else:
                 put(record.key, record.value)
         put(_OFFSET, _STATE.pack(offset, self._clock()))
-        self._db.write(rows)
+        try:
+            db.write(rows)
+        except Exception as error:
+            raise self._failure(error) from error
         self.offset = offset
 
     def persist(self, offset: int) -> None:
-        """Note how far the changelog is in the rows. What was put before is on disk before."""
-        self._db.put(_OFFSET, _STATE.pack(offset, self._clock()))
-        self.offset = offset
+        """Note how far the changelog is in the rows. What was put before is on disk before.
+
+        Where there is no room, it is not noted: more of the changelog is then read at the next start.
+        """
+        with contextlib.suppress(TryLater):
+            self.put(_OFFSET, _STATE.pack(offset, self._clock()))
+            self.offset = offset
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows."""
-        return (item for item in self._db.items() if item[0] != _OFFSET)
+        return (item for item in self._usable().items() if item[0] != _OFFSET)
 
     def clear(self) -> None:
         """Begin with new files."""
-        self._db.close()
-        shutil.rmtree(self._path)
-        self._db, self.offset = _opened(self._path, self._memory), None
+        self.offset, self._is_discarded = None, True
+        self._let_go()
+        try:
+            if self._path.exists():
+                shutil.rmtree(self._path)
+        except OSError as error:
+            raise self._failure(error) from error
+        self._db = self._files()
+        self._is_behind = self._is_discarded = False
 
     def close(self) -> None:
         """Let go of the files."""
-        if self.offset is not None:
-            self.persist(self.offset)
-        self._db.close()
+        if self.offset is not None and not self._is_behind:
+            with contextlib.suppress(TidingsError):
+                self.persist(self.offset)
+        self._let_go()
+
+    # -- files --------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._db = self._files()
+        self.offset, kept_up = self._state()
+        if self.offset is not None and self._clock() - kept_up > TOO_OLD_SECONDS:
+            log.warning("table_too_old", path=str(self._path), hours=round((self._clock() - kept_up) / 3600, 1))
+            self.clear()
+
+    def _files(self, *, create: bool = True) -> Any:
+        """Opened files; damaged ones are thrown away, since the changelog has all that was in them."""
+        try:
+            if (self._path / _REBUILD).exists():
+                shutil.rmtree(self._path)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _database(self._path, self._memory, create=create)
+        except Exception as error:
+            failure = self._failure(error)
+            if not create or not _is_damage(error):
+                raise failure from error
+            log.error("table_damaged", path=str(self._path), error=str(error), mended_by="reading the changelog anew")
+        try:
+            shutil.rmtree(self._path)
+            return _database(self._path, self._memory)
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _usable(self) -> Any:
+        """The files, opened again where a write or the opening failed before for want of room."""
+        if self._is_discarded:
+            self.clear()
+        elif self._is_behind:
+            self._let_go()
+            self._db = self._files(create=False)
+            found = self._state()[0]
+            if self.offset is not None and (found is None or found < self.offset):
+                raise MustRestart(f"{self._path}: not the rows that were there; they are read anew at the next start")
+            self._is_behind = False
+            log.info("table_has_room", path=str(self._path))
+        return self._db
+
+    def _let_go(self) -> None:
+        """Close the files. What could not be written is said once more, and was known."""
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(Exception):
+                db.close()
 
     def _state(self) -> tuple[int | None, float]:
         raw = self.get(_OFFSET)
         return (None, 0.0) if raw is None else _STATE.unpack(raw)
 
-    def _damaged(self, error: Exception) -> None:
-        """Have the next process rebuild the rows; this one ends with the error."""
-        if "Corruption" in str(error):
-            log.error("table_damaged", path=str(self._path), error=str(error))
-            (self._path / _REBUILD).touch()
-
-
-def _opened(path: Path, memory: Memory) -> Any:
-    if (path / _REBUILD).exists():
-        shutil.rmtree(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return rocksdict.Rdict(str(path), options=_options(memory))
-    except Exception as error:
-        if not _is_damage(error):
-            raise
-        log.error("table_damaged", path=str(path), error=str(error))
-        shutil.rmtree(path)
-        return rocksdict.Rdict(str(path), options=_options(memory))
+    def _failure(self, error: Exception) -> TidingsError:
+        """An error of RocksDB, or of the file system, by what has to happen next."""
+        said = str(error)
+        if any(sign in said for sign in _FULL):
+            self._is_behind = True
+            return TryLater(f"the disk has no room for {self._path}: {said}", what="disk")
+        if any(sign in said for sign in _LOCKED):
+            return CannotStart(
+                f"{self._path} is in use by another process; give each worker an --instance of its own ({said})"
+            )
+        if "Corruption" in said:
+            log.error("table_damaged", path=str(self._path), error=said, mended_by="reading the changelog anew")
+            with contextlib.suppress(OSError):
+                (self._path / _REBUILD).touch()
+        return MustRestart(f"{self._path}: {said}")
 
 
 def _is_damage(error: Exception) -> bool:
-    """A lock held by another process, or a full disk, is not mended by throwing the rows away."""
+    """What new files mend: neither a lock held by another process nor a disk that is full or failing."""
     said = str(error)
-    return not any(sign in said for sign in ("lock", "No space left", "Permission denied", "Too many open files"))
+    return not any(sign in said for sign in (*_LOCKED, *_FULL, *_NOT_MENDED_BY_NEW_FILES))
 
 
-def _options(memory: Memory) -> Any:
+def _database(path: Path, memory: Memory, *, create: bool = True) -> Any:
+    return rocksdict.Rdict(str(path), options=_options(memory, create=create))
+
+
+def _options(memory: Memory, *, create: bool) -> Any:
     options = rocksdict.Options(raw_mode=True)
-    options.create_if_missing(True)
+    options.create_if_missing(create)
     options.set_max_open_files(64)
     options.set_write_buffer_size(8 * 1024 * 1024)
     options.set_max_write_buffer_number(3)

@@ -6,6 +6,7 @@ partition of the batch at hand. Faust still assigns the partitions, finds where 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import faust
 from faust.stores.base import Store
 
 from agents.tables.partition import MemoryPartition, TablePartition
+from schemas.errors import MustRestart, TryLater
 
 if TYPE_CHECKING:
     from faust.types import TP
@@ -51,7 +53,8 @@ class LocalStore(Store):
 
     def forget(self, tp: TP) -> None:
         """Throw the rows of a partition away: they do not belong to this changelog."""
-        self._opened(tp.partition).clear()
+        with contextlib.suppress(TryLater):  # for want of room; they are thrown away before anything else is done
+            self._opened(tp.partition).clear()
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All rows of all partitions."""
@@ -66,7 +69,10 @@ class LocalStore(Store):
         """Note that the changelog up to `offset` is in the rows."""
         found = self._partitions.get(tp.partition)
         if found is not None and (found.offset is None or offset > found.offset):
-            found.persist(offset)
+            try:
+                found.persist(offset)
+            except MustRestart as error:  # whoever reports what is acknowledged cannot do anything about it
+                self.app.stop_at_once(error)
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0

@@ -19,6 +19,7 @@ from agents.transport.changelog import Tables
 from agents.transport.consumer import Transport
 from agents.transport.producer import Producer
 from agents.transport.progress import Limit
+from schemas.errors import CannotStart
 
 log = structlog.get_logger()
 
@@ -96,7 +97,7 @@ class BatchApp(faust.App):
         """
         if self.crash_reason is None:
             self.crash_reason = error
-            log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=CRASHED)
+            log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=self._exit_code())
             self._crashing = asyncio.ensure_future(self.crash(error))
 
     async def stop_within(self, seconds: float) -> bool:
@@ -115,7 +116,11 @@ class BatchApp(faust.App):
         while not self.crashed and self.crash_reason is None:
             time.sleep(0.25)
         time.sleep(_CRASH_GRACE)
-        os._exit(CRASHED)
+        os._exit(self._exit_code())
+
+    def _exit_code(self) -> int:
+        """For the supervisor: where a person has to mend something first, it does not help to start again."""
+        return os.EX_CONFIG if isinstance(self.crash_reason, CannotStart) else CRASHED
 
 
 SETTINGS: Mapping[str, Any] = {

@@ -9,6 +9,9 @@ import structlog
 from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 
+from agents.waiting import until_done
+from schemas.errors import TryLater
+
 if TYPE_CHECKING:
     from faust.types import TP
 
@@ -20,8 +23,23 @@ _PULSE = 0.02
 class TableRecovery(Recovery):
     """Faust's, but rows that are ahead of their changelog are read anew; there they end recovery, again and again."""
 
+    def _add(self, table: Any, tp: TP, offsets: Any) -> None:
+        """Faust would swallow the error in a rebalance that never ends."""
+        try:
+            super()._add(table, tp, offsets)
+        except Exception as error:
+            self.app.stop_at_once(error)
+            raise
+
     async def _build_highwaters(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
         await super()._build_highwaters(consumer, tps, destination, title)
+        try:
+            self._forget_what_is_ahead(tps, destination, title)
+        except Exception as error:
+            self.app.stop_at_once(error)
+            raise
+
+    def _forget_what_is_ahead(self, tps: set[TP], destination: Any, title: str) -> None:
         offsets = self.active_offsets if title == "active" else self.standby_offsets
         for tp in tps:
             offset = offsets.get(tp)
@@ -54,11 +72,21 @@ class Changelogs:
         self._app = app
         self._pulsing: asyncio.Task[None] | None = None
 
-    def apply(self, tp: TP, records: list[Any], position: int) -> None:
+    async def apply(self, tp: TP, records: list[Any], position: int) -> None:
         """Apply those records of a changelog partition that the table has not seen, and note how far it was read.
 
-        That may be further than the last record: recovery has ended at the end of the log, whatever stands there.
+        That may be further than the last record: recovery has ended at the end of the log, whatever stands there. A
+        full disk is waited for; the partition may be somebody else's by then, and nothing is done.
         """
+        try:
+            self._apply(tp, records, position)
+        except TryLater:
+            await until_done(lambda: self._apply_later(tp, records, position), what="disk")
+
+    async def _apply_later(self, tp: TP, records: list[Any], position: int) -> None:
+        self._apply(tp, records, position)
+
+    def _apply(self, tp: TP, records: list[Any], position: int) -> None:
         recovery = self._app.tables.recovery
         table = recovery.tp_to_table.get(tp)
         offsets = self._offsets(recovery, tp)

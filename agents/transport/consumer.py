@@ -209,7 +209,7 @@ class Consumer(driver.Consumer):
             if tp.topic in self.app.hot_topics:
                 await self._advance(tp, records, position, before)
             elif tp.topic in self.app.tables.changelog_topics:
-                self.changelogs.apply(tp, records, position)
+                await self.changelogs.apply(tp, records, position)
             else:
                 raise RuntimeError(f"{tp.topic} is read by no batch agent and is no changelog")
 

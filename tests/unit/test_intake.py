@@ -17,7 +17,7 @@ from agents.transport.batch import Batch, Output
 from agents.wiring import Wiring
 from deploy.settings import load_settings
 from schemas.dead_letter import DeadLetter
-from schemas.errors import InvalidEvent, TryLater
+from schemas.errors import BadRecord, InvalidEvent, MustRestart, TryLater
 from tests.factory import NOW
 
 
@@ -105,6 +105,38 @@ async def test_a_registry_that_is_away_is_waited_for_and_no_record_is_refused_tw
     role = Role(away=3)
     await role.take(None, b"7", b"8")
     assert (role.hands, len(role.refused()), role.counted("invalid_event")) == ([[7, 8]], 1, 1)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError(), MustRestart("the disk")])
+async def test_an_error_of_the_worker_ends_it_and_dead_letters_nothing(error: Exception) -> None:
+    role = Role()
+
+    def broken(_record: Any) -> int:
+        raise error
+
+    role.intake._read = broken
+    with pytest.raises(type(error)):
+        await role.take(b"1")
+    assert (role.hands, role.written.outputs) == ([], [])
+
+
+@pytest.mark.parametrize("bad", [{3}, {0, 6}, {0, 1, 2, 3, 4, 5, 6}, {1, 2}])
+async def test_what_the_work_finds_out_about_a_record_dead_letters_it_alone(bad: set[int]) -> None:
+    role = Role()
+    done: list[int] = []
+
+    async def work(taken: Handful[int]) -> int:
+        if bad & set(taken.items):
+            raise BadRecord("Postgres cannot keep it")
+        done.extend(taken.items)
+        role.hands.append([record.offset for record in taken.records])
+        return len(taken.items)
+
+    role.intake._work = work
+    await role.take(*(str(number).encode() for number in range(7)))
+    assert done == [number for number in range(7) if number not in bad]
+    assert [offset for hand in role.hands for offset in hand] == list(range(7))  # each is accounted for, in order
+    assert [offset for _, _, offset, _, _ in role.refused()] == sorted(bad)
 
 
 async def test_an_error_of_the_work_goes_through() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.tables.partition import MemoryPartition, TablePartition
 from agents.tables.rocks import TOO_OLD_SECONDS, Memory, RocksPartition
+from schemas.errors import NOT_OF_THE_RECORD, CannotStart, MustRestart, TryLater
 
 MEMORY = Memory(16)
 
@@ -97,6 +102,110 @@ def test_damaged_files_are_thrown_away(tmp_path: Path, harm: str) -> None:
 def test_rows_in_use_by_another_process_are_left_alone(tmp_path: Path) -> None:
     first = on_disk(tmp_path)
     first.put(b"a", b"1")
-    with pytest.raises(Exception, match="lock"):
+    with pytest.raises(CannotStart, match="in use by another process"):
         on_disk(tmp_path)
     assert first.get(b"a") == b"1"
+
+
+FULL_AND_ROOM_AGAIN = """
+import resource, sys
+from pathlib import Path
+from agents.tables.rocks import Memory, RocksPartition
+from schemas.errors import TryLater
+
+def full(is_full):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0 if is_full else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+def waits(work, *arguments):
+    try:
+        work(*arguments)
+    except TryLater as error:
+        assert error.what == "disk" and "no room" in str(error), error
+        return True
+    return False
+
+folder, memory = Path(sys.argv[1]), Memory(16)
+table = RocksPartition(folder / "a-0", memory)
+table.put(b"before", b"1")
+table.persist(7)
+full(True)
+assert waits(table.put, b"during", b"1") and waits(table.put, b"during", b"2") and waits(table.apply, [], 8)
+table.persist(9)
+assert table.offset == 7
+late = RocksPartition(folder / "b-0", memory)
+assert late.offset is None and waits(late.get, b"x") and waits(late.put, b"x", b"1")
+full(False)
+table.put(b"after", b"1")
+table.persist(10)
+assert (table.get(b"before"), table.get(b"after")) == (b"1", b"1")
+late.put(b"x", b"1")
+late.close()
+table.close()
+again = RocksPartition(folder / "a-0", memory)
+assert (again.offset, again.get(b"after")) == (10, b"1")
+again.close()
+print("all held")
+"""
+
+
+def test_a_full_disk_is_waited_for_and_costs_no_row(tmp_path: Path) -> None:
+    """In a process of its own, with a limit on the size of files that takes effect like a full disk."""
+    command = [sys.executable, "-c", FULL_AND_ROOM_AGAIN, str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.stdout.endswith("all held\n"), ran.stdout + ran.stderr
+
+
+class Failing:
+    """A database whose writes and reads fail as RocksDB's do."""
+
+    def __init__(self, said: str) -> None:
+        self.said = said
+
+    def _fail(self, *_: object) -> Any:
+        raise Exception(self.said)
+
+    get = put = write = delete = _fail
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("IO error: No space left on device: While appending to file: /d/000004.log", TryLater),
+        ("IO error: While appending to file: /d/000004.log: File too large", TryLater),
+        ("IO error: Disk quota exceeded: While appending to file", TryLater),
+        ("IO error: Input/output error: While pread offset 5", MustRestart),
+        ("IO error: Read-only file system: While open a file for appending", MustRestart),
+        ("IO error: Too many open files: While open a file", MustRestart),
+        ("Corruption: block checksum mismatch", MustRestart),
+        ("IO error: No such file or directory: While open a file for appending: /d/block/4.log", MustRestart),
+        ("something new", MustRestart),
+    ],
+)
+def test_no_failure_of_the_disk_is_a_records(tmp_path: Path, said: str, kind: type[Exception]) -> None:
+    works: list[Callable[[RocksPartition], object]] = [
+        lambda table: table.get(b"a"),
+        lambda table: table.put(b"a", b"1"),
+        lambda table: table.put(b"a", None),
+        lambda table: table.apply([Record(b"a", b"1")], 4),
+    ]
+    for work in works:
+        table = on_disk(tmp_path)
+        real, table._db = table._db, Failing(said)
+        with pytest.raises(kind) as caught:
+            work(table)
+        assert isinstance(caught.value, NOT_OF_THE_RECORD)
+        assert (tmp_path / "table-0" / "REBUILD").exists() == ("Corruption" in said)
+        real.close()
+
+
+def test_rows_that_vanish_under_a_worker_are_not_taken_for_an_empty_table(tmp_path: Path) -> None:
+    table = on_disk(tmp_path)
+    table.put(b"a", b"1")
+    table.persist(3)
+    shutil.rmtree(tmp_path / "table-0")
+    table._is_behind = True  # as after a write that found no room
+    with pytest.raises(MustRestart):
+        table.put(b"a", b"2")

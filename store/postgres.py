@@ -42,7 +42,8 @@ T = TypeVar("T")
 async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None]:
     """Turn errors that pass with time into TryLater, and values that no column holds into BadRecord.
 
-    All others are defects and go through. After one that says so of its server, all connections of `pool` are replaced as they are needed.
+    All others are defects and go through. After one that says so of its server, all connections of `pool` are replaced
+    as they are needed.
     """
     try:
         yield

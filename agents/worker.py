@@ -28,7 +28,7 @@ from agents.provision import Provision
 from agents.publisher import build_publisher
 from agents.segmenter import build_segmenter
 from agents.sender import build_sender
-from agents.transport.app import CRASHED, BatchApp
+from agents.transport.app import BatchApp
 from agents.waiting import until_done
 from agents.wiring import Wiring
 from deploy.settings import Settings
@@ -253,7 +253,7 @@ async def _until_told(process: _Process, watch: ProgressWatch, told: asyncio.Eve
 async def _crashed(app: BatchApp, error: BaseException) -> int:
     app.stop_at_once(error)
     await asyncio.sleep(60)  # the fail-fast thread ends the process before
-    return CRASHED
+    return app.exit_code()
 
 
 def _look_for_trouble(
@@ -261,6 +261,8 @@ def _look_for_trouble(
 ) -> None:
     if starting.done() and (error := starting.exception()):  # some of the services may be running, and would go on
         app.stop_at_once(error)
+    if (fatal := app.fatal_error()) is not None:
+        app.stop_at_once(fatal)
     if background.done():
         app.stop_at_once(background.exception() or RuntimeError("background work ended"))
     if watch.is_stalled():

@@ -17,6 +17,7 @@ import structlog
 from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
 from agents.transport.consumer import Transport
+from agents.transport.membership import client_id
 from agents.transport.producer import Producer
 from agents.transport.progress import Limit
 from schemas.errors import CannotStart
@@ -56,12 +57,14 @@ class BatchApp(faust.App):
         self.fetch_wait_ms = fetch_wait_ms
         self.crash_reason: BaseException | None = None
         self.watchers: list[Callable[[Batch], None]] = []
+        instance = settings.get("consumer_group_instance_id")
         super().__init__(
             group,
             broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
             broker_credentials=connection.credentials,
             ssl_context=connection.ssl_context,
             broker_session_timeout=connection.session_timeout,
+            broker_client_id=client_id(instance) if instance else "tidings",
             **{**SETTINGS, **settings},
         )
         self.outputs = Producer(connection.client)
@@ -97,8 +100,12 @@ class BatchApp(faust.App):
         """
         if self.crash_reason is None:
             self.crash_reason = error
-            log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=self._exit_code())
+            log.error("worker_crashed", error=str(error), kind=type(error).__name__, exit_code=self.exit_code())
             self._crashing = asyncio.ensure_future(self.crash(error))
+
+    def fatal_error(self) -> BaseException | None:
+        """Why the consumer will never get on, if it is so: this has to end the process."""
+        return None if self._consumer is None else self._consumer.fatal_error()
 
     async def stop_within(self, seconds: float) -> bool:
         """Stop in order, and tell whether it came to an end in time.
@@ -116,9 +123,9 @@ class BatchApp(faust.App):
         while not self.crashed and self.crash_reason is None:
             time.sleep(0.25)
         time.sleep(_CRASH_GRACE)
-        os._exit(self._exit_code())
+        os._exit(self.exit_code())
 
-    def _exit_code(self) -> int:
+    def exit_code(self) -> int:
         """For the supervisor: where a person has to mend something first, it does not help to start again."""
         return os.EX_CONFIG if isinstance(self.crash_reason, CannotStart) else CRASHED
 

@@ -75,6 +75,11 @@ class Consumer(driver.Consumer):
         """An output was refused: stop the process, so that nothing at or after its batch is ever committed."""
         self.app.stop_at_once(error)
 
+    def fatal_error(self) -> BaseException | None:
+        """What the client cannot recover from."""
+        error: BaseException | None = self._thread.fatal_error()
+        return error
+
     # -- what may be committed ----------------------------------------------------------------------------------
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:

@@ -10,6 +10,7 @@ from aiokafka.consumer import fetcher, subscription_state
 from faust.transport.drivers import aiokafka as driver
 
 from agents.transport.fetched import read_leniently
+from agents.transport.membership import join_in_our_way
 
 
 class Blocked:
@@ -102,11 +103,30 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         read_in_our_way()
+        join_in_our_way()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
         consumer._fetch_min_bytes = 1
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def on_start(self) -> None:
+        """A twin ends the whole process, in its own loop."""
+        await super().on_start()
+        app = self.app
+        self._ensure_consumer()._coordinator.on_twin = lambda error: app.loop.call_soon_threadsafe(
+            app.stop_at_once, error
+        )
+
+    def fatal_error(self) -> BaseException | None:
+        """Why this member can neither join nor fetch any more, although its thread is alive."""
+        if self._consumer is None:
+            return None
+        coordinator, fetching = self._consumer._coordinator, self._consumer._fetcher
+        for task in (coordinator._coordination_task, fetching._fetch_task):
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                return task.exception()  # type: ignore[no-any-return]
+        return coordinator._pending_exception  # type: ignore[no-any-return]
 
     def highwater(self, tp: Any) -> int | None:
         """The end of what can be read: where the first transaction begins that is still open, if there is one."""

@@ -16,13 +16,13 @@ import structlog
 from agents.metrics import Metrics
 from agents.outcomes import Outcomes
 from agents.wiring import Clock
-from channels.contract import Accepted, AnyChannel, Deferred, Receipt, Refused
+from channels.contract import Accepted, AnyChannel, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery, EmailDelivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.template import StoredTemplate
 from store.ledger import Settlement
-from streams.retry import next_attempt
+from streams.retry import asked_wait, next_attempt
 
 log = structlog.get_logger()
 
@@ -187,15 +187,19 @@ class Attempts:
         match receipt:
             case Accepted(detail, provider_id):
                 return Settlement(work.delivery.delivery_id, "sent", detail, provider_id=provider_id)
-            case Deferred(detail, pause_destination=True):
-                await self._pause_destination(work, detail)
-                return _held_back(work, detail, _PAUSED_AGAIN)
             case Deferred():
                 return self._deferred(work, receipt)
-            case Refused(detail):
-                if receipt.pause_destination:
-                    await self._pause_destination(work, detail)
-                return _failed(work, "suppressed" if receipt.suppress else None, detail)
+            case Throttled(detail, retry_after):
+                asked = asked_wait(self._policies[work.delivery.channel].retries, retry_after)
+                return _held_back(work, detail, max(asked, _DEPENDENCY_AGAIN))
+            case Refused(detail, reason):
+                return _failed(work, reason, detail)
+            case Blocked(detail):
+                await self._pause_destination(work, detail)
+                return _held_back(work, detail, _PAUSED_AGAIN)
+            case Gone(detail):
+                await self._pause_destination(work, detail)
+                return _failed(work, None, detail)
             case _:
                 assert_never(receipt)
 

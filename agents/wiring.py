@@ -16,9 +16,9 @@ from agents.transport.app import Connection
 from agents.transport.fetching import read_in_our_way
 from channels.code_links import code_links
 from channels.contract import AnyChannel
-from channels.email import EmailAccount
 from channels.registry import build_channels
 from channels.signing import Signer
+from channels.smtp_session import EmailAccount
 from deploy.settings import EmailAccountSettings, Kafka, Settings
 from schemas.closed import ChannelName
 from schemas.codec import TopicCodec

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from schemas.closed import ChannelName
+from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
 from schemas.template import StoredTemplate
 
 DETAIL = 300
 """Longest text of a provider that is kept."""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +27,47 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now. `retry_after` is in seconds, where the provider named it.
+    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it.
 
     `possibly_accepted`: the request was written in full and no answer came; only the idempotency key prevents a double.
-    `pause_destination`: it is our access that is refused, so nothing should be tried until somebody has mended it.
     """
 
     detail: str
     retry_after: float | None = None
     possibly_accepted: bool = False
-    pause_destination: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Too fast: the destination slows down, and the message waits without an attempt. `retry_after` is in seconds."""
+
+    detail: str
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Never. `suppress`: the address is dead; `pause_destination`: nothing more should go there for now."""
+    """Never. `reason` is given where a closed list has one: `suppressed` for an address that is dead."""
 
     detail: str
-    suppress: bool = False
-    pause_destination: bool = False
+    reason: Reason | None = None
 
 
-Receipt = Accepted | Deferred | Refused
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """It is about us: our access is refused. The destination pauses, what is for it waits until somebody resumes it."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Never, nor anything else: the destination is no more. This message is refused and the destination pauses."""
+
+    detail: str
+
+
+Receipt = Accepted | Deferred | Throttled | Refused | Blocked | Gone
 
 D_contra = TypeVar("D_contra", contravariant=True, bound=Delivery)
 R = TypeVar("R")
@@ -72,6 +94,6 @@ AnyChannel = Channel[Any, Any]
 
 
 def shortened(text: str) -> str:
-    """One line of at most `DETAIL` characters."""
-    line = " ".join(text.split())
+    """One line of at most `DETAIL` characters that any store and any topic can keep, whatever a provider wrote."""
+    line = " ".join(_UNPRINTABLE.sub(" ", text).encode(errors="replace").decode().split())
     return line if len(line) <= DETAIL else line[: DETAIL - 1] + "…"

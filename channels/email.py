@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import aiosmtplib
-
 from channels.code_links import Links, no_links, with_links
-from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.contract import Receipt
 from channels.headers import list_header, mailbox_header, text_header, valid_address
 from channels.inline_codes import with_inline_codes
 from channels.mime import dated, message_bytes
+from channels.smtp_session import EmailAccount, SmtpSession
 from channels.templates import Templates
 from schemas.closed import ChannelName
 from schemas.delivery import EmailDelivery
@@ -25,26 +23,6 @@ from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 
 _TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
-_CLOSING = 421
-"""With it a server says goodbye. Source: RFC 5321, 3.8."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmailAccount:
-    """A mailbox to send from. `security` is none, starttls or tls. The password is not part of its `repr`."""
-
-    name: str
-    host: str
-    port: int
-    security: str
-    sender: str
-    sender_name: str = ""
-    username: str = ""
-    password: str = field(default="", repr=False)
-    connections: int = 4
-    unsubscribe_url: str = ""
-    unsubscribe_mailto: str = ""
-    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,93 +106,21 @@ class _Pool:
     def __init__(self, account: EmailAccount) -> None:
         self._account = account
         self._places = asyncio.Semaphore(account.connections)
-        self._idle: list[aiosmtplib.SMTP] = []
+        self._idle: list[SmtpSession] = []
 
     async def send(self, request: EmailRequest, timeout: float) -> Receipt:
-        session: aiosmtplib.SMTP | None = None
-        handed_over = False
-        try:
-            async with self._places, asyncio.timeout(timeout):
-                while session is None:
-                    is_used = bool(self._idle)
-                    session = self._idle.pop() if is_used else await self._connect(timeout)
-                    if not await _begins(session, request.sender, is_used=is_used):
-                        session.close()
-                        session = None
-                await session.rcpt(request.recipient)
-                handed_over = True
-                answer = await session.data(request.message)
+        async with self._places:
+            receipt = None
+            while receipt is None:
+                session = self._idle.pop() if self._idle else SmtpSession(self._account)
+                receipt = await session.send(request.sender, request.recipient, request.message, timeout)
+            if session.is_open:
                 self._idle.append(session)
-                session = None
-                return Accepted(shortened(f"{answer.code} {answer.message}"))
-        except aiosmtplib.SMTPAuthenticationError as error:
-            said = f"{error.code}: the server does not accept account {self._account.name}"
-            return Deferred(shortened(said), pause_destination=True)
-        except aiosmtplib.SMTPResponseException as error:
-            receipt = _refusal(error.code, error.message)
-            session = await self._keep_after_refusal(session, error.code)
             return receipt
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            return Deferred(shortened(f"{type(error).__name__}: {error}"), possibly_accepted=handed_over)
-        except (UnicodeError, ValueError) as error:
-            return Refused(f"the address cannot be used: {type(error).__name__}")
-        finally:
-            if session is not None:
-                session.close()
-
-    async def _connect(self, timeout: float) -> aiosmtplib.SMTP:
-        account = self._account
-        session = aiosmtplib.SMTP(
-            hostname=account.host,
-            port=account.port,
-            timeout=timeout,
-            use_tls=account.security == "tls",
-            start_tls=account.security == "starttls",
-            tls_context=account.tls if account.security != "none" else None,
-            username=account.username or None,
-            password=account.password or None,
-        )
-        await session.connect()
-        return session
-
-    async def _keep_after_refusal(self, session: aiosmtplib.SMTP | None, code: int) -> aiosmtplib.SMTP | None:
-        """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
-        if session is None or code == _CLOSING:
-            return session
-        try:
-            await session.rset()
-        except (aiosmtplib.SMTPException, OSError):
-            return session
-        self._idle.append(session)
-        return None
 
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
-
-
-async def _begins(session: aiosmtplib.SMTP, sender: str, *, is_used: bool) -> bool:
-    """Begin a transaction. False where the server has closed a session that was used before: as it may, at rest."""
-    try:
-        await session.mail(sender)
-    except aiosmtplib.SMTPServerDisconnected:
-        if not is_used:
-            raise
-        return False
-    except aiosmtplib.SMTPSenderRefused as error:
-        if error.code != _CLOSING or not is_used:
-            raise
-        return False
-    return True
-
-
-def _refusal(code: int, text: str) -> Receipt:
-    """Source: RFC 5321 and the enhanced status codes of RFC 3463."""
-    detail = shortened(f"{code} {text}")
-    if 400 <= code < 500:
-        return Deferred(detail)
-    dead = re.match(r"5\.1\.\d", text.strip()) is not None
-    return Refused(detail, suppress=dead)
 
 
 def plain_text(html: str) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from channels.code_links import Links
 from channels.contract import AnyChannel
-from channels.email import Email, EmailAccount
+from channels.email import Email
 from channels.signing import Signer
+from channels.smtp_session import EmailAccount
 from channels.templates import Templates
 from channels.webhook import Webhook
 from schemas.closed import ChannelName

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import email.utils
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 import aiohttp
 import msgspec
@@ -13,9 +13,12 @@ from yarl import URL
 
 from channels.addresses import PrivateAddress, connector_options, is_public, literal_address
 from channels.code_links import Links, no_links, with_links
-from channels.contract import Accepted, Deferred, Receipt, Refused, shortened
+from channels.contract import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, shortened
 from channels.payload import render_payload
+from channels.reply_heads import Exchange, HeadKeepingConnector
+from channels.retry_after import retry_after_seconds
 from channels.signing import Signer
+from channels.statuses import status_meaning
 from schemas.closed import ChannelName
 from schemas.delivery import WebhookDelivery
 from schemas.errors import RenderRefused
@@ -29,8 +32,12 @@ OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
 """What every request has beside the signatures."""
 
 
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
-_READ = 2048
+_SHOWN, _BODY_BYTES, _BODY_SECONDS = 100, 65_536, 0.5
+"""Of a reply's body: what a log shows of it, and how much of it, for how long, is read at most."""
+_LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
+_OF_THE_CONNECTION = (408, 421)
+"""Said of a connection that was used before, these are about it, not about the request: some servers end one so."""
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Webhook:
         self._signer = signer
         self._allow_private = allow_private
         self._max_bytes = max_bytes
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> WebhookRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
@@ -69,27 +76,52 @@ class Webhook:
         return WebhookRequest(url, delivery.delivery_id, address.headers, body)
 
     async def send(self, request: WebhookRequest, *, timeout: float, now: datetime) -> Receipt:
-        """One POST, without following redirects."""
+        """One POST, without following redirects. The status decides, whatever comes after it.
+
+        A receiver may close a connection at rest just as the next request leaves: that one is asked again at once
+        on a connection of its own. Where the receiver had it all the same, `webhook-id` tells it so.
+        """
         signed = self._signer.headers(request.message_id, int(now.timestamp()), request.body)
         headers = {**request.headers, **signed, **OWN_HEADERS}
+        exchange = Exchange()
         try:
             self._check_literal(request.url)
-            async with self._open().post(
-                request.url,
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout),
+            async with asyncio.timeout(timeout):
+                receipt = await self._post(self._session(), request, headers, exchange, now)
+                if receipt is None:
+                    exchange = Exchange()
+                    receipt = await self._post(self._session(fresh=True), request, headers, exchange, now)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return _unread(exchange, now) or _unanswered(error, timeout, is_connected=exchange.connected)
+        return receipt or Deferred("connection lost", possibly_accepted=True)
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        request: WebhookRequest,
+        headers: dict[str, str],
+        exchange: Exchange,
+        now: datetime,
+    ) -> Receipt | None:
+        """None where the receiver had closed the connection before it saw the request."""
+        exchange.follow()
+        try:
+            async with session.post(
+                request.url, data=request.body, headers=headers, allow_redirects=False, timeout=_NO_TIMEOUT
             ) as response:
-                said = await response.content.read(_READ)
-                return _receipt(response, said, now)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return _unanswered(error, timeout)
+                if exchange.on_used_connection and response.status in _OF_THE_CONNECTION:
+                    return None
+                said = await _beginning(response)
+                return _receipt(response.status, response.headers.get("retry-after"), said, now)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError):
+            if exchange.on_used_connection and not exchange.answered:
+                return None
+            raise
 
     async def close(self) -> None:
-        """Close the session."""
-        if self._session is not None:
-            await self._session.close()
+        """Close the sessions."""
+        for session in self._sessions.values():
+            await session.close()
 
     def _check_literal(self, url: str) -> None:
         host = URL(url).host or ""
@@ -97,12 +129,19 @@ class Webhook:
         if literal and not self._allow_private and not is_public(literal):
             raise PrivateAddress(f"{literal} is a private address")
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _session(self, *, fresh: bool = False) -> aiohttp.ClientSession:
+        """The one whose connections are used again; `fresh`: the one that opens another for each request."""
+        if fresh not in self._sessions:
             options = connector_options(allow_private=self._allow_private)
-            connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=30, **options)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        return self._session
+            self._sessions[fresh] = aiohttp.ClientSession(
+                connector=HeadKeepingConnector(limit=0, ttl_dns_cache=30, force_close=fresh, **options),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+                max_headers=_MOST_HEADERS,
+            )
+        return self._sessions[fresh]
 
 
 def _body(delivery: WebhookDelivery, links: Links) -> Any:
@@ -143,44 +182,60 @@ def _envelope(delivery: WebhookDelivery, data: Any) -> dict[str, Any]:
     }
 
 
-def _unanswered(error: Exception, timeout: float) -> Receipt:
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of a body, for the log alone, as they came. It is read on a little, so that the connection can be
+    used again; what goes wrong meanwhile changes nothing.
+    """
+    beginning, read = b"", 0
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in response.content.iter_any():
+                beginning += chunk[: _SHOWN - len(beginning)]
+                read += len(chunk)
+                if read > _BODY_BYTES:
+                    break
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        response.close()
+    return b"" if "content-encoding" in response.headers else beginning
+
+
+def _unread(exchange: Exchange, now: datetime) -> Receipt | None:
+    """The receipt of a reply that could not be read to its end, where at least its status was."""
+    return None if exchange.status is None else _receipt(exchange.status, exchange.retry_after, b"", now)
+
+
+def _unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
     """No status came back: what that means for another try."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, PrivateAddress):
         return Refused(f"{cause}; allow it with sender.webhook_allow_private")
     if isinstance(error, aiohttp.InvalidURL):
         return Refused("the address is not valid")
+    if isinstance(error, ValueError):
+        return Refused(f"the request cannot be written: {type(error).__name__}")
     if isinstance(error, aiohttp.ClientConnectorError):
         return Deferred(shortened(f"cannot connect: {error.os_error.strerror or error.os_error}"))
     if isinstance(error, TimeoutError):
-        return Deferred(f"no answer within {timeout:g} s", possibly_accepted=True)
-    return Deferred(shortened(f"connection lost: {type(error).__name__}"), possibly_accepted=True)
+        missing = "answer" if is_connected else "connection"
+        return Deferred(f"no {missing} within {timeout:g} s", possibly_accepted=is_connected)
+    return Deferred(shortened(f"connection lost: {type(error).__name__}"), possibly_accepted=is_connected)
 
 
-def _receipt(response: aiohttp.ClientResponse, said: bytes, now: datetime) -> Receipt:
-    status = response.status
-    detail = f"HTTP {status}"
-    if 200 <= status < 300:
-        return Accepted(detail)
-    if status in _LATER:
-        return Deferred(detail, _retry_after(response.headers.get("retry-after"), now))
-    if 300 <= status < 400:
-        return Refused(f"{detail}: redirects are not followed; use the final address")
-    if status == 410:
-        return Refused(f"{detail}: the receiver is gone for good", pause_destination=True)
-    if status in (401, 403):
-        return Deferred(f"{detail}: the receiver does not accept us", pause_destination=True)
-    return Refused(shortened(f"{detail} {said[:100].decode(errors='replace')}") if said else detail)
-
-
-def _retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds, written as a number or as an HTTP date."""
-    if not header:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        when = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (when.astimezone(now.tzinfo) - now).total_seconds())
+def _receipt(status: int, retry_after: str | None, said: bytes, now: datetime) -> Receipt:
+    detail, meaning = f"HTTP {status}", status_meaning(status)
+    match meaning.meaning:
+        case "accepted":
+            return Accepted(detail)
+        case "later":
+            return Deferred(detail, retry_after_seconds(retry_after, now))
+        case "throttled":
+            return Throttled(detail, retry_after_seconds(retry_after, now))
+        case "blocked":
+            return Blocked(f"{detail}: {meaning.why}")
+        case "gone":
+            return Gone(f"{detail}: {meaning.why}")
+        case "refused":
+            words = said.decode(errors="replace") if 400 <= status < 500 else meaning.why
+            return Refused(shortened(f"{detail}: {words or meaning.why}"))
+        case _:
+            assert_never(meaning.meaning)

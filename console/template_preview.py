@@ -13,7 +13,8 @@ from typing import Any
 import asyncpg
 
 from channels.bundle import bundled
-from channels.email import Email, EmailAccount
+from channels.email import Email
+from channels.smtp_session import EmailAccount
 from channels.templates import Templates
 from console import stored_templates
 from console.apply import brand_texts

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from channels.code_links import code_links, no_links
-from channels.email import Email, EmailAccount
+from channels.email import Email
+from channels.smtp_session import EmailAccount
 from channels.templates import Templates
 from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
 from schemas.distribution import Distribution

@@ -9,6 +9,11 @@ JITTER = 0.2
 """A wait is lengthened or shortened by at most this share, so that failed deliveries do not come back all at once."""
 
 
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+"""What a provider may ask for in any case, however short the schedule's own waits are."""
+
+
 def next_attempt(
     schedule: Sequence[timedelta], attempts: int, *, random: float, retry_after: float | None = None
 ) -> timedelta | None:
@@ -18,5 +23,14 @@ def next_attempt(
     """
     if attempts > len(schedule):
         return None
-    wait = schedule[attempts - 1].total_seconds() * (1 + JITTER * (2 * random - 1))
-    return timedelta(seconds=max(wait, retry_after or 0.0))
+    wait = schedule[attempts - 1] * (1 + JITTER * (2 * random - 1))
+    return max(wait, asked_wait(schedule, retry_after))
+
+
+def asked_wait(schedule: Sequence[timedelta], retry_after: float | None) -> timedelta:
+    """The wait that a provider asked for, in seconds: at most the schedule's longest (or an hour), and a day.
+
+    What a provider says may be nonsense; a customer's message must not wait for years because of it.
+    """
+    longest = min(max((*schedule, _HOUR)), _DAY)
+    return timedelta(seconds=min(max(retry_after or 0.0, 0.0), longest.total_seconds()))

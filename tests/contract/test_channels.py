@@ -20,11 +20,12 @@ from standardwebhooks import Webhook as Reference
 
 from channels.addresses import is_public
 from channels.bundle import bundled
-from channels.contract import Accepted, Deferred, Refused
-from channels.email import Email, EmailAccount
+from channels.contract import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
+from channels.email import Email
 from channels.fakes.mailbox import SmtpSink
 from channels.fakes.receiver import Reply, WebhookReceiver
 from channels.signing import Signer
+from channels.smtp_session import EmailAccount
 from channels.templates import Templates
 from channels.webhook import Webhook
 from schemas.contract import topic_codec
@@ -211,20 +212,27 @@ def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:
     assert "MDEy" not in repr(Signer([SECRET]))
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "status", [408, 409, 423, 425, 500, 501, 502, 503, 504, 507, 508, 511, 520, 530, 599, 600, 999]
+)
 async def test_what_may_pass_is_deferred(webhook: Webhook, receiver: WebhookReceiver, status: int) -> None:
     receiver.replies.append(Reply(status, headers=(("retry-after", "7"),)))
     assert await post(webhook, receiver) == Deferred(f"HTTP {status}", 7.0)
 
 
-@pytest.mark.parametrize(("status", "paused"), [(400, False), (404, False), (422, False), (410, True), (302, False)])
+async def test_too_many_requests_slow_the_destination_down(webhook: Webhook, receiver: WebhookReceiver) -> None:
+    receiver.replies += [Reply(429, headers=(("retry-after", "7"),)), Reply(429)]
+    assert [await post(webhook, receiver) for _ in range(2)] == [Throttled("HTTP 429", 7.0), Throttled("HTTP 429")]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Refused), (404, Refused), (422, Refused), (505, Refused), (410, Gone), (302, Refused)]
+)
 async def test_what_will_not_pass_is_refused(
-    webhook: Webhook, receiver: WebhookReceiver, status: int, paused: bool
+    webhook: Webhook, receiver: WebhookReceiver, status: int, kind: type[Receipt]
 ) -> None:
     receiver.replies.append(Reply(status, headers=(("location", receiver.url),)))
-    receipt = await post(webhook, receiver)
-    assert isinstance(receipt, Refused)
-    assert receipt.pause_destination is paused
+    assert isinstance(await post(webhook, receiver), kind)
     assert sum(receiver.tried.values()) == 1
 
 
@@ -233,9 +241,7 @@ async def test_where_our_access_is_refused_the_delivery_is_not_burnt(
     webhook: Webhook, receiver: WebhookReceiver, status: int
 ) -> None:
     receiver.replies.append(Reply(status))
-    receipt = await post(webhook, receiver)
-    assert isinstance(receipt, Deferred)
-    assert receipt.pause_destination
+    assert isinstance(await post(webhook, receiver), Blocked)
 
 
 async def test_a_slow_receiver_is_left_in_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
@@ -448,11 +454,12 @@ async def test_a_temporary_answer_is_deferred(sink: SmtpSink, stage: str, reply:
 
 
 @pytest.mark.parametrize(
-    ("reply", "suppress"), [("550 5.1.1 no such user", True), ("550 5.7.1 policy", False), ("554 5.0.0 no", False)]
+    ("reply", "reason"),
+    [("550 5.1.1 no such user", "suppressed"), ("550 5.7.1 policy", None), ("554 5.0.0 no", None)],
 )
-async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, suppress: bool) -> None:
+async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, reason: Any) -> None:
     sink.replies.append(reply)
-    assert await mail(sink) == Refused(reply, suppress=suppress)
+    assert await mail(sink) == Refused(reply, reason)
 
 
 async def test_a_slow_server_is_left_in_time(sink: SmtpSink) -> None:
@@ -509,10 +516,9 @@ async def test_tls_and_login(implicit: bool) -> None:
     distrusting = await mail(sink, security=security, tls=ssl.create_default_context(), username="u", password="p")
     await sink.stop()
     assert isinstance(good, Accepted)
-    assert isinstance(bad, Deferred)
-    assert bad.pause_destination
+    assert isinstance(bad, Blocked)
     assert "wrong" not in bad.detail
-    assert isinstance(distrusting, Deferred)
+    assert isinstance(distrusting, Blocked)
     assert len(sink.mails) == 1
 
 

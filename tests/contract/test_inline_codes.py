@@ -14,9 +14,10 @@ import pytest
 
 from channels.code_images import LONGEST_CODE, CodeKind, code_image
 from channels.contract import Accepted
-from channels.email import Email, EmailAccount
+from channels.email import Email
 from channels.fakes.mailbox import SmtpSink
 from channels.mime import message_bytes
+from channels.smtp_session import EmailAccount
 from channels.templates import Templates
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate

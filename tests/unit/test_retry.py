@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from streams.durations import format_duration, parse_duration
-from streams.retry import JITTER, next_attempt
+from streams.retry import JITTER, asked_wait, next_attempt
 
 SCHEDULE = [timedelta(minutes=1), timedelta(minutes=2)]
 
@@ -37,3 +37,18 @@ def test_what_is_no_duration_says_what_is(text: object) -> None:
 def test_durations_are_written_as_they_are_read() -> None:
     for text in ("45s", "30m", "12h", "3d"):
         assert format_duration(int(parse_duration(text).total_seconds())) == text
+
+
+@pytest.mark.parametrize(
+    ("schedule", "longest"),
+    [
+        (SCHEDULE, timedelta(hours=1)),
+        ([timedelta(hours=8)], timedelta(hours=8)),
+        ([timedelta(days=9)], timedelta(days=1)),
+    ],
+)
+@pytest.mark.parametrize("seconds", [366 * 86_400.0, 1e18, float("inf")])
+def test_what_a_provider_asks_for_is_capped(schedule: list[timedelta], longest: timedelta, seconds: float) -> None:
+    assert asked_wait(schedule, seconds) == longest
+    assert next_attempt(SCHEDULE, 1, random=0.5, retry_after=seconds) == timedelta(hours=1)
+    assert asked_wait(schedule, -5.0) == asked_wait(schedule, None) == timedelta()

@@ -1,0 +1,143 @@
+"""What a mail server's answer means, by where it was given, its code, its enhanced code and its words: one table.
+
+Whatever is refused before a recipient was named is about us, and so is what the table names beside it: it must not burn
+the messages of an account. Sources: RFC 5321 (codes), RFC 3463 and the IANA registry of enhanced status codes, RFC 4954
+(AUTH), RFC 3207 (STARTTLS), RFC 7504 (521, 556), RFC 6647 (greylisting); the words are those that Postfix, Exim,
+Exchange Online, Gmail, Yahoo and Amazon SES document or are seen to say. Postfix checks client, HELO and sender only
+when a recipient is named (`smtpd_delay_reject`), so what is about us may come there as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from channels.contract import Blocked, Deferred, Receipt, Refused, Throttled, shortened
+
+Stage = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data"]
+Meaning = Literal["later", "throttled", "blocked", "refused", "suppressed"]
+
+_ANY: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data")
+_ABOUT_US: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
+_NOT_AUTH: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "mail", "rcpt", "data")
+_RECIPIENT: tuple[Stage, ...] = ("rcpt", "data")
+
+_TOO_FAST = (
+    r"too many|too fast|throttl|rate.?limit|unusual rate|slow down|per (minute|hour|day)"
+    r"|(rate|limit|quota)\b[\w ]{0,30}\bexceed|exceed\w*\b[\w ]{0,30}\b(rate|limit|quota)"
+)
+_ACCOUNT_LIMIT = (
+    r"too many (messages|e?mails|connections|recipients)|throttl|rate.?limit"
+    r"|(sending|daily|hourly|monthly|messages?|e?mails?)\b[\w ]{0,20}\b(limit|quota)\b[\w ]{0,20}\bexceed"
+    r"|exceed\w*\b[\w ]{0,30}\b(per (minute|hour|day)|sending|daily|hourly)"
+)
+_OF_A_MAILBOX = r"mailbox|over.?quota|recipient's"
+_UNKNOWN_USER = (
+    r"(no such|unknown|invalid) (user|recipient|mailbox|address|account)|(user|recipient|mailbox|address|account)"
+    r"( address)?( is)? (unknown|not found|disabled)|does(n't| not) exist|no mailbox"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row. `codes` and `enhanced` are patterns of the whole, `words` of a part of the text; empty fits all."""
+
+    stages: tuple[Stage, ...]
+    codes: str
+    meaning: Meaning
+    why: str
+    enhanced: str = ""
+    words: str = ""
+
+    def fits(self, stage: Stage, code: int, enhanced: str, text: str) -> bool:
+        """Whether this row says what an answer means."""
+        return (
+            stage in self.stages
+            and re.fullmatch(self.codes, str(code)) is not None
+            and (not self.enhanced or re.fullmatch(self.enhanced, enhanced) is not None)
+            and (not self.words or re.search(self.words, text, re.IGNORECASE) is not None)
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    # Not now.
+    Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", enhanced=r"4\.2\.\d+"),
+    Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", words=_OF_A_MAILBOX),
+    Rule(_ANY, "4..", "later", "greylisted: passes when it is tried again", words=r"gr[ae]y.?list"),
+    Rule(("auth",), "432", "blocked", "the password has to be changed first"),
+    Rule(_ANY, "454", "throttled", "the server takes nothing from us for now"),
+    Rule(_ANY, "4..", "throttled", "a policy slows us down", enhanced=r"4\.7\.\d+"),
+    Rule(_ANY, "4..", "throttled", "too many at once", enhanced=r"4\.5\.3"),
+    Rule(_ANY, "4..", "throttled", "too many at once", words=_TOO_FAST),
+    Rule(_ANY, "4..", "later", "a passing trouble of the server"),
+    # Never, because of the message.
+    Rule(("mail", *_RECIPIENT), "552", "refused", "the message is too big", enhanced=r"|5\.3\.4|5\.2\.3"),
+    Rule(("mail", *_RECIPIENT), "5..", "refused", "the message is too big", enhanced=r"5\.3\.4|5\.2\.3"),
+    Rule(("mail", *_RECIPIENT), "5..", "refused", "the message is too big", words=r"\bsize\b|too (big|large)"),
+    # Never, because of us.
+    Rule(_RECIPIENT, "5..", "blocked", "the sender's address is refused", enhanced=r"5\.1\.[78]"),
+    Rule(_RECIPIENT, "530|534|535|538", "blocked", "the server wants a login or encryption first"),
+    Rule(_RECIPIENT, "5..", "blocked", "the server wants a login first", enhanced=r"5\.7\.(8|9|10|11|57|64)"),
+    Rule(_RECIPIENT, "5..", "blocked", "the server wants a login first", words=r"auth\w* (first|required)"),
+    Rule(
+        _RECIPIENT, "5..", "blocked", "our sender or our host is refused",
+        words=r"(sender address|client host|helo command) rejected",
+    ),
+    Rule(_RECIPIENT, "503", "later", "the session fell out of step"),
+    # Never, because of the recipient.
+    Rule(_RECIPIENT, "5..", "suppressed", "there is no such mailbox", enhanced=r"5\.1\.([01236]|10)"),
+    Rule(_RECIPIENT, "5..", "suppressed", "the mailbox is closed", enhanced=r"5\.2\.1"),
+    Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox does not take it", enhanced=r"5\.[12]\.\d+"),
+    Rule(_RECIPIENT, "556", "suppressed", "the domain takes no mail"),
+    # Not now, though the server says never.
+    Rule(_NOT_AUTH, "5..", "throttled", "a limit of our account is reached", enhanced=r"5\.4\.5"),
+    Rule(_NOT_AUTH, "5..", "throttled", "a limit of our account is reached", words=_ACCOUNT_LIMIT),
+    Rule(_RECIPIENT, "5..", "refused", "a policy refuses it; the address stays good", enhanced=r"5\.7\.\d+"),
+    Rule(_RECIPIENT, "55[0134]", "suppressed", "there is no such mailbox", enhanced=r"|5\.0\.0", words=_UNKNOWN_USER),
+    Rule(_RECIPIENT, "5..", "refused", "refused for good"),
+    Rule(_ABOUT_US, "5..", "blocked", "the server does not accept us"),
+    Rule(_ANY, ".*", "later", "an answer that fits nothing here"),
+)  # fmt: skip
+"""The first row that fits counts."""
+
+_ENHANCED = re.compile(r"(?<![\d.])([45]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
+_WAIT = re.compile(r"\b(?:in|after|wait|for)\s+(\d{1,5})\s*(second|sec\b|minute|min\b|hour)", re.IGNORECASE)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def rule_for(stage: Stage, code: int, text: str) -> Rule:
+    """The row that says what an answer means."""
+    enhanced = enhanced_code(code, text)
+    return next(rule for rule in RULES if rule.fits(stage, code, enhanced, text))
+
+
+def enhanced_code(code: int, text: str) -> str:
+    """The enhanced status code in a reply's text; empty where there is none of the code's own class."""
+    found = (one for one in _ENHANCED.findall(text) if one[0] == str(code)[0])
+    return next(found, "")
+
+
+def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
+    """What becomes of the message that got this answer."""
+    rule, said = rule_for(stage, code, text), f"{code} {text}"
+    about_us = shortened(f"{stage}: {said} ({rule.why})")
+    match rule.meaning:
+        case "later":
+            return Deferred(shortened(said), _wait(text))
+        case "throttled":
+            return Throttled(shortened(said), _wait(text))
+        case "blocked":
+            return Blocked(about_us)
+        case "refused":
+            return Refused(shortened(said))
+        case "suppressed":
+            return Refused(shortened(said), "suppressed")
+        case _:
+            assert_never(rule.meaning)
+
+
+def _wait(text: str) -> float | None:
+    """The wait that some servers name in words: `try again in 5 minutes`."""
+    found = _WAIT.search(text)
+    return float(found[1]) * _UNITS[found[2][0].lower()] if found else None

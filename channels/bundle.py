@@ -1,26 +1,20 @@
-"""A template made complete before it is stored: footers, sections and a text part for every locale."""
+"""A template made complete before it is stored: footers and sections for every locale."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from functools import cache
-from html import unescape
 
 import msgspec
 
-from channels.mjml import LAYOUT, TAG
+from channels.mjml import LAYOUT
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.template import LocalText, StoredTemplate, fallbacks
 
 _IMPORT = re.compile(r"\{%-?\s*from\s+[\"']sections[\"']\s+import\s+([\w\s,]+?)\s*-?%\}")
 _MACRO = re.compile(r"\{% macro ((\w+)\(.*?\)) %\}.*?\{% endmacro %\}", re.DOTALL)
 _REACHING_OUT = re.compile(r"\{%[-+]?\s*(include|extends|import|from)\b.*?%\}", re.DOTALL)
-_LINK = re.compile(r"<(a|mj-button)\b[^>]*?href=\"([^\"]*)\"[^>]*>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_HIDDEN = re.compile(r"<(style|script|head|mj-head|title)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
-_END = re.compile(r"</(p|h\d|div|tr|li|mj-text|mj-button)>|<br\s*/?>", re.IGNORECASE)
-_ELEMENT = re.compile(r"<[^>]+>")
-_MARK = re.compile(r"\0(\d+)\0")
 
 _WORDS: dict[str, dict[str, str]] = {
     "en": {"unsubscribe": "Unsubscribe", "preferences": "Preferences", "privacy": "Privacy policy", "terms": "Terms"},
@@ -55,7 +49,7 @@ class SectionWrong(ValueError):
 
 
 def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplate:
-    """With brand footer, sections and text parts in every locale. Raises SectionWrong.
+    """With brand footer and sections in every locale. Raises SectionWrong.
 
     The footer of the default variant is in the brand's own language, `brand.locale`.
     """
@@ -67,8 +61,6 @@ def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplat
 
 def _complete(local: LocalText, tag: str) -> LocalText:
     html, text = local.html, local.text
-    if text is None and html is not None:
-        text = text_of(html)
     if text is not None and "brand.address" not in text:
         text = text.rstrip("\n") + "\n" + _footer("txt")
     if html is not None and "brand.address" not in html:
@@ -78,29 +70,6 @@ def _complete(local: LocalText, tag: str) -> LocalText:
         text=_resolved(text, "txt", tag),
         html=_resolved(html, "html", tag),
     )
-
-
-def text_of(html: str) -> str:
-    """A text part for HTML or MJML: links keep their address, MiniJinja's tags stay as they are."""
-    marks: list[str] = []
-
-    def mark(found: re.Match[str]) -> str:
-        marks.append(found.group())
-        return f"\0{len(marks) - 1}\0"
-
-    text = _HIDDEN.sub("", TAG.sub(mark, html))
-    text = _LINK.sub(_link_text, text)
-    text = unescape(_ELEMENT.sub("", _END.sub("\n", text)))
-    lines = "\n".join(line.strip() for line in text.splitlines())
-    return _MARK.sub(lambda found: marks[int(found.group(1))], re.sub(r"\n{3,}", "\n\n", lines).strip())
-
-
-def _link_text(link: re.Match[str]) -> str:
-    """A button is a line of its own; a link stands within its sentence."""
-    element, address, label = link.groups()
-    if element.lower() == "mj-button":
-        return f"{label}: {address}\n"
-    return address if label.strip() == address else f"{label} ({address})"
 
 
 def _resolved(source: str | None, kind: str, tag: str) -> str | None:

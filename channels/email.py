@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,8 +20,6 @@ from schemas.delivery import EmailDelivery
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
-
-_TAGS = re.compile(r"<(style|script)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +83,8 @@ class Email:
             ),
             **_unsubscribe(account, delivery),
         }
-        text = rendered.text if rendered.text is not None else plain_text(rendered.html or "")
         html, images = with_inline_codes(rendered.html, delivery, account.sender.rpartition("@")[2])
-        return message_bytes(headers, text, html, boundary=f"=_{delivery.delivery_id}", images=images)
+        return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection."""
@@ -121,11 +117,6 @@ class _Pool:
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
-
-
-def plain_text(html: str) -> str:
-    """A text part where only HTML was written."""
-    return re.sub(r"\n\s*\n+", "\n\n", _TAGS.sub("", html)).strip()
 
 
 def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate) -> dict[str, str]:

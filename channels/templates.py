@@ -15,6 +15,7 @@ import minijinja
 from channels.absent import FILTERS, forgiving
 from channels.formats import Formats, WrongValue
 from channels.inline_codes import codes_shown
+from channels.plain_text import text_of
 from channels.template_errors import said
 from schemas.blank import is_blank
 from schemas.errors import Problem, TemplateFailed
@@ -48,10 +49,10 @@ _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A template with its variables filled in."""
+    """A template with its variables filled in. Where its author wrote no text, it is made of the HTML."""
 
     subject: str
-    text: str | None
+    text: str
     html: str | None
 
 
@@ -97,7 +98,8 @@ class Templates:
 
     def _rendered(self, template: StoredTemplate, digest: str, present: Any) -> Rendered:
         parts = {part: self._part(template, digest, part, present) for part in PARTS}
-        return Rendered(parts["subject"] or "", parts["text"], parts["html"])
+        text = parts["text"] if parts["text"] is not None else text_of(parts["html"] or "")
+        return Rendered(parts["subject"] or "", text, parts["html"])
 
     def _add(self, template: StoredTemplate, digest: str) -> None:
         if digest not in self._known:

@@ -16,7 +16,6 @@ from babel import Locale, UnknownLocaleError, localedata
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from channels.bundle import text_of
 from channels.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml
 from schemas.template import LocalText
 from streams.definition import TemplateFiles
@@ -144,7 +143,7 @@ def _local(files: Mapping[str, Path], layout: Path, tag: str) -> LocalText:
         html = _compiled(texts["mjml"], _layout(layout))
     except MjmlWrong as error:
         raise FileWrong(Path(error.file or files["mjml"]), error.line, error.reason) from error
-    return LocalText(subject=subject, text=texts.get("txt") or text_of(texts["mjml"]), html=html)
+    return LocalText(subject=subject, text=texts.get("txt"), html=html)
 
 
 def front_matter(file: Path, tag: str) -> tuple[str | None, str]:

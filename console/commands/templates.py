@@ -51,7 +51,8 @@ def _list_folder(folder: Path, *, as_json: bool) -> None:
 
 
 def _parts(files: TemplateFiles) -> str:
-    return ", ".join(name for name in ("html", "text") if getattr(files, name) is not None)
+    """A text is there always: where there is HTML alone it is made of that."""
+    return "" if files.wrong else "text" if files.html is None else "html, text"
 
 
 def _locales(files: TemplateFiles) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from channels.bundle import text_of
 from console.cli import app
 from console.commands import templates
 from deploy.settings import Brand, Settings
@@ -128,15 +127,3 @@ def test_a_folder_is_listed_with_locales_and_what_is_wrong(shop: Path) -> None:
     old, thanks = map(json.loads, result.stdout.splitlines())
     assert thanks == {"template": "thanks", "parts": "html, text", "locales": "default, pl", "problem": None}
     assert "there is no such template without a locale" in old["problem"]
-
-
-@pytest.mark.parametrize(
-    ("html", "text"),
-    [
-        ('A <a href="https://x.example">link</a> here.', "A link (https://x.example) here."),
-        ('<a href="https://x.example">https://x.example</a>', "https://x.example"),
-        ('<mj-button href="{{ url }}">Go</mj-button>', "Go: {{ url }}"),
-    ],
-)
-def test_the_text_part_keeps_the_address_of_a_link(html: str, text: str) -> None:
-    assert text_of(html) == text

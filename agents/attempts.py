@@ -106,9 +106,8 @@ class Attempts:
         return destination not in self.paused and self._held[destination] < self.places
 
     def full(self) -> list[Destination]:
-        """Destinations that cannot take more now."""
-        crowded = (one for one, count in self._held.items() if count >= self.places)
-        return [*crowded, *self.paused]
+        """Destinations that cannot take more now, and may soon."""
+        return [one for one, count in self._held.items() if count >= self.places]
 
     async def room_for(self, destination: Destination) -> bool:
         """Wait a moment for room. A destination that made none is not waited for again for a while.

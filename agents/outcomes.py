@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from agents.next_due import NextDue
 from agents.transport.batch import Output
 from agents.transport.producer import Producer, RefusedByBroker
 from agents.waiting import until_done
@@ -34,12 +35,13 @@ class Outcomes:
         topic: str,
         codec: TopicCodec,
         read_delivery: Callable[[bytes], Delivery],
+        next_due: NextDue,
         *,
         owner: str,
         on_refused: Callable[[BaseException], None],
     ) -> None:
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
-        self._read_delivery, self._owner = read_delivery, owner
+        self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
         self._on_refused = on_refused
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
@@ -73,8 +75,10 @@ class Outcomes:
         if lost:
             log.warning("lease_lost", deliveries=len(lost))
         for row in settled:
-            if row.settled_at is not None:
-                settlement, delivery = by_id[row.delivery_id]
+            settlement, delivery = by_id[row.delivery_id]
+            if row.settled_at is None:
+                self._next_due.within(settlement.wait or timedelta())
+            else:
                 await self._announce(self._status(row, settlement, row.settled_at, delivery))
 
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:

@@ -18,6 +18,7 @@ from agents.intake import Handful, Intake
 from agents.leases import Leases
 from agents.ledger_rows import read_stored, row_of
 from agents.metrics import Metrics
+from agents.next_due import NextDue
 from agents.outcomes import Outcomes
 from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
@@ -37,6 +38,8 @@ log = structlog.get_logger()
 _CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
+_LONGEST_REST = 5.0
+"""Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
 _FULL_POLL = 0.1
 """Seconds until the ledger is asked again while some destination has no room: it may have some soon."""
 
@@ -76,7 +79,7 @@ class Sender:
         self._ledger, self._control, self._metrics = ledger, control, metrics
         self._owner = owner
         self._settings = settings = wiring.settings.sender
-        self._leases = Leases(settings.lease)
+        self._leases, self._next_due = Leases(settings.lease), NextDue()
         self._has_begun = asyncio.Event()
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._channels = wiring.channels()
@@ -87,6 +90,7 @@ class Sender:
             wiring.topic(DELIVERY_STATUS),
             wiring.codec(DELIVERY_STATUS),
             read_stored,
+            self._next_due,
             owner=owner,
             on_refused=app.stop_at_once,
         )
@@ -131,6 +135,8 @@ class Sender:
         at_once, later = timedelta(), self._settings.poll
         rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
         claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")
+        if len(claimed) < len(rows):
+            self._next_due.within()
         for delivery_id, expires in claimed.items():
             self._attempts.start(replace(works[delivery_id], expires=expires))
         return len(claimed)
@@ -159,8 +165,27 @@ class Sender:
         while True:
             found = await until_done(self._claim_in_touch, what="Postgres")
             if not found:
-                waits = _FULL_POLL if self._attempts.full() else self._settings.poll.total_seconds()
-                await asyncio.sleep(waits)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Until the ledger may have something: in between it is asked for what is paused alone, which costs nothing."""
+        full, poll = self._attempts.full(), self._settings.poll.total_seconds()
+        if full:
+            await asyncio.sleep(_FULL_POLL)
+            return
+        self._next_due.ask()
+        due_in = await until_done(self._ledger.next_due, what="Postgres")
+        ends = time.monotonic() + min(_LONGEST_REST, _LONGEST_REST if due_in is None else due_in.total_seconds())
+        while True:
+            await asyncio.sleep(max(poll / 10, min(poll, ends - time.monotonic())))
+            ends, before = min(ends, self._next_due.at), self._attempts.paused
+            if ends <= time.monotonic() or await until_done(self._look_at_pauses, what="Postgres") != before:
+                return
+
+    async def _look_at_pauses(self) -> set[Destination]:
+        rows = await self._ledger.paused_destinations()
+        self._attempts.paused = {(row["channel"], row["destination"]) for row in rows}
+        return self._attempts.paused
 
     async def _claim_in_touch(self) -> int:
         try:
@@ -172,9 +197,7 @@ class Sender:
         return found
 
     async def _claim(self) -> int:
-        self._attempts.paused = {
-            (row["channel"], row["destination"]) for row in await self._ledger.paused_destinations()
-        }
+        await self._look_at_pauses()
         asked = time.monotonic()
         leased = await self._ledger.claim_due(
             owner=self._owner,

@@ -145,6 +145,13 @@ class Ledger:
         rows = await self._fetch("claim_due", owner, lease, limit, a_destination, skipped, take_over)
         return [Leased(**row) for row in rows]
 
+    async def next_due(self, full: Iterable[tuple[str, str]] = ()) -> timedelta | None:
+        """In how long something is due that can be claimed; None where nothing waits but for paused and full ones."""
+        skipped = [f"{channel} {destination}" for channel, destination in full]
+        (row,) = await self._fetch("next_due", skipped)
+        due_in: timedelta | None = row["due_in"]
+        return due_in
+
     async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
         """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned."""
         now = self._ticks()

@@ -26,24 +26,47 @@ select delivery_id, expires_at - clock_timestamp() as expires_in from taken wher
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
 -- At most $4 of one destination, so that a dead one cannot fill the hand, and none of those in $5 (`channel name`).
--- With $6, leases of others that have ended are taken over; our own always are.
-with ranked as (
-    select delivery_id, due_at, priority,
+-- With $6, leases of others that have ended are taken over; our own always are. Destinations are found one after the
+-- other in the index of what is free, so that a million that wait for a paused one are not looked at.
+with recursive places as (
+    (select channel, destination from deliveries where state = 'waiting' and lease_owner is null
+     order by channel, destination limit 1)
+    union all
+    select following.channel, following.destination
+    from places cross join lateral (
+        select d.channel, d.destination from deliveries d
+        where d.state = 'waiting' and d.lease_owner is null
+          and (d.channel, d.destination) > (places.channel, places.destination)
+        order by d.channel, d.destination limit 1) as following
+), free as (
+    select one.delivery_id, one.channel, one.destination, one.priority, one.due_at
+    from places cross join lateral (
+        select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from deliveries d
+        where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
+          and d.channel = places.channel and d.destination = places.destination
+        order by d.due_at limit $4) as one
+    where not exists (select from paused_destinations p
+                      where p.channel = places.channel and p.destination = places.destination)
+      and places.channel || ' ' || places.destination <> all($5::text[])
+), abandoned as (
+    select delivery_id, priority, due_at,
            row_number() over (partition by channel, destination order by due_at, delivery_id) as place
     from deliveries
-    where state = 'waiting' and due_at <= now()
-      and (lease_until is null or lease_until < now() and ($6 or lease_owner = $1))
-      and not exists (select 1 from paused_destinations p
+    where state = 'waiting' and lease_owner is not null and lease_until < now() and ($6 or lease_owner = $1)
+      and not exists (select from paused_destinations p
                       where p.channel = deliveries.channel and p.destination = deliveries.destination)
       and channel || ' ' || destination <> all($5::text[])
+), due as (
+    select delivery_id, priority, due_at from free
+    union all
+    select delivery_id, priority, due_at from abandoned where place <= $4
 ), chosen as (
     select d.delivery_id
     from deliveries d
-    join ranked using (delivery_id)
-    where ranked.place <= $4
-      and d.state = 'waiting' and d.due_at <= now()
-      and (d.lease_until is null or d.lease_until < now() and ($6 or d.lease_owner = $1))
-    order by ranked.priority desc, ranked.due_at
+    join due using (delivery_id)
+    where d.state = 'waiting' and d.due_at <= now()
+      and (d.lease_owner is null or d.lease_until < now() and ($6 or d.lease_owner = $1))
+    order by due.priority desc, due.due_at
     limit $3
     for update of d skip locked
 )
@@ -53,6 +76,30 @@ from chosen
 where d.delivery_id = chosen.delivery_id
 returning d.delivery_id, d.channel, d.destination, d.attempts, d.record, d.arrived_at,
           d.expires_at - clock_timestamp() as expires_in;
+
+-- name: next_due
+-- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those
+-- of paused destinations and of those in $1.
+with recursive places as (
+    (select channel, destination from deliveries where state = 'waiting' and lease_owner is null
+     order by channel, destination limit 1)
+    union all
+    select following.channel, following.destination
+    from places cross join lateral (
+        select d.channel, d.destination from deliveries d
+        where d.state = 'waiting' and d.lease_owner is null
+          and (d.channel, d.destination) > (places.channel, places.destination)
+        order by d.channel, d.destination limit 1) as following
+)
+select min(first.due_at) - now() as due_in
+from places cross join lateral (
+    select d.due_at from deliveries d
+    where d.state = 'waiting' and d.lease_owner is null
+      and d.channel = places.channel and d.destination = places.destination
+    order by d.due_at limit 1) as first
+where not exists (select from paused_destinations p
+                  where p.channel = places.channel and p.destination = places.destination)
+  and places.channel || ' ' || places.destination <> all($1::text[]);
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken

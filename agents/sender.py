@@ -38,8 +38,10 @@ log = structlog.get_logger()
 _CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
-_LONGEST_REST = 5.0
+_REST, _LONGEST_REST = 5.0, 60.0
 """Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
+_REST_SHARE = 200
+"""So many times what asking took, where that is longer: ten thousand destinations take a while to ask for."""
 _FULL_POLL = 0.1
 """Seconds until the ledger is asked again while some destination has no room: it may have some soon."""
 
@@ -174,8 +176,9 @@ class Sender:
             await asyncio.sleep(_FULL_POLL)
             return
         self._next_due.ask()
+        began = time.monotonic()
         due_in = await until_done(self._ledger.next_due, what="Postgres")
-        ends = time.monotonic() + min(_LONGEST_REST, _LONGEST_REST if due_in is None else due_in.total_seconds())
+        ends = _rest_ends(began, time.monotonic(), due_in)
         while True:
             await asyncio.sleep(max(poll / 10, min(poll, ends - time.monotonic())))
             ends, before = min(ends, self._next_due.at), self._attempts.paused
@@ -271,6 +274,11 @@ class Sender:
     async def _pause(self, destination: Destination, why: str) -> None:
         channel, name = destination
         await until_done(lambda: self._ledger.pause_destination(channel, name, why), what="Postgres")
+
+
+def _rest_ends(began: float, now: float, due_in: timedelta | None) -> float:
+    rest = min(_LONGEST_REST, max(_REST, _REST_SHARE * (now - began)))
+    return now + (rest if due_in is None else min(rest, due_in.total_seconds()))
 
 
 def _moment(asked: float, later: timedelta | None) -> float | None:

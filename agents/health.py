@@ -106,8 +106,9 @@ class ProgressWatch:
 
     async def observe(self) -> None:
         """Take the positions as they are."""
-        now, assigned = self._clock(), self._assigned()
+        assigned = self._assigned()
         await self._ask_for_ends([tp for tp in assigned if self._stands_still(tp)])
+        now = self._clock()  # asking takes its time where nobody answers
         before, self._lag = self._lag, {tp: max(0, self._end(tp) - self._offset(tp)) for tp in assigned}
         self._open = {tp: self._still_open(tp, offset, now) for tp, offset in self._open_transactions().items()}
         steps = dict(self._steps())

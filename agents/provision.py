@@ -40,8 +40,8 @@ class Seen:
 class Provision:
     """Compares the declaration with a broker."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        settings = wiring.settings
+    def __init__(self, wiring: Wiring, *, timeout: float = _TIMEOUT) -> None:
+        settings, self._timeout = wiring.settings, timeout
         self._declared = {wiring.topic(topic.name): topic for topic in TOPICS.values()}
         for name, table in changelog_topics(wiring).items():
             self._declared[name] = Topic(table, "customer", retention=None)
@@ -74,7 +74,7 @@ class Provision:
 
     def _wait_until_listed(self) -> None:
         """A topic is made before every broker knows of it."""
-        deadline = time.monotonic() + _TIMEOUT
+        deadline = time.monotonic() + self._timeout
         while len(self._counts()) < len(self._declared):
             if time.monotonic() > deadline:
                 raise TryLater(f"Kafka at {self._where} made topics, but does not list them yet")
@@ -119,7 +119,7 @@ class Provision:
 
     def _listed(self) -> dict[str, Any]:
         try:
-            listed = self._admin.list_topics(timeout=_TIMEOUT).topics
+            listed = self._admin.list_topics(timeout=self._timeout).topics
         except KafkaException as error:
             raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
         return {name: listed[name] for name in self._declared if name in listed}

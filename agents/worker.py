@@ -29,6 +29,7 @@ from agents.publisher import build_publisher
 from agents.segmenter import build_segmenter
 from agents.sender import build_sender
 from agents.transport.app import BatchApp
+from agents.transport.codecs import check_codecs
 from agents.waiting import until_done
 from agents.wiring import Wiring
 from deploy.settings import Settings
@@ -125,6 +126,7 @@ async def _started(
     settings: Settings, metrics: Metrics, options: WorkerOptions, stack: AsyncExitStack
 ) -> tuple[_Process, Provision]:
     """The role at work, once the servers that it needs answer and have what it needs."""
+    check_codecs()
     wiring = Wiring(settings)
     provision = Provision(wiring)
 

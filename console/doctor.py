@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.provision import Provision
+from agents.transport.codecs import CODECS, check_codecs
 from agents.wiring import Wiring
+from console.hindrances import examine_records
 from deploy.embedded.jars import java
 from schemas.errors import TidingsError
 from store.migrate import migrate
@@ -34,8 +36,10 @@ async def examine(wired: Wiring, environ: dict[str, str]) -> list[Finding]:
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         ("disk", lambda: _disk(Path(settings.data))),
         ("java", lambda: _java(environ)),
+        ("codecs", _codecs),
         ("kafka", lambda: _kafka(wired)),
         ("topics", lambda: _topics(wired)),
+        ("records", lambda: _records(wired)),
         ("postgres", lambda: _postgres(wired)),
         ("webhook secrets", lambda: _secrets(wired)),
         *((f"email account {name}", _mail_check(wired, name)) for name in settings.email_accounts),
@@ -75,6 +79,15 @@ async def _kafka(wired: Wiring) -> str:
 async def _topics(wired: Wiring) -> str:
     await asyncio.to_thread(Provision(wired).check)
     return f"{wired.settings.topics.partitions} partitions each"
+
+
+async def _codecs() -> str:
+    check_codecs()
+    return ", ".join(CODECS)
+
+
+async def _records(wired: Wiring) -> str:
+    return await asyncio.to_thread(examine_records, wired)
 
 
 async def _postgres(wired: Wiring) -> str:

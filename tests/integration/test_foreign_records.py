@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from agents.health import ProgressWatch
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
+from console.doctor import examine
 from console.reading import TopicReader
 from tests.integration.batch_apps import TOPIC, running, until
 
@@ -144,6 +145,9 @@ async def test_a_transaction_left_open_is_waited_for_and_named(wired: Wiring, tm
         (said,) = watch.health().waits_for
         assert said.startswith(f"{topic}-0: a transaction is open from offset 1 on")
         assert reader.values == [b"before"]
+        with TopicReader(wired, TOPIC) as console:
+            assert [message.value() for message in console.until_now()] == [b"before"]
+        assert f"{topic}-0: a transaction is open from offset 1 on" in await doctor(wired)
         held.commit_transaction(30)
         await reader.until_all_committed(watch)
         assert (reader.values, watch.health().waits_for) == ([b"before", b"in it", b"after"], [])
@@ -170,6 +174,11 @@ async def test_records_that_were_deleted_before_they_were_read_are_no_work(
     assert b"new" in reader.values
     said = capfd.readouterr()
     assert reader.values.count(b"lost") == 5 or "records_gone" in said.out + said.err
+
+
+async def doctor(wired: Wiring) -> str:
+    """What it says of the records."""
+    return next(one.said for one in await examine(wired, {}) if one.what == "records")
 
 
 def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:

@@ -1,0 +1,27 @@
+"""The codecs of Kafka's clients: a record batch comes in whichever its producer or its topic chose."""
+
+from __future__ import annotations
+
+import confluent_kafka
+from aiokafka import codec
+
+from schemas.errors import CannotStart
+
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+
+
+def check_codecs() -> None:
+    """Raise CannotStart where a codec cannot be read: the first batch written so would stop its partition."""
+    missing = [name for name in CODECS if not getattr(codec, f"has_{name}")()]
+    if missing:
+        raise CannotStart(
+            f"batches compressed with {', '.join(missing)} cannot be read: the package cramjam is missing or broken. "
+            "Install it: pip install cramjam"
+        )
+    try:
+        confluent_kafka.Consumer({"group.id": "codecs", "builtin.features": ",".join(CODECS), "log_level": 0}).close()
+    except confluent_kafka.KafkaException as error:
+        raise CannotStart(
+            f"this librdkafka ({confluent_kafka.libversion()[0]}) was built without one of {', '.join(CODECS)} "
+            f"({error.args[0].str()}). Install confluent-kafka from its wheel: pip install confluent-kafka"
+        ) from error

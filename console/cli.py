@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from console import terminal
-from console.commands import authoring, campaigns, operating, running, segments, templates, understanding
+from console.commands import authoring, campaigns, dead_letters, operating, running, segments, templates, understanding
 from console.terminal import fail
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
@@ -22,7 +22,7 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-for group in (running, authoring, campaigns, segments, templates, understanding, operating):
+for group in (running, authoring, campaigns, segments, templates, understanding, operating, dead_letters):
     app.add_typer(group.commands)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiokafka.partitioner import murmur2
@@ -49,17 +50,39 @@ class TopicReader:
         """Where a key's records are: the partitioner of Kafka's own clients."""
         return int(murmur2(key.encode()) & 0x7FFFFFFF) % len(self.partitions)
 
-    def until_now(self, partitions: list[int] | None = None) -> Iterator[Message]:
-        """Everything that is there at this moment, oldest first within a partition."""
+    def at(self, partition: int, offset: int) -> Message | None:
+        """One record, read without those before it; None where there is none at that place."""
+        if partition not in self.partitions:
+            return None
+        low, high = self._end(partition)
+        if not low <= offset < high:
+            return None
+        self._consumer.assign([TopicPartition(self._name, partition, offset)])
+        deadline = time.monotonic() + _TIMEOUT
+        while time.monotonic() < deadline:
+            for message in self._poll(0.1):
+                return message if message.offset() == offset else None
+            (place,) = self._consumer.position([TopicPartition(self._name, partition)])
+            if place.offset >= high:
+                return None
+        raise TryLater(f"Kafka stopped answering while {self._name} was read")
+
+    def until_now(
+        self, partitions: list[int] | None = None, *, start: Mapping[int, int] = MappingProxyType({})
+    ) -> Iterator[Message]:
+        """Everything that is there at this moment, oldest first within a partition, from the offsets of `start` on."""
         ends = {partition: self._end(partition) for partition in partitions or self.partitions}
-        left = {partition: end for partition, (start, end) in ends.items() if end > start}
-        self._assign(list(left), OFFSET_BEGINNING)
+        left = {partition: end for partition, (low, end) in ends.items() if end > max(low, start.get(partition, 0))}
+        self._consumer.assign(
+            [TopicPartition(self._name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
+        )
         deadline = time.monotonic() + _TIMEOUT
         while left:
             for message in self._poll(0.2):
                 deadline = time.monotonic() + _TIMEOUT
                 if message.partition() in left:
                     yield message
+                    deadline = time.monotonic() + _TIMEOUT  # whoever reads may have taken long
             for place in self._consumer.position([TopicPartition(self._name, number) for number in left]):
                 if place.offset >= left[place.partition]:
                     del left[place.partition]
@@ -83,7 +106,7 @@ class TopicReader:
     def decode(self, message: Message) -> dict[str, Any]:
         """The record as a mapping. Raises BadRecord."""
         if self.topic == DEAD_LETTERS:
-            facts = DeadLetter.from_headers(message.headers() or [])
+            facts = DeadLetter.from_headers(headers_of(message))
             shown = (message.value() or b"")[:2000].decode(errors="replace")
             return {**{name: getattr(facts, name) for name in facts.__struct_fields__}, "value": shown}
         return self._wired.codec(self.topic).decode(message.value() or b"")
@@ -118,3 +141,11 @@ class TopicReader:
         for message in self._consumer.consume(500, seconds):
             if message.error() is None:
                 yield message
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    """A record's headers; none where a name is not UTF-8, which this client cannot show."""
+    try:
+        return message.headers() or []
+    except SystemError:
+        return []

@@ -27,6 +27,10 @@ _ASKED_AGAIN = 2
 """A bit that fell over on the way is right the next time; one on the broker's disk is wrong each time."""
 
 
+WHOLE_BATCH = "batch"
+"""The path of a dead-letter that is no record but a batch."""
+
+
 class Unreadable:
     """A batch whose records cannot be told apart, in the place of its last one; `raw` is the batch as it came."""
 
@@ -41,7 +45,7 @@ class Unreadable:
     @property
     def value(self) -> bytes:
         """Refused: what the records were is not known."""
-        raise Undecodable(self._message)
+        raise Undecodable(self._message, path=WHOLE_BATCH)
 
 
 class FetchedBatch:

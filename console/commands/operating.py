@@ -13,17 +13,11 @@ from rich.markup import escape
 from agents.provision import Provision
 from console import terminal
 from console.context import database, wiring
-from console.reading import TopicReader
 from console.terminal import AsJson, say, show_json, show_rows
-from schemas.dead_letter import DeadLetter
-from schemas.errors import TidingsError
-from schemas.topics import DEAD_LETTERS
 
 commands = typer.Typer()
 topics_app = typer.Typer(no_args_is_help=True, help="Topics on the broker: what differs from the declaration.")
-dead_app = typer.Typer(no_args_is_help=True, help="Records that could not be processed.")
 commands.add_typer(topics_app, name="topics")
-commands.add_typer(dead_app, name="dead-letters")
 
 
 @topics_app.command("plan")
@@ -93,62 +87,6 @@ def top_command(
         while True:
             time.sleep(every)
             live.update(table(top.read()))
-
-
-@dead_app.command("list")
-def dead_list(limit: Annotated[int, typer.Option(help="The newest so many.")] = 50, as_json: AsJson = False) -> None:
-    """The newest dead-letters; the number in front is what `show` and `replay` take."""
-    rows = [
-        (message.offset(), facts.topic, f"{facts.partition}@{facts.offset}", facts.kind, facts.message, facts.failed_at)
-        for message, facts in _dead_letters()[-limit:]
-    ]
-    show_rows(("number", "topic", "record", "kind", "message", "failed at"), rows, as_json=as_json)
-
-
-@dead_app.command("show")
-def dead_show(number: int) -> None:
-    """One dead-letter: where it came from, what was wrong, and its bytes."""
-    message, facts = _dead_letter(number)
-    raw = message.value() or b""
-    show_json(
-        {"number": number, "key": (message.key() or b"").decode(errors="replace"), "facts": facts, "bytes": len(raw)}
-    )
-    sys.stdout.write(raw[:4000].decode(errors="backslashreplace") + "\n")
-
-
-@dead_app.command("replay")
-def dead_replay(
-    numbers: Annotated[list[int], typer.Argument(help="As `list` shows them.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
-) -> None:
-    """Put dead-letters back where they came from, key and bytes unchanged: for after the cause was mended."""
-    from agents.outbox import write_all
-    from agents.transport.batch import Output
-    from agents.transport.producer import Producer
-
-    wired = wiring("kafka")
-    chosen = [_dead_letter(number) for number in numbers]
-    for message, facts in chosen:
-        say(f"{'would replay' if dry_run else 'replaying'} {message.offset()} to {escape(facts.topic)}")
-    if dry_run:
-        return
-    producer = Producer(wired.settings.kafka.client())
-    try:
-        asyncio.run(write_all(producer, [Output(wired.topic(facts.topic), m.key(), m.value()) for m, facts in chosen]))
-    finally:
-        producer.close(1.0)
-
-
-def _dead_letters() -> list[tuple[Any, DeadLetter]]:
-    with TopicReader(wiring("kafka"), DEAD_LETTERS) as reader:
-        return [(message, DeadLetter.from_headers(message.headers() or [])) for message in reader.until_now()]
-
-
-def _dead_letter(number: int) -> tuple[Any, DeadLetter]:
-    found = [pair for pair in _dead_letters() if pair[0].offset() == number]
-    if not found:
-        raise TidingsError(f"there is no dead-letter {number}; see: tidings dead-letters list")
-    return found[0]
 
 
 @commands.command("destinations")

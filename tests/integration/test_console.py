@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -118,29 +117,6 @@ def test_events_are_published_and_wrong_lines_named(tidings: Run, tmp_path: Path
     lag = tidings("lag").stdout
     assert "lag 1 in" in lag
     assert "tidings-matcher has never committed" in lag.replace("\n", " ")
-
-
-async def test_a_dead_letter_is_shown_and_replayed(tidings: Run, wired: Wiring) -> None:
-    from agents.outbox import write_all
-    from agents.transport.batch import Output
-    from agents.transport.producer import Producer
-    from schemas.dead_letter import DeadLetter
-
-    facts = DeadLetter(
-        topic="events.orders", partition=0, offset=5, role="matcher", kind="undecodable", message="why", failed_at="now"
-    )
-    producer = Producer(wired.settings.kafka.client())
-    await write_all(producer, [Output(wired.topic("dead-letters"), b"c1", b"{bad", -1, facts.headers())])
-    producer.close()
-    (listed,) = map(
-        json.loads, (await asyncio.to_thread(tidings, "dead-letters", "list", "--json")).stdout.splitlines()
-    )
-    assert (listed["topic"], listed["record"], listed["message"]) == ("events.orders", "0@5", "why")
-    assert "{bad" in (await asyncio.to_thread(tidings, "dead-letters", "show", "0")).stdout
-    assert "would replay" in (await asyncio.to_thread(tidings, "dead-letters", "replay", "0", "--dry-run")).stdout
-    assert (await asyncio.to_thread(tidings, "tail", "events.orders", "--from-start")).stdout == ""
-    assert (await asyncio.to_thread(tidings, "dead-letters", "replay", "0")).returncode == 0
-    assert "undecodable" in (await asyncio.to_thread(tidings, "tail", "events.orders", "--from-start")).stdout
 
 
 @pytest.mark.parametrize(

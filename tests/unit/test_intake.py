@@ -16,8 +16,9 @@ from agents.metrics import Metrics
 from agents.transport.batch import Batch, Output
 from agents.wiring import Wiring
 from deploy.settings import load_settings
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, names_written_out
 from schemas.errors import BadRecord, InvalidEvent, MustRestart, TryLater
+from schemas.topics import MIB
 from tests.factory import NOW
 
 
@@ -27,7 +28,7 @@ class Record:
     value: bytes | None
     key: bytes = b"c1"
     timestamp: int = 1_700_000_000_000
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class Written:
@@ -105,6 +106,45 @@ async def test_a_registry_that_is_away_is_waited_for_and_no_record_is_refused_tw
     role = Role(away=3)
     await role.take(None, b"7", b"8")
     assert (role.hands, len(role.refused()), role.counted("invalid_event")) == ([[7, 8]], 1, 1)
+
+
+async def test_a_dead_letter_keeps_headers_of_any_bytes_and_the_time_of_the_record() -> None:
+    role = Role()
+    odd = (
+        ("\udcff", b"1"),
+        ("a", None),
+        ("tidings-topic", b"of a copied dead-letter"),
+        ("tidings-arrived-at", b"7"),
+        ("", b""),
+    )
+    records: list[Any] = [Record(5, b"x", headers=odd, timestamp=-1)]
+    written: Any = role.written
+    owner: Any = None
+    await role.intake.take(Batch(TP("deliveries.webhook", 2), records, owner=owner, producer=written, epoch=0))
+    (output,) = role.written.outputs
+    headers = list(output.headers or ())
+    facts = DeadLetter.from_headers(headers)
+    assert facts.own_of(headers) == [("\\xff", b"1"), *odd[1:]]
+    assert (facts.topic, facts.timestamp, facts.offset) == ("deliveries.webhook", -1, 5)
+    assert (dict(headers)["tidings-name-0"], names_written_out(headers)) == (b"\xff", 1)
+
+
+@pytest.mark.parametrize(
+    ("record", "value", "headers"),
+    [
+        (Record(0, b"x" * 13 * MIB, headers=(("a", b"b"),)), b"x" * MIB, 1),
+        (Record(0, None, headers=tuple((f"h{n}", b"v" * MIB) for n in range(14))), None, 0),
+        (Record(0, b"x", headers=(("a", b"b" * 12 * MIB),)), b"x", 1),
+    ],
+)
+async def test_what_no_topic_would_take_is_kept_in_part_and_says_so(record: Any, value: Any, headers: int) -> None:
+    role = Role()
+    owner: Any = None
+    written: Any = role.written
+    await role.intake.take(Batch(TP("deliveries.webhook", 2), [record], owner=owner, producer=written, epoch=0))
+    (output,) = role.written.outputs
+    facts = DeadLetter.from_headers(output.headers or ())
+    assert (output.value, facts.own_headers, facts.cut > 0) == (value, headers, value != b"x")
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError(), MustRestart("the disk")])

@@ -1,0 +1,113 @@
+"""Dead-letters listed, shown and put back where they came from, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from agents.outbox import write_all
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
+from agents.wiring import Wiring
+from console.cli import app
+from console.reading import TopicReader
+from schemas.dead_letter import DeadLetter
+
+
+class Said(NamedTuple):
+    """What a command printed, on one line, with what it failed with, and its exit code."""
+
+    text: str
+    code: int
+
+
+Run = Callable[..., Awaitable[Said]]
+
+
+@pytest.fixture
+def tidings(wired: Wiring) -> Run:
+    """Run a command about dead-letters in this process."""
+    settings = wired.settings
+    environ = {
+        "TIDINGS_KAFKA": settings.kafka.bootstrap,
+        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
+        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
+        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
+    }
+
+    async def run(*arguments: str) -> Said:
+        done = await asyncio.to_thread(CliRunner(env=environ).invoke, app, ["dead-letters", *arguments])
+        return Said(f"{done.output}{done.exception or ''}", done.exit_code)
+
+    return run
+
+
+async def write(wired: Wiring, *outputs: Output) -> None:
+    producer = Producer(wired.settings.kafka.client())
+    await write_all(producer, outputs)
+    producer.close()
+
+
+async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wired: Wiring, tidings: Run) -> None:
+    own = [("a", b"\xff"), ("a", None), ("tidings-topic", b"customers"), ("\udcfe", b"")]
+    facts = DeadLetter(
+        topic="events.orders", partition=3, offset=5, role="matcher", kind="undecodable", message="why",
+        failed_at="2026-11-24T08:00:00+00:00", timestamp=1_700_000_000_000, own_headers=len(own),
+    )  # fmt: skip
+    topic = wired.topic("dead-letters")
+    await write(
+        wired,
+        Output(topic, b"c0", b"no dead-letter"),
+        Output(topic, b"c1", b"{bad", -1, facts.headers(own)),
+        Output(topic, b"c1", b"{", -1, msgspec.structs.replace(facts, kind="too_large", cut=99).headers(own)),
+    )
+
+    listed = [json.loads(line) for line in (await tidings("list", "--json")).text.splitlines()]
+    assert [(one["place"], one["record"], one["message"]) for one in listed] == [
+        ("0:1", "3@5", "why"), ("0:2", "3@5", "why"),
+    ]  # fmt: skip
+    assert (await tidings("list", "--json", "--kind", "too_large")).text.count("\n") == 1
+    assert (await tidings("list", "--json", "--since", "2026-11-25")).text == ""
+    shown = (await tidings("show", "0:1")).text
+    assert "{bad" in shown
+    assert json.loads(shown.splitlines()[0])["headers"][3] == ["\\xfe", ""]
+    assert "no dead-letter 7;" in (await tidings("show", "7")).text
+    assert "must be PARTITION:OFFSET" in (await tidings("show", "x")).text
+    assert "would replay 0:1" in (await tidings("replay", "0:1", "--dry-run")).text
+    for arguments in (["replay"], ["replay", "0:1", "--all"]):
+        assert (await tidings(*arguments)).code == 2
+    with TopicReader(wired, "events.orders") as reader:
+        assert list(reader.until_now()) == []
+    done = await tidings("replay", "1")
+    assert "replayed 0:1 as events.orders 3@0 (1 header names were not UTF-8" in done.text.replace("\n", " ")
+    partly = await tidings("replay", "--topic", "events.orders", "--after", "0:0")
+    assert (partly.code, "too large to be kept whole" in partly.text.replace("\n", " ")) == (1, True)
+    with TopicReader(wired, "events.orders") as reader:
+        for again in reader.until_now():
+            assert (again.partition(), again.key(), again.value()) == (3, b"c1", b"{bad")
+            assert again.timestamp()[1] == 1_700_000_000_000
+            assert again.headers() == [*own[:3], ("\\xfe", b"")]
+
+
+async def test_a_replay_never_takes_the_place_of_what_came_later(wired: Wiring, tidings: Run) -> None:
+    """A withdrawn consent would be back to what it was."""
+    facts = DeadLetter(
+        topic="customers", partition=1, offset=0, role="matcher", kind="internal", message="", failed_at="now"
+    )
+    customers, topic = wired.topic("customers"), wired.topic("dead-letters")
+    await write(
+        wired,
+        *(Output(customers, key, b"{}", 1) for key in (b"c1", b"c2", b"c1")),
+        Output(topic, b"c1", b"{1}", -1, facts.headers()),
+        Output(topic, b"c2", b"{2}", -1, msgspec.structs.replace(facts, offset=1).headers()),
+    )
+    done = await tidings("replay", "--all")
+    assert "customers has a newer record of the same key, at 2" in done.text.replace("\n", " ")
+    with TopicReader(wired, "customers") as reader:
+        assert [(one.key(), one.value()) for one in reader.until_now([1])][3:] == [(b"c2", b"{2}")]

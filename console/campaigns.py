@@ -5,14 +5,16 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from itertools import islice
 from pathlib import Path
 
 import asyncpg
 
 from agents.wiring import utc_now
+from console.code_check import Checked, FileCheck, folded
 from console.code_file import CodeFile
+from console.code_row import RowReader
 from console.documents import Document
 from console.plan import Planned, changes, check_documents, planned, span_lines
 from schemas.campaign import VOUCHER_TYPES, Campaign
@@ -20,6 +22,7 @@ from schemas.errors import TidingsError
 from schemas.names import did_you_mean
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Double
+from store.code_names import AlikeCodes, alike_codes
 from store.codes import Codes
 from streams.campaign_definition import CampaignSurroundings, parse_campaign
 
@@ -101,7 +104,8 @@ async def generate(pool: asyncpg.Pool, project_id: str, identity: str, count: in
 class Imported:
     """What became of a file of codes. `doubles` names the first that were there already."""
 
-    rows: int
+    checked: Checked
+    alike: AlikeCodes
     added: int = 0
     in_file: int = 0
     in_project: int = 0
@@ -109,7 +113,15 @@ class Imported:
 
 
 async def import_codes(
-    pool: asyncpg.Pool, project_id: str, identity: str, file: Path, batch: int, told: Callable[[str, int], None]
+    pool: asyncpg.Pool,
+    project_id: str,
+    identity: str,
+    file: Path,
+    batch: int,
+    told: Callable[[str, int], None],
+    *,
+    zone: tzinfo = UTC,
+    as_written: bool = False,
 ) -> Imported:
     """Add a file's codes to a campaign, a transaction a batch; what is there already is left out and counted.
 
@@ -119,8 +131,10 @@ async def import_codes(
     one = await campaign(pool, project_id, identity)
     if one.kind not in VOUCHER_TYPES:
         raise TidingsError(f"{identity} is a {one.kind}, which has no codes")
-    read = CodeFile(file)
-    imported = Imported(read.check(lambda at: told("checking", at)))
+    read = CodeFile(file, RowReader(zone, as_written=as_written))
+    check = FileCheck(read, utc_now(), lambda at: told("checking", at), as_written=as_written)
+    alike = await alike_codes(pool, project_id, check.names(), folded, name=NAMED)
+    imported = Imported(check.result(), alike)
     merging, codes = CodeImport(pool, project_id, identity), read.codes()
     while hand := list(islice(codes, batch)):
         merged = await merging.merge(hand, utc_now(), name=NAMED - len(imported.doubles))

@@ -1,4 +1,4 @@
-"""Codes in a CSV file, read in constant memory: each row checked, each problem with its line.
+"""A CSV file of codes, read in constant memory: its rows, each with its line.
 
 UTF-8, with or without a byte order mark, lines ended by LF or CRLF, quoted as in RFC 4180. The first line names the
 columns: `code`, and as wanted `active`, `start_date`, `expiration_date`, `value` and `metadata.<name>`.
@@ -9,70 +9,53 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from schemas.campaign import LONGEST_CODE
+from console.code_row import COLUMNS, METADATA, RowReader
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.names import nearest
 from store.code_import import NewCode
-from streams.conditions.predicates import read_date
-
-COLUMNS = ("code", "active", "start_date", "expiration_date", "value")
-METADATA = "metadata."
 
 _NAMED = 10
-"""Of the problems of a file, how many are named."""
+"""Of the problems of a first line, how many are named."""
 _LONGEST_LINE = 1 << 20
-_LARGEST_VALUE = 2**53 - 1
-_WORDS = {"": True, "true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LONGEST_ROW = 1 << 22
 _WIDE = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 """What the first bytes say of an encoding that we do not read; the longer comes first."""
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class CodeFile:
-    """One file. Raises DefinitionInvalid: for what ends the reading at once, or with the first problems of its rows."""
+    """One file, to be read more than once. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, reader: RowReader) -> None:
         self.file = file
+        self.reader = reader
         self.offset = 0
+        self._row_at = 0
         self._columns: list[str] = []
 
-    def check(self, told: Callable[[int], None]) -> int:
-        """Read the whole file and keep nothing; how many rows it has. Bytes read are told from time to time."""
-        count, wrong, problems = 0, 0, list[Problem]()
-        for line, row in self._read():
-            count += 1
-            if count % 1000 == 0:
-                told(self.offset)
-            found = self._wrong(row)
-            if found:
-                wrong += 1
-                if len(problems) < _NAMED:
-                    problems.append(Problem(f"{self.file}:{line}", found))
-        if wrong > _NAMED:
-            problems.append(Problem(str(self.file), f"{wrong - _NAMED:,} more lines are wrong"))
-        if not count:
-            problems.append(Problem(f"{self.file}:1", "has no codes below the line that names the columns"))
-        if problems:
-            raise DefinitionInvalid(tuple(problems))
-        return count
-
     def codes(self) -> Iterator[NewCode]:
-        """Every row, after `check` found nothing."""
-        for line, row in self._read():
-            found = self._wrong(row)
+        """Every row, after a check found nothing."""
+        for line, row in self.rows():
+            found = self.wrong(row)
             if found:
-                raise DefinitionInvalid((Problem(f"{self.file}:{line}", f"{found} (the file has changed)"),))
-            yield self._code(line, row)
+                raise self._refused(line, f"{found} (the file has changed)")
+            yield self.reader.code(line, self.fields(row))
 
-    # -- from bytes to rows -------------------------------------------------------------------------------------
+    def wrong(self, row: list[str]) -> str:
+        """What is wrong with a row; empty where nothing is."""
+        if len(row) != len(self._columns):
+            return f"has {len(row)} fields where the first line names {len(self._columns)}"
+        return self.reader.wrong(self.fields(row))
 
-    def _read(self) -> Iterator[tuple[int, list[str]]]:
+    def fields(self, row: list[str]) -> dict[str, str]:
+        """A row by its columns."""
+        return dict(zip(self._columns, row, strict=True))
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
         """The rows below the header, each with the line on which it starts."""
-        self.offset = 0
+        self.offset = self._row_at = 0
         with self.file.open("rb") as handle:
             reader = csv.reader(self._lines(handle.readline), strict=True)
             line = 1
@@ -82,7 +65,7 @@ class CodeFile:
                 for row in reader:
                     if row:  # not so for an empty line
                         yield line, row
-                    line = reader.line_num + 1
+                    line, self._row_at = reader.line_num + 1, self.offset
             except csv.Error as error:
                 raise self._refused(
                     line, f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
@@ -107,6 +90,8 @@ class CodeFile:
                 said = f"byte {at} (0x{raw[error.start]:02X}) is not UTF-8; it may be latin-1 or Windows-1252"
                 raise self._refused(number, f"{said}. Save the file as UTF-8") from error
             self.offset += len(raw)
+            if self.offset - self._row_at > _LONGEST_ROW:
+                raise self._refused(number, "is still of a row above it, which is too long; a quote is not closed")
             yield text
 
     def _without_mark(self, raw: bytes) -> bytes:
@@ -131,6 +116,9 @@ class CodeFile:
         ]
         if "code" not in columns:
             problems.insert(0, f'the first line names the columns, and "code" is not among them. {there}')
+        other = _other_separator(",".join(row))
+        if problems and other:
+            problems = [other]
         if problems:
             raise DefinitionInvalid(tuple(Problem(f"{self.file}:1", one) for one in problems[:_NAMED]))
         return columns
@@ -138,61 +126,16 @@ class CodeFile:
     def _refused(self, line: int, said: str) -> DefinitionInvalid:
         return DefinitionInvalid((Problem(f"{self.file}:{line}", said),))
 
-    # -- from rows to codes -------------------------------------------------------------------------------------
 
-    def _wrong(self, row: list[str]) -> str:
-        """What is wrong with a row; empty where nothing is. Codes are not repeated."""
-        if len(row) != len(self._columns):
-            return f"has {len(row)} fields where the first line names {len(self._columns)}"
-        fields = dict(zip(self._columns, row, strict=True))
-        return _wrong_code(fields["code"]) or _wrong_word(fields) or _wrong_dates(fields) or _wrong_value(fields)
-
-    def _code(self, line: int, row: list[str]) -> NewCode:
-        fields = dict(zip(self._columns, row, strict=True))
-        own = {name[len(METADATA) :]: text for name, text in fields.items() if text and name.startswith(METADATA)}
-        return NewCode(
-            line=line,
-            code=fields["code"],
-            active=_WORDS[fields.get("active", "").lower()],
-            start_date=_moment(fields.get("start_date")),
-            expiration_date=_moment(fields.get("expiration_date")),
-            value=int(fields["value"]) if fields.get("value") else None,
-            metadata=msgspec.json.encode(own).decode() if own else "{}",
-        )
-
-
-def _wrong_code(code: str) -> str:
-    if not code.strip():
-        return "code is blank"
-    if len(code) > LONGEST_CODE:
-        return f"code has {len(code)} characters; at most {LONGEST_CODE} are allowed"
-    if code != code.strip():
-        return "code begins or ends with a space"
-    return "" if code.isprintable() else "code holds a character that cannot be printed"
-
-
-def _wrong_word(fields: dict[str, str]) -> str:
-    active = fields.get("active", "")
-    return "" if active.lower() in _WORDS else f'active is "{active[:40]}"; it is true or false, or empty for true'
-
-
-def _wrong_dates(fields: dict[str, str]) -> str:
-    for name in ("start_date", "expiration_date"):
-        if fields.get(name) and _moment(fields[name]) is None:
-            return f'{name} is "{fields[name][:40]}"; it is a date, as in 2026-11-20T09:00:00Z'
-    start, end = _moment(fields.get("start_date")), _moment(fields.get("expiration_date"))
-    return "expiration_date is not after start_date" if start and end and end <= start else ""
-
-
-def _wrong_value(fields: dict[str, str]) -> str:
-    value = fields.get("value", "")
-    if not value or (value.isascii() and value.isdigit() and len(value) < 17 and int(value) <= _LARGEST_VALUE):
-        return ""
-    return f'value is "{value[:40]}"; it is a whole number from 0: the amount or points of a card'
-
-
-def _moment(text: str | None) -> datetime | None:
-    return read_date(text) if text else None
+def _other_separator(first_line: str) -> str:
+    """What to say of a first line whose fields are separated otherwise; empty where they are not."""
+    if first_line.lower().startswith("sep="):
+        return "is a note for spreadsheets; take it out, the first line names the columns"
+    for separator, name in _OTHER_SEPARATORS.items():
+        parts = [part.strip() for part in first_line.split(separator)]
+        if len(parts) > 1 and "code" in parts:
+            return f"separates the fields by {name}; they are separated by commas. Save the file as CSV with commas"
+    return ""
 
 
 def _meant(name: str) -> str:

@@ -72,6 +72,11 @@ def text(value: object) -> str:
     return str(value)
 
 
+def warn(message: str) -> None:
+    """What should be looked at, though it is done; to standard error."""
+    err.print(f"[yellow]![/yellow] {escape(message)}")
+
+
 def fail(message: str) -> None:
     """A complaint, to standard error."""
     err.print(f"[red]✗[/red] {escape(message)}")

@@ -21,7 +21,8 @@ VOUCHER_TYPES = {
     "GIFT_VOUCHERS": "GIFT_VOUCHER",
     "LOYALTY_PROGRAM": "LOYALTY_CARD",
 }
-ALPHANUMERIC = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+EASILY_READ = "34679ACDEFGHJKMNPQRTUWXY"
+"""Digits and letters of one case, none of which is taken for another: no 0 O, 1 I L, 2 Z, 5 S, 8 B, and U without V."""
 LONGEST_CODE = 256
 """Characters of a code, prefix and postfix included."""
 
@@ -31,7 +32,7 @@ class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     pattern: str
     length: int
-    charset: str = ALPHANUMERIC
+    charset: str = EASILY_READ
     prefix: str = ""
     postfix: str = ""
 

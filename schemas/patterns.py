@@ -1,4 +1,4 @@
-"""Codes from a pattern: `SPRING-` and `###` give SPRING-osO. Randomness is an argument."""
+"""Codes from a pattern: `SPRING-` and `###` give SPRING-7KQ. Randomness is an argument."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, get_args
 
 from schemas.campaign import (
-    ALPHANUMERIC,
+    EASILY_READ,
     LONGEST_CODE,
     VOUCHER_TYPES,
     Campaign,
@@ -89,7 +89,7 @@ CODE_CONFIG = Group(
         "postfix": _CODE_TEXT,
     }
 )
-_CODE_DEFAULTS = {"charset": ALPHANUMERIC, "prefix": "", "postfix": ""}
+_CODE_DEFAULTS = {"charset": EASILY_READ, "prefix": "", "postfix": ""}
 
 
 def _discount(kind: str, worth: str, value: Key, **others: Key) -> Keys:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from agents.wiring import utc_now
 from console import campaigns as doing
 from console.commands.applying import Asked, DryRun, Files, Yes, carry_out
+from console.commands.imported import show_imported
 from console.context import database, wiring
 from console.terminal import AsJson, err, must_exist, say, show_json, show_rows
 from schemas.campaign import VOUCHER_TYPES, Campaign
@@ -119,6 +120,9 @@ def import_command(
     file: Annotated[Path, typer.Argument(help="CSV: code, and active, start_date, expiration_date, value, metadata.*")],
     campaign: Annotated[str, typer.Option(help="Whose pool the codes go into.")],
     batch: Annotated[int, typer.Option(min=1, max=100_000, help="Codes a transaction.")] = 10_000,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Take codes that look as a spreadsheet makes them for what they are.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add the codes of a file to a campaign; the same file again adds what is missing."""
@@ -126,32 +130,14 @@ def import_command(
 
     async def add() -> doing.Imported:
         wired = wiring("postgres")
+        settings = wired.settings
         async with database(wired) as pool:
             with _bar("checking", file.stat().st_size) as bar:
-                return await doing.import_codes(pool, wired.settings.project_id, campaign, file, batch, bar.at)
+                return await doing.import_codes(
+                    pool, settings.project_id, campaign, file, batch, bar.at, zone=settings.zone, as_written=as_written
+                )
 
-    _show_imported(file, campaign, asyncio.run(add()), as_json=as_json)
-
-
-def _show_imported(file: Path, campaign: str, done: doing.Imported, *, as_json: bool) -> None:
-    doubles = [
-        {"line": one.line, "code": one.code, "campaign": one.campaign_id, "in_file": one.is_of_file}
-        for one in done.doubles
-    ]
-    if as_json:
-        show_json({"campaign": campaign, "rows": done.rows, "added": done.added, "doubled_in_file": done.in_file,
-                   "there_already": done.in_project, "first": doubles})  # fmt: skip
-        return
-    say(
-        f"{escape(campaign)}: {done.added:,} of {done.rows:,} codes added; {done.in_project:,} were there already, "
-        f"{done.in_file:,} are repeated in the file"
-    )
-    for one in done.doubles:
-        where = "stands in the file above" if one.is_of_file else f"is in {one.campaign_id}"
-        say(f"  {escape(f'{file}:{one.line}  {one.code} {where}')}")
-    more = done.in_file + done.in_project - len(done.doubles)
-    if more:
-        say(f"  and {more:,} more")
+    show_imported(file, campaign, asyncio.run(add()), as_json=as_json)
 
 
 class _Told:

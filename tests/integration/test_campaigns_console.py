@@ -18,11 +18,13 @@ import pytest
 
 from agents.wiring import Wiring
 from console import campaigns as doing
+from console.code_check import folded
 from console.preview import from_store
 from schemas.distribution import Publish
 from schemas.errors import TidingsError
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Merged, NewCode
+from store.code_names import CodeName, alike_codes
 from store.codes import Codes
 from store.control import Change, Control
 from tests.factory import NOW, rule
@@ -131,6 +133,57 @@ def test_a_file_is_imported_once_however_often_it_is_given(tidings: Run, tmp_pat
     assert "and 12 more" in again
     count = counted(tidings)
     assert (count["total"], count["inactive"], count["free"]) == (20, 2, 18)
+
+
+def test_an_import_says_what_is_strange_about_its_codes(tidings: Run, tmp_path: Path) -> None:
+    (tmp_path / "spring.yaml").write_text(SPRING)
+    assert tidings("apply", "spring.yaml", "--yes").returncode == 0
+    (tmp_path / "old.csv").write_text("code,expiration_date\nold-1,\nALWAYS,2999-12-31\n")
+    assert tidings("import", "old.csv", "--campaign", "spring").returncode == 0
+    rows = [
+        "code,expiration_date",
+        "SAVE10,2026-01-31",
+        "save10,2999-12-31",
+        "Save10,",
+        "OLD-1,",
+        "ALWAYS,",
+        "123,",
+        "12,",
+    ]
+    (tmp_path / "codes.csv").write_text("\n".join(rows))
+    done = tidings("import", "codes.csv", "--campaign", "spring")
+    assert "6 of 7 codes added; 1 were there already" in done.stdout
+    assert "they end from 2026-01-31T23:59:59.999Z to 2999-12-31T23:59:59.999Z" in done.stdout
+    assert "codes.csv:3  save10 is like SAVE10 above it" in done.stdout
+    assert "codes.csv:5  OLD-1 is like old-1 of spring" in done.stdout
+    said = " ".join(done.stderr.split())
+    assert "3 codes are like another one but for capitals" in said
+    assert "1 of them have ended already" in said and "codes.csv:2" in said
+    assert "from 2 to 3 of them and none begins with 0" in said and "codes.csv:8" in said
+    again = json.loads(tidings("import", "codes.csv", "--campaign", "spring", "--json").stdout)
+    assert (again["added"], again["alike"], again["expired"]) == (0, 3, 1)
+    (tmp_path / "sheet.csv").write_text("code\nA-1\n1.23457E+11\n")
+    refused = tidings("import", "sheet.csv", "--campaign", "spring")
+    assert (refused.returncode, "sheet.csv:3" in refused.stderr) == (1, True)
+    assert "2 of 2" in tidings("import", "sheet.csv", "--campaign", "spring", "--as-written").stdout
+
+
+async def test_codes_that_are_alike_are_found_in_the_file_and_in_the_project(pool: asyncpg.Pool) -> None:
+    await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
+    there = ["KEPT", "\u00c4PFEL", "00777", "Gone", "plain"]
+    await Codes(pool).add("shop", "spring", there, NOW)
+    codes = ["plain", "kept", "KEPT", "\u00e4pfel", "777", "gone", "GONE", "Plain2", "x", "X", "x"]
+    found = await alike_codes(
+        pool, "shop", (CodeName(line, code) for line, code in enumerate(codes, 2)), folded, name=20
+    )
+    assert found.total == len(found.first) == 6
+    assert [one[1:] for one in found.first] == [
+        ("KEPT", "kept", None), ("\u00e4pfel", "\u00c4PFEL", "spring"), ("777", "00777", "spring"),
+        ("gone", "Gone", "spring"), ("GONE", "gone", None), ("X", "x", None),
+    ]  # fmt: skip
+    assert (await alike_codes(pool, "other", iter(()), folded, name=20)).total == 0
+    several = (CodeName(line, code) for line, code in enumerate(codes, 2))
+    assert len((await alike_codes(pool, "shop", several, folded, name=1)).first) == 1
 
 
 def test_a_wrong_file_changes_nothing(tidings: Run, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from schemas.patterns import all_codes, make_code, pattern_regex, pick
 from tests.factory import NOW
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden" / "manual_codes.json").read_text())
-CONFIG = CodeConfig(pattern="###", length=3, prefix="SPRING-2024-")
+CONFIG = CodeConfig(
+    pattern="###", length=3, prefix="SPRING-2024-", charset=GOLDEN["campaign"]["voucher"]["code_config"]["charset"]
+)
 
 
 def moment(text: str) -> datetime:
@@ -94,6 +96,13 @@ def test_a_pattern_gives_as_many_codes_as_its_capacity_says() -> None:
     assert sorted(all_codes(config, random.choice)) == ["xa-a", "xa-b", "xb-a", "xb-b"]
     assert config.capacity == 4
     assert make_code(config, lambda charset: charset[0]) == "xa-a"
+
+
+def test_codes_that_nobody_has_chosen_characters_for_are_not_mistaken_for_one_another() -> None:
+    made = CodeConfig(pattern="####", length=4).charset
+    assert made == made.upper() and len(set(made)) == len(made) > 20
+    assert all(len(set(made) & set(alike)) < 2 for alike in ("O0", "1IL", "2Z", "5S", "8B", "UV"))
+    assert not set(made) & set("01OIL")
 
 
 @pytest.mark.parametrize(("pattern", "charset"), [("##", "abc"), ("###", "0123456789"), ("x", "ab"), ("#", "a")])

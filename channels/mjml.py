@@ -10,6 +10,8 @@ from pathlib import Path
 
 from mjml import mjml2html
 
+from channels.author_lines import AuthorLine, with_markers
+from channels.mjml_attributes import attributes_of
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 LAYOUT = Path(__file__).parent / "layout"
@@ -17,6 +19,9 @@ TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 """What belongs to MiniJinja."""
 
 _MARK = "tidingsmark{}x"
+_MARKS = re.compile(r"tidingsmark(\d+)x")
+_ATTRIBUTE = re.compile(r"([^\s=\"'<>/]+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>]+))?")
+_VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr")
 _PIECE = re.compile(r"<!--.*?-->|<(/?)(mj[a-z-]*)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>|tidingsmark(\d+)x", re.DOTALL)
 _CONTENT = "{{ content }}"
 _FOOTER = "{{ footer }}"
@@ -56,51 +61,109 @@ def built_in_layout() -> Layout:
 
 
 def compile_mjml(source: str, layout: Layout) -> str:
-    """HTML in which every `{{ }}` and `{% %}` stands where it stood. Raises MjmlWrong.
+    """HTML in which every `{{ }}` and `{% %}` stands where it stood, with its line. Raises MjmlWrong.
 
     A source without `<mjml>` is the content of the layout; where it has no sections of its own it becomes one. The
     footer takes the place of `{{ footer }}`, or the end of the body.
     """
     marks: list[str] = []
     body = _ready(source, marks)
+    lines: list[AuthorLine | None] = [AuthorLine(line) for line in _lines(source)]
     if not is_document(source):
         if not any(element in body for element in _IN_BODY):
             body = _CARD.format(body)
         _check_layout(layout)
         before, after = layout.source.split(_CONTENT)
         body = f"{_ready_part(before, marks)}{body}{_ready_part(after, marks)}"
-    try:
-        html = _html(_with_footer(body, marks))
-    except _GaveUp as error:
-        raise MjmlWrong(_line_of_bare_end(source), str(error)) from None
-    except ValueError as error:
-        raise MjmlWrong(1, str(error)) from None
-    return _unmarked(html, marks)
+        lines += _layout_lines(layout)
+    html = _html(_with_footer(body, marks), source)
+    _check_kept(source, body, html)
+    lines += [None] * (len(marks) - len(lines))
+    return with_markers(html, _MARKS, marks, lines)
 
 
-class _GaveUp(ValueError):
-    """The compiler panicked."""
+def _lines(source: str) -> list[int]:
+    """The line of each tag of MiniJinja, counted from 1."""
+    return [source.count("\n", 0, tag.start()) + 1 for tag in TAG.finditer(source)]
 
 
-def _html(source: str) -> str:
-    """Raises ValueError for what is wrong, _GaveUp where the compiler panics.
+def _layout_lines(layout: Layout) -> list[AuthorLine | None]:
+    """Those of the tags around the content; what is built in is no line of the author's."""
+    tags = zip(TAG.finditer(layout.source), _lines(layout.source), strict=True)
+    name = "" if layout == built_in_layout() else Path(layout.name).name
+    return [AuthorLine(line, name) if name else None for tag, line in tags if tag.group() != _CONTENT]
 
-    It does so on a bare > soon after a letter that is not ASCII, and that comes as a BaseException of a class that
+
+def _check_kept(source: str, body: str, html: str) -> None:
+    """Every tag reaches the HTML: the compiler drops what it cannot use. Raises MjmlWrong."""
+    for index, tag in enumerate(TAG.finditer(source)):
+        mark = _MARK.format(index)
+        if tag.group().startswith("{#") or tag.group() == _FOOTER or mark in html:
+            continue
+        line = source.count("\n", 0, tag.start()) + 1
+        within = re.search(rf"<([a-z-]+)[^<>]*?([\w-]+)\s*=\s*[\"'][^\"'<>]*{mark}", body)
+        where = f"as {within[2]} of {within[1]} it needs a plain value" if within else "here it takes none"
+        raise MjmlWrong(line, f"{tag.group()} would be lost: the compiler drops it, {where}")
+
+
+def _html(whole: str, source: str) -> str:
+    """Raises MjmlWrong with the line in the author's source: the compiler itself names none.
+
+    On a bare > soon after a letter that is not ASCII it panics, and that comes as a BaseException of a class that
     cannot be imported (mjml-python 1.4, by htmlparser 0.2.1).
     """
     try:
-        return mjml2html(source, disable_comments=False, fonts={})
+        return mjml2html(whole, disable_comments=False, fonts={})
+    except ValueError as error:
+        raise MjmlWrong(*_unreadable(source, str(error))) from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise _GaveUp("the compiler cannot read this: write &gt; for a > that ends no tag") from None
+    said = "the compiler cannot read this: write &gt; for a > that ends no tag"
+    raise MjmlWrong(_line_of(r"[^\x00-\x7f][\x00-\x7f]?>", _texts(source)), said)
 
 
-def _line_of_bare_end(source: str) -> int:
-    """Where the compiler probably gave up; the first line where nothing is to be seen."""
-    texts = re.sub(r"<[^<>]*>", lambda tag: re.sub(r"[^\n]", " ", tag.group()), source)
-    found = re.search(r"[^\x00-\x7f][\x00-\x7f]?>", texts)
-    return source.count("\n", 0, found.start()) + 1 if found else 1
+def _unreadable(source: str, reason: str) -> tuple[int, str]:
+    """Where the compiler stopped, as far as it can be seen, and what would be right."""
+    texts = re.sub(r"<!--.*?-->", _blanked, TAG.sub(_blanked, source), flags=re.DOTALL)
+    bare = re.search(r"<(?![A-Za-z/!?])", texts)
+    if bare:
+        return texts.count("\n", 0, bare.start()) + 1, "a < that begins no tag is written &lt;"
+    unquoted = re.search(r"<[\w-]+(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s+[\w:-]+\s*=\s*(?![\"'\s])", texts)
+    if unquoted:
+        return texts.count("\n", 0, unquoted.end()) + 1, "the value of an attribute stands in quotes"
+    opened = _unclosed(texts)
+    if opened:
+        return opened[0], f"<{opened[1]}> is not closed"
+    return 1, reason
+
+
+def _unclosed(texts: str) -> tuple[int, str] | None:
+    """The first element that is still open at its parent's end, or at the end of all."""
+    stack: list[tuple[int, str]] = []
+    for tag in re.finditer(r"<(/?)([A-Za-z][\w-]*)(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>", texts):
+        closing, name, alone = tag.groups()
+        if closing:
+            if stack and stack[-1][1] != name and any(one[1] == name for one in stack):
+                return stack[-1]
+            if stack and stack[-1][1] == name:
+                stack.pop()
+        elif not alone and name.lower() not in _VOID:
+            stack.append((texts.count("\n", 0, tag.start()) + 1, name))
+    return stack[-1] if stack else None
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found.group())
+
+
+def _texts(source: str) -> str:
+    return re.sub(r"<[^<>]*>", _blanked, source)
+
+
+def _line_of(pattern: str, texts: str) -> int:
+    found = re.search(pattern, texts)
+    return texts.count("\n", 0, found.start()) + 1 if found else 1
 
 
 def is_document(source: str) -> bool:
@@ -116,11 +179,11 @@ def _check_layout(layout: Layout) -> None:
             raise MjmlWrong(1, f"has to say {_CONTENT} once: where the content goes")
         if not all(element in layout.source for element in ("<mjml", "<mj-body", "</mj-body>")):
             raise MjmlWrong(1, "is a whole document, with <mjml> and in it <mj-body>")
-        _html(_ready(layout.source.replace(_CONTENT, _CARD.format("")), []))
+        content = layout.source.replace(_CONTENT, _CARD.format(""))
+        body = _ready(content, [])
+        _check_kept(content, body, _html(body, content))
     except MjmlWrong as error:
         raise MjmlWrong(error.line, error.reason, layout.name) from None
-    except ValueError as error:
-        raise MjmlWrong(1, str(error), layout.name) from None
 
 
 def _ready(source: str, marks: list[str]) -> str:
@@ -141,7 +204,7 @@ def _marked(source: str, marks: list[str]) -> str:
 
 
 def _unmarked(text: str, marks: list[str]) -> str:
-    return re.sub(r"tidingsmark(\d+)x", lambda found: marks[int(found.group(1))], text)
+    return _MARKS.sub(lambda found: marks[int(found.group(1))], text)
 
 
 def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
@@ -156,7 +219,9 @@ def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
             continue
         yield piece.group()
         if name:
-            _follow(stack, name, closing, alone, _line(source[: piece.start()], marks), whole=whole)
+            line = _line(source[: piece.start()], marks)
+            _follow(stack, name, closing, alone, line, whole=whole)
+            _check_attributes(name, piece.group(), line)
     if whole and stack:
         raise MjmlWrong(stack[-1][1], f"<{stack[-1][0]}> is not closed")
     yield source[at:]
@@ -174,6 +239,17 @@ def _follow(stack: list[tuple[str, int]], name: str, closing: str, alone: str, l
         stack.pop()
     elif not closing and not alone:
         stack.append((name, line))
+
+
+def _check_attributes(name: str, tag: str, line: int) -> None:
+    """Raises MjmlWrong for an attribute that the compiler would pass over, with the nearest."""
+    known = attributes_of(name)
+    for found in _ATTRIBUTE.finditer(tag.strip("</>").removeprefix(name)):
+        attribute = found.group(1)
+        if attribute not in known and not _MARKS.search(attribute):
+            line += tag.count("\n", 0, tag.find(attribute))
+            hint = did_you_mean(attribute, known, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(known))}"
+            raise MjmlWrong(line, f"{name} has no attribute {attribute}.{hint}")
 
 
 def _placed(mark: str, tag: str, inside: str) -> str:

@@ -7,6 +7,7 @@ import re
 import minijinja
 
 from channels.absent import as_written
+from channels.author_lines import AuthorLine, author_line
 
 _ALONE = (
     *(
@@ -64,6 +65,8 @@ _TAKES = {
 }
 """MiniJinja's own filters and functions, which say only that there are too many arguments or too few."""
 
+_ENDS = {"{#": "#}", "{{": "}}", "{%": "%}"}
+_BEGIN = re.compile(r"\{[#{%]")
 _ELIDED = "(...)"
 _PATH = r"[^\W\d][\w.]*(?:\[[^\[\]]*\][\w.]*)*"
 
@@ -79,6 +82,28 @@ def said(error: minijinja.TemplateError) -> str:
     if error.kind != "UndefinedError" and name in _TAKES:
         return f"{name} takes {_TAKES[name]}{f': {reason}' if reason else ''}"
     return reason or re.sub(r"(?<!^)([A-Z])", lambda found: f" {found.group(1).lower()}", error.kind)
+
+
+def author_place(error: minijinja.TemplateError) -> AuthorLine:
+    """Where the author wrote what is wrong. What is opened and never closed is told where it is opened."""
+    source = error.template_source or ""
+    opened = _never_closed(source) if error.kind == "SyntaxError" else None
+    if opened is not None:
+        return author_line(source, opened)
+    if error.range:
+        return author_line(source, len(source.encode()[: error.range[0]].decode(errors="ignore")))
+    return AuthorLine(error.line or 1)
+
+
+def _never_closed(source: str) -> int | None:
+    """Where a comment, an expression or a tag begins that does not end."""
+    at = 0
+    while begin := _BEGIN.search(source, at):
+        end = source.find(_ENDS[begin.group()], begin.end())
+        if end < 0:
+            return begin.start()
+        at = end + 2
+    return None
 
 
 def _slice(error: minijinja.TemplateError, start: int | None = None) -> str:

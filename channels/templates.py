@@ -16,7 +16,7 @@ from channels.absent import FILTERS, forgiving
 from channels.formats import Formats, WrongValue
 from channels.inline_codes import codes_shown
 from channels.plain_text import text_of
-from channels.template_errors import said
+from channels.template_errors import author_place, said
 from schemas.blank import is_blank
 from schemas.errors import Problem, TemplateFailed
 from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
@@ -168,7 +168,7 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
     try:
         environment.add_template("check.txt", source)
     except minijinja.TemplateError as error:
-        return ((error.line or 1, said(error)),)
+        return ((author_place(error).line, said(error)),)
     used = sorted(environment.undeclared_variables_in_str(source, nested=True))
     problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
     problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects, _unsaid)) for variable in used]
@@ -216,7 +216,7 @@ def _compile(environment: minijinja.Environment, template: StoredTemplate, part:
 
 
 def _said(error: minijinja.TemplateError) -> str:
-    return f"line {error.line}: {said(error)}"
+    return f"{author_place(error)}: {said(error)}"
 
 
 def _filters(source: str) -> list[str]:

@@ -88,7 +88,10 @@ def test_line_ends_and_the_mark_of_windows_are_no_part_of_a_template(tmp_path: P
             {"a__mjml": MJML, "layout__mjml": LAYOUT.replace("<mj-body>", "<mj-body><mj-section>")},
             "layout.mjml:4: </mj-body> closes nothing: <mj-section> of line 2 is open",
         ),
-        ({"a__mjml": MJML, "layout__mjml": LAYOUT.replace("<mj-body>", "<mj-body x=1>")}, "layout.mjml:1: "),
+        (
+            {"a__mjml": MJML, "layout__mjml": LAYOUT.replace("<mj-body>", "<mj-body x=1>")},
+            "layout.mjml:2: mj-body has no attribute x",
+        ),
     ],
 )
 def test_a_wrong_file_is_named_with_its_line(tmp_path: Path, files: dict[str, str], said: str) -> None:

@@ -10,7 +10,9 @@ import pytest
 from babel.numbers import format_currency, get_currency_precision
 
 from channels.formats import Formats, WrongValue
-from channels.mjml import MjmlWrong, built_in_layout, compile_mjml
+from channels.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml
+from channels.templates import Templates
+from schemas.errors import TemplateFailed
 from schemas.template import LocalText, StoredTemplate
 
 
@@ -112,3 +114,79 @@ def test_mjml_on_which_the_compiler_panics_is_wrong_like_other_mjml(text: str) -
 def test_wrong_mjml_names_its_line() -> None:
     with pytest.raises(MjmlWrong, match="line 2: there is no element mj-txt. Did you mean mj-text"):
         compile_mjml("\n<mj-txt>a</mj-txt>", built_in_layout())
+
+
+DOCUMENT = "<mjml>\n<mj-body><mj-section><mj-column>\n{}\n</mj-column></mj-section></mj-body></mjml>"
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "<mj-text>Fine</mj-text>\n<mj-text>Orders < 100 EUR</mj-text>",
+            "line 4: a < that begins no tag is written &lt;",
+        ),
+        ("<mj-text>\n<b>x</mj-text>", "line 4: <b> is not closed"),
+        ("<mj-text>\n<ul><li>a<b></li></ul></mj-text>", "line 4: <b> is not closed"),
+        ("<mj-text>a\n</mj-text><mj-text align=left>x</mj-text>", "line 4: the value of an attribute stands in quotes"),
+        ("<mj-text\n colour='red'>x</mj-text>", "line 4: mj-text has no attribute colour. Did you mean color?"),
+        (
+            "<mj-image bordr-radius='1px' src='x' />",
+            "line 3: mj-image has no attribute bordr-radius. Did you mean",
+        ),
+        ("<mj-spacer href='x' />", "line 3: mj-spacer has no attribute href. There are: border"),
+        (
+            "\n<mj-image width='{{ w }}px' src='x' />",
+            "line 4: {{ w }} would be lost: the compiler drops it, as",
+        ),
+        (
+            "</mj-column><mj-column width='{{ w }}px'>",
+            "line 3: {{ w }} would be lost: the compiler drops it, as",
+        ),
+    ],
+)
+def test_mjml_that_would_be_lost_or_cannot_be_read_names_its_line(source: str, said: str) -> None:
+    with pytest.raises(MjmlWrong) as caught:
+        compile_mjml(DOCUMENT.format(source), built_in_layout())
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<!-- {{ x }} -->",
+        '<mj-attributes><mj-class name="unused" color="{{ x }}"/></mj-attributes>',
+        '<mj-attributes><mj-divider border-color="{{ x }}"/></mj-attributes>',
+        '<mj-breakpoint width="{{ x }}"/>',
+    ],
+)
+def test_what_the_head_drops_is_refused(head: str) -> None:
+    with pytest.raises(MjmlWrong, match=r"line 2: \{\{ x \}\} would be lost"):
+        compile_mjml(f"<mjml><mj-head>\n{head}</mj-head><mj-body></mj-body></mjml>", built_in_layout())
+
+
+def test_what_works_in_mjml_works() -> None:
+    source = (
+        "<mjml><mj-head><mj-title>{{ a }}</mj-title><mj-preview>{{ b }}</mj-preview><mj-attributes>"
+        '<mj-all color="{{ c }}"/>'
+        "</mj-attributes></mj-head><mj-body><!-- {{ d }} --><mj-section background-url='{{ e }}'><mj-column>"
+        '<mj-text css-class="{{ f }}" padding-left="{{ g }}px">{# gone #}</mj-text>'
+        "</mj-column></mj-section></mj-body></mjml>"
+    )
+    html = compile_mjml(source, built_in_layout())
+    assert all(f"{{{{ {name} }}}}" in html for name in "abcdefg")
+
+
+def test_an_error_in_what_was_compiled_names_the_author_s_line() -> None:
+    source = '<mj-text>Hi {{ a }}\n{{ b }}</mj-text>\n<mj-image src="{{ c }}"/>\n{% if a %}\n{{- d }}{% endif %}'
+    html = compile_mjml(source, built_in_layout()).split('<div class="foot')[0]
+    brand = {"name": "Corner", "logo_url": "https://x.example"}
+    for missing, line in (("a", 1), ("b", 2), ("c", 3), ("d", 5)):
+        template = StoredTemplate(name="t", subject="s", html=html, brand=brand)
+        there = {name: "x" for name in "abcd" if name != missing or missing == "a"}
+        with pytest.raises(TemplateFailed, match=f"html, line {line}: `{missing}` is undefined"):
+            Templates().render(template, there if missing != "a" else {})
+    layout = Layout(built_in_layout().source.replace("140px", "141px"), "/mails/layout.mjml")
+    with pytest.raises(TemplateFailed, match=r"line 37 of layout\.mjml: `brand\.logo_url` is undefined"):
+        html = compile_mjml("<mj-text>Hi</mj-text>", layout)
+        Templates().render(StoredTemplate(name="t", subject="s", html=html, brand={"name": "x"}), {})

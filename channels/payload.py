@@ -15,7 +15,8 @@ import msgspec
 
 from schemas.blank import is_blank
 from schemas.errors import RenderRefused
-from schemas.payload import DEFAULT, FROM, VALUE, Step, is_dynamic, is_escape, read_path
+from schemas.paths import Step, read_path
+from schemas.payload import DEFAULT, FROM, VALUE, is_dynamic, is_escape
 from schemas.record import JsonObject
 
 _COMPILED_KEPT = 256

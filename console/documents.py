@@ -18,7 +18,7 @@ from streams.definition import TemplateFiles
 
 ENDINGS = (".yaml", ".yml", ".json")
 """Of files that hold distributions."""
-_STEP = re.compile(r'"([^"]+)"|\[(\d+)\]|([^.\[\]"]+)')
+_STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Document:
         """The line of a problem's path, as near as the document has it."""
         node, line = self.tree, getattr(getattr(self.tree, "lc", None), "line", 0)
         for quoted, index, name in _STEP.findall(path):
-            key: Any = int(index) if index else quoted or name
+            key: Any = int(index) if index else re.sub(r'\\(["\\])', r"\1", quoted) or name
             try:
                 line = node.lc.item(key)[0] if index else node.lc.key(key)[0]
                 node = node[key]

@@ -16,8 +16,9 @@ from console.reference_payload import payload_page
 from console.reference_templates import templates_page
 from schemas.closed import Action
 from schemas.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
+from streams.conditions.kinds import Kind
 from streams.conditions.parse import ITEM_TESTS
-from streams.conditions.predicates import Kind, tests_for
+from streams.conditions.predicates import tests_for
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "reference"
 
@@ -119,13 +120,27 @@ _CONDITIONS_HEAD = """\
 Written from `streams/conditions/` by `python -m console.reference`.
 
 A path on the left, a test on the right; a bare value means `is`, a bare list `in`, several entries `all`. Groups:
-`all`, `any`, `not`. Metadata and fields of upstream's own take every test. A missing value passes no test but `is_not`,
-`not_in` and `is_set: false`; a missing list has no items. A value of the wrong kind is an error (`rule_error`), and
-`not` of an error is one as well.
+`all`, `any`, `not`. Metadata and fields of upstream's own take every test. A name that holds a dot, a bracket or a
+quote stands in quotes: `'customer.metadata."first.order"'`, as in the paths of payloads and of `again: {once_per: …}`.
 
-Days (`day_is`, and `on` with a word) begin where the customer is, by `customer.timezone`, else in UTC. `day_is` is
-about the day of the year: a birthday on 29 February is on 28 February in other years. `before` and `after` also take
-`now`, `in 7d` and `7d ago`; `on` and `day_is` take `today`, `tomorrow`, `yesterday`, `in 7d` and `7d ago`.
+**Missing.** A missing value passes no test but `is_not`, `not_in` and `is_set: false`; a missing list has no items.
+Null is missing. So is a blank text (nothing, spaces, or characters that show nothing) for every test but those of
+texts, which compare it as it stands: `is_set: true` is false of it, it is no date, no number and no list. An empty
+list where an object belongs is an empty object.
+
+**Kinds.** "42" (a text) and 42 (a number) are neither equal nor different. An operand that is not of its field's kind
+is refused on save. Where the kind is only known when an event comes, as in metadata, a value of another kind is an
+error (`rule_error`), for every test and inside lists too, and `not` of an error is one as well; the decision says what
+was there. `any` is still true where another part is, and `all` still false. An event is never lost for a field of
+another kind that no rule reads.
+
+**Days.** They begin where the customer is, by `customer.timezone`, else in the project's timezone (`timezone` in the
+settings); a timezone that is not one of the IANA database is an error for the tests that need it. That holds for
+`day_is` and for `on` with a word or a date. A birthday is the day as it is written, whatever time or offset stands
+behind it. `day_is` is about the day of the year: 29 February is 28 February in years that have none. `before` and
+`after` take a date (its midnight in UTC) or a moment, `now`, `in 7d` and `7d ago`; `on` and `day_is` take `today`,
+`tomorrow`, `yesterday`, `in 7d` and `7d ago`.
+
 `every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items
 that count.
 """

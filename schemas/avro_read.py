@@ -8,6 +8,7 @@ Source: Avro 1.12 specification, "Binary encoding" and "Logical types".
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -95,7 +96,8 @@ class _Compiler:
             optional = isinstance(kind, list) and len(kind) == 2 and kind[0] == "null"
             read = self.of(kind[1] if optional else kind, _present(wanted.get(name)))
             if self._structs and name not in wanted:
-                name, read = None, _SKIPPED.get(read, read)
+                read = _skip_extra(tuple(wanted)) if name == EXTRA else _SKIPPED.get(read, read)
+                name = None
             fields.append((name, optional, read))
         if self._structs:
             return _struct(fields, get_origin(hint) or hint)
@@ -130,8 +132,8 @@ def _mapping(fields: Fields, is_open: bool) -> Read:
         if unknown:
             if not isinstance(unknown, dict):
                 raise ValueError(f"{EXTRA} holds no JSON object")
-            for name, value in unknown.items():
-                out.setdefault(name, value)
+            for name, value in unknown.items():  # a known one is there where its value is of another kind
+                out[name] = out.get(name) or value
         return out, at
 
     return read
@@ -263,6 +265,20 @@ def _json(raw: bytes, at: int) -> tuple[Any, int]:
 def _skip_text(raw: bytes, at: int) -> tuple[None, int]:
     size, at = _long(raw, at)
     return None, _end(raw, at, size)
+
+
+def _skip_extra(known: tuple[str, ...]) -> Read:
+    """What is unknown is passed over; a known field among it needs a closer look: its value is of another kind."""
+    odd = re.compile(b'"(?:%b)":' % b"|".join(re.escape(name).encode() for name in known))
+
+    def read(raw: bytes, at: int) -> tuple[None, int]:
+        size, at = _long(raw, at)
+        end = _end(raw, at, size)
+        if size > 2 and odd.search(raw, at, end):
+            raise ValueError("a known field is of another kind")
+        return None, end
+
+    return read
 
 
 def _boolean(raw: bytes, at: int) -> tuple[bool, int]:

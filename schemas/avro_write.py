@@ -55,6 +55,8 @@ class _Compiler:
         return _LOGICAL[schema["type"], schema["logicalType"]]
 
     def _one_of(self, arms: list[Any]) -> Write:
+        if arms == ["null", "long", "double"]:
+            return _number_or_null
         if arms[0] == "null":
             return _optional(self.of(arms[1]))
         tag = arms[0]["fields"][0]
@@ -104,17 +106,23 @@ def _one_by_one(fields: dict[str, Write]) -> Write:
 
 
 def _mapping(fields: dict[str, Write], absent: dict[str, bytes | None]) -> Write:
-    in_order = [(name, write, absent[name]) for name, write in fields.items()]
+    """What upstream sent in a kind that the schema does not have stands beside its unknown fields."""
+    in_order, is_open = [(name, write, absent[name]) for name, write in fields.items()], EXTRA in fields
 
     def write(out: bytearray, value: Any) -> None:
+        misfits: dict[str, Any] = {}
         for name, write_field, default in in_order:
-            if name == EXTRA:
-                _json(out, {name: one for name, one in value.items() if name not in fields})
+            if name == EXTRA:  # the last one
+                _json(out, {name: one for name, one in value.items() if name not in fields} | misfits)
             elif name in value:
+                begins = len(out)
                 try:
                     write_field(out, value[name])
                 except MISFIT as error:
-                    raise ValueError(f"{name}: {error}") from error
+                    if default is None or not is_open:
+                        raise ValueError(f"{name}: {error}") from error
+                    out[begins:] = default
+                    misfits[name] = value[name]
             elif default is not None:
                 out += default
             else:
@@ -132,6 +140,17 @@ def _optional(write: Write) -> Write:
             write(out, value)
 
     return write_or_null
+
+
+def _number_or_null(out: bytearray, value: Any) -> None:
+    if value is None:
+        out.append(0)
+    elif type(value) is float:
+        out.append(4)
+        _double(out, value)
+    else:
+        out.append(2)
+        _long(out, value)
 
 
 def _tagged(tag: str, arms: dict[str, tuple[int, Write]]) -> Write:
@@ -157,6 +176,8 @@ def _enum(symbols: list[str]) -> Write:
 def _array(write_item: Write) -> Write:
     def write(out: bytearray, values: Any) -> None:
         if values:
+            if isinstance(values, str | dict):
+                raise TypeError(f"expected a list, got {type(values).__name__}")
             _long(out, len(values))
             for value in values:
                 write_item(out, value)
@@ -178,6 +199,10 @@ def _map(write_value: Write) -> Write:
 
 
 def _long(out: bytearray, value: Any) -> None:
+    if type(value) is not int:
+        if type(value) is not float or not value.is_integer():
+            raise TypeError(f"expected a whole number, got {type(value).__name__}")
+        value = int(value)
     number = (value << 1) ^ (value >> 63)
     if number >> 64:
         raise ValueError(f"{value} does not fit 64 bits")

@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 from schemas.record import JsonObject, OpenRecord, doc
 
+PLAIN_DAYS = frozenset({"birthday"})
+"""Fields that are days of the calendar: whatever time upstream writes behind one, the written day is meant."""
+
 
 class Customer(OpenRecord, frozen=True, kw_only=True):
     """A customer's profile."""
@@ -43,7 +46,7 @@ class OrderItem(OpenRecord, frozen=True, kw_only=True):
 
     product_id: str | None = None
     sku_id: str | None = None
-    quantity: int | None = None
+    quantity: Annotated[int | float | None, doc("A fraction where goods are weighed or measured.")] = None
     price: Annotated[int | None, doc("Minor units, one piece.")] = None
     amount: Annotated[int | None, doc("Minor units, the whole line.")] = None
     metadata: JsonObject = {}

@@ -11,7 +11,8 @@ import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -376,6 +377,7 @@ def object_fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _bare(hint: Any) -> Any:
-    arms = [arm for arm in get_args(hint) if arm is not type(None)]
-    is_optional = len(arms) == 1 and len(get_args(hint)) == 2 and get_origin(hint) is not dict
-    return arms[0] if is_optional else hint
+    if get_origin(hint) not in (Union, UnionType):
+        return hint
+    arms = tuple(arm for arm in get_args(hint) if arm is not type(None))
+    return Union[arms]  # noqa: UP007 - of one arm it is that arm

@@ -16,8 +16,9 @@ from schemas.record import JsonObject, Record
 from schemas.triggers import object_fields
 from streams.conditions.compile import Facts, Getter, getter
 from streams.conditions.fields import EVENT, has_own_event
+from streams.conditions.kinds import Answer
 from streams.conditions.language import Path
-from streams.conditions.predicates import Answer
+from streams.loose import loosely, tidied
 from streams.recent import Sent, read_recent
 
 Profile = dict[str, Any]
@@ -42,6 +43,10 @@ class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
         return customer_id
 
 
+class LooseHead(Head[Data], Generic[Data], frozen=True, kw_only=True):
+    """A head with fields that are not of their kind, or were not before they were tidied (`loose.py`)."""
+
+
 def _nothing() -> None:
     """No row."""
 
@@ -53,7 +58,7 @@ class Arrival:
     `recent` gets a row of `streams/recent.py`, which few events need.
     """
 
-    __slots__ = ("_decode", "_raw", "_recent_row", "_row", "answers", "customer", "facts", "head", "recent")
+    __slots__ = ("_decode", "_raw", "_recent_row", "_row", "answers", "customer", "facts", "head", "is_loose", "recent")
 
     customer: Customer
     """The known fields of the profile that counts: the table's, else the one inside the event."""
@@ -61,6 +66,8 @@ class Arrival:
     """The whole event as conditions and templates see it. Raises Undecodable."""
     recent: list[Sent]
     """What the customer was sent lately."""
+    is_loose: bool
+    """Whether known fields may hold something of another kind."""
 
     def __init__(
         self,
@@ -70,7 +77,7 @@ class Arrival:
         row: bytes | None = None,
         recent: Callable[[], bytes | None] = _nothing,
     ) -> None:
-        self.head = head
+        self.head, self.is_loose = head, type(head) is LooseHead
         self.answers: dict[object, Answer] = {}
         self._raw, self._decode, self._row, self._recent_row = raw, decode, row, recent
         if row is None:
@@ -79,16 +86,25 @@ class Arrival:
     def __getattr__(self, name: str) -> Any:
         """Work out what is asked for the first time; from then on it is a plain attribute."""
         if name == "customer" and self._row is not None:
-            self.customer = _CUSTOMERS.decode(self._row)
+            self.customer = self._customer(self._row)
             return self.customer
         if name == "facts":
             profile = None if self._row is None else msgspec.json.decode(self._row)
-            self.facts = facts_of(self._decode(self._raw)["data"], self.head, profile)
+            data = self._decode(self._raw)["data"]
+            known = tidied(data, type(self.head.data)) if self.is_loose else data
+            self.facts = facts_of(known, self.head, profile)
             return self.facts
         if name == "recent":
             self.recent = read_recent(self._recent_row())
             return self.recent
         raise AttributeError(name)
+
+    def _customer(self, row: bytes) -> Customer:
+        try:
+            return _CUSTOMERS.decode(row)
+        except msgspec.ValidationError:
+            self.is_loose = True
+            return loosely(msgspec.json.decode(row), Customer)
 
 
 _CUSTOMERS = msgspec.json.Decoder(Customer)
@@ -122,12 +138,12 @@ def reader(path: Path, data: type[Record]) -> Getter:
     while names and _is_struct(hint) and names[0] in object_fields(hint):
         known.append(names[0])
         hint = object_fields(hint)[names.pop(0)]
-    from_head = attrgetter(".".join(known))
+    from_head, whole = attrgetter(".".join(known)), getter(path)
     if not names and hint in _SCALARS:
-        return from_head if _always_there(root, data) and len(path) == 2 else _or_none(from_head)
+        is_there = _always_there(root, data) and len(path) == 2
+        return from_head if is_there else _or_else(from_head, whole)
     if names and (get_origin(hint) or hint) is dict:
-        return _in_mapping(from_head, tuple(names))
-    whole = getter(path)
+        return _in_mapping(from_head, tuple(names), whole)
     return lambda arrival: whole(arrival.facts)
 
 
@@ -142,28 +158,29 @@ def _is_struct(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
-def _or_none(from_head: Getter) -> Getter:
-    """An object on the way may be missing."""
+def _or_else(from_head: Getter, whole: Getter) -> Getter:
+    """An object on the way may be missing; where one is of another kind, the whole event says what is there."""
 
     def read(arrival: Arrival) -> Any:
         try:
             return from_head(arrival)
         except AttributeError:
-            return None
+            return whole(arrival.facts) if arrival.is_loose else None
 
     return read
 
 
-def _in_mapping(from_head: Getter, names: Path) -> Getter:
-    if len(names) > 1:
-        found, inner = _or_none(from_head), getter(names)
-        return lambda arrival: inner(found(arrival) or {})
-    (name,) = names
+def _in_mapping(from_head: Getter, names: Path, whole: Getter) -> Getter:
+    name, *inner = names
+    deeper = getter(tuple(inner)) if inner else None
 
     def read(arrival: Arrival) -> Any:
         try:
-            return from_head(arrival).get(name)
+            found = from_head(arrival).get(name)
         except AttributeError:
-            return None
+            return whole(arrival.facts) if arrival.is_loose else None
+        if deeper is None or found is None:
+            return found
+        return deeper(found) if type(found) is dict else whole(arrival.facts)
 
     return read

@@ -13,6 +13,7 @@ from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, Email
 from schemas.mail_address import mail_address
 from streams.arrival import Profile
 from streams.conditions.compile import Recorder
+from streams.conditions.kinds import misfit, with_kind
 from streams.recent import Sent, other_event_sent
 
 
@@ -69,14 +70,25 @@ def _out_of_time(rule: Distribution, happened: datetime) -> Refusal | None:
 
 
 def _without_consent(rule: Distribution, profile: Profile) -> Refusal | None:
-    if rule.consent == TRANSACTIONAL or (profile.get("consents") or {}).get(rule.consent) is True:
+    if rule.consent == TRANSACTIONAL or _given(rule, profile) is True:
         return None
     return Refusal("consent", f"{rule.consent}: {_consent(rule, profile)}")
 
 
+def _given(rule: Distribution, profile: Profile) -> object:
+    """What the profile says of a consent: true alone is one. None where it says nothing."""
+    consents = profile.get("consents")
+    return consents.get(rule.consent) if isinstance(consents, dict) else misfit(consents, "consents")
+
+
 def _consent(rule: Distribution, profile: Profile) -> str:
-    given = (profile.get("consents") or {}).get(rule.consent)
-    return "never given" if given is None else "given" if given else "withdrawn"
+    match _given(rule, profile):
+        case None:
+            return "never given"
+        case bool(given):
+            return "given" if given else "withdrawn"
+        case other:
+            return f"neither given nor withdrawn, but {with_kind(other)}"
 
 
 def _without_mailbox(email: object) -> Refusal | None:

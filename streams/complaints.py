@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 from schemas.names import did_you_mean
-from schemas.payload import path_text
+from schemas.paths import path_text
 
 _LONGEST_SHOWN = 40
 

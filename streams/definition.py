@@ -24,10 +24,12 @@ from schemas.distribution import (
 )
 from schemas.hosts import HostRefused, ascii_url
 from schemas.names import did_you_mean
+from schemas.paths import read_names
 from schemas.record import JsonObject
 from schemas.template import LocalText, StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
 from streams.conditions.fields import Fields, Unknown
+from streams.conditions.kinds import a_kind
 from streams.conditions.parse import parse_condition
 from streams.document import DocumentReader
 from streams.offers import why_not_offered
@@ -310,9 +312,7 @@ class _Reader(DocumentReader):
             case "once_per_customer":
                 again = Again(mode="once_per_customer")
             case {"once_per": str(path), **rest} if not rest:
-                found = fields.find(tuple(path.split("."))) if fields else None
-                if isinstance(found, Unknown):
-                    self._problem("again.once_per", found.message)
+                self._once_per(path, fields)
                 again = Again(mode="once_per", path=path)
             case {"once_in": span, **rest} if not rest:
                 again = Again(mode="once_in", seconds=self._value(Span(), span, "again.once_in"))
@@ -320,6 +320,17 @@ class _Reader(DocumentReader):
                 options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
                 self._wrong(value, "again", f"one of {options}")
         return again
+
+    def _once_per(self, path: str, fields: Fields | None) -> None:
+        try:
+            found = fields.find(read_names(path)) if fields else None
+        except ValueError as error:
+            return self._problem("again.once_per", str(error))
+        if isinstance(found, Unknown):
+            self._problem("again.once_per", found.message)
+        elif found and found.kind in ("list", "object"):
+            self._problem("again.once_per", f"is a field that holds one value; {path} is {a_kind(found.kind)}")
+        return None
 
     def _url(self, value: object, at: str) -> str:
         text = value if isinstance(value, str) else ""

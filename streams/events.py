@@ -11,8 +11,11 @@ from schemas.codec import TopicCodec
 from schemas.errors import InvalidEvent, TooLarge
 from schemas.event import MAX_ID, Event
 from schemas.objects import Customer
-from schemas.triggers import TRIGGERS, Trigger, data_type
-from streams.arrival import Head
+from schemas.record import Record
+from schemas.triggers import TRIGGERS, Trigger, data_type, object_fields
+from streams.arrival import Head, LooseHead
+from streams.conditions.kinds import with_kind
+from streams.loose import loosely, tidied
 from streams.upstream import Headers, unwrapped
 
 T = TypeVar("T")
@@ -80,8 +83,7 @@ def read_event(
     for name in ("customer", *trigger.required):
         if event.data.get(name) is None:
             raise InvalidEvent(f"{event.type} lacks the required object {name}", path=f"data.{name}")
-    data = _convert(_known(event.data, trigger), trigger.data, at="data")
-    head = Head[Any](id=event.id, project_id=event.project_id, type=event.type, created_at=event.created_at, data=data)
+    head = _head(event, trigger)
     _check_key(key, head.customer_id)
     if head.created_at > now + max_future:
         raise InvalidEvent(
@@ -92,9 +94,44 @@ def read_event(
     return head
 
 
+def _head(event: Event, trigger: Trigger) -> Head[Any]:
+    """The known objects checked; where a field is not of its kind, loosely."""
+    envelope: dict[str, Any] = {
+        "id": event.id,
+        "project_id": event.project_id,
+        "type": event.type,
+        "created_at": event.created_at,
+    }
+    known = _known(event.data, trigger)
+    try:
+        return Head[Any](**envelope, data=msgspec.convert(known, trigger.data))
+    except msgspec.ValidationError:
+        tidy = tidied(known, trigger.data)
+        _check_objects(tidy, trigger)
+        return LooseHead[Any](**envelope, data=loosely(tidy, trigger.data))
+
+
+def _check_objects(data: dict[str, Any], trigger: Trigger) -> None:
+    """What no event can do without: required objects that are some, and the ids of whom it is about and selects."""
+    fields = object_fields(trigger.data)
+    for name in ("customer", *trigger.required):
+        if isinstance(fields[name], type) and issubclass(fields[name], Record) and not isinstance(data[name], dict):
+            raise InvalidEvent(f"data.{name}: needs an object, got {with_kind(data[name])}", path=f"data.{name}")
+    for name in ("customer", *trigger.selecting):
+        found = data.get(name)
+        if isinstance(found, dict) and not isinstance(found.get("id"), str):
+            said = "is missing" if found.get("id") is None else f"needs a text, got {with_kind(found['id'])}"
+            raise InvalidEvent(f"data.{name}.id: {said}", path=f"data.{name}.id")
+
+
 def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
     """A profile of the `customers` topic, checked and otherwise as it came. Raises InvalidEvent."""
-    _convert(decoded, Customer)
+    try:
+        msgspec.convert(decoded, Customer)
+    except msgspec.ValidationError:
+        decoded = tidied(decoded, Customer)
+        if not isinstance(decoded.get("id"), str):
+            _convert(decoded.get("id"), str, at="id")
     _check_key(key, decoded["id"])
     return decoded
 

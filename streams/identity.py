@@ -6,9 +6,11 @@ import hashlib
 from datetime import datetime
 from typing import assert_never
 
+from schemas.blank import is_blank
 from schemas.distribution import Again
+from schemas.paths import read_names
 from streams.conditions.compile import Facts, getter
-from streams.conditions.predicates import Failure, equality_key
+from streams.conditions.kinds import Failure, equality_key, with_kind
 
 
 def delivery_id(project: str, distribution: str, occurrence: str, customer: str, channel: str, step: int) -> str:
@@ -42,12 +44,23 @@ def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts
         case "once_per_customer":
             return "customer"
         case "once_per":
-            value = equality_key(getter(tuple((again.path or "").split(".")))(facts))
-            return Failure(f"again once_per {again.path}: not set") if value is None else f"{again.path} {value}"
+            return _once_per(again.path or "", facts)
         case "once_in":
             return f"window {_window(happened, again.seconds or 1)} of {again.seconds}"
         case _:
             assert_never(again.mode)
+
+
+def _once_per(path: str, facts: Facts) -> str | Failure:
+    try:
+        value = getter(read_names(path))(facts)
+    except ValueError as error:  # as an earlier release took it
+        return Failure(f"again once_per {path}: {error}")
+    key = equality_key(value)
+    if key is None or (isinstance(key, str) and is_blank(key)):
+        is_missing = value is None or key is not None
+        return Failure(f"again once_per {path}: {'not set' if is_missing else with_kind(value)}")
+    return f"{path} {key}"
 
 
 def _window(moment: datetime, seconds: int) -> int:

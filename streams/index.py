@@ -5,6 +5,8 @@ up to three of them together; and there, where others stand as well and the guar
 by it. What brought an event to a rule need not be tested again, so that only the rest of its guard is
 left to run. Rules whose guard demands no value stand under none, sorted by their bound or always tried.
 
+A value that a demand cannot be compared with is an error, not a difference: such rules are found by a slower way round.
+
 One rule goes in or out without touching the others. The index may return rules that do not fit; it never leaves one out
 that would match or fail with an error.
 """
@@ -24,7 +26,7 @@ from schemas.triggers import TRIGGERS
 from streams.arrival import Arrival, Head, reader
 from streams.conditions.compile import PLAIN, Compiler, Getter, Run
 from streams.conditions.language import Path
-from streams.conditions.predicates import equality_key
+from streams.demands import ODD, Demands
 from streams.rule import Choice, Key, Rule, Threshold, compile_rule
 from streams.selection import Selection, pairs_of, selection_of
 
@@ -159,7 +161,7 @@ class _Shelf:
         self._data = data
         self._places: dict[str, _Place] = {}
         self._tables: dict[tuple[Path, ...], _Table] = {}
-        self._values: dict[Path, _Values] = {}
+        self._values: dict[Path, Demands] = {}
         self._spread = 0
         self._arrange_tables()
 
@@ -169,8 +171,10 @@ class _Shelf:
         self._spread += _is_spread(place)
         for path, value in _keys(rule):
             if path not in self._values:
-                self._values[path] = _Values(reader(path, self._data))
+                self._values[path] = Demands(reader(path, self._data))
             self._values[path].demand(value)
+        for path in _all_paths(place):
+            self._values[path].place(rule, path)
         for combination in place.combinations:
             self._table(_paths(combination)).add(self._key(combination), rule, place.covered)
 
@@ -184,6 +188,8 @@ class _Shelf:
             if self._tables[paths].is_empty():
                 del self._tables[paths]
                 self._arrange_tables()
+        for path in _all_paths(place):
+            self._values[path].displace(rule)
         for path, value in _keys(rule):
             self._values[path].release(value)
 
@@ -192,6 +198,9 @@ class _Shelf:
         for number in self._read:  # they are few: a comprehension takes longer to set up
             numbers.append(number(arrival))
         begin = len(found)
+        is_odd = ODD in numbers
+        if is_odd:
+            numbers = self._collect_odd(arrival, numbers, found)
         for key_of, tried_under, sorted_ in self._lookups:
             key = key_of(numbers)
             tried = tried_under(key)
@@ -200,8 +209,16 @@ class _Shelf:
             if sorted_ and key in sorted_:
                 for one in sorted_[key].values():
                     one.collect(arrival, found)
-        if self._spread:  # a rule under several sets of paths may have been found in more than one
+        if self._spread or is_odd:  # a rule under several sets of paths may have been found in more than one
             found[begin:] = {id(candidate.rule): candidate for candidate in found[begin:]}.values()
+
+    def _collect_odd(self, arrival: Arrival, numbers: list[int | None], found: list[Candidate]) -> list[int | None]:
+        """Add the rules that cannot judge some value; the numbers for those that can."""
+        odd = [self._values[path] for path, number in zip(self._paths_read, numbers, strict=True) if number == ODD]
+        for demands in odd:
+            found.extend(Candidate(rule, rule.without(())) for rule in demands.unable(arrival))
+        judged = iter(odd)
+        return [next(judged).demanded(arrival) if number == ODD else number for number in numbers]
 
     def rule_ids(self) -> Iterable[str]:
         return self._places
@@ -218,7 +235,7 @@ class _Shelf:
 
     def _arrange_tables(self) -> None:
         """Have each path read once an event, and tell each table which of the values make its key."""
-        read = list(dict.fromkeys(path for paths in self._tables for path in paths))
+        self._paths_read = read = list(dict.fromkeys(path for paths in self._tables for path in paths))
         self._read = [self._values[path].number for path in read]
         self._lookups = [
             (_key_of([read.index(path) for path in paths]), table.tried.get, table.sorted)
@@ -292,44 +309,12 @@ def _is_spread(place: _Place) -> bool:
     return any(_paths(combination) != first for combination in place.combinations)
 
 
+def _all_paths(place: _Place) -> set[Path]:
+    return {path for combination in place.combinations for path, _ in combination}
+
+
 def _paths(combination: Combination) -> tuple[Path, ...]:
     return tuple([path for path, _ in combination])
-
-
-class _Values:
-    """The values that rules demand of one path, numbered, so that a table's key is a small number."""
-
-    __slots__ = ("_next", "demands", "number", "numbers")
-
-    def __init__(self, read: Getter) -> None:
-        self._next = 1
-        self.numbers: dict[Any, int] = {}
-        self.demands: dict[Any, int] = {}
-        self.number = _number_of(read, self.numbers)
-
-    def demand(self, value: Any) -> None:
-        """One rule more demands it."""
-        if value not in self.numbers:
-            self.numbers[value] = self._next
-            self._next += 1
-        self.demands[value] = self.demands.get(value, 0) + 1
-
-    def release(self, value: Any) -> None:
-        """One rule fewer demands it."""
-        self.demands[value] -= 1
-        if not self.demands[value]:
-            del self.demands[value], self.numbers[value]
-
-
-def _number_of(read: Getter, numbers: dict[Any, int]) -> Callable[[Arrival], int | None]:
-    """The number of an event's value; None where no rule demands it."""
-    numbered = numbers.get
-
-    def number(arrival: Arrival) -> int | None:
-        value = read(arrival)
-        return numbered(value if type(value) is str else equality_key(value))
-
-    return number
 
 
 class _Table:

@@ -28,7 +28,7 @@ from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
 from streams.arrival import Arrival, Head, Profile, objects_of
 from streams.audience import Refusal, already_sent, can_reach, may_send
-from streams.conditions.predicates import Answer, Failure
+from streams.conditions.kinds import Answer, Failure
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
 from streams.index import RuleIndex
 from streams.recent import Sent, sent

@@ -19,17 +19,14 @@ from schemas.delivery import DistributionRef
 from schemas.errors import Problem
 from schemas.names import did_you_mean
 from schemas.objects import Campaign, PromotionTier, Publication, Voucher
+from schemas.paths import Step, Steps, path_text, read_path
 from schemas.payload import (
     DEFAULT,
     FROM,
     VALUE,
-    Step,
-    Steps,
     escaped,
     is_dynamic,
     is_escape,
-    path_text,
-    read_path,
 )
 from schemas.record import JsonObject
 from schemas.triggers import Trigger, object_fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,9 @@ from schemas.triggers import TRIGGERS
 from streams.arrival import Arrival
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
 from streams.conditions.fields import Fields
+from streams.conditions.kinds import Answer, equality_key, types_of
 from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
 from streams.conditions.parse import parse_condition
-from streams.conditions.predicates import Answer, equality_key
 
 Key = tuple[Path, Any]
 """A path and the value that it must have, as `equality_key` writes it."""
@@ -55,6 +55,8 @@ class Rule:
     guard: Run
     choices: tuple[Choice, ...]
     threshold: Threshold | None
+    types: Mapping[Path, frozenset[type]]
+    """Of each path that the guard tests for equality, the types of values that every such test can judge."""
 
     def without(self, parts: Collection[int]) -> tuple[Run, ...]:
         """What is left to test where some parts are known to hold, cheap tests first."""
@@ -77,12 +79,16 @@ def compile_rule(distribution: Distribution, compiler: Compiler = PLAIN) -> Rule
         raise DefinitionInvalid((Problem("trigger.event", f"there is no event type {distribution.trigger.event}"),))
     condition: Condition | None = None
     if distribution.when is not None:
-        condition, problems = parse_condition(distribution.when, Fields.of(trigger))
+        condition, problems = parse_condition(distribution.when, Fields.of(trigger), is_stored=True)
         if problems:
             raise DefinitionInvalid(problems)
     parts = _conjuncts(condition) if condition else ()
     runs = tuple(map(compiler.compile, parts))
-    return Rule(distribution, runs, tuple(map(_cost, parts)), conjunction(runs), _choices(parts), _threshold(parts))
+    types: dict[Path, frozenset[type]] = {}
+    for part in parts:
+        _collect_types(part, types)
+    costs = tuple(map(_cost, parts))
+    return Rule(distribution, runs, costs, conjunction(runs), _choices(parts), _threshold(parts), types)
 
 
 def _cost(condition: Condition) -> int:
@@ -124,6 +130,16 @@ def _key_sets(condition: Condition) -> tuple[tuple[Key, ...], ...]:
             return _union([_key_sets(part) for part in parts])
         case _:
             return ()
+
+
+def _collect_types(condition: Condition, types: dict[Path, frozenset[type]]) -> None:
+    match condition:
+        case Test(path, "is" | "in" as name, operand):
+            judged = types_of(operand if name == "in" else (operand,))
+            types[path] = types[path] & judged if path in types else judged
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                _collect_types(part, types)
 
 
 def _union(branches: list[tuple[tuple[Key, ...], ...]]) -> tuple[tuple[Key, ...], ...]:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from schemas.closed import DistributionStatus, WhenEmpty
-from schemas.payload import DEFAULT, FROM, PATH_PATTERN, VALUE
+from schemas.paths import PATH_PATTERN
+from schemas.payload import DEFAULT, FROM, VALUE
 from schemas.triggers import TRIGGERS
 from streams.campaign_definition import CAMPAIGN
 from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS

@@ -65,7 +65,7 @@ class SegmentIndex:
         """Put in, in place of its earlier version. On DefinitionInvalid there is none any more."""
         self.remove(definition.id)
         if definition.when is not None:
-            condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS)
+            condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True)
             if condition is None:
                 raise DefinitionInvalid(problems)
             self._rules.insert(_as_rule(definition, self._project_id))

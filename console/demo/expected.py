@@ -14,7 +14,7 @@ from schemas.triggers import TRIGGERS
 from streams.arrival import facts_of
 from streams.audience import can_reach, may_send
 from streams.conditions.compile import Facts
-from streams.conditions.predicates import Failure
+from streams.conditions.kinds import Failure
 from streams.identity import delivery_id, occurrence_key
 from streams.rule import Rule, compile_rule
 

@@ -10,15 +10,19 @@ stopping at the first that decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from schemas.blank import is_blank, trimmed
+from schemas.days import zone_of
 from schemas.decision import Check
-from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
-from streams.conditions.predicates import PREDICATES, Answer, Failure, equality_key
+from schemas.objects import PLAIN_DAYS
+from schemas.paths import path_text
+from streams.conditions.kinds import Answer, Failure, Misfit, equality_key, misfit, unfit, with_kind
+from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total, reads_as_other
+from streams.conditions.predicates import PREDICATES, written_day
 
 Recorder = Callable[[Check], None]
 
@@ -45,12 +49,16 @@ class Compiler:
     """Compiles conditions for one kind of thing that they are asked about; `read` makes the getter of a path.
 
     Where answers are remembered, tests that are alike become one function, and its answer is kept in `about.answers`.
-    `zone` is the path of the timezone in which days are meant; without one they are meant where `now` is.
+    `zone` is the path of the timezone in which days are meant, `here` the one where it leads nowhere; without a path
+    they are meant where `now` is.
     """
 
-    def __init__(self, read: Callable[[Path], Getter], *, remember: bool, zone: Path = ZONE) -> None:
+    def __init__(
+        self, read: Callable[[Path], Getter], *, remember: bool, zone: Path = ZONE, here: tzinfo = UTC
+    ) -> None:
         self._read = read
         self._remember = remember
+        self._here = here
         self._zone = read(zone) if zone else None
         self._tests: WeakValueDictionary[Any, Run] = WeakValueDictionary()
 
@@ -81,11 +89,13 @@ class Compiler:
 
     def _test(self, test: Test, token: object | None) -> Run:
         """With a token, the answer of a costly test is kept under it, for the other rules that ask the same."""
-        run = self._in_local_time(_test(test, self._read(test.path)), test)
+        run = self._in_local_time(_test(test, value_getter(test.path, test.name, self._read)), test)
         return _remembered(run, token) if token is not None and PREDICATES[test.name].costly else run
 
     def _in_local_time(self, run: Run, condition: Condition) -> Run:
-        return _at_the_customers(run, self._zone) if self._zone is not None and _is_local(condition) else run
+        if self._zone is None or not _is_local(condition):
+            return run
+        return _at_the_customers(run, self._zone, self._here, str(condition))
 
 
 def compile_condition(condition: Condition) -> Run:
@@ -101,7 +111,10 @@ def conjunction(parts: Sequence[Run]) -> Run:
 
 
 def getter(path: Path) -> Getter:
-    """A function that follows a path through nested mappings; None where it leads nowhere."""
+    """A function that follows a path through nested mappings: None where it leads nowhere, else what is there.
+
+    A `Misfit` where it would have to go on inside a value that has nothing inside.
+    """
     if len(path) == 1:
         return _get_one(*path)
     if len(path) == 2:
@@ -110,9 +123,9 @@ def getter(path: Path) -> Getter:
         return _get_three(*path)
 
     def get(facts: Any) -> Any:
-        for name in path:
-            if not isinstance(facts, dict):
-                return None
+        for depth, name in enumerate(path):
+            if type(facts) is not dict:
+                return misfit(facts, path_text(path[:depth]))
             facts = facts.get(name)
         return facts
 
@@ -126,7 +139,7 @@ def _get_one(name: str) -> Getter:
 def _get_two(first: str, second: str) -> Getter:
     def get(facts: Any) -> Any:
         outer = facts.get(first)
-        return outer.get(second) if type(outer) is dict else None
+        return outer.get(second) if type(outer) is dict else misfit(outer, path_text((first,)))
 
     return get
 
@@ -135,9 +148,9 @@ def _get_three(first: str, second: str, third: str) -> Getter:
     def get(facts: Any) -> Any:
         outer = facts.get(first)
         if type(outer) is not dict:
-            return None
+            return misfit(outer, path_text((first,)))
         inner = outer.get(second)
-        return inner.get(third) if type(inner) is dict else None
+        return inner.get(third) if type(inner) is dict else misfit(inner, path_text((first, second)))
 
     return get
 
@@ -173,21 +186,36 @@ def _is_local(condition: Condition | None) -> bool:
             assert_never(condition)
 
 
-def _at_the_customers(run: Run, zone_of: Getter) -> Run:
+def _at_the_customers(run: Run, zone_at: Getter, here: tzinfo, said: str) -> Run:
+    """Where no timezone is known, the project's; one that is not a timezone is told, not passed over."""
+
     def ask(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
-        zone = _zone(zone_of(about))
-        return run(about, now if zone is None else now.astimezone(zone), record)
+        written = zone_at(about)
+        zone = here if written is None else _zone(written, here) if type(written) is str else unfit(written, "a text")
+        if isinstance(zone, tzinfo):
+            return run(about, now.astimezone(zone), record)
+        failure = Failure(f"{said}: the customer's timezone {zone.reason if zone else ''}")
+        if record is not None:
+            record(Check(test=said, passed=None, seen=f"timezone {with_kind(written)}"))
+        return failure
 
     return ask
 
 
 @lru_cache(_ZONES_KEPT)
-def _zone(name: object) -> ZoneInfo | None:
-    """None where it is not known; then `now` stays where it is, in UTC."""
+def _zone(name: str, here: tzinfo) -> tzinfo | Failure:
     try:
-        return ZoneInfo(name) if isinstance(name, str) and name else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+        return here if is_blank(name) else zone_of(trimmed(name))
+    except ValueError as error:
+        return Failure(f"is not known: {error}")
+
+
+def value_getter(path: Path, name: str, read: Callable[[Path], Getter]) -> Getter:
+    """What a test asks about: of a field that is a day the day as it is written, whatever time stands behind it."""
+    get, predicate = read(path), PREDICATES.get(name)
+    if path[-1] not in PLAIN_DAYS or predicate is None or not predicate.dated:
+        return get
+    return lambda about: written_day(get(about))
 
 
 def _test(test: Test, get: Getter) -> Run:
@@ -198,11 +226,10 @@ def _test(test: Test, get: Getter) -> Run:
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         value = get(about)
-        answer = absent if value is None else check(value, now)
-        if record is None and type(answer) is bool:
-            return answer
-        if type(answer) is not bool:
-            answer = Failure(f"{said}: {answer.reason}")
+        found = absent if value is None else check(value, now)
+        if record is None and type(found) is bool:
+            return found
+        answer = absent if found is None else found if type(found) is bool else Failure(f"{said}: {found.reason}")
         if record is not None:
             record(_told(said, answer, value))
         return answer
@@ -228,10 +255,11 @@ def _items(condition: Items, get: Getter) -> Run:
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         items = get(about)
-        if items is None:
-            answer: Answer = name == "no_item"
+        unlisted = None if items is None or type(items) is list else unfit(items, "a list")
+        if unlisted is not None:
+            answer: Answer = Failure(f"{path_text(condition.path)} {name}: {unlisted.reason}")
         elif type(items) is not list:
-            answer = Failure(f"{'.'.join(condition.path)} {name}: needs a list, the value is not one")
+            answer = name == "no_item"
         elif name == "every_item":
             answer = _every_item(items, of_item, now)
         else:
@@ -248,8 +276,8 @@ def _items(condition: Items, get: Getter) -> Run:
 def _some_item(items: list[Any], of_item: Run, now: datetime) -> Answer:
     failure: Answer = False
     for item in items:
-        if type(item) is dict:
-            answer = of_item(item, now)
+        if item is not None:
+            answer = of_item(item, now) if type(item) is dict else _no_object(item)
             if answer is True:
                 return True
             failure = failure or answer
@@ -260,12 +288,16 @@ def _every_item(items: list[Any], of_item: Run, now: datetime) -> Answer:
     """Of no items it is false: nobody means an empty order."""
     failure: Failure | None = None
     for item in items:
-        answer = type(item) is dict and of_item(item, now)
+        answer = of_item(item, now) if type(item) is dict else item is not None and _no_object(item)
         if answer is False:
             return False
         if type(answer) is Failure:
             failure = failure or answer
     return failure or bool(items)
+
+
+def _no_object(item: Any) -> Failure:
+    return Failure(f"needs items that are objects, one is {with_kind(item)}")
 
 
 def _total(condition: Total, get: Getter) -> Run:
@@ -290,22 +322,24 @@ def _total(condition: Total, get: Getter) -> Run:
 
 def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> int | float | Failure:
     """How many items count, or what they add up to. One that cannot be judged makes the whole a failure."""
-    if items is None:
-        return 0
     if type(items) is not list:
-        return Failure("needs a list, the value is not one")
+        return 0 if items is None else unfit(items, "a list") or 0
     total: int | float = 0
     for item in items:
-        counted = counts(item, now) if type(item) is dict else counts is _always
+        if item is None:
+            continue
+        if type(item) is not dict and (counts is not _always or added is not None):
+            return _no_object(item)
+        counted = counts(item, now)
         if type(counted) is Failure:
             return counted
         if counted is not True:
             continue
-        value = 1 if added is None else added(item) if type(item) is dict else None
+        value = 1 if added is None else added(item)
         if type(value) is int or type(value) is float:
             total += value
-        elif value is not None:
-            return Failure("needs numbers, one value is none")
+        elif value is not None and (odd := unfit(value, "numbers")):
+            return odd
     return total
 
 
@@ -347,13 +381,19 @@ def _negating(record: Recorder) -> Recorder:
 
 
 def _told(said: str, answer: Answer, value: Any) -> Check:
-    return Check(test=said, passed=answer if type(answer) is bool else None, seen=_seen(value))
+    if type(answer) is bool:
+        return Check(test=said, passed=answer, seen=_seen(value))
+    return Check(test=said, passed=None, seen=with_kind(value))
 
 
 def _seen(value: Any) -> str:
     if value is None:
         return "not set"
+    if isinstance(value, Misfit):
+        return str(value)
     if isinstance(value, dict):
         return "an object"
+    if isinstance(value, str) and reads_as_other(value):
+        return with_kind(value)
     text = f"{len(value)} items" if isinstance(value, list) else str(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -10,8 +10,9 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from schemas.names import nearest
+from schemas.paths import path_text
 from schemas.triggers import TRIGGERS, Trigger, object_fields
-from streams.conditions.predicates import Kind
+from streams.conditions.kinds import Kind
 
 EVENT = "event"
 EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
@@ -20,7 +21,14 @@ EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
 _PATHS_KEPT = 4096
 """Paths whose kind is remembered: many distributions name the same few."""
 
-_KINDS: dict[Any, Kind] = {str: "text", int: "number", float: "number", bool: "boolean", datetime: "text"}
+_KINDS: dict[Any, Kind] = {
+    str: "text",
+    int: "number",
+    float: "number",
+    int | float: "number",
+    bool: "boolean",
+    datetime: "text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class Fields:
                 return problem or Found("any")
             hint = names[name]
             names, closed = _fields_under(hint), hint is EVENT_FIELDS
-        return Found(_kind(hint), get_args(hint)[0] if get_origin(hint) is list else None)
+        return Found(kind_of_field(hint), get_args(hint)[0] if get_origin(hint) is list else None)
 
 
 def has_own_event(kind: str) -> bool:
@@ -81,13 +89,13 @@ def has_own_event(kind: str) -> bool:
 
 def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> Unknown | None:
     """Upstream may send fields that we do not know, so an unknown one is refused only when it looks like a slip."""
-    name, parent = path[-1], ".".join(path[:-1])
+    name, parent = path[-1], path_text(path[:-1])
     meant = nearest(name, names)
     if meant is None and not closed:
         return None
     where = f"{parent} has no {name}" if parent else f"there is no {name} here"
-    hint = f" Did you mean {'.'.join((*path[:-1], meant))}?" if meant else ""
-    return Unknown(f'"{".".join(path)}": {where}.{hint} There are: {", ".join(names)}')
+    hint = f" Did you mean {path_text((*path[:-1], meant))}?" if meant else ""
+    return Unknown(f'"{path_text(path)}": {where}.{hint} There are: {", ".join(names)}')
 
 
 def _is_struct(hint: Any) -> bool:
@@ -101,7 +109,8 @@ def _fields_under(hint: Any) -> dict[str, Any]:
     return fields
 
 
-def _kind(hint: Any) -> Kind:
+def kind_of_field(hint: Any) -> Kind:
+    """The kind of value that a type stands for."""
     if hint is EVENT_FIELDS or _is_struct(hint):
         return "object"
     origin = get_origin(hint)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from schemas.paths import Names, path_text
 
 MAX_DEPTH = 16
 MAX_NODES = 256
 MAX_LIST = 10_000
 MAX_PATTERN = 500
 
-Path = tuple[str, ...]
+Path = Names
+_OTHER = re.compile(r"\s.*|.*\s|[-+]?[0-9.,]+|true|false|null|", re.IGNORECASE | re.DOTALL)
+"""Texts that read as another kind without quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Test:
     operand: Any
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} {self.name} {_shown(self.operand)}"
+        return f"{path_text(self.path)} {self.name} {_shown(self.operand)}"
 
 
 Quantifier = Literal["any_item", "every_item", "no_item"]
@@ -44,7 +49,7 @@ class Items:
     condition: Condition
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)} {self.name} ({self.condition})"
+        return f"{path_text(self.path)} {self.name} ({self.condition})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,10 @@ class Total:
     tests: tuple[Test, ...]
 
     def __str__(self) -> str:
-        of = f" of {'.'.join(self.of)}" if self.of else ""
+        of = f" of {path_text(self.of)}" if self.of else ""
         where = f" where ({self.where})" if self.where else ""
         tests = ", ".join(f"{test.name} {_shown(test.operand)}" for test in self.tests)
-        return f"{'.'.join(self.path)} {self.name}{of}{where} {tests}"
+        return f"{path_text(self.path)} {self.name}{of}{where} {tests}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,14 @@ class Not:
 Condition = Test | Items | Total | All | AnyOf | Not
 
 
+def reads_as_other(text: str) -> bool:
+    """Whether a text would be taken for another kind of value, or for nothing, without quotes."""
+    return _OTHER.fullmatch(text) is not None
+
+
 def _shown(operand: Any) -> str:
     if isinstance(operand, list | tuple | frozenset):
-        return "[" + ", ".join(map(str, operand)) + "]"
+        return "[" + ", ".join(map(_shown, operand)) + "]"
+    if isinstance(operand, str) and reads_as_other(operand):
+        return f'"{operand}"'
     return str(operand).lower() if isinstance(operand, bool) else str(operand)

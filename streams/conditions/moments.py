@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streams.conditions.compile import Compiler, Getter, Run, getter
+from streams.conditions.compile import Compiler, Getter, Run, getter, value_getter
 from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
 from streams.conditions.predicates import Relative, read_date
 
@@ -38,7 +38,7 @@ def changes_at(condition: Condition, read: Callable[[Path], Getter] = getter) ->
     """A function that says when the answer may change; None where the clock never changes it."""
     match condition:
         case Test(path, name, operand):
-            return None if name in TIMELESS else _of_test(read(path), name, operand)
+            return None if name in TIMELESS else _of_test(value_getter(path, name, read), name, operand)
         case Not(part):
             return changes_at(part, read)
         case All(parts):

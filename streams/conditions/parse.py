@@ -16,7 +16,9 @@ from typing import Any, get_args
 
 from schemas.errors import Problem
 from schemas.names import did_you_mean, nearest
-from streams.conditions.fields import Fields, Found, Unknown
+from schemas.paths import path_text, read_names
+from streams.conditions.fields import Fields, Found, Unknown, kind_of_field
+from streams.conditions.kinds import a_kind, kind_of, with_kind
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,
@@ -31,7 +33,7 @@ from streams.conditions.language import (
     Test,
     Total,
 )
-from streams.conditions.predicates import PREDICATES, a_number, tests_for
+from streams.conditions.predicates import COMPARING, PREDICATES, SCALARS, a_number, tests_for
 
 _GROUPS = ("all", "any", "not")
 QUANTIFIERS: tuple[Quantifier, ...] = get_args(Quantifier)
@@ -43,10 +45,13 @@ NUMBER_TESTS = ("is", "is_not", "at_least", "at_most", "more_than", "less_than",
 
 
 def parse_condition(
-    source: object, fields: Fields, *, at: str = "when"
+    source: object, fields: Fields, *, at: str = "when", is_stored: bool = False
 ) -> tuple[Condition | None, tuple[Problem, ...]]:
-    """The condition, or None with the problems. `at` is where the source stands in its document."""
-    parser = _Parser()
+    """The condition, or None with the problems. `at` is where the source stands in its document.
+
+    What is stored may have been taken by an earlier release: a test of another kind than its field's stays, and fails.
+    """
+    parser = _Parser(is_stored=is_stored)
     condition = parser.condition(source, fields, at, depth=0)
     return (None if parser.problems else condition), tuple(parser.problems)
 
@@ -54,9 +59,10 @@ def parse_condition(
 class _Parser:
     """Collects problems on the way down; a part with a problem is None and parsing goes on beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_stored: bool) -> None:
         self.problems: list[Problem] = []
         self._nodes = 0
+        self._is_stored = is_stored
 
     def condition(self, source: object, fields: Fields, at: str, depth: int) -> Condition | None:
         if not isinstance(source, Mapping) or not source:
@@ -72,7 +78,7 @@ class _Parser:
         if name == "not":
             part = self.condition(value, fields, f"{at}.not", depth + 1)
             return Not(part) if part else None
-        return self._tests(name, value, fields, f'{at}."{name}"' if "." in name else f"{at}.{name}", depth)
+        return self._tests(name, value, fields, f"{at}.{path_text((name,))}", depth)
 
     def _group(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
         if not isinstance(value, list) or not value:
@@ -82,8 +88,13 @@ class _Parser:
         return All(present) if name == "all" else AnyOf(present)
 
     def _tests(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
-        path = tuple(name.split("."))
-        found = fields.find(path) if all(path) else Unknown(f'"{name}" is not a path')
+        try:
+            path = read_names(name)
+        except ValueError as error:
+            if not self._is_stored:
+                return self._problem(at, f'"{name}" {str(error).replace("is a path", "is not a path")}')
+            path = tuple(name.split("."))
+        found = fields.find(path)
         if isinstance(found, Unknown):
             options = f" A group is one of {', '.join(_GROUPS)}." if nearest(name, _GROUPS) else ""
             return self._problem(at, found.message + options)
@@ -106,9 +117,11 @@ class _Parser:
         if name not in valid:
             return self._problem(f"{at}.{name}", _wrong_test(name, found, valid))
         try:
-            return Test(path, name, PREDICATES[name].operand(operand))
+            test = Test(path, name, PREDICATES[name].operand(operand))
         except ValueError as error:
             return self._problem(f"{at}.{name}", str(error))
+        other = None if self._is_stored else _other_kind(test, found)
+        return self._problem(f"{at}.{name}", other) if other else test
 
     def _total(self, path: Path, name: Measure, operand: object, item: Fields, at: str, depth: int) -> Condition | None:
         before = len(self.problems)
@@ -124,15 +137,16 @@ class _Parser:
 
     def _added(self, source: object, item: Fields, at: str) -> Path:
         """The field of an item that is added up."""
-        path = tuple(source.split(".")) if isinstance(source, str) else ()
-        if not path or not all(path):
+        try:
+            path = read_names(source)
+        except ValueError:
             self._problem(at, "is the field of an item that is added up, as in {of: amount, at_least: 100}")
             return ()
         found = item.find(path)
         if isinstance(found, Unknown):
             self._problem(at, found.message)
         elif found.kind not in ("number", "any"):
-            self._problem(at, f"is a field that holds a number; {source} is a {found.kind}")
+            self._problem(at, f"is a field that holds a number; {source} is {a_kind(found.kind)}")
         return path
 
     def _number_test(self, name: str, operand: object, at: str) -> Test | None:
@@ -164,9 +178,26 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
     return parts[0] if parts else None
 
 
+def _other_kind(test: Test, found: Found) -> str | None:
+    """What is wrong where a field of a known kind is compared with a value of another kind: nobody can say if it is."""
+    if test.name == "contains" and found.kind == "list":
+        kind = kind_of_field(found.item)
+        if kind == "object":
+            return f"{path_text(test.path)} is a list of objects; any_item asks about them, as in any_item: {{id: …}}"
+    else:
+        kind = found.kind
+    if test.name not in COMPARING or kind not in SCALARS:
+        return None
+    for operand in test.operand if isinstance(test.operand, tuple) else (test.operand,):
+        if kind_of(operand) != kind:
+            said = f"takes {a_kind(kind)}, as {path_text(test.path)} is one, not {with_kind(operand)}"
+            return f'{said}. In quotes it is a text: "{with_kind(operand).split(" (")[0]}"' if kind == "text" else said
+    return None
+
+
 def _wrong_test(name: str, found: Found, valid: tuple[str, ...]) -> str:
     hint = did_you_mean(name, valid)
     is_other = name in PREDICATES
-    said = f"{name} does not go with a {found.kind}." if is_other else f'"{name}" is not a test.'
-    kind = "" if found.kind == "any" else f" for a {found.kind}"
+    said = f"{name} does not go with {a_kind(found.kind)}." if is_other else f'"{name}" is not a test.'
+    kind = "" if found.kind == "any" else f" for {a_kind(found.kind)}"
     return f"{said}{hint} Tests{kind}: {', '.join(valid)}"

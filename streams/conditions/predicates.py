@@ -1,38 +1,38 @@
 """Every test that a condition can make, in one table: which kinds of value it is for, its operand, and what it does.
 
 A test gets a value that is present (never null) and answers True, False, or `Failure` where the value is of a kind that
-the test cannot judge. Equality never fails: values of different kinds are simply not equal, and `true` is not 1.
+the test cannot judge; None where it counts as missing, as a blank text does for all but the tests of texts. That holds
+for equality, too: of "1" and 1 nobody can say that they differ.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import re2
 
+from schemas.blank import is_blank, trimmed
+from streams.conditions.kinds import (
+    Answer,
+    Failure,
+    Kind,
+    Misfit,
+    equality_key,
+    is_nan,
+    kinds_of,
+    types_of,
+    unfit,
+)
 from streams.conditions.language import MAX_LIST, MAX_PATTERN
 from streams.durations import parse_duration
 
-Kind = Literal["text", "number", "boolean", "list", "object", "any"]
-"""What a field holds; `any` for metadata and fields of upstream's own. Dates are text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A test that could not be made; neither true nor false, and `not` of it is still a failure."""
-
-    reason: str
-
-
-Answer = bool | Failure
-Check = Callable[[Any, datetime], Answer]
+Check = Callable[[Any, datetime], Answer | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Predicate:
     """One test. `operand` turns what was written into what `build` takes, or raises ValueError saying what is allowed.
 
     `absent` is the answer for a missing or null value. `costly`: asking twice takes longer than remembering the answer.
-    `local`: it is about days, and the day begins when it does for the customer.
+    `local`: it is about days, and the day begins when it does for the customer. `dated`: it reads a date.
     """
 
     kinds: tuple[Kind, ...]
@@ -49,26 +49,16 @@ class Predicate:
     absent: bool = False
     costly: bool = False
     local: bool = False
-
-
-def equality_key(value: Any) -> Any:
-    """A hashable form under which equal values are equal and `true` is not 1; None for what equals nothing."""
-    if isinstance(value, bool):
-        return ("boolean", value)
-    return value if isinstance(value, str | int | float) else None
+    dated: bool = False
 
 
 # -- operands -----------------------------------------------------------------------------------------------------
 
 
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _scalar(operand: Any) -> Any:
     if isinstance(operand, date) and not isinstance(operand, datetime):
         return operand.isoformat()
-    if not isinstance(operand, str | int | float) or _is_nan(operand):
+    if not isinstance(operand, str | int | float) or is_nan(operand):
         raise ValueError(f"takes a text, a number or true/false, not {_kind_of(operand)}")
     return operand
 
@@ -83,7 +73,7 @@ def _scalars(operand: Any) -> tuple[Any, ...]:
 
 def a_number(operand: Any) -> Any:
     """An operand that is a number. Raises ValueError that says what it is instead."""
-    if isinstance(operand, bool) or not isinstance(operand, int | float) or _is_nan(operand):
+    if isinstance(operand, bool) or not isinstance(operand, int | float) or is_nan(operand):
         raise ValueError(f"takes a number, not {_kind_of(operand)}")
     return operand
 
@@ -179,10 +169,13 @@ def _near_day(operand: Any) -> Relative:
     return near
 
 
-def _day(operand: Any) -> datetime | Relative:
-    day = read_date(operand.isoformat() if isinstance(operand, date) else operand)
+def _day(operand: Any) -> date | Relative:
+    written = operand.isoformat() if isinstance(operand, date) else operand
+    day = read_date(written)
     try:
-        return day or _near_day(operand)
+        if day is None:
+            return _near_day(operand)
+        return day.date() if len(trimmed(written)) == _LENGTH_OF_DATE else day
     except ValueError as error:
         raise ValueError("takes a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago") from error
 
@@ -195,24 +188,23 @@ def _kind_of(value: Any) -> str:
 # -- tests --------------------------------------------------------------------------------------------------------
 
 
+def _among(operands: tuple[Any, ...], *, wanted: bool) -> Check:
+    keys, types, kinds = frozenset(map(equality_key, operands)), types_of(operands), kinds_of(operands)
+
+    def check(value: Any, _: datetime) -> Answer | None:
+        if type(value) in types:
+            return (equality_key(value) in keys) is wanted
+        return unfit(value, kinds)
+
+    return check
+
+
 def _is(operand: Any) -> Check:
-    wanted = equality_key(operand)
-    return lambda value, _: equality_key(value) == wanted
+    return _among((operand,), wanted=True)
 
 
 def _is_not(operand: Any) -> Check:
-    unwanted = equality_key(operand)
-    return lambda value, _: equality_key(value) != unwanted
-
-
-def _in(operand: tuple[Any, ...]) -> Check:
-    wanted = frozenset(map(equality_key, operand))
-    return lambda value, _: equality_key(value) in wanted
-
-
-def _not_in(operand: tuple[Any, ...]) -> Check:
-    unwanted = frozenset(map(equality_key, operand))
-    return lambda value, _: equality_key(value) not in unwanted
+    return _among((operand,), wanted=False)
 
 
 def _is_any_case(operand: str) -> Check:
@@ -226,41 +218,47 @@ def _in_any_case(operand: tuple[str, ...]) -> Check:
 
 
 def _on_number(test: Callable[[Any], bool]) -> Check:
-    def check(value: Any, _: datetime) -> Answer:
+    def check(value: Any, _: datetime) -> Answer | None:
         kind = type(value)
-        if kind is int or kind is float:
-            return test(value)
-        return Failure(f"needs a number, the value is {_kind_of(value)}")
+        return test(value) if kind is int or kind is float else unfit(value, "a number")
 
     return check
 
 
 def _on_text(test: Callable[[str], Any]) -> Check:
-    def check(value: Any, _: datetime) -> Answer:
-        if type(value) is str:
-            return bool(test(value))
-        return Failure(f"needs a text, the value is {_kind_of(value)}")
+    def check(value: Any, _: datetime) -> Answer | None:
+        return bool(test(value)) if type(value) is str else unfit(value, "a text")
 
     return check
 
 
 def _contains(operand: Any) -> Check:
-    key = equality_key(operand)
+    key, types, kinds = equality_key(operand), types_of((operand,)), kinds_of((operand,))
 
-    def check(value: Any, _: datetime) -> Answer:
-        if type(value) is str:
-            return isinstance(operand, str) and operand in value
+    def among(items: list[Any]) -> Answer:
+        odd: Failure | None = None
+        for item in items:
+            if type(item) in types:
+                if equality_key(item) == key:
+                    return True
+            elif odd is None and item is not None:
+                odd = unfit(item, kinds)
+        return Failure(f"needs items that are {kinds}, {odd.reason.partition(', ')[2]}") if odd else False
+
+    def check(value: Any, _: datetime) -> Answer | None:
         if type(value) is list:
-            return any(equality_key(item) == key for item in value)
-        return Failure(f"needs a text or a list, the value is {_kind_of(value)}")
+            return among(value)
+        if type(value) is str and isinstance(operand, str):
+            return operand in value
+        return unfit(value, f"{kinds} or a list" if isinstance(operand, str) else "a list")
 
     return check
 
 
 def _on_date(test: Callable[[datetime, datetime], bool]) -> Check:
-    def check(value: Any, now: datetime) -> Answer:
+    def check(value: Any, now: datetime) -> Answer | None:
         moment = _read_date(value) if type(value) is str else value if isinstance(value, datetime) else None
-        return Failure("needs a date, the value is not one") if moment is None else test(moment, now)
+        return unfit(value, "a date") if moment is None else test(moment, now)
 
     return check
 
@@ -279,24 +277,35 @@ def _after(start: datetime | Relative) -> Check:
     return _on_date(lambda value, _: value > start)
 
 
-def _on(day: datetime | Relative) -> Check:
+def _on(day: date | Relative) -> Check:
     if isinstance(day, Relative):
         return _on_day(day.span, operator.eq)
-    return _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date())
+    if isinstance(day, datetime):
+        return _on_date(lambda value, _: value.astimezone(day.tzinfo).date() == day.date())
+    return _on_day(timedelta(), lambda value, _: value == day)
 
 
 def _on_day(span: timedelta, test: Callable[[date, date], bool]) -> Check:
     """`test` gets the value's day and the day so far from now, both where `now` is. A date without time is a day."""
 
-    def check(value: Any, now: datetime) -> Answer:
+    def check(value: Any, now: datetime) -> Answer | None:
         moment = _read_date(value) if type(value) is str else None
         if moment is None:
-            return Failure("needs a date, the value is not one")
+            return unfit(value, "a date")
         try:
-            day = moment if len(value) == _LENGTH_OF_DATE else moment.astimezone(now.tzinfo)
+            day = moment if len(trimmed(value)) == _LENGTH_OF_DATE else moment.astimezone(now.tzinfo)
         except OverflowError:  # the first or the last day that there is
             return Failure("needs a date that is a day everywhere")
         return test(day.date(), (now + span).date())
+
+    return check
+
+
+def _is_set(wanted: bool) -> Check:
+    def check(value: Any, _: datetime) -> Answer | None:
+        if type(value) is str:
+            return None if is_blank(value) else wanted
+        return Failure(str(value)) if type(value) is Misfit else wanted
 
     return check
 
@@ -324,8 +333,15 @@ def read_date(value: Any) -> datetime | None:
     return _read_date(value) if isinstance(value, str) else None
 
 
+def written_day(value: Any) -> Any:
+    """A date without the time that stands behind it; anything else as it is."""
+    is_date = isinstance(value, str) and _read_date(value) is not None
+    return trimmed(value)[:_LENGTH_OF_DATE] if is_date else value
+
+
 @lru_cache(_DATES_KEPT)
 def _read_date(value: str) -> datetime | None:
+    value = trimmed(value)
     if not _DATE_ONLY.match(value):
         return None
     try:
@@ -335,13 +351,16 @@ def _read_date(value: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-_SCALAR: tuple[Kind, ...] = ("text", "number", "boolean")
+SCALARS: tuple[Kind, ...] = ("text", "number", "boolean")
+"""Kinds of which one value can be equal to another."""
+COMPARING = ("is", "is_not", "in", "not_in", "contains")
+"""Tests that take operands of every such kind, so that it has to be the field's."""
 
 PREDICATES: dict[str, Predicate] = {
-    "is": Predicate(_SCALAR, _scalar, _is),
-    "is_not": Predicate(_SCALAR, _scalar, _is_not, absent=True),
-    "in": Predicate(_SCALAR, _scalars, _in),
-    "not_in": Predicate(_SCALAR, _scalars, _not_in, absent=True),
+    "is": Predicate(SCALARS, _scalar, _is),
+    "is_not": Predicate(SCALARS, _scalar, _is_not, absent=True),
+    "in": Predicate(SCALARS, _scalars, partial(_among, wanted=True)),
+    "not_in": Predicate(SCALARS, _scalars, partial(_among, wanted=False), absent=True),
     "at_least": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.le, low))),
     "at_most": Predicate(("number",), a_number, lambda high: _on_number(partial(operator.ge, high))),
     "more_than": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.lt, low))),
@@ -362,21 +381,19 @@ PREDICATES: dict[str, Predicate] = {
         ("text",), _folded, lambda end: _on_text(lambda value: value.casefold().endswith(end)), costly=True
     ),
     "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
-    "before": Predicate(("text",), _moment, _before, costly=True),
-    "after": Predicate(("text",), _moment, _after, costly=True),
-    "on": Predicate(("text",), _day, _on, costly=True, local=True),
+    "before": Predicate(("text",), _moment, _before, costly=True, dated=True),
+    "after": Predicate(("text",), _moment, _after, costly=True, dated=True),
+    "on": Predicate(("text",), _day, _on, costly=True, local=True, dated=True),
     "within_last": Predicate(
-        ("text",), _span, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True
+        ("text",), _span, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True, dated=True
     ),
     "within_next": Predicate(
-        ("text",), _span, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True
+        ("text",), _span, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True, dated=True
     ),
     "day_is": Predicate(
-        ("text",), _near_day, lambda near: _on_day(near.span, _same_day_of_year), costly=True, local=True
+        ("text",), _near_day, lambda near: _on_day(near.span, _same_day_of_year), costly=True, local=True, dated=True
     ),
-    "is_set": Predicate(
-        ("text", "number", "boolean", "list", "object"), _flag, lambda wanted: lambda _value, _now: wanted
-    ),
+    "is_set": Predicate(("text", "number", "boolean", "list", "object"), _flag, _is_set),
 }
 """Name to test. `is_set` is the one test that a missing value can pass, by `is_set: false`."""
 

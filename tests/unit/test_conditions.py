@@ -11,8 +11,8 @@ from schemas.decision import Check
 from schemas.triggers import TRIGGERS
 from streams.conditions.compile import compile_condition
 from streams.conditions.fields import Fields
+from streams.conditions.kinds import Failure
 from streams.conditions.parse import parse_condition
-from streams.conditions.predicates import Failure
 from streams.index import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, arrival, customer, rule
@@ -60,8 +60,8 @@ FACTS: dict[str, Any] = {
         ({"order.amount": {"at_most": 5000, "less_than": 5001}}, True),
         ({"order.amount": {"between": [1, 4999]}}, False),
         ({"customer.metadata.vip": True}, True),
-        ({"customer.metadata.vip": 1}, False),
-        ({"customer.metadata.spent": "100"}, False),
+        ({"customer.metadata.vip": 1}, "failure"),
+        ({"customer.metadata.spent": "100"}, "failure"),
         ({"customer.metadata.nan": 1}, False),
         ({"customer.metadata.tags": {"contains": "b"}}, True),
         ({"customer.metadata.absent": {"is_set": False}}, True),
@@ -115,7 +115,7 @@ FACTS: dict[str, Any] = {
         ({"order.items": {"sum": {"of": "sku", "is": 0}}}, "failure"),
         ({"customer.metadata.spent": {"count": 1}}, "failure"),
         ({"customer.metadata.tags": {"count": 2}}, True),
-        ({"customer.metadata.tags": {"count": {"where": {"x": 1}, "is": 0}}}, True),
+        ({"customer.metadata.tags": {"count": {"where": {"x": 1}, "is": 0}}}, "failure"),
         ({"customer.metadata.absent": {"count": 0}}, True),
         ({"customer.metadata.absent": {"no_item": {"x": 1}}}, True),
         ({"customer.metadata.absent": {"every_item": {"x": 1}}}, False),
@@ -195,9 +195,14 @@ def test_a_wrong_condition_says_where_and_what_would_be_right(source: dict[str, 
         ("1990-11-20", "today", "2026-11-19T23:00:00Z", "Europe/Warsaw", True),
         ("1990-11-20", "today", "2026-11-20T23:00:00Z", "Europe/Warsaw", False),
         ("1990-11-20", "today", "2026-11-20T23:00:00Z", None, True),
-        ("1990-11-20", "today", "2026-11-20T23:00:00Z", "Mars/Olympus", True),
+        ("1990-11-20", "today", "2026-11-20T23:00:00Z", " ", True),
+        ("1990-11-20", "today", "2026-11-19T23:00:00Z", " Europe/Warsaw ", True),
         ("1990-11-20", "today", "2026-11-21T04:00:00Z", "America/Los_Angeles", True),
-        ("1990-11-20T23:30:00Z", "today", "2026-11-21T10:00:00Z", "Europe/Warsaw", True),
+        ("1990-11-20T23:30:00Z", "today", "2026-11-21T10:00:00Z", "Europe/Warsaw", False),
+        ("1990-11-20T23:30:00Z", "today", "2026-11-20T10:00:00Z", "Europe/Warsaw", True),
+        ("1990-11-20T00:00:00.000Z", "today", "2026-11-20T12:00:00Z", "America/New_York", True),
+        ("1990-11-20T00:00:00+14:00", "today", "2026-11-20T12:00:00Z", "Pacific/Pago_Pago", True),
+        ("2000-02-29T00:00:00Z", "today", "2026-03-01T04:00:00Z", "America/New_York", True),
         ("2000-02-29", "today", "2026-02-28T12:00:00Z", None, True),
         ("2000-02-29", "today", "2026-03-01T12:00:00Z", None, False),
         ("2000-02-29", "today", "2028-02-28T12:00:00Z", None, False),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.distribution import Distribution
 from streams.arrival import Arrival
 from streams.conditions.compile import conjunction
-from streams.conditions.predicates import Answer, Failure
+from streams.conditions.kinds import Answer, Failure
 from streams.index import Candidate, RuleIndex
 from streams.rule import compile_rule
 from tests.factory import NOW, arrival, customer, rule

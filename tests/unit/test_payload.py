@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from channels.payload import render_payload
 from schemas.errors import DefinitionInvalid, RenderRefused
-from schemas.payload import path_text, read_path
+from schemas.paths import path_text, read_path
 from schemas.triggers import TRIGGERS
 from streams.definition import WEBHOOK_KEYS, parse_definition
 from streams.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Design, payload_fields, read_design

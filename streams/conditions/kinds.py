@@ -1,0 +1,106 @@
+"""What kind a value is, and what a test says of one that it cannot judge: an error, never "not equal"."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from schemas.blank import is_blank
+
+Kind = Literal["text", "number", "boolean", "list", "object", "any"]
+"""What a field holds; `any` for metadata and fields of upstream's own. Dates are text."""
+
+_LONGEST_SHOWN = 40
+_KINDS: dict[type, Kind] = {
+    str: "text", int: "number", float: "number", bool: "boolean", list: "list", dict: "object", datetime: "text"
+}  # fmt: skip
+_TYPES: dict[Kind, frozenset[type]] = {
+    "text": frozenset({str}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A test that could not be made; neither true nor false, and `not` of it is still a failure."""
+
+    reason: str
+
+
+Answer = bool | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """What a path leads to where it would go on inside a value that has nothing inside."""
+
+    at: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.at} is {a_kind(self.kind)} and has nothing inside"
+
+
+def misfit(value: Any, at: str) -> Misfit | None:
+    """For a value on a path that is not a mapping. An empty list is an empty mapping, and a blank text is missing."""
+    if value is None or value == [] or (isinstance(value, str) and is_blank(value)):
+        return None
+    return Misfit(at, kind_of(value))
+
+
+def kind_of(value: Any) -> Kind:
+    """The kind of a value that is there."""
+    return _KINDS.get(type(value), "any")
+
+
+def types_of(operands: tuple[Any, ...]) -> frozenset[type]:
+    """The types of values that may be compared with some operands."""
+    return frozenset[type]().union(*(_TYPES.get(kind_of(operand), frozenset()) for operand in operands))
+
+
+def kinds_of(operands: tuple[Any, ...]) -> str:
+    """The kinds of some operands, in words."""
+    return " or ".join(dict.fromkeys(a_kind(kind_of(operand)) for operand in operands))
+
+
+def a_kind(kind: str) -> str:
+    """With its article."""
+    return {"any": "something else", "boolean": "true or false"}.get(kind, f"a{'n' * (kind[0] in 'aeiou')} {kind}")
+
+
+def with_kind(value: Any) -> str:
+    """A value as explanations show it: `"1" (text)` and `1 (number)` are not the same."""
+    if isinstance(value, Misfit):
+        return str(value)
+    kind = kind_of(value)
+    if kind not in _TYPES:
+        return a_kind(kind)
+    text = f'"{value}"' if kind == "text" else str(value).lower()
+    return f"{text if len(text) <= _LONGEST_SHOWN else f'{text[:_LONGEST_SHOWN]}…'} ({kind})"
+
+
+def unfit(value: Any, wanted: str) -> Failure | None:
+    """What a test answers for a value of another kind than the one that is wanted. None for a blank: it is missing."""
+    if isinstance(value, str) and is_blank(value):
+        return None
+    return Failure(str(value) if isinstance(value, Misfit) else f"needs {wanted}, the value is {with_kind(value)}")
+
+
+def equality_key(value: Any) -> Any:
+    """A hashable form under which equal values are equal and `true` is not 1; None for what equals nothing."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    return value if isinstance(value, str | int | float) else None
+
+
+def type_of_key(key: Any) -> type:
+    """The type of the value that `equality_key` made a key of."""
+    return bool if isinstance(key, tuple) else type(key)
+
+
+def is_nan(value: Any) -> bool:
+    """Whether it is the number that is none."""
+    return isinstance(value, float) and math.isnan(value)

@@ -138,7 +138,7 @@ SETTINGS: Mapping[str, Any] = {
     "broker_request_timeout": 40.0,
     "producer_request_timeout": 30.0,
     "broker_max_poll_records": 2000,
-    "broker_max_poll_interval": 7 * 86400.0,
+    "broker_max_poll_interval": 10 * 365 * 86400.0,
     "consumer_metadata_max_age_ms": 30_000,
     "topic_allow_declare": False,
     "topic_disable_leader": True,

@@ -64,7 +64,7 @@ async def test_a_broker_that_is_away_is_waited_for_and_a_batch_that_it_damaged_s
             app.consumer.resume_flow()
             await until(watch, lambda: watch.health().waits_for == ["Kafka"])
             away = time.monotonic()
-            while time.monotonic() < away + 3 * watch._stall_seconds:
+            while time.monotonic() < away + 1.6 * watch._stall_seconds:
                 await watch.observe()
                 assert (watch.health().status, watch.health().healthy) == ("waiting", True), watch.health()
                 await asyncio.sleep(0.1)

@@ -1,0 +1,96 @@
+"""Topics that are read whole, into rules and into tables: whatever was done to them, their end is reached."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from agents.metrics import Metrics
+from agents.rules import RuleTable
+from agents.wiring import Wiring
+from schemas.topics import DISTRIBUTIONS
+from tests.factory import rule
+from tests.integration.batch_apps import nothing, publish, running, until
+from tests.integration.test_changing_topics import applied
+from tests.integration.test_foreign_records import CODECS, delete, produced, transaction
+
+
+@asynccontextmanager
+async def followed(wired: Wiring) -> AsyncIterator[RuleTable]:
+    table = RuleTable(wired.topic(DISTRIBUTIONS), wired.codec(DISTRIBUTIONS), wired.follower, Metrics())
+    await table.start()
+    try:
+        yield table
+    finally:
+        await table.stop()
+
+
+async def until_true(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def record(wired: Wiring, name: str) -> bytes:
+    made = rule(distribution=name)
+    return wired.codec(DISTRIBUTIONS).encode(msgspec.structs.replace(made, id=name))
+
+
+async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_their_topic(wired: Wiring) -> None:
+    topic, admin = wired.topic(DISTRIBUTIONS), AdminClient(wired.settings.kafka.client())
+    for codec in CODECS:
+        produced(wired, [record(wired, codec)], DISTRIBUTIONS, codec=codec)
+    bad, held = transaction(wired, "bad"), transaction(wired, "held")
+    bad.begin_transaction()
+    bad.produce(topic, record(wired, "aborted"), b"aborted", 0)
+    bad.flush(30)
+    bad.abort_transaction(30)
+    held.begin_transaction()
+    held.produce(topic, record(wired, "held"), b"held", 0)
+    held.flush(30)
+    async with followed(wired) as table:
+        await asyncio.wait_for(table.complete.wait(), 60)
+        assert len(table.index) == len(CODECS)
+        held.commit_transaction(30)
+        await until_true(lambda: len(table.index) == len(CODECS) + 1)
+        admin.delete_topics([topic])[topic].result(30)
+        made = NewTopic(topic, 1, 1, config={"cleanup.policy": "compact"})
+        await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
+        await asyncio.to_thread(applied, lambda: produced(wired, [record(wired, "new")], DISTRIBUTIONS))
+        await until_true(lambda: len(table.index) == 1 and table.complete.is_set())
+
+
+@pytest.mark.parametrize("ending", ["aborted", "deleted"])
+async def test_a_table_is_restored_from_a_changelog_that_ends_without_records(
+    wired: Wiring, tmp_path: Path, ending: str
+) -> None:
+    """Its last offsets are markers and what was aborted; or retention took all that there was."""
+    group = wired.group("stall")
+    changelog = f"{group}-rows-changelog"
+    admin = AdminClient(wired.settings.kafka.client())
+    admin.create_topics([NewTopic(changelog, 4, 1, config={"cleanup.policy": "compact,delete"})])[changelog].result(30)
+    writer = transaction(wired, "writer")
+    for keep in (True, False):
+        writer.begin_transaction()
+        for partition in range(4):
+            writer.produce(changelog, b"kept" if keep else b"aborted", b"c1", partition)
+        writer.flush(30)
+        (writer.commit_transaction if keep else writer.abort_transaction)(30)
+    if ending == "deleted":
+        delete(admin, changelog, dict.fromkeys(range(4), 4))
+    async with running(wired, tmp_path, nothing) as (app, watch):
+        await until(watch, lambda: watch.health().status == "ok")
+        table: Any = app.tables["rows"]
+        rows = [table.data.get(partition, b"c1") for partition in range(4)]
+        assert rows == [b"kept" if ending == "aborted" else None] * 4
+        await publish(wired)
+        await until(watch, lambda: not any(watch.health().lag.values()))

@@ -10,6 +10,7 @@ from typing import Any
 from aiokafka.partitioner import murmur2
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
+from agents.matcher import changelog_topics
 from agents.wiring import Wiring
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TidingsError, TryLater
@@ -19,14 +20,17 @@ _TIMEOUT = 10.0
 
 
 class TopicReader:
-    """Reads one topic (named without prefix). Raises TidingsError for an unknown one, TryLater while Kafka is away."""
+    """Reads one topic, named without prefix, or the changelog of a table, named as it is on the broker.
+
+    Raises TidingsError for an unknown one, TryLater while Kafka is away.
+    """
 
     def __init__(self, wired: Wiring, topic: str) -> None:
-        if topic not in TOPICS:
+        if topic not in TOPICS and topic not in changelog_topics(wired):
             raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
         self.topic = topic
         self._wired = wired
-        self._name = wired.topic(topic)
+        self.name = wired.topic(topic) if topic in TOPICS else topic
         extra = {
             "group.id": "tidings-console",
             "enable.auto.commit": False,
@@ -39,11 +43,11 @@ class TopicReader:
 
     def _partitions(self) -> list[int]:
         try:
-            found = self._consumer.list_topics(self._name, timeout=_TIMEOUT).topics[self._name]
+            found = self._consumer.list_topics(self.name, timeout=_TIMEOUT).topics[self.name]
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
         if not found.partitions:
-            raise TidingsError(f"topic {self._name} does not exist. Create it with: tidings topics apply")
+            raise TidingsError(f"topic {self.name} does not exist. Create it with: tidings topics apply")
         return sorted(found.partitions)
 
     def partition_of(self, key: str) -> int:
@@ -57,15 +61,15 @@ class TopicReader:
         low, high = self._end(partition)
         if not low <= offset < high:
             return None
-        self._consumer.assign([TopicPartition(self._name, partition, offset)])
+        self._consumer.assign([TopicPartition(self.name, partition, offset)])
         deadline = time.monotonic() + _TIMEOUT
         while time.monotonic() < deadline:
             for message in self._poll(0.1):
                 return message if message.offset() == offset else None
-            (place,) = self._consumer.position([TopicPartition(self._name, partition)])
+            (place,) = self._consumer.position([TopicPartition(self.name, partition)])
             if place.offset >= high:
                 return None
-        raise TryLater(f"Kafka stopped answering while {self._name} was read")
+        raise TryLater(f"Kafka stopped answering while {self.name} was read")
 
     def until_now(
         self, partitions: list[int] | None = None, *, start: Mapping[int, int] = MappingProxyType({})
@@ -74,7 +78,7 @@ class TopicReader:
         ends = {partition: self._end(partition) for partition in partitions or self.partitions}
         left = {partition: end for partition, (low, end) in ends.items() if end > max(low, start.get(partition, 0))}
         self._consumer.assign(
-            [TopicPartition(self._name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
+            [TopicPartition(self.name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
         )
         deadline = time.monotonic() + _TIMEOUT
         while left:
@@ -83,11 +87,11 @@ class TopicReader:
                 if message.partition() in left:
                     yield message
                     deadline = time.monotonic() + _TIMEOUT  # whoever reads may have taken long
-            for place in self._consumer.position([TopicPartition(self._name, number) for number in left]):
+            for place in self._consumer.position([TopicPartition(self.name, number) for number in left]):
                 if place.offset >= left[place.partition]:
                     del left[place.partition]
             if time.monotonic() > deadline:
-                raise TryLater(f"Kafka stopped answering while {self._name} was read")
+                raise TryLater(f"Kafka stopped answering while {self.name} was read")
 
     def from_now(self) -> Iterator[Message]:
         """What comes from now on, for ever."""
@@ -123,19 +127,19 @@ class TopicReader:
 
     def _end(self, partition: int) -> tuple[int, int]:
         """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
-        place, deadline = TopicPartition(self._name, partition), time.monotonic() + _TIMEOUT
+        place, deadline = TopicPartition(self.name, partition), time.monotonic() + _TIMEOUT
         while True:
             try:
                 low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
             except KafkaException as error:
                 if time.monotonic() > deadline:
-                    raise TryLater(f"Kafka does not answer for {self._name}: {error.args[0].str()}") from error
+                    raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
                 time.sleep(0.1)
             else:
                 return low, high
 
     def _assign(self, partitions: list[int], offset: int) -> None:
-        self._consumer.assign([TopicPartition(self._name, partition, offset) for partition in partitions])
+        self._consumer.assign([TopicPartition(self.name, partition, offset) for partition in partitions])
 
     def _poll(self, seconds: float) -> Iterator[Message]:
         for message in self._consumer.consume(500, seconds):

@@ -36,6 +36,20 @@ def topics_apply(as_json: AsJson = False) -> None:
     provision.check()
 
 
+@topics_app.command("copy")
+def topics_copy(
+    source: Annotated[str, typer.Option("--from", help="The topic prefix that was used until now.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy what is kept for ever (profiles, distributions, tables) into new topics, by key: to more partitions."""
+    from console.copying import copy_kept
+
+    wired = wiring("kafka")
+    Provision(wired).check()
+    rows = list(asyncio.run(copy_kept(wired, source)).items())
+    show_rows(("topic", "records"), rows, as_json=as_json)
+
+
 @commands.command("lag")
 def lag_command(
     everything: Annotated[bool, typer.Option("--all", help="Partitions without lag as well.")] = False,

@@ -7,11 +7,17 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from agents.matcher import RECENT, changelog_topics
+from agents.outbox import write_all
 from agents.provision import Provision
+from agents.transport.batch import Output
+from agents.transport.producer import Producer
 from agents.wiring import Wiring
-from deploy.settings import Kafka, Settings
-from schemas.errors import CannotStart, TryLater
-from schemas.topics import TOPICS
+from console.copying import copy_kept
+from console.reading import TopicReader
+from deploy.settings import Kafka, Settings, Topics
+from schemas.errors import CannotStart, TidingsError, TryLater
+from schemas.topics import CUSTOMERS, TOPICS
 
 
 def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings) -> None:
@@ -46,4 +52,28 @@ def test_a_count_that_differs_from_the_settings_is_said(settings: Settings) -> N
 def test_a_broker_that_is_not_there_is_said_to_pass() -> None:
     wired = Wiring(Settings(kafka=Kafka(bootstrap="127.0.0.1:1")))
     with pytest.raises(TryLater, match=r"127\.0\.0\.1:1 does not answer"):
-        Provision(wired).check()
+        Provision(wired, timeout=0.5).check()
+
+
+async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings: Settings) -> None:
+    old = Wiring(settings)
+    new = Wiring(replace(settings, topics=Topics(prefix=settings.topics.prefix + "v2.", partitions=6)))
+    for wired in (old, new):
+        Provision(wired).apply()
+    keys = [f"c{number}" for number in range(50)]
+    producer = Producer(settings.kafka.client())
+    rows = next(name for name in changelog_topics(old) if RECENT in name)
+    for topic in (old.topic(CUSTOMERS), rows):
+        await write_all(producer, [Output(topic, key.encode(), topic.encode()) for key in keys])
+    await write_all(producer, [Output(rows, b"c1", None)])
+    producer.close()
+    copied = await copy_kept(new, settings.topics.prefix)
+    assert sorted(copied.values()) == [0, 0, 50, 51]
+    for topic in (CUSTOMERS, next(name for name in changelog_topics(new) if RECENT in name)):
+        with TopicReader(new, topic) as reader:
+            found = list(reader.until_now())
+            assert {message.key().decode() for message in found} == set(keys)
+            assert all(message.partition() == reader.partition_of(message.key().decode()) for message in found)
+            assert len({message.partition() for message in found}) == 6
+    with pytest.raises(TidingsError, match=r"v2\.customers holds records already"):
+        await copy_kept(new, settings.topics.prefix)

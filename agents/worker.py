@@ -35,6 +35,7 @@ from agents.wiring import Wiring
 from deploy.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
+from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
 from store.codes import Codes
 from store.control import Control
 from store.held import Held
@@ -184,6 +185,9 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
     pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
     try:
         await until_done(lambda: migrate(pool), what="Postgres")
+        ahead = await until_done(lambda: ahead_of_database(pool), what="Postgres")
+        if abs(ahead) > CLOCKS_MAY_DIFFER:
+            log.warning("clocks_differ", why=said_of_clocks(ahead))
         yield pool
     finally:
         pool.terminate()

@@ -15,8 +15,9 @@ from agents.wiring import Wiring
 from console.hindrances import examine_records
 from deploy.embedded.jars import java
 from schemas.errors import TidingsError
+from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
 from store.migrate import migrate
-from store.postgres import connect
+from store.postgres import connect, finds_pooler
 
 _NEEDED_GIB = 1
 
@@ -41,6 +42,7 @@ async def examine(wired: Wiring, environ: dict[str, str]) -> list[Finding]:
         ("topics", lambda: _topics(wired)),
         ("records", lambda: _records(wired)),
         ("postgres", lambda: _postgres(wired)),
+        ("clocks", lambda: _clocks(wired)),
         ("webhook secrets", lambda: _secrets(wired)),
         *((f"email account {name}", _mail_check(wired, name)) for name in settings.email_accounts),
     ]
@@ -91,12 +93,33 @@ async def _records(wired: Wiring) -> str:
 
 
 async def _postgres(wired: Wiring) -> str:
-    pool = await connect(wired.settings.postgres.dsn.reveal(), size=1)
+    postgres = wired.settings.postgres
+    is_pooled = await finds_pooler(postgres.dsn.reveal())
+    if is_pooled and postgres.pooler == "none":
+        raise TidingsError(
+            "something like pgbouncer answers, and postgres.pooler says none: prepared statements get lost between its"
+            ' sessions. Set it to "auto" or "transaction"'
+        )
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
     try:
         applied = await migrate(pool)
     finally:
         await pool.close()
-    return f"migrated: {', '.join(applied)}" if applied else "schema is current"
+    schema = f"migrated: {', '.join(applied)}" if applied else "schema is current"
+    through = "through a pooler, so nothing is kept in sessions" if is_pooled else "reached directly"
+    return f"{schema}; {through}"
+
+
+async def _clocks(wired: Wiring) -> str:
+    postgres = wired.settings.postgres
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    try:
+        ahead = await ahead_of_database(pool)
+    finally:
+        await pool.close()
+    if abs(ahead) > CLOCKS_MAY_DIFFER:
+        raise TidingsError(said_of_clocks(ahead))
+    return "this machine and the database agree within a second"
 
 
 async def _secrets(wired: Wiring) -> str:

@@ -77,15 +77,21 @@ async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncp
     async with _refusals(dsn):
         is_pooled = pooler == "transaction" or (pooler == "auto" and await _is_pooled(hosts))
         options: dict[str, Any] = {"statement_cache_size": 0, "reset": _leave_as_it_is} if is_pooled else {}
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             connect=lambda _, **options: _connect_to_any(hosts, **options),
-            min_size=1,
+            min_size=0,  # asyncpg would keep more up by itself, with a traceback in the log whenever it cannot
             max_size=size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             **options,
         )
+        try:
+            async with pool.acquire():
+                return pool
+        except BaseException:
+            pool.terminate()
+            raise
 
 
 async def connect_when_ready(dsn: str, *, wait: float, size: int = 4) -> asyncpg.Pool:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from deploy.embedded.postgres import PostgresServer
 from schemas.errors import CannotStart, TryLater
 from store import postgres
+from store.clock import ahead_of_database, said_of_clocks
 from store.code_import import CodeImport
 from store.codes import Codes
 from store.control import Change, Control, OutboxEntry
@@ -184,3 +186,13 @@ async def _outboxes(pools: list[asyncpg.Pool]) -> None:
     assert await Control(pools[1]).publish_outbox(publish) == 1
     assert await Segments(pools[2]).publish_outbox(publish) == 1
     assert [type(one) for entries in told for one in entries] == [OutboxEntry, EventRow]
+
+
+async def test_a_clock_that_is_wrong_is_said_by_at_least_how_much(pool: asyncpg.Pool) -> None:
+    def off(seconds: float) -> Callable[[], datetime]:
+        return lambda: datetime.now(UTC) + timedelta(seconds=seconds)
+
+    assert await ahead_of_database(pool) == timedelta()
+    assert timedelta(seconds=100) < await ahead_of_database(pool, off(120)) <= timedelta(seconds=120)
+    assert timedelta(seconds=-120) <= await ahead_of_database(pool, off(-120)) < timedelta(seconds=-100)
+    assert "120.0 s behind the database's" in said_of_clocks(timedelta(seconds=-120))

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from agents.arrived import arrived_at
-from agents.attempts import Attempts, Destination, Policy, Work
+from agents.attempts import Attempts, Policy, Work
 from agents.dead_letters import DeadLetters
 from agents.intake import Handful, Intake
 from agents.leases import Leases
@@ -20,6 +20,7 @@ from agents.ledger_rows import read_stored, row_of
 from agents.metrics import Metrics
 from agents.next_due import NextDue
 from agents.outcomes import Outcomes
+from agents.pacing import Destination
 from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
 from agents.waiting import until_done
@@ -171,18 +172,21 @@ class Sender:
 
     async def _rest(self) -> None:
         """Until the ledger may have something: in between it is asked for what is paused alone, which costs nothing."""
-        full, poll = self._attempts.full(), self._settings.poll.total_seconds()
-        if full:
+        if self._attempts.saturated():
             await asyncio.sleep(_FULL_POLL)
             return
+        full, poll = self._attempts.full(), self._settings.poll.total_seconds()
         self._next_due.ask()
         began = time.monotonic()
-        due_in = await until_done(self._ledger.next_due, what="Postgres")
+        due_in = await until_done(lambda: self._ledger.next_due(full), what="Postgres")
         ends = _rest_ends(began, time.monotonic(), due_in)
         while True:
-            await asyncio.sleep(max(poll / 10, min(poll, ends - time.monotonic())))
+            wait = self._attempts.paces.soonest(min(poll, ends - time.monotonic()))
+            await asyncio.sleep(max(poll / 10, wait))
             ends, before = min(ends, self._next_due.at), self._attempts.paused
             if ends <= time.monotonic() or await until_done(self._look_at_pauses, what="Postgres") != before:
+                return
+            if self._attempts.full() != full:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
@@ -207,7 +211,7 @@ class Sender:
             lease=self._settings.lease,
             limit=_HAND,
             a_destination=self._attempts.places,
-            full=self._attempts.full(),
+            rooms=self._attempts.rooms().items(),
             take_over=self._leases.may_take_over(),
         )
         self._leases.taken((row.delivery_id for row in leased), asked)

@@ -80,6 +80,9 @@ class Channel(Protocol[D_contra, R]):
     def name(self) -> ChannelName:
         """Which one."""
 
+    def at_once(self, account: str) -> int | None:
+        """How many messages one of its destinations takes at once; None where the settings alone bound that."""
+
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
         """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused."""
 

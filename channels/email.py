@@ -43,6 +43,10 @@ class Email:
         self._templates = templates
         self._pools = {name: _Pool(account) for name, account in accounts.items()}
 
+    def at_once(self, account: str) -> int | None:
+        """As many as it has connections."""
+        return self._accounts[account].connections if account in self._accounts else None
+
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
         """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
         account = self._accounts.get(delivery.account)

@@ -62,6 +62,10 @@ class Webhook:
         self._max_bytes = max_bytes
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
+    def at_once(self, account: str) -> int | None:
+        """As many as the settings allow."""
+        return None
+
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> WebhookRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
         body = msgspec.json.encode(_body(delivery, self._links))

@@ -134,15 +134,17 @@ class Ledger:
         lease: timedelta,
         limit: int,
         a_destination: int,
-        full: Iterable[tuple[str, str]] = (),
+        rooms: Iterable[tuple[tuple[str, str], int]] = (),
         take_over: bool = True,
     ) -> list[Leased]:
-        """Lease what is due and free, at most `limit`, at most `a_destination` of each, and none of the `full` ones.
+        """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `rooms` says for it.
 
         With `take_over`, also what others have leased for a time that is over.
         """
-        skipped = [f"{channel} {destination}" for channel, destination in full]
-        rows = await self._fetch("claim_due", owner, lease, limit, a_destination, skipped, take_over)
+        limits = {f"{channel} {destination}": room for (channel, destination), room in rooms}
+        rows = await self._fetch(
+            "claim_due", owner, lease, limit, a_destination, list(limits), take_over, list(limits.values())
+        )
         return [Leased(**row) for row in rows]
 
     async def next_due(self, full: Iterable[tuple[str, str]] = ()) -> timedelta | None:

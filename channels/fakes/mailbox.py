@@ -17,6 +17,8 @@ from email.message import EmailMessage
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from channels.fakes.limit import Limit
+
 
 @dataclass(frozen=True, slots=True)
 class Mail:
@@ -42,8 +44,24 @@ class Mail:
         return ""
 
 
+class _Greeter(asyncio.Protocol):
+    """Says one thing and hangs up."""
+
+    def __init__(self, greeting: str) -> None:
+        self._greeting = greeting
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        if isinstance(transport, asyncio.Transport):
+            transport.write(f"{self._greeting}\r\n".encode())
+            transport.close()
+
+
 class SmtpSink:
-    """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: mail, rcpt or data."""
+    """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: ehlo, mail, rcpt or data.
+
+    Beyond `limit` a message gets `too_many`. With a `greeting` that alone is said to whoever connects.
+    """
 
     def __init__(
         self,
@@ -57,6 +75,9 @@ class SmtpSink:
         self.replies: deque[str] = deque()
         self.at_stage = "data"
         self.delay = 0.0
+        self.limit: Limit | None = None
+        self.too_many = "450 4.7.1 Error: too many messages, slow down"
+        self.greeting: str | None = None
         self.connections = 0
         self._open: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self.port = 0
@@ -79,9 +100,11 @@ class SmtpSink:
         for session in list(self._open):
             session.transport.close()
 
-    def _session(self) -> SMTP:
+    def _session(self) -> asyncio.BaseProtocol:
         self.connections += 1
-        session = SMTP(
+        if self.greeting is not None:
+            return _Greeter(self.greeting)
+        session: asyncio.BaseProtocol = SMTP(
             self,
             hostname="sink.test",
             enable_SMTPUTF8=True,
@@ -101,12 +124,23 @@ class SmtpSink:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self._login, handled=False)
 
+    async def handle_EHLO(
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """Called by aiosmtpd for each greeting of a client."""
+        if self.at_stage == "ehlo" and self.replies:
+            return [self.replies.popleft()]
+        session.host_name = hostname
+        return responses
+
     async def handle_MAIL(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Called by aiosmtpd for each sender."""
         if self.at_stage == "mail" and self.replies:
             return self.replies.popleft()
+        if self.limit is not None and not self.limit.takes():
+            return self.too_many
         envelope.mail_from = address
         return "250 OK"
 

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import math
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from channels.fakes.limit import Limit
 from channels.signing import PREFIX
 
 
@@ -35,7 +37,10 @@ class Received:
 
 
 class WebhookReceiver:
-    """`await start()`, then `url`. `replies` is used up first, then `usually` answers."""
+    """`await start()`, then `url`. `replies` is used up first, then `usually` answers.
+
+    Beyond `limit` it answers 429, and with `says_when` how long that holds.
+    """
 
     def __init__(self, secret: str, legacy_secret: str = "") -> None:
         self._key = base64.b64decode(secret.removeprefix(PREFIX))
@@ -45,6 +50,8 @@ class WebhookReceiver:
         self.received: list[Received] = []
         self.tried: Counter[str] = Counter()
         self.unverified = 0
+        self.limit: Limit | None = None
+        self.says_when = False
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -74,6 +81,9 @@ class WebhookReceiver:
         if not self._verified(request, message_id, body):
             self.unverified += 1
             return web.Response(status=401)
+        if self.limit is not None and not self.limit.takes():
+            when = {"retry-after": str(math.ceil(self.limit.free_in))} if self.says_when else {}
+            return web.Response(status=429, headers=when)
         reply = self.replies.popleft() if self.replies else self.usually
         if reply.delay:
             await asyncio.sleep(reply.delay)

@@ -25,10 +25,13 @@ select delivery_id, expires_at - clock_timestamp() as expires_in from taken wher
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- At most $4 of one destination, so that a dead one cannot fill the hand, and none of those in $5 (`channel name`).
+-- At most $4 of one destination, so that a dead one cannot fill the hand; or what $7 says for those in $5 (`channel
+-- name`), none where that is 0.
 -- With $6, leases of others that have ended are taken over; our own always are. Destinations are found one after the
 -- other in the index of what is free, so that a million that wait for a paused one are not looked at.
-with recursive places as (
+with recursive limited as (
+    select * from unnest($5::text[], $7::integer[]) as l (name, room)
+), places as (
     (select channel, destination from deliveries where state = 'waiting' and lease_owner is null
      order by channel, destination limit 1)
     union all
@@ -44,22 +47,22 @@ with recursive places as (
         select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from deliveries d
         where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
           and d.channel = places.channel and d.destination = places.destination
-        order by d.due_at limit $4) as one
+        order by d.due_at
+        limit coalesce((select room from limited where name = places.channel || ' ' || places.destination), $4)) as one
     where not exists (select from paused_destinations p
                       where p.channel = places.channel and p.destination = places.destination)
-      and places.channel || ' ' || places.destination <> all($5::text[])
 ), abandoned as (
-    select delivery_id, priority, due_at,
+    select delivery_id, channel, destination, priority, due_at,
            row_number() over (partition by channel, destination order by due_at, delivery_id) as place
     from deliveries
     where state = 'waiting' and lease_owner is not null and lease_until < now() and ($6 or lease_owner = $1)
       and not exists (select from paused_destinations p
                       where p.channel = deliveries.channel and p.destination = deliveries.destination)
-      and channel || ' ' || destination <> all($5::text[])
 ), due as (
     select delivery_id, priority, due_at from free
     union all
-    select delivery_id, priority, due_at from abandoned where place <= $4
+    select delivery_id, priority, due_at from abandoned
+    where place <= coalesce((select room from limited where name = channel || ' ' || destination), $4)
 ), chosen as (
     select d.delivery_id
     from deliveries d

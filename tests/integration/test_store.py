@@ -164,7 +164,8 @@ async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> No
     await later(pool, LEASE)
     found = await due(ledger, "s", limit=20, a_destination=10)
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
-    assert await due(ledger, "s", full=[("webhook", "dead")]) == set()
+    assert await due(ledger, "s", rooms=[(("webhook", "dead"), 0)]) == set()
+    assert len(await due(ledger, "s", rooms=[(("webhook", "dead"), 3)])) == 3
 
 
 async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool) -> None:

@@ -1,0 +1,201 @@
+"""A sender, its ledger in a real PostgreSQL, and providers that refuse us in the ways that they do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+import pytest
+
+from agents.attempts import Work
+from agents.metrics import Metrics
+from agents.sender import Sender
+from agents.wiring import Wiring, utc_now
+from channels.fakes.limit import Limit
+from channels.fakes.mailbox import SmtpSink
+from channels.fakes.receiver import WebhookReceiver
+from deploy.secret import Secret
+from deploy.settings import EmailAccountSettings, Settings
+from deploy.settings import Webhook as WebhookSettings
+from schemas.delivery import Delivery
+from store.control import Change, Control
+from store.ledger import Ledger
+from tests.contract.test_channels import SECRET, TEMPLATE, delivery
+from tests.factory import NOW, rule
+
+_PATIENCE = 90.0
+
+
+class Topic:
+    """Where outcomes are told: acknowledged at once."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+
+    def produce(self, output: Any, report: Callable[[Any, Any], None]) -> None:
+        self.told.append(output.value)
+        report(None, None)
+
+    async def room(self) -> None:
+        """There is always some."""
+
+
+class Running:
+    """A sender at work on one ledger."""
+
+    def __init__(self, sender: Sender, ledger: Ledger, topic: Topic) -> None:
+        self.sender, self.ledger, self.topic = sender, ledger, topic
+
+    async def take(self, deliveries: list[Delivery]) -> None:
+        works = [Work(one, 0, utc_now()) for one in deliveries]
+        for start in range(0, len(works), 100):
+            await self.sender._enter(cast(Any, SimpleNamespace(items=works[start : start + 100])))
+
+    async def counts(self) -> Counter[str]:
+        rows = await self.ledger.counts()
+        return Counter({row["state"]: row["count"] for row in rows})
+
+
+async def until(what: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not await what():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[SmtpSink]:
+    made = SmtpSink()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[WebhookReceiver]:
+    made = WebhookReceiver(SECRET)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@asynccontextmanager
+async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1) -> AsyncIterator[Running]:
+    quick = replace(
+        settings,
+        sender=replace(
+            settings.sender, poll=timedelta(milliseconds=200), webhook_allow_private=True,
+            webhook_retries=(timedelta(seconds=1),) * 2, email_retries=(timedelta(seconds=1),) * 2,
+        ),
+        webhook=WebhookSettings(secrets=(Secret(SECRET),)),
+        email_accounts={"main": EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox_port, security="none")},
+    )  # fmt: skip
+    control, topic, ledger = Control(pool), Topic(), Ledger(pool)
+    await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
+    app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
+    sender = Sender(app, Wiring(quick), ledger, control, Metrics(), owner="s", clock=utc_now)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield Running(sender, ledger, topic)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await sender.close()
+
+
+def mails(count: int) -> list[Delivery]:
+    made = delivery("email")
+    email = msgspec.structs.replace(made.email, template=TEMPLATE.ref)
+    return [msgspec.structs.replace(made, delivery_id=f"dlv_{n}", email=email) for n in range(count)]
+
+
+def webhooks(count: int, url: str) -> list[Delivery]:
+    made = delivery("webhook", url=url)
+    return [msgspec.structs.replace(made, delivery_id=f"dlv_{n}") for n in range(count)]
+
+
+async def attempts_of(run: Running, count: int) -> list[int]:
+    rows = [await run.ledger.delivery(f"dlv_{number}") for number in range(count)]
+    return [row["attempts"] for row in rows if row is not None]
+
+
+async def test_a_mailbox_that_takes_so_many_gets_so_many_and_no_mail_is_lost(
+    settings: Settings, pool: asyncpg.Pool, mailbox: SmtpSink
+) -> None:
+    """33 mails at 30 in 3 s, with two retries in the schedule: a refusal is no attempt."""
+    mailbox.limit = Limit(30, 3.0)
+    began = time.monotonic()
+    async with running(settings, pool, mailbox.port) as run:
+        await run.take(mails(33))
+
+        async def all_sent() -> bool:
+            return (await run.counts())["sent"] == 33
+
+        await until(all_sent)
+        assert await attempts_of(run, 33) == [1] * 33
+    assert len({mail.message_id for mail in mailbox.mails}) == len(mailbox.mails) == 33
+    assert time.monotonic() - began >= 3.0
+    assert mailbox.limit.refused >= 1
+
+
+@pytest.mark.parametrize("says_when", [True, False])
+async def test_a_receiver_that_takes_so_many_gets_so_many_and_none_is_given_up(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, says_when: bool
+) -> None:
+    receiver.limit, receiver.says_when = Limit(40, 1.0), says_when
+    async with running(settings, pool) as run:
+        await run.take(webhooks(100, receiver.url))
+
+        async def all_sent() -> bool:
+            return (await run.counts())["sent"] == 100
+
+        await until(all_sent)
+        assert await attempts_of(run, 100) == [1] * 100
+    assert len(receiver.received) == 100
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer"),
+    [
+        ("greeting", "554 5.7.1 your host is not welcome"),
+        ("ehlo", "550 5.7.1 we do not know you"),
+        ("mail", "530 5.7.0 authentication required"),
+    ],
+)
+async def test_a_server_that_refuses_us_pauses_the_account_and_burns_nothing(
+    settings: Settings, pool: asyncpg.Pool, mailbox: SmtpSink, stage: str, answer: str
+) -> None:
+    if stage == "greeting":
+        mailbox.greeting = answer
+    else:
+        mailbox.at_stage = stage
+        mailbox.replies.extend([answer] * 1000)
+    async with running(settings, pool, mailbox.port) as run:
+        await run.take(mails(20))
+
+        async def paused() -> bool:
+            return bool(await run.ledger.paused_destinations()) and not run.sender._mine()
+
+        await until(paused)
+        assert await run.counts() == {"waiting": 20}
+        (row,) = await run.ledger.paused_destinations()
+        assert (row["channel"], row["destination"]) == ("email", "main")
+        assert "5.7." in row["reason"]
+        mailbox.greeting = None
+        mailbox.replies.clear()
+        await run.ledger.resume_destination("email", "main")
+
+        async def all_sent() -> bool:
+            return (await run.counts())["sent"] == 20
+
+        await until(all_sent)
+        assert await attempts_of(run, 20) == [1] * 20

@@ -64,7 +64,7 @@ class WebhookReceiver:
         """Listen on loopback; port 0 takes a free one."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.add_routes([web.post("/{path:.*}", self._take)])
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port).start()
         self._port = int(self._runner.addresses[0][1])

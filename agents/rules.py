@@ -21,10 +21,10 @@ from mode import Service
 from agents.metrics import MOST_NAMED, Metrics
 from agents.transport.batch import Incoming
 from agents.transport.fetching import Blocked
-from agents.waiting import WAITS
+from agents.waiting import WAITS, until_done
 from schemas.codec import TopicCodec
 from schemas.distribution import Distribution
-from schemas.errors import TidingsError
+from schemas.errors import TidingsError, TryLater
 from schemas.read_as import read_as
 from streams.index import RuleIndex
 
@@ -84,7 +84,7 @@ class RuleTable(Service):
                 end = await self._begin_anew(consumer)
             self._read_to = position
             if records:
-                self._take(records)
+                await self._take(records)
                 self._measure()
             if not self.complete.is_set() and position >= end:
                 gc.collect()
@@ -105,11 +105,11 @@ class RuleTable(Service):
         self.complete.clear()
         return await self._end(consumer)
 
-    def _take(self, records: list[Any]) -> None:
+    async def _take(self, records: list[Any]) -> None:
         """Apply changes. Where the log cannot be read on, say so and wait: the rules up to there stay as they are."""
         for record in records:
             if type(record) is not Blocked:
-                self._apply(record)
+                await self._apply_when_readable(record)
         mark = records[-1]
         if type(mark) is not Blocked:
             WAITS.over(self)
@@ -119,6 +119,15 @@ class RuleTable(Service):
             log.error("log_blocked", topic=self._partition.topic, partition=0, offset=mark.offset, why=mark.why)
         self._blocked_at = mark.offset
 
+    async def _apply_when_readable(self, record: Incoming) -> None:
+        async def apply() -> None:
+            self._apply(record)
+
+        try:
+            self._apply(record)
+        except TryLater:
+            await until_done(apply, what="schema registry")
+
     def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""
         rule_id = (record.key or b"").decode(errors="replace")
@@ -127,6 +136,8 @@ class RuleTable(Service):
                 self.index.remove(rule_id)
             else:
                 self.index.insert(read_as(self._codec.decode(record.value), Distribution))
+        except TryLater:
+            raise
         except TidingsError as error:
             self._metrics.rules_rejected.inc()
             log.error("rule_rejected", distribution=rule_id, error=str(error))

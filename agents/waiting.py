@@ -8,12 +8,13 @@ from typing import TypeVar
 
 import structlog
 
-from schemas.errors import TryLater
+from schemas.errors import Asking, TryLater
 
 log = structlog.get_logger()
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
+_ASKING_PAUSE = 0.01
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ async def until_done(work: Callable[[], Awaitable[T]], *, what: str, waits: Wait
         while True:
             try:
                 return await work()
+            except Asking:
+                await asyncio.sleep(_ASKING_PAUSE)
             except TryLater as error:
                 waits.refused(this, error.what or what)
                 log.warning("dependency_away", what=error.what or what, error=str(error), again_in=pause)

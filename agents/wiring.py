@@ -11,7 +11,7 @@ from typing import Any
 import aiokafka
 import faust
 
-from agents.registry import HttpSchemaRegistry
+from agents.registry import HttpSchemaRegistry, RegistryAside
 from agents.transport.app import Connection
 from agents.transport.fetching import read_in_our_way
 from channels.code_links import code_links
@@ -20,10 +20,13 @@ from channels.registry import build_channels
 from channels.signing import Signer
 from channels.smtp_session import EmailAccount
 from deploy.settings import EmailAccountSettings, Kafka, Settings
-from schemas.closed import ChannelName
+from schemas.closed import CHANNELS, ChannelName, Role
 from schemas.codec import TopicCodec
 from schemas.contract import topic_codec
 from schemas.mail_address import mail_address, mailto
+from schemas.registry import SchemaRegistry
+from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
+from schemas.triggers import PUBLISHED, TRIGGERS
 
 Clock = Callable[[], datetime]
 
@@ -34,10 +37,14 @@ def utc_now() -> datetime:
 
 
 class Wiring:
-    """What follows from the settings. Nothing is opened before it is asked for."""
+    """What follows from the settings. Nothing is opened before it is asked for.
 
-    def __init__(self, settings: Settings) -> None:
+    `in_loop`: whoever decodes must not be held, so the schema registry is asked aside.
+    """
+
+    def __init__(self, settings: Settings, *, in_loop: bool = False) -> None:
         self.settings = settings
+        self._in_loop = in_loop
         self._codecs: dict[str, TopicCodec] = {}
 
     def topic(self, name: str) -> str:
@@ -51,15 +58,25 @@ class Wiring:
     def codec(self, topic: str) -> TopicCodec:
         """The codec of a topic (without prefix), writing the configured format."""
         if topic not in self._codecs:
-            self._codecs[topic] = topic_codec(topic, self.settings.wire.format, self._registry)
+            self._codecs[topic] = topic_codec(topic, self.settings.wire.format, self._schemas)
         return self._codecs[topic]
 
+    def register_schemas(self, role: Role) -> None:
+        """Have the numbers of all that a role writes before it begins, for no work waits for one. Blocks."""
+        for topic in _WRITES[role]:
+            self.codec(topic).prepare()
+
     @cached_property
-    def _registry(self) -> HttpSchemaRegistry | None:
+    def registry(self) -> HttpSchemaRegistry | None:
+        """The schema registry, where one is configured. Blocks."""
         wire = self.settings.wire
         if not wire.registry_url:
             return None
         return HttpSchemaRegistry(wire.registry_url, wire.registry_username, wire.registry_password.reveal())
+
+    @cached_property
+    def _schemas(self) -> SchemaRegistry | None:
+        return RegistryAside(self.registry) if self.registry and self._in_loop else self.registry
 
     def connection(self) -> Connection:
         """Kafka, for a worker."""
@@ -105,6 +122,16 @@ class Wiring:
             max_bytes=settings.sender.webhook_max_bytes,
             links=self.code_links,
         )
+
+
+_DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
+_WRITES: dict[Role, tuple[str, ...]] = {
+    "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS),
+    "publisher": (*_DELIVERIES, DECISIONS, DISTRIBUTIONS, TRIGGERS[PUBLISHED].topic),
+    "segmenter": ("events.segments",),
+    "sender": (DELIVERY_STATUS,),
+}
+"""The topics that a role encodes records for."""
 
 
 def _credentials(kafka: Kafka) -> Any:

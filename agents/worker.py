@@ -128,13 +128,17 @@ async def _started(
 ) -> tuple[_Process, Provision]:
     """The role at work, once the servers that it needs answer and have what it needs."""
     check_codecs()
-    wiring = Wiring(settings)
+    wiring = Wiring(settings, in_loop=True)
     provision = Provision(wiring)
 
     async def check() -> None:
         await aside(provision.check)
 
+    async def register() -> None:
+        await aside(lambda: wiring.register_schemas(options.role))
+
     await (until_done(check, what="Kafka") if options.wait else check())
+    await (until_done(register, what="schema registry") if options.wait else register())
     process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
     process.app.exit_when_crashed()
     return process, provision

@@ -41,6 +41,7 @@ async def examine(wired: Wiring, environ: dict[str, str]) -> list[Finding]:
         ("kafka", lambda: _kafka(wired)),
         ("topics", lambda: _topics(wired)),
         ("records", lambda: _records(wired)),
+        *((("schema registry", lambda: _registry(wired)),) if settings.wire.registry_url else ()),
         ("postgres", lambda: _postgres(wired)),
         ("clocks", lambda: _clocks(wired)),
         ("webhook secrets", lambda: _secrets(wired)),
@@ -120,6 +121,11 @@ async def _clocks(wired: Wiring) -> str:
     if abs(ahead) > CLOCKS_MAY_DIFFER:
         raise TidingsError(said_of_clocks(ahead))
     return "this machine and the database agree within a second"
+
+
+async def _registry(wired: Wiring) -> str:
+    registry = wired.registry
+    return f"reads {await asyncio.to_thread(registry.check)}" if registry else "none"
 
 
 async def _secrets(wired: Wiring) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_origin
 
@@ -25,9 +25,16 @@ Read = Callable[[bytes, int], tuple[Any, int]]
 """From the bytes and a position to the value there and the position after it. Raises what broken bytes lead it to."""
 
 
-def mapping_reader(schema: Any) -> Read:
-    """Reads records of any Avro schema as plain mappings: nulls left out, the fields in `extra` beside the others."""
-    return _Compiler(structs=False).of(fastavro.parse_schema(schema), None)
+def mapping_reader(schema: Any, references: Sequence[Any] = ()) -> Read:
+    """Reads records of any Avro schema as plain mappings: nulls left out, the fields in `extra` beside the others.
+
+    `references`: schemas whose types it uses, each before those that use it. Raises what a broken schema leads to.
+    """
+    compiler = _Compiler(structs=False)
+    named: dict[str, dict[str, Any]] = {}
+    for reference in references:
+        compiler.of(fastavro.parse_schema(reference, named), None)
+    return compiler.of(fastavro.parse_schema(schema, named), None)
 
 
 def struct_reader(schema: Any, kind: Any) -> Read:

@@ -11,19 +11,21 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from fastavro.schema import SchemaParseException, fingerprint, to_parsing_canonical_form
+from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas.avro_read import Read, mapping_reader, struct_reader
 from schemas.avro_write import MISFIT, writer
 from schemas.closed import Wire
 from schemas.errors import BadRecord, CannotStart, Undecodable
 from schemas.json_text import MAX_DEPTH, decode_json
-from schemas.registry import SchemaRegistry
+from schemas.registry import AVRO, JSON_SCHEMA, RegisteredSchema, SchemaRegistry
 
 SINGLE_OBJECT = b"\xc3\x01"
 CONFLUENT = 0
 _SINGLE_OBJECT_HEAD = 10
 _CONFLUENT_HEAD = 5
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_WHITE_SPACE = b" \t\r\n"
 
 
 def _no_earlier(_fingerprint: bytes) -> None:
@@ -72,6 +74,9 @@ class TopicCodec:
             return self._decode_single_object(raw)
         if first == b"\x00":
             return self._decode_confluent(raw)
+        text = raw.removeprefix(_BYTE_ORDER_MARK).lstrip(_WHITE_SPACE)
+        if text[:1] == b"{":
+            return _decode_json_object(text)
         raise Undecodable(_unknown_start(raw))
 
     def straight(self, kind: Any) -> Callable[[bytes], Any]:
@@ -119,16 +124,20 @@ class TopicCodec:
         if len(raw) < _CONFLUENT_HEAD:
             raise Undecodable(f"Confluent framing needs at least 5 bytes, this record has {len(raw)}")
         (number,) = struct.unpack_from(">I", raw, 1)
-        record: dict[str, Any] = _read_whole(self._reader(number, self._registry), raw, _CONFLUENT_HEAD)
+        record: Any = _read_whole(self._reader(number, self._registry), raw, _CONFLUENT_HEAD)
+        if not isinstance(record, dict):
+            raise Undecodable(f"schema {number} of the registry is of a {type(record).__name__}; a record is read here")
         return record
 
     def _reader(self, number: int, registry: SchemaRegistry) -> Read:
         if number not in self._foreign:
-            try:
-                self._foreign[number] = mapping_reader(registry.schema(number))
-            except SchemaParseException as error:
-                raise Undecodable(f"schema {number} of the registry is no Avro schema: {error}") from error
+            self._foreign[number] = _foreign_reader(number, registry.schema(number))
         return self._foreign[number]
+
+    def prepare(self) -> None:
+        """Ask the registry for the number of the schema to write with, where there is one. Raises TryLater."""
+        if self.encode == self._encode_confluent and self._registry is not None:
+            self._registry.number(f"{self.topic}-value", self.schema)
 
     def _encode_single_object(self, record: Any) -> bytes:
         return self._written(self._head, record)
@@ -147,6 +156,20 @@ class TopicCodec:
         return bytes(out)
 
 
+def _foreign_reader(number: int, found: RegisteredSchema) -> Read:
+    """Reads what stands behind the frame with the number of a schema."""
+    if found.kind == JSON_SCHEMA:
+        return lambda raw, at: (_decode_json_object(raw[at:]), len(raw))
+    if found.kind != AVRO:
+        raise Undecodable(f"schema {number} of the registry is {found.kind}; Avro and JSON Schema are read here")
+    try:
+        return mapping_reader(found.schema, found.references)
+    except Exception as error:  # a broken schema leads anywhere
+        raise Undecodable(
+            f"schema {number} of the registry is no Avro schema: {type(error).__name__} {error}"
+        ) from error
+
+
 def schema_fingerprint(schema: dict[str, Any]) -> bytes:
     """CRC-64-AVRO of the parsing canonical form, eight bytes, little-endian as in single-object encoding."""
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))
@@ -160,7 +183,9 @@ def _is_utf8(raw: bytes) -> bool:
 
 
 def _decode_json_object(raw: bytes) -> dict[str, Any]:
-    value: dict[str, Any] = decode_json(raw)
+    value = decode_json(raw)
+    if not isinstance(value, dict):
+        raise Undecodable("JSON, but not an object; a record is an object in { }")
     return value
 
 
@@ -180,6 +205,10 @@ def _read_whole(read: Read, raw: bytes, start: int) -> Any:
 def _unknown_start(raw: bytes) -> str:
     if not raw:
         return "an empty record; a record starts with { (JSON), C3 01 (Avro single-object) or 00 (Confluent framing)"
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return f"starts as UTF-16 ({raw[:2].hex(' ').upper()}); JSON is read in UTF-8"
+    if raw.lstrip(_WHITE_SPACE)[:1] in (b"[", b'"'):
+        return "JSON, but not an object; a record is an object in { }"
     return (
         f"starts with {raw[:2].hex(' ').upper()}, which is no encoding that is read here: "
         "{ (JSON), C3 01 (Avro single-object) or 00 (Confluent framing)"

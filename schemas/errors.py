@@ -10,6 +10,7 @@
     ├── TemplateFailed     the delivery fails with `template_error`; names the variable
     ├── RenderRefused      the delivery cannot be expressed on its channel; carries the reason
     ├── TryLater           a dependency is away; the same work may succeed later
+    │   └── Asking             it was asked and has not answered yet
     ├── MustRestart        end the process with nothing committed: what it keeps on its own machine fails it
     └── CannotStart        stop the process: configuration or environment has to be mended by a person
 
@@ -105,6 +106,10 @@ class TryLater(TidingsError):
         super().__init__(message)
         self.retry_after = retry_after
         self.what = what
+
+
+class Asking(TryLater):
+    """A dependency has been asked and will answer in a moment; nothing is wrong yet."""
 
 
 class MustRestart(TidingsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -19,12 +20,25 @@ def decode_json(raw: bytes | str) -> Any:
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Undecodable(f"starts as JSON but is not valid: {error}") from error
+        raise Undecodable(f"starts as JSON but is not valid: {_cause(raw, error)}") from error
     except RecursionError as error:
         raise TooDeep(_too_deep()) from error
     if may_be_deep and _deeper_than(value, MAX_DEPTH):
         raise TooDeep(_too_deep())
     return value
+
+
+def _cause(raw: bytes | str, error: Exception) -> str:
+    """What is wrong, in words that say more than the parser's where it is led astray."""
+    if isinstance(raw, bytes) and b"\0" in raw[:4]:
+        return "UTF-16 or UTF-32; JSON is read in UTF-8"
+    text = raw if isinstance(raw, str) else raw.decode(errors="replace")
+    if _LONE_SURROGATE.search(text):
+        return "half of a surrogate pair, which is no character (\\ud800 to \\udfff come in twos)"
+    return str(error)
+
+
+_LONE_SURROGATE = re.compile(r"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
 
 
 def _too_deep() -> str:

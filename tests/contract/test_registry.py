@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from agents.registry import HttpSchemaRegistry
+from agents.registry import HttpSchemaRegistry, RegistryAside
+from schemas.codec import TopicCodec
 from schemas.contract import topic_codec, topic_schema
-from schemas.errors import CannotStart, TryLater, Undecodable
+from schemas.errors import Asking, CannotStart, TryLater, Undecodable
+from schemas.registry import RegisteredSchema
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Two calls of the Confluent Schema Registry API v1."""
+    """Three calls of the Confluent Schema Registry API v1. `failing` answers all of them, with a status and a body."""
+
+    server: Any
 
     def do_GET(self) -> None:
-        number = int(self.path.rsplit("/", 1)[1])
-        known = self.server.known  # type: ignore[attr-defined]
-        self._say(200, {"schema": known[number]}) if number in known else self._say(404, {"error_code": 40403})
+        self.server.asked.append((self.path, self.headers.get("authorization")))
+        if self.server.failing:
+            self._say(*self.server.failing)
+            return
+        self.server.may_answer.wait(30)
+        found = self.server.known.get(int(self.path.rsplit("/", 1)[1]) if "ids" in self.path else self.path)
+        if isinstance(found, str):
+            found = {"schema": found}
+        self._say(200, found) if found else self._say(404, {"error_code": 40403})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.asked.append((self.path, self.headers.get("authorization")))  # type: ignore[attr-defined]
-        if self.server.busy:  # type: ignore[attr-defined]
-            self._say(503, {})
+        self.server.asked.append((self.path, self.headers.get("authorization")))
+        if self.server.failing:
+            self._say(*self.server.failing)
             return
-        self.server.known[1] = body["schema"]  # type: ignore[attr-defined]
+        self.server.known[1] = body["schema"]
         self._say(200, {"id": 1})
 
-    def _say(self, status: int, body: dict[str, Any]) -> None:
+    def _say(self, status: int, body: Any) -> None:
         self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("location", "http://elsewhere.example/")
         self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
+        self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""
@@ -44,8 +57,9 @@ class Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Any]:
     made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    made.known, made.asked, made.busy = {}, [], False
-    thread = threading.Thread(target=made.serve_forever)
+    made.known, made.asked, made.failing, made.may_answer = {}, [], None, threading.Event()
+    made.may_answer.set()
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
     thread.start()
     yield made
     made.shutdown()
@@ -61,18 +75,17 @@ def test_a_record_written_in_confluent_framing_is_read_by_another_process(server
     raw = topic_codec("customers", "confluent", client(server)).encode({"id": "c1", "favourite": "blue"})
     assert raw[:5] == b"\x00\x00\x00\x00\x01"
     assert topic_codec("customers", "avro", client(server)).decode(raw)["favourite"] == "blue"
-    assert server.asked == [("/subjects/customers-value/versions", "Basic dXNlcjpodXNo")]
+    assert server.asked[0] == ("/subjects/customers-value/versions", "Basic dXNlcjpodXNo")
 
 
 def test_a_newer_writer_s_fields_are_kept(server: Any) -> None:
     newer: dict[str, Any] = json.loads(json.dumps(topic_schema("customers")))
     newer["fields"].append({"name": "shoe_size", "type": "int", "default": 0})
     server.known[7] = json.dumps(newer)
-    from schemas.codec import TopicCodec
 
     class Seven:
-        def schema(self, number: int) -> dict[str, Any]:
-            return newer
+        def schema(self, number: int) -> RegisteredSchema:
+            return RegisteredSchema("AVRO", newer)
 
         def number(self, subject: str, schema: dict[str, Any]) -> int:
             return 7
@@ -84,7 +97,7 @@ def test_a_newer_writer_s_fields_are_kept(server: Any) -> None:
 def test_an_unknown_number_is_the_record_s_fault_and_a_busy_registry_is_not(server: Any) -> None:
     with pytest.raises(Undecodable, match="schema number 9 is not in the registry"):
         topic_codec("customers", "avro", client(server)).decode(b"\x00\x00\x00\x00\x09x")
-    server.busy = True
+    server.failing = 503, {}
     with pytest.raises(TryLater, match="HTTP 503") as caught:
         topic_codec("customers", "confluent", client(server)).encode({"id": "c1"})
     assert "hush" not in str(caught.value)
@@ -95,3 +108,103 @@ def test_a_registry_that_is_away_is_waited_for() -> None:
         HttpSchemaRegistry("http://127.0.0.1:1").schema(1)
     with pytest.raises(CannotStart, match="http://"):
         HttpSchemaRegistry("file:///etc/passwd")
+
+
+def named(name: str, *fields: tuple[str, Any]) -> str:
+    made = [{"name": field, "type": kind} for field, kind in fields]
+    return json.dumps({"type": "record", "name": name, "namespace": "n", "fields": made})
+
+
+def refers(*subjects: str) -> list[dict[str, Any]]:
+    return [{"name": subject, "subject": subject, "version": 3} for subject in subjects]
+
+
+def test_references_are_fetched_each_before_those_that_use_it(server: Any) -> None:
+    server.known = {
+        5: {"schema": named("Top", ("left", "n.Left"), ("base", "n.Base")), "references": refers("n/left", "base")},
+        "/subjects/n%2Fleft/versions/3": {"schema": named("Left", ("base", "n.Base")), "references": refers("base")},
+        "/subjects/base/versions/3": {"schema": named("Base", ("at", "long"))},
+    }
+    codec = topic_codec("customers", "avro", client(server))
+    assert codec.decode(b"\0\0\0\0\x05\x02\x04") == {"left": {"base": {"at": 1}}, "base": {"at": 2}}
+    assert len(server.asked) == 3
+    del server.known["/subjects/base/versions/3"]
+    with pytest.raises(Undecodable, match=r"refers to base version 3, which is not in the registry"):
+        topic_codec("customers", "avro", client(server)).decode(b"\0\0\0\0\x05\x02\x04")
+
+
+@pytest.mark.parametrize("references", [["ring"], ["ring", "other"]])
+def test_a_ring_of_references_ends(server: Any, references: list[str]) -> None:
+    server.known = {
+        5: {"schema": named("Top", ("ring", "n.Ring")), "references": refers(*references)},
+        "/subjects/ring/versions/3": {"schema": named("Ring", ("at", "long")), "references": refers("other")},
+        "/subjects/other/versions/3": {"schema": named("Other", ("at", "long")), "references": refers("ring")},
+    }
+    assert topic_codec("customers", "avro", client(server)).decode(b"\0\0\0\0\x05\x02") == {"ring": {"at": 1}}
+
+
+def test_the_kind_of_a_schema_is_heeded(server: Any) -> None:
+    server.known = {
+        1: {"schema": "{}", "schemaType": "JSON", "references": refers("x")},
+        2: {"schema": "syntax = 3", "schemaType": "PROTOBUF"},
+    }
+    codec = topic_codec("customers", "avro", client(server))
+    assert codec.decode(b'\0\0\0\0\x01{"id": "c1"}') == {"id": "c1"}
+    with pytest.raises(Undecodable, match="is PROTOBUF; Avro and JSON Schema"):
+        codec.decode(b"\0\0\0\0\x02x")
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        ((500, {}), "HTTP 500"),
+        ((401, {"error_code": 401}), "HTTP 401; check wire.registry_username"),
+        ((403, {}), "HTTP 403"),
+        ((429, {}), "HTTP 429"),
+        ((404, b"<html>no such page</html>"), "HTTP 404; check wire.registry_url"),
+        ((302, {}), "HTTP 302; check wire.registry_url"),
+        ((200, b"<html>log in</html>"), "does not answer"),
+        ((200, []), "not a schema registry"),
+    ],
+)
+def test_what_is_wrong_with_the_registry_is_no_record_s_fault(server: Any, failing: Any, said: str) -> None:
+    server.failing = failing
+    with pytest.raises(TryLater, match=said) as caught:
+        client(server).schema(1)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_loop_is_never_held_and_only_those_that_wait_wait(server: Any) -> None:
+    """Each number by itself: another schema is read while the answer for one does not come."""
+    server.known = {1: {"schema": "{}", "schemaType": "JSON"}, 2: {"schema": "{}", "schemaType": "JSON"}}
+    registry = RegistryAside(client(server))
+    codec = topic_codec("customers", "avro", registry)
+    until_read(codec, b'\0\0\0\0\x01{"id": "c1"}')
+    server.may_answer.clear()
+    with pytest.raises(Asking):
+        codec.decode(b"\0\0\0\0\x02{}")
+    assert codec.decode(b'\0\0\0\0\x01{"id": "c1"}') == {"id": "c1"}
+    server.may_answer.set()
+    assert until_read(codec, b'\0\0\0\0\x02{"id": "c2"}') == {"id": "c2"}
+    assert len(server.asked) == 2
+
+
+def test_what_is_not_there_or_away_is_said_by_the_thread_too(server: Any) -> None:
+    codec = topic_codec("customers", "avro", RegistryAside(client(server)))
+    for _ in range(3):
+        with pytest.raises(Undecodable, match="schema number 9 is not in the registry"):
+            until_read(codec, b"\0\0\0\0\x09")
+    assert len(server.asked) == 1
+    server.failing = 503, {}
+    with pytest.raises(TryLater, match="HTTP 503"):
+        until_read(codec, b"\0\0\0\0\x08")
+
+
+def until_read(codec: TopicCodec, raw: bytes) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return codec.decode(raw)
+        except Asking:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)

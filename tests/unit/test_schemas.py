@@ -15,6 +15,7 @@ from schemas.codec import TopicCodec, schema_fingerprint
 from schemas.contract import avro_file, avro_text, topic_codec, topic_schema
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadRecord, CannotStart, TooDeep, Undecodable
+from schemas.registry import RegisteredSchema
 from schemas.topics import TOPICS, check_prefix
 from schemas.triggers import TRIGGERS
 from tests.factory import order_event
@@ -24,13 +25,13 @@ class Registry:
     """A registry in memory."""
 
     def __init__(self) -> None:
-        self.schemas: dict[int, dict[str, Any]] = {}
+        self.schemas: dict[int, RegisteredSchema] = {}
 
-    def schema(self, number: int) -> dict[str, Any]:
+    def schema(self, number: int) -> RegisteredSchema:
         return self.schemas[number]
 
     def number(self, subject: str, schema: dict[str, Any]) -> int:
-        self.schemas[7] = schema
+        self.schemas[7] = RegisteredSchema("AVRO", schema)
         return 7
 
 
@@ -78,6 +79,18 @@ def avro() -> TopicCodec:
     [
         (b"", "an empty record"),
         (b"xx", "starts with 78 78"),
+        (b"   ", "starts with 20 20"),
+        (b" [1]", "JSON, but not an object"),
+        (b'"text"', "JSON, but not an object"),
+        ('{"id": "c1"}'.encode("utf-16"), "UTF-16"),
+        ('{"id": "c1"}'.encode("utf-16-le"), "UTF-16"),
+        ('{"id": "c1"}'.encode("utf-32-le"), "UTF-16 or UTF-32"),
+        (b'{"id": NaN}', "invalid character"),
+        (b'{"id": -Infinity}', "invalid number|invalid character"),
+        (b'{"id": 1e400}', "out of range"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "out of range"),
+        (b'{"id": "\\ud800"}', "half of a surrogate pair"),
+        (b'{"id": "\\udc00\\ud800"}', "half of a surrogate pair"),
         (b"{", "starts as JSON but is not valid"),
         (b'{"a":"\xff"}', "starts as JSON but is not valid"),
         (b"\x00\x00\x00\x00\x01abc", "no wire.registry_url"),
@@ -87,6 +100,67 @@ def avro() -> TopicCodec:
 def test_what_cannot_be_read_is_said(raw: bytes, said: str) -> None:
     with pytest.raises(Undecodable, match=said):
         avro().decode(raw)
+
+
+@pytest.mark.parametrize("before", [b" ", b"\r\n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_white_space_and_a_byte_order_mark_in_front_of_json_are_read_over(before: bytes) -> None:
+    assert avro().decode(before + b'{"id": "c1"}\n') == {"id": "c1"}
+
+
+@pytest.mark.parametrize("wire", ["avro", "json"])
+def test_numbers_of_any_size_survive_and_of_two_keys_the_last_counts(wire: Any) -> None:
+    codec = topic_codec("customers", wire)
+    decoded = codec.decode(b'{"id": "c0", "metadata": {"a": 18446744073709551616, "b": 1e308}, "id": "c1"}')
+    assert (decoded["id"], decoded["metadata"]) == ("c1", {"a": 2**64, "b": 1e308})
+    assert codec.decode(codec.encode(decoded)) == {**({"consents": {}} if wire == "avro" else {}), **decoded}
+
+
+JSON_FRAME, PROTOBUF_FRAME, REFERRING_FRAME = (b"\0\0\0\0" + bytes((number,)) for number in (1, 2, 3))
+ADDRESS = {"type": "record", "name": "a.Address", "fields": [{"name": "city", "type": "string"}]}
+PERSON = {
+    "type": "record",
+    "name": "p.Person",
+    "fields": [{"name": "home", "type": "a.Address"}, {"name": "work", "type": "a.Address"}],
+}
+
+
+def behind_a_registry() -> TopicCodec:
+    registry = Registry()
+    registry.schemas = {
+        1: RegisteredSchema("JSON"),
+        2: RegisteredSchema("PROTOBUF"),
+        3: RegisteredSchema("AVRO", PERSON, (ADDRESS,)),
+        4: RegisteredSchema("AVRO", PERSON),
+        5: RegisteredSchema("AVRO", "string"),
+        6: RegisteredSchema("AVRO", {"type": "record", "name": "R", "fields": [{"name": "r", "type": "R"}]}),
+        7: RegisteredSchema("AVRO", {"type": "nonsense"}),
+        8: RegisteredSchema("AVRO", 8),
+    }  # fmt: skip
+    return topic_codec("customers", "avro", registry)
+
+
+def test_what_stands_behind_a_frame_is_read_by_the_kind_of_its_schema() -> None:
+    codec = behind_a_registry()
+    assert codec.decode(JSON_FRAME + b' {"id": "c1"}') == {"id": "c1"}
+    assert codec.decode(REFERRING_FRAME + b"\x02a\x02b") == {"home": {"city": "a"}, "work": {"city": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("number", "body", "said"),
+    [
+        (1, b"[]", "not an object"),
+        (1, b"", "starts as JSON but is not valid"),
+        (2, b"\x00\x0a\x01", "is PROTOBUF; Avro and JSON Schema are read here"),
+        (4, b"\x02a", "schema 4 of the registry is no Avro schema"),
+        (5, b"\x02a", "is of a str; a record is read here"),
+        (6, b"", "RecursionError"),
+        (7, b"", "no Avro schema"),
+        (8, b"", "no Avro schema"),
+    ],
+)
+def test_what_cannot_be_read_behind_a_frame_is_said(number: int, body: bytes, said: str) -> None:
+    with pytest.raises(Undecodable, match=said):
+        behind_a_registry().decode(b"\0\0\0\0" + bytes((number,)) + body)
 
 
 @pytest.mark.parametrize("levels", [100, 100_000])

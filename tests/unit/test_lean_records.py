@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,4 +119,16 @@ def test_what_was_compressed_and_is_nonsense_becomes_one_record_that_cannot_be_r
     raw[70:] = bytes(len(raw) - 70)
     records, state = read(LeanRecords, bytes(with_checksum(raw) + written(20, Part(0, (0,)))), [])
     assert [(type(one) is Unreadable, one.offset) for one in records] == [(True, 19), (False, 20)]
+    assert state.next_fetch_offset == 21
+
+
+JAVA = json.loads((Path(__file__).parent / "golden" / "java_batches.json").read_text())
+"""By codec, what the Java client 4.3.1 wrote (`ProducerPerformance`, one transaction): 20 records and a marker."""
+
+
+@pytest.mark.parametrize("codec", sorted(JAVA))
+def test_what_the_java_client_has_compressed_is_read(codec: str) -> None:
+    records, state = read(LeanRecords, base64.b64decode(JAVA[codec]), [])
+    assert [one.value for one in records] == [b'{"id": "ev1", "type": "customer.order.paid"}'] * 20
+    assert [one.offset for one in records] == list(range(20))
     assert state.next_fetch_offset == 21

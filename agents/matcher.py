@@ -59,7 +59,8 @@ def build_matcher(
     customers, recent = (
         add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
     )
-    rules = RuleTable(wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.follower, metrics)
+    topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
+    rules = RuleTable(topic, codec, wiring.follower, metrics, zone=zone)
     matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:

@@ -23,7 +23,7 @@ from schemas.errors import DefinitionInvalid
 from schemas.event import Event
 from store.segments import EventRow, MembershipRow, Profile, Segments, State, Work
 from streams.conditions.moments import earliest
-from streams.segments import Change, Membership, SegmentIndex, differences, segment_event
+from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
 
 log = structlog.get_logger()
 
@@ -37,6 +37,7 @@ class Customer:
     profile: Profile | None
     memberships: dict[str, Membership] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
+    unjudged: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class Memberships:
         self._segments, self._producer, self._metrics = segments, producer, metrics
         self._project = wiring.settings.project_id
         self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
-        self.index = SegmentIndex(self._project)
+        self.index = SegmentIndex(self._project, wiring.settings.zone)
         self._known: dict[str, tuple[int, int]] = {}
 
     async def begin(self, work: Work, found: dict[str, Profile], newcomers: Iterable[str], now: datetime) -> Hand:
@@ -94,12 +95,15 @@ class Memberships:
         self._metrics.segments.set(len(self.index.definitions))
 
     def change(
-        self, hand: Hand, customer: Customer, wanted: set[str], among: Collection[str], happened: datetime | None
+        self, hand: Hand, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
     ) -> None:
-        """Note what differs among some segments, with its events; without where `happened` is None."""
-        profile = customer.profile
-        usable = [one for one in among if one in self.index.definitions]
-        for change in differences(wanted, customer.memberships, usable):
+        """Note what differs among some segments, with its events; without where `happened` is None.
+
+        Whom a segment cannot judge it neither takes in nor lets go: what nobody can say is no change.
+        """
+        profile, customer.unjudged = customer.profile, judged.unjudged
+        usable = [one for one in among if one in self.index.definitions and one not in judged.unjudged]
+        for change in differences(judged.members, customer.memberships, usable):
             customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
             customer.since[change.segment_id] = happened or hand.now
             if happened is not None and profile is not None:
@@ -119,6 +123,7 @@ class Memberships:
         )
         if hand.erased:
             await hand.work.erase(hand.erased)
+        await self._keep_unjudged(hand)
         there = [
             replace(
                 one.profile,
@@ -139,6 +144,11 @@ class Memberships:
                 for now in (customer.memberships[segment],)
             ]
         )
+
+    async def _keep_unjudged(self, hand: Hand) -> None:
+        customers = {identity: one for identity, one in hand.customers.items() if one.profile is not None}
+        rows = [(identity, *one) for identity, known in customers.items() for one in known.unjudged.items()]
+        await hand.work.put_unjudged(list(customers), rows)
 
     async def tell(self) -> int:
         """Publish the events of all that is kept and not told yet; how many. Raises TryLater, and then they wait on."""

@@ -89,6 +89,12 @@ class Metrics:
         self.segment_changes = Counter(
             "tidings_segment_changes", "Memberships changed, by direction.", ["direction"], registry=registry
         )
+        self.segment_unjudged = Gauge(
+            "tidings_segment_unjudged",
+            f"Customers whom a segment's condition cannot judge; the {MOST_NAMED} segments with most of them.",
+            ["segment"],
+            registry=registry,
+        )
         self.segments_due = Gauge(
             "tidings_segments_due",
             "Customers whose segments time may have changed, not yet looked at.",

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from typing import Any
 
 import structlog
@@ -42,10 +43,12 @@ class RuleTable(Service):
         codec: TopicCodec,
         new_consumer: Callable[[], AIOKafkaConsumer],
         metrics: Metrics,
+        *,
+        zone: tzinfo = UTC,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.index = RuleIndex()
+        self.index = RuleIndex(zone)
         self.complete = asyncio.Event()
         self._partition = TopicPartition(topic, 0)
         self._codec = codec

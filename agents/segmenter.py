@@ -20,7 +20,7 @@ from agents.dead_letters import DeadLetters
 from agents.health import Loop
 from agents.intake import Handful, Intake
 from agents.memberships import Customer, Hand, Memberships
-from agents.metrics import Metrics
+from agents.metrics import MOST_NAMED, Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
 from agents.waiting import until_done
@@ -213,11 +213,19 @@ class Segmenter:
                 self._overdue = await asyncio.wait_for(self._segments.overdue(), _ANSWER_SECONDS)
                 self._measured = time.monotonic()
                 self._metrics.segments_due.set(self._overdue.customers)
+                await asyncio.wait_for(self.measure(), _ANSWER_SECONDS)
                 self.loop.has_to_move = True
             except (TryLater, TimeoutError) as error:
                 log.warning("dependency_away", what="Postgres", error=str(error) or "no answer in time")
                 self.loop.has_to_move = self._overdue.customers > 0
             await asyncio.sleep(_MEASURE_SECONDS)
+
+    async def measure(self) -> None:
+        """Count whom segments cannot judge."""
+        unjudged = await self._segments.count_unjudged(self._project, MOST_NAMED)
+        self._metrics.segment_unjudged.clear()
+        for segment, customers in unjudged.items():
+            self._metrics.segment_unjudged.labels(segment).set(customers)
 
     def _due_age(self) -> float:
         waits, since = self._overdue.waits.total_seconds(), time.monotonic() - self._measured

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
@@ -17,12 +17,13 @@ from schemas.decision import Check, Decision
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.read_as import read_as
-from schemas.topics import CUSTOMERS, DECISIONS
+from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
 from schemas.triggers import TRIGGERS
 from store.ledger import Ledger
+from store.segments import Segments
 from streams import selection
 from streams.arrival import Arrival, Head
-from streams.events import read_event
+from streams.events import read_customer, read_event
 from streams.index import RuleIndex
 from streams.match import Explained, explain_event
 
@@ -32,18 +33,23 @@ _MOST = 200
 
 
 def simulate(
-    decoded: dict[str, Any], rules: list[Distribution], profile: dict[str, Any] | None, now: datetime
+    decoded: dict[str, Any],
+    rules: list[Distribution],
+    profile: dict[str, Any] | None,
+    now: datetime,
+    zone: tzinfo = UTC,
 ) -> tuple[Head[Any], list[Explained]]:
-    """The whole decision about an event. Raises InvalidEvent."""
+    """The whole decision about an event, made at a moment in a project's zone. Raises InvalidEvent."""
     trigger = TRIGGERS.get(str(decoded.get("type")))
-    customer = (decoded.get("data") or {}).get("customer") or {}
-    key = str(customer.get("id", "")).encode()
+    data = decoded.get("data")
+    customer = data.get("customer") if isinstance(data, dict) else None
+    key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
     topic = trigger.topic if trigger else next(iter(TRIGGERS.values())).topic
     head = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500))
-    index = RuleIndex()
+    index = RuleIndex(zone)
     for rule in rules:
         index.insert(rule)
-    row = None if profile is None else msgspec.json.encode(profile)
+    row = None if profile is None else msgspec.json.encode(read_customer(profile, str(profile.get("id", "")).encode()))
     return head, explain_event(Arrival(head, decoded, dict, row), index, now)
 
 
@@ -94,10 +100,15 @@ def _say_decision(decision: Decision) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known about a customer's messages: decisions, and deliveries with their attempts."""
+    """What is known about a customer's messages: decisions, and deliveries with their attempts.
+
+    And what kept messages from coming about: records that were dead-lettered, segments that cannot judge the profile.
+    """
 
     decisions: list[Decision]
     deliveries: list[dict[str, Any]]
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
+    unjudged: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
@@ -109,6 +120,7 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
             raise TidingsError(f"there is no delivery {who} in the ledger")
         rows = [one] if one else await ledger.deliveries_of(who, _MOST)
         attempts = await ledger.attempts_of([row["delivery_id"] for row in rows])
+        unjudged = [] if one else [dict(row) for row in await Segments(pool).unjudged_of_customer(who)]
     customer = one["customer_id"] if one else who
     deliveries = [
         {**row, "attempts_made": [dict(a) for a in attempts if a["delivery_id"] == row["delivery_id"]]}
@@ -118,7 +130,8 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
     decisions = _decisions_of(wired, customer)
     if one:
         decisions = [decision for decision in decisions if decision.delivery_id == who]
-    return Story([d for d in decisions if distribution in (None, d.distribution.id)], deliveries)
+    decisions = [decision for decision in decisions if distribution in (None, decision.distribution.id)]
+    return Story(decisions, deliveries, [] if one else _dead_letters_of(wired, customer), unjudged)
 
 
 def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
@@ -129,8 +142,20 @@ def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
     return [read_as(codec.decode(value), Decision) for value in mine if value]
 
 
+def _dead_letters_of(wired: Wiring, customer: str) -> list[dict[str, Any]]:
+    """Whatever partition they are on: they keep their key."""
+    key = customer.encode()
+    with TopicReader(wired, DEAD_LETTERS) as reader:
+        mine = [message for message in reader.until_now() if message.key() == key]
+        return [{"id": f"{one.partition()}-{one.offset()}", **reader.decode(one)} for one in mine]
+
+
 def show_story(found: Story) -> None:
     """For people: each event with the decisions about it, and what became of its deliveries."""
+    for letter in found.dead_letters:
+        _say_dead_letter(letter)
+    for one in found.unjudged:
+        say(f"\nsegment {escape(one['segment_id'])} cannot judge this customer: {escape(one['reason'])}")
     deliveries = {row["delivery_id"]: row for row in found.deliveries}
     told: set[str] = set()
     shown: set[tuple[str, str]] = set()
@@ -148,6 +173,11 @@ def show_story(found: Story) -> None:
         if identity not in told:
             say(f"\n{text(row['created_at'])}  {row['channel']}  {row['distribution_id']}  delivery {identity}")
             _say_delivery(row)
+
+
+def _say_dead_letter(letter: dict[str, Any]) -> None:
+    said = f"{letter['failed_at']}  {letter['topic']}  dead-lettered by the {letter['role']}, {letter['kind']}"
+    say(f"\n{escape(said)}: {escape(letter['message'])}")
 
 
 def _say_heading(decision: Decision) -> None:
@@ -169,4 +199,5 @@ def _say_delivery(row: dict[str, Any]) -> None:
 
 def story_json(found: Story) -> dict[str, Any]:
     """For programs."""
-    return {"decisions": found.decisions, "deliveries": found.deliveries, "read_at": utc_now()}
+    known = {name: getattr(found, name) for name in Story.__slots__}
+    return {**known, "read_at": utc_now()}

@@ -7,7 +7,7 @@ import email.policy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, assert_never
@@ -133,7 +133,8 @@ def preview(
     Raises InvalidEvent, and TidingsError for an event that is none of the distribution's.
     """
     rule = candidate.distribution
-    _, explained = explain.simulate(_with_brought(event, candidate, now), [_unguarded(rule)], profile, now)
+    zone, brought = wired.settings.zone, _with_brought(event, candidate, now)
+    _, explained = explain.simulate(brought, [_unguarded(rule)], profile, now, zone)
     if not explained:
         said = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
         raise TidingsError(f"{said}; the event is {event.get('type')} in project {event.get('project_id')}")
@@ -155,7 +156,7 @@ def preview(
         if decision.channel is not None and decision.channel != UNKNOWN
     ]
     messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
-    return Previewed(rule, str(event.get("id")), messages, _withheld(rule, event, profile, now))
+    return Previewed(rule, str(event.get("id")), messages, _withheld(rule, event, profile, now, zone))
 
 
 def _signed_headers(wired: Wiring) -> tuple[str, ...]:
@@ -194,9 +195,11 @@ def _of_campaign(campaign: Campaign, data: object, now: datetime) -> JsonObject:
     return {"campaign": campaign_object(campaign), "voucher": voucher_object(campaign, code, holder, now)}
 
 
-def _withheld(rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime) -> str | None:
+def _withheld(
+    rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime, zone: tzinfo
+) -> str | None:
     """Why the rule as it stands would not send: the first test of its guard that fails, or the reason."""
-    _, (one,) = explain.simulate(event, [rule], profile, now)
+    _, (one,) = explain.simulate(event, [rule], profile, now, zone)
     if one.answer is False:
         failed = next((check for check in one.checks if check.passed is False), None)
         return f"{failed.test} fails, it is {failed.seen or 'absent'}" if failed else "the guard does not hold"

@@ -32,6 +32,7 @@ class Listed:
     definition: SegmentDefinition
     applied_at: datetime
     members: int
+    unjudged: int
     computed: int
     is_computed: bool
 
@@ -109,6 +110,7 @@ class Segments:
                 _definition(row["definition"]),
                 row["applied_at"],
                 row["members"],
+                row["unjudged"],
                 row["computed"],
                 row["computed_version"] == row["version"],
             )
@@ -146,6 +148,19 @@ class Segments:
     async def of_customer(self, customer_id: str) -> list[asyncpg.Record]:
         """segment_id, since; by id."""
         return await self._fetch("of_customer", customer_id)
+
+    async def unjudged_of_customer(self, customer_id: str) -> list[asyncpg.Record]:
+        """segment_id, reason: what cannot judge a customer; by id."""
+        return await self._fetch("unjudged_of_customer", customer_id)
+
+    async def unjudged_reasons(self, segment_id: str, limit: int) -> list[asyncpg.Record]:
+        """customers, customer_id, reason: why a segment cannot judge some, with one of them as an example."""
+        return await self._fetch("unjudged_reasons", segment_id, limit)
+
+    async def count_unjudged(self, project_id: str, limit: int) -> dict[str, int]:
+        """By segment, how many customers it cannot judge: those with most of them."""
+        rows = await self._fetch("count_unjudged", project_id, limit)
+        return {row["segment_id"]: row["customers"] for row in rows}
 
     async def overdue(self) -> Overdue:
         """Customers that should have been looked at again by now."""
@@ -252,6 +267,13 @@ class Work:
         if rows:
             await self._connection.execute(self._sql["put_memberships"], *columns)
 
+    async def put_unjudged(self, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
+        """What cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
+        if ids:
+            await self._connection.execute(self._sql["clear_unjudged"], ids)
+        if rows:
+            await self._connection.execute(self._sql["add_unjudged"], *map(list, zip(*rows, strict=True)))
+
     async def put_customers(self, profiles: Sequence[Profile]) -> None:
         """Each customer at most once."""
         if profiles:
@@ -277,6 +299,7 @@ class Work:
     async def erase(self, ids: Sequence[str]) -> None:
         """Forget customers."""
         if ids:
+            await self._connection.execute(self._sql["clear_unjudged"], ids)
             await self._connection.execute(self._sql["erase_memberships"], ids)
             await self._connection.execute(self._sql["erase_customers"], ids)
 

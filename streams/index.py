@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, tzinfo
 from functools import partial
 from itertools import chain, islice, product
 from operator import itemgetter
@@ -59,9 +60,10 @@ class Candidate(NamedTuple):
 
 
 class RuleIndex:
-    """All rules by id, and the shelves on which events find them."""
+    """All rules by id, and the shelves on which events find them. `zone`: where the project's days begin."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
         self._rules: dict[str, Rule] = {}
         self._shelves: dict[ShelfKey, _Shelf] = {}
         self._compilers: dict[type[Record], Compiler] = {}
@@ -89,7 +91,7 @@ class RuleIndex:
         if trigger is None:
             return PLAIN
         if trigger.data not in self._compilers:
-            self._compilers[trigger.data] = Compiler(partial(reader, data=trigger.data), remember=True)
+            self._compilers[trigger.data] = Compiler(partial(reader, data=trigger.data), remember=True, here=self._zone)
         return self._compilers[trigger.data]
 
     def remove(self, rule_id: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from schemas.objects import Customer, Segment
 from schemas.segment_definition import SegmentDefinition
 from schemas.triggers import SegmentsData
 from streams.arrival import Arrival, Head
+from streams.conditions.kinds import Failure
 from streams.conditions.moments import Moment, changes_at, earliest
 from streams.conditions.parse import parse_condition
 from streams.identity import segment_event_id
@@ -45,15 +46,23 @@ class Change:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The segments that a customer belongs to; and, with the reason, those that cannot say whether it does."""
+
+    members: set[str]
+    unjudged: dict[str, str] = field(default_factory=dict)
+
+
 NEVER = Membership(False, 0)
 
 
 class SegmentIndex:
     """All segments of a project. Live ones stand on the index of rules, so that few of many are tried."""
 
-    def __init__(self, project_id: str) -> None:
+    def __init__(self, project_id: str, zone: tzinfo = UTC) -> None:
         self._project_id = project_id
-        self._rules = RuleIndex()
+        self._rules = RuleIndex(zone)
         self._moments: dict[str, Moment] = {}
         self._static: dict[str, frozenset[str]] = {}
         self._lists: dict[str, set[str]] = {}
@@ -87,14 +96,25 @@ class SegmentIndex:
             if not self._lists[customer_id]:
                 del self._lists[customer_id]
 
-    def of(self, customer_id: str, row: bytes, now: datetime) -> set[str]:
-        """The segments that a profile (JSON) belongs to. One whose condition cannot be judged is not among them."""
+    def of(self, customer_id: str, row: bytes, now: datetime) -> Judged:
+        """The segments that a profile (JSON) belongs to, and those whose condition cannot judge it."""
         arrival = Arrival(self._head, None, _no_objects, row)
         candidates, _ = self._rules.candidates(arrival)
-        found = {
-            one.rule.distribution.id for one in candidates if all(test(arrival, now) is True for test in one.tests)
-        }
-        return found | self._lists[customer_id] if customer_id in self._lists else found
+        found, unjudged = set(self._lists.get(customer_id, ())), {}
+        for rule, tests in candidates:
+            failed = False
+            for test in tests:
+                answer = test(arrival, now)
+                if answer is False:
+                    break
+                failed = failed or answer is not True
+            else:
+                if failed:
+                    answer = rule.guard(arrival, now)
+                    unjudged[rule.distribution.id] = answer.reason if isinstance(answer, Failure) else ""
+                else:
+                    found.add(rule.distribution.id)
+        return Judged(found, unjudged)
 
     def due(self, row: bytes, now: datetime) -> datetime | None:
         """The first moment after `now` at which time alone may change what `of` answers; may be too early."""

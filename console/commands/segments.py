@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import typer
 from rich.markup import escape
 
@@ -26,6 +27,9 @@ segments_app = typer.Typer(no_args_is_help=True, help="Groups of customers that 
 commands.add_typer(segments_app, name="segments")
 
 T = TypeVar("T")
+
+_REASONS = 5
+"""Of those why a segment cannot judge customers, how many are shown."""
 
 
 @asynccontextmanager
@@ -66,10 +70,17 @@ def list_command(as_json: AsJson = False) -> None:
 
     found, customers = _ask(read)
     rows = [
-        (one.definition.id, one.definition.version, one.definition.kind, one.members, _progress(one, customers))
+        (
+            one.definition.id,
+            one.definition.version,
+            one.definition.kind,
+            one.members,
+            one.unjudged,
+            _progress(one, customers),
+        )
         for one in found
     ]
-    show_rows(("segment", "version", "kind", "members", "computed"), rows, as_json=as_json)
+    show_rows(("segment", "version", "kind", "members", "unjudged", "computed"), rows, as_json=as_json)
 
 
 def _progress(one: Listed, customers: int) -> str:
@@ -78,8 +89,14 @@ def _progress(one: Listed, customers: int) -> str:
 
 @segments_app.command("show")
 def show_command(segment: str) -> None:
-    """One segment as it is defined."""
-    show_json(_ask(lambda project_id, segments: _find(project_id, segments, segment)).definition)
+    """One segment as it is defined, and why it cannot judge some customers, where there are any."""
+
+    async def read(project_id: str, segments: Segments) -> dict[str, Any]:
+        found = await _find(project_id, segments, segment)
+        reasons = [dict(row) for row in await segments.unjudged_reasons(segment, _REASONS)] if found.unjudged else []
+        return {**msgspec.to_builtins(found.definition), "unjudged": {"customers": found.unjudged, "reasons": reasons}}
+
+    show_json(_ask(read))
 
 
 async def _find(project_id: str, segments: Segments, segment: str) -> Listed:
@@ -111,9 +128,14 @@ def count_command(segment: str) -> None:
 
 @segments_app.command("of")
 def of_command(customer: str, as_json: AsJson = False) -> None:
-    """The segments that a customer is in, and since when."""
-    rows = [(row["segment_id"], row["since"]) for row in _ask(lambda _, segments: segments.of_customer(customer))]
-    show_rows(("segment", "since"), rows, as_json=as_json)
+    """The segments that a customer is in, and since when; and those that cannot judge it, and why."""
+
+    async def read(_: str, segments: Segments) -> list[tuple[Any, ...]]:
+        members = [(row["segment_id"], row["since"], None) for row in await segments.of_customer(customer)]
+        unjudged = await segments.unjudged_of_customer(customer)
+        return members + [(row["segment_id"], None, row["reason"]) for row in unjudged]
+
+    show_rows(("segment", "since", "cannot judge"), _ask(read), as_json=as_json)
 
 
 @segments_app.command("delete")

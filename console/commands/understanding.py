@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,16 +23,18 @@ from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
 from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
+from schemas.blank import trimmed
 from schemas.closed import CHANNELS
+from schemas.days import read_moment
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord, TidingsError
 from schemas.json_text import decode_json
 from schemas.names import did_you_mean
-from schemas.objects import Customer
 from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.templates import NamedTemplates
 from streams.definition import TemplateFiles
+from streams.events import read_customer
 from streams.upstream import unwrapped
 
 commands = typer.Typer()
@@ -46,12 +49,33 @@ InCampaigns = Annotated[
     ),
 ]
 
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="MOMENT",
+        help="Judge as at this moment: 2026-12-24T09:00:00+01:00, without an offset in the project's timezone, or a "
+        "date for its noon there. Default: now.",
+    ),
+]
+_NOON = timedelta(hours=12)
+
+
+def _moment_of(at: str | None, wired: Wiring) -> datetime:
+    if at is None:
+        return utc_now()
+    moment = read_moment(at, wired.settings.zone)
+    if moment is None or not datetime(1900, 1, 1, tzinfo=UTC) < moment < datetime(9000, 1, 1, tzinfo=UTC):
+        raise typer.BadParameter(f'--at: "{at}" is not a moment, as in 2026-12-24T09:00:00+01:00 or 2026-12-24')
+    return moment + _NOON if len(trimmed(at)) == len("2026-12-24") else moment
+
 
 @commands.command("simulate")
 def simulate_command(
     event: Annotated[Path, typer.Option("--event", help="A file with one event as JSON.")],
     files: Annotated[list[Path] | None, typer.Argument(help="Distributions to try instead of those applied.")] = None,
     campaigns: InCampaigns = None,
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers."""
@@ -60,9 +84,10 @@ def simulate_command(
     wired = Wiring(read_settings()) if files else wiring()
     decoded = unwrapped(decode_json(event.read_bytes()), (), wired.settings.project_id)
     rules = asyncio.run(_rules_from(files, wired, campaigns) if files else current_distributions())
-    customer = str(((decoded.get("data") or {}).get("customer") or {}).get("id", ""))
+    customer = _customer_of(decoded)
     profile = explain.stored_profile(wired, customer) if customer and not files else None
-    read, explained = explain.simulate(decoded, rules, profile, utc_now())
+    now, zone = _moment_of(at, wired), wired.settings.zone
+    read, explained = explain.simulate(decoded, rules, profile, now, zone)
     if as_json:
         show_json(explained)
     else:
@@ -102,6 +127,7 @@ def preview_command(
     event: Annotated[Path | None, typer.Option("--event", help="A file with one event as JSON.")] = None,
     customer: Annotated[Path | None, typer.Option("--customer", help="A file with the profile that counts.")] = None,
     campaigns: InCampaigns = None,
+    at: At = None,
     channel: Annotated[str | None, typer.Option("--channel", help="webhook or email alone.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
     as_json: AsJson = False,
@@ -127,10 +153,10 @@ def preview_command(
         profile = explain.stored_profile(wired, _customer_of(given))
     if given and customer and profile and profile["id"] != _customer_of(given):
         raise TidingsError(f"{event} is about customer {_customer_of(given)}, {customer} is {profile['id']}")
-    failed = False
+    failed, now = False, _moment_of(at, wired)
     for one in candidates:
         chosen = given or previewing.sample_event(one.distribution, wired.settings.project_id, profile)
-        found = previewing.preview(one, chosen, profile, wired, utc_now(), channel)
+        found = previewing.preview(one, chosen, profile, wired, now, channel)
         failed |= any(message.failure for message in found.messages)
         _show_preview(found, raw=raw, as_json=as_json)
     if failed:
@@ -152,10 +178,9 @@ def _show_preview(found: previewing.Previewed, *, raw: bool, as_json: bool) -> N
 def _profile(file: Path) -> dict[str, Any]:
     profile = _json_object(file)
     try:
-        msgspec.convert(profile, Customer)
-    except msgspec.ValidationError as error:
+        return read_customer(profile, str(profile.get("id", "")).encode())
+    except BadRecord as error:
         raise TidingsError(f"{file} is no customer: {error}") from error
-    return profile
 
 
 def _json_object(file: Path) -> dict[str, Any]:
@@ -198,7 +223,7 @@ def why_command(
     found = asyncio.run(explain.story(wiring(), who, distribution))
     if as_json:
         show_json(explain.story_json(found))
-    elif found.decisions or found.deliveries:
+    elif found.decisions or found.deliveries or found.dead_letters or found.unjudged:
         explain.show_story(found)
     else:
         say(f"nothing is known about {escape(who)}: no distribution fitted an event of theirs. Try: tidings simulate")

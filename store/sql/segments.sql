@@ -1,7 +1,8 @@
 -- name: current
 -- Every segment of a project, with its members and how far its computation is.
 select s.segment_id, s.version, s.definition, s.applied_at, s.computed_version, s.computed,
-       (select count(*) from segment_memberships m where m.segment_id = s.segment_id and m.is_member) as members
+       (select count(*) from segment_memberships m where m.segment_id = s.segment_id and m.is_member) as members,
+       (select count(*) from segment_unjudged u where u.segment_id = s.segment_id) as unjudged
 from segments s where s.project_id = $1 order by s.segment_id;
 
 -- name: count_customers
@@ -123,6 +124,29 @@ select id, partitions, customer_ids, events from segment_outbox order by id limi
 -- name: forget_outbox
 -- Kafka has acknowledged these.
 delete from segment_outbox where id = any($1::bigint[]);
+
+-- name: clear_unjudged
+-- Whatever segments could not judge of some customers until now.
+delete from segment_unjudged where customer_id = any($1::text[]);
+
+-- name: add_unjudged
+-- What segments cannot judge.
+insert into segment_unjudged (customer_id, segment_id, reason) select * from unnest($1::text[], $2::text[], $3::text[]);
+
+-- name: unjudged_of_customer
+-- The segments that cannot judge a customer, and why.
+select segment_id, reason from segment_unjudged where customer_id = $1 order by segment_id;
+
+-- name: unjudged_reasons
+-- Why customers cannot be judged by a segment, most frequent first, each with the first of them. Values differ.
+select count(*) as customers, min(customer_id) as customer_id, (array_agg(reason order by customer_id))[1] as reason
+from segment_unjudged where segment_id = $1
+group by split_part(reason, ', the value is', 1) order by customers desc, reason limit $2;
+
+-- name: count_unjudged
+-- How many customers each segment cannot judge, the most first.
+select u.segment_id, count(*) as customers from segment_unjudged u join segments s using (segment_id)
+where s.project_id = $1 group by u.segment_id order by customers desc, u.segment_id limit $2;
 
 -- name: erase_memberships
 -- All that is known of erased customers.

@@ -78,8 +78,14 @@ def with_kind(value: Any) -> str:
     kind = kind_of(value)
     if kind not in _TYPES:
         return a_kind(kind)
-    text = f'"{value}"' if kind == "text" else str(value).lower()
-    return f"{text if len(text) <= _LONGEST_SHOWN else f'{text[:_LONGEST_SHOWN]}…'} ({kind})"
+    if kind != "text":
+        return f"{str(value).lower()[:_LONGEST_SHOWN]} ({kind})"
+    shown = "".join(map(_visible, value[:_LONGEST_SHOWN]))
+    return f'"{shown}{"…" * (len(value) > _LONGEST_SHOWN)}" ({kind})'
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def unfit(value: Any, wanted: str) -> Failure | None:

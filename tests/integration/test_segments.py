@@ -305,6 +305,29 @@ async def test_an_erased_customer_is_forgotten_without_an_event_and_may_come_bac
     assert len({event["id"] for event in stage.events()}) == 2
 
 
+async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with_the_reason(stage: Stage) -> None:
+    one = stage.segmenter()
+    await stage.apply("big", when={"customer.metadata.score": {"at_least": 40}})
+    await stage.apply("lapsed", when={"not": {"customer.metadata.last_order_at": {"within_last": "30d"}}})
+    await stage.compute(one)
+    stage.now += timedelta(minutes=1)
+    await stage.take(one, stage.record("c1", score=42, last_order_at=""), stage.record("c2", score=4))
+    assert stage.told() == [("entered", "big", "c1"), ("entered", "lapsed", "c1"), ("entered", "lapsed", "c2")]
+    odd = {"c1": "42", "c2": "n/a\0", "c3": ["x"]}
+    await stage.take(one, *[stage.record(customer, score=score, last_order_at=5) for customer, score in odd.items()])
+    assert (len(stage.told()), await stage.members("big"), await stage.members("lapsed")) == (3, ["c1"], ["c1", "c2"])
+    assert await stage.segments.count_unjudged("shop", 9) == {"big": 3, "lapsed": 3}
+    reasons = [dict(row) for row in await stage.segments.unjudged_reasons("big", 5)]
+    said = "customer.metadata.score at_least 40: needs a number, the value is"
+    assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
+    of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("c2")}
+    assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
+    await one.measure()
+    assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]
+    await stage.take(one, stage.record("c1", score=1), stage.tombstone("c2"), stage.record("c3", score=50))
+    assert (await stage.members("big"), await stage.segments.count_unjudged("shop", 9)) == (["c3"], {})
+
+
 async def test_segmenters_share_what_is_due(stage: Stage) -> None:
     many = [stage.segmenter() for _ in range(3)]
     await stage.apply("new", when={"customer.metadata.since": {"within_last": "1d"}})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemas.errors import DefinitionInvalid
 from schemas.segment_definition import SegmentDefinition
 from streams.conditions.compile import compile_condition
+from streams.conditions.kinds import Failure
 from streams.conditions.language import Test as Leaf
 from streams.conditions.moments import MOMENTS, TIMELESS, changes_at
 from streams.conditions.parse import parse_condition
@@ -135,7 +136,10 @@ def test_the_index_agrees_with_trying_every_segment() -> None:
         profile = {"id": f"c{number}", "metadata": {"tier": rng.choice("abcd"), "value": rng.choice([1, 50, 99, "x"])}}
         wanted = {name for name, run in runs.items() if run({"customer": profile}, NOW) is True}
         found = index.of(profile["id"], msgspec.json.encode(profile), NOW)  # type: ignore[arg-type]
-        assert found == wanted | ({"list"} if number == 7 else set())
+        failed = {name for name, run in runs.items() if isinstance(run({"customer": profile}, NOW), Failure)}
+        assert found.members == wanted | ({"list"} if number == 7 else set())
+        assert found.unjudged.keys() == failed
+        assert all('needs a number, the value is "x" (text)' in reason for reason in found.unjudged.values())
 
 
 def test_differences_are_only_among_the_segments_asked_for() -> None:

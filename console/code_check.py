@@ -45,18 +45,18 @@ class FileCheck:
     def names(self) -> Iterator[CodeName]:
         """Every code of the file that has no problem. Raises DefinitionInvalid for what ends the reading at once."""
         checked = self._checked
-        for line, row in self._file.rows():
+        for line, fields, wrong in self._file.rows():
             checked.rows += 1
             if checked.rows % _TOLD_EVERY == 0:
                 self._told(self._file.offset)
-            wrong = self._file.wrong(row)
             if wrong:
                 self._note(line, wrong)
                 continue
-            fields = self._file.fields(row)
-            self._see_end(line, self._file.reader.end(fields))
             code = fields["code"]
-            checked.digits.add(line, code)
+            if len(fields) > 1:
+                self._see_end(line, self._file.reader.end(fields))
+            if code.isdigit():
+                checked.digits.add(line, code)
             yield CodeName(line, code)
 
     def result(self) -> Checked:

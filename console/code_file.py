@@ -37,24 +37,22 @@ class CodeFile:
 
     def codes(self) -> Iterator[NewCode]:
         """Every row, after a check found nothing."""
-        for line, row in self.rows():
-            found = self.wrong(row)
-            if found:
-                raise self._refused(line, f"{found} (the file has changed)")
-            yield self.reader.code(line, self.fields(row))
+        for line, fields, wrong in self.rows():
+            if wrong:
+                raise self._refused(line, f"{wrong} (the file has changed)")
+            yield self.reader.code(line, fields)
 
-    def wrong(self, row: list[str]) -> str:
-        """What is wrong with a row; empty where nothing is."""
-        if len(row) != len(self._columns):
-            return f"has {len(row)} fields where the first line names {len(self._columns)}"
-        return self.reader.wrong(self.fields(row))
+    def rows(self) -> Iterator[tuple[int, dict[str, str], str]]:
+        """The rows below the header: the line on which each starts, its fields, and what is wrong with it."""
+        wrong = self.reader.wrong
+        for line, row in self._rows():
+            if len(row) != len(self._columns):
+                yield line, {}, f"has {len(row)} fields where the first line names {len(self._columns)}"
+                continue
+            fields = dict(zip(self._columns, row, strict=True))
+            yield line, fields, wrong(fields)
 
-    def fields(self, row: list[str]) -> dict[str, str]:
-        """A row by its columns."""
-        return dict(zip(self._columns, row, strict=True))
-
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows below the header, each with the line on which it starts."""
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
         self.offset = self._row_at = 0
         with self.file.open("rb") as handle:
             reader = csv.reader(self._lines(handle.readline), strict=True)

@@ -38,9 +38,10 @@ class RowReader:
 
     def wrong(self, fields: Fields) -> str:
         """What is wrong with a row; empty where nothing is."""
-        return (
-            self._wrong_code(fields["code"]) or _wrong_word(fields) or self._wrong_dates(fields) or _wrong_value(fields)
-        )
+        found = self._wrong_code(fields["code"])
+        if found or len(fields) == 1:
+            return found
+        return _wrong_word(fields) or self._wrong_dates(fields) or _wrong_value(fields)
 
     def end(self, fields: Fields) -> datetime | None:
         """Until when a code holds, where it has an end of its own."""
@@ -49,6 +50,8 @@ class RowReader:
 
     def code(self, line: int, fields: Fields) -> NewCode:
         """The code of a row that is not wrong."""
+        if len(fields) == 1:
+            return NewCode(line, fields["code"], True, None, None, None, "{}")
         own = {name[len(METADATA) :]: text for name, text in fields.items() if text and name.startswith(METADATA)}
         start = fields.get("start_date")
         return NewCode(
@@ -62,11 +65,12 @@ class RowReader:
         )
 
     def _wrong_code(self, code: str) -> str:
-        if not code.strip():
-            return "code is blank"
         if len(code) > LONGEST_CODE:
             return f"code has {len(code)} characters; at most {LONGEST_CODE} are allowed"
-        if code != code.strip():
+        stripped = code.strip()
+        if not stripped:
+            return "code is blank"
+        if code != stripped:
             return f"code begins or ends with a space{_named(code[0] if code[0].isspace() else code[-1])}"
         if not code.isprintable():
             unseen = next(character for character in code if not character.isprintable())

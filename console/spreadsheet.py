@@ -18,6 +18,8 @@ _CERTAIN_ZEROS = 3
 """So many zeros behind all long numbers of a file are no chance: one in a thousand."""
 _LOCALES = ("en", "cs", "da", "de", "es", "fi", "fr", "hu", "it", "nb", "nl", "pl", "pt", "ro", "sv", "tr")
 
+_PLAIN = re.compile(r"[A-Z][A-Z0-9_-]*")
+"""Most codes; none of the forms below is one."""
 _POWER = re.compile(r"[+-]?\d+(?:[.,]\d*)?[eE][+-]\d+|[+-]?\d+[.,]\d+[eE]\d+")
 _DECIMAL = re.compile(r"[+-]?\d+[.,]0+")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,'\u2019 \u00a0\u2009\u202f])(?:\d{2,3}\1)*\d{3}(?:[.,]\d+)?")
@@ -32,7 +34,7 @@ _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u201f\u00ab\u00bb"
 
 def spreadsheet_form(code: str) -> str:
     """What a code looks like that a spreadsheet has changed; empty where it does not look so."""
-    if code.isascii() and code.isalnum():
+    if (code.isascii() and code.isalnum()) or _PLAIN.fullmatch(code):
         return "is what a program writes for no value" if code in _WORDS else ""
     return next((said for looks, said in _FORMS if looks(code)), "")
 

@@ -92,6 +92,12 @@ class Consumer(driver.Consumer):
         offset: int | None = super()._new_offset(tp)
         return offset
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Whatever the progress says: a topic that was made anew is committed at lower offsets than the one before."""
+        if tp.topic in self.app.hot_topics:
+            return bool(offset != self._committed_offset[tp])
+        return bool(super()._should_commit(tp, offset))
+
     # -- rebalance, seek and stop -------------------------------------------------------------------------------
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

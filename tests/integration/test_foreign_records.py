@@ -16,6 +16,7 @@ from agents.health import ProgressWatch
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
 from console.doctor import examine
+from console.lag import LagReader
 from console.reading import TopicReader
 from tests.integration.batch_apps import TOPIC, running, until
 
@@ -148,6 +149,8 @@ async def test_a_transaction_left_open_is_waited_for_and_named(wired: Wiring, tm
         with TopicReader(wired, TOPIC) as console:
             assert [message.value() for message in console.until_now()] == [b"before"]
         assert f"{topic}-0: a transaction is open from offset 1 on" in await doctor(wired)
+        (lag,) = [one for one in LagReader(wired).read() if (one.topic, one.partition) == (topic, 0)]
+        assert (lag.end, lag.lag) == (1, 1)
         held.commit_transaction(30)
         await reader.until_all_committed(watch)
         assert (reader.values, watch.health().waits_for) == ([b"before", b"in it", b"after"], [])

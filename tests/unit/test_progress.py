@@ -210,6 +210,8 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
     from importlib.metadata import version
 
     from aiokafka.consumer.fetcher import PartitionRecords
+    from aiokafka.consumer.group_coordinator import GroupCoordinator
+    from aiokafka.consumer.subscription_state import TopicPartitionState
     from faust.tables.recovery import Recovery
     from faust.transport.consumer import Consumer
     from faust.transport.drivers import aiokafka as driver
@@ -222,16 +224,25 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
             (
                 "_drain_messages",
                 "_new_offset",
+                "_should_commit",
                 "_filter_tps_with_pending_acks",
                 "perform_seek",
                 "on_partitions_revoked",
             ),
         ),
         (driver.Consumer, ("_new_consumer_thread", "_to_message", "_getmany", "verify_event_path")),
-        (driver.AIOKafkaConsumerThread, ("_create_worker_consumer", "seek_to_beginning")),
+        (
+            driver.AIOKafkaConsumerThread,
+            ("_create_worker_consumer", "_fetch_records", "highwater", "seek_to_beginning"),
+        ),
+        (GroupCoordinator, ("reset_generation", "_do_rejoin_group", "_send_req", "check_errors")),
+        (TopicPartitionState, ("await_reset", "consumed_to", "has_valid_position", "position")),
         (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended", "_build_highwaters")),
         (faust.App, ("_new_transport", "crash")),
-        (PartitionRecords, ("_unpack_records", "__iter__", "__next__")),
+        (
+            PartitionRecords,
+            ("_unpack_records", "__iter__", "__next__", "_consume_aborted_up_to", "_contains_abort_marker"),
+        ),
     ):
         for name in names:
             assert hasattr(owner, name), f"{owner.__name__}.{name}"

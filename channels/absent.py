@@ -53,7 +53,11 @@ def _present(value: Any) -> dict[str, Any]:
     return {} if value is None or (isinstance(value, str) and is_blank(value)) else {"value": value}
 
 
-FILTERS: Mapping[str, Callable[[Any], Any]] = {
+ANYTHING = "tidings_anything"
+"""A filter that takes whatever there is and writes nothing."""
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    ANYTHING: lambda *_, **__: "",
     _PRESENT: _present,
     _LOW: lambda value: value,
     _HIGH: lambda value: _HIGHEST if value is None else value,

@@ -8,7 +8,9 @@ from functools import cache
 
 import msgspec
 
+from channels.author_lines import author_line
 from channels.mjml import LAYOUT
+from schemas.errors import PartWrong
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.template import LocalText, StoredTemplate, fallbacks
 
@@ -44,7 +46,7 @@ FOOTER_LANGUAGES = tuple(_WORDS)
 """Those that the footer has words for; in others it is English."""
 
 
-class SectionWrong(ValueError):
+class SectionWrong(PartWrong):
     """A template names a section that there is not."""
 
 
@@ -55,38 +57,42 @@ def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplat
     """
     default = LocalText(subject=template.subject, text=template.text, html=template.html)
     whole = _complete(default, brand.get("locale", ""))
-    locales = {tag: _complete(local, tag) for tag, local in template.locales.items()}
+    locales = {tag: _complete(local, tag, variant=tag) for tag, local in template.locales.items()}
     return msgspec.structs.replace(template, text=whole.text, html=whole.html, locales=locales, brand=dict(brand))
 
 
-def _complete(local: LocalText, tag: str) -> LocalText:
+def _complete(local: LocalText, tag: str, variant: str = "") -> LocalText:
     html, text = local.html, local.text
     if text is not None and "brand.address" not in text:
         text = text.rstrip("\n") + "\n" + _footer("txt")
     if html is not None and "brand.address" not in html:
         html = _before_end(html, _footer("html"))
     return LocalText(
-        subject=_resolved(local.subject, "txt", tag),
-        text=_resolved(text, "txt", tag),
-        html=_resolved(html, "html", tag),
+        subject=_resolved(local.subject, "subject", tag, variant),
+        text=_resolved(text, "text", tag, variant),
+        html=_resolved(html, "html", tag, variant),
     )
 
 
-def _resolved(source: str | None, kind: str, tag: str) -> str | None:
+def _resolved(source: str | None, part: str, tag: str, variant: str) -> str | None:
     if source is None:
         return None
     words = next((_WORDS[one] for one in fallbacks(tag) if one in _WORDS), _WORDS["en"])
     said = re.sub(r"\{\{ footer_words\.(\w+) \}\}", lambda found: words[found.group(1)], source)
-    return _IMPORT.sub(lambda found: _sections(found.group(1), kind), said)
+    return _IMPORT.sub(lambda found: _sections(found, said, part, variant), said)
 
 
-def _sections(names: str, kind: str) -> str:
+def _sections(imported: re.Match[str], source: str, part: str, variant: str) -> str:
+    """The macros on as many lines as the import took, so that what follows keeps its own."""
+    kind = "html" if part == "html" else "txt"
     there = {found.group(2): found.group() for found in _MACRO.finditer(_shipped(f"sections.{kind}"))}
-    wanted = _listed(names)
+    wanted = _listed(imported.group(1))
     for name in wanted:
         if name not in there:
-            raise SectionWrong(_no_section(name))
-    trimmed = "{# -#}" if kind == "txt" else ""  # the line of the import is no empty line of the message
+            place = author_line(source, imported.start())
+            raise SectionWrong(_no_section(name), part, place.line, variant=variant, file=place.file)
+    lines = "\n" * imported.group().count("\n")
+    trimmed = "{#" + lines + " -#}" if lines or kind == "txt" else ""  # its line is no empty line of the message
     return "".join(there[name] for name in wanted) + trimmed
 
 
@@ -96,10 +102,10 @@ def sections() -> dict[str, str]:
 
 
 def wrong_sections(source: str) -> tuple[tuple[int, str], ...]:
-    """What a source takes from elsewhere that is not there, each with its line, counted from 1."""
+    """What a source takes from elsewhere that is not there, each with its author's line, counted from 1."""
     wrong = []
     for tag in _REACHING_OUT.finditer(source):
-        line = source.count("\n", 0, tag.start()) + 1
+        line = author_line(source, tag.start()).line
         imported = _IMPORT.fullmatch(tag.group())
         if imported is None:
             takes = '{% from "sections" import ' + ", ".join(sections()) + " %}"

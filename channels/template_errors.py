@@ -75,6 +75,10 @@ def said(error: minijinja.TemplateError) -> str:
     """The reason alone; where it is stands beside it."""
     if error.kind == "OutOfFuel":
         return "takes too much work"
+    opened = _never_closed(error.template_source or "") if error.kind == "SyntaxError" else None
+    if opened is not None:
+        begin = (error.template_source or "")[opened : opened + 2]
+        return f"{begin} is not closed by {_ENDS[begin]}; where it is no code of a template write {{{{ '{begin}' }}}}"
     reason = error.detail or ""
     if _ELIDED in reason:
         reason = _named(reason, error)

@@ -6,13 +6,14 @@ MiniJinja was chosen for its fuel limit and because it renders in Rust, about si
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import minijinja
 
-from channels.absent import FILTERS, forgiving
+from channels.absent import ANYTHING, FILTERS, forgiving
+from channels.author_lines import AuthorLine, author_line
 from channels.formats import Formats, WrongValue
 from channels.inline_codes import codes_shown
 from channels.plain_text import text_of
@@ -118,9 +119,27 @@ class Templates:
         try:
             return self._environment.render_template(f"{digest}.{part}", **variables)
         except minijinja.TemplateError as error:
-            raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
+            raise _failed(template, part, error) from None
         except WrongValue as error:
-            raise TemplateFailed(f"template {template.name}, {part}: {error}") from None
+            place = self._place_of_wrong(getattr(template, part), part, str(error).split()[0], variables)
+            said = f"template {template.name}, {part}, {place}: {error}"
+            raise TemplateFailed(said, part, place.line, place.file) from None
+
+    def _place_of_wrong(self, source: str, part: Part, name: str, variables: Any) -> AuthorLine:
+        """Where a filter got what it cannot write, which nothing else says: each use is tried without the others."""
+        uses = [found.start(1) for found in re.finditer(rf"\|\s*({name})\b", source)]
+        for use in uses:
+            others = [at for at in uses if at != use]
+            tried = source
+            for at in reversed(others):
+                tried = f"{tried[:at]}{ANYTHING}{tried[at + len(name) :]}"
+            try:
+                self._environment.render_str(forgiving(tried), f"use.{part}", **variables)
+            except WrongValue:
+                return author_line(source, use)
+            except minijinja.TemplateError:
+                continue
+        return author_line(source, uses[0]) if uses else AuthorLine(1)
 
 
 def _unsaid(_name: str) -> None:
@@ -146,17 +165,33 @@ def _check(template: StoredTemplate, objects: Objects, at: str, tag: str, how: H
         try:
             _compile(environment, template, part, source, f"check.{part}")
         except TemplateFailed as error:
-            found.append(Problem(f"{at}.{part}", str(error)))
+            found.append(Problem(f"{at}.{part}", str(error), error.line, tag, error.file))
             continue
-        used = sorted(environment.undeclared_variables_in_str(source, nested=True))
         where = f"in {tag}: " if tag else ""
-        problems = [
-            *map(_unknown_filter, _filters(source)),
-            *(_unknown(variable, objects, how) for variable in used),
-            *(_codeless(source, objects, how) if part == "html" else ()),
-        ]
-        found.extend(Problem(f"{at}.{part}", f"{where}{problem}") for problem in problems if problem)
+        for place, problem in _wrong_names(environment, source, part, objects, how):
+            found.append(Problem(f"{at}.{part}", f"{where}{problem}", place.line, tag, place.file))
     return tuple(found)
+
+
+def _wrong_names(
+    environment: minijinja.Environment, source: str, part: Part, objects: Objects, how: How
+) -> Iterator[tuple[AuthorLine, str]]:
+    """Filters, variables and pictures that there are not, each with its line."""
+    used = sorted(environment.undeclared_variables_in_str(source, nested=True))
+    problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
+    problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects, how)) for variable in used]
+    yield from ((_place_of(pattern, source), problem) for pattern, problem in problems if problem)
+    if part == "html":
+        for problem in _codeless(source, objects, how):
+            yield author_line(source, source.find(problem.split()[0])), problem
+
+
+def names_in(source: str) -> set[str]:
+    """The variables that a source names, as in `customer.address.city`; none where it cannot be read."""
+    try:
+        return set(_environment(Formats()).undeclared_variables_in_str(source, nested=True))
+    except minijinja.TemplateError:
+        return set()
 
 
 def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[tuple[int, str], ...]:
@@ -169,20 +204,18 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
         environment.add_template("check.txt", source)
     except minijinja.TemplateError as error:
         return ((author_place(error).line, said(error)),)
-    used = sorted(environment.undeclared_variables_in_str(source, nested=True))
-    problems = [(rf"\|\s*{name}\b", _unknown_filter(name)) for name in _filters(source)]
-    problems += [(rf"(?<![\w.]){re.escape(variable)}\b", _unknown(variable, objects, _unsaid)) for variable in used]
-    return tuple(sorted((_line_of(pattern, source), problem) for pattern, problem in problems if problem))
+    found = _wrong_names(environment, source, "text", objects, _unsaid)
+    return tuple(sorted((place.line, problem) for place, problem in found))
 
 
-def _line_of(pattern: str, source: str) -> int:
+def _place_of(pattern: str, source: str) -> AuthorLine:
     """Where a pattern is in the code of a source, not in its quoted texts; the first line where it is nowhere."""
     for tag in _TAG.finditer(source):
         code = _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted.group()), tag["code"] or "")
         found = re.search(pattern, code)
         if found:
-            return source.count("\n", 0, tag.start() + found.start()) + 1
-    return 1
+            return author_line(source, tag.start() + found.start())
+    return AuthorLine(1)
 
 
 def without_nulls(value: Any) -> Any:
@@ -212,11 +245,12 @@ def _compile(environment: minijinja.Environment, template: StoredTemplate, part:
     try:
         environment.add_template(name, forgiving(source))
     except minijinja.TemplateError as error:
-        raise TemplateFailed(f"template {template.name}, {part}, {_said(error)}") from None
+        raise _failed(template, part, error) from None
 
 
-def _said(error: minijinja.TemplateError) -> str:
-    return f"{author_place(error)}: {said(error)}"
+def _failed(template: StoredTemplate, part: Part, error: minijinja.TemplateError) -> TemplateFailed:
+    place = author_place(error)
+    return TemplateFailed(f"template {template.name}, {part}, {place}: {said(error)}", part, place.line, place.file)
 
 
 def _filters(source: str) -> list[str]:

@@ -14,19 +14,20 @@ import msgspec
 from agents.outbox import publish_outbox
 from agents.transport.producer import Producer
 from agents.wiring import Wiring, utc_now
-from channels.bundle import bundled
-from channels.templates import check_template
+from channels.bundle import bundled, wrong_sections
+from channels.templates import PARTS, check_template
 from console.campaign_files import CampaignFiles, Offered
 from console.context import database
 from console.documents import Document
 from console.plan import Planned, arrow, changes, check_documents, planned, short, span_lines
-from console.template_trial import trial_problems
+from console.template_trial import perhaps_problems, trial_problems
 from console.template_variables import variables
 from deploy.settings import Brand, Settings
 from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
 from schemas.distribution import ChannelPlan, Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.template import StoredTemplate
 from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.control import Change, Control
@@ -43,15 +44,18 @@ def check_files(
     versions: Mapping[str, int],
     campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles] = _NO_TEMPLATES,
+    *,
+    to_save: bool = False,
 ) -> list[tuple[Document, Definition]]:
     """Every distribution of some files, checked. Raises DefinitionInvalid with all problems, each with its line.
 
-    `campaigns` are those that they may name, or where they are found; `templates` those that need no files beside them.
+    `to_save`: e-mails are tried without what not every event and profile has as well. `campaigns` are those that they
+    may name, or where they are found; `templates` those that need no files beside them.
     """
     return check_documents(
         paths,
         "distribution",
-        lambda document: _check(document, wired, versions, campaigns, templates),
+        lambda document: _check(document, wired, versions, campaigns, templates, to_save=to_save),
         lambda definition: definition.distribution.id,
     )
 
@@ -62,6 +66,8 @@ def _check(
     versions: Mapping[str, int],
     campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles],
+    *,
+    to_save: bool,
 ) -> Definition:
     settings = wired.settings
     offered = campaigns.of(document) if isinstance(campaigns, CampaignFiles) else Offered(campaigns)
@@ -79,7 +85,7 @@ def _check(
         zone=settings.zone,
     )
     definition = parse_definition(document.plain, around)
-    problems = email_problems(definition, settings)
+    problems = email_problems(definition, settings, to_save=to_save)
     if problems:
         raise DefinitionInvalid(problems)
     return definition
@@ -90,11 +96,13 @@ def brand_texts(brand: Brand) -> dict[str, str]:
     return {name: text for name, text in asdict(brand).items() if text}
 
 
-def email_problems(definition: Definition, settings: Settings) -> tuple[Problem, ...]:
+def email_problems(definition: Definition, settings: Settings, *, to_save: bool) -> tuple[Problem, ...]:
     """What would keep a definition's e-mails from being sent, as far as it can be told now."""
     links = bool(settings.console.public_url)
     seen = template_problems(definition) or trial_problems(definition, links=links)
-    return (*_brand_problems(definition, settings.brand), *seen)
+    if to_save and not seen:
+        seen = perhaps_problems(definition)
+    return (*_brand_problems(definition, settings.brand), *map(definition.located, seen))
 
 
 def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
@@ -110,7 +118,19 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     trigger = TRIGGERS[rule.trigger.event]
     objects, how = variables(trigger, rule.action), partial(how_it_comes, trigger=trigger)
     found = [check_template(template, objects, at, how) for at, template in definition.templates]
+    found += [_reaching_out(template, at) for at, template in definition.templates]
     return tuple(problem for problems in found for problem in problems)
+
+
+def _reaching_out(template: StoredTemplate, at: str) -> tuple[Problem, ...]:
+    """What a template takes from elsewhere: nothing but sections, which are in it by now."""
+    parts = [(tag, part, getattr(template.in_locale(tag), part)) for tag in ("", *template.locales) for part in PARTS]
+    return tuple(
+        Problem(f"{at}.{part}", reason, line, tag)
+        for tag, part, source in parts
+        if source
+        for line, reason in wrong_sections(source)
+    )
 
 
 async def stored_templates(project_id: str, templates: NamedTemplates) -> dict[str, TemplateFiles]:
@@ -130,7 +150,7 @@ async def plan(
     versions = {identity: distribution.version for identity, distribution in current.items()}
     return [
         _planned(current.get(definition.distribution.id), document, definition, sent)
-        for document, definition in check_files(paths, wired, versions, there, stored)
+        for document, definition in check_files(paths, wired, versions, there, stored, to_save=True)
     ]
 
 

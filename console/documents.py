@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
 
 from console.template_files import read_templates
 from schemas.errors import DefinitionInvalid, Problem
@@ -48,8 +49,23 @@ class Document:
         return found if isinstance(found, str) else ""
 
     def located(self, problem: Problem) -> Problem:
-        """A problem with the file and the line."""
-        return Problem(f"{self.file}:{self.line(problem.path)}  {problem.path}", problem.message)
+        """A problem with the file and the line: those of what it is about, where that is written elsewhere."""
+        line = self.line(problem.path)
+        if problem.file:
+            return Problem(f"{problem.file}:{problem.line or 1}  {problem.path}", problem.message)
+        if problem.line and isinstance(self._value(problem.path), LiteralScalarString):
+            line += problem.line
+        return Problem(f"{self.file}:{line}  {problem.path}", problem.message)
+
+    def _value(self, path: str) -> Any:
+        """What stands at a path; None where that is not there."""
+        node = self.tree
+        for quoted, index, name in _STEP.findall(path):
+            try:
+                node = node[int(index) if index else quoted or name]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return node
 
     def templates(self) -> dict[str, TemplateFiles]:
         """The templates in `templates/` beside the file, or one folder up."""

@@ -23,6 +23,7 @@ from console import explain
 from console.apply import check_files
 from console.campaign_files import CampaignFiles
 from console.context import database
+from console.template_trial import perhaps_problems
 from console.terminal import say
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
 from schemas.closed import UNKNOWN, ChannelName
@@ -61,6 +62,7 @@ class Previewed:
     event: str
     messages: tuple[Preview, ...]
     withheld: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Candidate:
     distribution: Distribution
     templates: Mapping[str, StoredTemplate]
     campaign: Campaign | None = None
+    notes: tuple[str, ...] = ()
+    """What `apply` would refuse: e-mails that need what not every event or profile has."""
 
 
 def from_files(
@@ -81,6 +85,7 @@ def from_files(
             made.distribution,
             {template.ref.digest: template for _, template in made.templates},
             _published(made.distribution, campaigns.of(document).campaigns),
+            tuple(str(document.located(made.located(one))) for one in perhaps_problems(made)),
         )
         for document, made in check_files(files, wired, {}, campaigns, templates)
     ]
@@ -156,7 +161,8 @@ def preview(
         if decision.channel is not None and decision.channel != UNKNOWN
     ]
     messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
-    return Previewed(rule, str(event.get("id")), messages, _withheld(rule, event, profile, now, zone))
+    withheld = _withheld(rule, event, profile, now, zone)
+    return Previewed(rule, str(event.get("id")), messages, withheld, candidate.notes)
 
 
 def _signed_headers(wired: Wiring) -> tuple[str, ...]:
@@ -260,6 +266,8 @@ def show(found: Previewed) -> None:
     say(f"[bold]{escape(rule.id)}[/bold]  {rule.trigger.event}  event {escape(found.event)}")
     if found.withheld:
         say(f"[yellow]![/yellow] as it stands, this event sends nothing: {escape(found.withheld)}")
+    for note in found.notes:
+        say(f"[yellow]![/yellow] apply would refuse {escape(note)}")
     if rule.publish:
         say("[dim]code and publication are examples: a code is drawn only when one is sent[/dim]")
     for message in found.messages:
@@ -277,6 +285,7 @@ def as_json(found: Previewed) -> JsonObject:
         "event": found.event,
         "withheld": found.withheld,
         "messages": messages,
+        **({"notes": list(found.notes)} if found.notes else {}),
     }
 
 

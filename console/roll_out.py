@@ -64,7 +64,7 @@ async def _planned(
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
     planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
-    return planned, email_problems(definition, wired.settings)
+    return planned, email_problems(definition, wired.settings, to_save=True)
 
 
 async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:

@@ -126,7 +126,18 @@ def read_template(one: FileSet) -> TemplateFiles:
     default = read.pop("", None)
     if default is None:
         raise FileWrong(one.first, 1, "there is no such template without a locale, for customers of every other one")
-    return TemplateFiles(text=default.text, html=default.html, locales=read)
+    return TemplateFiles(text=default.text, html=default.html, locales=read, files=_places(one))
+
+
+def _places(one: FileSet) -> dict[tuple[str, str], str]:
+    """The file of each part, by locale and part; the subject of a locale stands in the first file that has one."""
+    parts = {"mjml": "html", "html": "html", "txt": "text"}
+    places = {(tag, parts[kind]): str(file) for tag, files in one.files.items() for kind, file in files.items()}
+    for tag, files in one.files.items():
+        for file in files.values():
+            if tag and front_matter(file, tag)[0]:
+                places.setdefault((tag, "subject"), str(file))
+    return places
 
 
 def _local(files: Mapping[str, Path], layout: Path, tag: str) -> LocalText:

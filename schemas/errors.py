@@ -66,11 +66,16 @@ class InvalidEvent(BadRecord):
 class Problem:
     """One thing wrong in a definition.
 
-    `path` is where, as in `channels[0].email.subject`; `message` says what is wrong and what would be right.
+    `path` is where, as in `channels[0].email.subject`; `message` says what is wrong and what would be right. Where the
+    path holds a text of several lines, `line` is its author's, counted from 1; `variant` is the locale whose text it
+    is, and `file` the one that it stands in, where that is another.
     """
 
     path: str
     message: str
+    line: int | None = None
+    variant: str = ""
+    file: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -84,8 +89,27 @@ class DefinitionInvalid(TidingsError):
         self.problems = problems
 
 
+class PartWrong(ValueError):
+    """A part of a template (subject, text or html) cannot be completed; `line` is counted from 1, `file` the layout."""
+
+    def __init__(self, message: str, part: str, line: int | None = None, *, variant: str = "", file: str = "") -> None:
+        super().__init__(message)
+        self.part, self.line, self.variant, self.file = part, line, variant, file
+
+    def problem(self, at: str) -> Problem:
+        """The same, of the e-mail at a path."""
+        return Problem(f"{at}.{self.part}", str(self), self.line, self.variant, self.file)
+
+
 class TemplateFailed(TidingsError):
-    """A template could not be rendered: an undefined variable, too much work, or a wrong filter."""
+    """A template could not be rendered: an undefined variable, too much work, or a wrong filter.
+
+    `part` is subject, text or html, `line` its author's, counted from 1, and `file` the layout, where it is there.
+    """
+
+    def __init__(self, message: str, part: str = "", line: int | None = None, file: str = "") -> None:
+        super().__init__(message)
+        self.part, self.line, self.file = part, line, file
 
 
 class RenderRefused(TidingsError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from pathlib import PurePath
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from schemas.distribution import (
     TriggerRef,
     WebhookPlan,
 )
+from schemas.errors import PartWrong, Problem
 from schemas.hosts import HostRefused, ascii_url
 from schemas.names import did_you_mean
 from schemas.paths import read_names
@@ -66,6 +68,7 @@ _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 class TemplateFiles:
     """The files of one named template, as far as they exist; `wrong` says why it cannot be used.
 
+    `files` are where its parts were written, by locale (empty for the default) and part (subject, text, html).
     `version` is there where the template is stored under its name, and not read from files.
     """
 
@@ -74,6 +77,16 @@ class TemplateFiles:
     locales: Mapping[str, LocalText] = field(default_factory=dict)
     wrong: str | None = None
     version: int | None = None
+    files: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem with the file of the part that it is about, or the layout beside that."""
+        part = problem.path.rpartition(".")[2]
+        file = self.files.get((problem.variant, part), "")
+        if problem.file:
+            return replace(problem, file=str(PurePath(file).with_name(problem.file)))
+        before = part == "subject" and file  # a line of ---
+        return replace(problem, file=file, line=(problem.line or 1) + 1 if before else problem.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ class Surroundings:
     campaigns_from: str = ""
     """Where campaigns were looked for, as the end of a complaint, where that is a question."""
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
-    """Adds layout, sections and footer to a template. Raises ValueError."""
+    """Adds layout, sections and footer to a template. Raises PartWrong."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
     consents: Collection[str] = CONSENTS
     zone: tzinfo = UTC
@@ -105,13 +118,20 @@ class Definition:
 
     distribution: Distribution
     templates: tuple[tuple[str, StoredTemplate], ...]
+    written: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    """By the same places, the files of those that have some."""
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem of one of the templates, with its file."""
+        files = self.written.get(problem.path.rpartition(".")[0])
+        return files.located(problem) if files else problem
 
 
 def parse_definition(source: object, around: Surroundings) -> Definition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(around)
     distribution = reader.checked(reader.distribution(source))
-    return Definition(distribution, tuple(reader.templates))
+    return Definition(distribution, tuple(reader.templates), reader.written)
 
 
 class _Reader(DocumentReader):
@@ -120,6 +140,7 @@ class _Reader(DocumentReader):
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
+        self.written: dict[str, TemplateFiles] = {}
         self._around = around
         self._id = ""
         self._sent: Fields | None = None
@@ -274,8 +295,10 @@ class _Reader(DocumentReader):
             return None
         try:
             template = self._around.complete(template)
-        except ValueError as error:
-            return self._problem(f"{at}.template", str(error))
+        except PartWrong as error:
+            files = self.written.get(at, TemplateFiles(None, None))
+            self.problems.append(files.located(error.problem(at)))
+            return None
         self.templates.append((at, template))
         return EmailPlan(account=str(account), template=template.ref)
 
@@ -292,6 +315,7 @@ class _Reader(DocumentReader):
             return None
         if files.wrong:
             return self._problem(f"{at}.template", files.wrong)
+        self.written[at] = files
         parts: dict[str, Any] = {"text": files.text, "html": files.html, "locales": dict(files.locales)}
         return StoredTemplate(name=str(name), subject=subject, version=files.version, **parts)
 

@@ -41,6 +41,7 @@ from store.campaigns import Campaigns
 from store.control import Change, Control
 from streams.definition import Surroundings, parse_definition
 
+GREETING = "Hi {{ customer.name | default('you') }}"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 PATIENCE = 90.0
 
@@ -109,7 +110,7 @@ def thanks(url: str, **changes: Any) -> dict[str, Any]:
         "consent": "marketing",
         "channels": [
             {"webhook": {"url": url, "type": "thanks"}},
-            {"email": {"account": "main", "subject": "Order {{ order.id }}", "text": "Hi {{ customer.name }}"}},
+            {"email": {"account": "main", "subject": "Order {{ order.id }}", "text": GREETING}},
         ],
         **changes,
     }

@@ -44,7 +44,7 @@ def in_form(form: str, event: dict[str, Any], running: Product) -> tuple[bytes, 
 async def test_every_event_type_ends_in_a_message(wired: Wiring, tmp_path: Path) -> None:
     async with product(wired.settings, tmp_path) as running:
         for kind, trigger in TRIGGERS.items():
-            email = {"account": "main", "subject": "{{ event.type }}", "text": "{{ customer.name }}"}
+            email = {"account": "main", "subject": "{{ event.type }}", "text": "{{ customer.name | default('you') }}"}
             webhook = {"url": running.receiver.url, "type": kind}
             await running.apply(
                 {

@@ -87,7 +87,7 @@ def test_an_event_is_simulated_and_nothing_is_sent(tidings: Run, tmp_path: Path)
 
 def test_an_applied_distribution_is_previewed_by_its_id(tidings: Run, tmp_path: Path) -> None:
     payload = WINBACK.replace("type: winback}", "type: winback, payload: {sum: {from: order.amount}}, envelope: false}")
-    mail = '  - email: {account: main, subject: "Back, {{ customer.name }}?", text: "Come {{ order.id }}"}\n'
+    mail = '  - email: {account: main, subject: "Back, {{ customer.name | d(1) }}?", text: "Come {{ order.id }}"}\n'
     (tmp_path / "winback.yaml").write_text(payload + mail)
     account = '[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n'
     (tmp_path / "tidings.toml").write_text(BRAND + account)

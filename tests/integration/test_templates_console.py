@@ -21,7 +21,7 @@ distribution: {id}
 trigger: {trigger}
 consent: marketing
 channels:
-  - email: {{account: main, subject: "Back, {{{{ customer.name }}}}?", template: {template}}}
+  - email: {{account: main, subject: "Back, {{{{ customer.name | default('you') }}}}?", template: {template}}}
 """
 WINBACK = {
     "winback.mjml": '{% from "sections" import code %}\n<mj-text>Order {{ order.id }}</mj-text>\n{{ code("A-1") }}\n',
@@ -195,7 +195,7 @@ def test_roll_out_brings_up_what_sends_an_older_version_and_nothing_else(tidings
 
 
 def test_roll_out_is_refused_whole_where_a_distribution_has_not_what_the_template_needs(tidings: Run) -> None:
-    write(Path("mails"), {"plain.txt": "Hello {{ customer.name }}"})
+    write(Path("mails"), {"plain.txt": "Hello {{ customer.name | default('you') }}"})
     applied(tidings, "templates", "apply", "mails")
     distribution("joined", "plain", "customer.segment.entered")
     applied(tidings, "apply", "rules")

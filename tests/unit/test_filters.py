@@ -88,5 +88,13 @@ def test_nothing_but_template_failed_escapes_from_a_filter(
 def test_a_filter_says_what_it_expected(source: str, value: Any, said: str) -> None:
     with pytest.raises(TemplateFailed) as caught:
         written(source, {"v": value})
-    assert str(caught.value).startswith("template t, text: ")
+    assert str(caught.value).startswith("template t, text, line 1: ")
     assert said in str(caught.value)
+
+
+def test_a_wrong_value_names_the_line_of_the_use_that_got_it() -> None:
+    source = '{{ a | money("PLN") }}\n{{ b | points }}\n{% if a %}{{ b | money("PLN") }}{% endif %}\n{{ a | money }}'
+    with pytest.raises(TemplateFailed, match="text, line 2: points takes"):
+        written(source, {"a": 1, "b": "x"})
+    with pytest.raises(TemplateFailed, match="text, line 3: money takes"):
+        written(source.replace("b | points", "a | points"), {"a": 1, "b": "x"})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from console.template_trial import trial_problems
+from console.template_trial import perhaps_problems, trial_problems
 from schemas.closed import WhenEmpty
 from schemas.distribution import Publish
 from schemas.template import LocalText, StoredTemplate
@@ -34,7 +34,7 @@ def said(*, links: bool, when_empty: WhenEmpty = "send_without", locales: Any = 
         ("{{ voucher.code if voucher else 'none' }}", True),
         ("{{ publication.id }}", False),
         ("{{ campaign.name }}", False),
-        ("{{ customer.metadata.unknown_to_samples }} {{ voucher.code }}", True),
+        ("{{ customer.metadata.unknown_to_samples }} {{ voucher.code }}", False),
     ],
 )
 def test_a_template_that_goes_out_without_a_code_can_be_written_without_one(text: str, is_right: bool) -> None:
@@ -61,3 +61,41 @@ def test_an_address_of_a_picture_needs_the_address_of_the_console() -> None:
 def test_each_locale_is_tried() -> None:
     found = said(text=GUARDED, links=True, locales={"pl": LocalText(text="Kod {{ voucher.code }}")})
     assert [one.split(":")[0] for one in found] == ["in pl"]
+
+
+def refused(text: str, *, event: str = "customer.order.paid", when: Any = None) -> list[tuple[str, int | None, str]]:
+    """What saving a distribution with a text says: where, the line, and the first of the message."""
+    source = definition(trigger={"event": event}, when=when, channels=[{"webhook": {"url": "https://x", "type": "t"}}])
+    made = parse_definition(source, AROUND).distribution
+    template = StoredTemplate(name="n", subject="s", text=text)
+    found = perhaps_problems(Definition(made, (("at", template),)))
+    return [(one.path, one.line, one.message.split(" around")[0]) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("\n{{ referrer.name | default('A friend') }}", None),
+        ("\n{{ referrer.id }}", "referrer"),
+        ("\n{% if referrer %}{{ referrer.id }}{% endif %}", None),
+        ("\n{{ redemption.amount }}", "redemption"),
+        ("\n{{ customer.name }}", "customer.name"),
+        ("\n{{ customer.address.city }}", "customer.address"),
+        ("\n{{ customer.address.city | default('your city') }}", None),
+        ("\n{% if customer.birthday %}{{ customer.birthday | date }}{% endif %}", None),
+        ("\n{{ customer.birthday | date }}", "customer.birthday"),
+        ("\n{{ customer.email }} {{ order.id }} {{ order.amount | money('EUR') }}", None),
+        ("\n{{ order.metadata.note }} {{ customer.phone }}", "customer.phone"),
+    ],
+)
+def test_an_e_mail_is_tried_without_what_is_there_perhaps(text: str, path: str | None) -> None:
+    advice = f'write {{{{ {path} | default("…") }}}} or {{% if {path} %}}'
+    assert refused(text) == ([] if path is None else [("at.text", 2, advice)])
+
+
+def test_what_the_guard_asks_for_is_there() -> None:
+    guard = {"customer.name": {"is_set": True}}
+    assert refused("{{ customer.name }}", when=guard) == []
+    assert refused("{{ customer.name }}", when={"any": [guard]}) == []
+    assert len(refused("{{ customer.phone }}", when=guard)) == 1
+    assert refused("{{ referrer.id }}", event="customer.referred") == []

@@ -16,6 +16,8 @@ from schemas.errors import CannotStart, TryLater
 from schemas.topics import TOPICS, Topic
 
 _TIMEOUT = 10.0
+_LISTED_SECONDS = 60.0
+"""Until new topics are known everywhere: a busy broker takes its time over some hundred partitions."""
 
 Kind = Literal["create", "settings", "partitions"]
 
@@ -74,7 +76,7 @@ class Provision:
 
     def _wait_until_listed(self) -> None:
         """A topic is made before every broker knows of it."""
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + _LISTED_SECONDS
         while len(self._counts()) < len(self._declared):
             if time.monotonic() > deadline:
                 raise TryLater(f"Kafka at {self._where} made topics, but does not list them yet")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from agents.provision import Provision
 from agents.wiring import Wiring
@@ -121,8 +125,12 @@ async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-def wired(settings: Settings, dsn: str) -> Wiring:
-    """A wiring whose topics exist."""
+def wired(settings: Settings, dsn: str) -> Iterator[Wiring]:
+    """A wiring whose topics exist. They go with the test: a broker with thousands of partitions answers slowly."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
     Provision(made).apply()
-    return made
+    yield made
+    admin = AdminClient({**made.settings.kafka.client(), "log_level": 0})
+    with contextlib.suppress(KafkaException):  # a test may have ended its broker
+        mine = [topic for topic in admin.list_topics(timeout=60).topics if topic.startswith(settings.topics.prefix)]
+        wait(admin.delete_topics(mine, request_timeout=60).values(), timeout=60)

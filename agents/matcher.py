@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from agents.arrived import ARRIVED_HEADER
+from agents.changelogs import RECENT
 from agents.dead_letters import DeadLetters
 from agents.intake import log_batch
 from agents.metrics import Metrics
@@ -38,9 +39,6 @@ _BREATH_SECONDS = 0.004
 """Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
 _LOOK = 16
 """Records between two looks at the clock."""
-
-RECENT = "recent-sends"
-"""The table of what each customer was sent lately."""
 
 
 def build_matcher(
@@ -75,11 +73,6 @@ def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
         return in_memory
     memory, group = Memory(settings.table_memory_mb), wiring.group("matcher")
     return lambda table, partition: RocksPartition(folder / group / f"{table}-{partition}", memory)
-
-
-def changelog_topics(wiring: Wiring) -> dict[str, str]:
-    """The topics behind the tables, with the table of each."""
-    return {f"{wiring.group('matcher')}-{table}-changelog": table for table in (CUSTOMERS, RECENT)}
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from agents.matcher import changelog_topics
+from agents.changelogs import changelog_topics
 from agents.wiring import Wiring
 from schemas.errors import CannotStart, TryLater
 from schemas.topics import TOPICS, Topic

@@ -6,19 +6,11 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
-
-import aiokafka
-import faust
+from typing import TYPE_CHECKING, Any
 
 from agents.registry import HttpSchemaRegistry, RegistryAside
-from agents.transport.app import Connection
-from agents.transport.fetching import read_in_our_way
+from agents.transport.connection import Connection
 from channels.code_links import code_links
-from channels.contract import AnyChannel
-from channels.registry import build_channels
-from channels.signing import Signer
-from channels.smtp_session import EmailAccount
 from deploy.settings import EmailAccountSettings, Kafka, Settings
 from schemas.closed import CHANNELS, ChannelName, Role
 from schemas.codec import TopicCodec
@@ -27,6 +19,12 @@ from schemas.mail_address import mail_address, mailto
 from schemas.registry import SchemaRegistry
 from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import PUBLISHED, TRIGGERS
+
+if TYPE_CHECKING:  # commands start in half the time without what workers alone need
+    import aiokafka
+
+    from channels.contract import AnyChannel
+    from channels.smtp_session import EmailAccount
 
 Clock = Callable[[], datetime]
 
@@ -90,6 +88,10 @@ class Wiring:
 
     def follower(self) -> aiokafka.AIOKafkaConsumer:
         """A consumer without a group, for a topic that every worker reads whole."""
+        import aiokafka
+
+        from agents.transport.fetching import read_in_our_way
+
         kafka = self.settings.kafka
         read_in_our_way()
         return aiokafka.AIOKafkaConsumer(
@@ -114,6 +116,9 @@ class Wiring:
 
     def channels(self) -> dict[ChannelName, AnyChannel]:
         """Every channel, for one sender process."""
+        from channels.registry import build_channels
+        from channels.signing import Signer
+
         settings = self.settings
         return build_channels(
             signer=Signer([one.reveal() for one in settings.webhook.secrets], settings.webhook.legacy_secret.reveal()),
@@ -135,6 +140,8 @@ _WRITES: dict[Role, tuple[str, ...]] = {
 
 
 def _credentials(kafka: Kafka) -> Any:
+    import faust
+
     context = kafka.ssl_context()
     if kafka.uses_sasl:
         return faust.SASLCredentials(
@@ -147,6 +154,8 @@ def _credentials(kafka: Kafka) -> Any:
 
 
 def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
+    from channels.smtp_session import EmailAccount
+
     tls = None if account.security == "none" else ssl.create_default_context(cafile=account.ssl_cafile or None)
     return EmailAccount(
         name=name,

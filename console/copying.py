@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from agents.matcher import changelog_topics
+from agents.changelogs import changelog_topics
 from agents.outbox import write_all
 from agents.transport.batch import Output
 from agents.transport.producer import Producer

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka.partitioner import murmur2
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
-from agents.matcher import changelog_topics
+from agents.changelogs import changelog_topics
 from agents.wiring import Wiring
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TidingsError, TryLater

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -16,6 +14,7 @@ import structlog
 
 from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
+from agents.transport.connection import Connection
 from agents.transport.consumer import Transport
 from agents.transport.membership import client_id
 from agents.transport.producer import Producer
@@ -30,20 +29,6 @@ CRASHED = 70
 _CRASH_GRACE = 3.0
 
 BatchWork = Callable[[Batch], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach Kafka. `client` is librdkafka's configuration, `credentials` the same as Faust takes it.
-
-    `session_timeout`: seconds after which a member that is not heard of is out of its group.
-    """
-
-    bootstrap: str
-    client: Mapping[str, object]
-    credentials: Any = None
-    ssl_context: ssl.SSLContext | None = None
-    session_timeout: float = 10.0
 
 
 class BatchApp(faust.App):

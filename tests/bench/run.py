@@ -26,7 +26,7 @@ import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.matcher import changelog_topics
+from agents.changelogs import changelog_topics
 from agents.outbox import write_all
 from agents.provision import Provision
 from agents.transport.batch import Output

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-from agents.matcher import changelog_topics
+from agents.changelogs import changelog_topics
 from agents.wiring import Wiring
 from console.reading import TopicReader
 from streams.recent import MOST, read_recent

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from agents.matcher import RECENT, changelog_topics
+from agents.changelogs import RECENT, changelog_topics
 from agents.outbox import write_all
 from agents.provision import Provision
 from agents.transport.batch import Output

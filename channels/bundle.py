@@ -11,12 +11,15 @@ import msgspec
 from channels.author_lines import author_line
 from channels.mjml import LAYOUT
 from schemas.errors import PartWrong
+from schemas.languages import forms, taken
 from schemas.names import ROUGHLY_LIKE, did_you_mean
-from schemas.template import LocalText, StoredTemplate, fallbacks
+from schemas.template import LocalText, StoredTemplate
 
 _IMPORT = re.compile(r"\{%-?\s*from\s+[\"']sections[\"']\s+import\s+([\w\s,]+?)\s*-?%\}")
 _MACRO = re.compile(r"\{% macro ((\w+)\(.*?\)) %\}.*?\{% endmacro %\}", re.DOTALL)
 _REACHING_OUT = re.compile(r"\{%[-+]?\s*(include|extends|import|from)\b.*?%\}", re.DOTALL)
+
+_UNDETERMINED = re.compile(r"(<[a-z]+\b[^<>]*?\blang=[\"'])und([\"'])", re.IGNORECASE)
 
 _WORDS: dict[str, dict[str, str]] = {
     "en": {"unsubscribe": "Unsubscribe", "preferences": "Preferences", "privacy": "Privacy policy", "terms": "Terms"},
@@ -77,9 +80,15 @@ def _complete(local: LocalText, tag: str, variant: str = "") -> LocalText:
 def _resolved(source: str | None, part: str, tag: str, variant: str) -> str | None:
     if source is None:
         return None
-    words = next((_WORDS[one] for one in fallbacks(tag) if one in _WORDS), _WORDS["en"])
+    words = _WORDS[taken(_WORDS, tag) or "en"]
+    source = _UNDETERMINED.sub(lambda found: found.group(1) + _language(tag) + found.group(2), source)
     said = re.sub(r"\{\{ footer_words\.(\w+) \}\}", lambda found: words[found.group(1)], source)
     return _IMPORT.sub(lambda found: _sections(found, said, part, variant), said)
+
+
+def _language(tag: str) -> str:
+    """As HTML has it, in which screen readers speak; what is the brand's and has no locale is English."""
+    return next(iter(forms(tag)), "en").replace("_", "-")
 
 
 def _sections(imported: re.Match[str], source: str, part: str, variant: str) -> str:

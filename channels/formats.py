@@ -17,7 +17,7 @@ from babel import numbers as babel_numbers
 
 from channels.money import EXPONENTS, money_text
 from schemas.blank import is_blank
-from schemas.template import fallbacks
+from schemas.languages import forms
 
 DEFAULT_LOCALE = "en"
 DEFAULT_TIMEZONE = "UTC"
@@ -71,9 +71,11 @@ class Formats:
         self._locale = known_locale(None)
         self._zone: tzinfo = _zone(DEFAULT_TIMEZONE)
 
-    def use(self, locale: str | None, timezone: str | None) -> None:
-        """Write for this customer from now on. What is not known falls back: locale to English, timezone to UTC."""
-        self._locale, self._zone = known_locale(locale), _zone(timezone or DEFAULT_TIMEZONE)
+    def use(self, locale: str | None, timezone: str | None, otherwise: str | None = None) -> None:
+        """Write for this customer from now on. What is not known falls back: locale to `otherwise` and then English,
+        timezone to UTC.
+        """
+        self._locale, self._zone = known_locale(locale, otherwise), _zone(timezone or DEFAULT_TIMEZONE)
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Every filter by its name in templates."""
@@ -143,14 +145,18 @@ class Formats:
 
 
 @lru_cache(maxsize=1000)
-def known_locale(locale: str | None) -> Locale:
-    """Babel's locale, or that of the language, or English."""
-    for tag in fallbacks(locale):
+def known_locale(locale: str | None, otherwise: str | None = None) -> Locale:
+    """Babel's locale, or that of the language; else the same of another, or English."""
+    return _babel_locale(locale) or _babel_locale(otherwise) or Locale.parse(DEFAULT_LOCALE)
+
+
+def _babel_locale(tag: str | None) -> Locale | None:
+    for form in forms(tag):
         try:
-            return Locale.parse(tag, sep="-")
+            return Locale.parse(form)
         except (ValueError, UnknownLocaleError):
             continue
-    return Locale.parse(DEFAULT_LOCALE)
+    return None
 
 
 @lru_cache(maxsize=1000)

@@ -79,7 +79,7 @@ class Templates:
         Raises TemplateFailed that names the part and the variable.
         """
         chosen, digest = self._variant(template, template.variant(locale))
-        self._formats.use(locale or template.brand.get("locale"), timezone)
+        self._formats.use(locale, timezone, template.brand.get("locale"))
         present = without_nulls({**variables, "brand": template.brand})
         return self._rendered(chosen, digest, present)
 

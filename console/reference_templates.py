@@ -113,9 +113,12 @@ def _sections() -> list[str]:
 
 
 def _locales() -> list[str]:
-    template = StoredTemplate(name="t", subject="", locales={tag: LocalText() for tag in ("pl-pl", "pl")})
-    files = {"pl-pl": "winback.pl-PL.mjml", "pl": "winback.pl.mjml", "": "winback.mjml"}
-    customers = ("pl-PL", "pl_pl", "pl-US", "pl", "de-DE", "")
+    template = StoredTemplate(
+        name="t", subject="", locales={tag: LocalText() for tag in ("pl-pl", "pl", "zh", "zh-hant", "no")}
+    )
+    files = {tag: f"winback.{tag}.mjml" for tag in ("pl", "zh", "no")}
+    files |= {"pl-pl": "winback.pl-PL.mjml", "zh-hant": "winback.zh-Hant.mjml", "": "winback.mjml"}
+    customers = ("pl-PL", "pl_pl", "pl-US", "pl", "zh-TW", "zh-CN", "nb-NO", "de-DE", "")
     rows = [(locale or "none", _code(files[template.variant(locale)])) for locale in customers]
     said = _LOCALES_TAIL.replace("LANGUAGES", ", ".join(FOOTER_LANGUAGES))
     return [_LOCALES_HEAD, *_table(("customer's locale", "file"), rows), said]
@@ -228,7 +231,8 @@ included.
 _LOCALES_HEAD = """\
 ## Locales
 
-A customer gets the file of their locale, else of its language, else the default:
+A customer gets the file of their locale, else the nearest by CLDR (likely scripts, aliases such as `iw` for `he`,
+parents such as `es-419`), else of its language, else the default:
 """
 
 _LOCALES_TAIL = """\

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 
 import msgspec
 
 from schemas.distribution import TemplateRef
+from schemas.languages import taken
 from schemas.record import JsonObject, Record
 
 
@@ -42,7 +42,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     def variant(self, locale: str | None) -> str:
         """The tag of `locales` that a customer's locale takes; empty for the default."""
-        return _variant(self.locales, locale)
+        return taken(self.locales, locale)
 
     def in_locale(self, tag: str) -> StoredTemplate:
         """The template as one tag of `locales` has it; the empty tag is the template itself."""
@@ -70,19 +70,9 @@ class NamedTemplate(Record, frozen=True, kw_only=True):
 
     def variant(self, locale: str | None) -> str:
         """The tag of `locales` that a customer's locale takes; empty for the default."""
-        return _variant(self.locales, locale)
+        return taken(self.locales, locale)
 
     def with_subject(self, subject: str) -> StoredTemplate:
         """As a distribution with this subject sends it; brand and footer are yet to come."""
         whole = StoredTemplate(name=self.name, subject=subject, text=self.text, html=self.html)
         return msgspec.structs.replace(whole, locales=dict(self.locales), version=self.version)
-
-
-def _variant(locales: Mapping[str, LocalText], locale: str | None) -> str:
-    return next((tag for tag in fallbacks(locale) if tag in locales), "")
-
-
-def fallbacks(locale: str | None) -> tuple[str, ...]:
-    """The tags to look for, best first: zh_Hant_TW gives zh-hant-tw, zh-hant, zh (RFC 4647, lookup)."""
-    parts = (locale or "").strip().replace("_", "-").lower().split("-")
-    return tuple("-".join(parts[:length]) for length in range(len(parts), 0, -1) if parts[0])

@@ -37,9 +37,10 @@ faults: $(READY) ## break workers and brokers on purpose, for about half an hour
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py
 
-fuzz: $(READY) ## fuzz the codec and the condition parser, a minute each (Linux); FUZZ_SECONDS=600 for more
+fuzz: $(READY) ## fuzz the codec, fetched batches and the condition parser, a minute each (Linux); FUZZ_SECONDS=600 for more
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
 	$(RUN) -m tests.fuzz.run codec $${FUZZ_SECONDS:-60}
+	$(RUN) -m tests.fuzz.run fetched $${FUZZ_SECONDS:-60}
 	$(RUN) -m tests.fuzz.run conditions $${FUZZ_SECONDS:-60}
 
 clean: ## remove what was installed and made here

@@ -18,7 +18,12 @@ def arrived_header(record: Incoming) -> Headers:
 def arrived_at(record: Incoming) -> datetime:
     """When the event behind a record reached Kafka; where that was not passed on, when the record did."""
     stamps = [value for _, value in arrived_header(record) if value and value.isdigit()]
-    return moment(int(stamps[0]) if stamps else record.timestamp)
+    return moment(int(stamps[0]) if stamps else stamp(record))
+
+
+def stamp(record: Incoming) -> int:
+    """A record's timestamp in Unix milliseconds; -1 where it has none."""
+    return -1 if record.timestamp is None else record.timestamp
 
 
 def moment(milliseconds: int) -> datetime:

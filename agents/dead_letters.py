@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import structlog
 
+from agents.arrived import stamp
 from agents.metrics import Metrics
 from agents.transport.batch import Batch, Headers, Incoming, Output
 from agents.transport.fetched import Unreadable
@@ -47,7 +48,7 @@ class DeadLetters:
             message=(str(error) if is_its_own else f"{type(error).__name__}: {error}")[:_LONGEST_MESSAGE],
             path=error.path if isinstance(error, BadRecord) else "",
             failed_at=now.isoformat(),
-            timestamp=-1 if record.timestamp is None else record.timestamp,
+            timestamp=stamp(record),
             own_headers=len(kept.headers),
             cut=kept.cut,
         )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
 import time
 from collections.abc import Callable
+from typing import TextIO, cast
 
 import structlog
 
@@ -29,6 +32,24 @@ class _RateLimit(logging.Filter):
         return count < _REPEATS_A_MINUTE
 
 
+class _Steady(io.TextIOBase):
+    """A stream whose failing ends no work: a full disk, or a reader that is gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logs(level: str = "info", *, role: str, json: bool | None = None) -> None:
     """Set up logging of the process. `json` None means JSON unless standard error is a terminal."""
     as_json = not sys.stderr.isatty() if json is None else json
@@ -42,7 +63,7 @@ def configure_logs(level: str = "info", *, role: str, json: bool | None = None) 
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Steady(sys.stderr))),
     )
     structlog.contextvars.bind_contextvars(role=role)
     _route_libraries(shared, renderer)

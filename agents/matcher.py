@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from agents.arrived import ARRIVED_HEADER
+from agents.arrived import ARRIVED_HEADER, stamp
 from agents.changelogs import RECENT
 from agents.dead_letters import DeadLetters
 from agents.intake import log_batch
@@ -28,10 +28,10 @@ from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS
 from schemas.errors import NOT_OF_THE_RECORD, TooLarge, TryLater
-from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import EVENT_TOPICS
 from streams.arrival import Arrival
-from streams.events import EventReader, read_customer
+from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
 
@@ -215,16 +215,20 @@ class Matcher:
 
     def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:
         if record.value is None and record.key is not None:
+            read_tombstone(record.key)
             return _Caused(rows=((self._customers, record.key, None), (self._recent, record.key, None)))
         raw = record.value or b""
         if len(raw) > self._limits.max_event_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
         profile = read_customer(self._customer_codec.decode(raw), record.key)
-        return _Caused(rows=((self._customers, profile["id"].encode(), msgspec.json.encode(profile)),))
+        row = msgspec.json.encode(profile)
+        if len(row) > LARGEST_ROW:
+            raise TooLarge(f"the profile has {len(row)} bytes as JSON; at most {LARGEST_ROW} are kept")
+        return _Caused(rows=((self._customers, profile["id"].encode(), row),))
 
     def _outputs(self, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
         """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""
-        key, arrived = record.key, [(ARRIVED_HEADER, str(record.timestamp).encode())]
+        key, arrived = record.key, [(ARRIVED_HEADER, str(stamp(record)).encode())]
         outputs = []
         for delivery in matched.deliveries:
             topic, codec = self._deliveries[delivery.channel]

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from agents.arrived import moment
+from agents.arrived import moment, stamp
 from agents.dead_letters import DeadLetters
 from agents.health import Loop
 from agents.intake import Handful, Intake
@@ -25,10 +25,10 @@ from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
-from schemas.errors import InvalidEvent, TooLarge, TryLater
+from schemas.errors import TooLarge, TryLater
 from schemas.topics import CUSTOMERS
 from store.segments import Overdue, Profile, Segments, State
-from streams.events import read_customer
+from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
 
@@ -79,20 +79,18 @@ class Segmenter:
     # -- profiles -----------------------------------------------------------------------------------------------
 
     def _read(self, record: Incoming) -> Update:
-        if b"\0" in (record.key or b""):
-            raise InvalidEvent("the key holds the character U+0000, which Postgres cannot keep", path="key")
         if record.value is None and record.key is not None:
-            return Update(record.key.decode(errors="replace"), None, record.offset, record.timestamp)
+            return Update(read_tombstone(record.key), None, record.offset, stamp(record))
         raw = record.value or b""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
         profile = read_customer(self._profiles.decode(raw), record.key)
-        return Update(profile["id"], msgspec.json.encode(profile), record.offset, record.timestamp)
+        return Update(profile["id"], msgspec.json.encode(profile), record.offset, stamp(record))
 
     async def _bring_in(self, taken: Handful[Update]) -> int:
         """Bring profiles in, and keep and publish all that they change; how many memberships."""
         topic, partition = str(taken.batch.tp.topic), taken.batch.partition
-        end, stamp = taken.records[-1].offset + 1, max(record.timestamp for record in taken.records)
+        end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
 
         async def work() -> int:
             async with self._segments.work() as transaction:
@@ -106,7 +104,8 @@ class Segmenter:
                     self._update(hand, update, partition)
                 await self.memberships.write(hand, profiles=True)
                 if new or end > position:
-                    await transaction.move(topic, partition, end, stamp)
+                    written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
+                    await transaction.move(topic, partition, end, written)
             return self.memberships.count(hand)
 
         changed = await until_done(work, what="Postgres")

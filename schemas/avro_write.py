@@ -261,12 +261,17 @@ def _float(out: bytearray, value: Any) -> None:
 def _moment(out: bytearray, value: Any) -> None:
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, got {type(value).__name__}")
-    _long(out, (value - _EPOCH) // _MICROSECOND)
+    micros = (value - _EPOCH) // _MICROSECOND
+    if not _FIRST <= micros <= _LAST:  # with its offset it was one, but nobody could read it
+        raise ValueError("a time that is outside of the calendar in UTC")
+    _long(out, micros)
 
 
 _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 MISFIT = (TypeError, ValueError, KeyError, AttributeError, struct.error)
 _PLAIN: Mapping[str, Write] = {
     "boolean": _boolean, "int": _int, "long": _long, "float": _float, "double": _double, "bytes": _raw, "string": _text,

@@ -7,6 +7,7 @@ byte 0, schema number as four bytes, big-endian).
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from schemas.avro_read import Read, mapping_reader, struct_reader
 from schemas.avro_write import MISFIT, writer
 from schemas.closed import Wire
-from schemas.errors import BadRecord, CannotStart, Undecodable
+from schemas.errors import BadRecord, CannotStart, TooLarge, Undecodable
 from schemas.json_text import MAX_DEPTH, decode_json
 from schemas.registry import AVRO, JSON_SCHEMA, RegisteredSchema, SchemaRegistry
 
@@ -36,7 +37,8 @@ class TopicCodec:
     """Reads any of the three encodings of one topic's records and writes the configured one.
 
     Records in memory are plain mappings with unknown fields beside the known ones; `encode` takes a struct as well.
-    `earlier` gives the topic's former schema of a fingerprint, so that records of an earlier release are read for ever.
+    `earlier` gives the topic's former schema of a fingerprint, so that records of an earlier release are read for ever;
+    a record of more than `max_bytes` is refused, since the broker would refuse it, and with it all that are on the way.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class TopicCodec:
         wire: Wire,
         registry: SchemaRegistry | None = None,
         earlier: Callable[[bytes], dict[str, Any] | None] = _no_earlier,
+        max_bytes: int = sys.maxsize,
     ) -> None:
         if wire == "confluent" and registry is None:
             raise CannotStart("wire format confluent needs wire.registry_url; or set wire.format to avro or json")
@@ -63,7 +66,14 @@ class TopicCodec:
             "confluent": self._encode_confluent,
             "json": msgspec.json.encode,
         }
-        self.encode = encoders[wire]
+        self._encode, self._max_bytes = encoders[wire], max_bytes
+
+    def encode(self, record: Any) -> bytes:
+        """A record, or a mapping of one, as bytes. Raises BadRecord where it does not fit the schema or the topic."""
+        raw = self._encode(record)
+        if len(raw) > self._max_bytes:
+            raise TooLarge(f"a record of {self.topic} would have {len(raw)} bytes; it takes {self._max_bytes}")
+        return raw
 
     def decode(self, raw: bytes) -> dict[str, Any]:
         """The record in `raw`. Raises Undecodable or TooDeep, saying what was found and what is understood."""
@@ -136,7 +146,7 @@ class TopicCodec:
 
     def prepare(self) -> None:
         """Ask the registry for the number of the schema to write with, where there is one. Raises TryLater."""
-        if self.encode == self._encode_confluent and self._registry is not None:
+        if self._encode == self._encode_confluent and self._registry is not None:
             self._registry.number(f"{self.topic}-value", self.schema)
 
     def _encode_single_object(self, record: Any) -> bytes:

@@ -66,7 +66,8 @@ def _event_name(topic: str) -> str:
 
 def topic_codec(topic: str, wire: Wire, registry: SchemaRegistry | None = None) -> TopicCodec:
     """The codec of a topic, writing the given wire format."""
-    return TopicCodec(topic, topic_schema(topic), wire, registry, partial(released_schema, topic))
+    earlier, most = partial(released_schema, topic), TOPICS[topic].max_value_bytes
+    return TopicCodec(topic, topic_schema(topic), wire, registry, earlier, most)
 
 
 def released_schema(topic: str, fingerprint: bytes) -> dict[str, Any] | None:

@@ -30,7 +30,8 @@ class Topic:
 
     `partitions` is 1 or "shared": all shared ones have the one configured count, so that a customer is on the same
     partition number everywhere. `retention` is in seconds; None keeps the last record of a key for ever (compaction).
-    `max_bytes` is the largest record batch the broker takes.
+    `max_bytes` is the largest record batch the broker takes; of these `reserve` are kept free for key and headers, and
+    for what is added on the way to the next topic.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Topic:
     partitions: Literal["shared"] | int = "shared"
     retention: int | None = 7 * DAY
     max_bytes: int = 2 * MIB
+    reserve: int = MIB // 16
+
+    @property
+    def max_value_bytes(self) -> int:
+        """The largest value that is written."""
+        return self.max_bytes - self.reserve
 
     @property
     def cleanup(self) -> str:
@@ -50,6 +57,8 @@ class Topic:
         return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_bytes), **kept}
 
 
+LARGEST_ROW = 2 * MIB - MIB // 16
+"""Bytes of a row of a table: its changelog topic takes no more."""
 LARGEST_RECORD = 12 * MIB
 """What event topics take: more than any valid event has, so that an oversized one can be dead-lettered, not lost."""
 
@@ -59,7 +68,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
         Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
         Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
-        Topic(PUBLICATION_REQUESTS, "customer"),
+        Topic(PUBLICATION_REQUESTS, "customer", reserve=MIB // 2),
         *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),

@@ -65,6 +65,13 @@ class EventReader:
         required = self._required.get(head.type)
         if required is None or head.customer_id.encode() != key or head.created_at > self._too_late:
             return None
+        if (
+            head.created_at.year == 1
+            or _NOT_KEPT in head.id
+            or _NOT_KEPT in head.project_id
+            or _NOT_KEPT in head.customer_id
+        ):
+            return None
         for name in required:
             if getattr(head.data, name) is None:
                 return None
@@ -85,6 +92,11 @@ def read_event(
             raise InvalidEvent(f"{event.type} lacks the required object {name}", path=f"data.{name}")
     head = _head(event, trigger)
     _check_key(key, head.customer_id)
+    if head.created_at - _EPOCH < _BEGINNING:
+        raise InvalidEvent(f"created_at {head.created_at.isoformat()} is before the year 1 in UTC", path="created_at")
+    for name in ("id", "project_id"):
+        if _NOT_KEPT in getattr(event, name):
+            raise InvalidEvent(f"{name} holds the character U+0000, which Postgres cannot keep", path=name)
     if head.created_at > now + max_future:
         raise InvalidEvent(
             f"created_at {head.created_at.isoformat()} is in the future: it may be at most "
@@ -136,6 +148,16 @@ def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
     return decoded
 
 
+def read_tombstone(key: bytes) -> str:
+    """The customer whom a record without a value erases. Raises InvalidEvent where the key is nobody's id."""
+    try:
+        customer_id = key.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidEvent("the key is not UTF-8; the key is the customer's id", path="key") from error
+    _check_key(key, customer_id)
+    return customer_id
+
+
 def _may_be_none(trigger: Trigger, name: str) -> bool:
     """Whether the topic's struct leaves out an object that this type requires."""
     return any(field.name == name and not field.required for field in msgspec.structs.fields(trigger.data))
@@ -154,7 +176,15 @@ def _known(data: dict[str, Any], trigger: Trigger) -> dict[str, Any]:
     return {name: data[name] for name in trigger.data.__struct_fields__ if data.get(name) is not None}
 
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_BEGINNING = datetime.min.replace(tzinfo=UTC) - _EPOCH
+_NOT_KEPT = "\0"
+"""The one character that Postgres has no place for."""
+
+
 def _check_key(key: bytes | None, customer_id: str) -> None:
+    if _NOT_KEPT in customer_id:
+        raise InvalidEvent("the key holds the character U+0000, which Postgres cannot keep", path="key")
     if key is None:
         raise InvalidEvent("the record has no key; the key is the customer's id", path="key")
     if key != customer_id.encode():

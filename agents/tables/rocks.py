@@ -27,7 +27,7 @@ TOO_OLD_SECONDS = 12 * 3600.0
 (`delete.retention.ms` of a compacted topic is a day by default)."""
 
 _OFFSET = b"\xff offset"
-"""Where the offset stands among the rows; no key is this, since keys are valid UTF-8."""
+"""Where the offset stands among the rows; no key is this, since keys are read as UTF-8 first."""
 
 _STATE = struct.Struct(">qd")
 _REBUILD = "REBUILD"

@@ -35,7 +35,9 @@ class Incoming(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int | None:
+        """Unix milliseconds, as the producer said; None in the oldest format."""
+
     @property
     def headers(self) -> Headers: ...
 

@@ -1,6 +1,7 @@
 """Coverage-guided fuzzing: whatever the bytes, a refusal that is ours and says why, or the right answer, and soon.
 
-`codec` reads records of every topic; `conditions` makes conditions of the bytes, and holds explain equal to match.
+`codec` reads records of every topic, `fetched` batches of records; `conditions` makes conditions of the bytes, and
+holds explain equal to match.
 `make fuzz` runs each for a minute. An input that breaks something is kept in var/fuzz/<target>/.
 
 atheris: libFuzzer for Python, kept by Google; wheels for Linux only, so it is installed for `make fuzz` alone.
@@ -8,6 +9,7 @@ atheris: libFuzzer for Python, kept by Google; wheels for Linux only, so it is i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -16,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import atheris
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
-with atheris.instrument_imports(include=["schemas", "streams"]):
+with atheris.instrument_imports(include=["schemas", "streams", "agents.transport.fetched"]):
+    from agents.transport.fetched import FetchedRecords, Unreadable
     from schemas.contract import topic_codec
     from schemas.errors import BadRecord, DefinitionInvalid
     from schemas.topics import CUSTOMERS, TOPICS
@@ -29,7 +33,9 @@ with atheris.instrument_imports(include=["schemas", "streams"]):
     from streams.events import EventReader, read_customer
     from streams.index import RuleIndex
     from streams.match import explain_event, match_event
+    from tests import hostile
     from tests.factory import customer, order_event, rule
+    from tests.record_batches import Layout, record_batch
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SECONDS_FOR_ONE = 10
@@ -150,11 +156,29 @@ def _good_records() -> list[bytes]:
     for name, row in rows.items():
         number = bytes([_names.index(name)])
         found += [number + _codecs[name].encode(row), number + topic_codec(name, "json").encode(row)]
-    return found
+    found += [bytes([_names.index("events.orders")]) + (one.made.value or b"") for one in hostile.events()]
+    return [one for one in found if len(one) <= MOST_BYTES]
+
+
+def fetched(data: bytes) -> None:
+    """Batches as a fetch might bring them: whatever the bytes, records or one that stands for the damaged batch."""
+    records = FetchedRecords(data)
+    with contextlib.suppress(CorruptRecordException, UnsupportedCodecError):  # no batch at all, or of no codec
+        while records.has_next():
+            batch = records.next_batch()
+            for record in batch or ():
+                assert isinstance(record, Unreadable) or record.offset is not None
+
+
+def _batches() -> list[bytes]:
+    made = [one.made for one in hostile.events() if len(one.made.value or b"") < MOST_BYTES // 2]
+    batches = [record_batch([one], Layout(codec=codec)) for one in made for codec in (0, 1)]
+    return [one for one in batches if len(one) <= MOST_BYTES]
 
 
 TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = {
     "codec": (codec, _good_records),
+    "fetched": (fetched, _batches),
     "conditions": (conditions, lambda: [bytes(range(200)), b"\x09" * 100]),
 }
 """What is tried, and inputs to begin with."""

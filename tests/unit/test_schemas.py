@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import fastavro
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.codec import TopicCodec, schema_fingerprint
 from schemas.contract import avro_file, avro_text, topic_codec, topic_schema
 from schemas.dead_letter import DeadLetter
-from schemas.errors import BadRecord, CannotStart, TooDeep, Undecodable
+from schemas.errors import BadRecord, CannotStart, TooDeep, TooLarge, Undecodable
 from schemas.registry import RegisteredSchema
 from schemas.topics import TOPICS, check_prefix
 from schemas.triggers import TRIGGERS
@@ -100,6 +101,26 @@ def avro() -> TopicCodec:
 def test_what_cannot_be_read_is_said(raw: bytes, said: str) -> None:
     with pytest.raises(Undecodable, match=said):
         avro().decode(raw)
+
+
+@pytest.mark.parametrize("wire", ["avro", "confluent", "json"])
+def test_what_its_topic_would_not_take_is_refused_before_the_broker_does(wire: Any) -> None:
+    codec = topic_codec("publications.requests", wire, Registry())
+    request: dict[str, Any] = {
+        "publication_id": "p", "project_id": "s", "campaign": "c", "when_empty": "skip", "customer_id": "c",
+        "distribution": {"id": "d", "version": 1, "name": "D"}, "drafts": [],
+        "event": {"id": "e", "type": "t", "created_at": datetime(2026, 1, 1, tzinfo=UTC)},
+    }  # fmt: skip
+    assert codec.encode({**request, "data": {"a": "x" * 1_000_000}})
+    with pytest.raises(TooLarge, match="a record of publications.requests would have"):
+        codec.encode({**request, "data": {"a": "x" * 1_600_000}})
+
+
+def test_a_time_that_is_one_only_with_its_offset_is_refused() -> None:
+    codec = topic_codec("events.orders", "avro")
+    moment = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+    with pytest.raises(BadRecord, match="outside of the calendar"):
+        codec.encode({**order_event(), "created_at": moment})
 
 
 @pytest.mark.parametrize("before", [b" ", b"\r\n\t ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])

@@ -1,0 +1,139 @@
+"""No record of any kind ends a worker, is lost, or counts as a defect; and no failure of the disk is a record's."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from agents.wiring import Wiring
+from console.reading import TopicReader, headers_of
+from schemas.dead_letter import DeadLetter
+from store.ledger import Ledger
+from store.postgres import connect
+from tests import hostile
+from tests.e2e.harness import PATIENCE, Product, product, thanks
+from tests.hostile import Case
+from tests.record_batches import Layout, produce_raw, record_batch
+
+HOOKS = [{"webhook": {"url": "https://hooks.invalid/", "type": "thanks"}}]
+
+
+def allow_any_time(wired: Wiring, *topics: str) -> None:
+    """Brokers before 4.0 take any timestamp; a newer one has to be told to."""
+    entry = ConfigEntry(
+        "message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET
+    )  # fmt: skip
+    resources = [ConfigResource(ResourceType.TOPIC, wired.topic(one), incremental_configs=[entry]) for one in topics]
+    admin = AdminClient(wired.settings.kafka.client())
+    for future in admin.incremental_alter_configs(resources).values():
+        future.result(60)
+
+
+async def publish(wired: Wiring, topic: str, cases: list[Case]) -> None:
+    """Each case in a batch of its own, then all of them in one that is compressed; on one partition."""
+    bootstrap, name = wired.settings.kafka.bootstrap, wired.topic(topic)
+    batches = [record_batch([one.made]) for one in cases] if topic == "events.orders" else []
+    for batch in [*batches, record_batch([one.made for one in cases], Layout(codec=1))]:
+        assert await produce_raw(bootstrap, name, 1, batch) == 0
+
+
+def dead_letters(wired: Wiring) -> list[tuple[DeadLetter, Any]]:
+    with TopicReader(wired, "dead-letters") as reader:
+        return [(DeadLetter.from_headers(headers_of(one)), one) for one in reader.until_now()]
+
+
+async def emitted(running: Product) -> set[str]:
+    """Events that a message was decided for."""
+    decisions = await asyncio.to_thread(running.decisions)
+    return {one.event.id for one in decisions if one.outcome == "emitted"}
+
+
+async def health(running: Product) -> dict[str, Any]:
+    """What the matcher answers."""
+    (matcher,) = [worker for worker in running.workers.workers if worker.role == "matcher"]
+    assert matcher.status_file
+    async with aiohttp.ClientSession() as session, session.get(f"{matcher.status_file.read_text()}/healthz") as answer:
+        found: dict[str, Any] = await answer.json()
+        return found
+
+
+async def test_no_record_of_any_kind_ends_a_worker_or_is_lost(wired: Wiring, tmp_path: Path) -> None:
+    async with product(wired.settings, tmp_path) as running:
+        await running.apply(thanks("", channels=HOOKS, consent="transactional"))
+        allow_any_time(wired, "events.orders", "deliveries.webhook", "customers")
+        events, customers, deliveries = hostile.events(), hostile.customers(), hostile.deliveries()
+        await running.until(lambda: "rule_table_complete" in running.logs_of("matcher"), "the matcher has its rules")
+        for topic, cases in (("events.orders", events), ("customers", customers), ("deliveries.webhook", deliveries)):
+            await publish(wired, topic, cases)
+        await running.publish_raw("events.orders", b"c1", hostile.plain("last"))
+        await running.until(running.all_processed, "all is read")
+        wanted = {one.id for one in events if one.fate == "read"} | {"last"}
+        assert await emitted(running) == wanted
+        refused = {
+            ("matcher", "events.orders"): 2 * sum(one.fate == "refused" for one in events),
+            ("matcher", "customers"): len(customers),
+            ("sender", "deliveries.webhook"): sum(one.fate == "refused" for one in deliveries),
+        }
+        found = dead_letters(wired)
+        assert Counter((facts.role, facts.topic) for facts, _ in found) == refused
+        assert [facts for facts, _ in found if facts.kind == "internal"] == []
+        assert [worker.starts for worker in running.workers.workers] == [1, 1], running.logs()
+        assert_kept_as_they_were(events, found)
+        await assert_in_ledger(wired, [one.id for one in deliveries if one.fate == "read"])
+        await assert_disk_is_no_records_fault(running, wired)
+
+
+def assert_kept_as_they_were(events: list[Case], found: list[tuple[DeadLetter, Any]]) -> None:
+    """The first batches hold one case each, so their offsets are the cases'."""
+    for facts, message in found:
+        if facts.topic == "events.orders" and facts.offset < len(events):
+            made = events[facts.offset].made
+            assert (message.key(), message.value(), facts.timestamp) == (made.key, made.value, made.timestamp)
+            own = facts.own_of(headers_of(message))
+            assert own == [(name.decode(errors="backslashreplace"), value) for name, value in made.headers]
+
+
+async def assert_in_ledger(wired: Wiring, identities: list[str]) -> None:
+    pool = await connect(wired.settings.postgres.dsn.reveal(), size=1)
+    try:
+        for identity in identities:
+            assert await Ledger(pool).delivery(identity) is not None
+    finally:
+        pool.terminate()
+
+
+async def assert_disk_is_no_records_fault(running: Product, wired: Wiring) -> None:
+    """A limit on the size of its files takes effect on a worker like a full disk; its log is a file as well."""
+    (matcher,) = [worker for worker in running.workers.workers if worker.role == "matcher"]
+    before, unlimited = len(dead_letters(wired)), resource.RLIM_INFINITY
+    await running.apply(thanks("", distribution="promo", channels=HOOKS))
+    await running.publish_raw("customers", b"c1", b'{"id": "c1", "consents": {"marketing": true}}')
+    await running.until(running.all_processed, "the profile is in the table")
+    resource.prlimit(matcher.pid, resource.RLIMIT_FSIZE, (0, unlimited))
+    withdrawn = b'{"id": "c1", "consents": {"marketing": false}, "email": "new@example.com"}'
+    await running.publish_raw("customers", b"c1", withdrawn)
+    await running.publish_raw("events.orders", b"c1", hostile.plain("while full"))
+    deadline = time.monotonic() + PATIENCE
+    while "disk" not in (answer := await health(running))["waits_for"]:
+        assert time.monotonic() < deadline, answer
+        await asyncio.sleep(0.1)
+    assert (answer["healthy"], answer["status"]) == (True, "waiting")
+    lag = {(one.topic, one.lag) for one in running.lag.read() if one.lag}
+    assert (wired.topic("customers"), 1) in lag
+    resource.prlimit(matcher.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+    await running.until(running.all_processed, "it goes on by itself")
+    assert "while full" in await emitted(running)
+    await running.publish_raw("events.orders", b"c1", hostile.plain("after"))
+    await running.until(running.all_processed, "it goes on")
+    decisions = await asyncio.to_thread(running.decisions)
+    about = {one.distribution.id: one.reason for one in decisions if one.event.id == "after"}
+    assert about == {"thanks": None, "promo": "consent"}
+    assert len(dead_letters(wired)) == before
+    assert matcher.starts == 1

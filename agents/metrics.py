@@ -105,6 +105,13 @@ class Metrics:
             "How late the look at the most overdue customer is; 0 where nobody is due.",
             registry=registry,
         )
+        self.destinations_paused = Gauge(
+            "tidings_destinations_paused", "Destinations that wait for somebody to resume them.", registry=registry
+        )
+        self.destinations_throttled = Gauge(
+            "tidings_destinations_throttled", "Destinations that take nothing from this process for now.",
+            registry=registry,
+        )  # fmt: skip
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def text(self) -> tuple[bytes, str]:

@@ -93,6 +93,11 @@ class Paces:
         """Destinations whose pace is held back."""
         return [one for one, pace in self._paces.items() if pace.closed_at is not None or pace.gap]
 
+    @property
+    def closed(self) -> int:
+        """How many destinations take nothing for now."""
+        return sum(pace.closed_at is not None for pace in self._paces.values())
+
     def taken_by(self, destination: Destination) -> int:
         """How many messages a destination has taken in all."""
         return self._of(destination).total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -84,6 +84,7 @@ class Sender:
         self._settings = settings = wiring.settings.sender
         self._leases, self._next_due = Leases(settings.lease), NextDue()
         self._has_begun = asyncio.Event()
+        self._hurried: dict[Destination, datetime] | None = None
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._channels = wiring.channels()
         self._templates: dict[str, StoredTemplate] = {}
@@ -186,13 +187,24 @@ class Sender:
             ends, before = min(ends, self._next_due.at), self._attempts.paused
             if ends <= time.monotonic() or await until_done(self._look_at_pauses, what="Postgres") != before:
                 return
-            if self._attempts.full() != full:
+            if await until_done(self._look_at_hurries, what="Postgres") or self._attempts.full() != full:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
         rows = await self._ledger.paused_destinations()
         self._attempts.paused = {(row["channel"], row["destination"]) for row in rows}
+        self._metrics.destinations_paused.set(len(rows))
+        self._metrics.destinations_throttled.set(self._attempts.paces.closed)
         return self._attempts.paused
+
+    async def _look_at_hurries(self) -> bool:
+        """Whether somebody wants a destination asked at once: what it said of when is forgotten."""
+        known, rows = self._hurried, await self._ledger.hurried_destinations()
+        self._hurried = {(row["channel"], row["destination"]): row["hurried_at"] for row in rows}
+        hurried = [one for one, at in self._hurried.items() if known is not None and known.get(one) != at]
+        for one in hurried:
+            self._attempts.paces.hurry(one)
+        return bool(hurried)
 
     async def _claim_in_touch(self) -> int:
         try:
@@ -205,6 +217,7 @@ class Sender:
 
     async def _claim(self) -> int:
         await self._look_at_pauses()
+        await self._look_at_hurries()
         asked = time.monotonic()
         leased = await self._ledger.claim_due(
             owner=self._owner,

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from console import terminal
-from console.commands import authoring, campaigns, dead_letters, operating, running, segments, templates, understanding
+from console.commands import (
+    authoring,
+    campaigns,
+    dead_letters,
+    deliveries,
+    operating,
+    running,
+    segments,
+    templates,
+    understanding,
+)
 from console.terminal import fail
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
@@ -22,7 +32,7 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-for group in (running, authoring, campaigns, segments, templates, understanding, operating, dead_letters):
+for group in (running, authoring, campaigns, segments, templates, understanding, deliveries, operating, dead_letters):
     app.add_typer(group.commands)
 
 

@@ -19,6 +19,7 @@ from schemas.errors import TidingsError
 from schemas.read_as import read_as
 from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
 from schemas.triggers import TRIGGERS
+from store.deliveries import Deliveries
 from store.ledger import Ledger
 from store.segments import Segments
 from streams import selection
@@ -121,9 +122,10 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
         rows = [one] if one else await ledger.deliveries_of(who, _MOST)
         attempts = await ledger.attempts_of([row["delivery_id"] for row in rows])
         unjudged = [] if one else [dict(row) for row in await Segments(pool).unjudged_of_customer(who)]
+        actions = await Deliveries(pool).actions_of([row["delivery_id"] for row in rows])
     customer = one["customer_id"] if one else who
     deliveries = [
-        {**row, "attempts_made": [dict(a) for a in attempts if a["delivery_id"] == row["delivery_id"]]}
+        {**row, "attempts_made": _of(row, attempts), "actions": _of(row, actions)}
         for row in rows
         if distribution in (None, row["distribution_id"])
     ]
@@ -132,6 +134,10 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
         decisions = [decision for decision in decisions if decision.delivery_id == who]
     decisions = [decision for decision in decisions if distribution in (None, decision.distribution.id)]
     return Story(decisions, deliveries, [] if one else _dead_letters_of(wired, customer), unjudged)
+
+
+def _of(row: Any, made: list[Any]) -> list[dict[str, Any]]:
+    return [dict(one) for one in made if one["delivery_id"] == row["delivery_id"]]
 
 
 def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
@@ -191,6 +197,8 @@ def _say_delivery(row: dict[str, Any]) -> None:
     for attempt in row["attempts_made"]:
         took = f"attempt {attempt['number']}, {attempt['duration_ms']} ms"
         say(f"    {text(attempt['at'])}  {attempt['outcome']}  {escape(attempt['detail'])}  ({took})")
+    for action in row["actions"]:
+        say(f"    {text(action['at'])}  {action['action']} by {escape(action['actor'])}")
     if row["state"] == "waiting":
         say(f"    waiting until {text(row['due_at'])}  {escape(row['detail'])}")
     elif not row["attempts_made"]:

@@ -13,6 +13,7 @@ from typing import Any, get_origin
 import msgspec
 
 from console.reference_payload import payload_page
+from console.reference_providers import providers_page
 from console.reference_templates import templates_page
 from schemas.closed import Action
 from schemas.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
@@ -184,6 +185,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "conditions.md": conditions_page,
     "payload.md": payload_page,
     "templates.md": templates_page,
+    "providers.md": providers_page,
 }
 """File name to what writes it."""
 

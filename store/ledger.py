@@ -186,9 +186,17 @@ class Ledger:
         """Stop sending to a destination until somebody resumes it."""
         await self._fetch("pause_destination", channel, destination, reason)
 
-    async def resume_destination(self, channel: str, destination: str) -> None:
-        """Send to it again."""
-        await self._fetch("resume_destination", channel, destination)
+    async def resume_destination(self, channel: str, destination: str) -> bool:
+        """Send to it again, the oldest first; whether it was paused."""
+        return bool(await self._fetch("resume_destination", channel, destination))
+
+    async def hurried_destinations(self) -> list[asyncpg.Record]:
+        """channel, destination, hurried_at: what somebody wanted asked at once within the last hour."""
+        return await self._fetch("hurried_destinations")
+
+    async def held_destinations(self) -> list[asyncpg.Record]:
+        """channel, destination, state (paused or throttled), reason, paused_at, waiting, oldest."""
+        return await self._fetch("held_destinations")
 
     async def paused_destinations(self) -> list[asyncpg.Record]:
         """channel, destination, reason, paused_at."""

@@ -105,20 +105,23 @@ def top_command(
 
 @commands.command("destinations")
 def destinations_command(
-    resume: Annotated[str, typer.Option(help="CHANNEL/NAME to send to again.")] = "", as_json: AsJson = False
+    resume: Annotated[str, typer.Option(metavar="CHANNEL/NAME", help="Send to it again, the oldest first.")] = "",
+    as_json: AsJson = False,
 ) -> None:
-    """Destinations that were paused because they refuse us, and resuming them."""
+    """Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits."""
+    from console.destinations import resume_destination
     from store.ledger import Ledger
 
     async def work() -> list[Any]:
         async with database(wiring("postgres")) as pool:
             ledger = Ledger(pool)
             if resume:
-                await ledger.resume_destination(*resume.split("/", 1))
-            return await ledger.paused_destinations()
+                await resume_destination(ledger, resume)
+            return await ledger.held_destinations()
 
     rows = [tuple(row.values()) for row in asyncio.run(work())]
-    show_rows(("channel", "destination", "reason", "paused at"), rows, as_json=as_json)
+    columns = ("channel", "destination", "state", "reason", "paused at", "waiting", "oldest")
+    show_rows(columns, rows, as_json=as_json)
 
 
 @commands.command("doctor")

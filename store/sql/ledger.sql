@@ -77,7 +77,7 @@ update deliveries d
 set lease_owner = $1, lease_until = now() + $2::interval
 from chosen
 where d.delivery_id = chosen.delivery_id
-returning d.delivery_id, d.channel, d.destination, d.attempts, d.record, d.arrived_at,
+returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
           d.expires_at - clock_timestamp() as expires_in;
 
 -- name: next_due
@@ -180,7 +180,7 @@ on conflict do nothing;
 
 -- name: resume_destination
 -- Starts sending again; what waited is due at once.
-delete from paused_destinations where channel = $1 and destination = $2;
+delete from paused_destinations where channel = $1 and destination = $2 returning channel;
 
 -- name: paused_destinations
 -- What is paused and why.
@@ -191,3 +191,22 @@ select channel, destination, reason, paused_at from paused_destinations order by
 update deliveries set lease_owner = null, lease_until = null
 where lease_owner = $1 and state = 'waiting'
 returning delivery_id;
+
+-- name: hurried_destinations
+-- What somebody wants asked at once; for as long as every sender that lives has looked by then.
+select channel, destination, hurried_at from hurried_destinations where hurried_at > now() - interval '1 hour';
+
+-- name: held_destinations
+-- What waits because of its destination, with how much and since when: those that are paused, and those that have said
+-- that it is too much.
+select p.channel, p.destination, 'paused' as state, p.reason, p.paused_at, w.waiting, w.oldest
+from paused_destinations p cross join lateral (
+    select count(*) as waiting, min(d.created_at) as oldest from deliveries d
+    where d.state = 'waiting' and d.channel = p.channel and d.destination = p.destination) as w
+union all
+select d.channel, d.destination, 'throttled', max(d.detail), null, count(*), min(d.created_at)
+from deliveries d
+where d.state = 'waiting' and d.reason = 'throttled'
+  and not exists (select from paused_destinations p where p.channel = d.channel and p.destination = d.destination)
+group by 1, 2
+order by 1, 2;

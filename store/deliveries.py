@@ -1,0 +1,114 @@
+"""Deliveries as people choose them by a filter: listed, counted, sent again, cancelled, hurried."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+
+from store.postgres import passing_errors
+from store.sql import queries
+
+Action = Literal["resend", "cancel", "hurry"]
+
+_WITHIN: dict[Action, str] = {
+    "resend": "d.state = 'failed'",
+    "cancel": "d.state = 'waiting'",
+    "hurry": "d.state = 'waiting' and d.detail <> ''",
+}
+_IN_THE_WAY: dict[Action, str] = {
+    "resend": "in_the_way_of_failed",
+    "cancel": "in_the_way_of_waiting",
+    "hurry": "in_the_way_of_waiting",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
+
+    `reason` '' is none; `detail` is a part of the last answer; `since` and `until` are about when it was taken in.
+    """
+
+    project_id: str
+    ids: tuple[str, ...] | None = None
+    distribution: str | None = None
+    channel: str | None = None
+    destination: str | None = None
+    customer: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many of those chosen an action reaches (`within`), and how many it leaves, by why."""
+
+    within: int
+    under_way: int
+    expired: int
+    erased: int
+    chosen: int
+
+
+class Deliveries:
+    """Every call is one statement. Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("deliveries")
+
+    async def now(self) -> datetime:
+        """The database's time, by which deliveries are dated."""
+        async with passing_errors(self._pool):
+            moment: datetime = await self._pool.fetchval("select now()")
+            return moment
+
+    async def newest(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
+        """The newest of those chosen, at most `limit`, without their records."""
+        return await self._fetch(self._with(self._sql["listed"]), *_arguments(chosen), limit)
+
+    async def groups(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
+        """channel, destination, state, reason, detail, deliveries, oldest; the most frequent first."""
+        return await self._fetch(self._with(self._sql["groups"]), *_arguments(chosen), limit)
+
+    async def standing(self, action: Action, chosen: DeliveryFilter) -> Standing:
+        """What an action would reach."""
+        (row,) = await self._fetch(self._with(self._sql["standing"], action), *_arguments(chosen))
+        return Standing(**row)
+
+    async def act(self, action: Action, chosen: DeliveryFilter, actor: str, *, after: str, limit: int) -> list[str]:
+        """Do it to the next `limit` by id, after the id `after`; those it was done to, in order."""
+        sql = self._with(self._sql[action], action)
+        rows = await self._fetch(sql, *_arguments(chosen), after, limit, actor)
+        return sorted(row["delivery_id"] for row in rows)
+
+    async def actions_of(self, delivery_ids: list[str]) -> list[asyncpg.Record]:
+        """delivery_id, at, action, actor; in order."""
+        return await self._fetch(self._sql["actions_of"], delivery_ids)
+
+    def _with(self, sql: str, action: Action | None = None) -> str:
+        whole = sql.replace(":chosen", f"({_body(self._sql['chosen'])})")
+        if action is None:
+            return whole
+        in_the_way = _body(self._sql[_IN_THE_WAY[action]])
+        return whole.replace(":within", f"({_WITHIN[action]})").replace(":in_the_way", in_the_way)
+
+    async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(sql, *arguments)
+            return rows
+
+
+def _arguments(chosen: DeliveryFilter) -> tuple[object, ...]:
+    return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(chosen))
+
+
+def _body(block: str) -> str:
+    """A block without its comment."""
+    return "\n".join(line for line in block.splitlines() if not line.startswith("--"))

@@ -1,0 +1,217 @@
+"""Deliveries chosen by a filter: listed, sent again, cancelled, hurried; on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from console.cli import app
+from console.deliveries import carry_out, foresee, read_filter
+from console.destinations import resume_destination
+from schemas.errors import TidingsError
+from store.deliveries import Deliveries, DeliveryFilter
+from store.ledger import Ledger, Settlement
+from store.migrate import migrate
+from store.postgres import connect
+from tests.factory import NOW
+from tests.integration.test_store import LEASE, new
+
+DAY = timedelta(days=1)
+
+
+def chosen(**given: Any) -> DeliveryFilter:
+    return read_filter("shop", given, NOW)
+
+
+async def settle(ledger: Ledger, *settlements: Settlement) -> None:
+    now = time.monotonic()
+    settled = await ledger.settle([replace(one, ended=now) for one in settlements], owner="s")
+    assert len(settled) == len(settlements)
+    await ledger.mark_announced([one.delivery_id for one in settled if one.state != "waiting"])
+
+
+def failed(identity: str, detail: str = "HTTP 501", **changes: Any) -> Settlement:
+    return Settlement(identity, "failed", detail, **changes)
+
+
+async def states(ledger: Ledger, count: int) -> dict[str, tuple[str, int]]:
+    rows = [await ledger.delivery(f"d{number}") for number in range(count)]
+    return {row["delivery_id"]: (row["state"], row["attempts"]) for row in rows if row is not None}
+
+
+async def due(ledger: Ledger) -> dict[str, int]:
+    leased = await ledger.claim_due(owner="s", lease=LEASE, limit=100, a_destination=100)
+    return {one.delivery_id: one.attempts for one in leased}
+
+
+async def test_failed_ones_are_sent_again_under_their_ids_with_a_schedule_that_begins_anew(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(number) for number in range(6)], owner="s", lease=LEASE)
+    await settle(ledger, *(failed(f"d{number}") for number in range(3)), failed("d3", "HTTP 404"))
+    await settle(ledger, Settlement("d4", "sent", "HTTP 200"))
+    by_detail = chosen(detail="http 501", ids=[])
+    foreseen = await foresee(deliveries, "resend", by_detail)
+    assert (foreseen.standing.within, foreseen.standing.chosen) == (3, 3)
+    assert [(row["detail"], row["deliveries"]) for row in foreseen.groups] == [("HTTP 501", 3)]
+    assert await due(ledger) == {}
+    assert await carry_out(deliveries, "resend", by_detail, actor="me") == 3
+    assert await due(ledger) == {"d0": 0, "d1": 0, "d2": 0}
+    assert await ledger.unannounced(settled_for=timedelta(), limit=10) == []
+    await settle(ledger, Settlement("d0", "sent", "HTTP 200"), failed("d1"), Settlement("d2", "waiting", "x", DAY))
+    assert await states(ledger, 5) == {
+        "d0": ("recovered", 2), "d1": ("failed", 2), "d2": ("waiting", 2), "d3": ("failed", 1), "d4": ("sent", 1),
+    }  # fmt: skip
+    assert [(row["action"], row["actor"]) for row in await deliveries.actions_of(["d0", "d3"])] == [("resend", "me")]
+
+
+async def test_what_is_expired_erased_or_not_yet_told_is_not_sent_again(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    rows = [new(0, expires_at=NOW - 300 * DAY), new(1, record=b""), new(2)]
+    await ledger.claim_new(rows, owner="s", lease=LEASE)
+    await settle(ledger, failed("d0"), failed("d1"))
+    await ledger.settle([failed("d2")], owner="s")
+    everything = chosen(channel="webhook")
+    standing = (await foresee(deliveries, "resend", everything)).standing
+    assert (standing.within, standing.expired, standing.erased, standing.chosen) == (0, 1, 1, 3)
+    assert await carry_out(deliveries, "resend", everything, actor="me") == 0
+    await ledger.mark_announced(["d2"])
+    assert await carry_out(deliveries, "resend", everything, actor="me") == 1
+
+
+async def test_waiting_ones_are_cancelled_and_told_but_not_those_under_way(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(0), new(1), new(2, customer_id="c2", wait=DAY)], owner="s", lease=LEASE)
+    await settle(ledger, Settlement("d1", "waiting", "HTTP 503", DAY))
+    of_the_distribution = chosen(distribution="x", state="waiting")
+    standing = (await foresee(deliveries, "cancel", of_the_distribution)).standing
+    assert (standing.within, standing.under_way) == (2, 1)
+    assert await carry_out(deliveries, "cancel", chosen(customer="c2"), actor="me") == 1
+    assert await carry_out(deliveries, "cancel", of_the_distribution, actor="me") == 1
+    assert await states(ledger, 3) == {"d0": ("waiting", 0), "d1": ("failed", 1), "d2": ("failed", 0)}
+    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    assert {(one.delivery_id, one.reason, one.detail) for one in told} == {
+        (one, "ended", "cancelled by me") for one in ("d1", "d2")
+    }
+    await settle(ledger, Settlement("d0", "sent", "HTTP 200"))
+
+
+async def test_what_waits_for_its_next_attempt_is_hurried_and_what_was_never_tried_is_not(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(0), new(1, wait=DAY), new(2, "b")], owner="s", lease=LEASE)
+    await settle(ledger, Settlement("d0", "waiting", "HTTP 503", DAY), Settlement("d2", "waiting", "HTTP 503", DAY))
+    assert await due(ledger) == {}
+    assert await carry_out(deliveries, "hurry", chosen(destination="a"), actor="me") == 1
+    assert await due(ledger) == {"d0": 1}
+    (row,) = await ledger.hurried_destinations()
+    assert (row["channel"], row["destination"]) == ("webhook", "a")
+
+
+async def test_many_are_done_in_chunks(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(number, wait=DAY) for number in range(2500)], owner="s", lease=LEASE)
+    seen: list[int] = []
+    done = await carry_out(deliveries, "cancel", chosen(channel="webhook"), actor="me", on_progress=seen.append)
+    assert (done, seen) == (2500, [1000, 2000, 2500])
+
+
+async def test_another_projects_deliveries_are_out_of_reach(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(0, project_id="other", wait=DAY)], owner="s", lease=LEASE)
+    assert await carry_out(deliveries, "cancel", chosen(ids=["d0"]), actor="me") == 0
+    assert await deliveries.newest(chosen(channel="webhook"), 10) == []
+
+
+async def test_deliveries_are_found_by_each_part_of_a_filter(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(0), new(1, "b", channel="email", customer_id="c2")], owner="s", lease=LEASE)
+    await settle(ledger, failed("d0", reason="expired"), failed("d1"))
+    now = await deliveries.now()
+    for given in (
+        {"ids": ["d1"]}, {"channel": "email"}, {"destination": "b"}, {"customer": "c2"}, {"reason": "none"},
+        {"detail": "501", "reason": "none"},
+    ):  # fmt: skip
+        found = await deliveries.newest(read_filter("shop", given, now), 10)
+        assert [row["delivery_id"] for row in found] == ["d1"], given
+    assert len(await deliveries.newest(read_filter("shop", {"since": "1h ago", "state": "failed"}, now), 10)) == 2
+    assert not await deliveries.newest(read_filter("shop", {"until": "1h"}, now), 10)
+    assert not await deliveries.newest(read_filter("shop", {"since": "2126-01-01"}, now), 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"channel": "emial"}, "email"), ({"state": "done"}, "recovered"), ({"reason": "expird"}, "expired"),
+        ({"since": "yesterday"}, "3d"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_wrong_is_refused_with_what_would_be_right(given: dict[str, str], said: str) -> None:
+    with pytest.raises(TidingsError, match=said):
+        chosen(**given)
+
+
+async def test_a_filter_that_lets_everything_through_is_refused(pool: asyncpg.Pool) -> None:
+    with pytest.raises(TidingsError, match="nothing is chosen"):
+        await carry_out(Deliveries(pool), "cancel", chosen(), actor="me")
+    with pytest.raises(TidingsError, match="nothing is chosen"):
+        await foresee(Deliveries(pool), "hurry", chosen(state="waiting"))
+
+
+async def test_a_paused_destination_says_why_and_what_waits_and_goes_on_with_the_oldest(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    for number in range(3):
+        await ledger.claim_new([new(number)], owner="s", lease=LEASE)
+    await ledger.pause_destination("webhook", "a", "HTTP 401: the receiver does not accept us")
+    await settle(ledger, *(Settlement(f"d{n}", "waiting", "paused", reason="paused", tried=False) for n in (2, 0, 1)))
+    await ledger.claim_new([new(4, "b")], owner="s", lease=LEASE)
+    await settle(ledger, Settlement("d4", "waiting", "HTTP 429", DAY, reason="throttled", tried=False))
+    held = [(row["destination"], row["state"], row["waiting"]) for row in await ledger.held_destinations()]
+    assert held == [("a", "paused", 3), ("b", "throttled", 1)]
+    assert await due(ledger) == {}
+    with pytest.raises(TidingsError, match=r"webhook/b is not paused.* Paused: webhook/a"):
+        await resume_destination(ledger, "webhook/b")
+    with pytest.raises(TidingsError, match="CHANNEL/NAME"):
+        await resume_destination(ledger, "a")
+    await resume_destination(ledger, "webhook/a")
+    order = [await ledger.claim_due(owner="s", lease=LEASE, limit=1, a_destination=1) for _ in range(3)]
+    assert [one.delivery_id for (one,) in order] == ["d0", "d1", "d2"]
+
+
+def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def prepare() -> None:
+        pool = await connect(dsn)
+        await migrate(pool)
+        ledger = Ledger(pool)
+        await ledger.claim_new([new(number) for number in range(3)], owner="s", lease=LEASE)
+        await settle(ledger, *(failed(f"d{number}") for number in range(3)))
+        await ledger.pause_destination("webhook", "a", "HTTP 401")
+        await pool.close()
+
+    asyncio.run(prepare())
+    monkeypatch.setenv("TIDINGS_POSTGRES", dsn)
+    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+
+    def tidings(*arguments: str, answer: str = "") -> tuple[int, str]:
+        result = CliRunner().invoke(app, arguments, input=answer)
+        return result.exit_code, result.stdout
+
+    assert "3 of 3 can be sent again" in tidings("deliveries", "resend", "--detail", "HTTP 501", "--dry-run")[1]
+    code, said = tidings("deliveries", "resend", "--detail", "HTTP 501", answer="n\n")
+    assert (code, "sent again: 3" in said) == (1, False)
+    assert "sent again: 1" in tidings("deliveries", "resend", "d0", answer="y\n")[1]
+    again = tidings("deliveries", "resend", "--channel", "webhook", "--yes", "--json")[1].splitlines()
+    assert json.loads(again[-1]) == {"action": "resend", "done": 2}
+    (group,) = tidings("deliveries", "list", "--state", "waiting", "--counts", "--json")[1].splitlines()
+    assert json.loads(group)["deliveries"] == 3
+    (held,) = tidings("destinations", "--json")[1].splitlines()
+    assert (json.loads(held)["waiting"], json.loads(held)["reason"]) == (3, "HTTP 401")
+    assert "cancelled: 3" in tidings("deliveries", "cancel", "--destination", "a", "--yes")[1]
+    assert tidings("destinations", "--resume", "webhook/a") == (0, tidings("destinations")[1])
+    assert "d0" in tidings("deliveries", "list", "d0")[1]

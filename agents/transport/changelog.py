@@ -104,6 +104,14 @@ class Changelogs:
         if recovery.in_recovery and not recovery.need_recovery() and self._pulsing is None:
             self._pulsing = asyncio.ensure_future(self._pulse_recovery_end(recovery))
 
+    def begin_anew(self, tp: TP) -> None:
+        """The changelog was made anew: what was read of the one before are no rows any more."""
+        recovery = self._app.tables.recovery
+        table, offsets = recovery.tp_to_table.get(tp), self._offsets(recovery, tp)
+        if table is not None and offsets is not None:
+            table.data.forget(tp)
+            offsets[tp] = -1
+
     def _offsets(self, recovery: Any, tp: TP) -> Any:
         if tp in recovery.active_tps:
             return recovery.active_offsets

@@ -259,6 +259,8 @@ class Consumer(driver.Consumer):
         )  # fmt: skip
         self.progress.forget_partition(tp)
         self._committed_offset[tp] = None
+        if tp.topic in self.app.tables.changelog_topics:
+            self.changelogs.begin_anew(tp)
 
     def _readable(self, tp: TP, records: list[Any]) -> list[Any]:
         """The records before what cannot be read. There reading stops: past it nothing is committed, ever."""

@@ -129,9 +129,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return coordinator._pending_exception  # type: ignore[no-any-return]
 
     def highwater(self, tp: Any) -> int | None:
-        """The end of what can be read: where the first transaction begins that is still open, if there is one."""
-        end: int | None = self._ensure_consumer().last_stable_offset(tp)
-        return end
+        """The end of what can be read: where the first transaction begins that is still open, if there is one.
+
+        None where nothing was fetched yet, or the partition is another member's meanwhile.
+        """
+        for _, state in self._states([tp]):
+            end: int | None = state.lso
+            return end
+        return None
 
     def held_back(self, tp: Any) -> int | None:
         """Where what was written and cannot be read yet begins; None where there is nothing of that kind."""

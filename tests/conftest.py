@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -25,6 +26,11 @@ from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics, load_settings
 from store.migrate import migrate
 from store.postgres import connect
+
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("busy")  # how long an example takes is the machine's affair
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,7 +94,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     yield endpoints
     with users.locked():
         if users.change(-1)[1] == 0:
-            shared.stop()
+            shared.kill()  # nobody will read what they would keep
 
 
 @pytest.fixture

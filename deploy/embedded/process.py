@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from schemas.errors import CannotStart, TidingsError
 
 _LOG_TAIL = 15
 _STOP_SECONDS = 30.0
+_LOWEST_PORT, _TRIES = 15_000, 50
 _KILL_SECONDS = 60.0
 """A kill is certain; the kernel may take its time to free much memory on a busy machine."""
 
@@ -128,10 +130,14 @@ class ServerProcess:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """A free port on loopback; `wanted` if it is free."""
-    for candidate in (wanted, 0):
-        if candidate is None:
-            continue
+    """A free port on loopback; `wanted` if it is free.
+
+    None that the kernel gives to connections that go out: one of those could take it before the server listens, or
+    while a server is down, even one that tries to reach it and then finds itself.
+    """
+    tries = [] if wanted is None else [wanted]
+    tries += random.sample(range(_LOWEST_PORT, max(_first_outgoing_port(), _LOWEST_PORT + _TRIES)), _TRIES)
+    for candidate in (*tries, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -140,6 +146,14 @@ def free_port(wanted: int | None = None) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise CannotStart("no free port on 127.0.0.1")
+
+
+def _first_outgoing_port() -> int:
+    """From which port on the kernel gives them to connections that go out; 32768 where it does not say."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError):
+        return 32_768
 
 
 def prepare_folder(folder: Path) -> Path:

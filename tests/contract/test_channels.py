@@ -96,7 +96,7 @@ async def webhook() -> AsyncIterator[Webhook]:
     await made.close()
 
 
-async def post(webhook: Webhook, receiver: WebhookReceiver, timeout: float = 5.0) -> Any:
+async def post(webhook: Webhook, receiver: WebhookReceiver, timeout: float = 60.0) -> Any:
     return await webhook.send(webhook.render(delivery("webhook", url=receiver.url)), timeout=timeout, now=now())
 
 
@@ -175,7 +175,7 @@ async def test_the_designed_body_is_what_is_signed_and_received(
     webhook: Webhook, receiver: WebhookReceiver, envelope: bool
 ) -> None:
     made = designed(receiver.url, payload=DESIGNED, envelope=envelope)
-    assert await webhook.send(webhook.render(made), timeout=5.0, now=now()) == Accepted("HTTP 200")
+    assert await webhook.send(webhook.render(made), timeout=60.0, now=now()) == Accepted("HTTP 200")
     (received,) = receiver.received
     assert (receiver.unverified, received.body) == (0, webhook.render(made).body)
     assert b'"amount":5000,' in received.body
@@ -246,7 +246,7 @@ async def test_where_our_access_is_refused_the_delivery_is_not_burnt(
 
 async def test_a_slow_receiver_is_left_in_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
     receiver.replies.append(Reply(delay=30))
-    assert await asyncio.wait_for(post(webhook, receiver, timeout=0.2), 5) == Deferred(
+    assert await asyncio.wait_for(post(webhook, receiver, timeout=0.2), 60) == Deferred(
         "no answer within 0.2 s", possibly_accepted=True
     )
 
@@ -271,7 +271,7 @@ async def test_nobody_there_is_deferred(webhook: Webhook, receiver: WebhookRecei
 async def test_private_addresses_are_not_called(receiver: WebhookReceiver, host: str) -> None:
     careful = Webhook(Signer([SECRET]), allow_private=False, max_bytes=1000_000)
     url = receiver.url.replace("127.0.0.1", host)
-    receipt = await careful.send(careful.render(delivery("webhook", url=url)), timeout=5, now=now())
+    receipt = await careful.send(careful.render(delivery("webhook", url=url)), timeout=60, now=now())
     await careful.close()
     assert isinstance(receipt, Refused | Deferred)
     assert not receiver.tried
@@ -315,7 +315,7 @@ async def sink() -> AsyncIterator[SmtpSink]:
     await made.stop()
 
 
-async def mail(sink: SmtpSink, profile: dict[str, Any] | None = None, timeout: float = 5.0, **changes: Any) -> Any:
+async def mail(sink: SmtpSink, profile: dict[str, Any] | None = None, timeout: float = 60.0, **changes: Any) -> Any:
     channel = Email({"main": account(sink.port, **changes)}, Templates())
     try:
         request = channel.render(delivery("email", profile), TEMPLATE)
@@ -377,7 +377,7 @@ async def test_a_mail_arrives_in_the_locale_of_its_customer_with_the_footer_in_b
         made, category=category, customer=msgspec.structs.replace(made.customer, locale=locale)
     )
     channel = Email({"main": account(sink.port, unsubscribe_url="https://shop.example.com/u")}, Templates())
-    assert isinstance(await channel.send(channel.render(made, LOCAL), timeout=5, now=now()), Accepted)
+    assert isinstance(await channel.send(channel.render(made, LOCAL), timeout=60, now=now()), Accepted)
     await channel.close()
     message = sink.mails[0].parsed()
     assert message["Subject"] == subject
@@ -464,7 +464,7 @@ async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, reason: Any
 
 async def test_a_slow_server_is_left_in_time(sink: SmtpSink) -> None:
     sink.delay = 30
-    receipt = await asyncio.wait_for(mail(sink, timeout=0.3), 5)
+    receipt = await asyncio.wait_for(mail(sink, timeout=0.3), 60)
     assert isinstance(receipt, Deferred)
     assert receipt.possibly_accepted
 
@@ -498,7 +498,7 @@ async def test_a_server_that_wants_a_new_connection_gets_one(sink: SmtpSink) -> 
 
 
 async def again(channel: Email) -> Any:
-    return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=5, now=now())
+    return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=60, now=now())
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -94,7 +94,7 @@ async def test_the_pictures_that_the_html_shows_arrive_with_it_each_once() -> No
     template = StoredTemplate(name="hello", subject="Hi", text="plain", html=BOTH)
     request = channel.render(delivery({"code": CODE}), template)
     later = datetime(2026, 12, 24, 18, tzinfo=UTC)
-    assert isinstance(await channel.send(request, timeout=5, now=later), Accepted)
+    assert isinstance(await channel.send(request, timeout=60, now=later), Accepted)
     await channel.close()
     await sink.stop()
     (mail,) = sink.mails

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import string
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +44,7 @@ FOLDER = Path(__file__).parent / "golden" / "payloads"
 SPRING = Campaign(
     id="spring-codes", project_id="shop", version=1, name="Spring", kind="DISCOUNT_COUPONS", type="AUTO_UPDATE",
     created_at=NOW, discount={"type": "PERCENT", "percent_off": 10},
-    code_config=CodeConfig(pattern="###", length=3, prefix="SPRING-"),
+    code_config=CodeConfig(pattern="###", length=3, prefix="SPRING-", charset=string.digits + string.ascii_letters),
 )  # fmt: skip
 TIERS = Campaign(
     id="spring-tiers", project_id="shop", version=1, name="Spring tiers", kind="PROMOTION", type="STATIC",

@@ -33,7 +33,7 @@ async def webhook() -> AsyncIterator[Webhook]:
     await made.close()
 
 
-async def post(webhook: Webhook, raw: RawReceiver, timeout: float = 5.0) -> Any:
+async def post(webhook: Webhook, raw: RawReceiver, timeout: float = 60.0) -> Any:
     return await webhook.send(webhook.render(delivery("webhook", url=raw.url)), timeout=timeout, now=now())
 
 

@@ -71,7 +71,8 @@ replication = {replication}
 standby_replicas = {standby}
 [sender]
 webhook_allow_private = true
-lease = "5s"
+lease = "10s"
+webhook_timeout = "30s"
 webhook_retries = ["1s", "1s", "2s", "2s"]
 email_retries = ["1s", "1s", "2s", "2s"]
 [webhook]

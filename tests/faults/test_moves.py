@@ -125,7 +125,7 @@ def _metric(worker: WorkerProcess, name: str) -> float:
     """Summed over its labels; 0 while the worker does not answer."""
     assert worker.status_file is not None
     try:
-        with urllib.request.urlopen(worker.status_file.read_text() + "/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(worker.status_file.read_text() + "/metrics", timeout=30) as answer:
             text = answer.read().decode()
     except OSError:
         return 0.0

@@ -65,7 +65,7 @@ def tidings(wired: Wiring, tmp_path: Path) -> Run:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "console", "campaigns", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240, check=False
         )
 
     return run
@@ -231,7 +231,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
         "TIDINGS_PROJECT_ID": "shop",
     }
     process = await asyncio.create_subprocess_exec(*command, "--batch", "200", env=environ)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while not await pool.fetchval("select total from campaigns"):
             await asyncio.sleep(0.02)
     process.kill()

@@ -294,7 +294,7 @@ async def test_the_last_codes_held_by_one_who_gives_up_are_no_reason_to_say_empt
     while not await holder.fetchval("select count(*) from pg_locks where not granted"):
         await asyncio.sleep(0.01)
     await holding.rollback()
-    assert codes_of(await asyncio.wait_for(waiting, 10)) == ["A"]
+    assert codes_of(await asyncio.wait_for(waiting, 60)) == ["A"]
     await holder.close()
 
 

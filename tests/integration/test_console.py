@@ -46,7 +46,7 @@ def tidings(wired: Wiring, tmp_path: Path) -> Run:
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "console", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env={**environ, **extra}, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=tmp_path, env={**environ, **extra}, capture_output=True, text=True, timeout=240, check=False
         )
 
     return run

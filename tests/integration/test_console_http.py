@@ -195,18 +195,18 @@ async def test_a_request_under_way_is_answered_before_the_end(monkeypatch: pytes
     runner, port = await listen(Console(secrets=(Secret(NEW),)), clock=lambda: NOW)
     async with aiohttp.ClientSession() as session:
         answer = asyncio.ensure_future(session.get(f"http://127.0.0.1:{port}{path_of()}"))
-        await asyncio.wait_for(asked.wait(), 10)
+        await asyncio.wait_for(asked.wait(), 60)
         ending = asyncio.ensure_future(runner.cleanup())
         with pytest.raises(OSError, match="refused|Connect call failed"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:  # until nobody listens
                     _, writer = await asyncio.open_connection("127.0.0.1", port)
                     writer.close()
         assert not ending.done()
         go_on.set()
-        response = await asyncio.wait_for(answer, 10)
+        response = await asyncio.wait_for(answer, 60)
         assert (response.status, read(png_pixels(await response.read()))) == (200, [CODE])
-    await asyncio.wait_for(ending, 10)
+    await asyncio.wait_for(ending, 60)
 
 
 async def test_an_address_that_is_taken_is_named(served: Served) -> None:
@@ -266,17 +266,17 @@ def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 async def test_the_process_says_where_it_is_and_stops_when_told(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
-    said = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 30)
+    said = await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 240)
     base = said.split()[-1]
     path = code_path("qr", "png", CODE, [NEW])
     async with aiohttp.ClientSession() as session, session.get(base + path) as response:
         assert (response.status, read(png_pixels(await response.read()))) == (200, [CODE])
         reader, writer = await asyncio.open_connection("127.0.0.1", int(base.rpartition(":")[2]))
         writer.write(f"GET {path} HTTP/1.1\r\nbad header {path}\r\n\r\n".encode())
-        assert b" 400 " in await asyncio.wait_for(reader.readline(), 10)
+        assert b" 400 " in await asyncio.wait_for(reader.readline(), 60)
         writer.close()
         process.send_signal(signal.SIGTERM)  # with a connection open
-        _, logged = await asyncio.wait_for(asyncio.to_thread(process.communicate), 30)
+        _, logged = await asyncio.wait_for(asyncio.to_thread(process.communicate), 60)
     lines = [json.loads(line) for line in logged.splitlines()]
     assert process.returncode == 0
     assert [line["event"] for line in lines if line["level"] == "info"] == ["started", "request", "stopping", "stopped"]
@@ -296,6 +296,6 @@ def test_what_keeps_it_from_starting_is_said(
 ) -> None:
     environ = {**os.environ, **extra, "PYTHONPATH": str(Path(__file__).parents[2])}
     command = [sys.executable, "-m", "console", "console", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "short" not in done.stderr

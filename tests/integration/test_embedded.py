@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -90,3 +91,11 @@ def test_a_port_that_is_taken_is_not_taken_again() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert free_port(port) != port
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="says which ports connections take")
+def test_a_port_is_none_that_a_connection_may_take_meanwhile() -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = {free_port() for _ in range(20)}
+    assert len(ports) > 10
+    assert first < 20_000 or not any(first <= port <= last for port in ports)

@@ -43,7 +43,7 @@ def written(source: str, variables: dict[str, Any], locale: str | None = "pl-PL"
 
 
 @pytest.mark.parametrize("name", FILTERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     value=VALUES | VOUCHERS,
     option=VALUES,

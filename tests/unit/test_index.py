@@ -111,7 +111,7 @@ def an_arrival(values: list[Any], items: list[Any], zone: str | None) -> Arrival
     return arrival(None, data={"customer": profile, "order": order})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(CONDITIONS, min_size=1, max_size=8),
     st.lists(WILD, min_size=5, max_size=5),

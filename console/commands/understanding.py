@@ -22,6 +22,7 @@ from console.context import database, read_settings, wiring
 from console.documents import ENDINGS
 from console.publish import publish_file
 from console.reading import TopicReader
+from console.stand_ins import with_stand_ins
 from console.terminal import AsJson, fail, must_exist, say, show_json, show_rows
 from schemas.blank import trimmed
 from schemas.closed import CHANNELS
@@ -142,7 +143,10 @@ def preview_command(
     _only_with_files(campaigns, is_file=is_file)
     if is_file:
         must_exist([Path(what)])
-        wired = Wiring(read_settings())
+        settings, stood_in = with_stand_ins(read_settings(), [Path(what)])
+        for line in stood_in:
+            terminal.warn(line)
+        wired = Wiring(settings)
         candidates = previewing.from_files([Path(what)], wired, *asyncio.run(_named(wired, campaigns)))
     else:
         wired = wiring() if event and not customer else wiring("postgres")

@@ -185,3 +185,19 @@ def test_the_sample_is_about_what_the_distribution_names(trigger: Any) -> None:
     if trigger.addressed:
         assert data["distribution"]["id"] == "thanks"
     assert trigger.sample()["data"] != data or not (named or trigger.addressed)
+
+
+def test_an_example_is_shown_without_settings_and_what_stands_in_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDINGS_SETTINGS", raising=False)
+    examples = Path(__file__).parents[2] / "examples" / "distributions"
+    result = CliRunner().invoke(app, ["preview", str(examples / "winback.yaml")])
+    assert result.exit_code == 0, result.output
+    assert "From: preview@example.com" in result.stdout
+    assert "the settings lack brand.name, brand.address" in result.stderr
+    assert "no [email_accounts.main]: the sender is preview@example.com" in result.stderr
+    Path("tidings.toml").write_text('[email_accounts.other]\nhost = "x"\nsender = "a@b.example"\n')
+    refused = CliRunner().invoke(app, ["preview", str(examples / "winback.yaml")])
+    assert 'no email account "main". There are: other' in str(refused.exception)

@@ -13,9 +13,10 @@ from typing import Any, SupportsIndex
 
 import structlog
 from aiokafka.consumer import fetcher
-from aiokafka.errors import UnsupportedCodecError
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint_py
 
 from schemas.errors import Undecodable
 
@@ -141,4 +142,8 @@ def _with_any_header_names(raw: bytes) -> list[Any]:
     batch = _DefaultRecordBatchPy(raw)
     batch._maybe_uncompress()
     batch._buffer = _Bytes(batch._buffer)
-    return list(batch)
+    # the C version of `decode_varint` reads past the end of a broken batch
+    records = [batch._read_msg(decode_varint_py) for _ in range(batch._num_records)]
+    if batch._pos != len(batch._buffer):
+        raise CorruptRecordException(f"{len(batch._buffer) - batch._pos} bytes after the last record")
+    return records

@@ -163,7 +163,9 @@ def _good_records() -> list[bytes]:
 def fetched(data: bytes) -> None:
     """Batches as a fetch might bring them: whatever the bytes, records or one that stands for the damaged batch."""
     records = FetchedRecords(data)
-    with contextlib.suppress(CorruptRecordException, UnsupportedCodecError):  # no batch at all, or of no codec
+    with contextlib.suppress(
+        CorruptRecordException, UnsupportedCodecError, SystemError
+    ):  # no batch at all, or of no codec
         while records.has_next():
             batch = records.next_batch()
             for record in batch or ():

@@ -94,3 +94,14 @@ def test_a_batch_that_is_no_row_of_records_is_handed_over_whole(harm: bytes) -> 
     assert isinstance(record, Unreadable)
     assert (record.offset, record.raw) == (1, bytes(raw))
     assert [one.value for one in sound] == [b"3"]
+
+
+def test_a_broken_batch_with_odd_header_names_ends_no_process() -> None:
+    """Each byte of it in turn is another: the parsers of aiokafka read past the end of some."""
+    whole = record_batch([Made(b"1", headers=[(b"\xff", b"x")]), Made(b"2", headers=[(b"\xfe", None)])])
+    for at in range(61, len(whole)):
+        for byte in (0x00, 0x7F, 0x80, 0xFF):
+            raw = bytearray(whole)
+            raw[at] = byte
+            batch: Any = FetchedRecords(bytes(raw)).next_batch()
+            assert list(batch)

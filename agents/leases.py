@@ -35,6 +35,11 @@ class Leases:
             if one in kept or (its_own > now and (one not in held or its_own > until))
         }
 
+    def let_go(self, delivery_ids: Iterable[str]) -> None:
+        """Do not send these, unless that has begun."""
+        for one in delivery_ids:
+            self._until.pop(one, None)
+
     def is_ours(self, delivery_id: str) -> bool:
         """Whether a delivery may be sent now."""
         return self._until.get(delivery_id, 0.0) > self._ticks()

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import assert_never
 
 import msgspec
 
 from agents.attempts import Work
 from schemas.closed import ChannelName
-from schemas.delivery import DELIVERY_TYPES, Delivery
+from schemas.delivery import (
+    DELIVERY_TYPES,
+    Delivery,
+    EmailAddress,
+    EmailDelivery,
+    Recipient,
+    WebhookAddress,
+    WebhookDelivery,
+)
 from schemas.errors import BadRecord
 from store.ledger import NewDelivery
 
@@ -21,7 +30,6 @@ class _Kept(msgspec.Struct):
 def row_of(work: Work, wait: timedelta) -> NewDelivery:
     """What the ledger is to keep. Due after `wait`, or later where the delivery says so."""
     delivery = work.delivery
-    kept = msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))
     return NewDelivery(
         delivery_id=delivery.delivery_id,
         project_id=delivery.project_id,
@@ -33,7 +41,7 @@ def row_of(work: Work, wait: timedelta) -> NewDelivery:
         destination=delivery.account,
         priority=delivery.priority,
         expires_at=delivery.expires_at,
-        record=kept,
+        record=_kept(delivery),
         arrived_at=work.arrived_at,
         not_before=delivery.not_before,
         wait=wait,
@@ -47,3 +55,24 @@ def read_stored(record: bytes) -> Delivery:
         return msgspec.json.decode(kept.delivery, type=DELIVERY_TYPES[kept.channel])
     except msgspec.DecodeError as error:
         raise BadRecord(f"the ledger's record cannot be read: {error}") from error
+
+
+def redacted(record: bytes) -> bytes:
+    """The same delivery with nothing left of its customer but the id: enough to tell how it ended."""
+    try:
+        delivery = read_stored(record)
+    except BadRecord:  # then nothing can be told of it either
+        return b""
+    bare = msgspec.structs.replace(delivery, customer=Recipient(id=delivery.customer.id), data={})
+    match bare:
+        case WebhookDelivery():
+            bare = msgspec.structs.replace(bare, webhook=WebhookAddress(url="", type=bare.webhook.type))
+        case EmailDelivery():
+            bare = msgspec.structs.replace(bare, email=EmailAddress(to="", template=bare.email.template))
+        case _:
+            assert_never(bare)
+    return _kept(bare)
+
+
+def _kept(delivery: Delivery) -> bytes:
+    return msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ import structlog
 from agents.arrived import arrived_at
 from agents.attempts import Attempts, Policy, Work
 from agents.dead_letters import DeadLetters
+from agents.erasures import Erasures
 from agents.intake import Handful, Intake
 from agents.leases import Leases
 from agents.ledger_rows import read_stored, row_of
@@ -30,15 +31,18 @@ from schemas.delivery import DELIVERY_TYPES
 from schemas.errors import InvalidEvent, TryLater
 from schemas.read_as import read_as
 from schemas.template import StoredTemplate
-from schemas.topics import DELIVERY_STATUS, deliveries
+from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries
 from store.control import Control
+from store.erasure import Erasure
 from store.ledger import Ledger, NewDelivery
+from store.retention import Retention
 
 log = structlog.get_logger()
 
 _CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
+_TIDY_SECONDS = 10.0
 _REST, _LONGEST_REST = 5.0, 60.0
 """Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
 _REST_SHARE = 200
@@ -51,6 +55,7 @@ def build_sender(
     wiring: Wiring,
     ledger: Ledger,
     control: Control,
+    past: Past,
     metrics: Metrics,
     *,
     owner: str,
@@ -59,10 +64,19 @@ def build_sender(
 ) -> tuple[BatchApp, Sender]:
     """The Faust app of one sender process, and the sender whose `run` goes with it. `owner` names its leases."""
     app = BatchApp(wiring.group("sender"), wiring.connection(), **settings)
-    sender = Sender(app, wiring, ledger, control, metrics, owner=owner, clock=clock)
+    sender = Sender(app, wiring, ledger, control, past, metrics, owner=owner, clock=clock)
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
+    app.batch_agent(wiring.topic(CUSTOMERS), sender.erasures.take, name=f"erasures-of-{CUSTOMERS}")
     return app, sender
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What becomes of deliveries that are over: by time, and because their customer is gone."""
+
+    retention: Retention
+    erasure: Erasure
 
 
 class Sender:
@@ -74,6 +88,7 @@ class Sender:
         wiring: Wiring,
         ledger: Ledger,
         control: Control,
+        past: Past,
         metrics: Metrics,
         *,
         owner: str,
@@ -82,7 +97,8 @@ class Sender:
         self._ledger, self._control, self._metrics = ledger, control, metrics
         self._owner = owner
         self._settings = settings = wiring.settings.sender
-        self._leases, self._next_due = Leases(settings.lease), NextDue()
+        self._leases, self._next_due, self._retention = Leases(settings.lease), NextDue(), past.retention
+        self.erasures = Erasures(past.erasure, self._leases, owner=owner)
         self._has_begun = asyncio.Event()
         self._hurried: dict[Destination, datetime] | None = None
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
@@ -141,6 +157,8 @@ class Sender:
         claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")
         if len(claimed) < len(rows):
             self._next_due.within()
+            others = {row.customer_id for row in rows if row.delivery_id not in claimed}
+            await until_done(lambda: self.erasures.sweep(others), what="Postgres")
         for delivery_id, expires in claimed.items():
             self._attempts.start(replace(works[delivery_id], expires=expires))
         return len(claimed)
@@ -160,7 +178,9 @@ class Sender:
         if freed:
             log.info("leases_taken_back", deliveries=freed)
         self._has_begun.set()  # what is claimed before would be given away with the rest
-        loops = (self._outcomes.run(), self._claim_loop(), self._lease_loop(), self._announce_loop())
+        loops = (
+            self._outcomes.run(), self._claim_loop(), self._lease_loop(), self._announce_loop(), self._tidy_loop(),
+        )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:
                 group.create_task(loop)
@@ -229,7 +249,11 @@ class Sender:
         )
         self._leases.taken((row.delivery_id for row in leased), asked)
         mine = self._mine()
+        if erased := {row.delivery_id: row.record for row in leased if row.is_erased}:
+            await self.erasures.end(erased)
         for row in leased:
+            if row.delivery_id in erased:
+                continue
             if row.delivery_id not in mine:  # a lease of ours ended while Postgres was away: it is still being sent
                 expires = _moment(asked, row.expires_in)
                 self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at, expires))
@@ -258,6 +282,13 @@ class Sender:
                 await self._outcomes.sweep()
                 swept = time.monotonic()
             await asyncio.sleep(0.1)
+
+    async def _tidy_loop(self) -> None:
+        while True:
+            await asyncio.sleep(_TIDY_SECONDS)
+            dropped = await until_done(self._retention.tidy, what="Postgres")
+            if dropped:
+                log.info("tidied", **dropped)
 
     # -- stopping -----------------------------------------------------------------------------------------------
 

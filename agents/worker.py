@@ -27,7 +27,7 @@ from agents.metrics import Metrics
 from agents.provision import Provision
 from agents.publisher import build_publisher
 from agents.segmenter import build_segmenter
-from agents.sender import build_sender
+from agents.sender import Past, build_sender
 from agents.transport.app import BatchApp
 from agents.transport.codecs import check_codecs
 from agents.waiting import until_done
@@ -38,10 +38,12 @@ from schemas.errors import CannotStart, TryLater
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
 from store.codes import Codes
 from store.control import Control
+from store.erasure import Erasure
 from store.held import Held
 from store.ledger import Ledger
 from store.migrate import migrate
 from store.postgres import connect
+from store.retention import Retention
 from store.segments import Segments
 
 log = structlog.get_logger()
@@ -216,8 +218,16 @@ async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -
 @asynccontextmanager
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
+        settings = wiring.settings
+        past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool, settings.project_id))
         app, sender = build_sender(
-            wiring, Ledger(pool), Control(pool), metrics, owner=options.instance, **_faust_settings(wiring, options)
+            wiring,
+            Ledger(pool),
+            Control(pool),
+            past,
+            metrics,
+            owner=options.instance,
+            **_faust_settings(wiring, options),
         )
         yield _Process(app, sender.run, lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()

@@ -17,7 +17,7 @@ _TIMEOUT = 10.0
 _READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, CUSTOMERS),
     "publisher": (PUBLICATION_REQUESTS,),
-    "sender": tuple(deliveries(channel) for channel in CHANNELS),
+    "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
     "segmenter": (CUSTOMERS,),
 }
 

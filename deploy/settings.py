@@ -160,6 +160,18 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is over is kept; of a delivery its id stays, so that no replay sends it again."""
+
+    deliveries: timedelta = timedelta(days=90)
+
+    def check(self) -> None:
+        """Raises CannotStart for less than a day: what has just ended may not have been told and looked at yet."""
+        if self.deliveries < timedelta(days=1):
+            raise CannotStart("retention.deliveries: at least 1d")
+
+
+@dataclass(frozen=True, slots=True)
 class Webhook:
     """How receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
 
@@ -269,6 +281,7 @@ class Settings:
     http: Http = Http()
     matcher: Matcher = Matcher()
     sender: Sender = Sender()
+    retention: Retention = Retention()
     webhook: Webhook = Webhook()
     console: Console = Console()
     brand: Brand = Brand()
@@ -305,6 +318,7 @@ def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Setti
     settings.check()
     settings.console.check()
     settings.brand.check()
+    settings.retention.check()
     for name, account in settings.email_accounts.items():
         account.check(name)
     if settings.sender.webhook_timeout > timedelta(seconds=30):

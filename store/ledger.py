@@ -44,7 +44,8 @@ class NewDelivery:
 class Leased:
     """A delivery that is ours to send, until its lease ends. `attempts` were made before.
 
-    `expires_in` is how long it is still valid, by the database's clock; negative where it is not.
+    `expires_in` is how long it is still valid, by the database's clock; negative where it is not. `is_erased`: its
+    customer was erased after its event.
     """
 
     delivery_id: str
@@ -54,6 +55,7 @@ class Leased:
     record: bytes
     arrived_at: datetime
     expires_in: timedelta | None
+    is_erased: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,15 @@
 
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those that are there already are left alone.
--- A delivery that is not due yet gets no lease. Returns those that are now ours to send, and how long they are valid.
+-- A delivery that is not due yet gets no lease, nor does that of an erased customer. Returns those that are now ours to send, and how long they are valid.
 with taken as (
     insert into deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                             channel, destination, priority, expires_at, record, arrived_at, due_at,
                             lease_owner, lease_until, state, created_at)
     select r.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
            destination, priority, expires_at, record, arrived_at, due_at,
-           case when due_at <= now() then $15::text end,
-           case when due_at <= now() then now() + $16::interval end,
+           case when is_ours then $15::text end,
+           case when is_ours then now() + $16::interval end,
            'waiting', now()
     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
@@ -18,6 +18,12 @@ with taken as (
              as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                    channel, destination, priority, expires_at, record, arrived_at, not_before, wait)
     cross join lateral (select greatest(now() + r.wait, r.not_before) as due_at) as due
+    cross join lateral (
+        select due_at <= now()
+               and not exists (select from erased_customers e
+                               where e.project_id = r.project_id and e.customer_id = r.customer_id
+                                 and e.erased_at >= r.arrived_at) as is_ours) as lease
+    where not exists (select from past_deliveries p where p.key = delivery_key(r.delivery_id))
     on conflict (delivery_id) do nothing
     returning delivery_id, lease_owner, expires_at
 )
@@ -78,7 +84,10 @@ set lease_owner = $1, lease_until = now() + $2::interval
 from chosen
 where d.delivery_id = chosen.delivery_id
 returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
-          d.expires_at - clock_timestamp() as expires_in;
+          d.expires_at - clock_timestamp() as expires_in,
+          exists (select from erased_customers e
+                  where e.project_id = d.project_id and e.customer_id = d.customer_id
+                    and e.erased_at >= d.arrived_at) as is_erased;
 
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those

@@ -1,0 +1,40 @@
+"""Customers who were erased: nothing that was on its way to them is sent, and nothing of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from schemas.campaign import publication_customer
+from store.postgres import passing_errors
+from store.sql import queries
+
+
+class Erasure:
+    """The erased customers of a project. Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool, project_id: str) -> None:
+        self._pool, self._project_id = pool, project_id
+        self._sql = queries("erasure")
+
+    async def note(self, erased_at: Mapping[str, datetime]) -> None:
+        """Remember customers, with the moment at which Kafka was told; and blank what their codes say of them."""
+        ids = sorted(erased_at)
+        blank = [msgspec.json.encode(publication_customer({"id": one})).decode() for one in ids]
+        async with passing_errors(self._pool):
+            await self._pool.execute(self._sql["note"], self._project_id, ids, [erased_at[one] for one in ids])
+            await self._pool.execute(self._sql["erase_publications"], self._project_id, ids, blank)
+
+    async def find(self, customer_ids: Sequence[str], limit: int) -> dict[str, bytes]:
+        """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["find"], self._project_id, list(customer_ids), limit)
+        return {row["delivery_id"]: row["record"] for row in rows}
+
+    async def erase(self, records: Mapping[str, bytes], *, owner: str) -> None:
+        """Keep these records instead, and end the deliveries that wait without a lease, or with one of `owner`."""
+        async with passing_errors(self._pool):
+            await self._pool.execute(self._sql["erase"], list(records), list(records.values()), owner)

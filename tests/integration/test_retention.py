@@ -1,0 +1,229 @@
+"""What is kept of the past: ids for ever, content for a while, and nothing of those who were erased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+import pytest
+
+from agents.arrived import moment
+from agents.attempts import Work
+from agents.erasures import Erasures
+from agents.leases import Leases
+from agents.ledger_rows import read_stored, row_of
+from agents.transport.batch import Batch
+from schemas.delivery import (
+    Delivery,
+    DistributionRef,
+    EmailAddress,
+    EmailDelivery,
+    EventRef,
+    Recipient,
+    WebhookAddress,
+    WebhookDelivery,
+)
+from schemas.template import StoredTemplate
+from store.codes import Codes
+from store.control import Change, Control
+from store.erasure import Erasure
+from store.ledger import Ledger, NewDelivery
+from store.retention import Retention
+from tests.factory import NOW, rule
+from tests.integration.test_codes import campaign, filled, saved
+from tests.integration.test_codes import claim as code_claim
+from tests.integration.test_store import LEASE, claim, due, later, new, settlement
+
+KEEP = timedelta(days=90)
+IDS = ("dlv_" + "0a" * 16, "dlv_" + "0b" * 16, "dlv_abcdefghijklmnopqrstuvwx")
+
+
+def retention(pool: asyncpg.Pool) -> Retention:
+    return Retention(pool, KEEP, hand=2, each=timedelta())
+
+
+async def ended(ledger: Ledger, *ids: str, announced: bool = True) -> list[NewDelivery]:
+    rows = [new(0, delivery_id=one) for one in ids]
+    await claim(ledger, "s", rows)
+    await ledger.settle([settlement(one) for one in ids], owner="s")
+    if announced:
+        await ledger.mark_announced(ids)
+    return rows
+
+
+async def counts(pool: asyncpg.Pool) -> tuple[int, int]:
+    return await pool.fetchval("select count(*) from deliveries"), await pool.fetchval("select count(*) from attempts")
+
+
+async def test_what_is_long_over_goes_hand_by_hand_and_its_id_never_sends_again(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    rows = await ended(ledger, *IDS)
+    await later(pool, KEEP)
+    assert await retention(pool).tidy() == {}, "first the ids are kept, for whoever enters deliveries meanwhile"
+    assert [await retention(pool).tidy() for _ in range(3)] == [{"deliveries": 2}, {"deliveries": 1}, {}]
+    assert await counts(pool) == (0, 0)
+    assert await claim(ledger, "s", [*rows, new(1)]) == {"d1"}
+
+
+async def test_what_waits_is_not_told_yet_or_is_young_stays(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await ended(ledger, "untold", announced=False)
+    await claim(ledger, "s", [new(1)])
+    await later(pool, KEEP)
+    await ended(ledger, "young")
+    for _ in range(3):
+        assert await retention(pool).tidy() == {}
+    assert await counts(pool) == (3, 2)
+
+
+async def test_one_process_at_a_time_tidies(pool: asyncpg.Pool) -> None:
+    await ended(Ledger(pool), *IDS)
+    await later(pool, KEEP)
+    two = [Retention(pool, KEEP) for _ in range(2)]
+    assert [await one.tidy() for one in two * 2] == [{}] * 4
+    assert await counts(pool) == (3, 3), "two minutes have not passed"
+
+
+async def test_texts_go_once_nothing_sends_them(pool: asyncpg.Pool) -> None:
+    control, ledger = Control(pool), Ledger(pool)
+    texts = [StoredTemplate(name="t", subject=subject, text="x") for subject in ("old", "waits", "newest")]
+    for version, text in enumerate(texts, 1):
+        one = rule(channels=[{"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}])
+        definition = msgspec.to_builtins(msgspec.structs.replace(one, version=version))
+        await control.save(
+            [Change(msgspec.structs.replace(one, version=version), "", (text,))], applied_by="me", now=NOW
+        )
+        definition["channels"][0]["template"] = {"name": "t", "digest": text.ref.digest}
+        await pool.execute(
+            "update distribution_versions set definition = $2, applied_at = now() - interval '200 days'"
+            " where version = $1",
+            version,
+            msgspec.json.encode(definition).decode(),
+        )
+    await pool.execute("update templates set created_at = now() - interval '200 days'")
+    await claim(ledger, "s", [new(1, distribution_id=one.id, distribution_version=2)])
+    assert await retention(pool).tidy() == {"templates": 1}
+    assert [await control.template(text.ref.digest) for text in texts] == [None, *texts[1:]]
+
+
+# -- erasure ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Record:
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+
+
+@dataclass
+class Records:
+    records: list[Record]
+
+
+def delivery(number: int, customer: str) -> Delivery:
+    shared: dict[str, Any] = {
+        "delivery_id": f"d{number}", "project_id": "shop", "distribution": DistributionRef(id="x", version=1, name="X"),
+        "event": EventRef(id="e", type="customer.order.paid", created_at=NOW), "priority": 0, "category": "marketing",
+        "customer": Recipient(id=customer, locale="pl-PL"), "data": {"customer": {"email": "jo@example.com"}},
+    }  # fmt: skip
+    if number % 2:
+        address = WebhookAddress(url="https://h.example.com/jo@example.com", type="t", headers={"x": "jo@example.com"})
+        return WebhookDelivery(account="h.example.com", webhook=address, **shared)
+    ref = StoredTemplate(name="t", subject="s", text="x").ref
+    return EmailDelivery(account="main", email=EmailAddress(to="jo@example.com", name="Jo", template=ref), **shared)
+
+
+class Stage:
+    """A sender's ledger and what it does at tombstones; `at` is when events arrived, in seconds from a start."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool, self.ledger, self.leases = pool, Ledger(pool), Leases(LEASE)
+        self.erasures = Erasures(Erasure(pool, "shop"), self.leases, owner="s")
+
+    async def enter(self, number: int, customer: str = "jo", *, at: int = 0, wait: timedelta = timedelta()) -> bool:
+        row = row_of(Work(delivery(number, customer), 0, moment(at * 1000)), wait)
+        return f"d{number}" in await claim(self.ledger, "s", [row])
+
+    async def tombstone(self, *customers: str, at: int) -> None:
+        records = [Record(one.encode(), None, at * 1000) for one in customers]
+        others = [Record(None, None, 0), Record(b"x", b"{}", 0), Record(b"a\0b", None, 0), Record(b"\xff", None, 0)]
+        await self.erasures.take(cast(Batch, Records([*others, *records])))
+
+    async def rows(self) -> Mapping[str, asyncpg.Record]:
+        found = await self.pool.fetch("select * from deliveries")
+        return {row["delivery_id"]: row for row in found}
+
+
+@pytest.fixture
+def stage(pool: asyncpg.Pool) -> Stage:
+    return Stage(pool)
+
+
+def says_nothing(row: asyncpg.Record) -> bool:
+    return b"jo@example" not in row["record"] and b"pl-PL" not in row["record"] and not row["provider_id"]
+
+
+async def test_a_tombstone_ends_what_waits_and_blanks_what_was_sent(stage: Stage) -> None:
+    for number in (1, 2):
+        await stage.enter(number)
+    await stage.ledger.settle([settlement("d1", provider_id="jo"), settlement("d2", "waiting", wait=LEASE)], owner="s")
+    await stage.enter(3, wait=LEASE)
+    await stage.enter(4, "other")
+    await stage.tombstone("jo", at=10)
+    rows = await stage.rows()
+    assert {one: (row["state"], row["reason"]) for one, row in rows.items()} == {
+        "d1": ("sent", None), "d2": ("failed", "no_address"), "d3": ("failed", "no_address"), "d4": ("waiting", None),
+    }  # fmt: skip
+    assert [says_nothing(rows[one]) for one in ("d1", "d2", "d3", "d4")] == [True, True, True, False]
+    assert {row["detail"] for row in await stage.ledger.attempts_of(["d1", "d2"])} == {""}
+    kept = read_stored(rows["d3"]["record"])
+    assert (kept.delivery_id, kept.customer, kept.event.type) == ("d3", Recipient(id="jo"), "customer.order.paid")
+    await stage.pool.execute("update deliveries set settled_at = settled_at - interval '1 minute'")
+    told = await stage.ledger.unannounced(settled_for=timedelta(seconds=1), limit=10)
+    assert {one.delivery_id: read_stored(one.record).customer.id for one in told} == dict.fromkeys(
+        ["d1", "d2", "d3"], "jo"
+    )
+
+
+async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not_sent(stage: Stage) -> None:
+    await stage.tombstone("jo", at=10)
+    assert not await stage.enter(1, at=10)
+    assert await stage.enter(2, at=11), "who comes back is a new customer"
+    await stage.tombstone("jo", at=5)
+    assert not await stage.enter(3, at=10), "an older tombstone that is read again takes nothing back"
+    await stage.erasures.sweep(["jo", "nobody"])
+    rows = await stage.rows()
+    assert [rows[one]["state"] for one in ("d1", "d2", "d3")] == ["failed", "waiting", "failed"]
+    assert [says_nothing(rows[one]) for one in ("d1", "d2", "d3")] == [True, False, True]
+
+
+async def test_what_is_in_memory_is_not_begun_and_ends_with_its_lease(stage: Stage) -> None:
+    assert await stage.enter(1)
+    stage.leases.taken(["d1"], asked=1e12)
+    await stage.tombstone("jo", at=10)
+    assert not stage.leases.is_ours("d1")
+    row = (await stage.rows())["d1"]
+    assert (row["state"], says_nothing(row)) == ("waiting", True)
+    await later(stage.pool, LEASE)
+    (leased,) = await stage.ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9)
+    assert leased.is_erased
+    await stage.erasures.end({leased.delivery_id: leased.record})
+    assert (await stage.rows())["d1"]["reason"] == "no_address"
+    assert await due(stage.ledger, "s") == set()
+
+
+async def test_a_code_stays_and_says_nothing_of_whom_it_went_to(stage: Stage) -> None:
+    await saved(stage.pool, campaign())
+    await filled(stage.pool, ["A", "B"])
+    asked = msgspec.structs.replace(code_claim(1), customer={"id": "c1", "name": "Jo"})
+    other = msgspec.structs.replace(code_claim(2), customer={"id": "c2", "name": "Al"})
+    codes, now = Codes(stage.pool), datetime.now(NOW.tzinfo)
+    await codes.claim([asked, other], now)
+    await stage.tombstone("c1", at=10)
+    first, second = await codes.claim([asked, other], now)
+    assert [one.publication["customer"].get("name") for one in (first, second)] == [None, "Al"]  # type: ignore[union-attr]

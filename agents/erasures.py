@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from agents.arrived import moment
+from agents.arrived import moment, stamp
 from agents.leases import Leases
 from agents.ledger_rows import redacted
 from agents.transport.batch import Batch
@@ -33,7 +33,7 @@ class Erasures:
     async def take(self, batch: Batch) -> None:
         """All tombstones of a batch; everything else in it is no concern of a sender."""
         erased = {
-            record.key.decode(errors="replace"): moment(record.timestamp)
+            record.key.decode(errors="replace"): moment(stamp(record)) if stamp(record) >= 0 else None
             for record in batch.records
             if record.value is None and record.key and b"\0" not in record.key
         }
@@ -41,7 +41,7 @@ class Erasures:
             await until_done(lambda: self._erase(erased), what="Postgres")
             log.info("customers_erased", customers=len(erased))
 
-    async def _erase(self, erased_at: Mapping[str, datetime]) -> None:
+    async def _erase(self, erased_at: Mapping[str, datetime | None]) -> None:
         await self._erasure.note(erased_at)
         await self.sweep(erased_at)
 

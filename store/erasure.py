@@ -20,8 +20,11 @@ class Erasure:
         self._pool, self._project_id = pool, project_id
         self._sql = queries("erasure")
 
-    async def note(self, erased_at: Mapping[str, datetime]) -> None:
-        """Remember customers, with the moment at which Kafka was told; and blank what their codes say of them."""
+    async def note(self, erased_at: Mapping[str, datetime | None]) -> None:
+        """Remember customers, with the moment at which Kafka was told; and blank what their codes say of them.
+
+        None, where that is not known, is now; and so is what lies ahead.
+        """
         ids = sorted(erased_at)
         blank = [msgspec.json.encode(publication_customer({"id": one})).decode() for one in ids]
         async with passing_errors(self._pool):

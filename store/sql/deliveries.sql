@@ -34,7 +34,7 @@ limit $12;
 select count(*) filter (where :within and not :in_the_way) as within,
        count(*) filter (where state = 'waiting' and lease_until > now()) as under_way,
        count(*) filter (where state = 'failed' and expires_at <= now()) as expired,
-       count(*) filter (where state = 'failed' and erased) as erased,
+       count(*) filter (where state = 'failed' and (erased or record = '')) as erased,
        count(*) as chosen
 from deliveries d
 where :chosen;
@@ -45,7 +45,7 @@ where :chosen;
 
 -- name: in_the_way_of_failed
 -- It may not be sent any more, its content is gone, or its end has still to be told.
-(expires_at is not null and expires_at <= now() or erased or not announced)
+(expires_at is not null and expires_at <= now() or erased or record = '' or not announced)
 
 -- name: resend
 -- Failed ones are due again under the same id, with a schedule that begins anew; $13 at most, after the id $12.

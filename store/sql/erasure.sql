@@ -1,7 +1,7 @@
 -- name: note
 -- Customers who were erased, and when Kafka was told; the latest counts.
 insert into erased_customers (project_id, customer_id, erased_at)
-select $1, * from unnest($2::text[], $3::timestamptz[])
+select $1, customer_id, least(at, now()) from unnest($2::text[], $3::timestamptz[]) as erased (customer_id, at)
 on conflict (project_id, customer_id) do update
     set erased_at = greatest(erased_customers.erased_at, excluded.erased_at);
 

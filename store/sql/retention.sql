@@ -14,6 +14,8 @@ with gone as (
     order by settled_at limit $2
 ), tried as (
     delete from attempts where delivery_id in (select delivery_id from gone)
+), done as (
+    delete from delivery_actions where delivery_id in (select delivery_id from gone)
 )
 delete from deliveries where delivery_id in (select delivery_id from gone) returning delivery_id;
 

@@ -18,7 +18,7 @@ import pytest
 
 from agents.attempts import Work
 from agents.metrics import Metrics
-from agents.sender import Sender
+from agents.sender import Past, Sender
 from agents.wiring import Wiring, utc_now
 from channels.fakes.limit import Limit
 from channels.fakes.mailbox import SmtpSink
@@ -28,7 +28,9 @@ from deploy.settings import EmailAccountSettings, Settings
 from deploy.settings import Webhook as WebhookSettings
 from schemas.delivery import Delivery
 from store.control import Change, Control
+from store.erasure import Erasure
 from store.ledger import Ledger
+from store.retention import Retention
 from tests.contract.test_channels import SECRET, TEMPLATE, delivery
 from tests.factory import NOW, rule
 
@@ -102,7 +104,8 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
     await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
-    sender = Sender(app, Wiring(quick), ledger, control, Metrics(), owner="s", clock=utc_now)
+    past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool, quick.project_id))
+    sender = Sender(app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now)
     task = asyncio.create_task(sender.run())
     try:
         yield Running(sender, ledger, topic)

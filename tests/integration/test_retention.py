@@ -117,7 +117,7 @@ async def test_texts_go_once_nothing_sends_them(pool: asyncpg.Pool) -> None:
 class Record:
     key: bytes | None
     value: bytes | None
-    timestamp: int
+    timestamp: int | None
 
 
 @dataclass
@@ -149,8 +149,8 @@ class Stage:
         row = row_of(Work(delivery(number, customer), 0, moment(at * 1000)), wait)
         return f"d{number}" in await claim(self.ledger, "s", [row])
 
-    async def tombstone(self, *customers: str, at: int) -> None:
-        records = [Record(one.encode(), None, at * 1000) for one in customers]
+    async def tombstone(self, *customers: str, at: int | None) -> None:
+        records = [Record(one.encode(), None, None if at is None else at * 1000) for one in customers]
         others = [Record(None, None, 0), Record(b"x", b"{}", 0), Record(b"a\0b", None, 0), Record(b"\xff", None, 0)]
         await self.erasures.take(cast(Batch, Records([*others, *records])))
 
@@ -200,6 +200,13 @@ async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not
     rows = await stage.rows()
     assert [rows[one]["state"] for one in ("d1", "d2", "d3")] == ["failed", "waiting", "failed"]
     assert [says_nothing(rows[one]) for one in ("d1", "d2", "d3")] == [True, False, True]
+
+
+async def test_a_tombstone_that_does_not_say_when_counts_from_now(stage: Stage) -> None:
+    await stage.enter(1, wait=LEASE)
+    await stage.tombstone("jo", at=None)
+    assert (await stage.rows())["d1"]["reason"] == "no_address"
+    assert await stage.enter(2, at=32_503_680_000)
 
 
 async def test_what_is_in_memory_is_not_begun_and_ends_with_its_lease(stage: Stage) -> None:

@@ -126,6 +126,7 @@ class Wiring:
             allow_private=settings.sender.webhook_allow_private,
             max_bytes=settings.sender.webhook_max_bytes,
             links=self.code_links,
+            zone=settings.zone,
         )
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
 from datetime import datetime as Moment
-from datetime import tzinfo
 from decimal import Decimal
 from functools import lru_cache, wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel import dates as babel_dates
 from babel import numbers as babel_numbers
 
 from channels.money import EXPONENTS, money_text
-from schemas.blank import is_blank
+from schemas.blank import is_blank, trimmed
+from schemas.days import zone_of
 from schemas.languages import forms
 
 DEFAULT_LOCALE = "en"
-DEFAULT_TIMEZONE = "UTC"
 LENGTHS = ("short", "medium", "long", "full")
 LARGEST = 10**18 - 1
 """Nothing beyond it is counted or paid; without a bound one number could fill a message."""
@@ -67,15 +66,16 @@ class WrongValue(ValueError):
 class Formats:
     """The filters, for the customer that `use` named last: rendering is synchronous, one message at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._project_zone = zone
         self._locale = known_locale(None)
-        self._zone: tzinfo = _zone(DEFAULT_TIMEZONE)
+        self._zone = zone
 
     def use(self, locale: str | None, timezone: str | None, otherwise: str | None = None) -> None:
         """Write for this customer from now on. What is not known falls back: locale to `otherwise` and then English,
-        timezone to UTC.
+        timezone to the project's.
         """
-        self._locale, self._zone = known_locale(locale, otherwise), _zone(timezone or DEFAULT_TIMEZONE)
+        self._locale, self._zone = known_locale(locale, otherwise), _zone(timezone) or self._project_zone
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Every filter by its name in templates."""
@@ -160,11 +160,11 @@ def _babel_locale(tag: str | None) -> Locale | None:
 
 
 @lru_cache(maxsize=1000)
-def _zone(name: str) -> tzinfo:
+def _zone(name: str | None) -> tzinfo | None:
     try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return ZoneInfo(DEFAULT_TIMEZONE)
+        return zone_of(trimmed(name)) if name else None
+    except ValueError:
+        return None
 
 
 def _currency(currency: Any, name: str) -> str:

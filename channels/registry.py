@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 
 from channels.code_links import Links
 from channels.contract import AnyChannel
@@ -15,10 +16,16 @@ from schemas.closed import ChannelName
 
 
 def build_channels(
-    *, signer: Signer, accounts: Mapping[str, EmailAccount], allow_private: bool, max_bytes: int, links: Links
+    *,
+    signer: Signer,
+    accounts: Mapping[str, EmailAccount],
+    allow_private: bool,
+    max_bytes: int,
+    links: Links,
+    zone: tzinfo,
 ) -> dict[ChannelName, AnyChannel]:
     """One instance of each, for the life of a process."""
     return {
         "webhook": Webhook(signer, allow_private=allow_private, max_bytes=max_bytes, links=links),
-        "email": Email(accounts, Templates(), links),
+        "email": Email(accounts, Templates(zone), links),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any, Literal
 
 import minijinja
@@ -58,10 +59,10 @@ class Rendered:
 
 
 class Templates:
-    """Compiles each template once."""
+    """Compiles each template once. `zone` is the project's, for customers whose own is not known."""
 
-    def __init__(self) -> None:
-        self._formats = Formats()
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._formats = Formats(zone)
         self._environment = _environment(self._formats)
         self._known: set[str] = set()
         self._variants: dict[tuple[int, str], tuple[StoredTemplate, StoredTemplate, str]] = {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,7 @@ from console.template_variables import variables
 from deploy.settings import Brand, Settings
 from schemas.campaign import Campaign
 from schemas.closed import DistributionStatus
-from schemas.distribution import ChannelPlan, Distribution
+from schemas.distribution import Again, ChannelPlan, Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import StoredTemplate
 from schemas.triggers import TRIGGERS
@@ -33,6 +34,7 @@ from store.campaigns import Campaigns
 from store.control import Change, Control
 from store.templates import NamedTemplates
 from streams.definition import Definition, Surroundings, TemplateFiles, parse_definition
+from streams.durations import format_duration
 from streams.offers import how_it_comes
 
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
@@ -163,7 +165,12 @@ def _planned(
     new = "; ".join(
         ("live from now on" if after.status == "LIVE" else after.status, *span_lines(after.starts_at, after.ends_at))
     )
-    said = {"when": _guard_difference, "channels": _channel_difference}
+    said: dict[str, Callable[[Any, Any], str]] = {
+        "when": _guard_difference,
+        "channels": _channel_difference,
+        "expires_after": _span_difference,
+        "again": _again_difference,
+    }
     return planned("distribution", before, after, change, new=new, said=said, besides=_brought_up(definition, sent))
 
 
@@ -181,6 +188,21 @@ def _guard_difference(before: object, after: object) -> str:
     old, new = _parts(before), _parts(after)
     gone, come = [one for one in old if one not in new], [one for one in new if one not in old]
     return "" if before == after else f"{short(', '.join(gone))} → {short(', '.join(come))}"
+
+
+def _span_difference(before: int | None, after: int | None) -> str:
+    """Spans as they are written."""
+    return arrow(*(None if span is None else format_duration(span) for span in (before, after)))
+
+
+def _again_difference(before: Again, after: Again) -> str:
+    """As it is written: once_in 30d."""
+    return arrow(_again_text(before), _again_text(after))
+
+
+def _again_text(again: Again) -> str:
+    span = format_duration(again.seconds) if again.seconds else None
+    return " ".join(part for part in (again.mode, again.path, span) if part)
 
 
 def _channel_difference(before: list[ChannelPlan], after: list[ChannelPlan]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from email.message import EmailMessage
@@ -25,8 +25,10 @@ from console.campaign_files import CampaignFiles
 from console.context import database
 from console.template_trial import perhaps_problems
 from console.terminal import say
+from schemas.blank import trimmed
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
 from schemas.closed import UNKNOWN, ChannelName
+from schemas.days import zone_of
 from schemas.decision import Decision
 from schemas.delivery import Delivery, EmailDelivery
 from schemas.distribution import TRANSACTIONAL, Distribution, EmailPlan
@@ -162,7 +164,17 @@ def preview(
     ]
     messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
     withheld = _withheld(rule, event, profile, now, zone)
-    return Previewed(rule, str(event.get("id")), messages, withheld, candidate.notes)
+    refused = tuple(f"apply would refuse {note}" for note in candidate.notes)
+    return Previewed(rule, str(event.get("id")), messages, withheld, (*refused, *_unknown_zones(one.deliveries)))
+
+
+def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
+    """What is said where a customer's timezone is passed over."""
+    for name in dict.fromkeys(delivery.customer.timezone for delivery in deliveries if delivery.customer.timezone):
+        try:
+            zone_of(trimmed(name))
+        except ValueError as error:
+            yield f"customer.timezone: {error} Times are shown in the project's"
 
 
 def _signed_headers(wired: Wiring) -> tuple[str, ...]:
@@ -267,7 +279,7 @@ def show(found: Previewed) -> None:
     if found.withheld:
         say(f"[yellow]![/yellow] as it stands, this event sends nothing: {escape(found.withheld)}")
     for note in found.notes:
-        say(f"[yellow]![/yellow] apply would refuse {escape(note)}")
+        say(f"[yellow]![/yellow] {escape(note)}")
     if rule.publish:
         say("[dim]code and publication are examples: a code is drawn only when one is sent[/dim]")
     for message in found.messages:

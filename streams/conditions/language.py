@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from schemas.paths import Names, path_text
+from streams.durations import format_duration
 
 MAX_DEPTH = 16
 MAX_NODES = 256
@@ -116,4 +118,8 @@ def _shown(operand: Any) -> str:
         return "[" + ", ".join(map(_shown, operand)) + "]"
     if isinstance(operand, str) and reads_as_other(operand):
         return f'"{operand}"'
+    if isinstance(operand, timedelta):
+        return format_duration(int(operand.total_seconds()))
+    if isinstance(operand, date):
+        return operand.isoformat()
     return str(operand).lower() if isinstance(operand, bool) else str(operand)

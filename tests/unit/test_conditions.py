@@ -241,11 +241,12 @@ def test_a_condition_says_itself_as_it_is_written() -> None:
     source = {
         "order.items": {"sum": {"of": "price", "where": {"sku": "x"}, "at_least": 1}, "count": 2},
         "customer.birthday": {"day_is": "in 7d"},
+        "order.created_at": {"within_last": "30d"},
     }
     condition, _ = parse_condition(source, FIELDS)
     assert str(condition) == (
         "all of all of order.items sum of price where (sku is x) at_least 1; order.items count is 2; "
-        "customer.birthday day_is in 7d"
+        "customer.birthday day_is in 7d; order.created_at within_last 30d"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -98,3 +99,11 @@ def test_a_wrong_value_names_the_line_of_the_use_that_got_it() -> None:
         written(source, {"a": 1, "b": "x"})
     with pytest.raises(TemplateFailed, match="text, line 3: money takes"):
         written(source.replace("b | points", "a | points"), {"a": 1, "b": "x"})
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Warsow", " Europe/Nowhere"])
+def test_times_are_the_project_s_where_the_customer_s_zone_is_not_known(zone: str | None) -> None:
+    template = StoredTemplate(name="t", subject="s", text='{{ v | datetime("HH:mm") }}')
+    templates = Templates(ZoneInfo("Asia/Tokyo"))
+    assert templates.render(template, {"v": "2026-11-20T09:00:00Z"}, timezone=zone).text == "18:00"
+    assert templates.render(template, {"v": "2026-11-20T09:00:00Z"}, timezone="Europe/Warsaw ").text == "10:00"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from channels.code_links import Links, no_links, with_links
-from channels.contract import Receipt
+from channels.contract import Receipt, Throttled
 from channels.headers import list_header, mailbox_header, text_header, valid_address
 from channels.inline_codes import with_inline_codes
 from channels.mime import dated, message_bytes
@@ -20,6 +20,9 @@ from schemas.delivery import EmailDelivery
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
+
+_FEWER_SECONDS = 60.0
+"""For which an account does with fewer sessions, once its server has said that there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +110,34 @@ class _Pool:
         self._account = account
         self._places = asyncio.Semaphore(account.connections)
         self._idle: list[SmtpSession] = []
+        self._under_way = 0
 
     async def send(self, request: EmailRequest, timeout: float) -> Receipt:
-        async with self._places:
-            receipt = None
-            while receipt is None:
-                session = self._idle.pop() if self._idle else SmtpSession(self._account)
-                receipt = await session.send(request.sender, request.recipient, request.message, timeout)
-            if session.is_open:
-                self._idle.append(session)
-            return receipt
+        while True:
+            await self._places.acquire()
+            is_one_too_many = False
+            try:
+                receipt, is_one_too_many = await self._send(request, timeout)
+                if receipt is not None and not is_one_too_many:
+                    return receipt
+            finally:
+                if is_one_too_many:  # the others go on, and this place stays empty for a while
+                    asyncio.get_running_loop().call_later(_FEWER_SECONDS, self._places.release)
+                else:
+                    self._places.release()
+
+    async def _send(self, request: EmailRequest, timeout: float) -> tuple[Receipt | None, bool]:
+        """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
+        session = self._idle.pop() if self._idle else SmtpSession(self._account)
+        self._under_way += 1
+        try:
+            receipt = await session.send(request.sender, request.recipient, request.message, timeout)
+        finally:
+            self._under_way -= 1
+        if session.is_open:
+            self._idle.append(session)
+        is_kept_out = isinstance(receipt, Throttled) and not session.was_greeted
+        return receipt, is_kept_out and bool(self._under_way or self._idle)
 
     async def close(self) -> None:
         while self._idle:

@@ -82,7 +82,11 @@ RULES: tuple[Rule, ...] = (
     Rule(_RECIPIENT, "5..", "blocked", "the server wants a login first", words=r"auth\w* (first|required)"),
     Rule(
         _RECIPIENT, "5..", "blocked", "our sender or our host is refused",
-        words=r"(sender address|client host|helo command) rejected",
+        words=r"(sender address|client host|helo command)( \[?[^ ]+\]?)? (rejected|blocked|refused)",
+    ),
+    Rule(
+        _RECIPIENT, "55[0134]", "blocked", "our sender's address is refused", enhanced=r"|5\.0\.0|5\.1\.0",
+        words=r"\bsender('s)? (verify|verification|domain|address)\b",
     ),
     Rule(_RECIPIENT, "503", "later", "the session fell out of step"),
     # Never, because of the recipient.
@@ -101,6 +105,9 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 """The first row that fits counts."""
 
+_GOODBYE = 421
+_AT_REST = ("4.4.1", "4.4.2")
+_TOO_MANY = re.compile(r"too many|\b(limit|maximum|max)\b", re.IGNORECASE)
 _ENHANCED = re.compile(r"(?<![\d.])([45]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
 _WAIT = re.compile(r"\b(?:in|after|wait|for)\s+(\d{1,5})\s*(second|sec\b|minute|min\b|hour)", re.IGNORECASE)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -116,6 +123,16 @@ def enhanced_code(code: int, text: str) -> str:
     """The enhanced status code in a reply's text; empty where there is none of the code's own class."""
     found = (one for one in _ENHANCED.findall(text) if one[0] == str(code)[0])
     return next(found, "")
+
+
+def is_about_session(code: int, text: str) -> bool:
+    """Whether only this session is at its end: by 421 a server says goodbye, and some let each take so many messages.
+
+    Sources: RFC 5321, 3.8; RFC 3463, 3.5 (at rest for too long).
+    """
+    if code == _GOODBYE or enhanced_code(code, text) in _AT_REST:
+        return True
+    return re.search(r"\b(connection|session)\b", text, re.IGNORECASE) is not None and bool(_TOO_MANY.search(text))
 
 
 def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:

@@ -9,12 +9,8 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from channels.contract import Accepted, Blocked, Deferred, Receipt, Refused, shortened
-from channels.smtp_replies import Stage, enhanced_code, smtp_receipt
+from channels.smtp_replies import Stage, is_about_session, smtp_receipt
 
-_CLOSING = 421
-"""With it a server says goodbye. Source: RFC 5321, 3.8."""
-_AT_REST = ("4.4.1", "4.4.2")
-"""Said to a session that was used before: it was at rest for too long. Source: RFC 3463, 3.5."""
 _KNOWS_NO_EHLO = (500, 501, 502, 504)
 _REST_SECONDS = 5.0
 """To hear from a server whether a session that was at rest still stands."""
@@ -58,6 +54,11 @@ class SmtpSession:
         self._stage: Stage = "greeting"
 
     @property
+    def was_greeted(self) -> bool:
+        """Whether the server has let us in at all."""
+        return self._stage != "greeting"
+
+    @property
     def is_open(self) -> bool:
         """Whether it can take another message."""
         return self._smtp.is_connected
@@ -96,7 +97,7 @@ class SmtpSession:
                 raise
             return False
         except aiosmtplib.SMTPSenderRefused as error:
-            if not is_used or not _is_goodbye(error):
+            if not is_used or not is_about_session(error.code, error.message):
                 raise
             return False
         return True
@@ -142,8 +143,8 @@ class SmtpSession:
 
     async def _end(self, error: Exception) -> None:
         """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
-        is_refusal = isinstance(error, aiosmtplib.SMTPResponseException) and not _is_goodbye(error)
-        if is_refusal and self._stage in ("mail", "rcpt", "data"):
+        is_refusal = isinstance(error, aiosmtplib.SMTPResponseException)
+        if is_refusal and self._stage in ("mail", "rcpt", "data") and not _ends_session(error):
             try:
                 async with asyncio.timeout(_REST_SECONDS):
                     await self._smtp.rset()
@@ -153,8 +154,8 @@ class SmtpSession:
         self.close()
 
 
-def _is_goodbye(error: aiosmtplib.SMTPResponseException) -> bool:
-    return error.code == _CLOSING or enhanced_code(error.code, error.message) in _AT_REST
+def _ends_session(error: Exception) -> bool:
+    return isinstance(error, aiosmtplib.SMTPResponseException) and is_about_session(error.code, error.message)
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

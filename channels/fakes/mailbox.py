@@ -60,7 +60,8 @@ class _Greeter(asyncio.Protocol):
 class SmtpSink:
     """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: ehlo, mail, rcpt or data.
 
-    Beyond `limit` a message gets `too_many`. With a `greeting` that alone is said to whoever connects.
+    Beyond `limit` a message gets `too_many`; beyond `most_at_once` nobody is let in. With a `greeting` that alone is
+    said to whoever connects.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class SmtpSink:
         self.too_many = "450 4.7.1 Error: too many messages, slow down"
         self.greeting: str | None = None
         self.connections = 0
+        self.most_at_once: int | None = None
         self._open: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -104,6 +106,9 @@ class SmtpSink:
         self.connections += 1
         if self.greeting is not None:
             return _Greeter(self.greeting)
+        open_now = sum(one.transport is not None and not one.transport.is_closing() for one in self._open)
+        if self.most_at_once is not None and open_now >= self.most_at_once:
+            return _Greeter("421 4.3.2 Too many concurrent SMTP connections; please try again later")
         session: asyncio.BaseProtocol = SMTP(
             self,
             hostname="sink.test",

@@ -497,6 +497,40 @@ async def test_a_server_that_wants_a_new_connection_gets_one(sink: SmtpSink) -> 
     await channel.close()
 
 
+@pytest.mark.parametrize(
+    "said", ["452 4.5.3 Too many messages in this session", "550 5.7.0 Limit of messages per connection reached",
+             "451 4.4.2 Timeout - closing connection", "421 SMTP session maximum lifetime has been reached"],
+)  # fmt: skip
+async def test_what_is_said_of_a_used_session_is_not_about_the_message(sink: SmtpSink, said: str) -> None:
+    channel = Email({"main": account(sink.port)}, Templates())
+    await again(channel)
+    sink.at_stage = "mail"
+    sink.replies.append(said)
+    assert isinstance(await again(channel), Accepted)
+    await channel.close()
+
+
+async def test_an_account_does_with_the_sessions_that_its_server_lets_in(sink: SmtpSink) -> None:
+    sink.most_at_once, sink.delay = 2, 0.05
+    channel = Email({"main": account(sink.port, connections=6)}, Templates())
+    receipts = await asyncio.gather(*(again(channel) for _ in range(30)))
+    assert {type(receipt) for receipt in receipts} == {Accepted}
+    assert sink.connections <= 8
+    await channel.close()
+
+
+async def test_a_server_without_the_encryption_that_the_account_asks_for_blocks_it(sink: SmtpSink) -> None:
+    receipt = await mail(sink, security="starttls", username="u", password="hush")
+    assert receipt == Blocked("starttls: the server does not offer STARTTLS; security is starttls, tls or none")
+
+
+async def test_a_name_that_leads_nowhere_and_a_server_that_is_away_may_pass(sink: SmtpSink) -> None:
+    for host in ("mail.invalid", "127.0.0.3"):
+        receipt = await mail(sink, host=host)
+        assert isinstance(receipt, Deferred)
+        assert not receipt.possibly_accepted
+
+
 async def again(channel: Email) -> Any:
     return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=60, now=now())
 

@@ -45,6 +45,7 @@ UNREADABLE = {
     "false gzip": reply(HEAD + b"content-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"),
     "false br": reply(HEAD + b"content-encoding: br\r\ncontent-length: 3\r\n\r\nabc"),
     "false zstd": reply(HEAD + b"content-encoding: zstd\r\ncontent-length: 3\r\n\r\nabc"),
+    "no encoding": reply(HEAD + b"content-encoding: \r\ncontent-length: 3\r\n\r\nabc"),
     "an encoding that nobody knows": reply(HEAD + b"content-encoding: x-own\r\ncontent-length: 3\r\n\r\nabc"),
     "cut gzip in chunks": reply(
         HEAD + b"content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n2\r\n\x1f\x8b\r\n0\r\n\r\n"
@@ -147,6 +148,7 @@ async def test_any_other_status_decides_as_well(
         reply(b"\x15\x03\x01\x00\x02\x02\x0a", ends=True),
         reply(b"HTTP/1.1 2000 OK\r\n\r\n", ends=True),
         reply(b"HTTP/1.1 100 Continue\r\n\r\n", ends=True),
+        reply(b"0)TP/1.1 200 OK\r\n\r\n", ends=True),
         reply(b"", resets=True),
     ],
 )

@@ -16,6 +16,7 @@ from agents.waiting import until_done
 from schemas.codec import TopicCodec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
+from schemas.errors import BadRecord
 from store.ledger import Ended, Ledger, Settled, Settlement
 
 log = structlog.get_logger()
@@ -89,7 +90,12 @@ class Outcomes:
         return status_of(ended, delivery)
 
     async def _announce(self, status: DeliveryStatus) -> None:
-        output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
+        try:
+            output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
+        except BadRecord as error:  # of a delivery that was not ours: telling it again cannot help
+            log.error("status_not_told", delivery=status.delivery_id, error=str(error))
+            self._announced.append(status.delivery_id)
+            return
 
         def report(error: Any, record: Any) -> None:
             if error is not None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from schemas.codec import TopicCodec
-from schemas.errors import InvalidEvent, TooLarge
+from schemas.errors import InvalidEvent, TooLarge, Undecodable
 from schemas.event import MAX_ID, Event
 from schemas.objects import Customer
 from schemas.record import Record
@@ -44,7 +44,13 @@ class EventReader:
 
     def decode(self, raw: bytes, headers: Headers = ()) -> dict[str, Any]:
         """The whole event as plain mappings, in our form whatever it came in. Raises BadRecord."""
-        return unwrapped(self._decode(raw), headers, self._project_id)
+        try:
+            decoded = self._decode(raw)
+        except Undecodable as error:
+            if any(name == _SCHEMA_HEADER for name, _ in headers):
+                raise Undecodable(f"{error}. {_WITH_SCHEMA_HEADER}") from error
+            raise
+        return unwrapped(decoded, headers, self._project_id)
 
     def read(self, raw: bytes, key: bytes | None, now: datetime, headers: Headers = ()) -> Head[Any]:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
@@ -176,6 +182,11 @@ def _known(data: dict[str, Any], trigger: Trigger) -> dict[str, Any]:
     return {name: data[name] for name in trigger.data.__struct_fields__ if data.get(name) is not None}
 
 
+_SCHEMA_HEADER = "__value_schema_id"
+_WITH_SCHEMA_HEADER = (
+    f"The schema's id stands in the header {_SCHEMA_HEADER}; it is read in front of the value alone: have the producer "
+    "write it there (PrefixSchemaIdSerializer)"
+)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _BEGINNING = datetime.min.replace(tzinfo=UTC) - _EPOCH
 _NOT_KEPT = "\0"

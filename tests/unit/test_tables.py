@@ -209,3 +209,18 @@ def test_rows_that_vanish_under_a_worker_are_not_taken_for_an_empty_table(tmp_pa
     table._is_behind = True  # as after a write that found no room
     with pytest.raises(MustRestart):
         table.put(b"a", b"2")
+
+
+def test_files_that_a_full_disk_left_broken_are_read_anew_at_the_next_start(tmp_path: Path) -> None:
+    """RocksDB may write a table and not the log before it; opening again then speaks of corruption."""
+    table = on_disk(tmp_path)
+    table.put(b"a", b"1")
+    table.persist(3)
+    table._is_behind = True
+    table._let_go()
+    manifest = next((tmp_path / "table-0").glob("MANIFEST*"))
+    manifest.write_bytes(b"\xff" * 200)
+    with pytest.raises(MustRestart):
+        table.put(b"a", b"2")
+    again = on_disk(tmp_path)
+    assert (again.offset, again.get(b"a")) == (None, None)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.contract import topic_codec
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, Undecodable
 from schemas.triggers import TRIGGERS
 from streams.arrival import Arrival
 from streams.events import EventReader
@@ -133,3 +133,34 @@ def test_a_type_is_found_behind_any_labels() -> None:
     assert trigger_type("paid") == "paid"
     assert trigger_type("") == ""
     assert trigger_type(None) is None
+
+
+HEADERS: list[tuple[list[tuple[str, bytes | None]], str | None]] = [
+    ([("ce_specversion", None)], None),
+    ([("\udcff", b"\xff"), ("", None), ("ce_x", b"\xff"), ("content-type", None)], None),
+    ([("ce_id", b"\xff"), ("ce_id", b"ev_2")], "ev_2"),
+    ([("ce_id", None)], "ev_1"),
+    ([("content-type", b"text/json; charset=utf-8")], "ev_1"),
+]
+
+
+@pytest.mark.parametrize(("more", "identity"), HEADERS)
+def test_headers_may_hold_anything(more: Any, identity: str | None) -> None:
+    binary: list[tuple[str, bytes | None]] = [
+        ("ce_specversion", b"1.0"), ("ce_id", b"ev_1"), ("ce_type", b"customer.order.paid"),
+        ("ce_time", b"2026-01-01T00:00:00Z"),
+    ]  # fmt: skip
+    if identity is None:
+        assert READER.read(msgspec.json.encode(OURS), b"cust_17", NOW, more).id == OURS["id"]
+    head = READER.read(msgspec.json.encode(OURS["data"]), b"cust_17", NOW, [*binary, *more])
+    assert head.id == (identity or "ev_1")
+
+
+def test_an_attribute_that_is_not_text_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidEvent, match="header ce_id is not UTF-8"):
+        READER.read(msgspec.json.encode(OURS["data"]), b"cust_17", NOW, [*BINARY, ("ce_id", b"\xff")])
+
+
+def test_a_schema_named_in_a_header_is_said() -> None:
+    with pytest.raises(Undecodable, match="PrefixSchemaIdSerializer"):
+        READER.read(b"\x02a", b"cust_17", NOW, [("__value_schema_id", b"\x01" * 17)])

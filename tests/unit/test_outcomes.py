@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -27,10 +27,9 @@ class Writes:
 
 
 async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
-    writes, nothing = Writes(), None
-    outcomes = Outcomes(
-        nothing, writes, "t", topic_codec("delivery.status", "avro"), nothing, nothing, owner="o", on_refused=nothing,
-    )  # type: ignore[arg-type]  # fmt: skip
+    writes, nothing = Writes(), cast(Any, None)
+    codec, producer = topic_codec("delivery.status", "avro"), cast(Any, writes)
+    outcomes = Outcomes(nothing, producer, "t", codec, nothing, nothing, owner="o", on_refused=nothing)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     good = DeliveryStatus(
         delivery_id="dlv_1", project_id="s", distribution=DistributionRef(id="d", version=1, name="D"),

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import version as distribution_version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from console import terminal
-from console.commands import (
-    authoring,
-    campaigns,
-    dead_letters,
-    deliveries,
-    operating,
-    running,
-    segments,
-    templates,
-    understanding,
-)
 from console.terminal import fail
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+COMMANDS = {
+    "running": ("up", "dev", "demo", "worker", "console"),
+    "authoring": ("apply", "schema", "distributions"),
+    "campaigns": ("campaigns",),
+    "segments": ("segments",),
+    "templates": ("templates",),
+    "understanding": ("simulate", "preview", "sample", "why", "tail", "publish"),
+    "deliveries": ("deliveries",),
+    "operating": ("lag", "top", "destinations", "doctor", "topics"),
+    "dead_letters": ("dead-letters",),
+}
+"""The modules of `commands/` with the commands of each."""
+
+
+class Commands(TyperGroup):
+    """Imports the module of a command when that is asked for: none takes the time that the others need to start."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """See `TyperGroup`."""
+        found = [module for module, names in COMMANDS.items() if cmd_name in names]
+        for module in found or COMMANDS:  # all, where there is no such command and a near one may be meant
+            self._import(module)
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """See `TyperGroup`."""
+        for module in COMMANDS:
+            self._import(module)
+        return super().list_commands(ctx)
+
+    def _import(self, module: str) -> None:
+        self.commands.update(get_group(import_module(f"console.commands.{module}").commands).commands)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _show_version(asked: bool) -> None:
     if asked:
         terminal.say(f"tidings {distribution_version('tidings')}")
         raise typer.Exit
-
-
-for group in (running, authoring, campaigns, segments, templates, understanding, deliveries, operating, dead_letters):
-    app.add_typer(group.commands)
 
 
 @app.callback()

@@ -20,6 +20,7 @@ from channels.inline_codes import codes_shown
 from channels.plain_text import text_of
 from channels.template_errors import author_place, said
 from schemas.blank import is_blank
+from schemas.days import with_written_days
 from schemas.errors import Problem, TemplateFailed
 from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
 from schemas.template import StoredTemplate
@@ -81,7 +82,7 @@ class Templates:
         """
         chosen, digest = self._variant(template, template.variant(locale))
         self._formats.use(locale, timezone, template.brand.get("locale"))
-        present = without_nulls({**variables, "brand": template.brand})
+        present = without_nulls({**with_written_days(variables), "brand": template.brand})
         return self._rendered(chosen, digest, present)
 
     def _variant(self, template: StoredTemplate, tag: str) -> tuple[StoredTemplate, str]:

@@ -10,6 +10,7 @@ import msgspec
 from rich.markup import escape
 
 from agents.wiring import Wiring, utc_now
+from console import dead_letters
 from console.context import database
 from console.reading import TopicReader
 from console.terminal import say, text
@@ -133,7 +134,7 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
     if one:
         decisions = [decision for decision in decisions if decision.delivery_id == who]
     decisions = [decision for decision in decisions if distribution in (None, decision.distribution.id)]
-    return Story(decisions, deliveries, [] if one else _dead_letters_of(wired, customer), unjudged)
+    return Story(decisions, deliveries, [] if one else dead_letters_of(wired, customer), unjudged)
 
 
 def _of(row: Any, made: list[Any]) -> list[dict[str, Any]]:
@@ -148,12 +149,12 @@ def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
     return [read_as(codec.decode(value), Decision) for value in mine if value]
 
 
-def _dead_letters_of(wired: Wiring, customer: str) -> list[dict[str, Any]]:
-    """Whatever partition they are on: they keep their key."""
+def dead_letters_of(wired: Wiring, customer: str) -> list[dict[str, Any]]:
+    """Of a customer, whatever partition they are on: they have the record's key."""
     key = customer.encode()
     with TopicReader(wired, DEAD_LETTERS) as reader:
-        mine = [message for message in reader.until_now() if message.key() == key]
-        return [{"id": f"{one.partition()}-{one.offset()}", **reader.decode(one)} for one in mine]
+        mine = [one for one in dead_letters.select(reader, dead_letters.Filter()) if one.message.key() == key]
+    return [{"place": one.place, "record": one.source, **msgspec.to_builtins(one.facts)} for one in mine]
 
 
 def show_story(found: Story) -> None:
@@ -182,8 +183,9 @@ def show_story(found: Story) -> None:
 
 
 def _say_dead_letter(letter: dict[str, Any]) -> None:
-    said = f"{letter['failed_at']}  {letter['topic']}  dead-lettered by the {letter['role']}, {letter['kind']}"
+    said = f"{letter['failed_at']}  {letter['record']}  dead-lettered by the {letter['role']}, {letter['kind']}"
     say(f"\n{escape(said)}: {escape(letter['message'])}")
+    say(f"  tidings dead-letters show {letter['place']}")
 
 
 def _say_heading(decision: Decision) -> None:

@@ -13,6 +13,7 @@ Of the other domains for special use, `.local` and `.test` among them, a private
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 import email_validator
@@ -25,6 +26,9 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES[:] = _WITHOUT_MAIL  # the way that the 
 _LONGEST = 254
 _LONGEST_LOCAL = 64
 _MOST_SAID = 160
+_KEPT = 256
+"""Addresses that are remembered: a customer's is asked for once for each channel of each rule that fits."""
+_QUOTED_DOMAIN = re.compile(r" at position \d+ in '.*?'(?=\))")
 _OF_QUERY = "!$%&'()*+,/:;=?@{}~"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"(?![A-Za-z0-9-]{64})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
@@ -39,7 +43,12 @@ def mail_address(value: object) -> str:
     """
     if not isinstance(value, str):
         raise ValueError("it is not a text")
-    address = trimmed(value)
+    return _address(value)
+
+
+@lru_cache(_KEPT)
+def _address(written: str) -> str:
+    address = trimmed(written)
     if len(address) > _LONGEST:
         raise ValueError(f"it has {len(address)} characters, mail takes {_LONGEST}")
     local, at, domain = address.partition("@")
@@ -58,5 +67,6 @@ def _checked(address: str) -> str:
     try:
         found = validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
-        raise ValueError(str(error)[:_MOST_SAID].rstrip(".")) from error
+        said = _QUOTED_DOMAIN.sub("", str(error))
+        raise ValueError(said[:_MOST_SAID].rstrip(".")) from error
     return str(found.ascii_email)

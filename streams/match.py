@@ -10,6 +10,7 @@ from zlib import crc32
 
 import msgspec
 
+from schemas.blank import trimmed
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
 from schemas.delivery import (
@@ -303,4 +304,4 @@ def _event_ref(event: Head[Any]) -> EventRef:
 
 def _text(profile: Profile, name: str) -> str | None:
     value = profile.get(name)
-    return value if isinstance(value, str) else None
+    return trimmed(value) or None if isinstance(value, str) else None

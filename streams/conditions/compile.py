@@ -16,13 +16,13 @@ from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
 
 from schemas.blank import is_blank, trimmed
-from schemas.days import zone_of
+from schemas.days import written_day, zone_of
 from schemas.decision import Check
 from schemas.objects import PLAIN_DAYS
 from schemas.paths import path_text
 from streams.conditions.kinds import Answer, Failure, Misfit, equality_key, misfit, unfit, with_kind
 from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total, reads_as_other
-from streams.conditions.predicates import PREDICATES, written_day
+from streams.conditions.predicates import PREDICATES
 
 Recorder = Callable[[Check], None]
 

@@ -16,8 +16,8 @@ MAX_LIST = 10_000
 MAX_PATTERN = 500
 
 Path = Names
-_OTHER = re.compile(r"\s.*|.*\s|[-+]?[0-9.,]+|true|false|null|", re.IGNORECASE | re.DOTALL)
-"""Texts that read as another kind without quotes."""
+_NUMBER = re.compile(r"[-+]?[0-9.,]+")
+_WORDS = frozenset({"true", "false", "null"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,10 @@ Condition = Test | Items | Total | All | AnyOf | Not
 
 def reads_as_other(text: str) -> bool:
     """Whether a text would be taken for another kind of value, or for nothing, without quotes."""
-    return _OTHER.fullmatch(text) is not None
+    first, last = text[:1], text[-1:]
+    if first.isalpha() and not last.isspace():
+        return text.lower() in _WORDS
+    return not text or first.isspace() or last.isspace() or _NUMBER.fullmatch(text) is not None
 
 
 def _shown(operand: Any) -> str:

@@ -333,12 +333,6 @@ def read_date(value: Any) -> datetime | None:
     return _read_date(value) if isinstance(value, str) else None
 
 
-def written_day(value: Any) -> Any:
-    """A date without the time that stands behind it; anything else as it is."""
-    is_date = isinstance(value, str) and _read_date(value) is not None
-    return trimmed(value)[:_LENGTH_OF_DATE] if is_date else value
-
-
 @lru_cache(_DATES_KEPT)
 def _read_date(value: str) -> datetime | None:
     value = trimmed(value)

@@ -158,8 +158,10 @@ def test_segments_are_applied_listed_and_deleted(tidings: Run, tmp_path: Path) -
     assert tidings("segments", "apply", str(tmp_path / "vip.yaml"), "--yes").returncode == 0
     assert "unchanged" in tidings("segments", "apply", str(tmp_path / "vip.yaml"), "--dry-run").stdout
     (listed,) = tidings("segments", "list", "--json").stdout.splitlines()
-    assert json.loads(listed) == {"segment": "vip", "version": 1, "kind": "static", "members": 0, "computed": "0 of 0"}
-    assert json.loads(tidings("segments", "show", "vip").stdout)["members"] == ["c1", "c2"]
+    counts = {"members": 0, "unjudged": 0, "computed": "0 of 0"}
+    assert json.loads(listed) == {"segment": "vip", "version": 1, "kind": "static", **counts}
+    shown = json.loads(tidings("segments", "show", "vip").stdout)
+    assert (shown["members"], shown["unjudged"]) == (["c1", "c2"], {"customers": 0, "reasons": []})
     assert tidings("segments", "count", "vip").stdout.strip() == "0"
     assert tidings("segments", "of", "c1", "--json").stdout == ""
     assert tidings("segments", "delete", "vip").returncode == 0

@@ -16,6 +16,7 @@ from agents.transport.batch import Output
 from agents.transport.producer import Producer
 from agents.wiring import Wiring
 from console.cli import app
+from console.explain import dead_letters_of
 from console.reading import TopicReader
 from schemas.dead_letter import DeadLetter
 
@@ -71,6 +72,10 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wired: Wiring, tidi
     listed = [json.loads(line) for line in (await tidings("list", "--json")).text.splitlines()]
     assert [(one["place"], one["record"], one["message"]) for one in listed] == [
         ("0:1", "3@5", "why"), ("0:2", "3@5", "why"),
+    ]  # fmt: skip
+    of_customer = await asyncio.to_thread(dead_letters_of, wired, "c1")
+    assert [(one["place"], one["record"], one["message"]) for one in of_customer] == [
+        ("0:1", "events.orders 3@5", "why"), ("0:2", "events.orders 3@5", "why"),
     ]  # fmt: skip
     assert (await tidings("list", "--json", "--kind", "too_large")).text.count("\n") == 1
     assert (await tidings("list", "--json", "--since", "2026-11-25")).text == ""

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from channels.templates import Templates
 from console.plan import span_lines
 from schemas.campaign import moment_text
 from schemas.days import day_begins, day_ends, read_moment
+from schemas.template import StoredTemplate
 from streams.campaign_definition import CampaignSurroundings, parse_campaign
 from streams.definition import parse_definition
 from tests.factory import AROUND, NOW, definition
@@ -64,6 +66,27 @@ def test_what_is_written_is_meant_where_the_project_is(written: object, start: s
     zone = ZoneInfo("Europe/Warsaw")
     assert moment_text(read_moment(written, zone)) == start
     assert moment_text(read_moment(written, zone, is_end=True)) == end
+
+
+@pytest.mark.parametrize("stands_behind", ["", "T00:00:00.000Z", "T23:59:59-11:00", " 00:00:00", "T00:00:00+14:00"])
+@pytest.mark.parametrize("zone", [None, *ZONES])
+def test_a_message_says_the_written_birthday(stands_behind: str, zone: str | None) -> None:
+    who = {"birthday": f"1990-11-20{stands_behind}", "metadata": {"birthday": f"1990-11-20{stands_behind}"}}
+    text = "{{ customer.birthday | date }}, {{ customer.metadata.birthday | date }}"
+    template = StoredTemplate(name="t", subject="s", text=text, html=None)
+    rendered = Templates().render(template, {"customer": who}, timezone=zone)
+    assert rendered.text == "Nov 20, 1990, Nov 20, 1990"
+    assert who["birthday"] == f"1990-11-20{stands_behind}"
+
+
+def test_whose_timezone_is_not_known_reads_the_projects() -> None:
+    template = StoredTemplate(name="t", subject="s", text="{{ until | date }}", html=None)
+    until = moment_text(day_ends(date(2026, 12, 24), ZoneInfo("America/New_York")))
+    shown = {
+        zone: Templates(ZoneInfo("America/New_York")).render(template, {"until": until}, timezone=zone).text
+        for zone in (None, "Asia/Tokyo")
+    }
+    assert shown == {None: "Dec 24, 2026", "Asia/Tokyo": "Dec 25, 2026"}
 
 
 @pytest.mark.parametrize("zone", ZONES)

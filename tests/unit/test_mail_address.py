@@ -62,6 +62,9 @@ UNSENDABLE = {
     "jo@example.com\r\nRCPT TO:<evil@example.com>": "U+000D",
     "mailto:jo@example.com": "':'",
     "jo": "must have an @",
+    "jo@exam\u200bple.com": "ZERO WIDTH SPACE",
+    "jo@example.com\ufffd": "(Codepoint U+FFFD not allowed)",
+    "jo@example.com;": "';'",
 }
 
 
@@ -83,6 +86,7 @@ def test_what_cannot_be_sent_to_is_skipped_with_the_reason(written: str, reason:
     assert (decision.outcome, decision.reason) == ("skipped", "no_address")
     assert reason in (decision.detail or "")
     assert written not in (decision.detail or "")
+    assert "example" not in (decision.detail or "")
     with pytest.raises(RenderRefused, match="mail cannot be sent"):
         valid_address(written)
 

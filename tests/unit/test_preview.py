@@ -95,6 +95,39 @@ def test_an_event_and_the_profile_that_counts_may_be_given(tidings: Run) -> None
     assert mailed["text"].startswith("Order [o1]")
 
 
+@pytest.mark.parametrize(
+    ("at", "born"),
+    [
+        ("2026-11-20", True),
+        ("2026-11-20T00:30:00+01:00", True),
+        ("2026-11-20T00:30:00", True),
+        ("2026-11-19T23:30:00Z", True),
+        ("2026-11-20T23:30:00Z", False),
+        ("2026-11-21", False),
+    ],
+)
+def test_days_are_judged_at_the_moment_that_is_named(tidings: Run, at: str, born: bool) -> None:
+    Path("tidings.toml").write_text('project_id = "shop"\ntimezone = "Europe/Warsaw"\n')
+    Path("rule.yaml").write_text(
+        "distribution: rule\ntrigger: {event: customer.order.paid}\nconsent: marketing\n"
+        "when: {customer.birthday: {day_is: today}}\n"
+        "channels: [webhook: {url: 'https://hooks.example.com/x', type: t}]\n"
+    )
+    event = order_event()
+    event["data"]["customer"]["birthday"] = "1990-11-20T00:00:00.000Z"
+    Path("event.json").write_text(json.dumps(event))
+    shown = tidings("simulate", "rule.yaml", "--event", "event.json", "--at", at)
+    assert ("would send" in shown.output) is born, shown.output
+    previewed = tidings("preview", "rule.yaml", "--event", "event.json", "--at", at)
+    assert ("sends nothing" in previewed.output) is not born, previewed.output
+
+
+@pytest.mark.parametrize("at", ["soon", "2026-13-01", "9999-12-31", ""])
+def test_what_is_no_moment_is_wrong_usage(tidings: Run, at: str) -> None:
+    shown = tidings("simulate", "thanks.yaml", "--event", "event.json", "--at", at)
+    assert (shown.exit_code, "is not a moment" in shown.output.replace("\n", " ")) == (2, True)
+
+
 def test_a_message_that_cannot_be_made_says_why_beside_the_others(tidings: Run) -> None:
     Path("customer.json").write_text(json.dumps({"id": "c1"}))
     shown = tidings("preview", "thanks.yaml", "--customer", "customer.json")

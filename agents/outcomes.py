@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from agents.accepted import Accepted
 from agents.next_due import NextDue
 from agents.transport.batch import Output
 from agents.transport.producer import Producer, RefusedByBroker
@@ -16,7 +17,7 @@ from agents.waiting import until_done
 from schemas.codec import TopicCodec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
-from schemas.errors import BadRecord
+from schemas.errors import BadRecord, TryLater
 from store.ledger import Ended, Ledger, Settled, Settlement
 
 log = structlog.get_logger()
@@ -37,20 +38,21 @@ class Outcomes:
         codec: TopicCodec,
         read_delivery: Callable[[bytes], Delivery],
         next_due: NextDue,
+        accepted: Accepted,
         *,
         owner: str,
         on_refused: Callable[[BaseException], None],
     ) -> None:
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
         self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
-        self._on_refused = on_refused
+        self._on_refused, self._accepted = on_refused, accepted
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
-        self.unsettled: set[str] = set()
+        self.unsettled: dict[str, Settlement] = {}
 
     def put(self, settlement: Settlement, delivery: Delivery) -> None:
         """Hand over the end of an attempt."""
-        self.unsettled.add(delivery.delivery_id)
+        self.unsettled[delivery.delivery_id] = settlement
         self._queue.put_nowait((settlement, delivery))
 
     @property
@@ -66,11 +68,13 @@ class Outcomes:
             while not self._queue.empty() and len(hand) < _HAND:
                 hand.append(self._queue.get_nowait())
             await self._settle(hand)
-            self.unsettled.difference_update(settlement.delivery_id for settlement, _ in hand)
+            for settlement, _ in hand:
+                self.unsettled.pop(settlement.delivery_id, None)
 
     async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
         settlements = [settlement for settlement, _ in hand]
-        settled = await until_done(lambda: self._ledger.settle(settlements, owner=self._owner), what="Postgres")
+        settled = await until_done(lambda: self._tell(settlements), what="Postgres")
+        self._accepted.forget()
         by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
         lost = by_id.keys() - {row.delivery_id for row in settled}
         if lost:
@@ -81,6 +85,17 @@ class Outcomes:
                 self._next_due.within(settlement.wait or timedelta())
             else:
                 await self._announce(self._status(row, settlement, row.settled_at, delivery))
+
+    async def _tell(self, settlements: list[Settlement]) -> list[Settled]:
+        try:
+            return await self._ledger.settle(settlements, owner=self._owner)
+        except TryLater:
+            self.keep_accepted()
+            raise
+
+    def keep_accepted(self) -> None:
+        """Have what the ledger has not been told survive this process."""
+        self._accepted.keep(self.unsettled.values())
 
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
         ended = Ended(

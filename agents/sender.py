@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agents.accepted import Accepted
 from agents.arrived import arrived_at
 from agents.attempts import Attempts, Policy, Work
 from agents.dead_letters import DeadLetters
@@ -59,12 +60,13 @@ def build_sender(
     metrics: Metrics,
     *,
     owner: str,
+    accepted: Accepted,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> tuple[BatchApp, Sender]:
     """The Faust app of one sender process, and the sender whose `run` goes with it. `owner` names its leases."""
     app = BatchApp(wiring.group("sender"), wiring.connection(), **settings)
-    sender = Sender(app, wiring, ledger, control, past, metrics, owner=owner, clock=clock)
+    sender = Sender(app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted)
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
     app.batch_agent(wiring.topic(CUSTOMERS), sender.erasures.take, name=f"erasures-of-{CUSTOMERS}")
@@ -93,9 +95,10 @@ class Sender:
         *,
         owner: str,
         clock: Clock,
+        accepted: Accepted,
     ) -> None:
         self._ledger, self._control, self._metrics = ledger, control, metrics
-        self._owner = owner
+        self._owner, self._accepted = owner, accepted
         self._settings = settings = wiring.settings.sender
         self._leases, self._next_due, self._retention = Leases(settings.lease), NextDue(), past.retention
         self.erasures = Erasures(past.erasure, self._leases, owner=owner)
@@ -111,6 +114,7 @@ class Sender:
             wiring.codec(DELIVERY_STATUS),
             read_stored,
             self._next_due,
+            accepted,
             owner=owner,
             on_refused=app.stop_at_once,
         )
@@ -174,6 +178,7 @@ class Sender:
 
     async def run(self) -> None:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
+        await self._accepted.tell(self._ledger, self._owner)
         freed = await until_done(lambda: self._ledger.free_leases_of(self._owner), what="Postgres")
         if freed:
             log.info("leases_taken_back", deliveries=freed)
@@ -261,7 +266,7 @@ class Sender:
 
     def _mine(self) -> set[str]:
         """Deliveries whose outcome only this process knows, or will know."""
-        return self._outcomes.unsettled.union(self._attempts.held)
+        return self._outcomes.unsettled.keys() | set(self._attempts.held)
 
     async def _lease_loop(self) -> None:
         while True:
@@ -301,6 +306,7 @@ class Sender:
 
     async def close(self) -> None:
         """Give back leases that are left, and connections."""
+        self._outcomes.keep_accepted()
         try:
             await self._ledger.free_leases_of(self._owner)
         except TryLater:

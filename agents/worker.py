@@ -17,6 +17,7 @@ import asyncpg
 import structlog
 import uvloop
 
+from agents.accepted import Accepted
 from agents.aside import aside
 from agents.cluster import ClusterWatch
 from agents.health import Loop, ProgressWatch, Status
@@ -220,6 +221,7 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
     async with _database(wiring, options) as pool:
         settings = wiring.settings
         past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool, settings.project_id))
+        around = _faust_settings(wiring, options)
         app, sender = build_sender(
             wiring,
             Ledger(pool),
@@ -227,7 +229,8 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             past,
             metrics,
             owner=options.instance,
-            **_faust_settings(wiring, options),
+            accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
+            **around,
         )
         yield _Process(app, sender.run, lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()

@@ -11,7 +11,7 @@ from typing import Literal
 import asyncpg
 
 from schemas.closed import Reason
-from store.postgres import passing_errors
+from store.postgres import passing_errors, storable
 from store.sql import queries
 
 State = Literal["waiting", "sent", "recovered", "failed"]
@@ -160,10 +160,13 @@ class Ledger:
         """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned."""
         now = self._ticks()
         rows = [
-            (one.delivery_id, one.state, wait, one.reason, one.detail, one.provider_id, ago, one.duration_ms, one.tried)
+            (
+                one.delivery_id, one.state, wait, one.reason, storable(one.detail),
+                one.provider_id and storable(one.provider_id), ago, one.duration_ms, one.tried,
+            )
             for one in settlements
             for wait, ago in (one.at(now),)
-        ]
+        ]  # fmt: skip
         columns = map(list, zip(*rows, strict=True))
         return [Settled(**row) for row in await self._fetch("settle", *columns, owner)]
 
@@ -186,7 +189,7 @@ class Ledger:
 
     async def pause_destination(self, channel: str, destination: str, reason: str) -> None:
         """Stop sending to a destination until somebody resumes it."""
-        await self._fetch("pause_destination", channel, destination, reason)
+        await self._fetch("pause_destination", channel, destination, storable(reason))
 
     async def resume_destination(self, channel: str, destination: str) -> bool:
         """Send to it again, the oldest first; whether it was paused."""

@@ -205,3 +205,8 @@ def where(dsn: str) -> str:
     except ValueError:
         return "an address that cannot be read"
     return f"{parts.netloc.rpartition('@')[2] or 'a local socket'}{parts.path}"
+
+
+def storable(text: str) -> str:
+    """What others say, as a text column takes it: neither U+0000 nor half a character, which it refuses."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from agents.accepted import Accepted
 from agents.attempts import Work
 from agents.metrics import Metrics
 from agents.sender import Past, Sender
@@ -105,7 +106,9 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool, quick.project_id))
-    sender = Sender(app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now)
+    sender = Sender(
+        app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None)
+    )
     task = asyncio.create_task(sender.run())
     try:
         yield Running(sender, ledger, topic)

@@ -141,6 +141,18 @@ async def test_a_wait_counts_from_the_attempt_however_long_the_ledger_was_away(p
     assert (began["d2"] - began["d1"]).total_seconds() == 600
 
 
+async def test_what_a_provider_says_is_kept_whatever_it_is(pool: asyncpg.Pool) -> None:
+    ledger, odd = Ledger(pool), "no \0 such \ud83d thing"
+    await claim(ledger, "s", [new(1), new(2)])
+    (one, two) = await ledger.settle(
+        [Settlement("d1", "failed", odd, provider_id=odd), Settlement("d2", "waiting", odd, SOON)], owner="s"
+    )
+    assert {one.state, two.state} == {"failed", "waiting"}
+    await ledger.pause_destination("webhook", "a", odd)
+    (row,) = await ledger.paused_destinations()
+    assert row["reason"] == "no \N{REPLACEMENT CHARACTER} such ? thing"
+
+
 async def test_what_is_valid_is_said_by_the_clock_of_the_database(pool: asyncpg.Pool) -> None:
     ledger, now = Ledger(pool), await pool.fetchval("select now()")
     valid = await ledger.claim_new([new(1, expires_at=now + LEASE), new(2)], owner="s", lease=LEASE)

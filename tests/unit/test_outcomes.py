@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
+from agents.accepted import Accepted
 from agents.outcomes import Outcomes
 from schemas.contract import topic_codec
 from schemas.decision import DeliveryStatus
@@ -28,8 +29,8 @@ class Writes:
 
 async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
     writes, nothing = Writes(), cast(Any, None)
-    codec, producer = topic_codec("delivery.status", "avro"), cast(Any, writes)
-    outcomes = Outcomes(nothing, producer, "t", codec, nothing, nothing, owner="o", on_refused=nothing)
+    codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
+    outcomes = Outcomes(nothing, told, "t", codec, nothing, nothing, Accepted(None), owner="o", on_refused=nothing)
     now = datetime(2026, 1, 1, tzinfo=UTC)
     good = DeliveryStatus(
         delivery_id="dlv_1", project_id="s", distribution=DistributionRef(id="d", version=1, name="D"),

@@ -21,6 +21,9 @@ TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _MARK = "tidingsmark{}x"
 _MARKS = re.compile(r"tidingsmark(\d+)x")
 _ATTRIBUTE = re.compile(r"([^\s=\"'<>/]+)(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>]+))?")
+_INLINE = "a|abbr|b|big|code|del|em|font|i|img|ins|mark|s|small|span|strike|strong|sub|sup|u"
+_SPACED = re.compile(rf"(</(?:{_INLINE})>|<(?:br|img)\b[^<>]*>)(\s*\n\s*)(?=<(?:{_INLINE})\b)", re.IGNORECASE)
+"""A line end between words that stand out: the compiler drops it, and they would run together."""
 _VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr")
 _PIECE = re.compile(r"<!--.*?-->|<(/?)(mj[a-z-]*)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>|tidingsmark(\d+)x", re.DOTALL)
 _CONTENT = "{{ content }}"
@@ -76,10 +79,19 @@ def compile_mjml(source: str, layout: Layout) -> str:
         before, after = layout.source.split(_CONTENT)
         body = f"{_ready_part(before, marks)}{body}{_ready_part(after, marks)}"
         lines += _layout_lines(layout)
-    html = _html(_with_footer(body, marks), source)
+    body, before_all, behind_all = _apart(body)
+    html = before_all + _html(_with_footer(body, marks), source) + behind_all
     _check_kept(source, body, html)
     lines += [None] * (len(marks) - len(lines))
     return with_markers(html, _MARKS, marks, lines)
+
+
+def _apart(body: str) -> tuple[str, str, str]:
+    """A document, and the tags of MiniJinja before and behind it, where MJML takes nothing."""
+    before, opened, rest = body.partition("<mjml")
+    inner, closed, behind = rest.rpartition("</mjml>")
+    head, tail = ("".join(mark.group() for mark in _MARKS.finditer(part)) for part in (before, behind))
+    return f"{opened}{inner}{closed}", head, tail
 
 
 def _lines(source: str) -> list[int]:
@@ -135,7 +147,7 @@ def _unreadable(source: str, reason: str) -> tuple[int, str]:
     opened = _unclosed(texts)
     if opened:
         return opened[0], f"<{opened[1]}> is not closed"
-    return 1, reason
+    return _line_of(r"<(?:mj-title|mj-preview|mj-style)\b[^>]*>[^<]*<!--|<\?", TAG.sub(_blanked, source)), reason
 
 
 def _unclosed(texts: str) -> tuple[int, str] | None:
@@ -211,7 +223,7 @@ def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
     stack: list[tuple[str, int]] = []
     at = 0
     for piece in _PIECE.finditer(source):
-        yield source[at : piece.start()]
+        yield _SPACED.sub(r"\1&#32;\2", source[at : piece.start()])
         at = piece.end()
         closing, name, alone, mark = piece.groups()
         if mark is not None:
@@ -224,7 +236,7 @@ def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
             _check_attributes(name, piece.group(), line)
     if whole and stack:
         raise MjmlWrong(stack[-1][1], f"<{stack[-1][0]}> is not closed")
-    yield source[at:]
+    yield _SPACED.sub(r"\1&#32;\2", source[at:])
 
 
 def _follow(stack: list[tuple[str, int]], name: str, closing: str, alone: str, line: int, *, whole: bool) -> None:

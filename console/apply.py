@@ -33,9 +33,10 @@ from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.control import Change, Control
 from store.templates import NamedTemplates
-from streams.definition import Definition, Surroundings, TemplateFiles, parse_definition
+from streams.definition import Definition, Surroundings, parse_definition
 from streams.durations import format_duration
 from streams.offers import how_it_comes
+from streams.template_files import TemplateFiles
 
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
 

@@ -15,7 +15,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from console.template_files import read_templates
 from schemas.errors import DefinitionInvalid, Problem
-from streams.definition import TemplateFiles
+from streams.template_files import TemplateFiles
 
 ENDINGS = (".yaml", ".yml", ".json")
 """Of files that hold distributions."""

@@ -41,8 +41,8 @@ from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.control import Control
 from streams import selection
-from streams.definition import TemplateFiles
 from streams.payload import BROUGHT
+from streams.template_files import TemplateFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from console.template_variables import Variables, every_variable
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.template import NamedTemplate
 from store.templates import NamedTemplates
-from streams.definition import TemplateFiles
+from streams.template_files import TemplateFiles
 
 MAX_CHARACTERS = 1_000_000
 """Of all files of a template; mail readers cut an e-mail of a tenth of that."""

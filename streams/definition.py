@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from pathlib import PurePath
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -28,7 +27,7 @@ from schemas.hosts import HostRefused, ascii_url
 from schemas.names import did_you_mean
 from schemas.paths import read_names
 from schemas.record import JsonObject
-from schemas.template import LocalText, StoredTemplate
+from schemas.template import StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
 from streams.conditions.fields import Fields, Unknown
 from streams.conditions.kinds import a_kind
@@ -36,6 +35,7 @@ from streams.conditions.parse import parse_condition
 from streams.document import DocumentReader
 from streams.offers import why_not_offered
 from streams.payload import payload_fields, read_design
+from streams.template_files import TemplateFiles
 from streams.values import Identifier, Span, Whole, plain_json
 
 KEYS = (
@@ -62,31 +62,6 @@ RESERVED_HEADERS = frozenset(
 IDENTITY = Identifier("winback")
 PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
 _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateFiles:
-    """The files of one named template, as far as they exist; `wrong` says why it cannot be used.
-
-    `files` are where its parts were written, by locale (empty for the default) and part (subject, text, html).
-    `version` is there where the template is stored under its name, and not read from files.
-    """
-
-    text: str | None
-    html: str | None
-    locales: Mapping[str, LocalText] = field(default_factory=dict)
-    wrong: str | None = None
-    version: int | None = None
-    files: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def located(self, problem: Problem) -> Problem:
-        """A problem with the file of the part that it is about, or the layout beside that."""
-        part = problem.path.rpartition(".")[2]
-        file = self.files.get((problem.variant, part), "")
-        if problem.file:
-            return replace(problem, file=str(PurePath(file).with_name(problem.file)))
-        before = part == "subject" and file  # a line of ---
-        return replace(problem, file=file, line=(problem.line or 1) + 1 if before else problem.line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Any
 from schemas.distribution import Distribution
 from schemas.event import Event
 from streams.arrival import Arrival
-from streams.definition import Surroundings, TemplateFiles, parse_definition
+from streams.definition import Surroundings, parse_definition
 from streams.events import read_event
+from streams.template_files import TemplateFiles
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from console.terminal import PROBLEM, AsJson, fail, must_exist, say, show_json, 
 from deploy.settings import Brand
 from schemas.errors import TidingsError
 from schemas.json_text import decode_json
-from streams.definition import TemplateFiles
+from streams.template_files import TemplateFiles
 
 commands = typer.Typer()
 templates_app = typer.Typer(no_args_is_help=True, help="E-mail templates, in files and stored under their names.")

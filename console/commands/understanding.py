@@ -34,8 +34,8 @@ from schemas.names import did_you_mean
 from schemas.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.templates import NamedTemplates
-from streams.definition import TemplateFiles
 from streams.events import read_customer
+from streams.template_files import TemplateFiles
 from streams.upstream import unwrapped
 
 commands = typer.Typer()

@@ -12,7 +12,8 @@ from schemas.distribution import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
 from store.control import Change, Control, VersionConflict
 from store.templates import NamedTemplates, Use
-from streams.definition import Surroundings, TemplateFiles, parse_definition
+from streams.definition import Surroundings, parse_definition
+from streams.template_files import TemplateFiles
 from tests.factory import NOW, definition
 
 

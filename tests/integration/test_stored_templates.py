@@ -15,7 +15,8 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate
 from store.control import Change, Control
-from streams.definition import Surroundings, TemplateFiles, parse_definition
+from streams.definition import Surroundings, parse_definition
+from streams.template_files import TemplateFiles
 from tests.factory import NOW, definition, order_event
 from tests.unit.test_stored_template import BEFORE_LOCALES
 

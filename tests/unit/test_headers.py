@@ -23,6 +23,8 @@ TEXTS = [
     "\u1112\u1161\u11ab" * 40,
     "=?utf-8?q?not_a_word?=",
     "50% =?off",
+    "Re: [SOS-1495488] Commande et livraison - Abo actualités digitales 20 semaines d\u2019abonnement à 24 heures",
+    "Zusammenfassung Ihrer Bestellung — " * 40,
     "Plain, short",
     'He said "hi" \\ and (left)',
     "word " * 60 + "end",
@@ -84,3 +86,5 @@ def test_many_list_addresses_stand_on_lines_of_their_own() -> None:
     long = [f"<https://shop.example.com/{'x' * 60}>", "<mailto:u@example.com>"]
     assert list_header("List-Unsubscribe", long) == ",\r\n ".join(long)
     assert list_header("List-Unsubscribe", long[1:]) == "<mailto:u@example.com>"
+    signed = [f"<https://shop.example.com/u?hash_token={'cf90d03a' * 30}>"]
+    assert list_header("List-Unsubscribe", signed) == signed[0]

@@ -9,7 +9,8 @@ import pytest
 from console.documents import read_documents
 from console.template_files import read_templates
 from schemas.errors import DefinitionInvalid
-from streams.definition import Surroundings, TemplateFiles, parse_definition
+from streams.definition import Surroundings, parse_definition
+from streams.template_files import TemplateFiles
 from tests.factory import NOW
 
 LAYOUT = """<mjml>

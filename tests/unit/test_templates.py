@@ -11,6 +11,7 @@ from babel.numbers import format_currency, get_currency_precision
 
 from channels.formats import Formats, WrongValue
 from channels.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml
+from channels.plain_text import text_of
 from channels.templates import Templates
 from schemas.errors import TemplateFailed
 from schemas.template import LocalText, StoredTemplate
@@ -190,3 +191,16 @@ def test_an_error_in_what_was_compiled_names_the_author_s_line() -> None:
     with pytest.raises(TemplateFailed, match=r"line 37 of layout\.mjml: `brand\.logo_url` is undefined"):
         html = compile_mjml("<mj-text>Hi</mj-text>", layout)
         Templates().render(StoredTemplate(name="t", subject="s", html=html, brand={"name": "x"}), {})
+
+
+def test_tags_may_stand_before_and_behind_a_whole_document() -> None:
+    document = DOCUMENT.format("<mj-text>{{ x }}</mj-text>")
+    html = compile_mjml(f"{{# c #}}\n{{% set x = 1 %}}\n{document}\n{{% if x %}}{{% endif %}}", built_in_layout())
+    assert re.search(r"^(\{#.*?#\})+\{% set x = 1 %\}<!doctype html>", html)
+    assert html.endswith("{% endif %}")
+
+
+def test_words_that_stand_out_do_not_run_together_at_a_line_end() -> None:
+    html = compile_mjml("<mj-text><b>{{ a }}</b>\n  <i>x</i> <u>y</u>\n<a href='z'>z</a></mj-text>", built_in_layout())
+    text = " ".join(text_of(html.split('<div class="foot')[0]).split())
+    assert text.endswith("{{ a }} x y z")

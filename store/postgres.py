@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -152,7 +152,23 @@ def _each_host(dsn: str) -> list[str]:
     except ValueError:
         return [dsn]  # connecting says what is wrong with it
     login, at, hosts = parts.netloc.rpartition("@")
-    return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
+    if hosts:
+        return [parts._replace(netloc=f"{login}{at}{host}").geturl() for host in hosts.split(",")]
+    queries = _each_query(parts.query)
+    return [dsn] if len(queries) == 1 else [parts._replace(query=query).geturl() for query in queries]
+
+
+def _each_query(query: str) -> list[str]:
+    """For hosts that are named behind the question mark, with a port for each or one for all."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    hosts, ports = options.get("host", "").split(","), options.get("port", "").split(",")
+    if len(hosts) < 2 or len(ports) not in (1, len(hosts)):
+        return [query]
+    ports = ports if len(ports) == len(hosts) else ports * len(hosts)
+    return [
+        urlencode({**options, "host": host} | ({"port": port} if port else {}))
+        for host, port in zip(hosts, ports, strict=True)
+    ]
 
 
 def _keep_alive(connection: asyncpg.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,6 +20,7 @@ from store.control import Change, Control, OutboxEntry, VersionConflict
 from store.ledger import Leased, Ledger, NewDelivery, Settlement
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
+from store.sql import queries
 from tests.factory import NOW, rule
 
 LEASE = timedelta(seconds=60)
@@ -178,6 +180,29 @@ async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> No
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
     assert await due(ledger, "s", rooms=[(("webhook", "dead"), 0)]) == set()
     assert len(await due(ledger, "s", rooms=[(("webhook", "dead"), 3)])) == 3
+
+
+async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncpg.Pool) -> None:
+    """However much it is: counted in pages, since time says little here."""
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, "b", wait=SOON), new(2, "c", wait=LEASE)])
+    await pool.execute(
+        "insert into deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n,"
+        " 'destination', 'a', 'due_at', now()))).* from deliveries d, generate_series(1, 30000) n where delivery_id = 'd1'"
+    )
+    await ledger.pause_destination("webhook", "a", "HTTP 410")
+    assert await due(ledger, "s") == {"d1"}
+    due_in = await ledger.next_due()
+    assert due_in is not None and timedelta() < due_in <= LEASE
+    sql = queries("ledger")
+    for name, arguments in (
+        ("claim_due", ("s", LEASE, 500, 200, [], True, [])),
+        ("next_due", ([],)),
+    ):
+        plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)
+        (top,) = json.loads(plan)
+        pages = top["Plan"]["Shared Hit Blocks"] + top["Plan"]["Shared Read Blocks"]
+        assert pages < 100, f"{name} looked at {pages} pages"
 
 
 async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool) -> None:

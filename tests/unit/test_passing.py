@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import CannotStart, TryLater
 from store.passing import cure_of
-from store.postgres import connect, passing_errors
+from store.postgres import _each_host, connect, passing_errors
 
 STATES = {
     "reconnect": [
@@ -63,3 +63,19 @@ async def test_an_address_that_cannot_be_read_is_said_without_it(dsn: str) -> No
     with pytest.raises(CannotStart, match=r"postgres\.dsn") as caught:
         await connect(dsn)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "hosts"),
+    [
+        ("postgresql://u:p%40@h/x", ["postgresql://u:p%40@h/x"]),
+        ("postgresql://u:p@a:1,b:2/x?y=z", ["postgresql://u:p@a:1/x?y=z", "postgresql://u:p@b:2/x?y=z"]),
+        ("postgresql://a,b/x", ["postgresql://a/x", "postgresql://b/x"]),
+        ("postgresql:///x?host=a,b&port=1,2", ["postgresql:/x?host=a&port=1", "postgresql:/x?host=b&port=2"]),
+        ("postgresql:///x?host=a,b&port=1", ["postgresql:/x?host=a&port=1", "postgresql:/x?host=b&port=1"]),
+        ("postgresql://u:p@/x?host=a,b", ["postgresql://u:p@/x?host=a", "postgresql://u:p@/x?host=b"]),
+        ("postgresql:///x?host=/var/run", ["postgresql:///x?host=/var/run"]),
+    ],
+)  # fmt: skip
+def test_each_host_of_an_address_is_tried_by_itself(dsn: str, hosts: list[str]) -> None:
+    assert _each_host(dsn) == hosts

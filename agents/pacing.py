@@ -86,7 +86,7 @@ class Paces:
     def soonest(self, most: float) -> float:
         """Seconds until the first of those that are held back may be asked again, at most `most`."""
         now = self._ticks()
-        return min((wait for one in self.known if (wait := self._of(one).wait_at(now))), default=most)
+        return min([most, *(wait for one in self.known if (wait := self._of(one).wait_at(now)))])
 
     @property
     def known(self) -> list[Destination]:

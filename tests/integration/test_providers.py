@@ -24,11 +24,13 @@ from agents.wiring import Wiring, utc_now
 from channels.fakes.limit import Limit
 from channels.fakes.mailbox import SmtpSink
 from channels.fakes.receiver import WebhookReceiver
+from console.deliveries import carry_out
 from deploy.secret import Secret
 from deploy.settings import EmailAccountSettings, Settings
 from deploy.settings import Webhook as WebhookSettings
 from schemas.delivery import Delivery
 from store.control import Change, Control
+from store.deliveries import Deliveries, DeliveryFilter
 from store.erasure import Erasure
 from store.ledger import Ledger
 from store.retention import Retention
@@ -205,3 +207,27 @@ async def test_a_server_that_refuses_us_pauses_the_account_and_burns_nothing(
 
         await until(all_sent)
         assert await attempts_of(run, 20) == [1] * 20
+
+
+async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurried(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
+) -> None:
+    receiver.limit, receiver.says_when = Limit(5, 3600.0), True
+    async with running(settings, pool) as run:
+        await run.take(webhooks(30, receiver.url))
+
+        async def held() -> bool:
+            return not run.sender._mine() and (await run.counts())["waiting"] == 25
+
+        await until(held)
+        (row,) = await run.ledger.held_destinations()
+        assert (row["state"], row["waiting"]) == ("throttled", 25)
+        receiver.limit = None
+        of_the_host = DeliveryFilter("shop", destination=row["destination"])
+        assert await carry_out(Deliveries(pool), "hurry", of_the_host, actor="me") == 25
+
+        async def all_sent() -> bool:
+            return (await run.counts())["sent"] == 30
+
+        await until(all_sent)
+        assert await attempts_of(run, 30) == [1] * 30

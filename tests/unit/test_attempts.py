@@ -66,6 +66,7 @@ async def test_a_closed_destination_has_room_for_one_that_tries_and_none_while_i
     left = await paces.turn(destination)
     assert left == clock.now
     paces.heard(destination, left, Throttled("HTTP 429", 60.0), 60.0)
+    assert (paces.soonest(1.0), paces.soonest(90.0)) == (1.0, 60.0)
     assert attempts.rooms() == {one: 0}
     assert not await attempts.room_for(destination)
     assert await paces.turn(destination) is None

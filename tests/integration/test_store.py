@@ -188,7 +188,8 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     await claim(ledger, "s", [new(1, "b", wait=SOON), new(2, "c", wait=LEASE)])
     await pool.execute(
         "insert into deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n,"
-        " 'destination', 'a', 'due_at', now()))).* from deliveries d, generate_series(1, 30000) n where delivery_id = 'd1'"
+        " 'destination', 'a', 'due_at', now()))).* from deliveries d, generate_series(1, 30000) n"
+        " where delivery_id = 'd1'"
     )
     await ledger.pause_destination("webhook", "a", "HTTP 410")
     assert await due(ledger, "s") == {"d1"}

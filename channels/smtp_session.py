@@ -11,6 +11,8 @@ import aiosmtplib
 from channels.contract import Accepted, Blocked, Deferred, Receipt, Refused, shortened
 from channels.smtp_replies import Stage, is_about_session, smtp_receipt
 
+_LEAST_CODE = 200
+"""Anything less is no answer: a line that is none, or one that does not end. Nobody knows what comes after it."""
 _KNOWS_NO_EHLO = (500, 501, 502, 504)
 _REST_SECONDS = 5.0
 """To hear from a server whether a session that was at rest still stands."""
@@ -46,6 +48,7 @@ class SmtpSession:
         self._smtp = aiosmtplib.SMTP(
             hostname=account.host,
             port=account.port,
+            timeout=None,  # that of each message bounds all that is done for it
             use_tls=account.security == "tls",
             start_tls=False,
             tls_context=account.tls if account.security != "none" else None,
@@ -129,7 +132,7 @@ class SmtpSession:
             await self._smtp.helo()
 
     def _receipt(self, error: Exception) -> Receipt:
-        if isinstance(error, aiosmtplib.SMTPResponseException):
+        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
             return smtp_receipt(self._stage, error.code, error.message)
         if isinstance(error, _NotOffered):
             return Blocked(f"{self._stage}: {error}")
@@ -143,8 +146,8 @@ class SmtpSession:
 
     async def _end(self, error: Exception) -> None:
         """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
-        is_refusal = isinstance(error, aiosmtplib.SMTPResponseException)
-        if is_refusal and self._stage in ("mail", "rcpt", "data") and not _ends_session(error):
+        is_refusal = isinstance(error, aiosmtplib.SMTPResponseException) and not _ends_session(error)
+        if is_refusal and self._stage in ("mail", "rcpt", "data"):
             try:
                 async with asyncio.timeout(_REST_SECONDS):
                     await self._smtp.rset()
@@ -154,8 +157,8 @@ class SmtpSession:
         self.close()
 
 
-def _ends_session(error: Exception) -> bool:
-    return isinstance(error, aiosmtplib.SMTPResponseException) and is_about_session(error.code, error.message)
+def _ends_session(error: aiosmtplib.SMTPResponseException) -> bool:
+    return error.code < _LEAST_CODE or is_about_session(error.code, error.message)
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

@@ -201,7 +201,9 @@ def _say_delivery(row: dict[str, Any]) -> None:
         say(f"    {text(attempt['at'])}  {attempt['outcome']}  {escape(attempt['detail'])}  ({took})")
     for action in row["actions"]:
         say(f"    {text(action['at'])}  {action['action']} by {escape(action['actor'])}")
-    if row["state"] == "waiting":
+    if row["state"] == "waiting" and row["reason"]:  # it is due, and its destination is not
+        say(f"    waiting, {row['reason']}: {escape(row['detail'])}; see: tidings destinations")
+    elif row["state"] == "waiting":
         say(f"    waiting until {text(row['due_at'])}  {escape(row['detail'])}")
     elif not row["attempts_made"]:
         say(f"    {row['state']}  {row['reason'] or ''} {escape(row['detail'])}")

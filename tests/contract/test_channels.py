@@ -524,6 +524,18 @@ async def test_a_server_without_the_encryption_that_the_account_asks_for_blocks_
     assert receipt == Blocked("starttls: the server does not offer STARTTLS; security is starttls, tls or none")
 
 
+@pytest.mark.parametrize("said", ["hello?", "25", "250-" + "x" * 70_000])
+async def test_an_answer_that_is_none_is_possibly_accepted_and_ends_the_session(sink: SmtpSink, said: str) -> None:
+    channel = Email({"main": account(sink.port)}, Templates())
+    sink.replies.append(said)
+    receipt = await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=1, now=now())
+    assert isinstance(receipt, Deferred)
+    assert receipt.possibly_accepted
+    assert isinstance(await again(channel), Accepted)
+    assert sink.connections == 2
+    await channel.close()
+
+
 async def test_a_name_that_leads_nowhere_and_a_server_that_is_away_may_pass(sink: SmtpSink) -> None:
     for host in ("mail.invalid", "127.0.0.3"):
         receipt = await mail(sink, host=host)

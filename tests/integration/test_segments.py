@@ -20,6 +20,7 @@ from agents.metrics import Metrics
 from agents.segmenter import Segmenter, build_segmenter
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
+from console.explain import story
 from console.reading import TopicReader
 from console.segments import remove
 from schemas.errors import TidingsError
@@ -322,6 +323,8 @@ async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with
     assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
     of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("c2")}
     assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
+    found = await story(stage.wired, "c2", None)
+    assert ({one["segment_id"]: one["reason"] for one in found.unjudged}, found.dead_letters) == (of_c2, [])
     await one.measure()
     assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]
     await stage.take(one, stage.record("c1", score=1), stage.tombstone("c2"), stage.record("c3", score=50))

@@ -18,7 +18,7 @@ from streams.conditions.compile import Facts, Getter, getter
 from streams.conditions.fields import EVENT, has_own_event
 from streams.conditions.kinds import Answer
 from streams.conditions.language import Path
-from streams.loose import loosely, tidied
+from streams.loose import loosely, tidied, with_whole_quantities
 from streams.recent import Sent, read_recent
 
 Profile = dict[str, Any]
@@ -91,7 +91,7 @@ class Arrival:
         if name == "facts":
             profile = None if self._row is None else msgspec.json.decode(self._row)
             data = self._decode(self._raw)["data"]
-            known = tidied(data, type(self.head.data)) if self.is_loose else data
+            known = tidied(data, type(self.head.data)) if self.is_loose else with_whole_quantities(data)
             self.facts = facts_of(known, self.head, profile)
             return self.facts
         if name == "recent":

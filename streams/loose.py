@@ -47,6 +47,17 @@ def _tidied_members(members: dict[str, Any], fields: dict[str, Any]) -> dict[str
     }
 
 
+def with_whole_quantities(data: dict[str, Any]) -> dict[str, Any]:
+    """An event's objects whose fields are of their kind: a quantity may be a fraction, a whole one is an integer."""
+    order = data.get("order")
+    items = order.get("items") if type(order) is dict else None
+    for item in items if type(items) is list else ():
+        quantity = item.get("quantity") if type(item) is dict else None
+        if type(quantity) is float and quantity.is_integer():
+            item["quantity"] = int(quantity)
+    return data
+
+
 def loosely(members: dict[str, Any], kind: type[T]) -> T:
     """A record of what is there, of whatever kind it is; a required field that is not there is None."""
     made: dict[str, Any] = {}

@@ -7,6 +7,8 @@ difference, since its requests end without an answer either way.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import structlog
 
@@ -21,10 +23,23 @@ _PAUSE = 15.0
 
 
 class ClusterWatch:
-    """`follow` goes on for ever; what is away stands in `/healthz`, what changed is said once."""
+    """`follow` goes on for ever; what is away stands in `/healthz`, what changed is said once.
 
-    def __init__(self, provision: Provision, *, waits: Waits = WAITS, pause: float = _PAUSE) -> None:
-        self._provision = provision
+    `on_anew` is told of a topic that another one has taken the place of, and when the old one was seen last: a consumer
+    that asks for an offset which the new one has as well gets no error, and would miss what is before.
+    """
+
+    def __init__(
+        self,
+        provision: Provision,
+        on_anew: Callable[[str, float], None],
+        *,
+        waits: Waits = WAITS,
+        pause: float = _PAUSE,
+    ) -> None:
+        self._provision, self._on_anew = provision, on_anew
+        self._ids: dict[str, str] = {}
+        self._seen_at = 0.0
         self._waits, self._pause = waits, pause
         self._said: set[str] = set()
 
@@ -36,6 +51,7 @@ class ClusterWatch:
 
     async def look(self) -> None:
         """Look once."""
+        began = time.monotonic()
         try:
             seen = await aside(self._provision.look)
         except TryLater as error:
@@ -51,6 +67,12 @@ class ClusterWatch:
         for one in seen.differing:
             self._say("partitions_differ", one)
         self._said &= {*seen.away, *seen.differing}
+        for topic, found in seen.ids.items():
+            if self._ids.setdefault(topic, found) != found:
+                self._ids[topic] = found
+                log.warning("topic_made_anew", topic=topic, because="another one has taken its place")
+                self._on_anew(topic, self._seen_at)
+        self._seen_at = began
 
     def _say(self, event: str, what: str) -> None:
         if what not in self._said:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from agents.changelogs import changelog_topics
@@ -33,10 +33,14 @@ class TopicChange:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The topics as they are while workers run: what is not there at the moment, and what differs from the start."""
+    """The topics as they are while workers run: what is not there at the moment, and what differs from the start.
+
+    `ids` are the broker's, by name: a topic of the same name that was made anew has another one.
+    """
 
     away: list[str]
     differing: list[str]
+    ids: dict[str, str]
 
 
 class Provision:
@@ -104,17 +108,30 @@ class Provision:
 
     def look(self) -> Seen:
         """Raises TryLater while the broker is away."""
-        away, differing = [], []
-        listed = self._listed()
-        for name, topic in self._declared.items():
-            found = listed.get(name)
+        away, differing, ids = [], [], {}
+        for name, found in self._described_topics().items():
             if found is None:
                 away.append(f"topic {name}, which is not there. Create it with: tidings topics apply")
                 continue
-            away += [f"{name}-{one.id}, which no broker leads" for one in found.partitions.values() if one.leader < 0]
-            if len(found.partitions) != self._count(topic):
-                differing.append(f"{name} has {len(found.partitions)} partitions, {self._count(topic)} are declared")
-        return Seen(away, differing)
+            ids[name] = str(found.topic_id)
+            away += [f"{name}-{one.id}, which no broker leads" for one in found.partitions if one.leader is None]
+            wanted = self._count(self._declared[name])
+            if len(found.partitions) != wanted:
+                differing.append(f"{name} has {len(found.partitions)} partitions, {wanted} are declared")
+        return Seen(away, differing, ids)
+
+    def _described_topics(self) -> dict[str, Any]:
+        """Each as the broker describes it; None where it is not there."""
+        asked = self._admin.describe_topics(TopicCollection(list(self._declared)), request_timeout=self._timeout)
+        found: dict[str, Any] = {}
+        for name, future in asked.items():
+            try:
+                found[name] = future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
+                found[name] = None
+        return found
 
     def _counts(self) -> dict[str, int]:
         return {name: len(found.partitions) for name, found in self._listed().items()}

@@ -96,7 +96,7 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
             log.info("stopped")
             return 0
         process, provision = starting.result()
-        looking = asyncio.ensure_future(ClusterWatch(provision).follow())
+        looking = asyncio.ensure_future(ClusterWatch(provision, process.app.begin_anew).follow())
         stack.callback(looking.cancel)
         watch = ProgressWatch(process.app, metrics, process.loops)
         status.follow(watch)

@@ -92,6 +92,11 @@ class BatchApp(faust.App):
         """Why the consumer will never get on, if it is so: this has to end the process."""
         return None if self._consumer is None else self._consumer.fatal_error()
 
+    def begin_anew(self, topic: str, since: float) -> None:
+        """Read a topic from its beginning: another one has taken its place after `since`, by the monotonic clock."""
+        if self._consumer is not None and topic in self.hot_topics:
+            self._consumer.begin_anew(topic, since)
+
     async def stop_within(self, seconds: float) -> bool:
         """Stop in order, and tell whether it came to an end in time.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -46,6 +46,8 @@ class Consumer(driver.Consumer):
         self._dropped = False
         self.blocked: dict[TP, Blocked] = {}
         self._look_again: dict[TP, float] = {}
+        self._begun_at: dict[TP, float] = {}
+        self._anew: set[TP] = set()
         self.beyond_tables: set[TP] = set()
         super().__init__(*args, **kwargs)
         self.changelogs = Changelogs(self.app)
@@ -93,10 +95,19 @@ class Consumer(driver.Consumer):
         return offset
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
-        """Whatever the progress says: a topic that was made anew is committed at lower offsets than the one before."""
+        """Whatever is news, lower offsets of a topic that was made anew too."""
         if tp.topic in self.app.hot_topics:
-            return bool(offset != self._committed_offset[tp])
+            return self.progress.is_news(tp, offset)
         return bool(super()._should_commit(tp, offset))
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit. Faust takes offsets for committed even where that failed, and whichever topic they were of."""
+        anew = self._anew & offsets.keys()
+        is_done = bool(await super()._commit(offsets))
+        if is_done:
+            self.progress.committed(offsets)
+            self._anew -= anew
+        return is_done
 
     # -- rebalance, seek and stop -------------------------------------------------------------------------------
 
@@ -105,6 +116,7 @@ class Consumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         self.progress.forget()
         self.blocked.clear()
+        self._anew.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery that no signal of an earlier one can end."""
@@ -115,6 +127,9 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Move to the committed offsets; what was fetched before or during the move belongs to the past."""
         await self._moving_positions(super().perform_seek)
+        for tp in self.assignment():
+            if self._committed_offset[tp] is None:
+                self._begun_at[tp] = time.monotonic()
 
     async def _moving_positions(self, move: Any) -> None:
         self.progress.forget()
@@ -132,7 +147,7 @@ class Consumer(driver.Consumer):
 
     async def _seek_hot_partitions(self) -> None:
         for tp in [tp for tp in self.assignment() if tp.topic in self.app.hot_topics]:
-            offset = self._committed_offset[tp]
+            offset = None if tp in self._anew else self._committed_offset[tp]
             if offset is None:
                 await self._thread.seek_to_beginning(driver.ensure_aiokafka_TP(tp))
             else:
@@ -245,6 +260,7 @@ class Consumer(driver.Consumer):
 
     def _position_was_reset(self, tp: TP, left: int, to: int) -> None:
         """The broker had nothing at the position, so reading goes on at the log's beginning."""
+        self._begun_at[tp] = time.monotonic()
         if to >= left:
             log.warning(
                 "records_gone",
@@ -257,10 +273,22 @@ class Consumer(driver.Consumer):
             topic=tp.topic, partition=tp.partition, from_offset=left, to_offset=to,
             because="the topic was made anew, or lost its end; it is read from its beginning and committed anew",
         )  # fmt: skip
-        self.progress.forget_partition(tp)
-        self._committed_offset[tp] = None
+        self._read_anew(tp)
         if tp.topic in self.app.tables.changelog_topics:
             self.changelogs.begin_anew(tp)
+
+    def begin_anew(self, topic: str, since: float) -> None:
+        """Go to the beginning of a topic that was made anew after `since`, where that has not come by itself."""
+        for tp in [tp for tp in self.assignment() if tp.topic == topic and self._begun_at.get(tp, 0.0) < since]:
+            log.warning("topic_begins_anew", topic=topic, partition=tp.partition, because="the topic was made anew")
+            self._read_anew(tp)
+            self._dropped = True  # which has the next fetch go back to what is committed: nothing
+
+    def _read_anew(self, tp: TP) -> None:
+        """What was committed before is of another topic, until something of this one is."""
+        self.progress.forget_partition(tp)
+        self._committed_offset[tp] = None
+        self._anew.add(tp)
 
     def _readable(self, tp: TP, records: list[Any]) -> list[Any]:
         """The records before what cannot be read. There reading stops: past it nothing is committed, ever."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from faust.transport.drivers import aiokafka as driver
 
 from agents.transport.fetched import read_leniently
 from agents.transport.membership import join_in_our_way
+
+_COMMIT_SECONDS = 10.0
 
 
 class Blocked:
@@ -144,6 +147,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if state.lso is not None and state.highwater is not None and state.lso < state.highwater:
                 return int(state.lso)
         return None
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Try for a while. The client would try on for ever, for a topic that is no more: and then commit its offsets
+        to another one of its name.
+        """
+        try:
+            return bool(await asyncio.wait_for(super()._commit(offsets), _COMMIT_SECONDS))
+        except TimeoutError:
+            return False
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Fetched:
         """The positions belong to the records: nothing runs in this thread between the two."""

@@ -7,7 +7,7 @@ are complete. After a seek or a rebalance everything entered before is forgotten
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class Progress:
         self.epoch = 0
         self._in_flight: defaultdict[TP, deque[Batch]] = defaultdict(deque)
         self._next: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
 
     def enter(self, batch: Batch) -> None:
         """Take a batch into account. Raises HoleInTheLog when its records were fetched before the last one's end."""
@@ -88,6 +89,14 @@ class Progress:
         """The partitions that have an offset to commit."""
         return iter(list(self._next))
 
+    def is_news(self, tp: TP, offset: int) -> bool:
+        """Whether an offset is another one than the broker was last told."""
+        return self._committed.get(tp) != offset
+
+    def committed(self, offsets: Mapping[TP, int]) -> None:
+        """The broker has taken these."""
+        self._committed |= offsets
+
     def full(self, tps: Iterable[TP], limit: Limit) -> set[TP]:
         """Those partitions that have as much in flight as they may."""
         return {tp for tp in tps if limit.is_reached(self._in_flight[tp])}
@@ -105,9 +114,11 @@ class Progress:
         for batch in self._in_flight.pop(tp, ()):
             batch.epoch = _FORGOTTEN
         self._next.pop(tp, None)
+        self._committed.pop(tp, None)
 
     def forget(self) -> None:
         """Start over after a seek or a rebalance."""
         self.epoch += 1
         self._in_flight.clear()
         self._next.clear()
+        self._committed.clear()

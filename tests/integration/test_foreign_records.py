@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -71,9 +72,14 @@ def consumer(wired: Wiring, group: str) -> Iterator[Consumer]:
 
 def produced(wired: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none") -> None:
     producer = Producer({**wired.settings.kafka.client(), "linger.ms": 50, "compression.type": codec})
+    refused: list[Any] = []
     for value in values:
-        producer.produce(wired.topic(topic), value, b"c1", partition)
-    assert producer.flush(30) == 0
+        producer.produce(
+            wired.topic(topic), value, b"c1", partition, on_delivery=lambda error, _: error and refused.append(error)
+        )
+    assert producer.flush(60) == 0
+    if refused:
+        raise KafkaException(refused[0])
 
 
 def transaction(wired: Wiring, name: str) -> Producer:

@@ -50,7 +50,7 @@ async def test_a_broker_that_is_away_is_waited_for_and_a_batch_that_it_damaged_s
     broker = KafkaServer(tmp_path / "kafka", os.environ)
     wired = Wiring(replace(settings, kafka=Kafka(bootstrap=await asyncio.to_thread(broker.start))))
     await asyncio.to_thread(Provision(wired).apply)
-    reader, watching = Careful(wired), ClusterWatch(Provision(wired, timeout=0.3), pause=0.1)
+    reader, watching = Careful(wired), ClusterWatch(Provision(wired, timeout=0.3), lambda *_: None, pause=0.1)
     try:
         async with running(wired, tmp_path / "worker", reader.work) as (app, watch):
             await until(watch, lambda: watch.health().status == "ok")

@@ -136,6 +136,16 @@ def test_a_partition_that_begins_anew_forgets_its_batches_and_no_other_does() ->
     assert (progress.next_offset(ORDERS), progress.next_offset(payments)) == (10, 7)
 
 
+def test_what_the_broker_was_told_is_no_news_until_the_log_is_another_one() -> None:
+    progress = Progress()
+    assert progress.is_news(ORDERS, 20)
+    progress.committed({ORDERS: 20})
+    assert not progress.is_news(ORDERS, 20)
+    assert progress.is_news(ORDERS, 3)
+    progress.forget_partition(ORDERS)
+    assert progress.is_news(ORDERS, 20)
+
+
 def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
     progress = Progress()
     progress.enter(batch(0, 9))
@@ -225,6 +235,7 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
                 "_drain_messages",
                 "_new_offset",
                 "_should_commit",
+                "_commit",
                 "_filter_tps_with_pending_acks",
                 "perform_seek",
                 "on_partitions_revoked",

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from agents.wiring import Wiring
 from console import campaigns as doing
 from console.code_check import folded
 from console.preview import from_store
+from deploy.secret import Secret
+from deploy.settings import Postgres, Settings
 from schemas.distribution import Publish
-from schemas.errors import TidingsError
+from schemas.errors import BadRecord, TidingsError
 from store.campaigns import CampaignChange, Campaigns
 from store.code_import import CodeImport, Merged, NewCode
 from store.code_names import CodeName, alike_codes
@@ -48,6 +51,12 @@ kind: PROMOTION
 tiers:
   - {id: gold}
 """
+
+
+@pytest.fixture
+def wired(settings: Settings, dsn: str) -> Wiring:
+    """No topics are needed here."""
+    return Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
 
 
 @pytest.fixture
@@ -250,7 +259,7 @@ async def test_a_batch_that_fails_leaves_nothing(pool: asyncpg.Pool) -> None:
     await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
     good = NewCode(2, "A", True, None, None, None, "{}")
     importing = CodeImport(pool, "shop", "spring")
-    with pytest.raises(asyncpg.InvalidTextRepresentationError):
+    with pytest.raises(BadRecord):
         await importing.merge([good, good._replace(code="B", metadata="{")], NOW)
     assert await pool.fetchval("select count(*) from codes") == 0
     merged = await importing.merge([good, good._replace(line=3), good._replace(line=4, code="C", active=False)], NOW)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -119,30 +120,30 @@ def test_events_are_published_and_wrong_lines_named(tidings: Run, tmp_path: Path
     assert "tidings-matcher has never committed" in lag.replace("\n", " ")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "extra", "code", "said"),
-    [
-        (("lag",), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "Kafka does not answer"),
-        (
-            ("distributions", "list"),
-            {"TIDINGS_POSTGRES": "postgresql://u:hush@127.0.0.1:1/x"},
-            69,
-            "127.0.0.1:1/x does not",
-        ),
-        (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
-        (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
-        (("worker", "cook"), {}, 2, "none of matcher, publisher, sender, segmenter"),
-        (("tail", "nothing"), {}, 1, "There are: events.segments"),
-        (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
-        (("doctor",), {}, 1, "webhook secrets"),
-    ],
-)
-def test_what_goes_wrong_is_said_with_a_code(
-    tidings: Run, arguments: tuple[str, ...], extra: dict[str, str], code: int, said: str
-) -> None:
-    done = tidings(*arguments, **extra)
-    assert (done.returncode, said in done.stderr + done.stdout) == (code, True), done.stderr + done.stdout
-    assert "hush" not in done.stderr + done.stdout
+WRONG: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
+    (("lag",), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "Kafka does not answer"),
+    (
+        ("distributions", "list"),
+        {"TIDINGS_POSTGRES": "postgresql://u:hush@127.0.0.1:1/x"},
+        69,
+        "127.0.0.1:1/x does not",
+    ),
+    (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
+    (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
+    (("worker", "cook"), {}, 2, "none of matcher, publisher, sender, segmenter"),
+    (("tail", "nothing"), {}, 1, "There are: events.segments"),
+    (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
+    (("doctor",), {}, 1, "webhook secrets"),
+]
+
+
+def test_what_goes_wrong_is_said_with_a_code(tidings: Run) -> None:
+    with ThreadPoolExecutor(4) as pool:  # some wait for a server that is not there
+        done = list(pool.map(lambda case: tidings(*case[0], **case[1]), WRONG))
+    for (arguments, _, code, said), result in zip(WRONG, done, strict=True):
+        output = result.stderr + result.stdout
+        assert (arguments, result.returncode, said in output) == (arguments, code, True), output
+        assert "hush" not in output
 
 
 def test_the_schema_is_printed(tidings: Run) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -66,16 +67,25 @@ class Intake(Generic[T]):
         self._read, self._work = read, work
         self._dead_letters, self._metrics, self._clock = dead_letters, metrics, clock
         self._size, self._counted = size, counted
+        self._turn = asyncio.Lock()
+        """Of the work: what was read aside does not meddle with what goes on meanwhile."""
 
-    async def take(self, batch: Batch) -> None:
-        """Bring a batch in, hand after hand."""
+    async def take(self, batch: Batch, begin: int = 0, *, is_aside: bool = False) -> None:
+        """Bring a batch in, hand after hand. Where something is away, the rest is left to be done aside."""
         began, count = time.perf_counter(), 0
-        for start in range(0, len(batch.records), self._size):
+        for start in range(begin, len(batch.records), self._size):
             records = batch.records[start : start + self._size]
-            read = await self._read_each(batch, records)
+            try:
+                read, refused = await self._read_each(records, waits=is_aside)
+            except TryLater:
+                batch.rest = partial(self.take, batch, start, is_aside=True)
+                break
+            for record, error in refused:
+                self._dead_letters.put(batch, record, error, self._clock())
             await batch.room()
             await asyncio.sleep(0)  # a hand of dead letters causes no work that would let others have their turn
-            count += await self._work_on(Handful(batch, records, read))
+            async with self._turn:
+                count += await self._work_on(Handful(batch, records, read))
         log_batch(batch, time.perf_counter() - began, self._metrics, **{self._counted: count})
 
     async def _work_on(self, taken: Handful[T]) -> int:
@@ -91,24 +101,29 @@ class Intake(Generic[T]):
             self._dead_letters.put(taken.batch, taken.read[0][0], error, self._clock())
             return await self._work(Handful(taken.batch, taken.records, []))
 
-    async def _read_each(self, batch: Batch, records: list[Incoming]) -> list[tuple[Incoming, T]]:
-        read = []
+    async def _read_each(
+        self, records: list[Incoming], *, waits: bool
+    ) -> tuple[list[tuple[Incoming, T]], list[tuple[Incoming, Exception]]]:
+        """What was read, and what could not be: none stops the others. Raises TryLater unless it `waits`."""
+        read, refused = [], []
         for record in records:
             try:
-                read.append((record, await self._read_one(record)))
+                read.append((record, await self._read_one(record, waits=waits)))
             except NOT_OF_THE_RECORD:
                 raise
-            except Exception as error:  # one record that cannot be read never stops the others
-                self._dead_letters.put(batch, record, error, self._clock())
-        return read
+            except Exception as error:
+                refused.append((record, error))
+        return read, refused
 
-    async def _read_one(self, record: Incoming) -> T:
+    async def _read_one(self, record: Incoming, *, waits: bool) -> T:
         async def read() -> T:
             return self._read(record)
 
         try:
             return self._read(record)
         except TryLater:
+            if not waits:
+                raise
             return await until_done(read, what="schema registry")
 
 

@@ -27,7 +27,7 @@ from agents.transport.batch import Batch, Incoming, Output
 from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS
-from schemas.errors import NOT_OF_THE_RECORD, TooLarge, TryLater
+from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
 from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, deliveries
 from schemas.triggers import EVENT_TOPICS
 from streams.arrival import Arrival
@@ -153,15 +153,22 @@ class Matcher:
         """Put each profile of a batch into the table; a tombstone takes the customer out."""
         await self._each(batch, self._store)
 
-    async def _each(self, batch: Batch, judge: Judge) -> None:
-        """Do what each record causes. One that cannot be judged is dead-lettered and never stops the others."""
+    async def _each(self, batch: Batch, judge: Judge, start: int = 0, *, is_aside: bool = False) -> None:
+        """Do what each record causes. One that cannot be judged is dead-lettered and never stops the others.
+
+        Where something is away, the rest is left to be done aside: only there, or with a full disk, it is waited for.
+        """
         tally = _Tally()
         began = breathed = time.perf_counter()
         now = self._clock()
-        for number, record in enumerate(batch.records):
+        for number in range(start, len(batch.records)):
+            record = batch.records[number]
             try:
                 self._process(batch, record, judge, now, tally)
-            except TryLater:
+            except TryLater as error:
+                if not is_aside and error.what != DISK:
+                    batch.rest = partial(self._each, batch, judge, number, is_aside=True)
+                    break
                 await self._until_done(batch, record, judge, tally)
             if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
                 await batch.room()

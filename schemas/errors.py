@@ -136,6 +136,10 @@ class Asking(TryLater):
     """A dependency has been asked and will answer in a moment; nothing is wrong yet."""
 
 
+DISK = "disk"
+"""What TryLater names where the worker's own disk is full: the whole process waits then."""
+
+
 class MustRestart(TidingsError):
     """The worker's own machine fails it: its rows on disk, its memory. Never the fault of a record."""
 

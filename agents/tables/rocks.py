@@ -18,7 +18,7 @@ from typing import Any
 import rocksdict
 import structlog
 
-from schemas.errors import CannotStart, MustRestart, TidingsError, TryLater
+from schemas.errors import DISK, CannotStart, MustRestart, TidingsError, TryLater
 
 log = structlog.get_logger()
 
@@ -192,7 +192,7 @@ class RocksPartition:
         said = str(error)
         if any(sign in said for sign in _FULL):
             self._is_behind = True
-            return TryLater(f"the disk has no room for {self._path}: {said}", what="disk")
+            return TryLater(f"the disk has no room for {self._path}: {said}", what=DISK)
         if any(sign in said for sign in _LOCKED):
             return CannotStart(
                 f"{self._path} is in use by another process; give each worker an --instance of its own ({said})"

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -16,6 +16,7 @@ from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
 from agents.transport.connection import Connection
 from agents.transport.consumer import Transport
+from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
 from agents.transport.producer import Producer
 from agents.transport.progress import Limit
@@ -27,8 +28,6 @@ CRASHED = 70
 """Exit code after a crash (EX_SOFTWARE): the supervisor starts the process again."""
 
 _CRASH_GRACE = 3.0
-
-BatchWork = Callable[[Batch], Awaitable[None]]
 
 
 class BatchApp(faust.App):
@@ -58,18 +57,19 @@ class BatchApp(faust.App):
         return Transport(self.conf.broker_consumer, self)
 
     def batch_agent(self, topic: str, work: BatchWork, *, name: str) -> None:
-        """Have `work` called with each batch of a topic, one at a time and in order. Its exception ends the process."""
+        """Have `work` called with each batch of a topic, a partition's in order. Its exception ends the process."""
         self.hot_topics.add(topic)
         source = self.topic(topic, key_type=bytes, value_type=bytes, value_serializer="raw")
+
+        lanes = Lanes(work)
 
         async def run(stream: Any) -> None:
             async for batch in stream:
                 try:
-                    await work(batch)
+                    await lanes.take(batch)
                 except Exception as error:  # Faust would acknowledge the batch and go on
                     self.stop_at_once(error)
                     raise
-                batch.close()
 
         self.agent(source, name=name, concurrency=1)(run)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from agents.transport.producer import Producer, RefusedByBroker
@@ -67,12 +67,13 @@ class BatchOwner(Protocol):
 class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
-    `written` holds, by changelog topic, the offset of the batch's last acknowledged record there.
+    `written` holds, by changelog topic, the offset of the batch's last acknowledged record there. `rest` is what is
+    still to be done where something is away that its records need: the others go on before it.
     """
 
     __slots__ = (
-        "acked", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records", "sent", "tp",
-        "written",
+        "acked", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records", "rest",
+        "sent", "tp", "written",
     )  # fmt: skip
 
     def __init__(self, tp: TP, records: list[Incoming], *, owner: BatchOwner, producer: Producer, epoch: int) -> None:
@@ -85,6 +86,7 @@ class Batch:
         self.sent = self.acked = 0
         self.closed = self.complete = False
         self.message: Any = None
+        self.rest: Callable[[], Awaitable[None]] | None = None
         self.written: dict[str, int] = {}
 
     @property
@@ -113,6 +115,12 @@ class Batch:
     async def room(self) -> None:
         """Wait, without holding the loop, until the producer has room."""
         await self.producer.room()
+
+    def take_rest(self) -> Callable[[], Awaitable[None]]:
+        """What is left to be done, for whoever does it."""
+        rest, self.rest = self.rest, None
+        assert rest is not None  # noqa: S101 - asked for where there is one
+        return rest
 
     def close(self) -> None:
         """The agent is done with the batch; no further output will be emitted."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,55 +14,13 @@ from schemas.codec import TopicCodec
 from schemas.contract import topic_codec, topic_schema
 from schemas.errors import Asking, CannotStart, TryLater, Undecodable
 from schemas.registry import RegisteredSchema
-
-
-class Answers(BaseHTTPRequestHandler):
-    """Three calls of the Confluent Schema Registry API v1. `failing` answers all of them, with a status and a body."""
-
-    server: Any
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.path, self.headers.get("authorization")))
-        if self.server.failing:
-            self._say(*self.server.failing)
-            return
-        self.server.may_answer.wait(30)
-        found = self.server.known.get(int(self.path.rsplit("/", 1)[1]) if "ids" in self.path else self.path)
-        if isinstance(found, str):
-            found = {"schema": found}
-        self._say(200, found) if found else self._say(404, {"error_code": 40403})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.asked.append((self.path, self.headers.get("authorization")))
-        if self.server.failing:
-            self._say(*self.server.failing)
-            return
-        self.server.known[1] = body["schema"]
-        self._say(200, {"id": 1})
-
-    def _say(self, status: int, body: Any) -> None:
-        self.send_response(status)
-        if 300 <= status < 400:
-            self.send_header("location", "http://elsewhere.example/")
-        self.end_headers()
-        self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
+from tests.registry_server import registry_server
 
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    made: Any = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    made.known, made.asked, made.failing, made.may_answer = {}, [], None, threading.Event()
-    made.may_answer.set()
-    thread = threading.Thread(target=made.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with registry_server() as made:
+        yield made
 
 
 def client(server: Any) -> HttpSchemaRegistry:

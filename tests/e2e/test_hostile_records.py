@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ import aiohttp
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from agents.wiring import Wiring
+from console.dead_letters import Letter, Replay
 from console.reading import TopicReader, headers_of
 from schemas.dead_letter import DeadLetter
 from store.ledger import Ledger
@@ -20,7 +22,8 @@ from store.postgres import connect
 from tests import hostile
 from tests.e2e.harness import PATIENCE, Product, product, thanks
 from tests.hostile import Case
-from tests.record_batches import Layout, produce_raw, record_batch
+from tests.record_batches import Layout, Made, produce_raw, record_batch
+from tests.registry_server import registry_server
 
 HOOKS = [{"webhook": {"url": "https://hooks.invalid/", "type": "thanks"}}]
 
@@ -65,29 +68,99 @@ async def health(running: Product) -> dict[str, Any]:
 
 
 async def test_no_record_of_any_kind_ends_a_worker_or_is_lost(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path) as running:
-        await running.apply(thanks("", channels=HOOKS, consent="transactional"))
-        allow_any_time(wired, "events.orders", "deliveries.webhook", "customers")
-        events, customers, deliveries = hostile.events(), hostile.customers(), hostile.deliveries()
-        await running.until(lambda: "rule_table_complete" in running.logs_of("matcher"), "the matcher has its rules")
-        for topic, cases in (("events.orders", events), ("customers", customers), ("deliveries.webhook", deliveries)):
-            await publish(wired, topic, cases)
-        await running.publish_raw("events.orders", b"c1", hostile.plain("last"))
-        await running.until(running.all_processed, "all is read")
-        wanted = {one.id for one in events if one.fate == "read"} | {"last"}
-        assert await emitted(running) == wanted
-        refused = {
-            ("matcher", "events.orders"): 2 * sum(one.fate == "refused" for one in events),
-            ("matcher", "customers"): len(customers),
-            ("sender", "deliveries.webhook"): sum(one.fate == "refused" for one in deliveries),
-        }
-        found = dead_letters(wired)
-        assert Counter((facts.role, facts.topic) for facts, _ in found) == refused
-        assert [facts for facts, _ in found if facts.kind == "internal"] == []
-        assert [worker.starts for worker in running.workers.workers] == [1, 1], running.logs()
-        assert_kept_as_they_were(events, found)
-        await assert_in_ledger(wired, [one.id for one in deliveries if one.fate == "read"])
-        await assert_disk_is_no_records_fault(running, wired)
+    with registry_server() as registry:
+        environ = {"TIDINGS_WIRE_REGISTRY_URL": f"http://127.0.0.1:{registry.server_port}"}
+        async with product(wired.settings, tmp_path, environ=environ) as running:
+            await hold_all_against_it(running, registry)
+
+
+async def hold_all_against_it(running: Product, registry: Any) -> None:
+    """One start of the workers for all that may come to them."""
+    await assert_hostile_records_are_read_or_refused(running)
+    await assert_only_those_wait_whose_schema_is_away(running, registry)
+    await assert_a_replay_of_a_replay_is_the_same(running)
+    await assert_disk_is_no_records_fault(running)
+
+
+async def assert_hostile_records_are_read_or_refused(running: Product) -> None:
+    """Whatever the record."""
+    wired = running.wired
+    await running.apply(thanks("", channels=HOOKS, consent="transactional"))
+    allow_any_time(wired, "events.orders", "deliveries.webhook", "customers")
+    events, customers, deliveries = hostile.events(), hostile.customers(), hostile.deliveries()
+    await running.until(lambda: "rule_table_complete" in running.logs_of("matcher"), "the matcher has its rules")
+    for topic, cases in (("events.orders", events), ("customers", customers), ("deliveries.webhook", deliveries)):
+        await publish(wired, topic, cases)
+    await running.publish_raw("events.orders", b"c1", hostile.plain("last"))
+    await running.until(running.all_processed, "all is read")
+    wanted = {one.id for one in events if one.fate == "read"} | {"last"}
+    assert await emitted(running) == wanted
+    refused = {
+        ("matcher", "events.orders"): 2 * sum(one.fate == "refused" for one in events),
+        ("matcher", "customers"): len(customers),
+        ("sender", "deliveries.webhook"): sum(one.fate == "refused" for one in deliveries),
+    }
+    found = dead_letters(wired)
+    assert Counter((facts.role, facts.topic) for facts, _ in found) == refused
+    assert [facts for facts, _ in found if facts.kind == "internal"] == []
+    assert [worker.starts for worker in running.workers.workers] == [1, 1], running.logs()
+    assert_kept_as_they_were(events, found)
+    await assert_in_ledger(wired, [one.id for one in deliveries if one.fate == "read"])
+
+
+async def assert_only_those_wait_whose_schema_is_away(running: Product, registry: Any) -> None:
+    """The partition waits in order, the others of the topic go on."""
+    wired, bootstrap = running.wired, running.wired.settings.kafka.bootstrap
+    registry.failing = 503, {}
+    framed = Made(b"\0\0\0\0\x09" + hostile.plain("framed"))
+    batch = record_batch([framed, Made(hostile.plain("behind it"))])
+    assert await produce_raw(bootstrap, wired.topic("events.orders"), 1, batch) == 0
+    assert (
+        await produce_raw(bootstrap, wired.topic("events.orders"), 1, record_batch([Made(hostile.plain("last"))])) == 0
+    )
+    await until_waits_for(running, "schema registry")
+    other = hostile.event("of another", data={"customer": {"id": "c2"}, "order": {"id": "o", "amount": 5000}})
+    await produce_raw(
+        bootstrap, wired.topic("events.orders"), 2, record_batch([Made(json.dumps(other).encode(), b"c2")])
+    )
+    await until_emitted(running, {"of another"})
+    assert not {"framed", "behind it"} & await emitted(running)
+    registry.known[9] = {"schema": "{}", "schemaType": "JSON"}
+    registry.failing = None
+    await until_emitted(running, {"framed", "behind it"})
+
+
+async def assert_a_replay_of_a_replay_is_the_same(running: Product) -> None:
+    """It is refused once more, and what is kept of it is what was kept before."""
+    before = dead_letters(running.wired)
+    one = next(Letter(message, facts) for facts, message in before if facts.own_headers == 2 and facts.path == "id")
+    (done,) = await asyncio.to_thread(lambda: list(Replay(running.wired).run([one])))
+    assert (done.why_not, done.note) == ("", "")
+    await running.until(lambda: len(dead_letters(running.wired)) == len(before) + 1, "it is refused again")
+    facts, message = max(dead_letters(running.wired), key=lambda pair: pair[1].offset())
+    again = Letter(message, facts)
+    assert again.own_headers() == one.own_headers()
+    assert (message.key(), message.value()) == (one.message.key(), one.message.value())
+    assert (facts.timestamp, facts.topic, facts.partition) == (
+        one.facts.timestamp,
+        one.facts.topic,
+        one.facts.partition,
+    )
+
+
+async def until_waits_for(running: Product, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while what not in (answer := await health(running))["waits_for"]:
+        assert time.monotonic() < deadline, answer
+        await asyncio.sleep(0.1)
+    assert (answer["healthy"], answer["status"]) == (True, "waiting")
+
+
+async def until_emitted(running: Product, wanted: set[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not wanted <= await emitted(running):
+        assert time.monotonic() < deadline, running.logs()
+        await asyncio.sleep(0.1)
 
 
 def assert_kept_as_they_were(events: list[Case], found: list[tuple[DeadLetter, Any]]) -> None:
@@ -109,8 +182,9 @@ async def assert_in_ledger(wired: Wiring, identities: list[str]) -> None:
         pool.terminate()
 
 
-async def assert_disk_is_no_records_fault(running: Product, wired: Wiring) -> None:
+async def assert_disk_is_no_records_fault(running: Product) -> None:
     """A limit on the size of its files takes effect on a worker like a full disk; its log is a file as well."""
+    wired = running.wired
     (matcher,) = [worker for worker in running.workers.workers if worker.role == "matcher"]
     before, unlimited = len(dead_letters(wired)), resource.RLIM_INFINITY
     await running.apply(thanks("", distribution="promo", channels=HOOKS))
@@ -120,11 +194,7 @@ async def assert_disk_is_no_records_fault(running: Product, wired: Wiring) -> No
     withdrawn = b'{"id": "c1", "consents": {"marketing": false}, "email": "new@example.com"}'
     await running.publish_raw("customers", b"c1", withdrawn)
     await running.publish_raw("events.orders", b"c1", hostile.plain("while full"))
-    deadline = time.monotonic() + PATIENCE
-    while "disk" not in (answer := await health(running))["waits_for"]:
-        assert time.monotonic() < deadline, answer
-        await asyncio.sleep(0.1)
-    assert (answer["healthy"], answer["status"]) == (True, "waiting")
+    await until_waits_for(running, "disk")
     lag = {(one.topic, one.lag) for one in running.lag.read() if one.lag}
     assert (wired.topic("customers"), 1) in lag
     resource.prlimit(matcher.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))

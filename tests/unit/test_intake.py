@@ -71,7 +71,10 @@ class Role:
         records: list[Any] = [Record(offset, value) for offset, value in enumerate(values)]
         written: Any = self.written
         owner: Any = None
-        await self.intake.take(Batch(TP("deliveries.webhook", 2), records, owner=owner, producer=written, epoch=0))
+        batch = Batch(TP("deliveries.webhook", 2), records, owner=owner, producer=written, epoch=0)
+        await self.intake.take(batch)
+        while batch.rest is not None:
+            await batch.take_rest()()
 
     def refused(self) -> list[tuple[bytes | None, str, int, str, str]]:
         facts = [(one.value, DeadLetter.from_headers(one.headers or ())) for one in self.written.outputs]

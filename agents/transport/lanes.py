@@ -1,0 +1,56 @@
+"""Batches of a topic, each partition's in their order: one that has to wait keeps none of another partition waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agents.transport.batch import Batch
+
+if TYPE_CHECKING:
+    from faust.types import TP
+
+BatchWork = Callable[[Batch], Awaitable[None]]
+
+
+class Lanes:
+    """Has `work` done on each batch, one at a time as long as none leaves a `rest` behind.
+
+    What is left is done aside, and what comes of that partition meanwhile after it. How much that may be is limited by
+    what may be in flight of a partition. An error of it ends the process as any other.
+    """
+
+    def __init__(self, work: BatchWork) -> None:
+        self._work = work
+        self._aside: dict[TP, asyncio.Task[None]] = {}
+
+    async def take(self, batch: Batch) -> None:
+        """Do the work on a batch and close it, or leave it to be done aside."""
+        before = self._aside.get(batch.tp)
+        if before is not None and not before.done():
+            self._put_aside(batch, partial(self._work, batch), before)
+            return
+        await self._work(batch)
+        if batch.rest is None:
+            batch.close()
+        else:
+            self._put_aside(batch, batch.take_rest(), None)
+
+    def _put_aside(self, batch: Batch, work: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None) -> None:
+        self._aside[batch.tp] = asyncio.create_task(self._go_on(batch, work, before))
+
+    async def _go_on(
+        self, batch: Batch, work: Callable[[], Awaitable[None]], before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before})
+        try:
+            await work()
+            while batch.rest is not None:
+                await batch.take_rest()()
+        except Exception as error:
+            batch.owner.delivery_failed(error)
+            return
+        batch.close()

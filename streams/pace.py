@@ -8,7 +8,8 @@ clock, in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
@@ -25,8 +26,7 @@ _AT_REST = 5.0
 """Seconds without a departure after which what was accepted before says nothing of the rate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """The state of one destination. `gap` is between two departures, 0 where they are not held back.
 
     `closed_at` is None while it is open. `accepted` counts since `since`, for the rate; `total` since ever.

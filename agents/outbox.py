@@ -28,8 +28,8 @@ async def publish_outbox(control: Control, wiring: Wiring, producer: Producer) -
     return await control.publish_outbox(publish)
 
 
-async def write_all(producer: Producer, outputs: Sequence[Output]) -> None:
-    """Write records and wait until all are acknowledged. Raises TryLater."""
+async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: float = _TIMEOUT) -> None:
+    """Write records and wait until all are acknowledged. Raises TryLater where that takes longer than `patience`."""
     loop = asyncio.get_running_loop()
     futures: list[asyncio.Future[None]] = [loop.create_future() for _ in outputs]
     for output, future in zip(outputs, futures, strict=True):
@@ -40,9 +40,9 @@ async def write_all(producer: Producer, outputs: Sequence[Output]) -> None:
         producer.produce(output, report)
     await producer.room()
     try:
-        await asyncio.wait_for(asyncio.gather(*futures), _TIMEOUT)
+        await asyncio.wait_for(asyncio.gather(*futures), patience)
     except (TimeoutError, RuntimeError) as error:
-        raise TryLater(f"Kafka did not take the records: {error or 'no acknowledgement in time'}") from error
+        raise TryLater(f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}") from error
 
 
 def _resolve(future: asyncio.Future[None], error: BaseException | None) -> None:

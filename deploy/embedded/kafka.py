@@ -18,7 +18,7 @@ from deploy.embedded.jars import Progress, java, kafka_class_path
 from deploy.embedded.process import ServerProcess, free_port, prepare_folder
 from schemas.errors import CannotStart
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _SILENT = logging.Logger("kafka-probe", logging.CRITICAL)
 
 _SETTINGS_FILE = "server.properties"

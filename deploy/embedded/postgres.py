@@ -21,7 +21,7 @@ from schemas.errors import CannotStart
 VERSION = 18
 _BIN = Path(wheel.POSTGRES_VERSIONS[VERSION])
 _SYSTEM_USER = "tidings-postgres"
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _SETTINGS = ("fsync=on", "shared_buffers=128MB", "max_connections=200", "unix_socket_directories=")
 
 

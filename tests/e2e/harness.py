@@ -43,7 +43,7 @@ from streams.definition import Surroundings, parse_definition
 
 GREETING = "Hi {{ customer.name | default('you') }}"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-PATIENCE = 90.0
+PATIENCE = 110.0
 
 BRAND = """\
 [brand]
@@ -157,9 +157,8 @@ class Product:
         """Publish profiles and wait until the matchers have them."""
         self.customers = {f"c{number}": profile(number) for number in range(count)}
         codec, topic = self.wired.codec("customers"), self.wired.topic("customers")
-        await write_all(
-            self.producer, [Output(topic, key.encode(), codec.encode(row)) for key, row in self.customers.items()]
-        )
+        rows = [Output(topic, key.encode(), codec.encode(row)) for key, row in self.customers.items()]
+        await write_all(self.producer, rows, patience=PATIENCE)
         await self.until(self.all_processed, "customers are in the table")
 
     def order(self, number: int, rng: random.Random) -> Event:
@@ -178,11 +177,11 @@ class Product:
             outputs.append(
                 Output(self.wired.topic(topic), event.customer_id.encode(), self.wired.codec(topic).encode(event))
             )
-        await write_all(self.producer, outputs)
+        await write_all(self.producer, outputs, patience=PATIENCE)
 
     async def publish_raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Publish bytes as they are."""
-        await write_all(self.producer, [Output(self.wired.topic(topic), key, value)])
+        await write_all(self.producer, [Output(self.wired.topic(topic), key, value)], patience=PATIENCE)
 
     async def feed(self, count: int, rate: float, seed: int, meanwhile: Callable[[int], Any] | None = None) -> None:
         """Orders at a rate (events a second), calling `meanwhile` with the number so far."""

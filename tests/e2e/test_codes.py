@@ -190,7 +190,7 @@ async def test_a_pool_that_runs_dry_in_a_batch(wired: Wiring, tmp_path: Path, wh
             assert codes == {"spring-0", "spring-1", "spring-2", "late-1", "late-2"}
 
 
-@pytest.mark.timeout(900 if FULL else 200)
+@pytest.mark.timeout(900 if FULL else 600)
 async def test_killed_publishers_give_each_request_one_code_and_none_twice(wired: Wiring, tmp_path: Path) -> None:
     rng = random.Random(71)
     requests, kills, codes = (50_000, 20, 49_000) if FULL else (3000, 3, 2900)

@@ -20,7 +20,7 @@ from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
 from tests.e2e.harness import Product, product, thanks
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 
 IN_FLIGHT = 50 + 4
 """Attempts that one sender can have under way: the concurrency to one endpoint, and the connections to one mailbox."""

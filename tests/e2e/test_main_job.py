@@ -22,7 +22,7 @@ from deploy.settings import Settings
 from schemas.triggers import EVENT_TOPICS
 from tests.e2e.harness import SECRET, product, thanks
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 def get(url: str) -> str:

@@ -14,7 +14,7 @@ from schemas.event import Event
 from tests.e2e.harness import product
 from tests.factory import definition, order_event
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_a_designed_body_is_what_the_receiver_gets(wired: Wiring, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from schemas.segment_definition import SegmentDefinition
 from store.segments import Segments
 from tests.e2e.harness import PATIENCE, Product, product, thanks
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 async def apply_gold(running: Product) -> None:

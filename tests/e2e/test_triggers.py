@@ -17,7 +17,7 @@ from schemas.event import Event
 from schemas.triggers import TRIGGERS
 from tests.e2e.harness import Product, product
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 FORMS = ("json", "avro", "structured", "binary", "old webhook")
 

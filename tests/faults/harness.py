@@ -17,7 +17,7 @@ from agents.outbox import write_all
 from agents.transport.batch import Output
 from deploy.settings import Settings
 from schemas.event import Event
-from tests.e2e.harness import Product, product, profile, thanks
+from tests.e2e.harness import PATIENCE, Product, product, profile, thanks
 from tests.faults.check import check_outputs, check_tables
 
 FULL = os.environ.get("FAULTS") == "full"
@@ -62,7 +62,7 @@ class Load:
             row = {**self.running.customers[key], "metadata": {"version": self.number}}
             self.running.customers[key] = row
             outputs.append(Output(wired.topic("customers"), key.encode(), wired.codec("customers").encode(row)))
-        await write_all(self.running.producer, outputs)
+        await write_all(self.running.producer, outputs, patience=PATIENCE)
 
     async def check(self, patience: float = 120.0) -> dict[str, int]:
         """Wait until everything is processed, then compare."""

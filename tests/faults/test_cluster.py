@@ -15,7 +15,7 @@ from deploy.embedded.kafka import KafkaCluster, KafkaServer
 from deploy.settings import Kafka, Settings, Topics
 from tests.faults.harness import FULL, Load, matchers
 
-pytestmark = pytest.mark.timeout(900 if FULL else 300)
+pytestmark = pytest.mark.timeout(900 if FULL else 600)
 
 RATE = 1000
 

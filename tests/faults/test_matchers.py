@@ -22,7 +22,7 @@ from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
 from tests.faults.harness import FULL, matchers
 
-pytestmark = pytest.mark.timeout(1800 if FULL else 200)
+pytestmark = pytest.mark.timeout(1800 if FULL else 600)
 
 RATE = 1500
 

@@ -24,7 +24,7 @@ from schemas.topics import CUSTOMERS
 from schemas.triggers import EVENT_TOPICS
 from tests.faults.harness import FULL, Load, matchers
 
-pytestmark = pytest.mark.timeout(900 if FULL else 200)
+pytestmark = pytest.mark.timeout(900 if FULL else 600)
 
 RATE = 1500
 

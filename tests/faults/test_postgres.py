@@ -19,7 +19,7 @@ from tests.e2e.harness import Product, product, thanks
 from tests.faults.harness import FULL
 from tests.integration.test_postgres_away import end_all_connections, read_only
 
-pytestmark = pytest.mark.timeout(1200 if FULL else 280)
+pytestmark = pytest.mark.timeout(1200 if FULL else 600)
 
 RATE = 100
 

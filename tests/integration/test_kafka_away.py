@@ -22,7 +22,7 @@ from schemas.errors import Undecodable
 from tests.integration.batch_apps import TOPIC, running, until
 from tests.integration.test_foreign_records import Reader, produced
 
-pytestmark = pytest.mark.timeout(280)
+pytestmark = pytest.mark.timeout(600)
 
 
 class Careful(Reader):

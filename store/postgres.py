@@ -211,6 +211,8 @@ def _away(dsn: str, error: BaseException) -> TryLater:
 
 def _said(error: BaseException) -> str:
     """The kind of an error and its first line; what may follow quotes rows."""
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return "no host can be written to: each is a standby, or was told to be read only"
     return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()
 
 

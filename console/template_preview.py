@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,14 @@ from console.template_files import named_file, read_templates
 from deploy.settings import Brand
 from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
 from schemas.distribution import Distribution, EmailPlan
-from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.errors import DefinitionInvalid, PartWrong, Problem, TemplateFailed, TidingsError
 from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.control import Control
 from store.templates import NamedTemplates
 from streams.complaints import these
+from streams.template_files import TemplateFiles
 
 NO_SUBJECT = "(no distribution beside it names this template)"
 SAMPLE_BRAND = Brand(
@@ -59,12 +60,21 @@ _YAML = ("*.yaml", "*.yml", "*.json")
 class Source:
     """A complete template, and the distribution's consent: it decides about the unsubscribe link.
 
-    `locale` is that of the file that was named, where it is one of a locale.
+    `locale` is that of the file that was named, where it is one of a locale; `files` are where it is written, if it is
+    not stored.
     """
 
     template: StoredTemplate
     consent: str
     locale: str | None = None
+    files: TemplateFiles | None = None
+
+    def place_of(self, part: str, line: int | None, variant: str, beside: str) -> str:
+        """File and line of what is wrong, for a message; empty for what is stored."""
+        if self.files is None:
+            return ""
+        found = self.files.located(Problem(part, "", line, variant, beside))
+        return f"{found.file}:{found.line or 1}: " if found.file else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +101,11 @@ def from_file(file: Path, brand: Brand) -> Source:
     subject, consent = _distribution_of(name, file.parent)
     locales = dict(files.locales)
     template = StoredTemplate(name=name, subject=subject, text=files.text, html=files.html, locales=locales)
+    source = Source(template, consent, tag or None, files)
     try:
-        return Source(bundled(template, brand_texts(brand)), consent, tag or None)
-    except ValueError as error:
-        raise TidingsError(f"{file}: {error}") from error
+        return replace(source, template=bundled(template, brand_texts(brand)))
+    except PartWrong as error:
+        raise TidingsError(source.place_of(error.part, error.line, error.variant, error.file) + str(error)) from error
 
 
 async def from_named(
@@ -134,11 +145,15 @@ def preview(source: Source, event: Any, locale: str | None, now: datetime) -> Pr
     """Fill in an event's objects. Raises TemplateFailed, InvalidEvent."""
     delivery = _delivery(source, event, locale, now)
     template = source.template
-    request = Email({_ACCOUNT.name: _ACCOUNT}, Templates()).render(delivery, template)
+    chosen = template.variant(delivery.customer.locale)
+    try:
+        request = Email({_ACCOUNT.name: _ACCOUNT}, Templates()).render(delivery, template)
+    except TemplateFailed as error:
+        place = source.place_of(error.part, error.line, chosen, error.file)
+        raise TemplateFailed(f"{place}{error}", error.part, error.line, error.file) from error
     message = email.message_from_bytes(request.message, policy=email.policy.default)
     ends = {part.get_content_type(): part for part in message.walk() if not part.is_multipart()}
     parts = {kind: part.get_content().replace("\r\n", "\n").strip("\n") + "\n" for kind, part in ends.items()}
-    chosen = template.variant(delivery.customer.locale)
     return Preview(str(message["Subject"]), chosen, parts.get("text/plain", ""), parts.get("text/html"))
 
 

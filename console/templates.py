@@ -71,6 +71,15 @@ def plan_files(
     return plan
 
 
+def problems_of(name: str, one: FileSet) -> tuple[Problem, ...]:
+    """What keeps a template's files from being used, each with file and line."""
+    try:
+        _read(name, one, "", 1)
+    except DefinitionInvalid as error:
+        return error.problems
+    return ()
+
+
 def _chosen(paths: Sequence[Path], problems: list[Problem]) -> dict[str, FileSet]:
     """The files of every template that was named, each template once."""
     chosen: dict[str, FileSet] = {}

@@ -14,7 +14,8 @@ from console import template_preview as previewing
 from console.commands import stored_templates
 from console.commands.stored_templates import Version, show_stored
 from console.context import database, read_settings, wiring
-from console.template_files import named_file, read_templates
+from console.template_files import file_sets, named_file, read_templates
+from console.templates import problems_of
 from console.terminal import PROBLEM, AsJson, fail, must_exist, say, show_json, show_rows
 from deploy.settings import Brand
 from schemas.errors import TidingsError
@@ -43,10 +44,13 @@ def _list_folder(folder: Path, *, as_json: bool) -> None:
     must_exist([folder])
     if not folder.is_dir():
         raise typer.BadParameter(f"{folder} is no folder")
-    found = read_templates([folder])
-    rows = [(name, _parts(files), _locales(files), files.wrong) for name, files in sorted(found.items())]
+    found, sets = read_templates([folder]), file_sets(folder)
+    problems = {
+        name: "; ".join(f"{one.path}: {one.message}" for one in problems_of(name, sets[name])) for name in found
+    }
+    rows = [(name, _parts(files), _locales(files), problems[name] or None) for name, files in sorted(found.items())]
     show_rows(("template", "parts", "locales", "problem"), rows, as_json=as_json)
-    if any(files.wrong for files in found.values()):
+    if any(problems.values()):
         raise typer.Exit(PROBLEM)
 
 

@@ -127,3 +127,31 @@ def test_a_folder_is_listed_with_locales_and_what_is_wrong(shop: Path) -> None:
     old, thanks = map(json.loads, result.stdout.splitlines())
     assert thanks == {"template": "thanks", "parts": "html, text", "locales": "default, pl", "problem": None}
     assert "there is no such template without a locale" in old["problem"]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line", "said"),
+    [
+        ("broken.html", "<p>Hello</p>\n\n<style>@media print{#hero{}}</style>", 3, "{# is not closed"),
+        ("broken.pl.mjml", "---\nsubject: S\n---\n<mj-text>\n{{ order.tax }}</mj-text>", 5, "undefined"),
+        ("broken.pl.mjml", "---\nsubject: S {{ order.tax }}\n---\n<mj-text>A</mj-text>", 2, "undefined"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_the_file_and_its_own_line(
+    shop: Path, file: str, text: str, line: int, said: str
+) -> None:
+    (shop / "templates" / "broken.html").write_text("<p>Hello</p>")
+    (shop / "templates" / file).write_text(text)
+    refused = preview(shop, file=file)
+    assert refused.exit_code == 1
+    assert f"{shop / 'templates' / file}:{line}: " in str(refused.exception)
+    assert said in str(refused.exception)
+
+
+def test_a_folder_is_listed_with_what_apply_would_refuse(shop: Path) -> None:
+    (shop / "templates" / "broken.html").write_text("<p>Hello</p>\n{# never closed")
+    listed = tidings("list", shop / "templates", "--json")
+    broken, thanks = (json.loads(line) for line in listed.stdout.splitlines())
+    assert broken["problem"].startswith(f"{shop / 'templates' / 'broken.html'}:2: ")
+    assert thanks["problem"] is None
+    assert listed.exit_code == 1

@@ -37,6 +37,7 @@ def up(
         servers.stop()
         say("stopped")
         return
+    end_in_order_on_sigterm()
     endpoints = start_servers()
     say(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
     if detach:
@@ -60,8 +61,12 @@ def start_servers() -> Endpoints:
         )
 
 
-def _wait_for_signal() -> None:
+def end_in_order_on_sigterm() -> None:
+    """From now on: a start that is ended in the middle leaves nothing running."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def _wait_for_signal() -> None:
     while True:
         time.sleep(1.0)
 
@@ -71,6 +76,7 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
     """Servers, topics and all workers in one terminal; Ctrl-C stops everything."""
     from console.supervisor import Supervisor, worker_environ, workers
 
+    end_in_order_on_sigterm()
     settings = with_endpoints(read_settings(), start_servers())
     wired = Wiring(settings)
     try:
@@ -101,7 +107,7 @@ def demo_command(
 
 
 def _supervise(everyone: Any) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end_in_order_on_sigterm()
     while not everyone.misconfigured():
         for said in everyone.look():
             fail(said)

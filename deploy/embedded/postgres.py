@@ -86,7 +86,8 @@ class PostgresServer:
             capture_output=True, text=True, check=False, user=user, cwd=self._folder,
         )  # fmt: skip
         if done.returncode:
-            raise CannotStart(f"PostgreSQL could not be set up in {self._data}:\n{done.stderr.strip()[-800:]}")
+            hint = "\nGive this user a line in /etc/passwd" if "user does not exist" in done.stderr else ""
+            raise CannotStart(f"PostgreSQL could not be set up in {self._data}:\n{done.stderr.strip()[-800:]}{hint}")
 
     def _user(self) -> int | None:
         """PostgreSQL refuses to run as root: a user of its own then, who can reach its program and its data."""

@@ -34,14 +34,13 @@ class Servers:
 
     def start(self, progress: Progress | None = None) -> Endpoints:
         """Start what is not running, both at once. Raises CannotStart and leaves nothing running that it started."""
-        with ThreadPoolExecutor(2) as pool:
-            kafka, postgres = pool.submit(self.kafka.start, progress), pool.submit(self.postgres.start)
-            try:
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                kafka, postgres = pool.submit(self.kafka.start, progress), pool.submit(self.postgres.start)
                 return Endpoints(kafka.result(), postgres.result())
-            except BaseException:
-                postgres.exception()
-                self.stop()
-                raise
+        except BaseException:  # a signal, too; both threads have ended by now
+            self.stop()
+            raise
 
     def running(self) -> Endpoints | None:
         """Where they answer, if both are running."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -99,3 +100,17 @@ def test_a_port_is_none_that_a_connection_may_take_meanwhile() -> None:
     ports = {free_port() for _ in range(20)}
     assert len(ports) > 10
     assert first < 20_000 or not any(first <= port <= last for port in ports)
+
+
+def test_a_start_that_is_ended_in_the_middle_leaves_nothing_running(tmp_path: Path) -> None:
+    """SIGTERM while the broker is still starting, as `docker stop` sends it."""
+    environ = {**os.environ, "TIDINGS_DATA": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, "-m", "console", "up"], env=environ, cwd=tmp_path) as up:
+        servers = Servers(tmp_path, environ)
+        deadline = time.monotonic() + 90
+        while servers.postgres.process.running() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        up.terminate()
+        assert up.wait(240) == 0
+    assert servers.postgres.process.running() is None
+    assert servers.kafka.process.running() is None

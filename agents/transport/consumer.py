@@ -232,6 +232,10 @@ class Consumer(driver.Consumer):
                 self._position_was_reset(tp, *fetched.resets[source])
             records = self._readable(tp, fetched.records.get(source, []))
             position = fetched.positions.get(source, records[-1].offset + 1 if records else 0)
+            mark = self.blocked.get(tp)
+            if mark is not None and position > mark.offset:  # the damaged batch of a changelog was stepped over
+                position = mark.offset
+                await self.seek_wait({tp: position})
             if tp.topic in self.app.hot_topics:
                 await self._advance(tp, records, position, before)
             elif tp.topic in self.app.tables.changelog_topics:

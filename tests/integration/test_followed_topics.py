@@ -11,16 +11,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.metrics import Metrics
 from agents.rules import RuleTable
+from agents.transport import consumer
+from agents.transport.fetched import FetchedBatch
 from agents.wiring import Wiring
 from schemas.topics import DISTRIBUTIONS
 from tests.factory import rule
 from tests.integration.batch_apps import nothing, publish, running, until
 from tests.integration.test_changing_topics import applied
-from tests.integration.test_foreign_records import CODECS, delete, produced, transaction
+from tests.integration.test_foreign_records import CODECS, delete, produced, stays_well, transaction
 
 
 @asynccontextmanager
@@ -94,3 +97,30 @@ async def test_a_table_is_restored_from_a_changelog_that_ends_without_records(
         assert rows == [b"kept" if ending == "aborted" else None] * 4
         await publish(wired)
         await until(watch, lambda: not any(watch.health().lag.values()))
+
+
+async def test_a_table_is_not_restored_past_what_cannot_be_read_and_is_once_it_can(
+    wired: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changelog, reads = f"{wired.group('stall')}-rows-changelog", FetchedBatch.__iter__
+    admin = AdminClient(wired.settings.kafka.client())
+    admin.create_topics([NewTopic(changelog, 4, 1, config={"cleanup.policy": "compact"})])[changelog].result(30)
+    writer = Producer(wired.settings.kafka.client())
+    for key in ("c1", "c2", "c3"):
+        writer.produce(changelog, b"row", key, 0)
+        assert writer.flush(60) == 0
+
+    def damaged(batch: Any) -> Any:
+        return iter([batch._unreadable("damaged")]) if batch.base_offset == 1 else reads(batch)
+
+    monkeypatch.setattr(FetchedBatch, "__iter__", damaged)
+    monkeypatch.setattr(consumer, "_LOOK_AGAIN", 0.3)
+    async with running(wired, tmp_path, nothing) as (app, watch):
+        await until(watch, lambda: watch.health().status == "waiting")
+        await stays_well(watch, 2.5)
+        assert watch.health().waits_for == [f"{changelog}-0: cannot be read from offset 1 on (damaged)"]
+        table: Any = app.tables["rows"]
+        assert [table.data.get(0, key) for key in (b"c1", b"c2", b"c3")] == [b"row", None, None]
+        monkeypatch.setattr(FetchedBatch, "__iter__", reads)
+        await until(watch, lambda: watch.health().status == "ok")
+        assert [table.data.get(0, key) for key in (b"c1", b"c2", b"c3")] == [b"row"] * 3

@@ -33,6 +33,12 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("busy")  # how long an example takes is the machine's affair
 
 
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("suite")  # how long an example takes says how busy the machine is
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """As root, a temporary folder of this run's own: PostgreSQL then runs as another user and has to reach its data.

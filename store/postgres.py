@@ -28,7 +28,7 @@ _NOT_KEPT: dict[type[BaseException], str] = {
 }
 _TRIES = 4
 """Of a transaction that met another with the same unique key, or in a ring of locks."""
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 15.0
 _COMMAND_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
 """Connections at rest for so long are closed: firewalls and proxies forget them a few minutes later, without a word."""

@@ -29,6 +29,7 @@ from agents.provision import Provision
 from agents.publisher import build_publisher
 from agents.segmenter import build_segmenter
 from agents.sender import Past, build_sender
+from agents.sole_instance import sole_instance
 from agents.transport.app import BatchApp
 from agents.transport.codecs import check_codecs
 from agents.waiting import until_done
@@ -142,6 +143,7 @@ async def _started(
 
     await (until_done(check, what="Kafka") if options.wait else check())
     await (until_done(register, what="schema registry") if options.wait else register())
+    await stack.enter_async_context(sole_instance(_folder(settings, options), options.instance))
     process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
     process.app.exit_when_crashed()
     return process, provision
@@ -239,10 +241,16 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
 _ROLES = {"matcher": _matcher, "publisher": _publisher, "sender": _sender, "segmenter": _segmenter}
 
 
+def _folder(settings: Settings, options: WorkerOptions) -> Path:
+    """Where a process keeps its rows and notes: the same after a restart."""
+    folder = Path(settings.data) / "workers" / options.instance
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _faust_settings(wiring: Wiring, options: WorkerOptions) -> dict[str, Any]:
-    datadir = Path(wiring.settings.data) / "workers" / options.instance
-    datadir.mkdir(parents=True, exist_ok=True)
-    return {"consumer_group_instance_id": options.instance, "datadir": str(datadir)}
+    folder = _folder(wiring.settings, options)
+    return {"consumer_group_instance_id": options.instance, "datadir": str(folder)}
 
 
 async def _at_rest() -> None:

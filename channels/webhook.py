@@ -215,6 +215,9 @@ def _unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Rece
         return Refused(f"{cause}; allow it with sender.webhook_allow_private")
     if isinstance(error, aiohttp.InvalidURL):
         return Refused("the address is not valid")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):  # a ValueError as well; it may be renewed in time
+        why = getattr(error.certificate_error, "verify_message", error.certificate_error)
+        return Deferred(shortened(f"cannot connect: the receiver's certificate is not trusted: {why}"))
     if isinstance(error, ValueError):
         return Refused(f"the request cannot be written: {type(error).__name__}")
     if isinstance(error, aiohttp.ClientConnectorError):

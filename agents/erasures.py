@@ -35,7 +35,7 @@ class Erasures:
         erased = {
             record.key.decode(errors="replace"): moment(stamp(record)) if stamp(record) >= 0 else None
             for record in batch.records
-            if record.value is None and record.key and b"\0" not in record.key
+            if record.key and b"\0" not in record.key and record.value is None  # no key: a damaged batch
         }
         if erased:
             await until_done(lambda: self._erase(erased), what="Postgres")

@@ -131,7 +131,13 @@ class Outcomes:
         """Announce what an earlier process settled but did not live to tell; how many."""
         left = await until_done(lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres")
         for ended in left:
-            await self._announce(status_of(ended, self._read_delivery(ended.record)))
+            try:
+                delivery = self._read_delivery(ended.record)
+            except BadRecord as error:  # it would be met first each time, before all that came after it
+                log.error("status_not_told", delivery=ended.delivery_id, error=str(error))
+                self._announced.append(ended.delivery_id)
+            else:
+                await self._announce(status_of(ended, delivery))
         return len(left)
 
 

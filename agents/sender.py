@@ -29,13 +29,13 @@ from agents.waiting import until_done
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import DELIVERY_TYPES
-from schemas.errors import InvalidEvent, TryLater
+from schemas.errors import BadRecord, InvalidEvent, TryLater
 from schemas.read_as import read_as
 from schemas.template import StoredTemplate
 from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries
 from store.control import Control
 from store.erasure import Erasure
-from store.ledger import Ledger, NewDelivery
+from store.ledger import Ledger, NewDelivery, Settlement
 from store.retention import Retention
 
 log = structlog.get_logger()
@@ -43,6 +43,7 @@ log = structlog.get_logger()
 _CHUNK = 100
 _HAND = 500
 _SWEEP_SECONDS = 10.0
+_UNREADABLE_AGAIN = timedelta(minutes=5)
 _TIDY_SECONDS = 10.0
 _REST, _LONGEST_REST = 5.0, 60.0
 """Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
@@ -159,12 +160,12 @@ class Sender:
         at_once, later = timedelta(), self._settings.poll
         rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
         claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")
+        for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
+            self._attempts.start(replace(works[delivery_id], expires=expires))
         if len(claimed) < len(rows):
             self._next_due.within()
             others = {row.customer_id for row in rows if row.delivery_id not in claimed}
             await until_done(lambda: self.erasures.sweep(others), what="Postgres")
-        for delivery_id, expires in claimed.items():
-            self._attempts.start(replace(works[delivery_id], expires=expires))
         return len(claimed)
 
     async def _claim_new(self, rows: list[NewDelivery]) -> dict[str, float | None]:
@@ -256,12 +257,19 @@ class Sender:
         mine = self._mine()
         if erased := {row.delivery_id: row.record for row in leased if row.is_erased}:
             await self.erasures.end(erased)
+        unreadable: list[Settlement] = []
         for row in leased:
-            if row.delivery_id in erased:
+            if row.delivery_id in erased or row.delivery_id in mine:
+                continue  # a lease of ours ended while Postgres was away: what is mine is still being sent
+            try:
+                delivery = read_stored(row.record)
+            except BadRecord as error:  # of another release, say, which another sender may be of
+                unreadable.append(Settlement(row.delivery_id, "waiting", str(error), _UNREADABLE_AGAIN, tried=False))
                 continue
-            if row.delivery_id not in mine:  # a lease of ours ended while Postgres was away: it is still being sent
-                expires = _moment(asked, row.expires_in)
-                self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at, expires))
+            self._attempts.start(Work(delivery, row.attempts, row.arrived_at, _moment(asked, row.expires_in)))
+        if unreadable:
+            log.error("records_unreadable", deliveries=[one.delivery_id for one in unreadable])
+            await self._ledger.settle([replace(one, ended=asked) for one in unreadable], owner=self._owner)
         return len(leased)
 
     def _mine(self) -> set[str]:

@@ -1,0 +1,91 @@
+"""What a sender does with what it has claimed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+
+from agents.attempts import Work
+from agents.ledger_rows import row_of
+from agents.next_due import NextDue
+from agents.sender import Sender
+from store.ledger import Leased
+from tests.contract.test_channels import delivery
+from tests.factory import NOW
+
+
+class Attempts:
+    """Keeps what is started."""
+
+    places = 8
+    held: tuple[str, ...] = ()
+
+    def __init__(self, log: list[Any]) -> None:
+        self._log = log
+
+    def rooms(self) -> dict[Any, int]:
+        """As many as any."""
+        return {}
+
+    async def room_for(self, _: Any) -> bool:
+        """Always."""
+        return True
+
+    def start(self, work: Work) -> None:
+        self._log.append(("start", work.delivery.delivery_id))
+
+
+class World:
+    """The ledger and what erases, as far as they are asked here."""
+
+    def __init__(self, log: list[Any], good: Any) -> None:
+        self._log, self._good = log, good
+
+    async def wait(self) -> None:
+        """It has begun."""
+
+    async def claim_new(self, *_: Any, **__: Any) -> dict[str, None]:
+        return {self._good.delivery_id: None}
+
+    async def claim_due(self, **_: Any) -> list[Leased]:
+        record = row_of(Work(self._good, 0, NOW), timedelta()).record
+        good = Leased(self._good.delivery_id, "webhook", "h", 0, record, NOW, None, is_erased=False)
+        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False), good]
+
+    async def settle(self, settlements: list[Any], **_: Any) -> None:
+        self._log += [(one.state, one.delivery_id) for one in settlements]
+
+    async def sweep(self, _: Any) -> None:
+        self._log.append("sweep")
+
+
+def sender(log: list[Any]) -> Any:
+    good = delivery("webhook")
+    made, world = cast(Any, Sender.__new__(Sender)), World(log, good)
+    made._ledger = made._has_begun = made.erasures = world
+    made._owner, made._attempts, made._next_due = "o", Attempts(log), NextDue()
+    made._settings = SimpleNamespace(lease=timedelta(minutes=1), poll=timedelta(seconds=1))
+    made._leases = SimpleNamespace(taken=lambda *_: None, may_take_over=lambda: True)
+    made._outcomes = SimpleNamespace(unsettled={})
+    made._look_at_pauses = made._look_at_hurries = world.wait
+    made.good = good
+    return made
+
+
+async def test_what_was_claimed_is_held_before_the_ledger_is_asked_for_more() -> None:
+    """Else, with the ledger away for longer than a lease, it would be claimed once more, and sent twice."""
+    log: list[Any] = []
+    one = sender(log)
+    known = msgspec.structs.replace(one.good, delivery_id="dlv_0")
+    assert await one._enter(SimpleNamespace(items=[Work(one.good, 0, NOW), Work(known, 0, NOW)])) == 1
+    assert log == [("start", one.good.delivery_id), "sweep"]
+
+
+async def test_a_record_that_cannot_be_read_waits_and_keeps_no_other_from_being_sent() -> None:
+    log: list[Any] = []
+    one = sender(log)
+    assert await one._claim() == 2
+    assert log == [("start", one.good.delivery_id), ("waiting", "dlv_0")]

@@ -99,8 +99,7 @@ class Outcomes:
 
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
         ended = Ended(
-            row.delivery_id, row.state, settlement.reason, settlement.detail, settlement.provider_id, row.attempts,
-            settled_at, b"",
+            row.delivery_id, row.state, settlement.reason, row.detail, row.provider_id, row.attempts, settled_at, b"",
         )  # fmt: skip
         return status_of(ended, delivery)
 

@@ -85,12 +85,17 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A delivery after its settlement: how many attempts it has had, where it stands now, and since when it is over."""
+    """A delivery after its settlement: how many attempts it has had, where it stands now, and since when it is over.
+
+    `detail` and `provider_id` are as they were kept: empty of a customer who was erased meanwhile.
+    """
 
     delivery_id: str
     attempts: int
     state: State
     settled_at: datetime | None
+    detail: str
+    provider_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,21 +126,23 @@ with result as (
     set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
         due_at = coalesce(now() + r.wait, d.due_at),
         attempts = d.attempts + r.tried::int,
-        reason = r.reason, detail = r.detail, provider_id = r.provider_id,
+        reason = r.reason,
+        detail = case when d.erased then '' else r.detail end, -- answers name addresses
+        provider_id = case when d.erased then null else r.provider_id end,
         lease_owner = null, lease_until = null,
         settled_at = case when r.state = 'waiting' then null else now() end
     from result r
     where d.delivery_id = r.delivery_id and (d.lease_owner = $10 or r.state = 'sent') and d.state = 'waiting'
-    returning d.delivery_id, d.attempts, d.state, d.settled_at
+    returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id
 ), logged as (
     insert into attempts (delivery_id, number, at, duration_ms, outcome, detail)
     select s.delivery_id, s.attempts, now() - r.ago, r.duration_ms,
-           case when s.state = 'waiting' then 'deferred' else s.state end, r.detail
+           case when s.state = 'waiting' then 'deferred' else s.state end, s.detail
     from settled s join result r using (delivery_id)
     where r.tried
     on conflict do nothing
 )
-select delivery_id, attempts, state, settled_at from settled;
+select delivery_id, attempts, state, settled_at, detail, provider_id from settled;
 
 -- name: renew
 -- Lengthens the lease of deliveries that are still being sent; those that are still ours, though it may have ended.

@@ -12,6 +12,7 @@ with gone as (
     where state <> 'waiting' and announced and settled_at < now() - $1::interval
       and exists (select from past_deliveries p where p.key = delivery_key(delivery_id))
     order by settled_at limit $2
+    for update skip locked -- one that is being sent again stays
 ), tried as (
     delete from attempts where delivery_id in (select delivery_id from gone)
 ), done as (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -222,6 +222,15 @@ async def test_what_is_in_memory_is_not_begun_and_ends_with_its_lease(stage: Sta
     await stage.erasures.end({leased.delivery_id: leased.record})
     assert (await stage.rows())["d1"]["reason"] == "no_address"
     assert await due(stage.ledger, "s") == set()
+
+
+async def test_what_a_provider_answers_after_the_tombstone_is_not_kept(stage: Stage) -> None:
+    assert await stage.enter(1)
+    await stage.tombstone("jo", at=10)
+    refused = replace(settlement("d1", "failed"), detail="550 <jo@example.com>: no such user")
+    (settled,) = await stage.ledger.settle([refused], owner="s")
+    assert (settled.state, settled.detail) == ("failed", "")
+    assert {row["detail"] for row in await stage.ledger.attempts_of(["d1"])} == {""}
 
 
 async def test_a_code_stays_and_says_nothing_of_whom_it_went_to(stage: Stage) -> None:

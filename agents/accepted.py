@@ -5,6 +5,7 @@ A process that is stopped, or dies, while Postgres is away would else leave it t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -64,4 +65,5 @@ class Accepted:
         except (OSError, msgspec.DecodeError) as error:
             log.warning("accepted_unreadable", file=str(self._file), error=str(error))
             return []
-        return [Settlement(one.delivery_id, "sent", one.detail, provider_id=one.provider_id) for one in kept]
+        now = time.monotonic()  # when it was sent is not known: some time before
+        return [Settlement(one.delivery_id, "sent", one.detail, provider_id=one.provider_id, ended=now) for one in kept]

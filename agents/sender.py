@@ -282,10 +282,9 @@ class Sender:
             await until_done(self._renew, what="Postgres")
 
     async def _renew(self) -> None:
-        if held := self._mine():
-            asked = time.monotonic()
-            kept = await self._ledger.renew(held, owner=self._owner, lease=self._settings.lease)
-            self._leases.renewed(held, kept, asked)
+        held, asked = self._mine(), time.monotonic()
+        kept = await self._ledger.renew(held, owner=self._owner, lease=self._settings.lease) if held else set()
+        self._leases.renewed(held, kept, asked)  # with nothing held too: what has ended is forgotten
 
     async def _announce_loop(self) -> None:
         swept = 0.0

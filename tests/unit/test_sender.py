@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from agents.attempts import Work
+from agents.leases import Leases
 from agents.ledger_rows import row_of
 from agents.next_due import NextDue
 from agents.sender import Sender
@@ -89,3 +91,11 @@ async def test_a_record_that_cannot_be_read_waits_and_keeps_no_other_from_being_
     one = sender(log)
     assert await one._claim() == 2
     assert log == [("start", one.good.delivery_id), ("waiting", "dlv_0")]
+
+
+async def test_leases_that_have_ended_are_forgotten_also_where_nothing_is_held() -> None:
+    one = sender([])
+    one._leases = Leases(timedelta(minutes=1))
+    one._leases.taken(["a", "b"], time.monotonic() - 100)
+    await one._renew()
+    assert not one._leases._until

@@ -33,6 +33,7 @@ class CodeFile:
         self.reader = reader
         self.offset = 0
         self._row_at = 0
+        self._first_line = ""
         self._columns: list[str] = []
 
     def codes(self) -> Iterator[NewCode]:
@@ -65,9 +66,9 @@ class CodeFile:
                         yield line, row
                     line, self._row_at = reader.line_num + 1, self.offset
             except csv.Error as error:
-                raise self._refused(
-                    line, f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
-                ) from error
+                other = _other_separator(self._first_line) if line == 1 else ""
+                said = f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
+                raise self._refused(line, other or said) from error
 
     def _lines(self, readline: Callable[[int], bytes]) -> Iterator[str]:
         number = 0
@@ -87,6 +88,8 @@ class CodeFile:
                 at = self.offset + error.start
                 said = f"byte {at} (0x{raw[error.start]:02X}) is not UTF-8; it may be latin-1 or Windows-1252"
                 raise self._refused(number, f"{said}. Save the file as UTF-8") from error
+            if number == 1:
+                self._first_line = text
             self.offset += len(raw)
             if self.offset - self._row_at > _LONGEST_ROW:
                 raise self._refused(number, "is still of a row above it, which is too long; a quote is not closed")
@@ -114,7 +117,7 @@ class CodeFile:
         ]
         if "code" not in columns:
             problems.insert(0, f'the first line names the columns, and "code" is not among them. {there}')
-        other = _other_separator(",".join(row))
+        other = _other_separator(self._first_line)
         if problems and other:
             problems = [other]
         if problems:
@@ -127,10 +130,12 @@ class CodeFile:
 
 def _other_separator(first_line: str) -> str:
     """What to say of a first line whose fields are separated otherwise; empty where they are not."""
+    if "\r" in first_line.rstrip("\r\n"):
+        return "ends with CR alone, as old Macintosh files do; lines end with LF or CRLF. Save the file as CSV UTF-8"
     if first_line.lower().startswith("sep="):
         return "is a note for spreadsheets; take it out, the first line names the columns"
     for separator, name in _OTHER_SEPARATORS.items():
-        parts = [part.strip() for part in first_line.split(separator)]
+        parts = [part.strip().strip('"').lower() for part in first_line.split(separator)]
         if len(parts) > 1 and "code" in parts:
             return f"separates the fields by {name}; they are separated by commas. Save the file as CSV with commas"
     return ""

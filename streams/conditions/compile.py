@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from functools import lru_cache
+from math import isfinite
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
 
@@ -324,7 +326,7 @@ def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> i
     """How many items count, or what they add up to. One that cannot be judged makes the whole a failure."""
     if type(items) is not list:
         return 0 if items is None else unfit(items, "a list") or 0
-    total: int | float = 0
+    numbers: list[int | float] = []
     for item in items:
         if item is None:
             continue
@@ -337,10 +339,18 @@ def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> i
             continue
         value = 1 if added is None else added(item)
         if type(value) is int or type(value) is float:
-            total += value
+            numbers.append(value)
         elif value is not None and (odd := unfit(value, "numbers")):
             return odd
-    return total
+    return _sum(numbers)
+
+
+def _sum(numbers: list[int | float]) -> int | float:
+    """As people add up decimals: 0.1 and 0.2 are 0.3."""
+    total = sum(numbers)
+    if type(total) is int or not isfinite(total):
+        return total
+    return float(sum(Decimal(repr(number)) for number in numbers))
 
 
 def _decided_by(parts: tuple[Run, ...], decisive: bool) -> Run:

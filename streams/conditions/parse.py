@@ -98,6 +98,9 @@ class _Parser:
         if isinstance(found, Unknown):
             options = f" A group is one of {', '.join(_GROUPS)}." if nearest(name, _GROUPS) else ""
             return self._problem(at, found.message + options)
+        holder = None if self._is_stored else _without_inside(path, fields)
+        if holder:
+            return self._problem(at, holder)
         tests = [self._test(path, test, operand, found, at, depth) for test, operand in _as_tests(value).items()]
         return _one_or_all([test for test in tests if test])
 
@@ -143,8 +146,9 @@ class _Parser:
             self._problem(at, "is the field of an item that is added up, as in {of: amount, at_least: 100}")
             return ()
         found = item.find(path)
-        if isinstance(found, Unknown):
-            self._problem(at, found.message)
+        holder = None if self._is_stored else _without_inside(path, item)
+        if isinstance(found, Unknown) or holder:
+            self._problem(at, found.message if isinstance(found, Unknown) else str(holder))
         elif found.kind not in ("number", "any"):
             self._problem(at, f"is a field that holds a number; {source} is {a_kind(found.kind)}")
         return path
@@ -176,6 +180,16 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
     if len(parts) > 1:
         return All(tuple(parts))
     return parts[0] if parts else None
+
+
+def _without_inside(path: Path, fields: Fields) -> str | None:
+    """What is wrong with a path that goes on inside of a list or of a value that has nothing inside."""
+    for end in range(1, len(path)):
+        found = fields.find(path[:end])
+        if isinstance(found, Found) and found.kind not in ("object", "any"):
+            asked = "; any_item, every_item and count ask about its items" if found.kind == "list" else ""
+            return f"{path_text(path[:end])} is {a_kind(found.kind)} and has no {path[end]}{asked}"
+    return None
 
 
 def _other_kind(test: Test, found: Found) -> str | None:

@@ -181,6 +181,8 @@ def _day(operand: Any) -> date | Relative:
 
 
 def _kind_of(value: Any) -> str:
+    if value in ("", []):
+        return "an empty list" if isinstance(value, list) else "an empty text"
     names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
     return names.get(type(value), "nothing" if value is None else type(value).__name__)
 

@@ -37,6 +37,7 @@ FACTS: dict[str, Any] = {
             "tags": ["a", "b"],
             "seen": "2026-11-18T00:00:00Z",
             "nan": float("nan"),
+            "rates": [{"x": 0.1}, {"x": 0.2}],
         },
     ),
     "order": {"id": "o1", "amount": 5000, "items": [{"sku": "GIFT-1", "price": 5}, {"sku": "SHOE", "price": 50}]},
@@ -59,6 +60,8 @@ FACTS: dict[str, Any] = {
         ({"order.amount": {"more_than": 5000}}, False),
         ({"order.amount": {"at_most": 5000, "less_than": 5001}}, True),
         ({"order.amount": {"between": [1, 4999]}}, False),
+        ({"customer.metadata.rates": {"sum": {"of": "x", "is": 0.3}}}, True),
+        ({"customer.metadata.rates": {"sum": {"of": "x", "at_most": 0.3}}}, True),
         ({"customer.metadata.vip": True}, True),
         ({"customer.metadata.vip": 1}, "failure"),
         ({"customer.metadata.spent": "100"}, "failure"),
@@ -270,3 +273,29 @@ def test_explain_is_the_same_function_with_a_recorder() -> None:
         ("customer.name is x", False, "Jo"),
         ("not customer.name is y", True, "Jo"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"order.items.amount": 5}, "order.items is a list and has no amount; any_item, every_item and count ask"),
+        ({"order.items": {"any_item": {"amount.net": 5}}}, "amount is a number and has no net"),
+        ({"order.items": {"sum": {"of": "amount.net", "at_least": 5}}}, "amount is a number and has no net"),
+        (
+            {"not": {"customer.email.domain": {"is_not": "x"}}},
+            "customer.email is a text and has no domain",
+        ),
+        ({"order.status": []}, "not an empty list"),
+        ({"order.status": {"starts_with": ""}}, "not an empty text"),
+    ],
+)
+def test_what_can_never_be_judged_is_refused_on_save(source: dict[str, Any], said: str) -> None:
+    condition, problems = parse_condition(source, FIELDS)
+    assert condition is None
+    assert said in problems[0].message
+
+
+def test_a_stored_path_through_a_text_stays_and_fails() -> None:
+    condition, problems = parse_condition({"customer.email.domain": "x"}, FIELDS, is_stored=True)
+    assert condition, problems
+    assert isinstance(compile_condition(condition)(FACTS, NOW), Failure)

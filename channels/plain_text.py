@@ -30,7 +30,9 @@ _INSTEAD = "data-text"
 _HARD, _KEPT = "\u00a0", "\ue0a0"
 """A space that does not break, and what stands for it while others are put together."""
 _NO_ADDRESS = ("#", "cid:", "javascript:")
-_FILLERS = re.compile(r"[\u034f\u00ad\u200b-\u200f\u2060\ufeff]+")
+_FILLERS = re.compile(r"[\u034f\u00ad\u200b\u2060\ufeff]+")
+_JOINERS = re.compile(r"(?<!\S)[\u200c-\u200f]+(?!\S)|(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
+"""What fills a preview only beside blanks: within a word Persian, Indic scripts and emoji are written with it."""
 
 
 def text_of(html: str) -> str:
@@ -105,14 +107,23 @@ def _show_address(link: HtmlElement) -> None:
     if not address or address.startswith(_NO_ADDRESS) or label in (address, address.partition(":")[2]):
         return
     shown = f" ({address})" if label else address
+    link.tail = f" {link.tail or ''}" if _is_glued(link) else link.tail
     if len(link):
         link[-1].tail = (link[-1].tail or "") + shown
     else:
         link.text = (link.text or "").rstrip() + shown
 
 
+def _is_glued(link: HtmlElement) -> bool:
+    """Whether what comes next would be read as a part of the address."""
+    following = link.getnext()
+    is_link = following is not None and following.tag == "a"
+    return link.tail[0].isalnum() if link.tail else is_link
+
+
 def _tidy(text: str) -> str:
     """Without the characters that fill a preview, blanks at the ends of lines, and more than one empty line."""
-    lines = (line.rstrip() for line in _FILLERS.sub("", text.replace(_KEPT, _HARD)).splitlines())
+    visible = _JOINERS.sub("", _FILLERS.sub("", text.replace(_KEPT, _HARD)))
+    lines = (line.rstrip() for line in visible.splitlines())
     whole = "\n".join("-- " if line == "--" else line for line in lines)  # what separates a signature (RFC 3676, 4.3)
     return re.sub(r"\n{3,}", "\n\n", whole).strip("\n")

@@ -48,6 +48,17 @@ def test_cells_and_rows_are_told_apart(mjml: bool) -> None:
         ('<a href="https://x.example"><img></a>', "https://x.example"),
         ('<a href="mailto:a@b.example">a@b.example</a> <a href="#top">Top</a>', "a@b.example Top"),
         ('<img alt="A cup" src="c.png">of tea', "A cup of tea"),
+        (
+            '<a href="https://x.example"><img></a><a href="https://y.example"><img></a>b<a href="https://z.example">c</a>d',
+            "https://x.example https://y.example bc (https://z.example) d",
+        ),
+        ('<a href="https://x.example">A</a>, B', "A (https://x.example), B"),
+        ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u200c\u062e\u0648"),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u200f15 \u062c.\u200f",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u200f15 \u062c.\u200f",
+        ),
+        ("Hi<span>&zwnj;&nbsp;&zwnj;&nbsp;&#8204;&#8205;&nbsp;</span><p>There</p>", "Hi\n\nThere"),
         ("A &amp; B &lt;c&gt; &euro;5&nbsp;000", "A & B <c> €5\u00a0000"),
         ("<p>One</p><p>Two<br>three</p>four", "One\n\nTwo\nthree\n\nfour"),
         ("<ul><li>one<li>two</ul>", "  * one\n  * two"),

@@ -100,8 +100,8 @@ class Formats:
         if not isinstance(voucher, Mapping):
             raise WrongValue(f"value takes a voucher or its discount, not {_kind(voucher)}")
         parts = (voucher.get(name) for name in ("discount", "gift", "loyalty_card"))
-        worth = next((part for part in parts if isinstance(part, Mapping)), voucher)
-        match worth:
+        worth = next((part for part in parts if isinstance(part, Mapping) and part), voucher)
+        match {name: part for name, part in worth.items() if part is not None}:
             case {"percent_off": percent}:
                 return self._percent(percent)
             case {"amount_off": amount} | {"fixed_amount": amount} | {"amount": amount}:
@@ -136,7 +136,7 @@ class Formats:
 
     def _moment(self, value: Any, name: str) -> Moment:
         try:
-            moment = Moment.fromisoformat(value) if isinstance(value, str) else None
+            moment = Moment.fromisoformat(trimmed(value)) if isinstance(value, str) else None
         except ValueError:
             moment = None
         if moment is None:

@@ -21,6 +21,7 @@ class Leases:
         self._seconds, self._ticks = length.total_seconds(), ticks
         self._until: dict[str, float] = {}
         self._in_touch_since: float | None = None
+        self.are_over = False
 
     def taken(self, delivery_ids: Iterable[str], asked: float) -> None:
         """The database has leased these, asked at a moment of the steady clock."""
@@ -40,9 +41,13 @@ class Leases:
         for one in delivery_ids:
             self._until.pop(one, None)
 
+    def end(self) -> None:
+        """Do not send anything more, unless that has begun: neither what is held nor what is taken from here on."""
+        self.are_over = True
+
     def is_ours(self, delivery_id: str) -> bool:
         """Whether a delivery may be sent now."""
-        return self._until.get(delivery_id, 0.0) > self._ticks()
+        return not self.are_over and self._until.get(delivery_id, 0.0) > self._ticks()
 
     def in_touch(self) -> None:
         """The database has answered."""

@@ -97,6 +97,12 @@ class Outcomes:
         """Have what the ledger has not been told survive this process."""
         self._accepted.keep(self.unsettled.values())
 
+    async def tell_rest(self) -> None:
+        """Tell the ledger what is over; `delivery.status` is told by whoever sweeps next. Raises TryLater."""
+        if rest := list(self.unsettled.values()):
+            await self._tell(rest)
+            self._accepted.forget()
+
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
         ended = Ended(
             row.delivery_id, row.state, settlement.reason, row.detail, row.provider_id, row.attempts, settled_at, b"",

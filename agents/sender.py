@@ -192,7 +192,7 @@ class Sender:
                 group.create_task(loop)
 
     async def _claim_loop(self) -> None:
-        while True:
+        while not self._leases.are_over:
             found = await until_done(self._claim_in_touch, what="Postgres")
             if not found:
                 await self._rest()
@@ -305,16 +305,18 @@ class Sender:
     # -- stopping -----------------------------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
-        """Wait for what is under way, at most `seconds`, then give back the rest and close the channels."""
+        """Begin nothing more, and wait for what is under way, at most `seconds`: else it would leave once more."""
+        self._leases.end()
         deadline = time.monotonic() + seconds
         while (self._attempts.held or not self._outcomes.idle) and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         log.info("drained", left=len(self._attempts.held))
 
     async def close(self) -> None:
-        """Give back leases that are left, and connections."""
+        """Give back leases that are left, but for what has been sent; and connections."""
         self._outcomes.keep_accepted()
         try:
+            await self._outcomes.tell_rest()
             await self._ledger.free_leases_of(self._owner)
         except TryLater:
             log.warning("leases_left", until="they expire")

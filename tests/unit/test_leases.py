@@ -70,3 +70,12 @@ def test_leases_of_others_are_left_alone_until_everybody_could_renew_theirs() ->
     ours.in_touch()
     ticks.now += 39
     assert not ours.may_take_over()
+
+
+def test_at_the_end_nothing_more_is_begun_whenever_it_was_taken() -> None:
+    ours, _ = leases()
+    ours.taken(["a"], asked=1000.0)
+    ours.end()
+    ours.taken(["b"], asked=1000.0)
+    assert not ours.is_ours("a")
+    assert not ours.is_ours("b")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from types import SimpleNamespace
@@ -9,12 +10,14 @@ from typing import Any, cast
 
 import msgspec
 
+from agents.accepted import Accepted
 from agents.attempts import Work
 from agents.leases import Leases
 from agents.ledger_rows import row_of
 from agents.next_due import NextDue
+from agents.outcomes import Outcomes
 from agents.sender import Sender
-from store.ledger import Leased
+from store.ledger import Leased, Settlement
 from tests.contract.test_channels import delivery
 from tests.factory import NOW
 
@@ -60,6 +63,9 @@ class World:
     async def settle(self, settlements: list[Any], **_: Any) -> None:
         self._log += [(one.state, one.delivery_id) for one in settlements]
 
+    async def free_leases_of(self, _: str) -> None:
+        self._log.append("free")
+
     async def sweep(self, _: Any) -> None:
         self._log.append("sweep")
 
@@ -99,3 +105,17 @@ async def test_leases_that_have_ended_are_forgotten_also_where_nothing_is_held()
     one._leases.taken(["a", "b"], time.monotonic() - 100)
     await one._renew()
     assert not one._leases._until
+
+
+async def test_a_sender_that_stops_claims_no_more_and_tells_what_it_has_sent_before_it_gives_back_leases() -> None:
+    log: list[Any] = []
+    one = sender(log)
+    one._leases, one._channels = Leases(timedelta(minutes=1)), {}
+    one._outcomes = Outcomes(
+        one._ledger, one.good, "t", one.good, one.good, one._next_due, Accepted(None), owner="o", on_refused=one.good
+    )
+    one._outcomes.put(Settlement(one.good.delivery_id, "sent", "HTTP 200"), one.good)
+    await one.drain(0.0)
+    await asyncio.wait_for(one._claim_loop(), 60)
+    await one.close()
+    assert log == [("sent", one.good.delivery_id), "free"]

@@ -4,6 +4,7 @@ Strict, MiniJinja refuses `customer.address.city | default("…")` for a custome
 nothing where a name is missing. So the source is rewritten before it is compiled, on the same lines:
 - what is looked into is looked into as an empty object where it is not there: `(customer.address or {}).city`
 - what `default` stands behind is absent where it is blank: `(customer.name|present).value|default("there")`
+- what is cut where it is shown cannot be cut where it is not there, or is blank before `default`: `(name|cut)[:3]`
 - what an `if` compares does not compare where it is not there: less and more than nothing, equal to nothing
 A tab stands in what was added, so that messages can show what was written.
 """
@@ -35,7 +36,8 @@ _OPENED = "(\t"
 _LOOKED_INTO = "\tor {})"
 _PRESENT = "tidings_present"
 _ASKED = f"\t|{_PRESENT}).value"
-_ADDED = re.compile(rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH})\)")
+_CUT, _CUT_OR_BLANK = "tidings_cut", "tidings_cut_or_blank"
+_ADDED = re.compile(rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH}|{_CUT}|{_CUT_OR_BLANK})\)")
 
 
 class _Highest:
@@ -59,6 +61,8 @@ ANYTHING = "tidings_anything"
 FILTERS: Mapping[str, Callable[..., Any]] = {
     ANYTHING: lambda *_, **__: "",
     _PRESENT: _present,
+    _CUT: lambda value: {} if value is None else value,
+    _CUT_OR_BLANK: lambda value: "" if value is None else value,
     _LOW: lambda value: value,
     _HIGH: lambda value: _HIGHEST if value is None else value,
 }
@@ -114,6 +118,7 @@ class _Code:
         self._at = 0
         self._done = self._value = ""
         self._asks = False
+        self._shows = bool(tokens) and tokens[-1].text.endswith("}}")
         self._right: str | None = None
 
     def rewritten(self) -> str:
@@ -156,8 +161,8 @@ class _Code:
         elif value and text in (".", "|"):
             self._value = self._dotted(value) if text == "." else self._filtered(value)
         elif text in _CLOSED_BY:
-            looks = text == "[" and value and not self._is_slice()
-            self._value = f"{_looked_into(value) if looks else value}{text}{self._inner(_CLOSED_BY[text])}"
+            into = self._into_item(value) if text == "[" and value else value
+            self._value = f"{into}{text}{self._inner(_CLOSED_BY[text])}"
         elif kind in ("name", "text", "number") and text not in _WORDS:
             self._settle("")
             self._value = text
@@ -190,9 +195,16 @@ class _Code:
         into = value if self._next(1) == "(" else _looked_into(value)
         return f"{into}.{self._word()}"
 
+    def _into_item(self, value: str) -> str:
+        """What stands before a place in brackets, or before a slice, which MiniJinja takes of what is not there."""
+        if not self._is_slice():
+            return _looked_into(value)
+        return _added(value, f"\t|{_CUT})") if self._shows and not self._asks else value
+
     def _filtered(self, value: str) -> str:
         asks = self._next() in ("default", "d")
-        return f"{_added(value, _ASKED) if asks else value}|{self._word()}"
+        asked = _added(value.replace(f"|{_CUT})", f"|{_CUT_OR_BLANK})"), _ASKED) if asks else value
+        return f"{asked}|{self._word()}"
 
     def _test(self) -> str:
         """The name of a test."""

@@ -101,7 +101,7 @@ class Formats:
             raise WrongValue(f"value takes a voucher or its discount, not {_kind(voucher)}")
         parts = (voucher.get(name) for name in ("discount", "gift", "loyalty_card"))
         worth = next((part for part in parts if isinstance(part, Mapping) and part), voucher)
-        match {name: part for name, part in worth.items() if part is not None}:
+        match worth:
             case {"percent_off": percent}:
                 return self._percent(percent)
             case {"amount_off": amount} | {"fixed_amount": amount} | {"amount": amount}:

@@ -68,6 +68,7 @@ _TAKES = {
 _ENDS = {"{#": "#}", "{{": "}}", "{%": "%}"}
 _BEGIN = re.compile(r"\{[#{%]")
 _ELIDED = "(...)"
+_UNCUT = 'what stands before [:] is not there, or neither a text nor a list. Write (customer.name | default(""))[:3]'
 _PATH = r"[^\W\d][\w.]*(?:\[[^\[\]]*\][\w.]*)*"
 
 
@@ -82,6 +83,8 @@ def said(error: minijinja.TemplateError) -> str:
     reason = error.detail or ""
     if _ELIDED in reason:
         reason = _named(reason, error)
+    if "cannot be sliced" in reason:
+        return _UNCUT
     name = _called(error)
     if error.kind != "UndefinedError" and name in _TAKES:
         return f"{name} takes {_TAKES[name]}{f': {reason}' if reason else ''}"

@@ -156,7 +156,9 @@ class Sender:
         if not works:
             return 0
         await self._has_begun.wait()
-        room = {one: await self._attempts.room_for(one) for one in {w.destination for w in works.values()}}
+        destinations = {work.destination for work in works.values()}
+        has_room = await asyncio.gather(*map(self._attempts.room_for, destinations))  # a hundred busy ones wait as one
+        room = dict(zip(destinations, has_room, strict=True))
         at_once, later = timedelta(), self._settings.poll
         rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
         claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")

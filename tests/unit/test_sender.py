@@ -119,3 +119,16 @@ async def test_a_sender_that_stops_claims_no_more_and_tells_what_it_has_sent_bef
     await asyncio.wait_for(one._claim_loop(), 60)
     await one.close()
     assert log == [("sent", one.good.delivery_id), "free"]
+
+
+async def test_a_hand_for_many_busy_destinations_waits_for_room_once() -> None:
+    """Else a batch would take minutes, which looks like no progress at all."""
+    log: list[Any] = []
+    one = sender(log)
+    barrier = asyncio.Barrier(3)
+    one._attempts.room_for = lambda _: barrier.wait()
+    works = [
+        Work(msgspec.structs.replace(one.good, delivery_id=f"d{number}", account=f"host-{number}"), 0, NOW)
+        for number in range(3)
+    ]
+    assert await asyncio.wait_for(one._enter(SimpleNamespace(items=[*works, Work(one.good, 0, NOW)][1:])), 60) == 1

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 
 from schemas.publication_request import PublicationRequest
 from store.postgres import passing_errors
 from store.sql import queries
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +51,25 @@ class Held:
         """Some requests that were not tried for so long, locked until the end of the block; all or nothing is noted."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._sql["take"], untried_for, most)
-            found = [
-                HeldRequest(msgspec.json.decode(row["request"], type=PublicationRequest), row["partition"])
-                for row in rows
-            ]
-            yield Hand(connection, self._sql, found)
+            read = {row["publication_id"]: _read(row) for row in rows}
+            if unreadable := [identity for identity, one in read.items() if one is None]:
+                await connection.execute(self._sql["still_held"], unreadable)
+            yield Hand(connection, self._sql, [one for one in read.values() if one is not None])
 
     async def counts(self, project_id: str) -> dict[str, int]:
         """How many wait, by campaign."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["count_held"], project_id)
         return {row["campaign_id"]: row["count"] for row in rows}
+
+
+def _read(row: Mapping[str, Any]) -> HeldRequest | None:
+    """None for what another release may have written: it waits for a publisher that can read it."""
+    try:
+        return HeldRequest(msgspec.json.decode(row["request"], type=PublicationRequest), row["partition"])
+    except msgspec.DecodeError as error:
+        log.error("held_request_unreadable", publication=row["publication_id"], error=str(error))
+        return None
 
 
 class Hand:

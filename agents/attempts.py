@@ -157,6 +157,7 @@ class Attempts:
         if not self._held[work.destination]:
             del self._held[work.destination]
             self._slots.pop(work.destination, None)
+            self._crowded.pop(work.destination, None)
         self._freed.set()
 
     async def _carry_out(self, work: Work) -> None:

@@ -32,6 +32,7 @@ class Paces:
         self._ticks = ticks
         self._paces: dict[Destination, Pace] = {}
         self._changed: dict[Destination, asyncio.Event] = {}
+        self._many = _MANY
 
     async def turn(self, destination: Destination) -> float | None:
         """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
@@ -106,7 +107,7 @@ class Paces:
         return self._paces.get(destination) or Pace(since=self._ticks())
 
     def _put(self, destination: Destination, pace: Pace) -> None:
-        if destination not in self._paces and len(self._paces) >= _MANY:
+        if destination not in self._paces and len(self._paces) >= self._many:
             self._forget()
         self._paces[destination] = pace
         if destination in self._changed:
@@ -120,6 +121,7 @@ class Paces:
             for one, pace in self._paces.items()
             if pace.closed_at is not None or pace.gap or now - pace.last_left < _REMEMBERED
         }
+        self._many = max(_MANY, 2 * len(self._paces))  # where all are at work, not each new one has them all looked at
 
     async def _change(self, destination: Destination, seconds: float) -> None:
         event = self._changed.setdefault(destination, asyncio.Event())

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from channels.formats import WrongValue
 from schemas.blank import is_blank
 
 _BEGIN = re.compile(r"\{[{%#]")
@@ -36,8 +37,14 @@ _OPENED = "(\t"
 _LOOKED_INTO = "\tor {})"
 _PRESENT = "tidings_present"
 _ASKED = f"\t|{_PRESENT}).value"
+_SHOWN = "tidings_shown"
 _CUT, _CUT_OR_BLANK = "tidings_cut", "tidings_cut_or_blank"
-_ADDED = re.compile(rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH}|{_CUT}|{_CUT_OR_BLANK})\)")
+_SAID = rf'{_SHOWN}\("\w+"\)'
+_ADDED = re.compile(
+    rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH}|{_CUT}|{_CUT_OR_BLANK}|{_SAID})\)"
+)
+_BLANKING = ("e", "escape", "indent", "urlencode")
+"""Filters that write nothing for what is not there."""
 
 
 class _Highest:
@@ -55,12 +62,19 @@ def _present(value: Any) -> dict[str, Any]:
     return {} if value is None or (isinstance(value, str) and is_blank(value)) else {"value": value}
 
 
+def _shown(value: Any, name: str) -> Any:
+    if value is None:
+        raise WrongValue(f"{name} takes a text, not nothing")
+    return value
+
+
 ANYTHING = "tidings_anything"
 """A filter that takes whatever there is and writes nothing."""
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     ANYTHING: lambda *_, **__: "",
     _PRESENT: _present,
+    _SHOWN: _shown,
     _CUT: lambda value: {} if value is None else value,
     _CUT_OR_BLANK: lambda value: "" if value is None else value,
     _LOW: lambda value: value,
@@ -203,8 +217,12 @@ class _Code:
 
     def _filtered(self, value: str) -> str:
         asks = self._next() in ("default", "d")
-        asked = _added(value.replace(f"|{_CUT})", f"|{_CUT_OR_BLANK})"), _ASKED) if asks else value
-        return f"{asked}|{self._word()}"
+        name = self._next()
+        if asks:
+            value = _added(re.sub(_SAID, _LOW, value.replace(f"|{_CUT})", f"|{_CUT_OR_BLANK})")), _ASKED)
+        elif name in _BLANKING and self._shows and not self._asks:
+            value = _added(value, f'\t|{_SHOWN}("{name}"))')
+        return f"{value}|{self._word()}"
 
     def _test(self) -> str:
         """The name of a test."""

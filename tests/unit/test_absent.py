@@ -49,6 +49,11 @@ def shown(source: str) -> str:
         ("{{ items[:0] }}{{ customer.first[1:] }}", "[]o"),
         ("{{ customer.a.b[:3] | upper | default('x') }}{{ customer.first[:1] | default('x') }}", "xJ"),
         ("{{ customer.nick[:1][:1] | default('x') }}{{ customer.nick[:1] if customer.nick else 'y' }}", "xy"),
+        (
+            "{{ customer.a.b | urlencode | default('x') }}{{ customer.first | e | d('x') }}{{ customer.name | e }}",
+            "xJo",
+        ),
+        ("{{ 'a&b' | urlencode }} {{ {'a': 'b c'} | urlencode }}", "a%26b a=b%20c"),
         ("{% if customer.a.b[:2] == 'AB' %}a{% else %}b{% endif %}", "b"),
         ("{% for i in customer.a.b[:2] %}a{% else %}b{% endfor %}", "b"),
         ("{% raw %}{{ a.b.c }}{% endraw %}{# a.b.c #}{{ '}}' }}", "{{ a.b.c }}}}"),
@@ -89,6 +94,11 @@ def test_an_if_compares_nothing_with_what_is_missing(missing: str, asked: str, e
         ("{{ customer.surname }}", "`customer.surname` is undefined"),
         ("{% for i in order.items %}{% endfor %}", "`order.items` is undefined"),
         ("{{ customer.nick | default(customer.b.c) }}", "`customer.b.c` is undefined"),
+        (
+            "{{ customer.first | urlencode }}\n{{ customer.nick | urlencode }}",
+            "line 2: urlencode takes a text, not nothing",
+        ),
+        ("{{ customer.a.b | e }}", "e takes a text, not nothing"),
         ("a\n{{ customer.surname[:3] }}", "line 2: what stands before [:] is not there"),
         ("{{ customer.nick[1:] }}", "what stands before [:] is not there"),
         ("{{ customer.a.b[:3] | upper }}", "what stands before [:] is not there"),

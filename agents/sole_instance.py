@@ -6,7 +6,6 @@ Kafka tells twins apart only after both have joined, when the younger has alread
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import time
@@ -14,7 +13,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
+
 from schemas.errors import CannotStart
+
+log = structlog.get_logger()
 
 _ENDING_SECONDS = 15.0
 """How long the process before may take to end: it finishes what is under way."""
@@ -37,8 +40,13 @@ async def sole_instance(folder: Path, instance: str, *, seconds: float = _ENDING
 
 async def _locked(descriptor: int, instance: str, deadline: float) -> None:
     while True:
-        with contextlib.suppress(BlockingIOError):
+        try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            pass
+        except OSError as error:  # some network file systems have no locks; twins are then told apart by Kafka
+            log.warning("instance_not_locked", instance=instance, why=error.strerror)
             return
         if time.monotonic() > deadline:
             holder = os.pread(descriptor, 20, 0).decode().strip() or "unknown"

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from functools import lru_cache
-from math import isfinite
 from typing import Any, Protocol, assert_never
 from weakref import WeakValueDictionary
 
@@ -22,7 +20,7 @@ from schemas.days import written_day, zone_of
 from schemas.decision import Check
 from schemas.objects import PLAIN_DAYS
 from schemas.paths import path_text
-from streams.conditions.kinds import Answer, Failure, Misfit, equality_key, misfit, unfit, with_kind
+from streams.conditions.kinds import Answer, Failure, Misfit, added_up, equality_key, misfit, unfit, with_kind
 from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total, reads_as_other
 from streams.conditions.predicates import PREDICATES
 
@@ -342,15 +340,7 @@ def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> i
             numbers.append(value)
         elif value is not None and (odd := unfit(value, "numbers")):
             return odd
-    return _sum(numbers)
-
-
-def _sum(numbers: list[int | float]) -> int | float:
-    """As people add up decimals: 0.1 and 0.2 are 0.3."""
-    total = sum(numbers)
-    if type(total) is int or not isfinite(total):
-        return total
-    return float(sum(Decimal(repr(number)) for number in numbers))
+    return added_up(numbers)
 
 
 def _decided_by(parts: tuple[Run, ...], decisive: bool) -> Run:

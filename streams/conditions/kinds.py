@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
+from unicodedata import normalize
 
 from schemas.blank import is_blank
 
@@ -110,3 +112,24 @@ def type_of_key(key: Any) -> type:
 def is_nan(value: Any) -> bool:
     """Whether it is the number that is none."""
     return isinstance(value, float) and math.isnan(value)
+
+
+def same_in_any_case(text: str) -> str:
+    """The same for capitals, and for a letter with its mark whether that is one character or two."""
+    return text.lower() if text.isascii() else normalize("NFC", text.casefold())
+
+
+def added_up(numbers: list[int | float]) -> int | float:
+    """As people add up decimals: 0.1 and 0.2 are 0.3."""
+    total = sum(numbers)
+    if type(total) is int or not math.isfinite(total):
+        return total
+    return float(sum(Decimal(repr(number)) for number in numbers))
+
+
+def said_kind(value: Any) -> str:
+    """What an operand is, for errors."""
+    if value in ("", []):
+        return "an empty list" if isinstance(value, list) else "an empty text"
+    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
+    return names.get(type(value), "nothing" if value is None else type(value).__name__)

@@ -26,6 +26,8 @@ from streams.conditions.kinds import (
     equality_key,
     is_nan,
     kinds_of,
+    said_kind,
+    same_in_any_case,
     types_of,
     unfit,
 )
@@ -59,13 +61,13 @@ def _scalar(operand: Any) -> Any:
     if isinstance(operand, date) and not isinstance(operand, datetime):
         return operand.isoformat()
     if not isinstance(operand, str | int | float) or is_nan(operand):
-        raise ValueError(f"takes a text, a number or true/false, not {_kind_of(operand)}")
+        raise ValueError(f"takes a text, a number or true/false, not {said_kind(operand)}")
     return operand
 
 
 def _scalars(operand: Any) -> tuple[Any, ...]:
     if not isinstance(operand, list) or not operand:
-        raise ValueError(f"takes a list such as [PL, DE], not {_kind_of(operand)}")
+        raise ValueError(f"takes a list such as [PL, DE], not {said_kind(operand)}")
     if len(operand) > MAX_LIST:
         raise ValueError(f"takes at most {MAX_LIST} values, got {len(operand)}; use a segment for long lists")
     return tuple(map(_scalar, operand))
@@ -74,7 +76,7 @@ def _scalars(operand: Any) -> tuple[Any, ...]:
 def a_number(operand: Any) -> Any:
     """An operand that is a number. Raises ValueError that says what it is instead."""
     if isinstance(operand, bool) or not isinstance(operand, int | float) or is_nan(operand):
-        raise ValueError(f"takes a number, not {_kind_of(operand)}")
+        raise ValueError(f"takes a number, not {said_kind(operand)}")
     return operand
 
 
@@ -89,12 +91,12 @@ def _range(operand: Any) -> tuple[Any, Any]:
 
 def _text(operand: Any) -> str:
     if not isinstance(operand, str) or not operand:
-        raise ValueError(f"takes a text, not {_kind_of(operand)}")
+        raise ValueError(f"takes a text, not {said_kind(operand)}")
     return operand
 
 
 def _folded(operand: Any) -> str:
-    return _text(operand).casefold()
+    return same_in_any_case(_text(operand))
 
 
 def _texts(operand: Any) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ def _pattern(operand: Any) -> Any:
 
 def _flag(operand: Any) -> bool:
     if not isinstance(operand, bool):
-        raise ValueError(f"takes true or false, not {_kind_of(operand)}")
+        raise ValueError(f"takes true or false, not {said_kind(operand)}")
     return operand
 
 
@@ -180,13 +182,6 @@ def _day(operand: Any) -> date | Relative:
         raise ValueError("takes a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago") from error
 
 
-def _kind_of(value: Any) -> str:
-    if value in ("", []):
-        return "an empty list" if isinstance(value, list) else "an empty text"
-    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
-    return names.get(type(value), "nothing" if value is None else type(value).__name__)
-
-
 # -- tests --------------------------------------------------------------------------------------------------------
 
 
@@ -210,13 +205,13 @@ def _is_not(operand: Any) -> Check:
 
 
 def _is_any_case(operand: str) -> Check:
-    wanted = operand.casefold()
-    return _on_text(lambda value: value.casefold() == wanted)
+    wanted = same_in_any_case(operand)
+    return _on_text(lambda value: same_in_any_case(value) == wanted)
 
 
 def _in_any_case(operand: tuple[str, ...]) -> Check:
-    wanted = frozenset(map(str.casefold, operand))
-    return _on_text(lambda value: value.casefold() in wanted)
+    wanted = frozenset(map(same_in_any_case, operand))
+    return _on_text(lambda value: same_in_any_case(value) in wanted)
 
 
 def _on_number(test: Callable[[Any], bool]) -> Check:
@@ -368,13 +363,16 @@ PREDICATES: dict[str, Predicate] = {
     "starts_with": Predicate(("text",), _text, lambda start: _on_text(lambda value: value.startswith(start))),
     "ends_with": Predicate(("text",), _text, lambda end: _on_text(lambda value: value.endswith(end))),
     "contains_any_case": Predicate(
-        ("text",), _folded, lambda part: _on_text(lambda value: part in value.casefold()), costly=True
+        ("text",), _folded, lambda part: _on_text(lambda value: part in same_in_any_case(value)), costly=True
     ),
     "starts_with_any_case": Predicate(
-        ("text",), _folded, lambda start: _on_text(lambda value: value.casefold().startswith(start)), costly=True
+        ("text",),
+        _folded,
+        lambda start: _on_text(lambda value: same_in_any_case(value).startswith(start)),
+        costly=True,
     ),
     "ends_with_any_case": Predicate(
-        ("text",), _folded, lambda end: _on_text(lambda value: value.casefold().endswith(end)), costly=True
+        ("text",), _folded, lambda end: _on_text(lambda value: same_in_any_case(value).endswith(end)), costly=True
     ),
     "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
     "before": Predicate(("text",), _moment, _before, costly=True, dated=True),

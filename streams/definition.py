@@ -31,7 +31,7 @@ from schemas.template import StoredTemplate
 from schemas.triggers import TRIGGERS, Trigger
 from streams.conditions.fields import Fields, Unknown
 from streams.conditions.kinds import a_kind
-from streams.conditions.parse import parse_condition
+from streams.conditions.parse import parse_condition, without_inside
 from streams.document import DocumentReader
 from streams.offers import why_not_offered
 from streams.payload import payload_fields, read_design
@@ -322,11 +322,15 @@ class _Reader(DocumentReader):
 
     def _once_per(self, path: str, fields: Fields | None) -> None:
         try:
-            found = fields.find(read_names(path)) if fields else None
+            names = read_names(path)
         except ValueError as error:
             return self._problem("again.once_per", str(error))
+        found = fields.find(names) if fields else None
+        holder = without_inside(names, fields) if fields else None
         if isinstance(found, Unknown):
             self._problem("again.once_per", found.message)
+        elif holder:
+            self._problem("again.once_per", holder.partition(";")[0])
         elif found and found.kind in ("list", "object"):
             self._problem("again.once_per", f"is a field that holds one value; {path} is {a_kind(found.kind)}")
         return None

@@ -98,7 +98,7 @@ class _Parser:
         if isinstance(found, Unknown):
             options = f" A group is one of {', '.join(_GROUPS)}." if nearest(name, _GROUPS) else ""
             return self._problem(at, found.message + options)
-        holder = None if self._is_stored else _without_inside(path, fields)
+        holder = None if self._is_stored else without_inside(path, fields)
         if holder:
             return self._problem(at, holder)
         tests = [self._test(path, test, operand, found, at, depth) for test, operand in _as_tests(value).items()]
@@ -146,7 +146,7 @@ class _Parser:
             self._problem(at, "is the field of an item that is added up, as in {of: amount, at_least: 100}")
             return ()
         found = item.find(path)
-        holder = None if self._is_stored else _without_inside(path, item)
+        holder = None if self._is_stored else without_inside(path, item)
         if isinstance(found, Unknown) or holder:
             self._problem(at, found.message if isinstance(found, Unknown) else str(holder))
         elif found.kind not in ("number", "any"):
@@ -182,7 +182,7 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
     return parts[0] if parts else None
 
 
-def _without_inside(path: Path, fields: Fields) -> str | None:
+def without_inside(path: Path, fields: Fields) -> str | None:
     """What is wrong with a path that goes on inside of a list or of a value that has nothing inside."""
     for end in range(1, len(path)):
         found = fields.find(path[:end])

@@ -88,6 +88,8 @@ def problems(**changes: Any) -> dict[str, str]:
         ({"again": "sometimes"}, "again", "once_per_customer"),
         ({"again": {"once_in": "soon"}}, "again.once_in", "as in 30m or 3d"),
         ({"again": {"once_per": "ordr.id"}}, "again.once_per", "Did you mean order?"),
+        ({"again": {"once_per": "order.items.amount"}}, "again.once_per", "order.items is a list and has no amount"),
+        ({"again": {"once_per": "customer.email.x"}}, "again.once_per", "customer.email is a text and has no x"),
         ({"starts_at": "2026-11-21", "ends_at": "2026-11-20"}, "ends_at", "is not after starts_at"),
         ({"expires_after": 5}, "expires_after", "is 5; it is a duration"),
         ({"priority": "high"}, "priority", "whole number"),

@@ -115,8 +115,7 @@ async def test_a_topic_that_refuses_keeps_the_offset(wired: Wiring, tmp_path: Pa
         assert "too large" in log.read_text()
         _limit(wired, topic, "1000000")
         await load.check()
-        assert await asyncio.to_thread(_openings, tmp_path) > opened  # its own log has no room either
-        assert worker.starts == 1
+        assert worker.starts > 1
         assert len(load.running.dead_letters()) == (topic == "dead-letters")
 
 

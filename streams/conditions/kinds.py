@@ -104,11 +104,6 @@ def equality_key(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else None
 
 
-def type_of_key(key: Any) -> type:
-    """The type of the value that `equality_key` made a key of."""
-    return bool if isinstance(key, tuple) else type(key)
-
-
 def is_nan(value: Any) -> bool:
     """Whether it is the number that is none."""
     return isinstance(value, float) and math.isnan(value)

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from agents.dead_letters import DeadLetters
-from agents.metrics import Metrics
+from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch, Incoming
 from agents.waiting import until_done
 from agents.wiring import Clock

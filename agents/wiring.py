@@ -8,23 +8,23 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from agents.registry import HttpSchemaRegistry, RegistryAside
-from agents.transport.connection import Connection
-from channels.code_links import code_links
+from agents.broker.connection import Connection
+from agents.broker.registry import HttpSchemaRegistry, RegistryAside
+from channels.codes.links import code_links
 from deploy.settings import EmailAccountSettings, Kafka, Settings
 from schemas.closed import CHANNELS, ChannelName, Role
-from schemas.codec import TopicCodec
 from schemas.contract import topic_codec
-from schemas.mail_address import mail_address, mailto
-from schemas.registry import SchemaRegistry
+from schemas.events.triggers import PUBLISHED, TRIGGERS
+from schemas.formats.mail_address import mail_address, mailto
 from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
-from schemas.triggers import PUBLISHED, TRIGGERS
+from schemas.wire.codec import TopicCodec
+from schemas.wire.registry import SchemaRegistry
 
 if TYPE_CHECKING:  # commands start in half the time without what workers alone need
     import aiokafka
 
     from channels.contract import AnyChannel
-    from channels.smtp_session import EmailAccount
+    from channels.email.smtp_session import EmailAccount
 
 Clock = Callable[[], datetime]
 
@@ -117,7 +117,7 @@ class Wiring:
     def channels(self) -> dict[ChannelName, AnyChannel]:
         """Every channel, for one sender process."""
         from channels.registry import build_channels
-        from channels.signing import Signer
+        from channels.webhook.signing import Signer
 
         settings = self.settings
         return build_channels(
@@ -155,7 +155,7 @@ def _credentials(kafka: Kafka) -> Any:
 
 
 def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
-    from channels.smtp_session import EmailAccount
+    from channels.email.smtp_session import EmailAccount
 
     tls = None if account.security == "none" else ssl.create_default_context(cafile=account.ssl_cafile or None)
     return EmailAccount(

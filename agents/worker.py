@@ -17,36 +17,36 @@ import asyncpg
 import structlog
 import uvloop
 
-from agents.accepted import Accepted
 from agents.aside import aside
-from agents.cluster import ClusterWatch
-from agents.health import Loop, ProgressWatch, Status
-from agents.http import serve_status
-from agents.logs import configure_logs
-from agents.matcher import build_matcher
-from agents.metrics import Metrics
-from agents.provision import Provision
-from agents.publisher import build_publisher
-from agents.segmenter import build_segmenter
-from agents.sender import Past, build_sender
+from agents.broker.cluster import ClusterWatch
+from agents.broker.codecs import check_codecs
+from agents.broker.topics import Provision
+from agents.roles.matcher.matcher import build_matcher
+from agents.roles.publisher import build_publisher
+from agents.roles.segmenter.segmenter import build_segmenter
+from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.sender import Past, build_sender
 from agents.sole_instance import sole_instance
+from agents.telemetry.health import Loop, ProgressWatch, Status
+from agents.telemetry.logs import configure_logs
+from agents.telemetry.metrics import Metrics
+from agents.telemetry.status import serve_status
 from agents.transport.app import BatchApp
-from agents.transport.codecs import check_codecs
 from agents.waiting import until_done
 from agents.wiring import Wiring
 from deploy.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
-from store.codes import Codes
-from store.control import Control
+from store.codes.held import Held
+from store.codes.pool import Codes
+from store.distributions import Control
 from store.erasure import Erasure
-from store.held import Held
-from store.ledger import Ledger
 from store.migrate import migrate
 from store.postgres import connect
 from store.retention import Retention
 from store.segments import Segments
+from store.sending.ledger import Ledger
 
 log = structlog.get_logger()
 

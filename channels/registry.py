@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import tzinfo
 
-from channels.code_links import Links
+from channels.codes.links import Links
 from channels.contract import AnyChannel
-from channels.email import Email
-from channels.signing import Signer
-from channels.smtp_session import EmailAccount
-from channels.templates import Templates
-from channels.webhook import Webhook
+from channels.email.channel import Email
+from channels.email.smtp_session import EmailAccount
+from channels.templates.engine import Templates
+from channels.webhook.channel import Webhook
+from channels.webhook.signing import Signer
 from schemas.closed import ChannelName
 
 

@@ -17,13 +17,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from deploy.secret import Secret
-from schemas.blank import is_blank
 from schemas.closed import Wire
-from schemas.days import zone_of
 from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
-from schemas.hosts import HostRefused, ascii_host, ascii_url
-from schemas.mail_address import mail_address, mailto
+from schemas.formats.blank import is_blank
+from schemas.formats.days import zone_of
+from schemas.formats.hosts import HostRefused, ascii_host, ascii_url
+from schemas.formats.mail_address import mail_address, mailto
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import check_prefix
 

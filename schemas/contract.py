@@ -12,18 +12,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from schemas.avro_of import avro_schema
 from schemas.closed import CHANNELS, Wire
-from schemas.codec import TopicCodec, schema_fingerprint
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision, DeliveryStatus
 from schemas.delivery import DELIVERY_TYPES
 from schemas.distribution import Distribution
-from schemas.event import Event
-from schemas.objects import Customer
+from schemas.events.event import Event
+from schemas.events.objects import Customer
+from schemas.events.triggers import EVENT_TOPICS, data_type
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
-from schemas.registry import SchemaRegistry
 from schemas.topics import (
     CUSTOMERS,
     DEAD_LETTERS,
@@ -34,7 +32,9 @@ from schemas.topics import (
     TOPICS,
     deliveries,
 )
-from schemas.triggers import EVENT_TOPICS, data_type
+from schemas.wire.avro_schema import avro_schema
+from schemas.wire.codec import TopicCodec, schema_fingerprint
+from schemas.wire.registry import SchemaRegistry
 
 FOLDER = Path(__file__).parent / "avro"
 RELEASED = FOLDER / "released"

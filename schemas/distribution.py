@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, Unknown, WhenEmpty
-from schemas.event import Id
+from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
 
 CONSENTS = ("marketing", "loyalty", "surveys")

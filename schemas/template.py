@@ -7,7 +7,7 @@ import hashlib
 import msgspec
 
 from schemas.distribution import TemplateRef
-from schemas.languages import taken
+from schemas.formats.languages import taken
 from schemas.record import JsonObject, Record
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.closed import CHANNELS, ChannelName
-from schemas.triggers import EVENT_TOPICS
+from schemas.events.triggers import EVENT_TOPICS
 
 MIB = 1024 * 1024
 DAY = 86_400

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from schemas.errors import TidingsError, TryLater
-from schemas.segment_definition import SegmentDefinition
+from schemas.segment import SegmentDefinition
 from store.clock import DatabaseClock, database_now
 from store.postgres import passing_errors
 from store.sql import queries

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from schemas.template import NamedTemplate
-from store.control import VersionConflict
+from store.distributions import VersionConflict
 from store.postgres import passing_errors
 from store.sql import queries
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from schemas.blank import is_blank
 from schemas.closed import Reason
 from schemas.decision import Check
 from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
-from schemas.mail_address import mail_address
-from streams.arrival import Profile
+from schemas.formats.blank import is_blank
+from schemas.formats.mail_address import mail_address
 from streams.conditions.compile import Recorder
 from streams.conditions.kinds import misfit, with_kind
+from streams.event_context import Profile
 from streams.recent import Sent, other_event_sent
 
 

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from schemas.codec import TopicCodec
 from schemas.errors import InvalidEvent, TooLarge, Undecodable
-from schemas.event import MAX_ID, Event
-from schemas.objects import Customer
+from schemas.events.event import MAX_ID, Event
+from schemas.events.objects import Customer
+from schemas.events.triggers import TRIGGERS, Trigger, data_type, object_fields
 from schemas.record import Record
-from schemas.triggers import TRIGGERS, Trigger, data_type, object_fields
-from streams.arrival import Head, LooseHead
+from schemas.wire.codec import TopicCodec
 from streams.conditions.kinds import with_kind
+from streams.event_context import Head, LooseHead
 from streams.loose import loosely, tidied
 from streams.upstream import Headers, unwrapped
 

@@ -6,9 +6,9 @@ import hashlib
 from datetime import datetime
 from typing import assert_never
 
-from schemas.blank import is_blank
 from schemas.distribution import Again
-from schemas.paths import read_names
+from schemas.formats.blank import is_blank
+from schemas.formats.paths import read_names
 from streams.conditions.compile import Facts, getter
 from streams.conditions.kinds import Failure, equality_key, with_kind
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from schemas.triggers import object_fields
+from schemas.events.triggers import object_fields
 
 T = TypeVar("T", bound=msgspec.Struct)
 

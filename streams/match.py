@@ -10,7 +10,6 @@ from zlib import crc32
 
 import msgspec
 
-from schemas.blank import trimmed
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
 from schemas.delivery import (
@@ -24,14 +23,15 @@ from schemas.delivery import (
     WebhookDelivery,
 )
 from schemas.distribution import ChannelPlan, Distribution, EmailPlan, Publish, WebhookPlan
-from schemas.mail_address import mail_address
+from schemas.formats.blank import trimmed
+from schemas.formats.mail_address import mail_address
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.arrival import Arrival, Head, Profile, objects_of
 from streams.audience import Refusal, already_sent, can_reach, may_send
 from streams.conditions.kinds import Answer, Failure
+from streams.event_context import Arrival, Head, Profile, objects_of
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected

@@ -11,10 +11,10 @@ import msgspec
 from schemas.closed import UNKNOWN, Outcome, Reason
 from schemas.decision import Decision
 from schemas.delivery import DELIVERY_TYPES, Delivery
-from schemas.event import Event
+from schemas.events.event import Event
+from schemas.events.triggers import PUBLISHED
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from schemas.triggers import PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import Any
 from schemas.decision import Check
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
-from schemas.triggers import TRIGGERS
-from streams.arrival import Arrival
+from schemas.events.triggers import TRIGGERS
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
 from streams.conditions.fields import Fields
 from streams.conditions.kinds import Answer, equality_key, types_of
 from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
 from streams.conditions.parse import parse_condition
+from streams.event_context import Arrival
 
 Key = tuple[Path, Any]
 """A path and the value that it must have, as `equality_key` writes it."""

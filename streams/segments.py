@@ -11,17 +11,17 @@ import msgspec
 
 from schemas.distribution import Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid
-from schemas.event import Event
-from schemas.objects import Customer, Segment
-from schemas.segment_definition import SegmentDefinition
-from schemas.triggers import SegmentsData
-from streams.arrival import Arrival, Head
+from schemas.events.event import Event
+from schemas.events.objects import Customer, Segment
+from schemas.events.triggers import SegmentsData
+from schemas.segment import SegmentDefinition
 from streams.conditions.kinds import Failure
 from streams.conditions.moments import Moment, changes_at, earliest
 from streams.conditions.parse import parse_condition
+from streams.documents.segment import CUSTOMER_FIELDS
+from streams.event_context import Arrival, Head
 from streams.identity import segment_event_id
-from streams.index import RuleIndex
-from streams.segment_definition import CUSTOMER_FIELDS
+from streams.index.rules import RuleIndex
 
 ENTERED = "customer.segment.entered"
 LEFT = "customer.segment.left"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.distribution import Distribution, TriggerRef
-from schemas.triggers import TRIGGERS, Trigger
+from schemas.events.triggers import TRIGGERS, Trigger
 
 Selection = str | tuple[str | None, str | None] | None
 

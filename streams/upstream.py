@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.errors import InvalidEvent
+from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
-from schemas.triggers import TRIGGERS
 
 Headers = Iterable[tuple[str, bytes | None]]
 

@@ -19,7 +19,7 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from agents.provision import Provision
+from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret

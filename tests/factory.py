@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas.distribution import Distribution
-from schemas.event import Event
-from streams.arrival import Arrival
-from streams.definition import Surroundings, parse_definition
+from schemas.events.event import Event
+from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.template_files import TemplateFiles
+from streams.event_context import Arrival
 from streams.events import read_event
-from streams.template_files import TemplateFiles
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

@@ -12,13 +12,13 @@ from typing import Any
 import faust
 import structlog
 
+from agents.broker.connection import Connection
+from agents.broker.producer import Producer
 from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
-from agents.transport.connection import Connection
 from agents.transport.consumer import Transport
 from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
-from agents.transport.producer import Producer
 from agents.transport.progress import Limit
 from schemas.errors import CannotStart
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from agents.transport.producer import Producer, RefusedByBroker
+from agents.broker.producer import Producer, RefusedByBroker
 
 if TYPE_CHECKING:
     from faust.types import TP

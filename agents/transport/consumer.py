@@ -14,9 +14,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from agents.broker.records import Unreadable
 from agents.transport.batch import Batch, Incoming
 from agents.transport.changelog import Changelogs
-from agents.transport.fetched import Unreadable
 from agents.transport.fetching import Blocked, ConsumerThread, Fetched
 from agents.transport.progress import Progress
 
@@ -56,7 +56,7 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: the stock check compares the wall clock with monotonic time. `agents/health.py` watches progress."""
+        """Nothing: the stock check mixes wall clock and monotonic time. `agents/telemetry/health.py` watches instead."""
 
     # -- how a batch ends ---------------------------------------------------------------------------------------
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from schemas.closed import ChannelName
 from schemas.distribution import Distribution
-from schemas.event import Event
-from schemas.triggers import TRIGGERS
-from streams.arrival import facts_of
+from schemas.events.event import Event
+from schemas.events.triggers import TRIGGERS
 from streams.audience import can_reach, may_send
 from streams.conditions.compile import Facts
 from streams.conditions.kinds import Failure
+from streams.event_context import facts_of
 from streams.identity import delivery_id, occurrence_key
 from streams.rule import Rule, compile_rule
 

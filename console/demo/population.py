@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.triggers import TRIGGERS
+from schemas.events.triggers import TRIGGERS
 
 _COUNTRIES = ("PL", "DE", "CZ", "FR", "US")
 _LOCALES = ("pl-PL", "de-DE", "cs-CZ", "fr-FR", "en-US")

@@ -21,19 +21,19 @@ import uvloop
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
+from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, say
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
 from console.demo.stage import Stage, stage
-from console.reading import TopicReader
-from console.terminal import INTERRUPTED, PROBLEM, fail, out, say
 from schemas.decision import Decision
 from schemas.errors import TidingsError, TryLater
-from schemas.event import Event
-from schemas.read_as import read_as
+from schemas.events.event import Event
 from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
+from schemas.wire.read_as import read_as
 
 FOLDER = Path("var/demo")
 _HAND = 100

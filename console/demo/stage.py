@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.provision import Provision
+from agents.broker.lag import LagReader
+from agents.broker.topics import Provision
 from agents.wiring import Wiring
-from channels.fakes.mailbox import SmtpSink
-from channels.fakes.receiver import WebhookReceiver
-from console.apply import check_files, save
-from console.apply import plan as plan_files
-from console.campaigns import plan as plan_campaigns
-from console.campaigns import save as save_campaigns
-from console.context import database, with_endpoints
-from console.lag import LagReader
-from console.supervisor import Supervisor, worker_environ, workers
+from channels.fakes.email import SmtpSink
+from channels.fakes.webhook import WebhookReceiver
+from console.cli.context import database, with_endpoints
+from console.cli.supervisor import Supervisor, worker_environ, workers
+from console.control.campaigns import plan as plan_campaigns
+from console.control.campaigns import save as save_campaigns
+from console.control.distributions import check_files, save
+from console.control.distributions import plan as plan_files
 from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
 from deploy.settings import load_settings
@@ -28,7 +28,7 @@ from schemas.closed import Role
 from schemas.distribution import Distribution
 from schemas.errors import CannotStart
 from store.campaigns import Campaigns
-from store.control import Control
+from store.distributions import Control
 from store.templates import NamedTemplates
 
 EXAMPLES = Path(__file__).parent / "examples"

@@ -9,7 +9,7 @@ from aiohttp import web
 from console.http.access import log_access
 from console.http.headers import add_headers
 from console.http.health import health_routes
-from console.http.images import image_routes
+from console.public.images import image_routes
 from deploy.settings import Console
 
 

@@ -13,7 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from agents.logs import configure_logs
+from agents.telemetry.logs import configure_logs
 from console.http.app import build_app
 from deploy.settings import Console, Settings
 from schemas.errors import CannotStart

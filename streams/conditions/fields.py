@@ -9,9 +9,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from schemas.events.triggers import TRIGGERS, Trigger, object_fields
+from schemas.formats.paths import path_text
 from schemas.names import nearest
-from schemas.paths import path_text
-from schemas.triggers import TRIGGERS, Trigger, object_fields
 from streams.conditions.kinds import Kind
 
 EVENT = "event"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from unicodedata import normalize
 
-from schemas.blank import is_blank
+from schemas.formats.blank import is_blank
 
 Kind = Literal["text", "number", "boolean", "list", "object", "any"]
 """What a field holds; `any` for metadata and fields of upstream's own. Dates are text."""

@@ -17,11 +17,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from console.campaigns import import_codes
+from console.control.campaigns import import_codes
 from schemas.campaign import Campaign
 from store.campaigns import CampaignChange, Campaigns
-from store.claims import Claim, Published
-from store.codes import Codes
+from store.codes.claims import Claim, Published
+from store.codes.pool import Codes
 from store.migrate import migrate
 from store.postgres import connect
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from schemas.codec import TopicCodec
 from schemas.contract import topic_codec
 from schemas.distribution import Distribution
-from streams.arrival import Arrival
+from schemas.wire.codec import TopicCodec
+from streams.event_context import Arrival
 from streams.events import EventReader
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from streams.match import match_event
 from tests.bench.rules import order, profile, realistic
 

@@ -23,16 +23,16 @@ import msgspec
 import psutil
 import uvloop
 
-from agents.logs import configure_logs
-from agents.matcher import build_matcher
-from agents.metrics import Metrics
+from agents.roles.matcher.matcher import build_matcher
+from agents.telemetry.logs import configure_logs
+from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Output
 from agents.wiring import Wiring
 from deploy.settings import load_settings
-from streams.arrival import Arrival
+from streams.event_context import Arrival
 from streams.events import EventReader
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from tests.bench.rules import trivial
 
 TOPIC = "events.orders"

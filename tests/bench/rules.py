@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.distribution import Distribution
-from streams.definition import Surroundings, parse_definition
+from streams.documents.distribution import Surroundings, parse_definition
 
 PER_SHOP = 25
 """Distributions of one shop: however many there are in all, an event meets those of its own shop."""

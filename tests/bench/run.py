@@ -26,13 +26,13 @@ import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.changelogs import changelog_topics
-from agents.outbox import write_all
-from agents.provision import Provision
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.topics import Provision
+from agents.roles.matcher.changelogs import changelog_topics
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
-from channels.fakes.receiver import WebhookReceiver
+from channels.fakes.webhook import WebhookReceiver
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics

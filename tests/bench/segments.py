@@ -11,15 +11,15 @@ from typing import Any
 
 import msgspec
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
 from agents.transport.batch import Output
-from console.context import database
+from console.cli.context import database
 from deploy.settings import Settings
-from schemas.segment_definition import SegmentDefinition
+from schemas.segment import SegmentDefinition
 from store.segments import Segments
 from streams.conditions.compile import compile_condition
 from streams.conditions.parse import parse_condition
-from streams.segment_definition import CUSTOMER_FIELDS
+from streams.documents.segment import CUSTOMER_FIELDS
 from streams.segments import SegmentIndex
 from tests.bench.rules import COUNTRIES, TIERS
 from tests.e2e.harness import product

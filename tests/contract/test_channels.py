@@ -18,22 +18,22 @@ import pytest
 import trustme
 from standardwebhooks import Webhook as Reference
 
-from channels.addresses import is_public
-from channels.bundle import bundled
 from channels.contract import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
-from channels.email import Email
-from channels.fakes.mailbox import SmtpSink
-from channels.fakes.receiver import Reply, WebhookReceiver
-from channels.signing import Signer
-from channels.smtp_session import EmailAccount
-from channels.templates import Templates
-from channels.webhook import Webhook
+from channels.email.channel import Email
+from channels.email.smtp_session import EmailAccount
+from channels.fakes.email import SmtpSink
+from channels.fakes.webhook import Reply, WebhookReceiver
+from channels.http.ssrf import is_public
+from channels.templates.bundle import bundled
+from channels.templates.engine import Templates
+from channels.webhook.channel import Webhook
+from channels.webhook.signing import Signer
 from schemas.contract import topic_codec
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
+from schemas.events.triggers import MANUAL
 from schemas.template import LocalText, StoredTemplate
-from schemas.triggers import MANUAL
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, arrival, customer, rule
 

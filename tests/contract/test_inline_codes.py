@@ -12,19 +12,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from channels.code_images import LONGEST_CODE, CodeKind, code_image
+from channels.codes.images import LONGEST_CODE, CodeKind, code_image
 from channels.contract import Accepted
-from channels.email import Email
-from channels.fakes.mailbox import SmtpSink
-from channels.mime import message_bytes
-from channels.smtp_session import EmailAccount
-from channels.templates import Templates
+from channels.email.channel import Email
+from channels.email.mime import message_bytes
+from channels.email.smtp_session import EmailAccount
+from channels.fakes.email import SmtpSink
+from channels.templates.engine import Templates
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from streams.match import match_event
 from tests.factory import NOW, arrival, rule
-from tests.unit.test_code_images import png_pixels, read
+from tests.unit.channels.codes.test_images import png_pixels, read
 
 CODE = "SAVE-2026-ABC"
 ACCOUNT = EmailAccount("main", "127.0.0.1", 1, "none", "shop@example.com", "The Shop")

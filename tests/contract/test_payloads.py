@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from channels.signing import Signer
-from channels.webhook import Webhook
+from channels.webhook.channel import Webhook
+from channels.webhook.signing import Signer
 from schemas.campaign import (
     Campaign,
     Code,
@@ -29,12 +29,12 @@ from schemas.campaign import (
 )
 from schemas.closed import Action
 from schemas.delivery import Delivery
+from schemas.events.triggers import TRIGGERS, began_in
 from schemas.publication_request import PublicationRequest
-from schemas.triggers import TRIGGERS, began_in
-from streams.arrival import Arrival
-from streams.definition import parse_definition
+from streams.documents.distribution import parse_definition
+from streams.event_context import Arrival
 from streams.events import read_event
-from streams.index import RuleIndex
+from streams.index.rules import RuleIndex
 from streams.match import match_event
 from streams.publication import with_code
 from tests.factory import AROUND, NOW, definition

@@ -11,8 +11,8 @@ import pytest
 
 from channels.contract import Accepted, Deferred, Receipt, Refused, Throttled
 from channels.fakes.raw import OK, RawReceiver, RawReply
-from channels.signing import Signer
-from channels.webhook import Webhook
+from channels.webhook.channel import Webhook
+from channels.webhook.signing import Signer
 from tests.contract.test_channels import SECRET, delivery, now
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

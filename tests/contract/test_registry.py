@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from agents.registry import HttpSchemaRegistry, RegistryAside
-from schemas.codec import TopicCodec
+from agents.broker.registry import HttpSchemaRegistry, RegistryAside
 from schemas.contract import topic_codec, topic_schema
 from schemas.errors import Asking, CannotStart, TryLater, Undecodable
-from schemas.registry import RegisteredSchema
+from schemas.wire.codec import TopicCodec
+from schemas.wire.registry import RegisteredSchema
 from tests.registry_server import registry_server
 
 

@@ -17,29 +17,29 @@ from typing import Any
 
 import msgspec
 
-from agents.outbox import write_all
-from agents.provision import Provision
+from agents.broker.lag import LagReader
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
+from agents.broker.topics import Provision
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
-from channels.fakes.mailbox import SmtpSink
-from channels.fakes.receiver import WebhookReceiver
-from console.apply import publish
-from console.context import database
+from channels.fakes.email import SmtpSink
+from channels.fakes.webhook import WebhookReceiver
+from console.cli.context import database
+from console.cli.supervisor import Supervisor, workers
+from console.control.distributions import publish
 from console.demo.expected import Expected, expect
-from console.lag import LagReader
-from console.reading import TopicReader
-from console.supervisor import Supervisor, workers
 from deploy.settings import Settings, load_settings
 from schemas.closed import Role
 from schemas.decision import Decision
 from schemas.distribution import Distribution
 from schemas.errors import TryLater
-from schemas.event import Event
-from schemas.triggers import TRIGGERS
+from schemas.events.event import Event
+from schemas.events.triggers import TRIGGERS
 from store.campaigns import Campaigns
-from store.control import Change, Control
-from streams.definition import Surroundings, parse_definition
+from store.distributions import Change, Control
+from streams.documents.distribution import Surroundings, parse_definition
 
 GREETING = "Hi {{ customer.name | default('you') }}"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"

@@ -16,23 +16,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
-from console.context import database
-from console.reading import TopicReader
+from console.cli.context import database
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
 from schemas.campaign import Campaign, CodeConfig
 from schemas.decision import Decision
-from schemas.event import Event
+from schemas.events.event import Event
 from store.campaigns import CampaignChange, Campaigns
-from store.codes import Codes, Count
-from store.control import Control
+from store.codes.pool import Codes, Count
+from store.distributions import Control
 from tests.e2e.harness import Product, product
 from tests.faults.harness import FULL
 
 ROLES: Any = ("matcher", "publisher", "sender")
-GOLDEN = Path(__file__).parents[1] / "unit" / "golden" / "manual_codes.json"
+GOLDEN = Path(__file__).parents[1] / "unit" / "schemas" / "golden" / "manual_codes.json"
 JACK: dict[str, Any] = {
     "id": "cust_IdgAFZxYwwHctOk9pPuMu308", "name": "Jack Webhook", "email": None, "source_id": "jck-wbhk",
     "metadata": {"region": "EMEA", "sign-up": "true"}, "object": "customer",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agents.wiring import Wiring
-from console.supervisor import WorkerProcess
+from console.cli.supervisor import WorkerProcess
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics

@@ -13,12 +13,12 @@ from typing import Any
 import aiohttp
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from agents.broker.reader import TopicReader, headers_of
 from agents.wiring import Wiring
-from console.dead_letters import Letter, Replay
-from console.reading import TopicReader, headers_of
+from console.control.dead_letters import Letter, Replay
 from schemas.dead_letter import DeadLetter
-from store.ledger import Ledger
 from store.postgres import connect
+from store.sending.ledger import Ledger
 from tests import hostile
 from tests.e2e.harness import PATIENCE, Product, product, thanks
 from tests.hostile import Case

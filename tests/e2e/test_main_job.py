@@ -15,11 +15,11 @@ import pytest
 
 from agents.transport.app import CRASHED
 from agents.wiring import Wiring
-from channels.fakes.receiver import Reply, WebhookReceiver
-from console.supervisor import WorkerProcess
-from console.top import Top
+from channels.fakes.webhook import Reply, WebhookReceiver
+from console.cli.supervisor import WorkerProcess
+from console.control.top import Top
 from deploy.settings import Settings
-from schemas.triggers import EVENT_TOPICS
+from schemas.events.triggers import EVENT_TOPICS
 from tests.e2e.harness import SECRET, product, thanks
 
 pytestmark = pytest.mark.timeout(600)

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
 from agents.transport.batch import Output
 from agents.wiring import Wiring
-from schemas.event import Event
+from schemas.events.event import Event
 from tests.e2e.harness import product
 from tests.factory import definition, order_event
 

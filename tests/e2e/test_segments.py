@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
+from agents.broker.reader import TopicReader
 from agents.transport.batch import Output
 from agents.wiring import Wiring
-from console.context import database
-from console.reading import TopicReader
-from schemas.segment_definition import SegmentDefinition
+from console.cli.context import database
+from schemas.segment import SegmentDefinition
 from store.segments import Segments
 from tests.e2e.harness import PATIENCE, Product, product, thanks
 

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
 from agents.transport.batch import Output
 from agents.wiring import Wiring
-from schemas.event import Event
-from schemas.triggers import TRIGGERS
+from schemas.events.event import Event
+from schemas.events.triggers import TRIGGERS
 from tests.e2e.harness import Product, product
 
 pytestmark = pytest.mark.timeout(600)

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-from agents.changelogs import changelog_topics
+from agents.broker.reader import TopicReader
+from agents.roles.matcher.changelogs import changelog_topics
 from agents.wiring import Wiring
-from console.reading import TopicReader
 from streams.recent import MOST, read_recent
 from tests.e2e.harness import Product
 

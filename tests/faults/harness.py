@@ -13,10 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
 from agents.transport.batch import Output
 from deploy.settings import Settings
-from schemas.event import Event
+from schemas.events.event import Event
 from tests.e2e.harness import PATIENCE, Product, product, profile, thanks
 from tests.faults.check import check_outputs, check_tables
 

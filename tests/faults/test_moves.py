@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
-from console.reading import TopicReader
-from console.supervisor import WorkerProcess
+from console.cli.supervisor import WorkerProcess
+from schemas.events.triggers import EVENT_TOPICS
 from schemas.topics import CUSTOMERS
-from schemas.triggers import EVENT_TOPICS
 from tests.faults.harness import FULL, Load, matchers
 
 pytestmark = pytest.mark.timeout(900 if FULL else 600)

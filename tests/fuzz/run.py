@@ -20,18 +20,18 @@ from typing import Any
 import atheris
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
-with atheris.instrument_imports(include=["schemas", "streams", "agents.transport.fetched"]):
-    from agents.transport.fetched import FetchedRecords, Unreadable
+with atheris.instrument_imports(include=["schemas", "streams", "agents.broker.records"]):
+    from agents.broker.records import FetchedRecords, Unreadable
     from schemas.contract import topic_codec
     from schemas.errors import BadRecord, DefinitionInvalid
+    from schemas.events.triggers import EVENT_TOPICS, TRIGGERS
     from schemas.topics import CUSTOMERS, TOPICS
-    from schemas.triggers import EVENT_TOPICS, TRIGGERS
-    from streams.arrival import Arrival
     from streams.conditions.fields import Fields
     from streams.conditions.parse import parse_condition
     from streams.conditions.predicates import PREDICATES
+    from streams.event_context import Arrival
     from streams.events import EventReader, read_customer
-    from streams.index import RuleIndex
+    from streams.index.rules import RuleIndex
     from streams.match import explain_event, match_event
     from tests import hostile
     from tests.factory import customer, order_event, rule

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agents.health import ProgressWatch
-from agents.metrics import Metrics
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
 from agents.tables.table import add_table, in_memory
+from agents.telemetry.health import ProgressWatch
+from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
 
 TOPIC = "events.orders"

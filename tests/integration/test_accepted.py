@@ -9,11 +9,11 @@ from typing import Any, cast
 import asyncpg
 import pytest
 
-from agents.accepted import Accepted
-from agents.next_due import NextDue
-from agents.outcomes import Outcomes
+from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.next_due import NextDue
+from agents.roles.sender.outcomes import Outcomes
 from schemas.errors import TryLater
-from store.ledger import Ledger, Settled, Settlement
+from store.sending.ledger import Ledger, Settled, Settlement
 from tests.integration.test_store import claim, due, new, settlement
 
 

@@ -18,18 +18,19 @@ import msgspec
 import pytest
 
 from agents.wiring import Wiring
-from console import campaigns as doing
-from console.code_check import folded
-from console.preview import from_store
+from console.control import campaigns as doing
+from console.control.files.code_check import folded
+from console.control.preview.messages import from_store
 from deploy.secret import Secret
 from deploy.settings import Postgres, Settings
 from schemas.distribution import Publish
 from schemas.errors import BadRecord, TidingsError
 from store.campaigns import CampaignChange, Campaigns
-from store.code_import import CodeImport, Merged, NewCode
-from store.code_names import CodeName, alike_codes
-from store.codes import Codes
-from store.control import Change, Control
+from store.codes.imports import CodeImport, Merged, NewCode
+from store.codes.names import CodeName, alike_codes
+from store.codes.pool import Codes
+from store.distributions import Change, Control
+from tests import ROOT
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign
 
@@ -68,7 +69,7 @@ def tidings(wired: Wiring, tmp_path: Path) -> Run:
         "TIDINGS_KAFKA": "",
         "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
         "TIDINGS_PROJECT_ID": "shop",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
     }
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

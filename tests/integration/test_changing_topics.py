@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from agents.cluster import ClusterWatch
-from agents.provision import Provision
+from agents.broker.cluster import ClusterWatch
+from agents.broker.topics import Provision
 from agents.waiting import Waits
 from agents.wiring import Wiring
 from tests.integration.batch_apps import TOPIC, running, until

@@ -12,9 +12,9 @@ from typing import Any
 import asyncpg
 
 from schemas.campaign import CodeConfig
-from store.claims import Claim, Published
-from store.code_import import CodeImport, NewCode
-from store.codes import Codes
+from store.codes.claims import Claim, Published
+from store.codes.imports import CodeImport, NewCode
+from store.codes.pool import Codes
 from store.postgres import connect
 from tests.factory import NOW
 from tests.integration.test_codes import campaign, claim, saved

@@ -15,9 +15,9 @@ from schemas.campaign import Campaign, CodeConfig
 from schemas.errors import TidingsError, TryLater
 from schemas.patterns import all_codes
 from store.campaigns import CampaignChange, Campaigns
-from store.claims import Claim, Empty, Published, Unusable
-from store.code_import import CodeImport, NewCode
-from store.codes import Codes
+from store.codes.claims import Claim, Empty, Published, Unusable
+from store.codes.imports import CodeImport, NewCode
+from store.codes.pool import Codes
 from store.postgres import connect
 from tests.factory import NOW
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agents.wiring import Wiring
+from tests import ROOT
 from tests.e2e.harness import BRAND
 from tests.factory import order_event
 
@@ -41,7 +42,7 @@ def tidings(wired: Wiring, tmp_path: Path) -> Run:
         "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
         "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
         "TIDINGS_PROJECT_ID": "shop",
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
     }
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:

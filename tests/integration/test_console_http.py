@@ -16,14 +16,15 @@ import aiohttp
 import pytest
 import structlog
 
-from channels.code_images import LONGEST_CODE, CodeKind, ImageFormat, code_image
-from channels.code_links import code_path
-from console.http.pictures import Picture, Pictures
+from channels.codes.images import LONGEST_CODE, CodeKind, ImageFormat, code_image
+from channels.codes.links import code_path
 from console.http.serving import listen
+from console.public.pictures import Picture, Pictures
 from deploy.secret import Secret
 from deploy.settings import Console
 from schemas.errors import CannotStart
-from tests.unit.test_code_images import png_pixels, read, svg_pixels
+from tests import ROOT
+from tests.unit.channels.codes.test_images import png_pixels, read, svg_pixels
 
 CODE = "SAVE-2026-ABC"
 OLD, NEW, FOREIGN = "old-secret-000000", "new-secret-000000", "not-ours-00000000"
@@ -254,7 +255,7 @@ async def test_a_picture_larger_than_the_limit_is_shown_and_not_kept() -> None:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    environ = {**os.environ, "TIDINGS_CONSOLE_SECRETS": NEW, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {**os.environ, "TIDINGS_CONSOLE_SECRETS": NEW, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "console", "console", "--port", "0"]
     started = subprocess.Popen(
         command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -294,7 +295,7 @@ async def test_the_process_says_where_it_is_and_stops_when_told(process: subproc
 def test_what_keeps_it_from_starting_is_said(
     tmp_path: Path, arguments: tuple[str, ...], extra: dict[str, str], code: int, said: str
 ) -> None:
-    environ = {**os.environ, **extra, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {**os.environ, **extra, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "console", "console", *arguments]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=240, check=False)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
-from console.cli import app
-from console.explain import dead_letters_of
-from console.reading import TopicReader
+from console.cli.main import app
+from console.control.explain import dead_letters_of
 from schemas.dead_letter import DeadLetter
 
 

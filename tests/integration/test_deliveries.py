@@ -13,14 +13,14 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from console.cli import app
-from console.deliveries import carry_out, foresee, read_filter
-from console.destinations import resume_destination
+from console.cli.main import app
+from console.control.deliveries import carry_out, foresee, read_filter
+from console.control.destinations import resume_destination
 from schemas.errors import TidingsError
-from store.deliveries import Deliveries, DeliveryFilter
-from store.ledger import Ledger, Settlement
 from store.migrate import migrate
 from store.postgres import connect
+from store.sending.deliveries import Deliveries, DeliveryFilter
+from store.sending.ledger import Ledger, Settlement
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, new
 

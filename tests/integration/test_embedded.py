@@ -13,9 +13,9 @@ import asyncpg
 import psutil
 import pytest
 
-from agents.outbox import write_all
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
 from deploy.embedded.kafka import answers
 from deploy.embedded.postgres import PostgresServer
@@ -23,11 +23,12 @@ from deploy.embedded.process import free_port, prepare_folder
 from deploy.embedded.servers import Servers
 from deploy.settings import Kafka, Settings
 from schemas.errors import CannotStart
+from tests import ROOT
 
 
 async def test_data_and_addresses_survive_restarts_and_crashes(tmp_path: Path) -> None:
-    from agents.provision import Provision
-    from console.reading import TopicReader
+    from agents.broker.reader import TopicReader
+    from agents.broker.topics import Provision
 
     servers = Servers(tmp_path, os.environ)
     with servers as first:
@@ -104,7 +105,7 @@ def test_a_port_is_none_that_a_connection_may_take_meanwhile() -> None:
 
 def test_a_start_that_is_ended_in_the_middle_leaves_nothing_running(tmp_path: Path) -> None:
     """SIGTERM while the broker is still starting, as `docker stop` sends it."""
-    environ = {**os.environ, "TIDINGS_DATA": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    environ = {**os.environ, "TIDINGS_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, "-m", "console", "up"], env=environ, cwd=tmp_path) as up:
         servers = Servers(tmp_path, environ)
         deadline = time.monotonic() + 90

@@ -13,12 +13,12 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.health import ProgressWatch
+from agents.broker.lag import LagReader
+from agents.broker.reader import TopicReader
+from agents.telemetry.health import ProgressWatch
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
-from console.doctor import examine
-from console.lag import LagReader
-from console.reading import TopicReader
+from console.control.doctor import examine
 from tests.integration.batch_apps import TOPIC, running, until
 
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")

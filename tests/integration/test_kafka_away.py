@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agents import health
-from agents.cluster import ClusterWatch
-from agents.provision import Provision
+from agents.broker.cluster import ClusterWatch
+from agents.broker.topics import Provision
+from agents.telemetry import health
 from agents.transport.batch import Batch
 from agents.waiting import WAITS
 from agents.wiring import Wiring

@@ -12,8 +12,8 @@ import pytest
 
 from schemas.campaign import Campaign, Code, campaign_object, publication_object, voucher_object
 from store import migrate as migrating
-from store.claims import Claim, Published
-from store.codes import Codes
+from store.codes.claims import Claim, Published
+from store.codes.pool import Codes
 from store.postgres import connect
 from tests.factory import NOW
 

@@ -10,10 +10,10 @@ import pytest
 
 from schemas.distribution import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
-from store.control import Change, Control, VersionConflict
+from store.distributions import Change, Control, VersionConflict
 from store.templates import NamedTemplates, Use
-from streams.definition import Surroundings, parse_definition
-from streams.template_files import TemplateFiles
+from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW, definition
 
 

@@ -16,13 +16,13 @@ from deploy.embedded.postgres import PostgresServer
 from schemas.errors import CannotStart, TryLater
 from store import postgres
 from store.clock import ahead_of_database, said_of_clocks
-from store.code_import import CodeImport
-from store.codes import Codes
-from store.control import Change, Control, OutboxEntry
-from store.ledger import Ledger
+from store.codes.imports import CodeImport
+from store.codes.pool import Codes
+from store.distributions import Change, Control, OutboxEntry
 from store.migrate import migrate
 from store.postgres import connect, connect_when_ready, finds_pooler
 from store.segments import EventRow, Segments
+from store.sending.ledger import Ledger
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign, codes_of, saved
 from tests.integration.test_codes import claim as code_claim

@@ -16,24 +16,24 @@ import asyncpg
 import msgspec
 import pytest
 
-from agents.accepted import Accepted
-from agents.attempts import Work
-from agents.metrics import Metrics
-from agents.sender import Past, Sender
+from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.attempts import Work
+from agents.roles.sender.sender import Past, Sender
+from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring, utc_now
+from channels.fakes.email import SmtpSink
 from channels.fakes.limit import Limit
-from channels.fakes.mailbox import SmtpSink
-from channels.fakes.receiver import WebhookReceiver
-from console.deliveries import carry_out
+from channels.fakes.webhook import WebhookReceiver
+from console.control.deliveries import carry_out
 from deploy.secret import Secret
 from deploy.settings import EmailAccountSettings, Settings
 from deploy.settings import Webhook as WebhookSettings
 from schemas.delivery import Delivery
-from store.control import Change, Control
-from store.deliveries import Deliveries, DeliveryFilter
+from store.distributions import Change, Control
 from store.erasure import Erasure
-from store.ledger import Ledger
 from store.retention import Retention
+from store.sending.deliveries import Deliveries, DeliveryFilter
+from store.sending.ledger import Ledger
 from tests.contract.test_channels import SECRET, TEMPLATE, delivery
 from tests.factory import NOW, rule
 

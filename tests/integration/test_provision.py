@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from agents.changelogs import RECENT, changelog_topics
-from agents.outbox import write_all
-from agents.provision import Provision
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
+from agents.broker.topics import Provision
+from agents.roles.matcher.changelogs import RECENT, changelog_topics
 from agents.transport.batch import Output
-from agents.transport.producer import Producer
 from agents.wiring import Wiring
-from console.copying import copy_kept
-from console.reading import TopicReader
+from console.control.copying import copy_kept
 from deploy.settings import Kafka, Settings, Topics
 from schemas.errors import CannotStart, TidingsError, TryLater
 from schemas.topics import CUSTOMERS, TOPICS

@@ -11,11 +11,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from agents.arrived import moment
-from agents.attempts import Work
-from agents.erasures import Erasures
-from agents.leases import Leases
-from agents.ledger_rows import read_stored, row_of
+from agents.ingest_time import moment
+from agents.roles.sender.attempts import Work
+from agents.roles.sender.erasures import Erasures
+from agents.roles.sender.leases import Leases
+from agents.roles.sender.ledger_rows import read_stored, row_of
 from agents.transport.batch import Batch
 from schemas.delivery import (
     Delivery,
@@ -28,11 +28,11 @@ from schemas.delivery import (
     WebhookDelivery,
 )
 from schemas.template import StoredTemplate
-from store.codes import Codes
-from store.control import Change, Control
+from store.codes.pool import Codes
+from store.distributions import Change, Control
 from store.erasure import Erasure
-from store.ledger import Ledger, NewDelivery
 from store.retention import Retention
+from store.sending.ledger import Ledger, NewDelivery
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_codes import claim as code_claim

@@ -16,18 +16,18 @@ import msgspec
 import pytest
 from faust.types import TP
 
-from agents.metrics import Metrics
-from agents.segmenter import Segmenter, build_segmenter
+from agents.broker.reader import TopicReader
+from agents.roles.segmenter.segmenter import Segmenter, build_segmenter
+from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
-from console.explain import story
-from console.reading import TopicReader
-from console.segments import remove
+from console.control.explain import story
+from console.control.segments import remove
 from schemas.errors import TidingsError
-from schemas.segment_definition import SegmentDefinition
-from store.control import Change, Control
+from schemas.segment import SegmentDefinition
+from store.distributions import Change, Control
 from store.segments import Segments
-from streams.definition import parse_definition
+from streams.documents.distribution import parse_definition
 from tests.factory import AROUND, NOW, definition
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agents import segmenter
-from agents.health import ProgressWatch
-from agents.metrics import Metrics
-from agents.segmenter import build_segmenter
+from agents.roles.segmenter import segmenter
+from agents.roles.segmenter.segmenter import build_segmenter
+from agents.telemetry.health import ProgressWatch
+from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.wiring import Wiring
 from store.segments import Profile, Segments

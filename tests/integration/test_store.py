@@ -16,10 +16,10 @@ import pytest
 from deploy.embedded.postgres import PostgresServer
 from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
-from store.control import Change, Control, OutboxEntry, VersionConflict
-from store.ledger import Leased, Ledger, NewDelivery, Settlement
+from store.distributions import Change, Control, OutboxEntry, VersionConflict
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
+from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement
 from store.sql import queries
 from tests.factory import NOW, rule
 

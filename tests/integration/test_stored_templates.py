@@ -9,16 +9,16 @@ from typing import Any
 import asyncpg
 import pytest
 
-from channels.templates import Templates
-from console.template_preview import from_store, preview
+from channels.templates.engine import Templates
+from console.control.preview.template import from_store, preview
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate
-from store.control import Change, Control
-from streams.definition import Surroundings, parse_definition
-from streams.template_files import TemplateFiles
+from store.distributions import Change, Control
+from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW, definition, order_event
-from tests.unit.test_stored_template import BEFORE_LOCALES
+from tests.unit.schemas.test_template import BEFORE_LOCALES
 
 GOOD = StoredTemplate(
     name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", locales={"pl": LocalText(text="Nr")}

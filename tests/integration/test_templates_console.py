@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents.wiring import Wiring
-from console.cli import main
+from console.cli.main import main
 from tests.e2e.harness import BRAND
 from tests.factory import order_event
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-CLONE = Path(__file__).parents[2]
+from tests import ROOT
+
+CLONE = ROOT
 PACKAGES = ("schemas", "streams", "channels", "store", "agents", "console", "deploy")
 NOT_INSTALLED = ("README.md", "deploy/reference/", "__pycache__/")
 """Of what stands in our folders, what no code opens."""
@@ -83,12 +85,12 @@ def test_commands_work_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
 
 
 _OPENS = """
-import console.cli
-from channels.mjml import LAYOUT
+import console.cli.main
+from channels.templates.mjml import LAYOUT
 from console.demo import run, stage
 from schemas.contract import FOLDER as avro
 from store import migrate, sql
 for folder in (LAYOUT, stage.EXAMPLES / "distributions", avro, migrate.FOLDER, sql.FOLDER):
     assert any(folder.iterdir()), folder
-print(console.cli.__file__)
+print(console.cli.main.__file__)
 """

@@ -1,0 +1,1 @@
+"""Kafka without Faust, for workers and console alike: the cluster, its topics, records, producer, outbox, lag."""

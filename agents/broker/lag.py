@@ -1,0 +1,76 @@
+"""How far each consumer group is behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from agents.wiring import Wiring
+from schemas.closed import CHANNELS, Role, members
+from schemas.errors import TryLater
+from schemas.events.triggers import EVENT_TOPICS
+from schemas.topics import CUSTOMERS, PUBLICATION_REQUESTS, deliveries
+
+_TIMEOUT = 10.0
+_READS: dict[str, tuple[str, ...]] = {
+    "matcher": (*EVENT_TOPICS, CUSTOMERS),
+    "publisher": (PUBLICATION_REQUESTS,),
+    "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
+    "segmenter": (CUSTOMERS,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One partition of one group: what is there begins at `start` and can be read up to `end`.
+
+    `committed` is None before the first commit.
+    """
+
+    group: str
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    start: int = 0
+
+    @property
+    def lag(self) -> int:
+        """Offsets not yet processed. What retention took is no work, nor is what a topic of the same name once held."""
+        is_there = self.committed is not None and self.start <= self.committed <= self.end
+        return self.end - (self.committed if is_there and self.committed else self.start)
+
+
+class LagReader:
+    """Asks the broker; one connection a group for as many questions as are needed."""
+
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+        self.roles: tuple[str, ...] = members(Role)
+        self._consumers = {role: self._consumer(wired.group(role)) for role in self.roles}
+
+    def _consumer(self, group: str) -> Consumer:
+        """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
+        extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
+        return Consumer({**self._wired.settings.kafka.client(), **extra})
+
+    def read(self) -> list[Lag]:
+        """Every partition that a role reads. Raises TryLater while Kafka is away or its coordinator is loading."""
+        try:
+            return [lag for role in self.roles for lag in self._of_role(role)]
+        except KafkaException as error:
+            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+
+    def _of_role(self, role: str) -> Iterator[Lag]:
+        consumer = self._consumers[role]
+        listed = consumer.list_topics(timeout=_TIMEOUT).topics
+        names = [self._wired.topic(topic) for topic in _READS[role]]
+        places = [
+            TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
+        ]
+        for place in consumer.committed(places, timeout=_TIMEOUT) if places else []:
+            start, end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
+            committed = place.offset if place.offset >= 0 else None
+            yield Lag(self._wired.group(role), place.topic, place.partition, committed, end, start)

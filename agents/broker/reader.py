@@ -1,0 +1,155 @@
+"""Records of a topic, read from outside any consumer group."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+
+from agents.roles.matcher.changelogs import changelog_topics
+from agents.wiring import Wiring
+from schemas.dead_letter import DeadLetter
+from schemas.errors import TidingsError, TryLater
+from schemas.topics import DEAD_LETTERS, TOPICS
+
+_TIMEOUT = 10.0
+
+
+class TopicReader:
+    """Reads one topic, named without prefix, or the changelog of a table, named as it is on the broker.
+
+    Raises TidingsError for an unknown one, TryLater while Kafka is away.
+    """
+
+    def __init__(self, wired: Wiring, topic: str) -> None:
+        if topic not in TOPICS and topic not in changelog_topics(wired):
+            raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
+        self.topic = topic
+        self._wired = wired
+        self.name = wired.topic(topic) if topic in TOPICS else topic
+        extra = {
+            "group.id": "tidings-console",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 0,
+        }
+        self._consumer = Consumer({**wired.settings.kafka.client(), **extra})
+        self.partitions = self._partitions()
+
+    def _partitions(self) -> list[int]:
+        try:
+            found = self._consumer.list_topics(self.name, timeout=_TIMEOUT).topics[self.name]
+        except KafkaException as error:
+            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+        if not found.partitions:
+            raise TidingsError(f"topic {self.name} does not exist. Create it with: tidings topics apply")
+        return sorted(found.partitions)
+
+    def partition_of(self, key: str) -> int:
+        """Where a key's records are: the partitioner of Kafka's own clients."""
+        return int(murmur2(key.encode()) & 0x7FFFFFFF) % len(self.partitions)
+
+    def at(self, partition: int, offset: int) -> Message | None:
+        """One record, read without those before it; None where there is none at that place."""
+        if partition not in self.partitions:
+            return None
+        low, high = self._end(partition)
+        if not low <= offset < high:
+            return None
+        self._consumer.assign([TopicPartition(self.name, partition, offset)])
+        deadline = time.monotonic() + _TIMEOUT
+        while time.monotonic() < deadline:
+            for message in self._poll(0.1):
+                return message if message.offset() == offset else None
+            (place,) = self._consumer.position([TopicPartition(self.name, partition)])
+            if place.offset >= high:
+                return None
+        raise TryLater(f"Kafka stopped answering while {self.name} was read")
+
+    def until_now(
+        self, partitions: list[int] | None = None, *, start: Mapping[int, int] = MappingProxyType({})
+    ) -> Iterator[Message]:
+        """Everything that is there at this moment, oldest first within a partition, from the offsets of `start` on."""
+        ends = {partition: self._end(partition) for partition in partitions or self.partitions}
+        left = {partition: end for partition, (low, end) in ends.items() if end > max(low, start.get(partition, 0))}
+        self._consumer.assign(
+            [TopicPartition(self.name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
+        )
+        deadline = time.monotonic() + _TIMEOUT
+        while left:
+            for message in self._poll(0.2):
+                deadline = time.monotonic() + _TIMEOUT
+                if message.partition() in left:
+                    yield message
+                    deadline = time.monotonic() + _TIMEOUT  # whoever reads may have taken long
+            for place in self._consumer.position([TopicPartition(self.name, number) for number in left]):
+                if place.offset >= left[place.partition]:
+                    del left[place.partition]
+            if time.monotonic() > deadline:
+                raise TryLater(f"Kafka stopped answering while {self.name} was read")
+
+    def from_now(self) -> Iterator[Message]:
+        """What comes from now on, for ever."""
+        self._assign(self.partitions, OFFSET_END)
+        while True:
+            yield from self._poll(0.2)
+
+    def last_value(self, key: str) -> bytes | None:
+        """The newest value of a key; None where there is none, or a tombstone."""
+        raw, value = key.encode(), None
+        for message in self.until_now([self.partition_of(key)]):
+            if message.key() == raw:
+                value = message.value()
+        return value
+
+    def decode(self, message: Message) -> dict[str, Any]:
+        """The record as a mapping. Raises BadRecord."""
+        if self.topic == DEAD_LETTERS:
+            facts = DeadLetter.from_headers(headers_of(message))
+            shown = (message.value() or b"")[:2000].decode(errors="replace")
+            return {**{name: getattr(facts, name) for name in facts.__struct_fields__}, "value": shown}
+        return self._wired.codec(self.topic).decode(message.value() or b"")
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def __enter__(self) -> TopicReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _end(self, partition: int) -> tuple[int, int]:
+        """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
+        place, deadline = TopicPartition(self.name, partition), time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
+                time.sleep(0.1)
+            else:
+                return low, high
+
+    def _assign(self, partitions: list[int], offset: int) -> None:
+        self._consumer.assign([TopicPartition(self.name, partition, offset) for partition in partitions])
+
+    def _poll(self, seconds: float) -> Iterator[Message]:
+        for message in self._consumer.consume(500, seconds):
+            if message.error() is None:
+                yield message
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    """A record's headers; none where a name is not UTF-8, which this client cannot show."""
+    try:
+        return message.headers() or []
+    except SystemError:
+        return []

@@ -1,0 +1,190 @@
+"""Topics on the broker: what is missing, what differs, and making it so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from agents.roles.matcher.changelogs import changelog_topics
+from agents.wiring import Wiring
+from schemas.errors import CannotStart, TryLater
+from schemas.topics import TOPICS, Topic
+
+_TIMEOUT = 10.0
+_LISTED_SECONDS = 60.0
+"""Until new topics are known everywhere: a busy broker takes its time over some hundred partitions."""
+
+Kind = Literal["create", "settings", "partitions"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicChange:
+    """One thing to do. `partitions` changes cannot be applied: they would move customers to other partitions."""
+
+    kind: Kind
+    topic: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The topics as they are while workers run: what is not there at the moment, and what differs from the start.
+
+    `ids` are the broker's, by name: a topic of the same name that was made anew has another one.
+    """
+
+    away: list[str]
+    differing: list[str]
+    ids: dict[str, str]
+
+
+class Provision:
+    """Compares the declaration with a broker."""
+
+    def __init__(self, wiring: Wiring, *, timeout: float = _TIMEOUT) -> None:
+        settings, self._timeout = wiring.settings, timeout
+        self._declared = {wiring.topic(topic.name): topic for topic in TOPICS.values()}
+        for name, table in changelog_topics(wiring).items():
+            self._declared[name] = Topic(table, "customer", retention=None)
+        self._partitions, self._replication = settings.topics.partitions, settings.topics.replication
+        self._admin = AdminClient({**settings.kafka.client(), "log_level": 0})
+        self._where = settings.kafka.bootstrap
+
+    def plan(self) -> list[TopicChange]:
+        """What differs from the declaration. Raises TryLater while the broker is away."""
+        there = self._counts()
+        missing = [name for name in self._declared if name not in there]
+        changes = [TopicChange("create", name, self._described(self._declared[name])) for name in missing]
+        for name, count in there.items():
+            wanted = self._count(self._declared[name])
+            if count != wanted:
+                changes.append(TopicChange("partitions", name, f"has {count} partitions, {wanted} are declared"))
+        return changes + self._differing_settings(list(there))
+
+    def apply(self) -> list[TopicChange]:
+        """Create what is missing and set what differs; partition counts are left alone. Returns what was done."""
+        changes = self.plan()
+        new = [self._new_topic(change.topic) for change in changes if change.kind == "create"]
+        for name, future in (self._admin.create_topics(new) if new else {}).items():
+            _wait(future, name)
+        self._wait_until_listed()
+        for change in changes:
+            if change.kind == "settings":
+                self._set(change.topic)
+        return [change for change in changes if change.kind != "partitions"]
+
+    def _wait_until_listed(self) -> None:
+        """A topic is made before every broker knows of it."""
+        deadline = time.monotonic() + _LISTED_SECONDS
+        while len(self._counts()) < len(self._declared):
+            if time.monotonic() > deadline:
+                raise TryLater(f"Kafka at {self._where} made topics, but does not list them yet")
+            time.sleep(0.02)
+
+    def check(self) -> None:
+        """Raise CannotStart where a worker on these topics would lose or misplace records, saying what to do."""
+        there = self._counts()
+        missing = [name for name in self._declared if name not in there]
+        if missing:
+            raise CannotStart(f"topics are missing: {', '.join(missing)}. Create them with: tidings topics apply")
+        shared = {name: there[name] for name, topic in self._declared.items() if topic.partitions == "shared"}
+        if len(set(shared.values())) > 1:
+            counts = ", ".join(f"{name} has {count}" for name, count in sorted(shared.items(), key=lambda one: one[1]))
+            raise CannotStart(
+                "these topics must have equal partition counts, so that a customer is on the same partition of each: "
+                f"{counts}. Create them anew with equal counts; adding partitions to one moves its customers: "
+                "deploy/README.md, More partitions"
+            )
+        (count,) = set(shared.values())
+        if count != self._partitions:
+            raise CannotStart(
+                f"topics.partitions is {self._partitions}, but the topics have {count}: set topics.partitions = {count}"
+            )
+
+    def look(self) -> Seen:
+        """Raises TryLater while the broker is away."""
+        away, differing, ids = [], [], {}
+        for name, found in self._described_topics().items():
+            if found is None:
+                away.append(f"topic {name}, which is not there. Create it with: tidings topics apply")
+                continue
+            ids[name] = str(found.topic_id)
+            away += [f"{name}-{one.id}, which no broker leads" for one in found.partitions if one.leader is None]
+            wanted = self._count(self._declared[name])
+            if len(found.partitions) != wanted:
+                differing.append(f"{name} has {len(found.partitions)} partitions, {wanted} are declared")
+        return Seen(away, differing, ids)
+
+    def _described_topics(self) -> dict[str, Any]:
+        """Each as the broker describes it; None where it is not there."""
+        asked = self._admin.describe_topics(TopicCollection(list(self._declared)), request_timeout=self._timeout)
+        found: dict[str, Any] = {}
+        for name, future in asked.items():
+            try:
+                found[name] = future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
+                found[name] = None
+        return found
+
+    def _counts(self) -> dict[str, int]:
+        return {name: len(found.partitions) for name, found in self._listed().items()}
+
+    def _listed(self) -> dict[str, Any]:
+        try:
+            listed = self._admin.list_topics(timeout=self._timeout).topics
+        except KafkaException as error:
+            raise TryLater(f"Kafka at {self._where} does not answer: {error.args[0].str()}") from error
+        return {name: listed[name] for name in self._declared if name in listed}
+
+    def _count(self, topic: Topic) -> int:
+        return self._partitions if topic.partitions == "shared" else topic.partitions
+
+    def _described(self, topic: Topic) -> str:
+        settings = ", ".join(f"{name}={value}" for name, value in self._settings(topic).items())
+        return f"{self._count(topic)} partitions, replication {self._replication}, {settings}"
+
+    def _settings(self, topic: Topic) -> dict[str, str]:
+        """With several copies, one may be lost and not two: what is acknowledged is on all but one of them."""
+        copies = {"min.insync.replicas": str(self._replication - 1)} if self._replication > 1 else {}
+        return {**topic.settings(), **copies}
+
+    def _new_topic(self, name: str) -> NewTopic:
+        topic = self._declared[name]
+        return NewTopic(name, self._count(topic), self._replication, config=self._settings(topic))
+
+    def _differing_settings(self, names: list[str]) -> list[TopicChange]:
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+        changes = []
+        for resource, future in (self._admin.describe_configs(resources) if resources else {}).items():
+            found = {name: entry.value for name, entry in _wait(future, resource.name).items()}
+            detail = _difference(self._settings(self._declared[resource.name]), found)
+            if detail:
+                changes.append(TopicChange("settings", resource.name, detail))
+        return changes
+
+    def _set(self, name: str) -> None:
+        resource = ConfigResource(ResourceType.TOPIC, name, set_config=self._declared[name].settings())
+        for future in self._admin.alter_configs([resource]).values():
+            _wait(future, name)
+
+
+def _difference(wanted: Mapping[str, str], found: Mapping[str, str | None]) -> str:
+    return ", ".join(
+        f"{name}: {found.get(name)} → {value}" for name, value in wanted.items() if found.get(name) != value
+    )
+
+
+def _wait(future: Any, name: str) -> dict[str, Any]:
+    try:
+        return dict(future.result(_TIMEOUT) or {})
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return {}
+        raise CannotStart(f"topic {name}: {error.args[0].str()}") from error

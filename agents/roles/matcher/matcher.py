@@ -1,0 +1,257 @@
+"""The matcher: business events in, deliveries and decisions out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.dead_letters import DeadLetters
+from agents.ingest_time import ARRIVED_HEADER, stamp
+from agents.intake import log_batch
+from agents.roles.matcher.changelogs import RECENT
+from agents.roles.matcher.rules import RuleTable
+from agents.tables.rocks import Memory, RocksPartition
+from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
+from agents.telemetry.metrics import Metrics
+from agents.transport.app import BatchApp
+from agents.transport.batch import Batch, Incoming, Output
+from agents.waiting import until_done
+from agents.wiring import Clock, Wiring, utc_now
+from schemas.closed import CHANNELS
+from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
+from schemas.events.triggers import EVENT_TOPICS
+from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, deliveries
+from streams.event_context import Arrival
+from streams.events import EventReader, read_customer, read_tombstone
+from streams.match import Matched, match_event, sample_no_match
+from streams.recent import with_sent
+
+_BREATH_SECONDS = 0.004
+"""Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
+_LOOK = 16
+"""Records between two looks at the clock."""
+
+
+def build_matcher(
+    wiring: Wiring, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
+) -> tuple[BatchApp, RuleTable]:
+    """The Faust app of one matcher process, and the rule table that has to be started with it."""
+    app = BatchApp(
+        wiring.group("matcher"),
+        wiring.connection(),
+        fetch_wait_ms=wiring.settings.matcher.fetch_wait_ms,
+        table_standby_replicas=wiring.settings.matcher.standby_replicas,
+        **settings,
+    )
+    opened = open_partitions(wiring, Path(app.conf.tabledir))
+    partitions = wiring.settings.topics.partitions
+    customers, recent = (
+        add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
+    )
+    topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
+    rules = RuleTable(topic, codec, wiring.follower, metrics, zone=zone)
+    matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
+    app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
+    for topic in EVENT_TOPICS:
+        app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic)
+    return app, rules
+
+
+def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
+    """Where a matcher's rows are: on disk, or in memory where the settings say so."""
+    settings = wiring.settings.matcher
+    if settings.store == "memory":
+        return in_memory
+    memory, group = Memory(settings.table_memory_mb), wiring.group("matcher")
+    return lambda table, partition: RocksPartition(folder / group / f"{table}-{partition}", memory)
+
+
+@dataclass(slots=True)
+class _Caused:
+    """What one record is to change, worked out and not yet done."""
+
+    outputs: Sequence[Output] = ()
+    rows: Sequence[tuple[PartitionedTable, bytes, bytes | None]] = ()
+    type: str = ""
+    matched: Matched | None = None
+
+
+Judge = Callable[[Batch, Incoming, datetime], _Caused]
+"""Raises an error of the record where it cannot be judged, TryLater where something is away that is needed for it."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a batch comes to, counted once at its end."""
+
+    outputs: int = 0
+    matched: int = 0
+    no_match: int = 0
+    types: Counter[str] = field(default_factory=Counter)
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, caused: _Caused) -> None:
+        """Count what was done for one record."""
+        self.outputs += len(caused.outputs) if caused.type else 1
+        if caused.type:
+            self.types[caused.type] += 1
+        if caused.matched is not None:
+            self.matched += caused.matched.matched
+            self.no_match += caused.matched.no_match
+            for decision in caused.matched.decisions:
+                self.decisions[decision.outcome, decision.reason or ""] += 1
+
+
+class Matcher:
+    """The two agents' bodies: each decodes, calls the core and emits; the transport acknowledges."""
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        rules: RuleTable,
+        customers: PartitionedTable,
+        recent: PartitionedTable,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._rules, self._customers, self._recent = rules, customers, recent
+        self._metrics, self._clock = metrics, clock
+        self._dead_letters = DeadLetters("matcher", wiring, metrics)
+        limits = self._limits = wiring.settings.matcher
+        self._readers = {
+            wiring.topic(topic): EventReader(
+                topic,
+                wiring.codec(topic),
+                max_future=limits.max_future,
+                max_bytes=limits.max_event_bytes,
+                project_id=wiring.settings.project_id,
+            )
+            for topic in EVENT_TOPICS
+        }
+        self._customer_codec = wiring.codec(CUSTOMERS)
+        self._decisions = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
+        self._requests = wiring.topic(PUBLICATION_REQUESTS), wiring.codec(PUBLICATION_REQUESTS)
+        self._deliveries = {
+            channel: (wiring.topic(deliveries(channel)), wiring.codec(deliveries(channel))) for channel in CHANNELS
+        }
+
+    async def match_batch(self, batch: Batch) -> None:
+        """Match each event of a batch and emit what it causes."""
+        await self._rules.complete.wait()
+        await self._each(batch, self._match)
+
+    async def take_customers(self, batch: Batch) -> None:
+        """Put each profile of a batch into the table; a tombstone takes the customer out."""
+        await self._each(batch, self._store)
+
+    async def _each(self, batch: Batch, judge: Judge, start: int = 0, *, is_aside: bool = False) -> None:
+        """Do what each record causes. One that cannot be judged is dead-lettered and never stops the others.
+
+        Where something is away, the rest is left to be done aside: only there, or with a full disk, it is waited for.
+        """
+        tally = _Tally()
+        began = breathed = time.perf_counter()
+        now = self._clock()
+        for number in range(start, len(batch.records)):
+            record = batch.records[number]
+            try:
+                self._process(batch, record, judge, now, tally)
+            except TryLater as error:
+                if not is_aside and error.what != DISK:
+                    batch.rest = partial(self._each, batch, judge, number, is_aside=True)
+                    break
+                await self._until_done(batch, record, judge, tally)
+            if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
+                await batch.room()
+                await asyncio.sleep(0)
+                breathed, now = time.perf_counter(), self._clock()
+        await batch.room()
+        self._finished(batch, time.perf_counter() - began, tally)
+
+    def _process(self, batch: Batch, record: Incoming, judge: Judge, now: datetime, tally: _Tally) -> None:
+        """Judge a record, then do all that it causes: an error of the doing is never the record's.
+
+        Rows come before outputs, and there is nothing to wait for in between: where a row has to wait for room on the
+        disk, nothing of the record has left yet, and it is judged again. Raises TryLater.
+        """
+        try:
+            caused = judge(batch, record, now)
+        except NOT_OF_THE_RECORD:
+            raise
+        except Exception as error:
+            self._dead_letters.put(batch, record, error, now)
+            return
+        for table, key, row in caused.rows:
+            batch.put(table, key, row)
+        batch.emit(caused.outputs)
+        tally.add(caused)
+
+    async def _until_done(self, batch: Batch, record: Incoming, judge: Judge, tally: _Tally) -> None:
+        async def again() -> None:
+            self._process(batch, record, judge, self._clock(), tally)
+
+        await until_done(again, what="schema registry")
+
+    def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
+        reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
+        head = reader.read(record.value or b"", key, now, headers)
+        if not self._rules.index.shelves(head):
+            return _Caused(type=head.type)
+        row = self._customers.data.get(batch.partition, key)
+        recent = partial(self._recent.data.get, batch.partition, key)
+        decode = partial(reader.decode, headers=headers) if headers else reader.decode
+        arrival = Arrival(head, record.value, decode, row, recent)
+        matched = match_event(arrival, self._rules.index, now)
+        if self._limits.no_match_one_in:
+            matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)
+        caused = _Caused(type=head.type, matched=matched)
+        if matched.decisions or matched.requests:
+            caused.outputs = self._outputs(matched, batch, record)
+            if matched.sent:
+                caused.rows = ((self._recent, key or b"", with_sent(arrival.recent, matched.sent)),)
+        return caused
+
+    def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:
+        if record.value is None and record.key is not None:
+            read_tombstone(record.key)
+            return _Caused(rows=((self._customers, record.key, None), (self._recent, record.key, None)))
+        raw = record.value or b""
+        if len(raw) > self._limits.max_event_bytes:
+            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
+        profile = read_customer(self._customer_codec.decode(raw), record.key)
+        row = msgspec.json.encode(profile)
+        if len(row) > LARGEST_ROW:
+            raise TooLarge(f"the profile has {len(row)} bytes as JSON; at most {LARGEST_ROW} are kept")
+        return _Caused(rows=((self._customers, profile["id"].encode(), row),))
+
+    def _outputs(self, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
+        """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""
+        key, arrived = record.key, [(ARRIVED_HEADER, str(stamp(record)).encode())]
+        outputs = []
+        for delivery in matched.deliveries:
+            topic, codec = self._deliveries[delivery.channel]
+            outputs.append(Output(topic, key, codec.encode(delivery), batch.partition, arrived))
+        topic, codec = self._requests
+        outputs.extend(Output(topic, key, codec.encode(one), batch.partition, arrived) for one in matched.requests)
+        topic, codec = self._decisions
+        outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
+        return outputs
+
+    def _finished(self, batch: Batch, seconds: float, tally: _Tally) -> None:
+        metrics = self._metrics
+        metrics.matches.inc(tally.matched)
+        metrics.no_match.inc(tally.no_match)
+        for kind, count in tally.types.items():
+            metrics.events.labels(kind).inc(count)
+        for (outcome, reason), count in tally.decisions.items():
+            metrics.decisions.labels(outcome, reason).inc(count)
+        log_batch(batch, seconds, metrics, outputs=tally.outputs)

@@ -1,0 +1,158 @@
+"""The rule table: every distribution, followed from the compacted `distributions` topic by each matcher for itself.
+
+A consumer without a group reads the one partition from its beginning and goes on for ever. So the table is whole on
+every matcher, survives rebalances untouched, sees a change within milliseconds, and says exactly when it is complete.
+(Faust's GlobalTable was the other choice: its standby copies are not waited for before events are processed, and its
+recovery starts over at each rebalance.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from datetime import UTC, tzinfo
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from mode import Service
+
+from agents.telemetry.metrics import MOST_NAMED, Metrics
+from agents.transport.batch import Incoming
+from agents.transport.fetching import Blocked
+from agents.waiting import WAITS, until_done
+from schemas.distribution import Distribution
+from schemas.errors import TidingsError, TryLater
+from schemas.wire.codec import TopicCodec
+from schemas.wire.read_as import read_as
+from streams.index.rules import RuleIndex
+
+log = structlog.get_logger()
+
+_POLL_MS = 200
+
+
+class RuleTable(Service):
+    """Keeps `index` equal to the topic. `complete` is set once everything written before the start has been applied."""
+
+    def __init__(
+        self,
+        topic: str,
+        codec: TopicCodec,
+        new_consumer: Callable[[], AIOKafkaConsumer],
+        metrics: Metrics,
+        *,
+        zone: tzinfo = UTC,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.index = RuleIndex(zone)
+        self.complete = asyncio.Event()
+        self._partition = TopicPartition(topic, 0)
+        self._codec = codec
+        self._new_consumer = new_consumer
+        self._metrics = metrics
+        self._clock = clock
+        self._current_at: float | None = None
+        self._read_to = 0
+        self._blocked_at: int | None = None
+        self._named: set[str] = set()
+        metrics.rule_table_age.set_function(lambda: clock() - (self._current_at or clock()))
+
+    async def until_broken(self) -> None:
+        """Raises what following the topic failed with, if it does: the rules would be old ones from then on."""
+        await self._crashed.wait()
+        raise self.crash_reason or RuntimeError("the rule table is no longer followed")
+
+    @Service.task  # type: ignore[untyped-decorator]
+    async def _follow(self) -> None:
+        consumer = self._new_consumer()
+        await consumer.start()
+        try:
+            consumer.assign([self._partition])
+            await consumer.seek_to_beginning(self._partition)
+            await self._read_until_stopped(consumer)
+        finally:
+            await consumer.stop()
+
+    async def _read_until_stopped(self, consumer: AIOKafkaConsumer) -> None:
+        """Until then; the end is what is committed, so that a transaction left open keeps no matcher from starting."""
+        end = await self._end(consumer)
+        while not self.should_stop:
+            records = (await consumer.getmany(self._partition, timeout_ms=_POLL_MS)).get(self._partition, [])
+            position = await consumer.position(self._partition)
+            if (records[0].offset if records else position) < self._read_to:
+                end = await self._begin_anew(consumer)
+            self._read_to = position
+            if records:
+                await self._take(records)
+                self._measure()
+            if not self.complete.is_set() and position >= end:
+                gc.collect()
+                gc.freeze()  # what thousands of rules consist of is not looked through at each collection from now on
+                self.complete.set()
+                log.info("rule_table_complete", rules=len(self.index), offset=end)
+            if self.complete.is_set() and position >= (consumer.last_stable_offset(self._partition) or 0):
+                self._current_at = self._clock()
+
+    async def _end(self, consumer: AIOKafkaConsumer) -> int:
+        (end,) = (await consumer.end_offsets([self._partition])).values()
+        return int(end)
+
+    async def _begin_anew(self, consumer: AIOKafkaConsumer) -> int:
+        """The topic was made anew: what it no longer holds is no rule any more. Matching waits for its end."""
+        log.warning("rules_begin_anew", topic=self._partition.topic, read_to=self._read_to)
+        self.index = RuleIndex()
+        self.complete.clear()
+        return await self._end(consumer)
+
+    async def _take(self, records: list[Any]) -> None:
+        """Apply changes. Where the log cannot be read on, say so and wait: the rules up to there stay as they are."""
+        for record in records:
+            if type(record) is not Blocked:
+                await self._apply_when_readable(record)
+        mark = records[-1]
+        if type(mark) is not Blocked:
+            WAITS.over(self)
+            return
+        WAITS.refused(self, f"{self._partition.topic}-0: cannot be read from offset {mark.offset} on ({mark.why})")
+        if self._blocked_at != mark.offset:
+            log.error("log_blocked", topic=self._partition.topic, partition=0, offset=mark.offset, why=mark.why)
+        self._blocked_at = mark.offset
+
+    async def _apply_when_readable(self, record: Incoming) -> None:
+        async def apply() -> None:
+            self._apply(record)
+
+        try:
+            self._apply(record)
+        except TryLater:
+            await until_done(apply, what="schema registry")
+
+    def _apply(self, record: Incoming) -> None:
+        """Put one change into the index. A record that cannot be used leaves the last good version alone."""
+        rule_id = (record.key or b"").decode(errors="replace")
+        try:
+            if record.value is None:
+                self.index.remove(rule_id)
+            else:
+                self.index.insert(read_as(self._codec.decode(record.value), Distribution))
+        except TryLater:
+            raise
+        except TidingsError as error:
+            self._metrics.rules_rejected.inc()
+            log.error("rule_rejected", distribution=rule_id, error=str(error))
+
+    def _measure(self) -> None:
+        """After a change: how many rules there are, and which no index finds."""
+        found = self.index.unindexed()
+        self._metrics.rules.set(len(self.index))
+        self._metrics.rules_unindexed.set(len(found))
+        named = set(found[:MOST_NAMED])
+        for gone in self._named - named:
+            self._metrics.rule_unindexed.remove(gone)
+        for new in named - self._named:
+            self._metrics.rule_unindexed.labels(new).set(1)
+        self._named = named

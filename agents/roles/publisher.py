@@ -1,0 +1,239 @@
+"""The publisher: requests for codes in, messages with their codes out, each code to one customer.
+
+A batch is claimed in hands, each in one transaction of Postgres, by ids that a replay repeats: so a crash, a rebalance
+or a replay gets the same code and makes the same messages again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from agents.broker.outbox import publish_outbox, write_all
+from agents.dead_letters import DeadLetters
+from agents.ingest_time import arrived_header
+from agents.intake import Handful, Intake
+from agents.telemetry.metrics import Metrics
+from agents.transport.app import BatchApp
+from agents.transport.batch import Headers, Incoming, Output
+from agents.waiting import until_done
+from agents.wiring import Clock, Wiring, utc_now
+from schemas.campaign import publication_customer
+from schemas.errors import InvalidEvent, TryLater
+from schemas.events.triggers import PUBLISHED, TRIGGERS, began_in
+from schemas.publication_request import PublicationRequest
+from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
+from schemas.wire.read_as import read_as
+from store.codes.claims import Answer, Claim, Empty, Published, Unusable
+from store.codes.held import Held, HeldRequest
+from store.codes.pool import Codes
+from store.distributions import Control, VersionConflict
+from streams.publication import Settled, is_expired, too_late, with_code, without_code
+
+log = structlog.get_logger()
+
+_HAND = 500
+"""Requests of one transaction."""
+_TRY_AGAIN = timedelta(seconds=2)
+"""A held request asks again so often."""
+_IDLE_SECONDS = 0.5
+_COUNT_SECONDS = 5.0
+
+
+def build_publisher(
+    wiring: Wiring, codes: Codes, held: Held, control: Control, metrics: Metrics, *, clock: Clock = utc_now,
+    **settings: Any,
+) -> tuple[BatchApp, Publisher]:  # fmt: skip
+    """The Faust app of one publisher process, and the publisher whose `run` goes with it."""
+    app = BatchApp(wiring.group("publisher"), wiring.connection(), **settings)
+    publisher = Publisher(app, wiring, codes, held, control, metrics, clock)
+    app.batch_agent(wiring.topic(PUBLICATION_REQUESTS), publisher.intake.take, name=PUBLICATION_REQUESTS)
+    return app, publisher
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, and the header of its record that says when its event reached Kafka."""
+
+    request: PublicationRequest
+    arrived: Headers
+
+
+class Publisher:
+    """Claims codes for requests and lets their messages go. Any number of processes share the work."""
+
+    def __init__(
+        self,
+        app: BatchApp,
+        wiring: Wiring,
+        codes: Codes,
+        held: Held,
+        control: Control,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._app, self._wiring, self._metrics, self._clock = app, wiring, metrics, clock
+        self._codes, self._held, self._control = codes, held, control
+        self._project, self._requests = wiring.settings.project_id, wiring.codec(PUBLICATION_REQUESTS)
+        self._low: set[str] = set()
+        dead_letters = DeadLetters("publisher", wiring, metrics)
+        self.intake = Intake(self._read, self._answer, dead_letters, metrics, clock, size=_HAND, counted="outputs")
+
+    # -- from Kafka ---------------------------------------------------------------------------------------------
+
+    def _read(self, record: Incoming) -> _Asked:
+        if record.value is None:
+            raise InvalidEvent("a request has a value; this record is a tombstone")
+        request = read_as(self._requests.decode(record.value), PublicationRequest)
+        return _Asked(request, arrived_header(record))
+
+    async def _answer(self, taken: Handful[_Asked]) -> int:
+        """Claim, keep what has to wait, emit what goes out, and pause what is to stop; how many records went out."""
+        batch, asked = taken.batch, taken.items
+        settled = await self._settle_when_possible([one.request for one in asked])
+        pairs = list(zip(asked, settled, strict=True))
+        await self._hold([one.request for one, end in pairs if end.held], batch.partition)
+        outputs = [
+            output for one, end in pairs for output in self._outputs(one.request, end, batch.partition, one.arrived)
+        ]
+        batch.emit(outputs)
+        await batch.room()
+        await self._stop({one.request.distribution.id for one, end in pairs if end.stops})
+        return len(outputs)
+
+    async def _settle_when_possible(self, requests: list[PublicationRequest]) -> list[Settled]:
+        return await until_done(lambda: self._settle(requests), what="Postgres")
+
+    async def _hold(self, requests: list[PublicationRequest], partition: int) -> None:
+        if requests:
+            await until_done(lambda: self._held.hold(requests, partition), what="Postgres")
+
+    # -- codes --------------------------------------------------------------------------------------------------
+
+    async def _settle(self, requests: Sequence[PublicationRequest]) -> list[Settled]:
+        """What each request comes to. Raises TryLater."""
+        now = await self._codes.now()
+        asking = [one for one in requests if not is_expired(one, now)]
+        answers = await self._codes.claim([_claim(one) for one in asking], now)
+        by_request = dict(zip(map(id, asking), answers, strict=True))
+        return [self._settled(one, by_request.get(id(one)), now) for one in requests]
+
+    def _settled(self, request: PublicationRequest, answer: Answer | None, now: datetime) -> Settled:
+        match answer:
+            case None:
+                outcome, settled = "expired", too_late(request, now)
+            case Published(publication, voucher, campaign, event_id, is_new):
+                objects = {"campaign": campaign, "voucher": voucher, "publication": publication}
+                outcome = "published" if is_new else "repeated"
+                settled = with_code(request, objects, event_id, now)
+            case Empty(campaign_id):
+                outcome, settled = "empty", without_code(request, f"campaign {campaign_id} has no code left", now)
+            case Unusable(_, detail):
+                outcome, settled = "unusable", without_code(request, detail, now)
+        self._metrics.publications.labels(outcome).inc()
+        return settled
+
+    def _outputs(self, request: PublicationRequest, settled: Settled, partition: int, arrived: Headers) -> list[Output]:
+        key, wiring = request.customer_id.encode(), self._wiring
+        outputs = []
+        for delivery in settled.deliveries:
+            name = deliveries(delivery.channel)
+            outputs.append(Output(wiring.topic(name), key, wiring.codec(name).encode(delivery), partition, arrived))
+        if settled.event:
+            name = TRIGGERS[PUBLISHED].topic
+            outputs.append(Output(wiring.topic(name), key, wiring.codec(name).encode(settled.event), partition))
+        topic, codec = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
+        outputs += [Output(topic, key, codec.encode(decision), partition) for decision in settled.decisions]
+        return outputs
+
+    # -- when there are none ------------------------------------------------------------------------------------
+
+    async def _stop(self, distributions: Iterable[str]) -> None:
+        """Pause distributions that have no codes left and say `when_empty: stop`; nothing where they are paused."""
+        for identity in sorted(distributions):
+            if await until_done(partial(self._pause, identity), what="Postgres or Kafka"):
+                self._metrics.distributions_stopped.inc()
+                log.error("distribution_paused", distribution=identity, why="its campaign has no code left")
+
+    async def _pause(self, identity: str) -> bool:
+        current = (await self._control.current(self._project)).get(identity)
+        if current is not None and current.status == "LIVE":
+            try:
+                await self._control.set_status(current, "PAUSED", applied_by="publisher", now=self._clock())
+            except VersionConflict:  # somebody applied it at this moment: their version is what counts
+                return False
+        await publish_outbox(self._control, self._wiring, self._app.outputs)
+        return current is not None and current.status == "LIVE"
+
+    async def run(self) -> None:
+        """All background work of a publisher, until cancelled. An error that escapes ends the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve_held())
+            group.create_task(self._count())
+
+    async def _serve_held(self) -> None:
+        while True:
+            if not await until_done(self.try_held, what="Postgres or Kafka"):
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def try_held(self) -> int:
+        """Ask again for requests that wait; how many got an end. Raises TryLater, and then nothing is noted."""
+        async with self._held.take(_TRY_AGAIN, _HAND) as hand:
+            if not hand.requests:
+                return 0
+            settled = await self._settle([one.request for one in hand.requests])
+            pairs = list(zip(hand.requests, settled, strict=True))
+            await write_all(self._app.outputs, self._outputs_of_held(pairs))
+            ended = [one.request.publication_id for one, end in pairs if not end.held]
+            waiting = [one.request.publication_id for one, end in pairs if end.held]
+            await hand.note(settled=ended, still_held=waiting)
+        return len(ended)
+
+    def _outputs_of_held(self, pairs: Sequence[tuple[HeldRequest, Settled]]) -> list[Output]:
+        """What was decided before is not told again: those that wait on say nothing."""
+        return [
+            output
+            for held, end in pairs
+            if not end.held
+            for output in self._outputs(held.request, end, held.partition, [])
+        ]
+
+    async def _count(self) -> None:
+        """How full the pools are, for those who have to fill them."""
+        while True:
+            try:
+                await self._count_once()
+            except TryLater as error:
+                log.warning("dependency_away", what="Postgres", error=str(error))
+            await asyncio.sleep(_COUNT_SECONDS)
+
+    async def _count_once(self) -> None:
+        low = set()
+        for count in await self._codes.counts(self._project, await self._codes.now()):
+            self._metrics.codes_left.labels(count.campaign_id).set(count.left)
+            if count.is_low:
+                low.add(count.campaign_id)
+        for campaign in sorted(low - self._low):
+            log.warning("codes_low", campaign=campaign)
+        self._low = low
+        waiting = await self._held.counts(self._project)
+        self._metrics.requests_held.set(sum(waiting.values()))
+
+
+def _claim(request: PublicationRequest) -> Claim:
+    return Claim(
+        publication_id=request.publication_id,
+        project_id=request.project_id,
+        campaign_id=request.campaign,
+        customer_id=request.customer_id,
+        customer=publication_customer(request.data["customer"]),
+        distribution_id=request.distribution.id,
+        event_id=request.event.id,
+        channel=began_in(request.event.type),
+    )

@@ -1,0 +1,1 @@
+"""Profiles in, entries into segments and leaves out."""

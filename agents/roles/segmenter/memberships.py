@@ -1,0 +1,165 @@
+"""What becomes of customers' memberships in one transaction, and how it is told.
+
+A hand begins with customers that are locked and with the segments as they are now; changes are noted in it, and kept
+together with the events that tell of them. Only what is committed is told, and all of it is: events wait in an outbox
+until Kafka has acknowledged them, so a crash in between repeats the same ones, whatever else has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.telemetry.metrics import Metrics
+from agents.transport.batch import Output
+from agents.wiring import Wiring
+from schemas.errors import DefinitionInvalid
+from schemas.events.event import Event
+from store.segments import EventRow, MembershipRow, Profile, Segments, State, Work
+from streams.conditions.moments import earliest
+from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
+
+log = structlog.get_logger()
+
+_EVENTS = "events.segments"
+
+
+@dataclass(slots=True)
+class Customer:
+    """What is known of a customer inside a hand, and becomes known."""
+
+    profile: Profile | None
+    memberships: dict[str, Membership] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
+    unjudged: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Hand:
+    """One transaction's customers, the segments as they are in it, and the events it comes to."""
+
+    work: Work
+    now: datetime
+    states: dict[str, State]
+    customers: dict[str, Customer]
+    events: list[tuple[int, Event]] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+
+    def erase(self, customer_id: str) -> None:
+        """An erased customer leaves without an event: nobody is left to be messaged, and no id must go out again."""
+        self.customers[customer_id] = Customer(None)
+        self.erased.append(customer_id)
+        self.events = [one for one in self.events if one[1].customer_id != customer_id]
+
+
+class Memberships:
+    """Who is in which segment, kept right hand by hand. `index` knows the segments as the last hand found them."""
+
+    def __init__(self, segments: Segments, producer: Producer, wiring: Wiring, metrics: Metrics) -> None:
+        self._segments, self._producer, self._metrics = segments, producer, metrics
+        self._project = wiring.settings.project_id
+        self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
+        self.index = SegmentIndex(self._project, wiring.settings.zone)
+        self._known: dict[str, tuple[int, int]] = {}
+
+    async def begin(self, work: Work, found: dict[str, Profile], newcomers: Iterable[str], now: datetime) -> Hand:
+        """A hand of customers that are locked, and of some that are not known yet. The segments are asked for last."""
+        customers = {one: Customer(None) for one in newcomers}
+        customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
+        states = await work.states(self._project)
+        await self._learn(work, states)
+        for row in await work.memberships(customers):
+            customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
+        return Hand(work, now, states, customers)
+
+    async def _learn(self, work: Work, states: dict[str, State]) -> None:
+        """Bring the index to the definitions of this moment."""
+        wanted = {one.segment_id: (one.serial, one.version) for one in states.values()}
+        for gone in self._known.keys() - wanted.keys():
+            self.index.remove(gone)
+            del self._known[gone]
+        differing = [identity for identity, version in wanted.items() if self._known.get(identity) != version]
+        for definition in await work.definitions(differing) if differing else ():
+            try:
+                self.index.insert(definition)
+            except DefinitionInvalid as error:  # its memberships stay as they are
+                log.error("segment_unusable", segment=definition.id, version=definition.version, error=str(error))
+            serial, _ = wanted[definition.id]
+            self._known[definition.id] = (serial, definition.version)
+        self._metrics.segments.set(len(self.index.definitions))
+
+    def change(
+        self, hand: Hand, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
+    ) -> None:
+        """Note what differs among some segments, with its events; without where `happened` is None.
+
+        Whom a segment cannot judge it neither takes in nor lets go: what nobody can say is no change.
+        """
+        profile, customer.unjudged = customer.profile, judged.unjudged
+        usable = [one for one in among if one in self.index.definitions and one not in judged.unjudged]
+        for change in differences(judged.members, customer.memberships, usable):
+            customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
+            customer.since[change.segment_id] = happened or hand.now
+            if happened is not None and profile is not None:
+                hand.events.append((profile.partition, self._event(hand, profile, change, happened)))
+
+    def _event(self, hand: Hand, profile: Profile, change: Change, happened: datetime) -> Event:
+        definition, serial = self.index.definitions[change.segment_id], hand.states[change.segment_id].serial
+        return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
+
+    async def write(self, hand: Hand, *, profiles: bool = False, keep_due: bool = False) -> None:
+        """Keep what has become of a hand, and the events that are to tell it.
+
+        `keep_due` where not all segments were looked at: what is due for the others stays due.
+        """
+        await hand.work.put_events(
+            [EventRow(partition, event.customer_id, self._codec.encode(event)) for partition, event in hand.events]
+        )
+        if hand.erased:
+            await hand.work.erase(hand.erased)
+        await self._keep_unjudged(hand)
+        there = [
+            replace(
+                one.profile,
+                due_at=earliest((self.index.due(one.profile.row, hand.now), one.profile.due_at if keep_due else None)),
+            )
+            for one in hand.customers.values()
+            if one.profile is not None
+        ]
+        if profiles:
+            await hand.work.put_customers(there)
+        else:
+            await hand.work.put_due([(one.customer_id, one.due_at) for one in there])
+        await hand.work.put_memberships(
+            [
+                MembershipRow(identity, segment, now.is_member, now.number, since)
+                for identity, customer in hand.customers.items()
+                for segment, since in customer.since.items()
+                for now in (customer.memberships[segment],)
+            ]
+        )
+
+    async def _keep_unjudged(self, hand: Hand) -> None:
+        customers = {identity: one for identity, one in hand.customers.items() if one.profile is not None}
+        rows = [(identity, *one) for identity, known in customers.items() for one in known.unjudged.items()]
+        await hand.work.put_unjudged(list(customers), rows)
+
+    async def tell(self) -> int:
+        """Publish the events of all that is kept and not told yet; how many. Raises TryLater, and then they wait on."""
+        return await self._segments.publish_outbox(self._publish)
+
+    async def _publish(self, events: Sequence[EventRow]) -> None:
+        outputs = [Output(self._topic, one.customer_id.encode(), one.event, one.partition) for one in events]
+        await write_all(self._producer, outputs)
+
+    def count(self, hand: Hand) -> int:
+        """Count what a hand that is committed has changed; how many memberships."""
+        for _, event in hand.events:
+            self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()
+        return len(hand.events)

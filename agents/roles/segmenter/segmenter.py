@@ -1,0 +1,243 @@
+"""The segmenter: profiles in, entries into segments and leaves out. What it knows is in Postgres.
+
+Here is where the work comes from: a record of `customers`, a moment that has come, a definition that is new. It is done
+in hands, each in one transaction: lock customers, ask what the segments are now, work out what changes, keep it. The
+offset of a batch may be committed only after the transactions of all its hands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+
+from agents.dead_letters import DeadLetters
+from agents.ingest_time import moment, stamp
+from agents.intake import Handful, Intake
+from agents.roles.segmenter.memberships import Customer, Hand, Memberships
+from agents.telemetry.health import Loop
+from agents.telemetry.metrics import MOST_NAMED, Metrics
+from agents.transport.app import BatchApp
+from agents.transport.batch import Incoming
+from agents.waiting import until_done
+from agents.wiring import Clock, Wiring, utc_now
+from schemas.errors import TooLarge, TryLater
+from schemas.topics import CUSTOMERS
+from store.segments import Overdue, Profile, Segments, State
+from streams.events import read_customer, read_tombstone
+
+log = structlog.get_logger()
+
+_HAND = 500
+"""Customers, or records, of one transaction."""
+_IDLE_SECONDS = 0.5
+"""Between two looks for what is due, or to be computed, while there is nothing."""
+_MEASURE_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+
+
+def build_segmenter(
+    wiring: Wiring, segments: Segments, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
+) -> tuple[BatchApp, Segmenter]:
+    """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
+    app = BatchApp(wiring.group("segmenter"), wiring.connection(), **settings)
+    segmenter = Segmenter(app, wiring, segments, metrics, clock)
+    app.batch_agent(wiring.topic(CUSTOMERS), segmenter.intake.take, name=f"segments-of-{CUSTOMERS}")
+    return app, segmenter
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A record of `customers`; `row` is the profile as JSON, None where the customer is erased. `stamp`: Unix ms."""
+
+    customer_id: str
+    row: bytes | None
+    offset: int
+    stamp: int
+
+
+class Segmenter:
+    """Keeps memberships right as profiles, definitions and time change. Any number of processes share the work."""
+
+    def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
+        self._segments, self._metrics = segments, metrics
+        self._project = wiring.settings.project_id
+        self._max_bytes = wiring.settings.matcher.max_event_bytes
+        self._profiles = wiring.codec(CUSTOMERS)
+        self.memberships = Memberships(segments, app.outputs, wiring, metrics)
+        self._index = self.memberships.index
+        self._overdue, self._measured = Overdue(0), time.monotonic()
+        metrics.segments_due_age.set_function(self._due_age)
+        self.loop = Loop("due customers")
+        dead_letters = DeadLetters("segmenter", wiring, metrics)
+        self.intake = Intake(self._read, self._bring_in, dead_letters, metrics, clock, size=_HAND, counted="changed")
+
+    # -- profiles -----------------------------------------------------------------------------------------------
+
+    def _read(self, record: Incoming) -> Update:
+        if record.value is None and record.key is not None:
+            return Update(read_tombstone(record.key), None, record.offset, stamp(record))
+        raw = record.value or b""
+        if len(raw) > self._max_bytes:
+            raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
+        profile = read_customer(self._profiles.decode(raw), record.key)
+        return Update(profile["id"], msgspec.json.encode(profile), record.offset, stamp(record))
+
+    async def _bring_in(self, taken: Handful[Update]) -> int:
+        """Bring profiles in, and keep and publish all that they change; how many memberships."""
+        topic, partition = str(taken.batch.tp.topic), taken.batch.partition
+        end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
+
+        async def work() -> int:
+            async with self._segments.work() as transaction:
+                position, latest = await transaction.position(topic, partition)
+                new = _not_yet_in(taken.items, position, latest)
+                concerned = {one.customer_id for one in new}
+                known = await transaction.customers(concerned)
+                now = await transaction.now()
+                hand = await self.memberships.begin(transaction, known, concerned - known.keys(), now)
+                for update in new:
+                    self._update(hand, update, partition)
+                await self.memberships.write(hand, profiles=True)
+                if new or end > position:
+                    written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
+                    await transaction.move(topic, partition, end, written)
+            return self.memberships.count(hand)
+
+        changed = await until_done(work, what="Postgres")
+        await until_done(self.memberships.tell, what="Postgres or Kafka")
+        return changed
+
+    def _update(self, hand: Hand, update: Update, partition: int) -> None:
+        if update.row is None:
+            hand.erase(update.customer_id)
+            return
+        customer = hand.customers[update.customer_id]
+        before, epoch = customer.profile, customer.profile.epoch if customer.profile else update.stamp
+        happened = min(moment(update.stamp), hand.now)
+        quiet = {one.segment_id for one in hand.states.values() if _is_before(one, update, before)}
+        if before is not None and quiet:  # what it was when the segment came to be is no change
+            was = self._index.of(before.customer_id, before.row, hand.now)
+            self.memberships.change(hand, customer, was, quiet, None)
+            quiet = set()
+        customer.profile = Profile(update.customer_id, partition, epoch, update.row)
+        wanted = self._index.of(update.customer_id, update.row, hand.now)
+        self.memberships.change(hand, customer, wanted, quiet, None)
+        self.memberships.change(hand, customer, wanted, self._index.definitions.keys() - quiet, happened)
+
+    # -- time and definitions -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """All background work of a segmenter, until cancelled. An error that escapes ends the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_up())
+            group.create_task(self._measure())
+
+    async def _keep_up(self) -> None:
+        """Look for what is due and what has to be computed, and tell what came of it, or was left by a crash."""
+        while True:
+            due = await until_done(self.look_at_due, what="Postgres")
+            computed = await until_done(self.compute, what="Postgres")
+            await until_done(self.memberships.tell, what="Postgres or Kafka")
+            self.loop.rounds += 1
+            if not due and not computed:
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def look_at_due(self) -> int:
+        """Look again at a hand of customers whose time has come; how many."""
+        async with self._segments.work() as work:
+            now = await work.now()
+            found = await work.due(now, _HAND)
+            if not found:
+                return 0
+            hand = await self.memberships.begin(work, found, (), now)
+            for customer in hand.customers.values():
+                self._look_again(hand, customer)
+            await self.memberships.write(hand)
+        log.info("due", customers=len(found), changed=self.memberships.count(hand))
+        return len(found)
+
+    def _look_again(self, hand: Hand, customer: Customer) -> None:
+        """Segments whose first computation has not come to the customer are left to it."""
+        profile = customer.profile
+        if profile is not None:
+            wanted = self._index.of(profile.customer_id, profile.row, hand.now)
+            begun = {
+                one.segment_id
+                for one in hand.states.values()
+                if one.computed_version or profile.customer_id <= one.computed_to
+            }
+            self.memberships.change(hand, customer, wanted, begun, min(profile.due_at or hand.now, hand.now))
+
+    async def compute(self) -> int:
+        """Compute a new or changed segment for the next hand of customers; how many, 0 where there is nothing to do.
+
+        At the first computation nobody enters: they are in it already. Later ones tell the differences.
+        """
+        async with self._segments.work() as work:
+            segment_id = await work.computation(self._project)
+            if segment_id is None:
+                return 0
+            state = (await work.states(self._project))[segment_id]
+            found = await work.following(state.computed_to, _HAND)
+            if not found:
+                await work.finish(segment_id)
+                log.info("segment_computed", segment=segment_id, version=state.version)
+                return 1
+            now = await work.now()
+            hand = await self.memberships.begin(work, found, (), now)
+            happened = state.applied_at if state.computed_version else None
+            for customer_id, customer in hand.customers.items():
+                row = found[customer_id].row
+                self.memberships.change(hand, customer, self._index.of(customer_id, row, now), {segment_id}, happened)
+            await self.memberships.write(hand, keep_due=True)
+            await work.advance(segment_id, max(found), len(found))
+        self.memberships.count(hand)
+        return len(found)
+
+    # -- health -------------------------------------------------------------------------------------------------
+
+    async def _measure(self) -> None:
+        """Ask, apart from the loop that looks at those who are due, whether it keeps up.
+
+        As long as Postgres answers, the loop has to come round: with nothing to do, it does so twice a second. While
+        Postgres does not, only what is known to wait makes a stall of the loop's rest.
+        """
+        while True:
+            try:
+                self._overdue = await asyncio.wait_for(self._segments.overdue(), _ANSWER_SECONDS)
+                self._measured = time.monotonic()
+                self._metrics.segments_due.set(self._overdue.customers)
+                await asyncio.wait_for(self.measure(), _ANSWER_SECONDS)
+                self.loop.has_to_move = True
+            except (TryLater, TimeoutError) as error:
+                log.warning("dependency_away", what="Postgres", error=str(error) or "no answer in time")
+                self.loop.has_to_move = self._overdue.customers > 0
+            await asyncio.sleep(_MEASURE_SECONDS)
+
+    async def measure(self) -> None:
+        """Count whom segments cannot judge."""
+        unjudged = await self._segments.count_unjudged(self._project, MOST_NAMED)
+        self._metrics.segment_unjudged.clear()
+        for segment, customers in unjudged.items():
+            self._metrics.segment_unjudged.labels(segment).set(customers)
+
+    def _due_age(self) -> float:
+        waits, since = self._overdue.waits.total_seconds(), time.monotonic() - self._measured
+        return waits + since if self._overdue.customers else 0.0
+
+
+def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Update]:
+    """Without what was brought in before a crash. In a topic that was made anew, offsets are low and records later."""
+    return [one for one in updates if one.offset >= next_offset or one.stamp > stamp]
+
+
+def _is_before(segment: State, update: Update, before: Profile | None) -> bool:
+    """Whether what a customer was until now is no change of a segment that is being computed for the first time."""
+    if segment.computed_version:
+        return before is None and moment(update.stamp) < segment.created_at
+    return update.customer_id > segment.computed_to if before else moment(update.stamp) < segment.created_at

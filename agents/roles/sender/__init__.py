@@ -1,0 +1,1 @@
+"""Deliveries in, attempts at their providers out."""

@@ -1,0 +1,58 @@
+"""Tombstones of `customers`, as far as they concern what is sent.
+
+The sender reads them, in its own group: it is what holds addresses, and wherever something is sent there is one. (A
+segmenter runs only where there are segments.) A tombstone counts for all that had reached Kafka before it, whichever of
+the two is read first; a customer who comes back after it is a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from agents.ingest_time import moment, stamp
+from agents.roles.sender.leases import Leases
+from agents.roles.sender.ledger_rows import redacted
+from agents.transport.batch import Batch
+from agents.waiting import until_done
+from store.erasure import Erasure
+
+log = structlog.get_logger()
+
+_HAND = 500
+
+
+class Erasures:
+    """Ends and blanks the deliveries of erased customers. `owner` names this sender's leases."""
+
+    def __init__(self, erasure: Erasure, leases: Leases, *, owner: str) -> None:
+        self._erasure, self._leases, self._owner = erasure, leases, owner
+
+    async def take(self, batch: Batch) -> None:
+        """All tombstones of a batch; everything else in it is no concern of a sender."""
+        erased = {
+            record.key.decode(errors="replace"): moment(stamp(record)) if stamp(record) >= 0 else None
+            for record in batch.records
+            if record.key and b"\0" not in record.key and record.value is None  # no key: a damaged batch
+        }
+        if erased:
+            await until_done(lambda: self._erase(erased), what="Postgres")
+            log.info("customers_erased", customers=len(erased))
+
+    async def _erase(self, erased_at: Mapping[str, datetime | None]) -> None:
+        await self._erasure.note(erased_at)
+        await self.sweep(erased_at)
+
+    async def sweep(self, customer_ids: Iterable[str]) -> None:
+        """Blank what is in the ledger of those of some customers who are erased. Raises TryLater."""
+        asked = list(customer_ids)
+        while found := await self._erasure.find(asked, _HAND):
+            self._leases.let_go(found)
+            await self._erasure.erase({one: redacted(record) for one, record in found.items()}, owner="")
+
+    async def end(self, records: Mapping[str, bytes]) -> None:
+        """End deliveries that this sender has just claimed. Raises TryLater, and then their leases run out."""
+        self._leases.let_go(records)
+        await self._erasure.erase({one: redacted(record) for one, record in records.items()}, owner=self._owner)

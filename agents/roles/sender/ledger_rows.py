@@ -1,0 +1,78 @@
+"""A delivery as a row of the ledger, and back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import assert_never
+
+import msgspec
+
+from agents.roles.sender.attempts import Work
+from schemas.closed import ChannelName
+from schemas.delivery import (
+    DELIVERY_TYPES,
+    Delivery,
+    EmailAddress,
+    EmailDelivery,
+    Recipient,
+    WebhookAddress,
+    WebhookDelivery,
+)
+from schemas.errors import BadRecord
+from store.sending.ledger import NewDelivery
+
+
+class _Kept(msgspec.Struct):
+    channel: ChannelName
+    delivery: msgspec.Raw
+
+
+def row_of(work: Work, wait: timedelta) -> NewDelivery:
+    """What the ledger is to keep. Due after `wait`, or later where the delivery says so."""
+    delivery = work.delivery
+    return NewDelivery(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution_id=delivery.distribution.id,
+        distribution_version=delivery.distribution.version,
+        event_id=delivery.event.id,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        destination=delivery.account,
+        priority=delivery.priority,
+        expires_at=delivery.expires_at,
+        record=_kept(delivery),
+        arrived_at=work.arrived_at,
+        not_before=delivery.not_before,
+        wait=wait,
+    )
+
+
+def read_stored(record: bytes) -> Delivery:
+    """A delivery as the ledger keeps it: JSON, whatever the topic's format. Raises BadRecord."""
+    try:
+        kept = msgspec.json.decode(record, type=_Kept)
+        return msgspec.json.decode(kept.delivery, type=DELIVERY_TYPES[kept.channel])
+    except msgspec.DecodeError as error:
+        raise BadRecord(f"the ledger's record cannot be read: {error}") from error
+
+
+def redacted(record: bytes) -> bytes:
+    """The same delivery with nothing left of its customer but the id: enough to tell how it ended."""
+    try:
+        delivery = read_stored(record)
+    except BadRecord:  # then nothing can be told of it either
+        return b""
+    bare = msgspec.structs.replace(delivery, customer=Recipient(id=delivery.customer.id), data={})
+    match bare:
+        case WebhookDelivery():
+            bare = msgspec.structs.replace(bare, webhook=WebhookAddress(url="", type=bare.webhook.type))
+        case EmailDelivery():
+            bare = msgspec.structs.replace(bare, email=EmailAddress(to="", template=bare.email.template))
+        case _:
+            assert_never(bare)
+    return _kept(bare)
+
+
+def _kept(delivery: Delivery) -> bytes:
+    return msgspec.json.encode(_Kept(delivery.channel, msgspec.Raw(msgspec.json.encode(delivery))))

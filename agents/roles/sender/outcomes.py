@@ -1,0 +1,167 @@
+"""What came of attempts: written to the ledger in batches, then told on `delivery.status`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from agents.broker.producer import Producer, RefusedByBroker
+from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.next_due import NextDue
+from agents.transport.batch import Output
+from agents.waiting import until_done
+from schemas.decision import DeliveryStatus
+from schemas.delivery import Delivery
+from schemas.errors import BadRecord, TryLater
+from schemas.wire.codec import TopicCodec
+from store.sending.ledger import Ended, Ledger, Settled, Settlement
+
+log = structlog.get_logger()
+
+_HAND = 500
+_GATHER = 0.005
+_SWEEP = timedelta(seconds=15)
+
+
+class Outcomes:
+    """Takes settlements from the attempts. Each end reaches `delivery.status` at least once, crashes included."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        producer: Producer,
+        topic: str,
+        codec: TopicCodec,
+        read_delivery: Callable[[bytes], Delivery],
+        next_due: NextDue,
+        accepted: Accepted,
+        *,
+        owner: str,
+        on_refused: Callable[[BaseException], None],
+    ) -> None:
+        self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
+        self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
+        self._on_refused, self._accepted = on_refused, accepted
+        self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
+        self._announced: list[str] = []
+        self.unsettled: dict[str, Settlement] = {}
+
+    def put(self, settlement: Settlement, delivery: Delivery) -> None:
+        """Hand over the end of an attempt."""
+        self.unsettled[delivery.delivery_id] = settlement
+        self._queue.put_nowait((settlement, delivery))
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything handed over is in the ledger and announced."""
+        return not self.unsettled and not self._announced
+
+    async def run(self) -> None:
+        """Settle for ever; ends when cancelled."""
+        while True:
+            hand = [await self._queue.get()]
+            await asyncio.sleep(_GATHER)
+            while not self._queue.empty() and len(hand) < _HAND:
+                hand.append(self._queue.get_nowait())
+            await self._settle(hand)
+            for settlement, _ in hand:
+                self.unsettled.pop(settlement.delivery_id, None)
+
+    async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
+        settlements = [settlement for settlement, _ in hand]
+        settled = await until_done(lambda: self._tell(settlements), what="Postgres")
+        self._accepted.forget()
+        by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
+        lost = by_id.keys() - {row.delivery_id for row in settled}
+        if lost:
+            log.warning("lease_lost", deliveries=len(lost))
+        for row in settled:
+            settlement, delivery = by_id[row.delivery_id]
+            if row.settled_at is None:
+                self._next_due.within(settlement.wait or timedelta())
+            else:
+                await self._announce(self._status(row, settlement, row.settled_at, delivery))
+
+    async def _tell(self, settlements: list[Settlement]) -> list[Settled]:
+        try:
+            return await self._ledger.settle(settlements, owner=self._owner)
+        except TryLater:
+            self.keep_accepted()
+            raise
+
+    def keep_accepted(self) -> None:
+        """Have what the ledger has not been told survive this process."""
+        self._accepted.keep(self.unsettled.values())
+
+    async def tell_rest(self) -> None:
+        """Tell the ledger what is over; `delivery.status` is told by whoever sweeps next. Raises TryLater."""
+        if rest := list(self.unsettled.values()):
+            await self._tell(rest)
+            self._accepted.forget()
+
+    def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
+        ended = Ended(
+            row.delivery_id, row.state, settlement.reason, row.detail, row.provider_id, row.attempts, settled_at, b"",
+        )  # fmt: skip
+        return status_of(ended, delivery)
+
+    async def _announce(self, status: DeliveryStatus) -> None:
+        try:
+            output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
+        except BadRecord as error:  # of a delivery that was not ours: telling it again cannot help
+            log.error("status_not_told", delivery=status.delivery_id, error=str(error))
+            self._announced.append(status.delivery_id)
+            return
+
+        def report(error: Any, record: Any) -> None:
+            if error is not None:
+                self._on_refused(RefusedByBroker(error, record))
+                return
+            self._announced.append(status.delivery_id)
+
+        self._producer.produce(output, report)
+        await self._producer.room()
+
+    async def mark_announced(self) -> None:
+        """Note in the ledger what `delivery.status` has acknowledged."""
+        acknowledged, self._announced = self._announced, []
+        if acknowledged:
+            await until_done(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
+
+    async def sweep(self) -> int:
+        """Announce what an earlier process settled but did not live to tell; how many."""
+        left = await until_done(lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres")
+        for ended in left:
+            try:
+                delivery = self._read_delivery(ended.record)
+            except BadRecord as error:  # it would be met first each time, before all that came after it
+                log.error("status_not_told", delivery=ended.delivery_id, error=str(error))
+                self._announced.append(ended.delivery_id)
+            else:
+                await self._announce(status_of(ended, delivery))
+        return len(left)
+
+
+def status_of(ended: Ended, delivery: Delivery) -> DeliveryStatus:
+    """The public record of an end."""
+    assert ended.state != "waiting"  # noqa: S101 - only ends are told
+    return DeliveryStatus(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution=delivery.distribution,
+        event=delivery.event,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        account=delivery.account,
+        type=f"customer.{delivery.channel}.{ended.state}",
+        outcome=ended.state,
+        reason=ended.reason,
+        detail=ended.detail,
+        provider_id=ended.provider_id,
+        attempts=ended.attempts,
+        occurred_at=ended.settled_at,
+    )

@@ -1,0 +1,129 @@
+"""Turns: when a message may leave for its destination, and what that destination made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from channels.contract import Accepted, Gone, Receipt, Refused, Throttled
+from schemas.closed import ChannelName
+from streams.sending.pacing import Pace
+
+log = structlog.get_logger()
+
+Destination = tuple[ChannelName, str]
+"""Channel and account, or channel and endpoint host."""
+
+_MANY, _REMEMBERED = 1000, 60.0
+"""So many destinations are known before those are forgotten that were not asked for so many seconds."""
+IN_MEMORY = 5.0
+"""Seconds for which a message waits for its turn in memory; the ledger keeps it for longer."""
+
+
+class Paces:
+    """The pace of each destination that this process knows, by its steady clock. Another process learns its own."""
+
+    def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._ticks = ticks
+        self._paces: dict[Destination, Pace] = {}
+        self._changed: dict[Destination, asyncio.Event] = {}
+        self._many = _MANY
+
+    async def turn(self, destination: Destination) -> float | None:
+        """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
+        deadline = self._ticks() + IN_MEMORY
+        while True:
+            now = self._ticks()
+            pace = self._of(destination)
+            wait = pace.wait_at(now)
+            if wait == 0.0:
+                self._put(destination, pace.left(now))
+                return now
+            if now + (wait or 0.0) >= deadline:
+                return None
+            await self._change(destination, deadline - now if wait is None else wait)
+
+    def heard(self, destination: Destination, left_at: float, receipt: Receipt | None, asked: float = 0.0) -> None:
+        """What came back for a message that left at a time; None where the destination was not asked after all."""
+        pace, now = self._of(destination), self._ticks()
+        match receipt:
+            case Throttled():
+                after = pace.throttled(left_at, now, asked)
+                if pace.closed_at is None:
+                    channel, name = destination
+                    log.warning("destination_throttled", channel=channel, destination=name, why=receipt.detail)
+            case Accepted() | Refused() | Gone():
+                after = pace.took(left_at, now)
+            case None:
+                after = pace.given_back(left_at, now)
+            case _:
+                after = pace.unknown(left_at, now)
+        self._put(destination, after)
+
+    def hurry(self, destination: Destination) -> None:
+        """Try it now."""
+        if destination in self._paces:
+            self._put(destination, self._paces[destination].hurried())
+
+    def room(self, destination: Destination, most: int) -> int:
+        """How many messages for a destination are wanted in memory, at most `most`."""
+        pace = self._paces.get(destination)
+        if pace is None:
+            return most
+        wait = pace.wait_at(self._ticks())
+        if pace.closed_at is not None:
+            return 1 if wait is not None and wait <= IN_MEMORY else 0
+        return most if not pace.gap else min(most, math.ceil(IN_MEMORY / pace.gap))
+
+    def until_next(self, destination: Destination) -> float:
+        """Seconds until a destination may be asked again."""
+        return self._of(destination).wait_at(self._ticks()) or 0.0
+
+    def soonest(self, most: float) -> float:
+        """Seconds until the first of those that are held back may be asked again, at most `most`."""
+        now = self._ticks()
+        return min([most, *(wait for one in self.known if (wait := self._of(one).wait_at(now)))])
+
+    @property
+    def known(self) -> list[Destination]:
+        """Destinations whose pace is held back."""
+        return [one for one, pace in self._paces.items() if pace.closed_at is not None or pace.gap]
+
+    @property
+    def closed(self) -> int:
+        """How many destinations take nothing for now."""
+        return sum(pace.closed_at is not None for pace in self._paces.values())
+
+    def taken_by(self, destination: Destination) -> int:
+        """How many messages a destination has taken in all."""
+        return self._of(destination).total
+
+    def _of(self, destination: Destination) -> Pace:
+        return self._paces.get(destination) or Pace(since=self._ticks())
+
+    def _put(self, destination: Destination, pace: Pace) -> None:
+        if destination not in self._paces and len(self._paces) >= self._many:
+            self._forget()
+        self._paces[destination] = pace
+        if destination in self._changed:
+            self._changed.pop(destination).set()
+
+    def _forget(self) -> None:
+        """Drop those that are at rest and have nothing to be remembered."""
+        now = self._ticks()
+        self._paces = {
+            one: pace
+            for one, pace in self._paces.items()
+            if pace.closed_at is not None or pace.gap or now - pace.last_left < _REMEMBERED
+        }
+        self._many = max(_MANY, 2 * len(self._paces))  # where all are at work, not each new one has them all looked at
+
+    async def _change(self, destination: Destination, seconds: float) -> None:
+        event = self._changed.setdefault(destination, asyncio.Event())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), seconds)

@@ -1,0 +1,168 @@
+"""E-mail over SMTP, from an account of the user's own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from channels.codes.links import Links, no_links, with_links
+from channels.codes.references import with_inline_codes
+from channels.contract import Receipt, Throttled
+from channels.email.headers import list_header, mailbox_header, text_header, valid_address
+from channels.email.mime import dated, message_bytes
+from channels.email.smtp_session import EmailAccount, SmtpSession
+from channels.templates.engine import Templates
+from schemas.closed import ChannelName
+from schemas.delivery import EmailDelivery
+from schemas.distribution import TRANSACTIONAL
+from schemas.errors import RenderRefused, TemplateFailed
+from schemas.template import StoredTemplate
+
+_FEWER_SECONDS = 60.0
+"""For which an account does with fewer sessions, once its server has said that there are too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailRequest:
+    """A message ready for SMTP, but for its Date: that is the time of each attempt."""
+
+    account: str
+    sender: str
+    recipient: str
+    message: bytes = field(repr=False)
+
+
+class Email:
+    """All accounts of a process; each has a few connections that are used again."""
+
+    name: ChannelName = "email"
+
+    def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates, links: Links = no_links) -> None:
+        self._code_links = links
+        self._accounts = accounts
+        self._templates = templates
+        self._pools = {name: _Pool(account) for name, account in accounts.items()}
+
+    def at_once(self, account: str) -> int | None:
+        """As many as it has connections."""
+        return self._accounts[account].connections if account in self._accounts else None
+
+    def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
+        """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
+        account = self._accounts.get(delivery.account)
+        if account is None:
+            there = ", ".join(self._accounts) or "none"
+            raise RenderRefused("no_address", f"no email account {delivery.account}; there are: {there}")
+        if template is None:
+            raise TemplateFailed(
+                f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
+            )
+        recipient = valid_address(delivery.email.to)
+        return EmailRequest(account.name, account.sender, recipient, self._message(delivery, account, template))
+
+    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> bytes:
+        event, distribution = delivery.event, delivery.distribution
+        own = {
+            "distribution": {"id": distribution.id, "name": distribution.name},
+            "delivery_id": delivery.delivery_id,
+            "category": delivery.category,
+        }
+        envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
+        variables = {
+            "event": envelope,
+            **with_links(delivery.data, self._code_links),
+            **own,
+            **_links(account, delivery, template),
+        }
+        customer = delivery.customer
+        rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
+        headers = {
+            "From": mailbox_header("From", account.sender_name, account.sender),
+            "To": mailbox_header("To", delivery.email.name or "", delivery.email.to),
+            "Subject": text_header("Subject", rendered.subject),
+            "Message-ID": f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>",
+            "Auto-Submitted": "auto-generated",
+            "Feedback-ID": text_header(
+                "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
+            ),
+            **_unsubscribe(account, delivery),
+        }
+        html, images = with_inline_codes(rendered.html, delivery, account.sender.rpartition("@")[2])
+        return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
+
+    async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
+        """One SMTP transaction on a pooled connection."""
+        dated_now = dataclasses.replace(request, message=dated(request.message, now))
+        return await self._pools[request.account].send(dated_now, timeout)
+
+    async def close(self) -> None:
+        """Say goodbye on every connection."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+
+class _Pool:
+    """At most `connections` sessions with one server; a broken one is dropped, never repaired."""
+
+    def __init__(self, account: EmailAccount) -> None:
+        self._account = account
+        self._places = asyncio.Semaphore(account.connections)
+        self._idle: list[SmtpSession] = []
+        self._under_way = 0
+
+    async def send(self, request: EmailRequest, timeout: float) -> Receipt:
+        while True:
+            await self._places.acquire()
+            is_one_too_many = False
+            try:
+                receipt, is_one_too_many = await self._send(request, timeout)
+                if receipt is not None and not is_one_too_many:
+                    return receipt
+            finally:
+                if is_one_too_many:  # the others go on, and this place stays empty for a while
+                    asyncio.get_running_loop().call_later(_FEWER_SECONDS, self._places.release)
+                else:
+                    self._places.release()
+
+    async def _send(self, request: EmailRequest, timeout: float) -> tuple[Receipt | None, bool]:
+        """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
+        session = self._idle.pop() if self._idle else SmtpSession(self._account)
+        self._under_way += 1
+        try:
+            receipt = await session.send(request.sender, request.recipient, request.message, timeout)
+        finally:
+            self._under_way -= 1
+        if session.is_open:
+            self._idle.append(session)
+        is_kept_out = isinstance(receipt, Throttled) and not session.was_greeted
+        return receipt, is_kept_out and bool(self._under_way or self._idle)
+
+    async def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate) -> dict[str, str]:
+    """The customer's own pages, as far as the settings know them."""
+    mailto = f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""
+    links = {
+        "unsubscribe_url": account.unsubscribe_url or mailto,
+        "preferences_url": str(template.brand.get("preferences_url", "")),
+    }
+    return {name: link.replace("{delivery_id}", delivery.delivery_id) for name, link in links.items() if link}
+
+
+def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:
+    """Of mail that needs consent: what is transactional is no list that one leaves.
+
+    Source: RFC 2369 and RFC 8058 (one click needs an https address).
+    """
+    if delivery.category == TRANSACTIONAL:
+        return {}
+    url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
+    links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
+    shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [f"<{link}>" for link in links if link])}
+    one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}
+    return shown | one_click if any(links) else {}

@@ -1,0 +1,136 @@
+"""Header values of an e-mail: ASCII, folded, and encoded where need be, so that every reader shows what was meant.
+
+Sources: RFC 5322 2.1.1 (a line has at most 998 characters, and should have 78) and 2.2.3 (folding), RFC 2047 2 (an
+encoded word has at most 75 characters, a line that holds one 76; no character is split between two).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from base64 import b64encode
+from collections.abc import Iterator
+from email.utils import formataddr
+from itertools import islice
+
+from schemas.errors import RenderRefused
+from schemas.formats.mail_address import mail_address
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_LONGEST_NAME = 100
+_LONGEST_PLAIN_NAME = 60
+_LONGEST_PLAIN_WORD = 900
+_LINE = 78
+_ENCODED_LINE = 76
+_ENCODED_WORD = 75
+_FRAME = len("=?utf-8?b??=")
+_JOINER = "\u200d"
+
+
+def text_header(name: str, text: str) -> str:
+    """The value of a header that people read: on one line, so that none can add a header, then folded or encoded."""
+    line = one_line(text)
+    if _is_plain(line) and all(len(word) <= _LONGEST_PLAIN_WORD for word in line.split(" ")):
+        return _folded(line, len(name) + 2)
+    return _encoded(line, len(name) + 2)
+
+
+def mailbox_header(name: str, display: str, address: str) -> str:
+    """`Display <address>`, a long name shortened. Raises RenderRefused for an address that mail cannot reach."""
+    reached = valid_address(address)
+    shown = "".join(islice(_characters(one_line(display)[: 5 * _LONGEST_NAME]), _LONGEST_NAME)).strip()
+    if not shown:
+        return reached
+    if not _is_plain(shown) or len(shown) > _LONGEST_PLAIN_NAME:
+        return _joined(_encoded(shown, len(name) + 2), f"<{reached}>", name)
+    quoted = formataddr((shown, "a@b")).removesuffix(" <a@b>")
+    return _joined(quoted, f"<{reached}>", name)
+
+
+def list_header(name: str, values: list[str]) -> str:
+    """Values between commas, each on a line of its own where they do not fit on one."""
+    line = ", ".join(values)
+    return line if len(name) + 2 + len(line) <= _LINE else ",\r\n ".join(values)
+
+
+def one_line(text: str) -> str:
+    """Control characters, line ends among them, become spaces."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def valid_address(address: str) -> str:
+    """An address as SMTP takes it. Raises RenderRefused that says why mail cannot reach it."""
+    try:
+        return mail_address(address)
+    except ValueError as error:
+        raise RenderRefused("no_address", f"mail cannot be sent to the address: {error}") from error
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it can stand as it is: what looks like an encoded word would be decoded."""
+    return text.isascii() and "=?" not in text
+
+
+def _folded(text: str, used: int) -> str:
+    """Lines of at most 78 characters, as far as there are spaces to fold at; `used` are those of the header's name."""
+    lines, line = [], ""
+    for word in re.split(r"(?<! )(?= +[^ ])", text):
+        if line and used + len(line) + len(word) > _LINE:
+            lines.append(line)
+            line, used = "", 0
+        line += word
+    return "\r\n".join([*lines, line])
+
+
+def _joined(display: str, address: str, name: str) -> str:
+    last = display.rpartition("\n")[2]
+    used = len(last) + (0 if "\n" in display else len(name) + 2)
+    return f"{display} {address}" if used + 1 + len(address) <= _ENCODED_LINE else f"{display}\r\n {address}"
+
+
+def _encoded(text: str, used: int) -> str:
+    """Encoded words, a line each; `used` are the characters of the header's name."""
+    words, piece = [], ""
+    room = _bytes_within(_ENCODED_LINE - used)
+    for character in _characters(text):
+        for part in [character] if len(character.encode()) <= room else character:
+            if piece and len((piece + part).encode()) > room:
+                words.append(piece)
+                piece, room = "", _bytes_within(_ENCODED_WORD)
+            piece += part
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(word.encode()).decode()}?=" for word in [*words, piece])
+
+
+def _bytes_within(characters: int) -> int:
+    """As many as an encoded word of some characters holds."""
+    return (min(characters, _ENCODED_WORD) - _FRAME) // 4 * 3
+
+
+def _characters(text: str) -> Iterator[str]:
+    """What people see as one: a letter with its marks, a flag, a family. Close to UAX 29, without its tables."""
+    cluster = ""
+    for letter in text:
+        if cluster and not _continues(cluster, letter):
+            yield cluster
+            cluster = ""
+        cluster += letter
+    if cluster:
+        yield cluster
+
+
+def _continues(cluster: str, letter: str) -> bool:
+    if letter.isascii():
+        return False
+    if _is_flag_half(letter):
+        return len(cluster) == 1 and _is_flag_half(cluster)
+    is_attached = unicodedata.category(letter).startswith("M") or letter == _JOINER or cluster.endswith(_JOINER)
+    return (
+        is_attached
+        or "\U0001f3fb" <= letter <= "\U0001f3ff"
+        or "\U000e0020" <= letter <= "\U000e007f"
+        or ("\u1160" <= letter <= "\u11ff")
+    )
+
+
+def _is_flag_half(letter: str) -> bool:
+    return "\U0001f1e6" <= letter <= "\U0001f1ff"

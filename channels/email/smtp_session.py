@@ -1,0 +1,168 @@
+"""One connection with a mail server: opened, used for one message after another, and what each answer comes to."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+
+import aiosmtplib
+
+from channels.contract import Accepted, Blocked, Deferred, Receipt, Refused, shortened
+from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
+
+_LEAST_CODE = 200
+"""Anything less is no answer: a line that is none, or one that does not end. Nobody knows what comes after it."""
+_KNOWS_NO_EHLO = (500, 501, 502, 504)
+_REST_SECONDS = 5.0
+"""To hear from a server whether a session that was at rest still stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAccount:
+    """A mailbox to send from. `security` is none, starttls or tls. The password is not part of its `repr`."""
+
+    name: str
+    host: str
+    port: int
+    security: str
+    sender: str
+    sender_name: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    connections: int = 4
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+    tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+
+
+class _NotOffered(Exception):
+    """The server does not have what the account's settings ask for."""
+
+
+class SmtpSession:
+    """Opened by its first message. `is_open`: whether it can take another."""
+
+    def __init__(self, account: EmailAccount) -> None:
+        self._account = account
+        self._smtp = aiosmtplib.SMTP(
+            hostname=account.host,
+            port=account.port,
+            timeout=None,  # that of each message bounds all that is done for it
+            use_tls=account.security == "tls",
+            start_tls=False,
+            tls_context=account.tls if account.security != "none" else None,
+        )
+        self._is_used = False
+        self._stage: Stage = "greeting"
+
+    @property
+    def was_greeted(self) -> bool:
+        """Whether the server has let us in at all."""
+        return self._stage != "greeting"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can take another message."""
+        return self._smtp.is_connected
+
+    async def send(self, sender: str, recipient: str, message: bytes, timeout: float) -> Receipt | None:
+        """One transaction. None where the server had ended this session since its last one, as it may at rest."""
+        try:
+            async with asyncio.timeout(timeout):
+                if not await self._begins(sender):
+                    self.close()
+                    return None
+                self._stage = "rcpt"
+                await self._smtp.rcpt(recipient)
+                self._stage = "data"
+                answer = await self._smtp.data(message)
+                return Accepted(shortened(f"{answer.code} {answer.message}"))
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, _NotOffered) as error:
+            receipt = self._receipt(error)
+            await self._end(error)
+            return receipt
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._smtp.close()
+
+    async def _begins(self, sender: str) -> bool:
+        is_used, self._is_used = self._is_used, True
+        if not is_used:
+            await self._connect()
+        self._stage = "mail"
+        try:
+            async with asyncio.timeout(_REST_SECONDS if is_used else None):
+                await self._smtp.mail(sender)
+        except (aiosmtplib.SMTPServerDisconnected, TimeoutError):
+            if not is_used:
+                raise
+            return False
+        except aiosmtplib.SMTPSenderRefused as error:
+            if not is_used or not is_about_session(error.code, error.message):
+                raise
+            return False
+        return True
+
+    async def _connect(self) -> None:
+        account, smtp = self._account, self._smtp
+        self._stage = "greeting"
+        await smtp.connect()
+        self._stage = "ehlo"
+        await self._greet()
+        if account.security == "starttls":
+            self._stage = "starttls"
+            if not smtp.supports_extension("starttls"):
+                raise _NotOffered("the server does not offer STARTTLS; security is starttls, tls or none")
+            await smtp.starttls()
+            await self._greet()
+        if account.username:
+            self._stage = "auth"
+            if not smtp.supports_extension("auth") or not smtp.supported_auth_methods:
+                raise _NotOffered("the server offers no login that can be used; security may have to be starttls")
+            await smtp.login(account.username, account.password)
+
+    async def _greet(self) -> None:
+        try:
+            await self._smtp.ehlo()
+        except aiosmtplib.SMTPHeloError as error:
+            if error.code not in _KNOWS_NO_EHLO:
+                raise
+            await self._smtp.helo()
+
+    def _receipt(self, error: Exception) -> Receipt:
+        if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
+            return smtp_receipt(self._stage, error.code, error.message)
+        if isinstance(error, _NotOffered):
+            return Blocked(f"{self._stage}: {error}")
+        certificate = _certificate_error(error)
+        if certificate is not None:
+            return Blocked(shortened(f"tls: the server's certificate is not trusted: {certificate.verify_message}"))
+        if isinstance(error, OSError | aiosmtplib.SMTPException):  # a TimeoutError is an OSError
+            said = shortened(f"{self._stage}: {type(error).__name__}: {error}")
+            return Deferred(said, possibly_accepted=self._stage == "data")
+        return Refused(f"the address cannot be used: {type(error).__name__}")
+
+    async def _end(self, error: Exception) -> None:
+        """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
+        is_refusal = isinstance(error, aiosmtplib.SMTPResponseException) and not _ends_session(error)
+        if is_refusal and self._stage in ("mail", "rcpt", "data"):
+            try:
+                async with asyncio.timeout(_REST_SECONDS):
+                    await self._smtp.rset()
+                    return
+            except (aiosmtplib.SMTPException, OSError):
+                pass
+        self.close()
+
+
+def _ends_session(error: aiosmtplib.SMTPResponseException) -> bool:
+    return error.code < _LEAST_CODE or is_about_session(error.code, error.message)
+
+
+def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """The failure of a certificate that an error comes from."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error

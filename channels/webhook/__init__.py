@@ -1,0 +1,1 @@
+"""Signed POSTs to the user's own address."""

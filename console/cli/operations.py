@@ -1,0 +1,140 @@
+"""Keeping it running: topics, lag, dead-letters, paused destinations, doctor."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from agents.broker.topics import Provision
+from console.cli import terminal
+from console.cli.context import database, wiring
+from console.cli.terminal import AsJson, say, show_json, show_rows
+
+commands = typer.Typer()
+topics_app = typer.Typer(no_args_is_help=True, help="Topics on the broker: what differs from the declaration.")
+commands.add_typer(topics_app, name="topics")
+
+
+@topics_app.command("plan")
+def topics_plan(as_json: AsJson = False) -> None:
+    """What differs between the declaration and the broker."""
+    rows = [(change.kind, change.topic, change.detail) for change in Provision(wiring("kafka")).plan()]
+    show_rows(("change", "topic", "detail"), rows, as_json=as_json)
+
+
+@topics_app.command("apply")
+def topics_apply(as_json: AsJson = False) -> None:
+    """Create missing topics and set what differs. Partition counts are never changed."""
+    provision = Provision(wiring("kafka"))
+    rows = [(change.kind, change.topic, change.detail) for change in provision.apply()]
+    show_rows(("done", "topic", "detail"), rows, as_json=as_json)
+    provision.check()
+
+
+@topics_app.command("copy")
+def topics_copy(
+    source: Annotated[str, typer.Option("--from", help="The topic prefix that was used until now.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy what is kept for ever (profiles, distributions, tables) into new topics, by key: to more partitions."""
+    from console.control.copying import copy_kept
+
+    wired = wiring("kafka")
+    Provision(wired).check()
+    rows = list(asyncio.run(copy_kept(wired, source)).items())
+    show_rows(("topic", "records"), rows, as_json=as_json)
+
+
+@commands.command("lag")
+def lag_command(
+    everything: Annotated[bool, typer.Option("--all", help="Partitions without lag as well.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How far each consumer group is behind."""
+    from agents.broker.lag import LagReader
+
+    found = LagReader(wiring("kafka")).read()
+    shown = [one for one in found if everything or one.lag]
+    rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
+    show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
+    if not as_json:
+        say(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
+        for group in dict.fromkeys(one.group for one in shown):
+            if all(one.committed is None for one in found if one.group == group):
+                say(f"{group} has never committed: start a worker of this role where one is needed")
+
+
+@commands.command("top")
+def top_command(
+    every: Annotated[float, typer.Option(help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Two looks, then end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Each worker process, live: its partitions, its lag, and records a second. Ctrl-C ends it."""
+    import time
+
+    from rich.live import Live
+    from rich.table import Table
+
+    from console.control.top import Member, Top
+
+    def table(rows: list[Member]) -> Table:
+        made = Table("role", "process", "partitions", "lag", "records/s")
+        for row in rows:
+            rate = "" if row.rate is None else f"{row.rate:,.0f}"
+            made.add_row(row.role, escape(row.process), str(row.partitions), f"{row.lag:,}", rate)
+        return made
+
+    top = Top(wiring("kafka"))
+    rows = top.read()
+    if once or as_json:
+        time.sleep(every)
+        found = [(row.role, row.process, row.partitions, row.lag, row.rate) for row in top.read()]
+        show_rows(("role", "process", "partitions", "lag", "records/s"), found, as_json=as_json)
+        return
+    with Live(table(rows)) as live:
+        while True:
+            time.sleep(every)
+            live.update(table(top.read()))
+
+
+@commands.command("destinations")
+def destinations_command(
+    resume: Annotated[str, typer.Option(metavar="CHANNEL/NAME", help="Send to it again, the oldest first.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits."""
+    from console.control.destinations import resume_destination
+    from store.sending.ledger import Ledger
+
+    async def work() -> list[Any]:
+        async with database(wiring("postgres")) as pool:
+            ledger = Ledger(pool)
+            if resume:
+                await resume_destination(ledger, resume)
+            return await ledger.held_destinations()
+
+    rows = [tuple(row.values()) for row in asyncio.run(work())]
+    columns = ("channel", "destination", "state", "reason", "paused at", "waiting", "oldest")
+    show_rows(columns, rows, as_json=as_json)
+
+
+@commands.command("doctor")
+def doctor_command(as_json: AsJson = False) -> None:
+    """Check everything that a worker needs, and say how to mend it."""
+    from console.control.doctor import examine
+
+    findings = asyncio.run(examine(wiring(), dict(os.environ)))
+    if as_json:
+        for finding in findings:
+            show_json(finding)
+    else:
+        for finding in findings:
+            say(f"{'[green]✓[/green]' if finding.ok else '[red]✗[/red]'} {finding.what:<20} {escape(finding.said)}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(terminal.PROBLEM)

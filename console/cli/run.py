@@ -1,0 +1,161 @@
+"""Starting and stopping: embedded servers, workers, or all of it in one terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+from agents.broker.topics import Provision
+from agents.wiring import Wiring
+from console.cli.context import embedded, read_settings, wiring, with_endpoints
+from console.cli.terminal import fail, say
+from deploy.embedded.servers import Endpoints
+from deploy.settings import load_settings
+from schemas.closed import Role, members
+from schemas.errors import CannotStart
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up(
+    stop: Annotated[bool, typer.Option("--stop", help="Stop them instead.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Leave them running and return.")] = False,
+) -> None:
+    """Start the embedded Kafka and PostgreSQL below the data folder, and keep them until Ctrl-C."""
+    servers = embedded(read_settings())
+    if stop:
+        servers.stop()
+        say("stopped")
+        return
+    end_in_order_on_sigterm()
+    endpoints = start_servers()
+    say(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
+    if detach:
+        say("Stop them with: tidings up --stop")
+        return
+    try:
+        _wait_for_signal()
+    finally:
+        servers.stop()
+
+
+def start_servers() -> Endpoints:
+    """Start the embedded servers, with a progress bar while jars are downloaded."""
+    bar = Progress(
+        TextColumn("downloading Kafka"), BarColumn(), TextColumn("{task.completed}/{task.total}"), transient=True
+    )
+    with bar:
+        task = bar.add_task("jars", total=None, visible=False)
+        return embedded(read_settings()).start(
+            lambda there, needed: bar.update(task, completed=there, total=needed, visible=True)
+        )
+
+
+def end_in_order_on_sigterm() -> None:
+    """From now on: a start that is ended in the middle leaves nothing running."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+def _wait_for_signal() -> None:
+    while True:
+        time.sleep(1.0)
+
+
+@commands.command()
+def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] = 1) -> None:
+    """Servers, topics and all workers in one terminal; Ctrl-C stops everything."""
+    from console.cli.supervisor import Supervisor, worker_environ, workers
+
+    end_in_order_on_sigterm()
+    settings = with_endpoints(read_settings(), start_servers())
+    wired = Wiring(settings)
+    try:
+        Provision(wired).apply()
+        everyone = Supervisor(workers(members(Role), processes, worker_environ(settings, os.environ), None))  # type: ignore[arg-type]
+        everyone.start()
+        say(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
+        try:
+            _supervise(everyone)
+        finally:
+            everyone.stop()
+    finally:
+        embedded(settings).stop()
+
+
+@commands.command("demo")
+def demo_command(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")] = False,
+    events: Annotated[int, typer.Option(min=1, help="Events.")] = 20_000,
+    customers: Annotated[int, typer.Option(min=1, help="Customers that they are about.")] = 2_000,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 1_000.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same events.")] = 7,
+) -> None:
+    """The whole job on servers and receivers of its own, compared with what has to come out; below var/demo."""
+    from console.demo.run import Size, run_demo
+
+    sys.exit(run_demo(Size(events, customers, rate, seed), keep=keep))
+
+
+def _supervise(everyone: Any) -> None:
+    end_in_order_on_sigterm()
+    while not everyone.misconfigured():
+        for said in everyone.look():
+            fail(said)
+        time.sleep(0.5)
+    raise CannotStart("a worker refuses to start; its message stands above")
+
+
+@commands.command()
+def worker(
+    roles: Annotated[list[str], typer.Argument(help=f"One or more of: {', '.join(members(Role))}.")],
+    instance: Annotated[str, typer.Option(help="Stable name of this process; default: host and role.")] = "",
+    wait: Annotated[bool, typer.Option(help="Wait for servers that do not answer, instead of ending.")] = True,
+    status_file: Annotated[Path | None, typer.Option(help="Write the address of /metrics and /healthz there.")] = None,
+    processes: Annotated[int, typer.Option(help="Processes of each role.")] = 1,
+) -> None:
+    """Run a worker; with several roles or processes, keep one process for each."""
+    from agents.worker import WorkerOptions, default_instance, run_worker
+    from console.cli.supervisor import Supervisor, worker_environ, workers
+
+    chosen = [_role(role) for role in roles]
+    settings = wiring().settings
+    if len(chosen) == 1 and processes == 1:
+        role = chosen[0]
+        options = WorkerOptions(role, instance or default_instance(role, 0), wait, status_file)
+        sys.exit(run_worker(settings, options))
+    everyone = Supervisor(workers(chosen, processes, worker_environ(settings, os.environ), None))
+    everyone.start()
+    try:
+        _supervise(everyone)
+    finally:
+        everyone.stop()
+
+
+def _role(name: str) -> Role:
+    for role in members(Role):
+        if role == name:
+            return role  # type: ignore[return-value]
+    raise typer.BadParameter(f"{name} is none of {', '.join(members(Role))}")
+
+
+@commands.command("console")
+def serve_console(
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of console.port; 0: a free one.")] = None,
+) -> None:
+    """Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."""
+    from console.http.serving import run_console
+
+    settings = load_settings(os.environ)
+    if port is not None:
+        settings = replace(settings, console=replace(settings.console, port=port))
+    run_console(settings, lambda address: say(f"Console  {escape(address)}"))

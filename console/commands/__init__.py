@@ -1,1 +1,0 @@
-"""The commands of `tidings`, by what one is doing."""

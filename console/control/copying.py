@@ -1,0 +1,65 @@
+"""What is kept for ever, into topics of another prefix: the way to more partitions.
+
+Each record goes where its key belongs among the new partitions, by the partitioner of Kafka's own clients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
+from agents.roles.matcher.changelogs import changelog_topics
+from agents.transport.batch import Output
+from agents.wiring import Wiring
+from schemas.errors import TidingsError
+from schemas.topics import CUSTOMERS, DISTRIBUTIONS
+
+_HAND = 1000
+
+
+async def copy_kept(wired: Wiring, prefix: str) -> dict[str, int]:
+    """Copy profiles, distributions and the tables' rows from the topics under `prefix`; how many records to each.
+
+    Raises TidingsError where a topic already holds records: older ones would be written over newer ones.
+    """
+    settings = wired.settings
+    if prefix == settings.topics.prefix:
+        raise TidingsError(f"the topics have the prefix {prefix!r} already; set topics.prefix to the new one")
+    old = Wiring(replace(settings, topics=replace(settings.topics, prefix=prefix)))
+    pairs = [
+        (CUSTOMERS, CUSTOMERS),
+        (DISTRIBUTIONS, DISTRIBUTIONS),
+        *zip(*map(changelog_topics, (old, wired)), strict=True),
+    ]
+    for _, target in pairs:
+        _check_empty(wired, target)
+    producer = Producer(settings.kafka.client())
+    try:
+        return {target: await _copy(old, source, wired, target, producer) for source, target in pairs}
+    finally:
+        producer.close(1.0)
+
+
+def _check_empty(wired: Wiring, topic: str) -> None:
+    with TopicReader(wired, topic) as reader:
+        if next(reader.until_now(), None) is not None:
+            raise TidingsError(f"{reader.name} holds records already; copy before anybody writes to the new topics")
+
+
+async def _copy(old: Wiring, source: str, wired: Wiring, target: str, producer: Producer) -> int:
+    count = 0
+    with TopicReader(old, source) as reader, TopicReader(wired, target) as written:
+        outputs = _outputs(reader, written.name)
+        while hand := list(islice(outputs, _HAND)):
+            await write_all(producer, hand)
+            count += len(hand)
+    return count
+
+
+def _outputs(reader: TopicReader, target: str) -> Iterator[Output]:
+    for message in reader.until_now():
+        yield Output(target, message.key(), message.value(), headers=message.headers())

@@ -1,0 +1,232 @@
+"""Dead-letters found and put back where they came from.
+
+A replay writes the record as it was: key, bytes, headers, time and partition. Its event has the id that it had, so that
+whatever it caused before is recognized: to replay twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import confluent_kafka
+import msgspec
+from confluent_kafka import KafkaError, Message
+
+from agents.broker.producer import SETTINGS
+from agents.broker.reader import TopicReader, headers_of
+from agents.broker.records import WHOLE_BATCH
+from agents.wiring import Wiring
+from schemas.dead_letter import DeadLetter, names_written_out
+from schemas.errors import TidingsError
+from schemas.topics import TOPICS
+
+_CHUNK = 500
+"""Records on their way at once: a dead-letter may have megabytes."""
+_FLUSH_SECONDS = 130.0
+"""Longer than a record is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead-letter at its place on the topic."""
+
+    message: Message
+    facts: DeadLetter
+
+    @property
+    def place(self) -> str:
+        """`partition:offset` on the dead-letter topic, as the commands name it."""
+        return f"{self.message.partition()}:{self.message.offset()}"
+
+    @property
+    def source(self) -> str:
+        """Where the record was."""
+        return f"{self.facts.topic} {self.facts.partition}@{self.facts.offset}"
+
+    def own_headers(self) -> list[tuple[str, bytes | None]]:
+        """The record's own."""
+        return self.facts.own_of(headers_of(self.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead-letters are meant; None asks for nothing. `after` is a place, `since` when they were refused."""
+
+    kind: str | None = None
+    topic: str | None = None
+    role: str | None = None
+    after: str | None = None
+    since: datetime | None = None
+
+    def takes(self, facts: DeadLetter) -> bool:
+        """Whether a dead-letter is one of them."""
+        asked = ((self.kind, facts.kind), (self.topic, facts.topic), (self.role, facts.role))
+        return all(wanted in (None, found) for wanted, found in asked) and (
+            self.since is None or _moment(facts.failed_at) >= self.since
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of one: the new place of its record, or why it was not written. `note`: what is not as it was."""
+
+    place: str
+    source: str
+    now_at: str | None
+    why_not: str = ""
+    note: str = ""
+
+
+def place_of(name: str) -> tuple[int, int]:
+    """Partition and offset of `0:17`, or of `17` on partition 0. Raises TidingsError."""
+    partition, _, offset = name.rpartition(":")
+    if not offset.isdecimal() or not (partition or "0").isdecimal():
+        raise TidingsError(f"{name} is not a dead-letter's place: must be PARTITION:OFFSET, as in 0:17")
+    return int(partition or 0), int(offset)
+
+
+def find(reader: TopicReader, name: str) -> Letter:
+    """The dead-letter of a place, without reading those before it. Raises TidingsError."""
+    message = reader.at(*place_of(name))
+    letter = None if message is None else _letter(message)
+    if letter is None:
+        raise TidingsError(f"there is no dead-letter {name}; see: tidings dead-letters list")
+    return letter
+
+
+def select(reader: TopicReader, wanted: Filter) -> Iterator[Letter]:
+    """All that a filter takes, oldest first. A record that is not a dead-letter is passed over."""
+    partition, offset = place_of(wanted.after) if wanted.after else (0, -1)
+    for message in reader.until_now(start={partition: offset + 1} if wanted.after else {}):
+        letter = _letter(message)
+        if letter is not None and wanted.takes(letter.facts):
+            yield letter
+
+
+def _letter(message: Message) -> Letter | None:
+    try:
+        return Letter(message, DeadLetter.from_headers(headers_of(message)))
+    except msgspec.ValidationError:
+        return None
+
+
+def _moment(failed_at: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(failed_at)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Replay:
+    """Writes dead-letters back. `force` also those that would undo what came later."""
+
+    def __init__(self, wired: Wiring, *, force: bool = False) -> None:
+        self._wired, self._force = wired, force
+        client = wired.settings.kafka.client()
+        self._producer = confluent_kafka.Producer({**SETTINGS, **client})
+        self._partitions: dict[str, int] = {}
+
+    def run(self, letters: Iterable[Letter], *, dry_run: bool = False) -> Iterator[Replayed]:
+        """Each with what became of it, a chunk at a time."""
+        chunk: list[Letter] = []
+        for letter in letters:
+            chunk.append(letter)
+            if len(chunk) == _CHUNK:
+                yield from self._chunk(chunk, dry_run=dry_run)
+                chunk = []
+        yield from self._chunk(chunk, dry_run=dry_run)
+
+    def _chunk(self, letters: list[Letter], *, dry_run: bool) -> list[Replayed]:
+        refused = {id(one): why for one in letters if (why := self._why_not(one))}
+        refused |= self._overtaken([one for one in letters if id(one) not in refused])
+        chosen = [one for one in letters if id(one) not in refused]
+        written = {} if dry_run else self._written(chosen)
+        for one in chosen if not dry_run else ():  # one bad record has a whole request refused
+            if written[id(one)][1] is not None:
+                written |= self._written([one])
+        return [
+            _replayed(one, None, refused[id(one)])
+            if id(one) in refused
+            else _replayed(one, *written.get(id(one), ("", None)))
+            for one in letters
+        ]
+
+    def _why_not(self, letter: Letter) -> str:
+        facts = letter.facts
+        if facts.topic not in TOPICS:
+            return f"there is no topic {facts.topic}"
+        if facts.cut:
+            return (
+                f"it was too large to be kept whole ({facts.cut} bytes); the record is at {letter.source} for as long "
+                "as that topic keeps it"
+            )
+        if facts.path == WHOLE_BATCH:
+            return "it is a damaged batch, whose records cannot be told apart"
+        return ""
+
+    def _overtaken(self, letters: list[Letter]) -> dict[int, str]:
+        """Those of a compacted topic whose key has a newer record there: written again, they would take its place."""
+        refused: dict[int, str] = {}
+        for topic in {one.facts.topic for one in letters if TOPICS[one.facts.topic].cleanup == "compact"}:
+            of_topic = [one for one in letters if one.facts.topic == topic and one.message.key() is not None]
+            if not of_topic or self._force:
+                continue
+            newest = self._newest(topic, of_topic)
+            for one in of_topic:
+                offset = newest.get((one.facts.partition, one.message.key()), -1)
+                if offset > one.facts.offset:
+                    refused[id(one)] = (
+                        f"{topic} has a newer record of the same key, at {offset}; --force writes it anyway"
+                    )
+        return refused
+
+    def _newest(self, topic: str, letters: list[Letter]) -> dict[tuple[int, Any], int]:
+        start: dict[int, int] = {}
+        for one in letters:
+            start[one.facts.partition] = min(start.get(one.facts.partition, one.facts.offset), one.facts.offset)
+        keys, newest = {one.message.key() for one in letters}, {}
+        with TopicReader(self._wired, topic) as reader:
+            for message in reader.until_now([one for one in start if one in reader.partitions], start=start):
+                if message.key() in keys:
+                    newest[message.partition(), message.key()] = message.offset()
+        return newest
+
+    def _written(self, letters: list[Letter]) -> dict[int, tuple[str, str | None]]:
+        """Of each the new place, or the broker's words."""
+        ends: dict[int, tuple[str, str | None]] = {id(one): ("", "not acknowledged in time") for one in letters}
+
+        def report(letter: Letter) -> Callable[[KafkaError | None, Message], None]:
+            def note(error: KafkaError | None, record: Message) -> None:
+                new = "" if error else f"{letter.facts.topic} {record.partition()}@{record.offset()}"
+                ends[id(letter)] = new, error.str() if error else None
+
+            return note
+
+        for letter in letters:
+            facts, time = letter.facts, max(0, letter.facts.timestamp)
+            try:
+                self._producer.produce(
+                    self._wired.topic(facts.topic), letter.message.value(), letter.message.key(),
+                    self._partition(facts), report(letter), timestamp=time, headers=letter.own_headers(),
+                )  # fmt: skip
+            except confluent_kafka.KafkaException as error:
+                ends[id(letter)] = "", error.args[0].str()
+        self._producer.flush(_FLUSH_SECONDS)
+        return ends
+
+    def _partition(self, facts: DeadLetter) -> int:
+        """The one that it was on, as long as the topic has it."""
+        if facts.topic not in self._partitions:
+            with TopicReader(self._wired, facts.topic) as reader:
+                self._partitions[facts.topic] = len(reader.partitions)
+        return facts.partition if facts.partition < self._partitions[facts.topic] else -1
+
+
+def _replayed(letter: Letter, now_at: str | None, why_not: str | None) -> Replayed:
+    odd = names_written_out(headers_of(letter.message))
+    note = f"{odd} header names were not UTF-8 and are written out" if odd else ""
+    return Replayed(letter.place, letter.source, None if why_not else now_at, why_not or "", note)

@@ -1,0 +1,105 @@
+"""What people do with deliveries that a filter chooses: list, send again, cancel, hurry. Nothing is printed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from schemas.closed import CHANNELS, Reason, members
+from schemas.errors import TidingsError
+from schemas.names import ROUGHLY_LIKE, did_you_mean
+from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
+from streams.values.durations import parse_duration
+
+STATES = ("waiting", "sent", "recovered", "failed")
+NO_REASON = "none"
+"""How a filter asks for those that the product gave no reason for: the provider's answer is their detail."""
+
+_CHUNK = 1000
+_GROUPS = 30
+_AGO = re.compile(r"(.+?)(?:\s+ago)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What an action would do, counted: by group, and as a whole."""
+
+    action: Action
+    groups: list[asyncpg.Record]
+    standing: Standing
+
+
+def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> DeliveryFilter:
+    """A filter of what somebody wrote; `since` and `until` are times, or spans before `now`. Raises TidingsError."""
+    written = {name: value for name, value in given.items() if value not in (None, "", (), [])}
+    _check_one_of("channel", written.get("channel"), CHANNELS)
+    _check_one_of("state", written.get("state"), STATES)
+    _check_one_of("reason", written.get("reason"), (NO_REASON, *members(Reason)))
+    changes: dict[str, object] = {
+        name: _moment(name, str(written[name]), now) for name in ("since", "until") if name in written
+    }
+    if written.get("reason") == NO_REASON:
+        changes["reason"] = ""
+    if "ids" in written:
+        changes["ids"] = tuple(dict.fromkeys(map(str, given["ids"] or ())))  # type: ignore[call-overload]
+    known = {field.name for field in fields(DeliveryFilter)}
+    return DeliveryFilter(project_id, **{k: v for k, v in (written | changes).items() if k in known})  # type: ignore[arg-type]
+
+
+def must_choose(chosen: DeliveryFilter) -> None:
+    """Refuse a filter that lets everything through: what was meant is then most likely something else."""
+    conditions = (getattr(chosen, field.name) for field in fields(chosen) if field.name not in ("project_id", "state"))
+    if all(condition is None for condition in conditions):
+        raise TidingsError("nothing is chosen; name ids, or at least one of --distribution, --channel, --destination, "
+                           "--customer, --reason, --detail, --since, --until")  # fmt: skip
+
+
+async def foresee(deliveries: Deliveries, action: Action, chosen: DeliveryFilter) -> Foreseen:
+    """Count what an action would reach. Raises TidingsError for a filter without any condition."""
+    must_choose(chosen)
+    return Foreseen(action, await deliveries.groups(chosen, _GROUPS), await deliveries.standing(action, chosen))
+
+
+async def carry_out(
+    deliveries: Deliveries,
+    action: Action,
+    chosen: DeliveryFilter,
+    *,
+    actor: str,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Do it in chunks, each a transaction of its own; to how many it was done. What is being sent is left alone."""
+    must_choose(chosen)
+    done, after = 0, ""
+    while ids := await deliveries.act(action, chosen, actor, after=after, limit=_CHUNK):
+        done, after = done + len(ids), ids[-1]
+        on_progress(done)
+    return done
+
+
+def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
+    if value is not None and value not in known:
+        hint = did_you_mean(str(value), known, ROUGHLY_LIKE)
+        raise TidingsError(f'--{name}: "{value}" is not valid.{hint} It is one of {", ".join(known)}')
+
+
+def _moment(name: str, written: str, now: datetime) -> datetime:
+    try:
+        found = _AGO.fullmatch(written.strip())
+        ago = parse_duration(found[1] if found else written)
+    except ValueError:
+        ago = None
+    if isinstance(ago, timedelta):
+        return now - ago
+    try:
+        moment = datetime.fromisoformat(written.strip())
+    except ValueError:
+        raise TidingsError(
+            f'--{name}: "{written}" is not valid; write a time such as 2026-11-20T08:00Z, a day, or a span before now '
+            "such as 30m, 12h or 3d"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

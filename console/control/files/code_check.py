@@ -1,0 +1,101 @@
+"""A file of codes looked through before anything changes: every problem with its line, and what is strange about it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from console.control.files.code_file import CodeFile
+from console.control.files.spreadsheet import REMEDY, DigitCodes
+from schemas.errors import DefinitionInvalid, Problem
+from store.codes.names import CodeName
+
+_NAMED = 10
+"""Of the problems of a file, how many are named."""
+_TOLD_EVERY = 1000
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a file holds. Of its ends the first and the last, and how many have passed at the moment of the check."""
+
+    rows: int = 0
+    first_end: datetime | None = None
+    last_end: datetime | None = None
+    expired: int = 0
+    first_expired: int = 0
+    """The line of the first that has passed."""
+    digits: DigitCodes = field(default_factory=DigitCodes)
+
+
+class FileCheck:
+    """One look through a file. Bytes read are told from time to time."""
+
+    def __init__(self, file: CodeFile, now: datetime, told: Callable[[int], None], *, as_written: bool = False) -> None:
+        self._file = file
+        self._now = now
+        self._told = told
+        self._as_written = as_written
+        self._wrong = 0
+        self._problems: list[Problem] = []
+        self._checked = Checked()
+
+    def names(self) -> Iterator[CodeName]:
+        """Every code of the file that has no problem. Raises DefinitionInvalid for what ends the reading at once."""
+        checked = self._checked
+        for line, fields, wrong in self._file.rows():
+            checked.rows += 1
+            if checked.rows % _TOLD_EVERY == 0:
+                self._told(self._file.offset)
+            if wrong:
+                self._note(line, wrong)
+                continue
+            code = fields["code"]
+            if len(fields) > 1:
+                self._see_end(line, self._file.reader.end(fields))
+            if code.isdigit():
+                checked.digits.add(line, code)
+            yield CodeName(line, code)
+
+    def result(self) -> Checked:
+        """What was found when all names were read. Raises DefinitionInvalid with the first problems."""
+        if self._checked.digits.are_rounded and not self._as_written:
+            said = f"code ends in zeros where a spreadsheet drops the digits behind the fifteenth. {REMEDY}"
+            for line in self._checked.digits.rounded:
+                self._note(line, said)
+        problems = list(self._problems)
+        if self._wrong > _NAMED:
+            problems.append(Problem(str(self._file.file), f"{self._wrong - _NAMED:,} more lines are wrong"))
+        if not self._checked.rows:
+            said = "has no codes below the line that names the columns"
+            problems.append(Problem(f"{self._file.file}:1", said))
+        if problems:
+            raise DefinitionInvalid(tuple(problems))
+        return self._checked
+
+    def _note(self, line: int, wrong: str) -> None:
+        self._wrong += 1
+        if len(self._problems) < _NAMED:
+            self._problems.append(Problem(f"{self._file.file}:{line}", wrong))
+
+    def _see_end(self, line: int, end: datetime | None) -> None:
+        if end is None:
+            return
+        checked = self._checked
+        checked.first_end = min(checked.first_end or end, end)
+        checked.last_end = max(checked.last_end or end, end)
+        if end <= self._now:
+            checked.expired += 1
+            checked.first_expired = checked.first_expired or line
+
+
+def folded(code: str) -> str:
+    """The same for codes that people take for the same: capitals, forms of a letter, zeros in front of digits.
+
+    For codes of ASCII the database says the same (`store/sql/code_names.sql`).
+    """
+    if code.isascii():
+        return code.lstrip("0") if code.isdigit() else code.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", code).casefold())

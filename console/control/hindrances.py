@@ -1,0 +1,79 @@
+"""What of the topics cannot be read by any worker at the moment, or was committed of topics that are no more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from agents.broker.lag import LagReader
+from agents.telemetry.health import OPEN_SECONDS
+from agents.wiring import Wiring
+from schemas.errors import TidingsError, TryLater
+from schemas.topics import TOPICS
+
+_TIMEOUT = 10.0
+
+
+def examine_records(wired: Wiring) -> str:
+    """What to know of the records; raises TidingsError where something has to be done, TryLater while Kafka is away."""
+    try:
+        open_now = dict(_open_transactions(wired))
+        anew = list(_made_anew(wired))
+    except KafkaException as error:
+        raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+    said = [*anew, *open_now]
+    if anew or any(seconds > OPEN_SECONDS for seconds in open_now.values()):
+        raise TidingsError("; ".join(said))
+    return "; ".join(said) or "committed ones are read up to the end of each topic"
+
+
+def _open_transactions(wired: Wiring) -> Iterator[tuple[str, float]]:
+    """Where one holds back what comes after it, said in words, and for how many seconds."""
+    client = {**wired.settings.kafka.client(), "log_level": 0}
+    admin = AdminClient(client)
+    listed = admin.list_topics(timeout=_TIMEOUT).topics
+    names = [wired.topic(name) for name in TOPICS]
+    places = [TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions]
+    ends = _ends(admin, places, IsolationLevel.READ_COMMITTED)
+    for (topic, partition), written in _ends(admin, places, IsolationLevel.READ_UNCOMMITTED).items():
+        readable = ends[topic, partition]
+        if readable < written:
+            seconds = _age(client, TopicPartition(topic, partition, readable))
+            yield (
+                f"{topic}-{partition}: a transaction is open from offset {readable} on, {seconds:.0f} s so far; "
+                f"what comes after it ({written - readable} offsets) waits for its producer to commit or abort",
+                seconds,
+            )
+
+
+def _ends(admin: AdminClient, places: list[TopicPartition], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
+    asked = {place: OffsetSpec.latest() for place in places}
+    answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_TIMEOUT) if asked else {}
+    return {(place.topic, place.partition): answer.result(_TIMEOUT).offset for place, answer in answers.items()}
+
+
+def _age(client: dict[str, object], place: TopicPartition) -> float:
+    """For how long the record at `place` has been there; 0 where it is gone meanwhile."""
+    reading = {"group.id": "tidings-console", "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
+    consumer = Consumer({**client, **reading})
+    try:
+        consumer.assign([place])
+        record = consumer.poll(_TIMEOUT)
+        if record is None or record.error() is not None:
+            return 0.0
+        return float(max(0.0, time.time() - record.timestamp()[1] / 1000))
+    finally:
+        consumer.close()
+
+
+def _made_anew(wired: Wiring) -> Iterator[str]:
+    """A group's committed offset that its topic does not reach: a worker that runs commits anew by itself."""
+    for one in LagReader(wired).read():
+        if one.committed is not None and one.committed > one.end:
+            yield (
+                f"{one.topic}-{one.partition} ends at {one.end}, but {one.group} has committed {one.committed}: the "
+                "topic was made anew; a worker of the group reads it from its beginning as soon as one runs"
+            )

@@ -1,0 +1,30 @@
+"""What a template may use: the objects of its trigger and of its distribution's action, with their known fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from schemas.closed import Action
+from schemas.events.triggers import TRIGGERS, Trigger, object_fields
+from streams.documents.payload import sent_objects
+
+Variables = Mapping[str, tuple[str, ...]]
+"""Object to its known fields; none where it is no object of which fields are known."""
+
+
+def variables(trigger: Trigger, action: Action) -> Variables:
+    """The objects of a trigger, and those that an action brings."""
+    there = sent_objects(trigger, action)
+    return {name: tuple(object_fields(hint)) if isinstance(hint, type) else () for name, hint in there.items()}
+
+
+@cache
+def every_variable() -> Variables:
+    """What a template may use that is not about one trigger: the objects of all."""
+    found: dict[str, tuple[str, ...]] = {}
+    for trigger in TRIGGERS.values():
+        for action in trigger.purposes:
+            for name, fields in variables(trigger, action).items():
+                found[name] = fields if found.get(name, fields) == fields else ()
+    return found

@@ -1,0 +1,80 @@
+"""Bring distributions up to the newest version of the stored templates that they send, without their files.
+
+Only the template changes, with the brand as the settings have it now: subject, trigger, guard and all else stay as they
+were applied. Templates are stored first; where that is all that was reached, the same command does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from agents.wiring import Wiring
+from channels.templates.bundle import bundled
+from console.control.distributions import brand_texts, email_problems
+from console.control.plan import Planned
+from schemas.distribution import Distribution, EmailPlan
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.template import NamedTemplate, StoredTemplate
+from store.distributions import Change, Control
+from store.templates import Use
+from streams.documents.distribution import Definition
+
+
+async def plan(
+    older: Sequence[Use], newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
+) -> list[Planned[Change]]:
+    """A new version of each distribution that sends an older one; `older` says which do.
+
+    Raises DefinitionInvalid where a template names what a distribution's trigger does not have, or the brand lacks.
+    """
+    current = await control.current(wired.settings.project_id)
+    planned = [
+        await _planned(current[identity], newest, wired, control, now)
+        for identity in sorted({use.distribution_id for use in older})
+    ]
+    problems = [problem for one, found in planned for problem in _located(one, found)]
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return [one for one, _ in planned if one.lines]
+
+
+async def _planned(
+    rule: Distribution, newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
+) -> tuple[Planned[Change], tuple[Problem, ...]]:
+    brand = wired.settings.brand
+    channels = list(rule.channels)
+    made: list[tuple[str, StoredTemplate]] = []
+    lines: list[str] = []
+    for index, plan in enumerate(channels):
+        if not isinstance(plan, EmailPlan):
+            continue
+        before = await _sent(plan, control)
+        named = newest.get(before.name)
+        if named is None or before.version in (None, named.version):
+            continue
+        after = bundled(named.with_subject(before.subject), brand_texts(brand))
+        made.append((f"channels[{index}].email.template", after))
+        lines.append(f"template {named.name}: v{before.version} → v{named.version}")
+        channels[index] = msgspec.structs.replace(plan, template=after.ref)
+    changed = msgspec.structs.replace(rule, version=rule.version + 1, channels=channels, updated_at=now)
+    definition = Definition(changed, tuple(made))
+    change = Change(changed, "", tuple(template for _, template in made))
+    planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
+    return planned, email_problems(definition, wired.settings, to_save=True)
+
+
+async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:
+    template = await control.template(plan.template.digest)
+    if template is None:
+        raise TidingsError(f"template {plan.template.name} ({plan.template.digest[:8]}) is missing in the database")
+    return template
+
+
+def _located(one: Planned[Change], problems: Sequence[Problem]) -> list[Problem]:
+    rule = one.change.distribution
+    said = f"distribution {rule.id} (on {rule.trigger.event})"
+    return [replace(problem, path=f"{said}  {problem.path}") for problem in problems]

@@ -1,0 +1,77 @@
+"""Consumer groups as they are at this moment: who has which partitions, how far behind, and how fast."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from agents.broker.lag import Lag, LagReader
+from agents.wiring import Wiring
+from schemas.closed import Role, members
+from schemas.errors import TryLater
+
+_TIMEOUT = 10.0
+NOBODY = "nobody"
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process of a group: its partitions, records not yet processed, and records a second since the last look."""
+
+    role: str
+    process: str
+    partitions: int
+    lag: int
+    rate: float | None
+
+
+class Top:
+    """Call `read` again and again; the rate is what was committed since the last time."""
+
+    def __init__(self, wired: Wiring) -> None:
+        self._wired = wired
+        self._admin = AdminClient({**wired.settings.kafka.client(), "log_level": 0})
+        self._lag = LagReader(wired)
+        self._before: tuple[float, dict[tuple[str, Place], int]] | None = None
+
+    def read(self) -> list[Member]:
+        """Every process, and `nobody` for partitions without one. Raises TryLater while Kafka is away."""
+        now, lags = time.monotonic(), self._lag.read()
+        owners = {role: self._owners(role) for role in members(Role)}
+        rows = [row for role in members(Role) for row in self._of_role(role, owners[role], lags, now)]
+        self._before = now, {(lag.group, (lag.topic, lag.partition)): lag.committed or 0 for lag in lags}
+        return rows
+
+    def _of_role(self, role: str, owners: dict[Place, str], lags: list[Lag], now: float) -> Iterator[Member]:
+        group = self._wired.group(role)
+        own = [lag for lag in lags if lag.group == group]
+        for process in sorted({owners.get((lag.topic, lag.partition), NOBODY) for lag in own}):
+            its = [lag for lag in own if owners.get((lag.topic, lag.partition), NOBODY) == process]
+            yield Member(role, process, len(its), sum(lag.lag for lag in its), self._rate(its, now))
+
+    def _rate(self, lags: list[Lag], now: float) -> float | None:
+        if self._before is None:
+            return None
+        then, committed = self._before
+        moved = sum((lag.committed or 0) - committed.get((lag.group, (lag.topic, lag.partition)), 0) for lag in lags)
+        return max(0.0, moved / (now - then))
+
+    def _owners(self, role: str) -> dict[Place, str]:
+        try:
+            (future,) = self._admin.describe_consumer_groups([self._wired.group(role)]).values()
+            found = future.result(_TIMEOUT)
+        except KafkaException as error:
+            raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
+        return {
+            (place.topic, place.partition): member.group_instance_id or member.client_id
+            for member in found.members
+            if member.assignment
+            for place in member.assignment.topic_partitions
+        }

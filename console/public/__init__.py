@@ -1,0 +1,1 @@
+"""What customers reach without signing in: signed links."""

@@ -1,0 +1,197 @@
+"""The reference pages that are written from the code: `python -m console.reference.pages` writes them again.
+
+A test holds the files equal to what this module writes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_origin
+
+import msgspec
+
+from console.reference.payload import payload_page
+from console.reference.providers import providers_page
+from console.reference.templates import templates_page
+from schemas.closed import Action
+from schemas.events.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
+from streams.conditions.kinds import Kind
+from streams.conditions.parse import ITEM_TESTS
+from streams.conditions.predicates import tests_for
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "reference"
+
+_LETTERS: dict[Action, str] = {"promote": "P", "publish": "C", "message": "M"}
+
+
+def triggers_page() -> str:
+    """Every event type: a row each, then a section each with its objects, selectors, actions and sample."""
+    rows = [
+        f"| {trigger.topic} | [{trigger.type}](#{_anchor(trigger.type)}) | {_named(trigger.required)} "
+        f"| {_named(trigger.optional)} | {_selects(trigger)} | {_purposes(trigger)} |"
+        for trigger in TRIGGERS.values()
+    ]
+    head = "| topic | type | required beside customer | optional | selectors | P C M |\n|---|---|---|---|---|---|"
+    return "\n".join([_TRIGGERS_HEAD, head, *rows, "", *map(_section, TRIGGERS.values())]).rstrip() + "\n"
+
+
+_TRIGGERS_HEAD = """\
+# Triggers
+
+Written from `schemas/events/triggers.py` by `python -m console.reference.pages`.
+
+A record's key is the customer's id. `data` holds `customer` and the objects below; an event that lacks a required one
+is dead-lettered with its name. Objects may carry `metadata` and fields of upstream's own, which are kept and forwarded.
+Actions: P tells of a promotion tier, C publishes a code of a campaign, M sends a message. What else upstream may send
+(CloudEvents, the old system's webhooks) is in [upstream.md](upstream.md).
+"""
+
+
+def _section(trigger: Trigger) -> str:
+    hints = object_fields(trigger.data)
+    objects = "\n".join(
+        f"| {name} | {'yes' if name not in trigger.optional else ''} | {_fields(hints[name])} |"
+        for name in trigger.objects
+    )
+    sample = json.dumps(trigger.sample(), indent=2, ensure_ascii=False)
+    return (
+        f"## {trigger.type}\n\nTopic `{trigger.topic}`. {_selection_said(trigger)}\n\n{_actions_said(trigger)}\n\n"
+        f"| object | required | known fields |\n|---|---|---|\n{objects}\n\n"
+        f"<details><summary>Sample</summary>\n\n```json\n{sample}\n```\n\n</details>\n"
+    )
+
+
+def _selection_said(trigger: Trigger) -> str:
+    if trigger.addressed:
+        return "An event fits only the distribution whose id is `data.distribution.id`; there is nothing to select."
+    if not trigger.selectors:
+        return "There is nothing to select."
+    said = " and ".join(f"`{one.key}:` (the id of `data.{one.object}`)" for one in trigger.selectors)
+    return f"May select by {said}."
+
+
+def _actions_said(trigger: Trigger) -> str:
+    names: dict[Action, str] = {**ACTION_NAMES, "message": trigger.about}
+    said = "; ".join(f"{_LETTERS[action]}: {names[action]}" for action in ALL if action in trigger.purposes)
+    return f"Offers {said}." + (" M does not go over webhook." if trigger.addressed else "")
+
+
+def _fields(hint: Any) -> str:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return ", ".join(object_fields(hint))
+    kind = get_origin(hint) or hint
+    return "a list" if kind is list else "an object" if kind is dict else "a whole number" if hint is int else str(kind)
+
+
+def _named(objects: tuple[str, ...]) -> str:
+    return ", ".join(objects) or ""
+
+
+def _selects(trigger: Trigger) -> str:
+    return "the distribution itself" if trigger.addressed else ", ".join(trigger.selector_keys) or ""
+
+
+def _purposes(trigger: Trigger) -> str:
+    return " ".join(_LETTERS[action] for action in ALL if action in trigger.purposes)
+
+
+def _anchor(title: str) -> str:
+    """As code hosts make it of a heading."""
+    return "".join(character for character in title.lower() if character.isalnum() or character in "-_ ")
+
+
+def conditions_page() -> str:
+    """Every test of the condition language, with an example of each."""
+    kinds: tuple[Kind, ...] = ("text", "number", "boolean", "list", "object")
+    by_kind = [f"| {kind} | {', '.join(_tests_for(kind))} |" for kind in kinds]
+    rows = [f"| {name} | `{source}` |" for name, source in EXAMPLES.items()]
+    head = "| a field that holds a | tests |\n|---|---|"
+    return "\n".join([_CONDITIONS_HEAD, head, *by_kind, "", "| test | example |\n|---|---|", *rows]) + "\n"
+
+
+def _tests_for(kind: Kind) -> tuple[str, ...]:
+    return (*tests_for(kind), *(ITEM_TESTS if kind == "list" else ()))
+
+
+_CONDITIONS_HEAD = """\
+# Conditions
+
+Written from `streams/conditions/` by `python -m console.reference.pages`.
+
+A path on the left, a test on the right; a bare value means `is`, a bare list `in`, several entries `all`. Groups:
+`all`, `any`, `not`. Metadata and fields of upstream's own take every test. A name that holds a dot, a bracket or a
+quote stands in quotes: `'customer.metadata."first.order"'`, as in the paths of payloads and of `again: {once_per: …}`.
+
+**Missing.** A missing value passes no test but `is_not`, `not_in` and `is_set: false`; a missing list has no items.
+Null is missing. So is a blank text (nothing, spaces, or characters that show nothing) for every test but those of
+texts, which compare it as it stands: `is_set: true` is false of it, it is no date, no number and no list. An empty
+list where an object belongs is an empty object.
+
+**Kinds.** "42" (a text) and 42 (a number) are neither equal nor different. An operand that is not of its field's kind
+is refused on save. Where the kind is only known when an event comes, as in metadata, a value of another kind is an
+error (`rule_error`), for every test and inside lists too, and `not` of an error is one as well; the decision says what
+was there. `any` is still true where another part is, and `all` still false. An event is never lost for a field of
+another kind that no rule reads.
+
+**Days.** They begin where the customer is, by `customer.timezone`, else in the project's timezone (`timezone` in the
+settings); a timezone that is not one of the IANA database is an error for the tests that need it. That holds for
+`day_is` and for `on` with a word or a date. A birthday is the day as it is written, whatever time or offset stands
+behind it. `day_is` is about the day of the year: 29 February is 28 February in years that have none. `before` and
+`after` take a date (its midnight in UTC) or a moment, `now`, `in 7d` and `7d ago`; `on` and `day_is` take `today`,
+`tomorrow`, `yesterday`, `in 7d` and `7d ago`.
+
+`every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items
+that count.
+"""
+
+EXAMPLES: dict[str, str] = {
+    "is": "customer.metadata.country: {is: PL}",
+    "is_not": "order.status: {is_not: CANCELED}",
+    "in": "customer.metadata.country: {in: [PL, DE]}",
+    "not_in": "customer.metadata.country: {not_in: [US]}",
+    "at_least": "order.amount: {at_least: 10000}",
+    "at_most": "order.amount: {at_most: 10000}",
+    "more_than": "order.amount: {more_than: 0}",
+    "less_than": "order.metadata.weight: {less_than: 2.5}",
+    "between": "order.amount: {between: [1000, 5000]}",
+    "is_any_case": "customer.address.city: {is_any_case: warszawa}",
+    "in_any_case": "customer.address.city: {in_any_case: [warszawa, gdynia]}",
+    "contains": "customer.metadata.tags: {contains: vip}",
+    "starts_with": "customer.phone: {starts_with: '+48'}",
+    "ends_with": "customer.email: {ends_with: '@example.com'}",
+    "contains_any_case": "customer.name: {contains_any_case: nowak}",
+    "starts_with_any_case": "customer.name: {starts_with_any_case: dr}",
+    "ends_with_any_case": "customer.email: {ends_with_any_case: '@example.com'}",
+    "matches": "order.source_id: {matches: '^web-'}",
+    "before": "customer.metadata.last_order: {before: 30d ago}",
+    "after": "customer.metadata.contract_until: {after: 2026-12-31}",
+    "on": "customer.metadata.trial_until: {on: in 3d}",
+    "within_last": "customer.metadata.last_order: {within_last: 30d}",
+    "within_next": "customer.metadata.contract_until: {within_next: 2w}",
+    "day_is": "customer.birthday: {day_is: today}",
+    "is_set": "customer.email: {is_set: true}",
+    "any_item": "order.items: {any_item: {sku_id: {starts_with: GIFT-}}}",
+    "every_item": "order.items: {every_item: {amount: {at_least: 1000}}}",
+    "no_item": "order.items: {no_item: {sku_id: VOUCHER}}",
+    "count": "order.items: {count: {where: {price: {at_least: 1000}}, at_least: 2}}",
+    "sum": "order.items: {sum: {of: amount, where: {metadata.kind: shoe}, at_least: 10000}}",
+}
+"""Test to a condition on `customer.order.paid` that makes it, in YAML; a test parses each."""
+
+PAGES: dict[str, Callable[[], str]] = {
+    "triggers.md": triggers_page,
+    "conditions.md": conditions_page,
+    "payload.md": payload_page,
+    "templates.md": templates_page,
+    "providers.md": providers_page,
+}
+"""File name to what writes it."""
+
+
+def write_pages() -> None:
+    """Write every page."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())

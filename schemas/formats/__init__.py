@@ -1,0 +1,1 @@
+"""Formats of single values that every layer agrees on: addresses, hosts, languages, days, paths."""

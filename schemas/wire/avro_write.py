@@ -1,0 +1,279 @@
+"""Write Avro records: a schema of ours is compiled once into functions that append bytes.
+
+Takes structs as they are and open records as mappings; fastavro takes mappings only, so that a decision cost 14 µs,
+most of it for taking it apart; this takes 5. A test holds the bytes equal to fastavro's.
+
+Plain types are understood here, and of the others what `schemas/wire/avro_schema.py` writes.
+
+Source: Avro 1.12 specification, "Binary encoding".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+import fastavro
+import msgspec
+
+from schemas.wire.avro_schema import EXTRA
+
+Write = Callable[[bytearray, Any], None]
+"""Appends a value. Raises TypeError, ValueError, KeyError or AttributeError for one that does not fit."""
+
+
+def writer(schema: dict[str, Any]) -> Write:
+    """Writes records of a schema, given as structs or as mappings with unknown fields beside the known ones."""
+    return _Compiler().of(fastavro.parse_schema(schema))
+
+
+class _Compiler:
+    """Follows a parsed schema; a named type is compiled once, where it stands in full."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Write] = {}
+
+    def of(self, schema: Any) -> Write:
+        if isinstance(schema, list):
+            return self._one_of(schema)
+        if isinstance(schema, str):
+            return _PLAIN[schema] if schema in _PLAIN else self._named[schema]
+        match schema["type"]:
+            case "record":
+                self._named[schema["name"]] = write = self._record(schema)
+                return write
+            case "enum":
+                self._named[schema["name"]] = write = _enum(schema["symbols"])
+                return write
+            case "array":
+                return _array(self.of(schema["items"]))
+            case "map":
+                return _map(self.of(schema["values"]))
+        return _LOGICAL[schema["type"], schema["logicalType"]]
+
+    def _one_of(self, arms: list[Any]) -> Write:
+        if arms == ["null", "long", "double"]:
+            return _number_or_null
+        if arms[0] == "null":
+            return _optional(self.of(arms[1]))
+        tag = arms[0]["fields"][0]
+        numbered = {arm["fields"][0]["default"]: (index, self.of(arm)) for index, arm in enumerate(arms)}
+        return _tagged(tag["name"], numbered)
+
+    def _record(self, schema: dict[str, Any]) -> Write:
+        fields = {field["name"]: self.of(field["type"]) for field in schema["fields"]}
+        absent = {field["name"]: _absent(field, fields[field["name"]]) for field in schema["fields"]}
+        from_mapping, from_struct = _mapping(fields, absent), _struct(fields)
+
+        def write(out: bytearray, value: Any) -> None:
+            (from_mapping if isinstance(value, dict) else from_struct)(out, value)
+
+        return write
+
+
+def _absent(field: dict[str, Any], write: Write) -> bytes | None:
+    """What stands for a field that a mapping lacks: its default, or null; None where it has to be there."""
+    out = bytearray()
+    if isinstance(field["type"], list) and field["type"][0] == "null":
+        return b"\x00"
+    if "default" not in field:
+        return None
+    (_text if write is _json else write)(out, field["default"])  # the default of a JSON field is text already
+    return bytes(out)
+
+
+def _struct(fields: dict[str, Write]) -> Write:
+    if EXTRA in fields or len(fields) == 1:  # open records travel as mappings; attrgetter of one name makes no tuple
+        return _one_by_one(fields)
+    get, writes = attrgetter(*fields), list(fields.values())
+
+    def write(out: bytearray, value: Any) -> None:
+        for write_field, field in zip(writes, get(value), strict=True):
+            write_field(out, field)
+
+    return write
+
+
+def _one_by_one(fields: dict[str, Write]) -> Write:
+    def write(out: bytearray, value: Any) -> None:
+        for name, write_field in fields.items():
+            write_field(out, {} if name == EXTRA else getattr(value, name))
+
+    return write
+
+
+def _mapping(fields: dict[str, Write], absent: dict[str, bytes | None]) -> Write:
+    """What upstream sent in a kind that the schema does not have stands beside its unknown fields."""
+    in_order, is_open = [(name, write, absent[name]) for name, write in fields.items()], EXTRA in fields
+
+    def write(out: bytearray, value: Any) -> None:
+        misfits: dict[str, Any] = {}
+        for name, write_field, default in in_order:
+            if name == EXTRA:  # the last one
+                _json(out, {name: one for name, one in value.items() if name not in fields} | misfits)
+            elif name in value:
+                begins = len(out)
+                try:
+                    write_field(out, value[name])
+                except MISFIT as error:
+                    if default is None or not is_open:
+                        raise ValueError(f"{name}: {error}") from error
+                    out[begins:] = default
+                    misfits[name] = value[name]
+            elif default is not None:
+                out += default
+            else:
+                raise ValueError(f"{name}: is missing")
+
+    return write
+
+
+def _optional(write: Write) -> Write:
+    def write_or_null(out: bytearray, value: Any) -> None:
+        if value is None:
+            out.append(0)
+        else:
+            out.append(2)
+            write(out, value)
+
+    return write_or_null
+
+
+def _number_or_null(out: bytearray, value: Any) -> None:
+    if value is None:
+        out.append(0)
+    elif type(value) is float:
+        out.append(4)
+        _double(out, value)
+    else:
+        out.append(2)
+        _long(out, value)
+
+
+def _tagged(tag: str, arms: dict[str, tuple[int, Write]]) -> Write:
+    def write(out: bytearray, value: Any) -> None:
+        index, write_arm = arms[value[tag] if isinstance(value, dict) else getattr(value, tag)]
+        _long(out, index)
+        write_arm(out, value)
+
+    return write
+
+
+def _enum(symbols: list[str]) -> Write:
+    numbers = {symbol: bytes((index << 1,)) for index, symbol in enumerate(symbols)}
+
+    def write(out: bytearray, value: Any) -> None:
+        if value not in numbers:
+            raise ValueError(f"{value!r} is none of {', '.join(symbols)}")
+        out += numbers[value]
+
+    return write
+
+
+def _array(write_item: Write) -> Write:
+    def write(out: bytearray, values: Any) -> None:
+        if values:
+            if isinstance(values, str | dict):
+                raise TypeError(f"expected a list, got {type(values).__name__}")
+            _long(out, len(values))
+            for value in values:
+                write_item(out, value)
+        out.append(0)
+
+    return write
+
+
+def _map(write_value: Write) -> Write:
+    def write(out: bytearray, values: Any) -> None:
+        if values:
+            _long(out, len(values))
+            for name, value in values.items():
+                _text(out, name)
+                write_value(out, value)
+        out.append(0)
+
+    return write
+
+
+def _long(out: bytearray, value: Any) -> None:
+    if type(value) is not int:
+        if type(value) is not float or not value.is_integer():
+            raise TypeError(f"expected a whole number, got {type(value).__name__}")
+        value = int(value)
+    number = (value << 1) ^ (value >> 63)
+    if number >> 64:
+        raise ValueError(f"{value} does not fit 64 bits")
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+
+
+def _int(out: bytearray, value: Any) -> None:
+    if not -(1 << 31) <= value < 1 << 31:
+        raise ValueError(f"{value} does not fit 32 bits")
+    _long(out, value)
+
+
+def _raw(out: bytearray, value: bytes) -> None:
+    size = len(value)
+    if size < 64:
+        out.append(size << 1)
+    else:
+        _long(out, size)
+    out += value
+
+
+def _text(out: bytearray, value: Any) -> None:
+    raw = value.encode()
+    size = len(raw)
+    if size < 64:
+        out.append(size << 1)
+    else:
+        _long(out, size)
+    out += raw
+
+
+def _json(out: bytearray, value: Any) -> None:
+    if not value and isinstance(value, dict):
+        out += b"\x04{}"
+    else:
+        _raw(out, msgspec.json.encode(value))
+
+
+def _boolean(out: bytearray, value: Any) -> None:
+    if value is not True and value is not False:
+        raise TypeError(f"expected a boolean, got {type(value).__name__}")
+    out.append(value)
+
+
+def _double(out: bytearray, value: Any) -> None:
+    out += _DOUBLE.pack(value)
+
+
+def _float(out: bytearray, value: Any) -> None:
+    out += _FLOAT.pack(value)
+
+
+def _moment(out: bytearray, value: Any) -> None:
+    if not isinstance(value, datetime):
+        raise TypeError(f"expected a datetime, got {type(value).__name__}")
+    micros = (value - _EPOCH) // _MICROSECOND
+    if not _FIRST <= micros <= _LAST:  # with its offset it was one, but nobody could read it
+        raise ValueError("a time that is outside of the calendar in UTC")
+    _long(out, micros)
+
+
+_DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+MISFIT = (TypeError, ValueError, KeyError, AttributeError, struct.error)
+_PLAIN: Mapping[str, Write] = {
+    "boolean": _boolean, "int": _int, "long": _long, "float": _float, "double": _double, "bytes": _raw, "string": _text,
+}  # fmt: skip
+_LOGICAL: Mapping[tuple[str, str], Write] = {("string", "json"): _json, ("long", "timestamp-micros"): _moment}

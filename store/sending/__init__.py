@@ -1,0 +1,1 @@
+"""The outbound queue, and deliveries as people choose them."""

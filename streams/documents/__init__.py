@@ -1,0 +1,1 @@
+"""The documents that people write: distributions, campaigns, segments, and what is said of them."""

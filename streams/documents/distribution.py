@@ -1,0 +1,389 @@
+"""A distribution as its author writes it, checked to the last key: a `Distribution`, or every problem found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
+from schemas.closed import Action, DistributionStatus, WhenEmpty
+from schemas.distribution import (
+    CONSENTS,
+    TRANSACTIONAL,
+    Again,
+    ChannelPlan,
+    Distribution,
+    EmailPlan,
+    Promote,
+    Publish,
+    TriggerRef,
+    WebhookPlan,
+)
+from schemas.errors import PartWrong, Problem
+from schemas.events.triggers import TRIGGERS, Trigger
+from schemas.formats.hosts import HostRefused, ascii_url
+from schemas.formats.paths import read_names
+from schemas.names import did_you_mean
+from schemas.record import JsonObject
+from schemas.template import StoredTemplate
+from streams.conditions.fields import Fields, Unknown
+from streams.conditions.kinds import a_kind
+from streams.conditions.parse import parse_condition, without_inside
+from streams.documents.offers import why_not_offered
+from streams.documents.payload import payload_fields, read_design
+from streams.documents.template_files import TemplateFiles
+from streams.values.kinds import Identifier, Span, Whole, plain_json
+from streams.values.reader import DocumentReader
+
+KEYS = (
+    "distribution", "name", "trigger", "when", "publish", "promote", "consent", "channels", "again", "starts_at",
+    "ends_at",
+    "expires_after", "priority", "status",
+)  # fmt: skip
+"""The keys of a distribution, in the order in which they read best."""
+
+REQUIRED = ("distribution", "trigger", "consent", "channels")
+WEBHOOK_KEYS = ("url", "type", "headers", "payload", "attributes", "envelope")
+EMAIL_KEYS = ("account", "subject", "template", "text", "html")
+RESERVED_HEADERS = frozenset(
+    {
+        "content-type",
+        "content-length",
+        "host",
+        "user-agent",
+        "connection",
+        "transfer-encoding",
+        "x-voucherify-signature",
+    }
+)
+IDENTITY = Identifier("winback")
+PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
+_HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a definition may refer to, and what it does not say itself.
+
+    `templates` are those in files beside it, which win over the `stored_templates` of the same name.
+    """
+
+    project_id: str
+    version: int
+    now: datetime
+    email_accounts: Collection[str]
+    templates: Mapping[str, TemplateFiles]
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    campaigns_from: str = ""
+    """Where campaigns were looked for, as the end of a complaint, where that is a question."""
+    complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
+    """Adds layout, sections and footer to a template. Raises PartWrong."""
+    stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    consents: Collection[str] = CONSENTS
+    zone: tzinfo = UTC
+    """Where the project's days begin and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A valid distribution, and the templates that its e-mails need, with the place of each in the source."""
+
+    distribution: Distribution
+    templates: tuple[tuple[str, StoredTemplate], ...]
+    written: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    """By the same places, the files of those that have some."""
+
+    def located(self, problem: Problem) -> Problem:
+        """A problem of one of the templates, with its file."""
+        files = self.written.get(problem.path.rpartition(".")[0])
+        return files.located(problem) if files else problem
+
+
+def parse_definition(source: object, around: Surroundings) -> Definition:
+    """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
+    reader = _Reader(around)
+    distribution = reader.checked(reader.distribution(source))
+    return Definition(distribution, tuple(reader.templates), reader.written)
+
+
+class _Reader(DocumentReader):
+    """One method a key."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around.zone)
+        self.templates: list[tuple[str, StoredTemplate]] = []
+        self.written: dict[str, TemplateFiles] = {}
+        self._around = around
+        self._id = ""
+        self._sent: Fields | None = None
+
+    def distribution(self, source: object) -> Distribution | None:
+        written = self._document(source, "distribution", KEYS)
+        return None if written is None else self._distribution(written)
+
+    def _distribution(self, source: Mapping[Any, Any]) -> Distribution | None:
+        self._known_keys(source, KEYS, "")
+        self._id = self._value(IDENTITY, source.get("distribution"), "distribution") or ""
+        trigger_ref, trigger = self._trigger(source.get("trigger"))
+        fields = Fields.of(trigger) if trigger else None
+        action = _action(source)
+        self._sent = payload_fields(trigger, action) if trigger else None
+        parts: dict[str, Any] = {
+            "when": self._when(source.get("when"), fields),
+            "publish": self._publish(source.get("publish")),
+            "promote": self._promote(source.get("promote")),
+            "consent": self._consent(source.get("consent")),
+            "channels": self._channels(source.get("channels")),
+            "again": self._again(source.get("again"), fields),
+            "starts_at": self._instant(source.get("starts_at"), "starts_at"),
+            "ends_at": self._instant(source.get("ends_at"), "ends_at", is_end=True),
+            "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
+            "priority": self._value(PRIORITY, source.get("priority", 0), "priority"),
+            "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
+            "name": self._word(source.get("name", self._id or "?"), "name", ": what people call it"),
+        }
+        if source.get("publish") is not None and source.get("promote") is not None:
+            self._problem("promote", "stands instead of publish; one distribution does one of them")
+        self._offered(trigger, action, parts["channels"])
+        if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
+            self._problem("ends_at", "is not after starts_at")
+        if self.problems or trigger_ref is None:
+            return None
+        around = self._around
+        head: dict[str, Any] = {
+            "id": self._id,
+            "project_id": around.project_id,
+            "version": around.version,
+            "updated_at": around.now,
+        }
+        return Distribution(trigger=trigger_ref, **head, **parts)
+
+    # -- one method a key ---------------------------------------------------------------------------------------
+
+    def _trigger(self, value: object) -> tuple[TriggerRef | None, Trigger | None]:
+        if isinstance(value, str):
+            value = {"event": value}
+        body = self._mapping(value, "trigger", "{event: customer.order.paid}")
+        trigger = None if body is None else self._one_of(body.get("event"), TRIGGERS, "trigger.event", "event type")
+        if body is None or trigger is None:
+            return None, None
+        self._known_keys(body, ("event", *trigger.selector_keys), "trigger")
+        named = {key: body[key] for key in trigger.selector_keys if body.get(key) is not None}
+        selection = {key: self._word(one, f"trigger.{key}", f": the id of one {key}") for key, one in named.items()}
+        return TriggerRef(event=trigger.type, **selection), trigger
+
+    def _consent(self, value: object) -> str:
+        """A category that the project has declared: of another one nobody has given any consent."""
+        if not self._word(value, "consent", f": a consent category such as marketing, or {TRANSACTIONAL}"):
+            return ""
+        known = {name: name for name in (*self._around.consents, TRANSACTIONAL)}
+        how = ". Others are declared as consents in the settings"
+        return self._one_of(value, known, "consent", "consent category", how) or ""
+
+    def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
+        """The action has to be one of its trigger's."""
+        refused = trigger and why_not_offered(trigger, action, {plan.channel for plan in channels})
+        if refused:
+            self._problem("channels" if action == "message" else action, refused)
+
+    def _when(self, value: object, fields: Fields | None) -> JsonObject | None:
+        if value is None or fields is None:
+            return None
+        plain = plain_json(value)
+        _, problems = parse_condition(plain, fields)
+        self.problems.extend(problems)
+        return plain if isinstance(plain, dict) else None
+
+    def _publish(self, value: object) -> Publish | None:
+        body = None if value is None else self._mapping(value, "publish", "{campaign: spring-codes, when_empty: wait}")
+        if body is None:
+            return None
+        self._known_keys(body, ("campaign", "when_empty"), "publish")
+        campaign = self._campaign(body.get("campaign"), "publish", gives_codes=True)
+        when_empty: Any = self._closed(
+            body.get("when_empty", "stop"), get_args(WhenEmpty), "publish.when_empty", "stop"
+        )
+        return Publish(campaign=campaign.id, when_empty=when_empty) if campaign else None
+
+    def _promote(self, value: object) -> Promote | None:
+        body = None if value is None else self._mapping(value, "promote", "{campaign: spring-promotion, tier: gold}")
+        if body is None:
+            return None
+        self._known_keys(body, ("campaign", "tier"), "promote")
+        campaign = self._campaign(body.get("campaign"), "promote", gives_codes=False)
+        if campaign is None:
+            return None
+        tiers = {tier.id: tier for tier in campaign.tiers}
+        tier = self._one_of(body.get("tier"), tiers, "promote.tier", f"tier of {campaign.id}")
+        if tier is None:
+            return None
+        return Promote(campaign=campaign_object(campaign), promotion_tier=tier_object(campaign, tier))
+
+    def _campaign(self, name: object, at: str, *, gives_codes: bool) -> Campaign | None:
+        """A campaign that is there and of the right kind; the right ones are named."""
+        fitting = {one.id: one for one in self._around.campaigns.values() if (one.kind in VOUCHER_TYPES) == gives_codes}
+        other = self._around.campaigns.get(str(name))
+        if other is not None and other.id not in fitting:
+            said = "gives no codes" if gives_codes else "gives codes and has no tiers"
+            there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
+            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
+        return self._one_of(name, fitting, f"{at}.campaign", "campaign", self._around.campaigns_from)
+
+    def _channels(self, value: object) -> list[ChannelPlan]:
+        if not isinstance(value, list) or not value:
+            self._wrong(value, "channels", f"a list of at least one of {', '.join(_CHANNELS)}")
+            return []
+        plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
+        return [plan for plan in plans if plan is not None]
+
+    def _channel(self, value: object, at: str) -> ChannelPlan | None:
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return self._wrong(value, at, f"a mapping with exactly one of {', '.join(_CHANNELS)}", shown=False)
+        ((name, body),) = value.items()
+        read = self._one_of(name, _CHANNELS, at, "channel")
+        if read is None:
+            return None
+        if not isinstance(body, Mapping):
+            return self._wrong(body, f"{at}.{name}", "a mapping", shown=False)
+        return read(self, body, f"{at}.{name}")
+
+    def _webhook(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
+        self._known_keys(body, WEBHOOK_KEYS, at)
+        url = self._url(body.get("url"), f"{at}.url")
+        name = self._word(body.get("type"), f"{at}.type", ": the free name under which receivers know it")
+        headers = self._headers(body.get("headers") or {}, f"{at}.headers")
+        design, problems = read_design(body, self._sent, at)
+        self.problems.extend(problems)
+        return WebhookPlan(url=url, type=name, headers=headers, payload=design.payload, envelope=design.envelope)
+
+    def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
+        self._known_keys(body, EMAIL_KEYS, at)
+        accounts = {name: name for name in self._around.email_accounts}
+        how = ". Add one under [email_accounts] in the settings"
+        account = self._one_of(body.get("account"), accounts, f"{at}.account", "email account", how)
+        subject = self._word(body.get("subject"), f"{at}.subject", ": the subject line, a template")
+        template = self._template(body, subject, at)
+        if template is None:
+            return None
+        try:
+            template = self._around.complete(template)
+        except PartWrong as error:
+            files = self.written.get(at, TemplateFiles(None, None))
+            self.problems.append(files.located(error.problem(at)))
+            return None
+        self.templates.append((at, template))
+        return EmailPlan(account=str(account), template=template.ref)
+
+    def _template(self, body: Mapping[Any, Any], subject: str, at: str) -> StoredTemplate | None:
+        name, text, html = body.get("template"), body.get("text"), body.get("html")
+        if name is None:
+            if not text and not html:
+                return self._problem(at, "needs template: the name of a template file, or text: and html:")
+            return StoredTemplate(name=self._id, subject=subject, text=_plain(text), html=_plain(html))
+        if text or html:
+            return self._problem(f"{at}.template", "stands instead of text and html; write one or the other")
+        files = self._named_template(str(name), f"{at}.template")
+        if files is None:
+            return None
+        if files.wrong:
+            return self._problem(f"{at}.template", files.wrong)
+        self.written[at] = files
+        parts: dict[str, Any] = {"text": files.text, "html": files.html, "locales": dict(files.locales)}
+        return StoredTemplate(name=str(name), subject=subject, version=files.version, **parts)
+
+    def _named_template(self, name: str, at: str) -> TemplateFiles | None:
+        """From the files beside the distribution, else from those stored; an unknown name is told both."""
+        beside, stored = self._around.templates, self._around.stored_templates
+        if name in beside or name in stored:
+            return beside.get(name) or stored[name]
+        hint = did_you_mean(name, {**stored, **beside})
+        there = (", ".join(sorted(names)) or "none" for names in (beside, stored))
+        return self._problem(at, 'no template "{}".{} In files beside it: {}. Stored: {}'.format(name, hint, *there))
+
+    def _again(self, value: object, fields: Fields | None) -> Again:
+        again = Again(mode="every_event")
+        match value:
+            case None | "every_event":
+                pass
+            case "once_per_customer":
+                again = Again(mode="once_per_customer")
+            case {"once_per": str(path), **rest} if not rest:
+                self._once_per(path, fields)
+                again = Again(mode="once_per", path=path)
+            case {"once_in": span, **rest} if not rest:
+                again = Again(mode="once_in", seconds=self._value(Span(), span, "again.once_in"))
+            case _:
+                options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
+                self._wrong(value, "again", f"one of {options}")
+        return again
+
+    def _once_per(self, path: str, fields: Fields | None) -> None:
+        try:
+            names = read_names(path)
+        except ValueError as error:
+            return self._problem("again.once_per", str(error))
+        found = fields.find(names) if fields else None
+        holder = without_inside(names, fields) if fields else None
+        if isinstance(found, Unknown):
+            self._problem("again.once_per", found.message)
+        elif holder:
+            self._problem("again.once_per", holder.partition(";")[0])
+        elif found and found.kind in ("list", "object"):
+            self._problem("again.once_per", f"is a field that holds one value; {path} is {a_kind(found.kind)}")
+        return None
+
+    def _url(self, value: object, at: str) -> str:
+        text = value if isinstance(value, str) else ""
+        try:
+            parts = urlsplit(text)
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
+        except ValueError:
+            valid = False
+        if not valid:
+            self._wrong(value, at, "an address such as https://hooks.example.com/tidings", shown=False)
+        elif parts.username or parts.password:
+            self._problem(at, "holds a user name or password; receivers know us by the signature instead")
+        try:
+            return ascii_url(text) if valid else text
+        except HostRefused as error:
+            self._problem(at, str(error))
+            return text
+
+    def _headers(self, value: object, at: str) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            self._wrong(value, at, "a mapping of header names to texts", shown=False)
+            return {}
+        for name, text in value.items():
+            self._header(str(name), text, f"{at}.{name}")
+        return {str(name): str(text) for name, text in value.items()}
+
+    def _header(self, name: str, text: object, at: str) -> None:
+        if not name or not _HEADER_CHARACTERS.issuperset(name):
+            self._problem(at, "a header name is of lower-case letters, digits and dash")
+        elif name in RESERVED_HEADERS or name.startswith("webhook-"):
+            self._problem(at, "is reserved: it is set on every webhook")
+        if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
+            self._wrong(text, at, "a text of printable ASCII", shown=False)
+
+
+_CHANNELS: dict[str, Callable[[_Reader, Mapping[Any, Any], str], ChannelPlan | None]] = {
+    "email": _Reader._email,
+    "webhook": _Reader._webhook,
+}
+
+
+def _action(source: Mapping[Any, Any]) -> Action:
+    return (
+        "publish"
+        if source.get("publish") is not None
+        else "promote"
+        if source.get("promote") is not None
+        else "message"
+    )
+
+
+def _plain(value: object) -> str | None:
+    return None if value is None else str(value)

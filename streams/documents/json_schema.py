@@ -1,0 +1,187 @@
+"""The JSON Schemas of what authors write, for editors and for other languages. Closed: an unknown key is refused.
+
+They say what can be said without knowing the project: paths, accounts and templates are checked on `apply`. Those of
+campaigns and segments are the tables by which these are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from schemas.closed import DistributionStatus, WhenEmpty
+from schemas.events.triggers import TRIGGERS
+from schemas.formats.paths import PATH_PATTERN
+from schemas.payload import DEFAULT, FROM, VALUE
+from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
+from streams.conditions.predicates import PREDICATES
+from streams.documents.campaign import CAMPAIGN
+from streams.documents.distribution import EMAIL_KEYS, IDENTITY, KEYS, PRIORITY, REQUIRED, WEBHOOK_KEYS
+from streams.documents.payload import MAX_ATTRIBUTES
+from streams.documents.segment import MEMBERSHIP, SEGMENT
+from streams.values.kinds import Moment, Span
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DURATION = Span().schema()
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
+_TEXT = {"type": "string", "minLength": 1}
+_PATH: dict[str, Any] = {"type": "string", "pattern": f"^{PATH_PATTERN}$"}
+_OPERANDS: dict[str, Any] = {
+    "in": _LIST,
+    "not_in": _LIST,
+    "between": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+    "is_set": {"type": "boolean"},
+    "within_last": _DURATION,
+    "within_next": _DURATION,
+    **dict.fromkeys(("is_any_case", "starts_with", "ends_with", "matches"), _TEXT),
+    **dict.fromkeys(("contains_any_case", "starts_with_any_case", "ends_with_any_case"), _TEXT),
+    "before": _TEXT,
+    "after": _TEXT,
+    "on": _TEXT,
+    "in_any_case": {"type": "array", "minItems": 1, "items": _TEXT},
+    "day_is": {"type": "string", "pattern": r"^(today|tomorrow|yesterday|in \d{1,6}[dw]|\d{1,6}[dw] ago)$"},
+}
+_NUMERIC = ("at_least", "at_most", "more_than", "less_than")
+
+
+def definition_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Distribution",
+        **_closed({name: _property(name) for name in KEYS}, required=REQUIRED),
+        "$defs": {"condition": _condition(), "tests": _tests(), "body": _body()},
+    }
+
+
+def campaign_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {"$schema": _DIALECT, "title": "Campaign", **CAMPAIGN.schema()}
+
+
+def segment_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Segment",
+        **SEGMENT.schema(),
+        "oneOf": [{"required": [name]} for name in MEMBERSHIP],
+        "$defs": {"condition": _condition(), "tests": _tests()},
+    }
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "distribution": definition_schema,
+    "campaign": campaign_schema,
+    "segment": segment_schema,
+}
+"""By the kind of document."""
+
+
+def _property(name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "distribution": IDENTITY.schema(),
+        "trigger": {"oneOf": [{"enum": list(TRIGGERS)}, *_triggers()]},
+        "publish": _closed(
+            {"campaign": {"type": "string"}, "when_empty": {"enum": list(get_args(WhenEmpty))}}, required=("campaign",)
+        ),
+        "promote": _closed({"campaign": {"type": "string"}, "tier": {"type": "string"}}, required=("campaign", "tier")),
+        "when": {"$ref": "#/$defs/condition"},
+        "channels": {"type": "array", "minItems": 1, "items": {"oneOf": [_email(), _webhook()]}},
+        "again": {
+            "oneOf": [
+                {"enum": ["every_event", "once_per_customer"]},
+                _closed({"once_per": {"type": "string"}}, required=("once_per",)),
+                _closed({"once_in": _DURATION}, required=("once_in",)),
+            ]
+        },
+        "starts_at": Moment().schema(),
+        "ends_at": Moment().schema(),
+        "expires_after": _DURATION,
+        "priority": PRIORITY.schema(),
+        "status": {"enum": list(get_args(DistributionStatus))},
+    }
+    text: dict[str, Any] = {"type": "string"}
+    return dict(properties.get(name, text))
+
+
+def _triggers() -> list[dict[str, Any]]:
+    """One form for each set of selectors, so that a selector of another type is refused."""
+    types: dict[tuple[str, ...], list[str]] = {}
+    for trigger in TRIGGERS.values():
+        types.setdefault(trigger.selector_keys, []).append(trigger.type)
+    texts = {"type": "string"}
+    return [
+        _closed({"event": {"enum": names}, **dict.fromkeys(keys, texts)}, required=("event",))
+        for keys, names in types.items()
+    ]
+
+
+def _email() -> dict[str, Any]:
+    body = _closed({name: {"type": "string"} for name in EMAIL_KEYS}, required=("account", "subject"))
+    return _closed({"email": body}, required=("email",))
+
+
+def _webhook() -> dict[str, Any]:
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
+    fields: dict[str, Any] = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
+    fields["payload"] = {"allOf": [{"$ref": "#/$defs/body"}, {"type": "object", "not": {"required": [FROM]}}]}
+    fields["attributes"] = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_ATTRIBUTES,
+        "uniqueItems": True,
+        "items": _PATH,
+    }
+    fields["envelope"] = {"type": "boolean"}
+    either = {"not": {"required": ["payload", "attributes"]}}
+    return _closed({"webhook": _closed(fields, required=("url", "type")) | either}, required=("webhook",))
+
+
+def _body() -> dict[str, Any]:
+    """A part of a webhook's payload: a value of the event, one of its look-alikes in {value: …}, or static."""
+    part = {"$ref": "#/$defs/body"}
+    parts = {"type": "object", "additionalProperties": part}
+    escape = {"required": [VALUE], "maxProperties": 1}
+    escaped = _closed({VALUE: {**parts, "anyOf": [{"required": [FROM]}, escape]}}, required=(VALUE,))
+    return {
+        "oneOf": [
+            _closed({FROM: _PATH, DEFAULT: True}, required=(FROM,)),
+            escaped,
+            {**parts, "not": {"anyOf": [{"required": [FROM]}, escape]}},
+            {"type": "array", "items": part},
+            {"type": ["string", "number", "boolean", "null"]},
+        ]
+    }
+
+
+def _condition() -> dict[str, Any]:
+    group = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}}
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {"all": group, "any": group, "not": {"$ref": "#/$defs/condition"}},
+        "additionalProperties": {"oneOf": [_SCALAR, _LIST, {"$ref": "#/$defs/tests"}]},
+    }
+
+
+def _tests() -> dict[str, Any]:
+    operands = {name: {"type": "number"} for name in _NUMERIC} | _OPERANDS
+    tests = {name: operands.get(name, _SCALAR) for name in PREDICATES}
+    items: dict[str, Any] = {name: {"$ref": "#/$defs/condition"} for name in QUANTIFIERS}
+    number = {name: _OPERANDS.get(name, {"type": "number"}) for name in NUMBER_TESTS}
+    where = {"where": {"$ref": "#/$defs/condition"}}
+    count = _closed({**where, **number}, required=()) | {"anyOf": [{"required": [name]} for name in NUMBER_TESTS]}
+    items["count"] = {"oneOf": [{"type": "number"}, count]}
+    items["sum"] = {**count, "properties": {"of": _TEXT, **where, **number}, "required": ["of"]}
+    return _closed({**tests, **items}, required=()) | {"minProperties": 1}
+
+
+def _closed(properties: dict[str, Any], *, required: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }

@@ -1,0 +1,124 @@
+"""A segment as its author writes it, checked to the last key: a `SegmentDefinition`, or every problem found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.events.event import MAX_ID
+from schemas.events.objects import Customer
+from schemas.record import JsonObject
+from schemas.segment import SegmentDefinition
+from streams.conditions.fields import Fields
+from streams.conditions.parse import parse_condition
+from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text, plain_json
+from streams.values.reader import DocumentReader
+from streams.values.wording import Say
+
+MAX_MEMBERS = 100_000
+"""Ids of one static segment: every segmenter holds them."""
+
+CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
+"""What a segment may ask about: there is no event, so the customer is all there is."""
+
+ReadMembers = Callable[[str], Sequence[str]]
+"""The ids in a file that a definition names. Raises ValueError that says why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCondition:
+    """A condition over the customer's profile."""
+
+    def read(self, value: object, at: str, say: Say) -> JsonObject | None:
+        """See `Value`."""
+        _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)
+        for problem in problems:
+            say(problem.path, problem.message)
+        return None if problems else plain_json(value)
+
+    def schema(self) -> JsonObject:
+        """See `Value`. The definitions of `streams/documents/json_schema.py` have to stand beside it."""
+        return {"$ref": "#/$defs/condition"}
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerId(Plain[str]):
+    """An id that upstream gave."""
+
+    @property
+    def allowed(self) -> str:
+        return f"a customer id: a text of 1 to {MAX_ID} characters, in quotes"
+
+    def accepted(self, value: object) -> str | None:
+        return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else None
+
+    def schema(self) -> JsonObject:
+        return {"type": "string", "minLength": 1, "maxLength": MAX_ID}
+
+
+MEMBERS = ListOf(CustomerId(), "customer ids, as in [cust_1, cust_2]", least=0, most=MAX_MEMBERS)
+MEMBERSHIP = {
+    "when": Key(CustomerCondition(), null="wrong"),
+    "members": Key(MEMBERS, null="wrong"),
+    "members_file": Key(
+        Text(": the name of a CSV file beside this one, customer ids in its first column"), null="wrong"
+    ),
+}
+"""Who belongs to a segment: it has exactly one of these keys."""
+SEGMENT = Group(
+    {
+        "segment": Key(Identifier("lapsed-90-days", most=MAX_ID), required=True),
+        "name": Key(Text(": what people call it")),
+        **MEMBERSHIP,
+    }
+)
+"""All that a segment may say."""
+
+
+def parse_segment(
+    source: object, *, project_id: str, version: int, now: datetime, read_members: ReadMembers
+) -> SegmentDefinition:
+    """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
+    reader = _Reader(read_members)
+    read = reader.checked(reader.segment(source))
+    identity = str(read["segment"])
+    return SegmentDefinition(
+        id=identity,
+        project_id=project_id,
+        name=str(read.get("name", identity)),
+        version=version,
+        when=read.get("when"),
+        members=read.get("members"),
+        updated_at=now,
+    )
+
+
+class _Reader(DocumentReader):
+    """What has to hold between the keys, beside what each may hold."""
+
+    def __init__(self, read_members: ReadMembers) -> None:
+        super().__init__()
+        self._read_members = read_members
+
+    def segment(self, source: object) -> JsonObject:
+        written = self._document(source, "segment", SEGMENT.keys)
+        if written is None:
+            return {}
+        read = self._value(SEGMENT, written, "") or {}
+        there = [key for key in MEMBERSHIP if key in written]
+        if len(there) != 1:
+            said = f"{' and '.join(there)} stand together; a segment has" if there else "is missing: a segment has"
+            self._problem(there[1] if there else "when", f"{said} exactly one of {', '.join(MEMBERSHIP)}")
+        elif "members_file" in read:
+            read["members"] = self._from_file(read["members_file"])
+        if "members" in read:
+            read["members"] = list(dict.fromkeys(read["members"]))
+        return read
+
+    def _from_file(self, name: str) -> list[str]:
+        try:
+            return self._value(MEMBERS, self._read_members(name), "members_file") or []
+        except ValueError as error:
+            self._problem("members_file", str(error))
+            return []

@@ -1,0 +1,186 @@
+"""One event on its way through the matcher: its head at once, the rest only when a rule asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated, Any, Generic, TypeVar, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from schemas.events.event import Id
+from schemas.events.objects import Customer
+from schemas.events.triggers import object_fields
+from schemas.record import JsonObject, Record
+from streams.conditions.compile import Facts, Getter, getter
+from streams.conditions.fields import EVENT, has_own_event
+from streams.conditions.kinds import Answer
+from streams.conditions.language import Path
+from streams.loose import loosely, tidied, with_whole_quantities
+from streams.recent import Sent, read_recent
+
+Profile = dict[str, Any]
+"""A customer's row of the customer table, decoded."""
+
+Data = TypeVar("Data", bound=Record)
+
+
+class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
+    """The envelope and the known fields of the objects, checked. What upstream sent beside them is not in it."""
+
+    id: Id
+    project_id: Id
+    type: str
+    created_at: Annotated[datetime, Meta(tz=True)]
+    data: Data
+
+    @property
+    def customer_id(self) -> str:
+        """Whom the event is about."""
+        customer_id: str = self.data.customer.id  # type: ignore[attr-defined]
+        return customer_id
+
+
+class LooseHead(Head[Data], Generic[Data], frozen=True, kw_only=True):
+    """A head with fields that are not of their kind, or were not before they were tidied (`loose.py`)."""
+
+
+def _nothing() -> None:
+    """No row."""
+
+
+class Arrival:
+    """An event's head, its record not yet decoded as a whole, and its customer's rows where there are any.
+
+    `decode` turns `raw` into the event as plain mappings with all that upstream sent; `row` is the JSON of a profile,
+    `recent` gets a row of `streams/recent.py`, which few events need.
+    """
+
+    __slots__ = ("_decode", "_raw", "_recent_row", "_row", "answers", "customer", "facts", "head", "is_loose", "recent")
+
+    customer: Customer
+    """The known fields of the profile that counts: the table's, else the one inside the event."""
+    facts: Facts
+    """The whole event as conditions and templates see it. Raises Undecodable."""
+    recent: list[Sent]
+    """What the customer was sent lately."""
+    is_loose: bool
+    """Whether known fields may hold something of another kind."""
+
+    def __init__(
+        self,
+        head: Head[Any],
+        raw: Any,
+        decode: Callable[[Any], dict[str, Any]],
+        row: bytes | None = None,
+        recent: Callable[[], bytes | None] = _nothing,
+    ) -> None:
+        self.head, self.is_loose = head, type(head) is LooseHead
+        self.answers: dict[object, Answer] = {}
+        self._raw, self._decode, self._row, self._recent_row = raw, decode, row, recent
+        if row is None:
+            self.customer = head.data.customer
+
+    def __getattr__(self, name: str) -> Any:
+        """Work out what is asked for the first time; from then on it is a plain attribute."""
+        if name == "customer" and self._row is not None:
+            self.customer = self._customer(self._row)
+            return self.customer
+        if name == "facts":
+            profile = None if self._row is None else msgspec.json.decode(self._row)
+            data = self._decode(self._raw)["data"]
+            known = tidied(data, type(self.head.data)) if self.is_loose else with_whole_quantities(data)
+            self.facts = facts_of(known, self.head, profile)
+            return self.facts
+        if name == "recent":
+            self.recent = read_recent(self._recent_row())
+            return self.recent
+        raise AttributeError(name)
+
+    def _customer(self, row: bytes) -> Customer:
+        try:
+            return _CUSTOMERS.decode(row)
+        except msgspec.ValidationError:
+            self.is_loose = True
+            return loosely(msgspec.json.decode(row), Customer)
+
+
+_CUSTOMERS = msgspec.json.Decoder(Customer)
+
+
+def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
+    """What conditions and templates see: the event's objects, with the customer table's profile where there is one."""
+    facts = dict(data)
+    if profile is not None:
+        facts["customer"] = profile
+    if not has_own_event(head.type):
+        facts[EVENT] = {"id": head.id, "type": head.type, "created_at": head.created_at.isoformat()}
+    return facts
+
+
+def objects_of(facts: Facts, kind: str) -> JsonObject:
+    """What goes out of an event of a type: its objects, without the envelope."""
+    return dict(facts) if has_own_event(kind) else {name: value for name, value in facts.items() if name != EVENT}
+
+
+def reader(path: Path, data: type[Record]) -> Getter:
+    """A function of an arrival that reads a path: from the head where it is known there, else from the whole event.
+
+    Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
+    """
+    root, *names = path
+    if root == EVENT and not _always_there(root, data):  # of some types on the topic the envelope, of some an object
+        whole = getter(path)
+        return lambda arrival: whole(arrival.facts)
+    known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
+    while names and _is_struct(hint) and names[0] in object_fields(hint):
+        known.append(names[0])
+        hint = object_fields(hint)[names.pop(0)]
+    from_head, whole = attrgetter(".".join(known)), getter(path)
+    if not names and hint in _SCALARS:
+        is_there = _always_there(root, data) and len(path) == 2
+        return from_head if is_there else _or_else(from_head, whole)
+    if names and (get_origin(hint) or hint) is dict:
+        return _in_mapping(from_head, tuple(names), whole)
+    return lambda arrival: whole(arrival.facts)
+
+
+_SCALARS = (str, int, float, bool)
+
+
+def _always_there(root: str, data: type[Record]) -> bool:
+    return any(field.name == root and field.required for field in msgspec.structs.fields(data))
+
+
+def _is_struct(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+
+
+def _or_else(from_head: Getter, whole: Getter) -> Getter:
+    """An object on the way may be missing; where one is of another kind, the whole event says what is there."""
+
+    def read(arrival: Arrival) -> Any:
+        try:
+            return from_head(arrival)
+        except AttributeError:
+            return whole(arrival.facts) if arrival.is_loose else None
+
+    return read
+
+
+def _in_mapping(from_head: Getter, names: Path, whole: Getter) -> Getter:
+    name, *inner = names
+    deeper = getter(tuple(inner)) if inner else None
+
+    def read(arrival: Arrival) -> Any:
+        try:
+            found = from_head(arrival).get(name)
+        except AttributeError:
+            return whole(arrival.facts) if arrival.is_loose else None
+        if deeper is None or found is None:
+            return found
+        return deeper(found) if type(found) is dict else whole(arrival.facts)
+
+    return read

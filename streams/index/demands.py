@@ -1,0 +1,89 @@
+"""The values that rules on a shelf demand of one path, numbered, so that a table's key is a small number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from streams.conditions.compile import Getter
+from streams.conditions.kinds import equality_key
+from streams.conditions.language import Path
+from streams.event_context import Arrival
+from streams.rule import Rule
+
+ODD = 0
+"""The number of a value that some rule cannot compare with what it demands; what is demanded is numbered from 1."""
+
+_ABSENT = frozenset({type(None)})
+
+
+class Demands:
+    """What is demanded of a path, and which rules stand under it, with the types that each can judge."""
+
+    __slots__ = ("_judged", "_next", "_read", "_rules", "_types", "demands", "number", "numbers")
+
+    def __init__(self, read: Getter) -> None:
+        self._next = 1
+        self._read = read
+        self._rules: dict[str, tuple[Rule, frozenset[type]]] = {}
+        self._judged: Counter[frozenset[type]] = Counter()
+        self._types: set[type] = set(_ABSENT)
+        self.numbers: dict[Any, int] = {}
+        self.demands: dict[Any, int] = {}
+        self.number = _number_of(read, self.numbers, self._types)
+
+    def demand(self, value: Any) -> None:
+        """One rule more demands it."""
+        if value not in self.numbers:
+            self.numbers[value] = self._next
+            self._next += 1
+        self.demands[value] = self.demands.get(value, 0) + 1
+
+    def release(self, value: Any) -> None:
+        """One rule fewer demands it."""
+        self.demands[value] -= 1
+        if not self.demands[value]:
+            del self.demands[value], self.numbers[value]
+
+    def place(self, rule: Rule, path: Path) -> None:
+        """A rule stands under values of this path."""
+        types = rule.types[path] | _ABSENT
+        self._rules[rule.distribution.id] = rule, types
+        self._judged[types] += 1
+        self._all_judge()
+
+    def displace(self, rule: Rule) -> None:
+        """It stands there no more."""
+        _, types = self._rules.pop(rule.distribution.id)
+        self._judged[types] -= 1
+        if not self._judged[types]:
+            del self._judged[types]
+        self._all_judge()
+
+    def _all_judge(self) -> None:
+        """Note which types every rule here can judge."""
+        self._types.clear()
+        self._types |= frozenset.intersection(*self._judged) if self._judged else _ABSENT
+
+    def demanded(self, arrival: Arrival) -> int | None:
+        """The number of the event's value, whoever cannot judge it; None where no rule demands it."""
+        return self.numbers.get(equality_key(self._read(arrival)))
+
+    def unable(self, arrival: Arrival) -> Iterator[Rule]:
+        """The rules that cannot judge the event's value."""
+        kind = type(self._read(arrival))
+        return (rule for rule, types in self._rules.values() if kind not in types)
+
+
+def _number_of(read: Getter, numbers: dict[Any, int], types: set[type]) -> Callable[[Arrival], int | None]:
+    """The number of an event's value: None where no rule demands it, ODD where not every rule can judge it."""
+    numbered = numbers.get
+
+    def number(arrival: Arrival) -> int | None:
+        value = read(arrival)
+        if type(value) not in types:
+            return ODD
+        return numbered(value if type(value) is str else equality_key(value))
+
+    return number

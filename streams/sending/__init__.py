@@ -1,0 +1,1 @@
+"""The sender's judgement: when to try again, and how fast a destination may be asked."""

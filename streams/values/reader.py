@@ -1,0 +1,74 @@
+"""How a document that people write is read: key by key, so that one problem does not hide the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeVar
+
+from schemas.errors import DefinitionInvalid, Problem
+from schemas.formats.days import read_moment
+from schemas.names import did_you_mean
+from streams.values.kinds import Moment, OneOf, Span, Text, Value
+from streams.values.wording import a_mapping, kind_of, refuse_unknown, seen, these, wrong
+
+T = TypeVar("T")
+
+
+class DocumentReader:
+    """Collects problems; each method reads one value of one kind and goes on without it where it is wrong."""
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self.problems: list[Problem] = []
+        self._zone = zone
+
+    def checked(self, made: T | None) -> T:
+        """What was made of it. Raises DefinitionInvalid where there are problems."""
+        if self.problems or made is None:
+            raise DefinitionInvalid(tuple(self.problems))
+        return made
+
+    def _problem(self, at: str, message: str) -> None:
+        self.problems.append(Problem(at, message))
+
+    def _document(self, source: object, name: str, keys: Iterable[str]) -> Mapping[Any, Any] | None:
+        """The whole of it."""
+        if isinstance(source, Mapping):
+            return source
+        return self._problem("", f"{kind_of(source)}; a {name} is {a_mapping(keys)}")
+
+    def _mapping(self, value: object, at: str, example: str) -> Mapping[Any, Any] | None:
+        """A mapping that is written like the example."""
+        return value if isinstance(value, Mapping) else self._wrong(value, at, a_mapping((), example))
+
+    def _value(self, kind: Value[T], value: object, at: str) -> T | None:
+        return kind.read(value, at, self._problem)
+
+    def _word(self, value: object, at: str, hint: str) -> str:
+        return self._value(Text(hint), value, at) or ""
+
+    def _instant(self, value: object, at: str, *, is_end: bool = False) -> datetime | None:
+        """When something begins or ends; a day is meant in the project's zone, and as an end it is included."""
+        written = None if value is None else self._value(Moment(), value, at)
+        return read_moment(written, self._zone, is_end=is_end)
+
+    def _seconds(self, value: object, at: str) -> int | None:
+        return None if value is None else self._value(Span(), value, at)
+
+    def _closed(self, value: object, allowed: tuple[str, ...], at: str, otherwise: str) -> str:
+        """A member of a closed list."""
+        return self._value(OneOf(allowed), value, at) or otherwise
+
+    def _known_keys(self, source: Mapping[Any, Any], known: tuple[str, ...], at: str) -> None:
+        refuse_unknown(source, known, at, self._problem)
+
+    def _one_of(self, name: object, options: Mapping[str, T], at: str, kind: str, where: str = "") -> T | None:
+        """What is there under a name. `where` says where it was looked for, where that is a question."""
+        if isinstance(name, str) and name in options:
+            return options[name]
+        said = f'no {kind} "{name}".{did_you_mean(name, options)}' if isinstance(name, str) else f"{seen(name)}."
+        return self._problem(at, f"{said} {these(sorted(options))}{where}")
+
+    def _wrong(self, value: object, at: str, allowed: str, *, shown: bool = True) -> None:
+        """What a value is and what is allowed. What may hold a secret is not shown, only its kind is named."""
+        self._problem(at, wrong(value, allowed) if shown else f"{kind_of(value)}; it is {allowed}")

@@ -1,0 +1,71 @@
+"""What is told of a delivery that nobody of ours wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, cast
+
+import msgspec
+
+from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.ledger_rows import read_stored
+from agents.roles.sender.outcomes import Outcomes
+from schemas.contract import topic_codec
+from schemas.decision import DeliveryStatus
+from schemas.delivery import DistributionRef, EventRef
+from store.sending.ledger import Ended
+from tests.contract.test_channels import delivery
+
+
+class Writes:
+    """A producer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Any] = []
+
+    def produce(self, output: Any, _report: Any) -> None:
+        self.outputs.append(output)
+
+    async def room(self) -> None:
+        """There is always room."""
+
+
+async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
+    writes, nothing = Writes(), cast(Any, None)
+    codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
+    outcomes = Outcomes(nothing, told, "t", codec, nothing, nothing, Accepted(None), owner="o", on_refused=nothing)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    good = DeliveryStatus(
+        delivery_id="dlv_1", project_id="s", distribution=DistributionRef(id="d", version=1, name="D"),
+        event=EventRef(id="e", type="t", created_at=now), customer_id="c", channel="webhook", account="a", type="t",
+        outcome="sent", attempts=1, occurred_at=now,
+    )  # fmt: skip
+    early = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+    of_no_calendar = msgspec.structs.replace(good.event, created_at=early)
+    await outcomes._announce(msgspec.structs.replace(good, delivery_id="dlv_0", event=of_no_calendar))
+    await outcomes._announce(good)
+    assert (len(writes.outputs), outcomes._announced) == (1, ["dlv_0"])
+
+
+class Left:
+    """A ledger with one end that was not told, of a record that cannot be read, and one that can."""
+
+    def __init__(self) -> None:
+        ended = Ended("dlv_0", "failed", None, "", None, 1, datetime(2026, 1, 1, tzinfo=UTC), b"")
+        self.ends = [ended, replace(ended, delivery_id="dlv_1", record=b"good")]
+
+    async def unannounced(self, **_: Any) -> list[Ended]:
+        return self.ends
+
+
+async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told() -> None:
+    def read(record: bytes) -> Any:
+        return made if record else read_stored(record)
+
+    made, writes, nothing = delivery("webhook"), Writes(), cast(Any, None)
+    codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
+    ledger = cast(Any, Left())
+    outcomes = Outcomes(ledger, told, "t", codec, read, nothing, Accepted(None), owner="o", on_refused=nothing)
+    assert await outcomes.sweep() == 2
+    assert (len(writes.outputs), outcomes._announced) == (1, ["dlv_0"])

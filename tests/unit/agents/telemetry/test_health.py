@@ -1,0 +1,126 @@
+"""What makes a worker sick: loops that have to come round and do not."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.aside import aside
+from agents.telemetry.health import Loop, ProgressWatch, Status
+from agents.telemetry.metrics import Metrics
+from agents.waiting import Waits, until_done
+from schemas.errors import TryLater
+
+JOINED: Any = SimpleNamespace(
+    crash_reason=None, rebalancing_count=1, rebalancing=False, hot_topics=(),
+    consumer=SimpleNamespace(assignment=lambda: (), blocked={}, beyond_tables=set(), open_transactions=dict),
+)  # fmt: skip
+
+
+class Watched:
+    """A worker without partitions, and one loop."""
+
+    def __init__(self) -> None:
+        self.now, self.loop, self.waits = 0.0, Loop("due customers"), Waits()
+        self.watch = ProgressWatch(
+            JOINED, Metrics(), [self.loop], stall_seconds=60.0, clock=lambda: self.now, waits=self.waits
+        )
+
+    async def pass_seconds(self, seconds: int, *, rounds: bool) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            self.loop.rounds += rounds
+            await self.watch.observe()
+
+
+@pytest.mark.parametrize(
+    ("has_to_move", "rounds", "status", "stalled"),
+    [
+        (True, True, "ok", []),
+        (False, True, "ok", []),
+        (False, False, "ok", []),
+        (True, False, "stalled", ["due customers"]),
+    ],
+)
+async def test_a_loop_is_sick_when_it_has_to_come_round_and_does_not(
+    has_to_move: bool, rounds: bool, status: str, stalled: list[str]
+) -> None:
+    one = Watched()
+    one.loop.has_to_move = has_to_move
+    await one.pass_seconds(62, rounds=rounds)
+    health = one.watch.health()
+    assert (health.status, health.stalled, health.healthy) == (status, stalled, status == "ok")
+
+
+async def test_the_seconds_of_a_loop_count_from_when_it_has_to_move_and_end_with_a_round() -> None:
+    one = Watched()
+    await one.pass_seconds(100, rounds=False)
+    one.loop.has_to_move = True
+    await one.pass_seconds(60, rounds=False)
+    assert one.watch.health().healthy
+    await one.pass_seconds(1, rounds=False)
+    assert one.watch.is_stalled()
+    await one.pass_seconds(1, rounds=True)
+    assert (one.watch.is_stalled(), one.watch.stalled_seconds()) == (False, 0.0)
+
+
+async def test_waiting_for_what_is_away_is_no_stall_and_an_attempt_that_hangs_is_one() -> None:
+    one, this = Watched(), object()
+    one.loop.has_to_move = True
+    for _ in range(100):
+        one.waits.refused(this, "Postgres")
+        await one.pass_seconds(5, rounds=False)
+    health = one.watch.health()
+    assert (health.healthy, health.status, health.waits_for) == (True, "waiting", ["Postgres"])
+    await one.pass_seconds(61, rounds=False)
+    assert one.watch.health().status == "stalled"
+    one.waits.over(this)
+    await one.pass_seconds(1, rounds=True)
+    assert (one.watch.health().status, one.watch.health().waits_for) == ("ok", [])
+
+
+async def test_a_wait_is_over_however_it_ends() -> None:
+    waits = Waits()
+    answers: list[type[Exception] | None] = [TryLater, None, TryLater, ValueError]
+
+    async def work() -> None:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer("away")
+        assert waits.what() == ["Postgres"]
+
+    await until_done(work, what="Postgres", waits=waits)
+    with pytest.raises(ValueError, match="away"):
+        await until_done(work, what="Postgres", waits=waits)
+    assert (waits.what(), waits.refusals) == ([], 2)
+
+
+async def test_before_there_is_progress_to_watch_the_start_says_what_it_waits_for() -> None:
+    waits, one = Waits(), Watched()
+    status, answers = Status(waits), asyncio.Event()
+
+    async def ask() -> None:
+        await answers.wait()
+
+    assert (status.health().status, status.health().healthy) == ("starting", True)
+    asking = asyncio.ensure_future(until_done(ask, what="Kafka", waits=waits))
+    await asyncio.sleep(0)
+    assert (status.health().status, status.health().waits_for, waits.what()) == ("waiting", ["Kafka"], [])
+    answers.set()
+    await asking
+    assert status.health().status == "starting"
+    status.follow(one.watch)
+    assert status.health().status == "ok"
+
+
+async def test_blocking_work_aside_gives_back_what_it_returns_or_raises() -> None:
+    assert await aside(lambda: 3) == 3
+    with pytest.raises(TryLater, match="away"):
+        await aside(_away)
+
+
+def _away() -> None:
+    raise TryLater("away")

@@ -1,0 +1,20 @@
+"""What it means for a webhook that no status came back."""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+
+from channels.contract import Deferred
+from channels.webhook.channel import _unanswered
+
+
+def test_a_certificate_that_is_not_trusted_is_waited_for() -> None:
+    """It has expired, mostly; it is renewed within the waits between attempts."""
+    cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    cause.verify_message = "certificate has expired"
+    where = ConnectionKey("h", 443, True, True, None, None, None)
+    receipt = _unanswered(aiohttp.ClientConnectorCertificateError(where, cause), 5.0, is_connected=False)
+    assert receipt == Deferred("cannot connect: the receiver's certificate is not trusted: certificate has expired")

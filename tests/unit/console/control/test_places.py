@@ -1,0 +1,90 @@
+"""What is wrong in a template is told with the file and line that its author wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.wiring import Wiring
+from console.control.distributions import check_files
+from deploy.settings import Brand, EmailAccountSettings, Settings
+from schemas.errors import DefinitionInvalid
+
+URL = "https://x.example"
+BRAND = Brand("x", "x", "x", privacy_url=URL, terms_url=URL, logo_url=URL, permission_reminder="x")
+SETTINGS = Settings(brand=BRAND, email_accounts={"main": EmailAccountSettings("localhost", "a@b.example")})
+HEAD = "distribution: d\ntrigger: {event: customer.order.paid}\nconsent: transactional\nchannels:\n  - email:\n"
+NAMED = HEAD + "      account: main\n      subject: s\n      template: m\n"
+SECTION = '{% from "sections"\n   import header %}\n'
+
+
+def refused(folder: Path, files: dict[str, str]) -> list[str]:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    with pytest.raises(DefinitionInvalid) as caught:
+        check_files([folder / "d.yaml"], Wiring(SETTINGS), {}, {}, to_save=True)
+    return [str(one).removeprefix(f"{folder}/") for one in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (
+            {"m.html": "<style>\n@media (x){#hero{y}}\n</style>"},
+            "templates/m.html:2  channels[0].email.html: temp",
+        ),
+        ({"m.html": "a\n{{ ordr.id }}"}, "templates/m.html:2  channels[0].email.html: there is no variable ordr."),
+        ({"m.html": f"{SECTION}{{{{ ordr.id }}}}"}, "templates/m.html:3  channels[0].email.html: there is no variable"),
+        ({"m.txt": f"{SECTION}a\n{{% if %}}"}, "templates/m.txt:4  channels[0].email.text: template m, text, line 4"),
+        ({"m.txt": "a\n{{ order.id | nofilter }}"}, "templates/m.txt:2  channels[0].email.text: filter nofilter is"),
+        ({"m.txt": "a\n{% include 'x' %}"}, "templates/m.txt:2  channels[0].email.text: include reaches nothing"),
+        ({"m.txt": 'a\n{% from "sections" import heder %}'}, "templates/m.txt:2  channels[0].email.text: there is no"),
+        (
+            {"m.mjml": "<mj-text>a</mj-text>\n\n<mj-text>{{ ordr.x }}</mj-text>"},
+            "templates/m.mjml:3  channels[0].e",
+        ),
+        ({"m.mjml": "<mj-text>a</mj-text>\n<mj-text>{{ customer.name }}</mj-text>"}, "templates/m.mjml:2  channels[0]"),
+        (
+            {"m.mjml": "<mj-text>a\n5 < 6</mj-text>"},
+            "d.yaml:8  channels[0].email.template: FOLDER/templates/m.mjml:2",
+        ),
+        ({"m.txt": "a", "m.pl.txt": '---\nsubject: "s"\n---\na\n{{ ordr.id }}'}, "templates/m.pl.txt:5  channels[0]"),
+        (
+            {"m.txt": "a", "m.pl.txt": '---\nsubject: "{{ ordr.id }}"\n---\na'},
+            "templates/m.pl.txt:2  channels[0]",
+        ),
+    ],
+)
+def test_a_template_in_a_file(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    named = {f"templates/{name}": text for name, text in files.items()}
+    (first, *_) = refused(tmp_path, {"d.yaml": NAMED, **named})
+    assert first.startswith(said.replace("FOLDER", str(tmp_path)))
+
+
+def test_a_layout_of_one_s_own_is_named(tmp_path: Path) -> None:
+    layout = "<mjml><mj-body>\n<mj-section><mj-column><mj-text>\n{{ ordr.id }}</mj-text></mj-column></mj-section>\n"
+    files = {
+        "templates/m.mjml": "<mj-text>a</mj-text>",
+        "templates/layout.mjml": f"{layout}{{{{ content }}}}</mj-body></mjml>",
+    }
+    assert refused(tmp_path, {"d.yaml": NAMED, **files})[0].startswith(
+        "templates/layout.mjml:3  channels[0].email.html"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('text: "{{ ordr.id }}"', 8),
+        ("text: |\n        a\n        b\n        {{ ordr.id }}", 11),
+        ("html: |\n        <b>\n        {#hero\n        </b>", 10),
+        ("text: a\n      html: |\n        {{ customer.name }}", 10),
+        ("text: >\n        a\n        {{ ordr.id }}", 8),
+    ],
+)
+def test_a_text_in_yaml(tmp_path: Path, text: str, line: int) -> None:
+    source = f"{HEAD}      account: main\n      subject: s\n      {text}\n"
+    (problem,) = refused(tmp_path, {"d.yaml": source})
+    assert problem.startswith(f"d.yaml:{line}  channels[0].email.")

@@ -1,0 +1,133 @@
+"""Settings are read once and checked to the last key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.settings import load_settings
+from schemas.errors import CannotStart
+from tests import ROOT
+
+EXAMPLE = ROOT / "deploy" / "settings.example.toml"
+
+
+def load(tmp_path: Path, text: str) -> object:
+    return load_settings({}, _written(tmp_path, text))
+
+
+def _written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "tidings.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_example_is_valid_and_shows_the_defaults() -> None:
+    from dataclasses import replace
+
+    shown = load_settings({}, EXAMPLE)
+    assert replace(shown, email_accounts={}) == load_settings({})
+    assert shown.email_accounts
+
+
+def test_the_example_names_every_key() -> None:
+    from dataclasses import fields, is_dataclass
+
+    text = EXAMPLE.read_text()
+    settings = load_settings({}, EXAMPLE)
+    for group in fields(settings):
+        value = getattr(settings, group.name)
+        inner = next(iter(value.values())) if isinstance(value, dict) else value
+        for key in fields(inner) if is_dataclass(inner) else [group]:
+            assert f"{key.name} = " in text, f"{group.name}.{key.name}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[topics]\npartitons = 3", r"topics\.partitons: there is no such setting\. Did you mean partitions"),
+        ("[topics]\npartitions = 'x'", r"topics\.partitions is a whole number, not a text"),
+        ("[wire]\nformat = 'xml'", r"wire\.format is one of avro, confluent, json"),
+        ("[sender]\nlease = 'soon'", r"sender\.lease is a duration such as 30s"),
+        ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),
+        ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
+        ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
+        ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url begins with https://"),
+        ("[console]\npublic_url = 'https://codes.example.com'", r"console\.secrets is empty"),
+        ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\]: at least 16"),
+        ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
+        ("[brand]\nlocale = 'polish'", r"brand\.locale is a language tag such as pl or pl-PL, not 'polish'"),
+        ("[brand]\nterms_url = 'terms'", r"brand\.terms_url is an address such as https://"),
+        ("[brand]\nterms_url = 'https://i❤.example/t'", r"brand\.terms_url: .* IDNA 2008"),
+        ("[email_accounts.main]\nsender = 'a@b.example'\nhost = 'mail.☃.example'", r"main\.host: .* IDNA 2008"),
+        (
+            f"[email_accounts.main]\nsender = 'a@b.example'\nhost = 'x'\nunsubscribe_url = 'https://x/{'y' * 900}'",
+            r"main\.unsubscribe_url has at most 900 characters",
+        ),
+        ("timezone = 'Europe/Warsav'", r"timezone: .* Did you mean Europe/Warsaw\?"),
+        ("timezone = 'america/new_york'", r"timezone: .* Did you mean America/New_York\?"),
+        ("timezone = ''", r"timezone: .* as in Europe/Warsaw"),
+        ("consents = ['marketing', 'transactional']", r"consents\[1\]: transactional is no consent"),
+        ("consents = ['']", r"consents\[0\]: is empty"),
+        ("kafka = 3", r"kafka is a group of keys"),
+        ("x = [", r"cannot read"),
+    ],
+)
+def test_a_wrong_setting_says_what_would_be_right(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(CannotStart, match=said):
+        load(tmp_path, text)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text("[sender]\nlease = '5s'\n[kafka]\nbootstrap = 'a:1'")
+    settings = load_settings({"TIDINGS_SENDER_LEASE": "7s", "TIDINGS_KAFKA": "b:2"}, file)
+    assert (settings.sender.lease, settings.kafka.bootstrap) == (timedelta(seconds=7), "b:2")
+
+
+def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("hush\n")
+    settings = load_settings({"TIDINGS_POSTGRES": f"file:{tmp_path / 's'}", "TIDINGS_KAFKA_SASL_PASSWORD": "hush"})
+    assert settings.postgres.dsn.reveal() == "hush"
+    assert "hush" not in repr(settings)
+
+
+def test_links_of_codes_follow_from_the_console_s_settings() -> None:
+    from agents.wiring import Wiring
+
+    environ = {"TIDINGS_CONSOLE_PUBLIC_URL": "https://t.example", "TIDINGS_CONSOLE_SECRETS": "n" * 16 + "," + "o" * 16}
+    links = Wiring(load_settings(environ)).code_links("SAVE")
+    assert sorted(links) == ["barcode_url", "qr_url"]
+    assert links["qr_url"].startswith("https://t.example/codes/qr/")
+    assert Wiring(load_settings({})).code_links("SAVE") == {}
+
+
+def test_hosts_and_addresses_are_in_ascii_as_every_client_reads_them(tmp_path: Path) -> None:
+    text = (
+        "[brand]\nlogo_url = 'https://faß.example/łogo.png'\n[wire]\nregistry_url = 'http://bücher.example'\n"
+        "[email_accounts.main]\nhost = 'mail.faß.example'\nsender = 'a@faß.example'\n"
+        "unsubscribe_url = 'https://faß.example/u/{delivery_id}'"
+    )
+    settings = load_settings({}, _written(tmp_path, text))
+    account = settings.email_accounts["main"]
+    assert settings.brand.logo_url == "https://xn--fa-hia.example/%C5%82ogo.png"
+    assert settings.wire.registry_url == "http://xn--bcher-kva.example"
+    assert (account.host, account.unsubscribe_url) == (
+        "mail.xn--fa-hia.example",
+        "https://xn--fa-hia.example/u/{delivery_id}",
+    )
+
+
+def test_sasl_and_tls_reach_the_client() -> None:
+    kafka = load_settings(
+        {
+            "TIDINGS_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "TIDINGS_KAFKA_SASL_USERNAME": "u",
+            "TIDINGS_KAFKA_SSL_CAFILE": "/ca",
+        }
+    ).kafka
+    assert kafka.client()["sasl.username"] == "u"
+    assert kafka.client()["ssl.ca.location"] == "/ca"
+    assert kafka.uses_tls

@@ -1,0 +1,240 @@
+"""Our Avro reader and writer against fastavro."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import fastavro
+import msgspec
+import pytest
+from fastavro.utils import generate_one
+
+from schemas.contract import topic_codec, topic_schema
+from schemas.decision import Check, Decision
+from schemas.delivery import DistributionRef, EventRef, Recipient, WebhookAddress, WebhookDelivery
+from schemas.distribution import Distribution
+from schemas.errors import BadRecord
+from schemas.events.triggers import EVENT_TOPICS, data_type
+from schemas.topics import TOPICS
+from schemas.wire.avro_read import mapping_reader, struct_reader
+from schemas.wire.avro_schema import EXTRA
+from schemas.wire.avro_write import writer
+from streams.event_context import Head
+from tests.factory import rule
+
+MOMENT = datetime(1969, 7, 20, 20, 17, 40, 123456, UTC)
+FOREIGN: list[Any] = [
+    {"type": "record", "name": "All", "fields": [
+        {"name": "number", "type": "int"}, {"name": "single", "type": "float"}, {"name": "double", "type": "double"},
+        {"name": "raw", "type": "bytes"}, {"name": "yes", "type": "boolean"}, {"name": "nothing", "type": "null"},
+        {"name": "fixed", "type": {"type": "fixed", "name": "Four", "size": 4}},
+        {"name": "again", "type": "Four"},
+        {"name": "one", "type": ["string", "null", "long", {"type": "enum", "name": "Side", "symbols": ["L", "R"]}]},
+        {"name": "map", "type": {"type": "map", "values": {"type": "array", "items": ["null", "long"]}}},
+        {"name": "day", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "who", "type": {"type": "string", "logicalType": "uuid"}},
+        {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}},
+    ]},
+    {"type": "record", "name": "Tree", "fields": [
+        {"name": "leaf", "type": "long"}, {"name": "left", "type": ["null", "Tree"], "default": None},
+    ]},
+]  # fmt: skip
+
+
+def by_fastavro(schema: Any, record: Any) -> bytes:
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), record)
+    return out.getvalue()
+
+
+def from_fastavro(schema: Any, raw: bytes) -> Any:
+    return fastavro.schemaless_reader(io.BytesIO(raw), fastavro.parse_schema(schema), None)
+
+
+class Maker:
+    """Random records of a schema of ours, as fastavro writes them, and as they are in memory."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng, self.named = rng, {}  # type: ignore[var-annotated]
+
+    def both(self, schema: Any) -> tuple[Any, Any]:
+        if isinstance(schema, list):
+            arm = self.rng.choice(schema)
+            if arm == "null":
+                self.both(schema[1])  # named types in it count as defined from here on
+                return None, None
+            return self.both(arm)
+        if isinstance(schema, str) and schema in self.named:
+            return self.both(self.named[schema])
+        kind = schema if isinstance(schema, str) else schema["type"]
+        if kind in ("record", "enum"):
+            self.named[f"{schema['namespace']}.{schema['name']}"] = schema
+        if kind == "record":
+            return self.record(schema)
+        if kind == "enum":
+            return (self.rng.choice(schema["symbols"]),) * 2
+        return self.value(schema, kind)
+
+    def value(self, schema: Any, kind: str) -> tuple[Any, Any]:
+        match kind, None if isinstance(schema, str) else schema.get("logicalType"):
+            case "array", _:
+                made = [self.both(schema["items"]) for _ in range(self.rng.randrange(3))]
+                return [one for one, _ in made], [two for _, two in made]
+            case "map", _:
+                keyed = {self.text(): self.both(schema["values"]) for _ in range(self.rng.randrange(3))}
+                return {k: one for k, (one, _) in keyed.items()}, {k: two for k, (_, two) in keyed.items()}
+            case "string", "json":
+                value = {self.text(): [self.number(), None, {"ż": 0.5}] for _ in range(self.rng.randrange(3))}
+                return json.dumps(value), value
+            case "string", _:
+                return (self.text(),) * 2
+            case "long", "timestamp-micros":
+                return (datetime.fromtimestamp(self.rng.randrange(-(10**9), 10**10), UTC),) * 2
+            case "long", _:
+                return (self.number(),) * 2
+            case "double", _:
+                return (self.rng.random() * 10 ** self.rng.randrange(-9, 9),) * 2
+            case "boolean", _:
+                return (self.rng.random() < 0.5,) * 2
+        raise AssertionError(schema)
+
+    def record(self, schema: Any) -> tuple[Any, Any]:
+        made = {field["name"]: self.both(field["type"]) for field in schema["fields"]}
+        for field in schema["fields"]:  # a tag is always itself
+            if field["name"] == "channel" and "default" in field and field["default"] is not None:
+                made["channel"] = (field["default"],) * 2
+        memory = {name: two for name, (_, two) in made.items() if two is not None and name != EXTRA}
+        if EXTRA in made:
+            memory = {**{f"x {name}": value for name, value in made[EXTRA][1].items()}, **memory}
+            made[EXTRA] = json.dumps({f"x {name}": value for name, value in made[EXTRA][1].items()}), None
+        return {name: one for name, (one, _) in made.items()}, memory
+
+    def text(self) -> str:
+        return "".join(self.rng.choice('aZ ż🎈\0"') for _ in range(self.rng.choice((0, 1, 5, 31, 40, 63, 64, 300))))
+
+    def number(self) -> int:
+        return self.rng.choice((-1, 1)) * self.rng.getrandbits(self.rng.randrange(63))
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_both_read_and_write_the_same(topic: str) -> None:
+    schema = topic_schema(topic)
+    read, write = mapping_reader(schema), writer(schema)
+    for seed in range(60):
+        on_wire, in_memory = Maker(random.Random(seed)).both(schema)
+        raw = by_fastavro(schema, on_wire)
+        assert read(raw, 0) == (in_memory, len(raw)), seed
+        out = bytearray()
+        write(out, in_memory)
+        assert with_json_read(from_fastavro(schema, bytes(out))) == with_json_read(on_wire), seed
+
+
+def with_json_read(value: Any) -> Any:
+    """JSON texts as values, since both encoders space them differently."""
+    if isinstance(value, dict):
+        return {name: with_json_read(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [with_json_read(one) for one in value]
+    return json.loads(value) if isinstance(value, str) and value[:1] == "{" else value
+
+
+@pytest.mark.parametrize("topic", EVENT_TOPICS)
+def test_a_head_is_the_same_from_the_bytes_as_from_the_mapping(topic: str) -> None:
+    schema, head = topic_schema(topic), Head[data_type(topic)]  # type: ignore[misc]
+    read = struct_reader(schema, head)
+    for seed in range(60):
+        on_wire, in_memory = Maker(random.Random(seed)).both(schema)
+        raw = by_fastavro(schema, on_wire)
+        found, end = read(raw, 0)
+        assert end == len(raw)
+        if not (0 < len(found.id) <= 256 and 0 < len(found.project_id) <= 256):
+            continue  # lengths are looked at afterwards
+        assert found == msgspec.convert(in_memory, head), seed
+
+
+@pytest.mark.parametrize("schema", FOREIGN)
+def test_any_schema_of_a_registry_is_read(schema: Any) -> None:
+    read = mapping_reader(schema)
+    for _ in range(100):
+        raw = by_fastavro(schema, generate_one(schema))
+        assert read(raw, 0) == (without_nulls(from_fastavro(schema, raw)), len(raw))
+
+
+def without_nulls(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: without_nulls(one) for name, one in value.items() if one is not None}
+
+
+def test_blocks_with_their_size_are_read() -> None:
+    schema = {"type": "record", "name": "L", "fields": [{"name": "a", "type": {"type": "array", "items": "long"}}]}
+    assert mapping_reader(schema)(bytes((3, 4, 2, 4, 2, 6, 0)), 0) == ({"a": [1, 2, 3]}, 7)
+
+
+DECISION = Decision(
+    decision_id="dec_1", project_id="shop", distribution=DistributionRef(id="d", version=300, name="Żółw"),
+    event=EventRef(id="e", type="customer.order.paid", created_at=MOMENT), customer_id="c" * 64, outcome="skipped",
+    reason="consent", detail=None, channel="email", checks=[Check(test="t", passed=None, seen="")], decided_at=MOMENT,
+)  # fmt: skip
+WEBHOOK = WebhookDelivery(
+    delivery_id="dlv_1", project_id="shop", distribution=DECISION.distribution, event=DECISION.event,
+    customer=Recipient(id="c"), account="a", priority=-5, category="transactional", data={"order": {"amount": 1}},
+    webhook=WebhookAddress(url="https://a", type="t", headers={"a": "b"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("topic,record", [("decisions", DECISION), ("deliveries.webhook", WEBHOOK)])
+def test_structs_are_written_as_their_fields(topic: str, record: Any) -> None:
+    codec = topic_codec(topic, "avro")
+    whole = msgspec.to_builtins(record, builtin_types=(datetime,))
+    assert codec.encode(record) == codec.encode(whole)
+    assert msgspec.convert(codec.decode(codec.encode(record)), type(record)) == record
+
+
+def test_a_rule_survives_with_its_channels() -> None:
+    codec = topic_codec("distributions", "avro")
+    made = rule()
+    assert msgspec.convert(codec.decode(codec.encode(made)), Distribution) == made
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, "id: is missing"),
+        ({"id": 5}, "id: 'int' object has no attribute 'encode'"),
+    ],
+)
+def test_what_does_not_fit_is_said(record: Any, said: str) -> None:
+    with pytest.raises(BadRecord, match=f"does not fit the schema of customers: {said}"):
+        topic_codec("customers", "avro").encode(record)
+
+
+def test_a_number_of_more_than_64_bits_is_refused() -> None:
+    out = bytearray()
+    write = writer({"type": "record", "name": "N", "fields": [{"name": "n", "type": "long"}]})
+    for number in (2**63 - 1, -(2**63)):
+        write(out, {"n": number})
+    for number in (2**63, -(2**63) - 1):
+        with pytest.raises(ValueError, match="n: .* does not fit 64 bits"):
+            write(out, {"n": number})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"\x01", b"\x06ab", b"\x02a\x01\xff", b"\xff" * 30, b"\x02\xff" + b"\x00" * 40, b"\x02a" + b"\x02" * 50],
+)
+def test_broken_bytes_are_refused_at_once(raw: bytes) -> None:
+    codec = topic_codec("customers", "avro")
+    with pytest.raises(BadRecord):
+        codec.decode(codec.encode({"id": "c"})[:10] + raw)
+
+
+def test_a_count_that_the_bytes_cannot_hold_builds_nothing() -> None:
+    schema = {"type": "record", "name": "N", "fields": [{"name": "n", "type": {"type": "array", "items": "null"}}]}
+    with pytest.raises(ValueError, match="items in 6 bytes"):
+        mapping_reader(schema)(b"\xfe\xff\xff\xff\x0f\x00", 0)

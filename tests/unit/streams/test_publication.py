@@ -1,0 +1,178 @@
+"""What becomes of a request for a code, and of what asks for one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.campaign import Campaign, Tier
+from schemas.closed import WhenEmpty
+from schemas.contract import topic_codec
+from schemas.errors import DefinitionInvalid
+from schemas.events.triggers import began_in
+from schemas.publication_request import PublicationRequest
+from streams.documents.distribution import parse_definition
+from streams.index.rules import RuleIndex
+from streams.match import Matched, match_event
+from streams.publication import is_expired, too_late, with_code, without_code
+from tests.factory import AROUND, NOW, arrival, customer, definition
+
+CAMPAIGNS = {
+    "spring": Campaign(
+        id="spring", project_id="shop", version=1, name="Spring", kind="DISCOUNT_COUPONS", type="STATIC", created_at=NOW
+    ),
+    "tiers": Campaign(
+        id="tiers", project_id="shop", version=1, name="Tiers", kind="PROMOTION", type="STATIC", created_at=NOW,
+        tiers=(Tier(id="gold", name="Gold"), Tier(id="silver", name="Silver")),
+    ),
+}  # fmt: skip
+EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
+WEBHOOK = {"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}
+OBJECTS: dict[str, Any] = {
+    "campaign": {"id": "spring"},
+    "voucher": {"code": "SPRING-1"},
+    "publication": {"id": "?", "created_at": "2026-11-20T09:12:04.000Z"},
+}
+
+
+def match(profile: dict[str, Any] | None = None, **changes: Any) -> Matched:
+    index = RuleIndex()
+    source = definition(**{"publish": {"campaign": "spring"}, "channels": [WEBHOOK, EMAIL], **changes})
+    index.insert(parse_definition(source, replace(AROUND, campaigns=CAMPAIGNS)).distribution)
+    return match_event(arrival(profile), index, NOW)
+
+
+def request(**changes: Any) -> PublicationRequest:
+    return match(**changes).requests[0]
+
+
+def objects_for(one: PublicationRequest) -> dict[str, Any]:
+    return {**OBJECTS, "publication": {**OBJECTS["publication"], "id": one.publication_id}}
+
+
+def test_a_send_that_needs_a_code_is_one_request_for_all_its_channels() -> None:
+    matched = match()
+    assert (matched.deliveries, matched.decisions, matched.sent) == ([], [], [])
+    (one,) = matched.requests
+    assert [draft.decision.channel for draft in one.drafts] == ["webhook", "email"]
+    assert matched == match(), "a replay asks the same"
+
+
+def test_a_request_crosses_the_topic_unchanged() -> None:
+    codec, one = topic_codec("publications.requests", "avro"), request(expires_after="3d")
+    assert msgspec.convert(codec.decode(codec.encode(one)), PublicationRequest) == one
+
+
+def test_a_channel_that_does_not_reach_the_customer_asks_for_no_code() -> None:
+    matched = match(customer(email=None))
+    assert [decision.reason for decision in matched.decisions] == ["no_address"]
+    assert [draft.decision.channel for draft in matched.requests[0].drafts] == ["webhook"]
+    assert match(customer(email=None), channels=[EMAIL]).requests == []
+    assert match(customer(consents={})).requests == []
+
+
+def test_messages_carry_the_events_objects_and_those_of_the_code() -> None:
+    one = request()
+    settled = with_code(one, objects_for(one), one.event.id, NOW)
+    assert [delivery.channel for delivery in settled.deliveries] == ["webhook", "email"]
+    for delivery in settled.deliveries:
+        assert delivery.data.keys() == {"customer", "order", "campaign", "voucher", "publication"}
+    assert {decision.outcome for decision in settled.decisions} == {"emitted"}
+    assert [d.delivery_id for d in settled.decisions] == [d.delivery_id for d in settled.deliveries]
+    assert settled.event is not None
+    assert settled.event.data.keys() == {"customer", "campaign", "voucher", "publication"}
+    assert with_code(one, objects_for(one), one.event.id, NOW) == settled, "the same each time, the event too"
+
+
+def test_another_event_that_asks_for_the_same_send_is_a_duplicate() -> None:
+    one = request(again="once_per_customer")
+    settled = with_code(one, objects_for(one), "an earlier event", NOW)
+    assert (settled.deliveries, settled.event) == ([], None)
+    assert {(decision.outcome, decision.reason) for decision in settled.decisions} == {("skipped", "duplicate")}
+
+
+def test_a_first_code_given_again_is_sent_and_not_published_again() -> None:
+    one = request()
+    settled = with_code(one, OBJECTS, "an earlier event", NOW)
+    assert len(settled.deliveries) == 2
+    assert settled.event is None
+
+
+@pytest.mark.parametrize(
+    ("when_empty", "sends", "decided", "held", "stops"),
+    [
+        ("stop", 0, ("skipped", "no_code"), False, True),
+        ("skip", 0, ("skipped", "no_code"), False, False),
+        ("wait", 0, ("deferred", "no_code"), True, False),
+        ("send_without", 2, ("emitted", None), False, False),
+    ],
+)
+def test_an_empty_pool_does_what_the_distribution_says(
+    when_empty: WhenEmpty, sends: int, decided: Any, held: bool, stops: bool
+) -> None:
+    one = request(publish={"campaign": "spring", "when_empty": when_empty})
+    settled = without_code(one, "no code left", NOW)
+    assert len(settled.deliveries) == sends
+    assert all(delivery.data.keys() == {"customer", "order"} for delivery in settled.deliveries)
+    assert {(decision.outcome, decision.reason) for decision in settled.decisions} == {decided}
+    assert (settled.held, settled.stops) == (held, stops)
+
+
+def test_no_code_is_spent_on_what_is_too_late() -> None:
+    one = request(expires_after="1h")
+    assert not is_expired(one, NOW)
+    assert is_expired(one, NOW + timedelta(hours=1))
+    assert {decision.reason for decision in too_late(one, NOW).decisions} == {"expired"}
+
+
+def test_the_publications_channel_says_how_the_sending_began() -> None:
+    one = request()
+    manual = msgspec.structs.replace(one.event, type="manual_distribution_schedule")
+    assert began_in(one.event.type) == "Automation"
+    assert began_in(manual.type) == "Dashboard"
+
+
+def test_word_of_a_promotion_carries_its_tier_and_campaign() -> None:
+    matched = match(publish=None, promote={"campaign": "tiers", "tier": "gold"})
+    assert {delivery.data["promotion_tier"]["id"] for delivery in matched.deliveries} == {"gold"}
+    assert {delivery.data["campaign"]["id"] for delivery in matched.deliveries} == {"tiers"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "said"),
+    [
+        ({"publish": {"campaign": "sprin"}}, "publish.campaign", "Did you mean spring?"),
+        ({"publish": {}}, "publish.campaign", "There are: spring"),
+        ({"publish": {"campaign": "tiers"}}, "publish.campaign", "gives no codes. Fitting are: spring"),
+        ({"publish": {"campaign": "spring", "when_emty": "skip"}}, "publish.when_emty", "Did you mean when_empty?"),
+        ({"publish": {"campaign": "spring", "when_empty": "retry"}}, "publish.when_empty", "There are: stop, wait"),
+        ({"publish": "spring"}, "publish", "is a mapping"),
+        ({"promote": {"campaign": "spring", "tier": "gold"}}, "promote.campaign", "Fitting are: tiers"),
+        ({"promote": {"campaign": "tiers", "tier": "golden"}}, "promote.tier", "Did you mean gold?"),
+        ({"promote": "gold"}, "promote", "is a mapping"),
+        (
+            {"publish": {"campaign": "spring"}, "promote": {"campaign": "tiers", "tier": "gold"}},
+            "promote",
+            "instead of publish",
+        ),
+        (
+            {"publish": {"campaign": "spring"}, "trigger": {"event": "customer.publication.succeeded"}},
+            "publish",
+            "would start itself again",
+        ),
+        (
+            {"publish": {"campaign": "spring"}, "trigger": {"event": "customer.loyalty.tier.joined"}},
+            "publish",
+            "Allowed here: message",
+        ),
+        ({"action": "publish"}, "action", "is not known here"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_with_what_can(changes: dict[str, Any], path: str, said: str) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        parse_definition(definition(**changes), replace(AROUND, campaigns=CAMPAIGNS))
+    assert any(one.path == path and said in one.message for one in caught.value.problems), caught.value.problems

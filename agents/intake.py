@@ -14,7 +14,7 @@ import structlog
 from agents.dead_letters import DeadLetters
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch, Incoming
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Clock
 from schemas.errors import NOT_OF_THE_RECORD, BadRecord, TryLater
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Handful(Generic[T]):
+class Chunk(Generic[T]):
     """Some records of a batch, one after the other, and what was read of those that can be read."""
 
     batch: Batch
@@ -36,13 +36,13 @@ class Handful(Generic[T]):
         """What was read, in the order of the records."""
         return [item for _, item in self.read]
 
-    def halves(self) -> tuple[Handful[T], Handful[T]]:
+    def halves(self) -> tuple[Chunk[T], Chunk[T]]:
         """The same in two; at least two records have been read."""
         middle = len(self.read) // 2
         offset = self.read[middle][0].offset
         at = next(number for number, record in enumerate(self.records) if record.offset == offset)
-        first = Handful(self.batch, self.records[:at], self.read[:middle])
-        return first, Handful(self.batch, self.records[at:], self.read[middle:])
+        first = Chunk(self.batch, self.records[:at], self.read[:middle])
+        return first, Chunk(self.batch, self.records[at:], self.read[middle:])
 
 
 class Intake(Generic[T]):
@@ -56,7 +56,7 @@ class Intake(Generic[T]):
     def __init__(
         self,
         read: Callable[[Incoming], T],
-        work: Callable[[Handful[T]], Awaitable[int]],
+        work: Callable[[Chunk[T]], Awaitable[int]],
         dead_letters: DeadLetters,
         metrics: Metrics,
         clock: Clock,
@@ -85,10 +85,10 @@ class Intake(Generic[T]):
             await batch.room()
             await asyncio.sleep(0)  # a hand of dead letters causes no work that would let others have their turn
             async with self._turn:
-                count += await self._work_on(Handful(batch, records, read))
+                count += await self._work_on(Chunk(batch, records, read))
         log_batch(batch, time.perf_counter() - began, self._metrics, **{self._counted: count})
 
-    async def _work_on(self, taken: Handful[T]) -> int:
+    async def _work_on(self, taken: Chunk[T]) -> int:
         """Do the work; without the record that nobody knew to be bad before."""
         try:
             return await self._work(taken)
@@ -99,7 +99,7 @@ class Intake(Generic[T]):
                 first, second = taken.halves()
                 return await self._work_on(first) + await self._work_on(second)
             self._dead_letters.put(taken.batch, taken.read[0][0], error, self._clock())
-            return await self._work(Handful(taken.batch, taken.records, []))
+            return await self._work(Chunk(taken.batch, taken.records, []))
 
     async def _read_each(
         self, records: list[Incoming], *, waits: bool
@@ -124,7 +124,7 @@ class Intake(Generic[T]):
         except TryLater:
             if not waits:
                 raise
-            return await until_done(read, what="schema registry")
+            return await retry_until_available(read, what="schema registry")
 
 
 def log_batch(batch: Batch, seconds: float, metrics: Metrics, **counts: int) -> None:

@@ -50,11 +50,11 @@ class Waits:
         return sorted(set(self._under_way.values()))
 
 
-WAITS = Waits()
+OUTAGES = Waits()
 """Those of this process."""
 
 
-async def until_done(work: Callable[[], Awaitable[T]], *, what: str, waits: Waits = WAITS) -> T:
+async def retry_until_available(work: Callable[[], Awaitable[T]], *, what: str, waits: Waits = OUTAGES) -> T:
     """Do `work`, again and again while it raises TryLater, with growing pauses. Any other error goes through."""
     pause, this = _FIRST_PAUSE, object()
     waits.began(this, what)

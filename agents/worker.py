@@ -32,7 +32,7 @@ from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.status import serve_status
 from agents.transport.app import BatchApp
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from deploy.settings import Settings
 from schemas.closed import Role
@@ -141,8 +141,8 @@ async def _started(
     async def register() -> None:
         await aside(lambda: wiring.register_schemas(options.role))
 
-    await (until_done(check, what="Kafka") if options.wait else check())
-    await (until_done(register, what="schema registry") if options.wait else register())
+    await (retry_until_available(check, what="Kafka") if options.wait else check())
+    await (retry_until_available(register, what="schema registry") if options.wait else register())
     await stack.enter_async_context(sole_instance(_folder(settings, options), options.instance))
     process = await stack.enter_async_context(_ROLES[options.role](wiring, metrics, options))
     process.app.exit_when_crashed()
@@ -191,10 +191,10 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
     async def open_pool() -> asyncpg.Pool:
         return await connect(postgres.dsn.reveal(), size=postgres.pool, pooler=postgres.pooler)
 
-    pool = await (until_done(open_pool, what="Postgres") if options.wait else open_pool())
+    pool = await (retry_until_available(open_pool, what="Postgres") if options.wait else open_pool())
     try:
-        await until_done(lambda: migrate(pool), what="Postgres")
-        ahead = await until_done(lambda: ahead_of_database(pool), what="Postgres")
+        await retry_until_available(lambda: migrate(pool), what="Postgres")
+        ahead = await retry_until_available(lambda: ahead_of_database(pool), what="Postgres")
         if abs(ahead) > CLOCKS_MAY_DIFFER:
             log.warning("clocks_differ", why=said_of_clocks(ahead))
         yield pool

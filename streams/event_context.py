@@ -51,7 +51,7 @@ def _nothing() -> None:
     """No row."""
 
 
-class Arrival:
+class EventContext:
     """An event's head, its record not yet decoded as a whole, and its customer's rows where there are any.
 
     `decode` turns `raw` into the event as plain mappings with all that upstream sent; `row` is the JSON of a profile,
@@ -133,7 +133,7 @@ def reader(path: Path, data: type[Record]) -> Getter:
     root, *names = path
     if root == EVENT and not _always_there(root, data):  # of some types on the topic the envelope, of some an object
         whole = getter(path)
-        return lambda arrival: whole(arrival.facts)
+        return lambda context: whole(context.facts)
     known, hint = ["customer"] if root == "customer" else ["head", "data", root], object_fields(data).get(root)
     while names and _is_struct(hint) and names[0] in object_fields(hint):
         known.append(names[0])
@@ -144,7 +144,7 @@ def reader(path: Path, data: type[Record]) -> Getter:
         return from_head if is_there else _or_else(from_head, whole)
     if names and (get_origin(hint) or hint) is dict:
         return _in_mapping(from_head, tuple(names), whole)
-    return lambda arrival: whole(arrival.facts)
+    return lambda context: whole(context.facts)
 
 
 _SCALARS = (str, int, float, bool)
@@ -161,11 +161,11 @@ def _is_struct(hint: Any) -> bool:
 def _or_else(from_head: Getter, whole: Getter) -> Getter:
     """An object on the way may be missing; where one is of another kind, the whole event says what is there."""
 
-    def read(arrival: Arrival) -> Any:
+    def read(context: EventContext) -> Any:
         try:
-            return from_head(arrival)
+            return from_head(context)
         except AttributeError:
-            return whole(arrival.facts) if arrival.is_loose else None
+            return whole(context.facts) if context.is_loose else None
 
     return read
 
@@ -174,13 +174,13 @@ def _in_mapping(from_head: Getter, names: Path, whole: Getter) -> Getter:
     name, *inner = names
     deeper = getter(tuple(inner)) if inner else None
 
-    def read(arrival: Arrival) -> Any:
+    def read(context: EventContext) -> Any:
         try:
-            found = from_head(arrival).get(name)
+            found = from_head(context).get(name)
         except AttributeError:
-            return whole(arrival.facts) if arrival.is_loose else None
+            return whole(context.facts) if context.is_loose else None
         if deeper is None or found is None:
             return found
-        return deeper(found) if type(found) is dict else whole(arrival.facts)
+        return deeper(found) if type(found) is dict else whole(context.facts)
 
     return read

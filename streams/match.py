@@ -29,7 +29,7 @@ from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
 from streams.audience import Refusal, already_sent, can_reach, may_send
 from streams.conditions.kinds import Answer, Failure
-from streams.event_context import Arrival, Head, Profile, objects_of
+from streams.event_context import EventContext, Head, Profile, objects_of
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
 from streams.index.rules import RuleIndex
 from streams.recent import Sent, sent
@@ -71,9 +71,9 @@ class Explained:
     requests: list[PublicationRequest]
 
 
-def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
+def match_event(context: EventContext, rules: RuleIndex, now: datetime) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
-    candidates, passed_over = rules.candidates(arrival)
+    candidates, passed_over = rules.candidates(context)
     outcome = Matched(no_match=passed_over)
     if not candidates:
         return outcome
@@ -81,7 +81,7 @@ def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
     for rule, tests in candidates:
         failed = False
         for test in tests:
-            answer = test(arrival, now)
+            answer = test(context, now)
             if answer is False:
                 outcome.no_match += 1
                 break
@@ -89,45 +89,45 @@ def match_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> Matched:
                 failed = True
         else:
             if failed:
-                outcome.decisions.append(_Case(rule, arrival, now).failed(rule.guard(arrival, now)))
+                outcome.decisions.append(_Evaluation(rule, context, now).failed(rule.guard(context, now)))
             else:
                 fitting.append(rule)
     if fitting:
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
         for rule in fitting:
-            _Case(rule, arrival, now).decide(outcome)
+            _Evaluation(rule, context, now).decide(outcome)
     return outcome
 
 
-def sample_no_match(arrival: Arrival, rules: RuleIndex, now: datetime, one_in: int) -> list[Decision]:
+def sample_no_match(context: EventContext, rules: RuleIndex, now: datetime, one_in: int) -> list[Decision]:
     """For one event in so many, and some of the rules that do not fit it: a decision that says by which test.
 
     What the id decides beyond whether it is chosen, is where among the rules to begin.
     """
-    begin, rest = divmod(crc32(arrival.head.id.encode()), one_in)
+    begin, rest = divmod(crc32(context.head.id.encode()), one_in)
     found: list[Decision] = []
-    for rule in () if rest else rules.some_for(arrival.head, begin, _MOST_SAMPLED):
-        answer, checks = rule.explain(arrival, now)
+    for rule in () if rest else rules.some_for(context.head, begin, _MOST_SAMPLED):
+        answer, checks = rule.explain(context, now)
         if answer is False:
-            found.append(_Case(rule, arrival, now).unfit(checks))
+            found.append(_Evaluation(rule, context, now).unfit(checks))
     return found
 
 
-def explain_event(arrival: Arrival, rules: RuleIndex, now: datetime) -> list[Explained]:
+def explain_event(context: EventContext, rules: RuleIndex, now: datetime) -> list[Explained]:
     """Every rule of the event's project and type, fitting or not, with each test that was made."""
-    of_type = [rule for rule in rules if _same_type(rule.distribution, arrival.head)]
-    return [_explain(rule, arrival, now) for rule in sorted(of_type, key=_by_priority)]
+    of_type = [rule for rule in rules if _same_type(rule.distribution, context.head)]
+    return [_explain(rule, context, now) for rule in sorted(of_type, key=_by_priority)]
 
 
-def _explain(rule: Rule, arrival: Arrival, now: datetime) -> Explained:
-    answer, checks = rule.explain(arrival, now)
-    selected = is_selected(rule.distribution, arrival.head.data)
+def _explain(rule: Rule, context: EventContext, now: datetime) -> Explained:
+    answer, checks = rule.explain(context, now)
+    selected = is_selected(rule.distribution, context.head.data)
     outcome = Matched()
-    case = _Case(rule, arrival, now)
+    case = _Evaluation(rule, context, now)
     if selected and answer is True:
         case.decide(outcome)
-        may_send(rule.distribution, arrival.head.created_at, arrival.facts["customer"], checks.append)
+        may_send(rule.distribution, context.head.created_at, context.facts["customer"], checks.append)
     elif selected and isinstance(answer, Failure):
         outcome.decisions.append(case.failed(answer))
     failure = answer.reason if isinstance(answer, Failure) else None
@@ -145,18 +145,18 @@ def _by_priority(rule: Rule) -> tuple[int, str]:
     return -rule.distribution.priority, rule.distribution.id
 
 
-class _Case:
+class _Evaluation:
     """One rule and one event that it fits."""
 
-    def __init__(self, rule: Rule, arrival: Arrival, now: datetime) -> None:
+    def __init__(self, rule: Rule, context: EventContext, now: datetime) -> None:
         self._rule, self._distribution = rule, rule.distribution
-        self._arrival, self._event, self._facts, self._now = arrival, arrival.head, arrival.facts, now
-        self._profile: Profile = arrival.facts["customer"]
+        self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
+        self._profile: Profile = context.facts["customer"]
         self._checks: list[Check] = []
 
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
-        self._checks = self._rule.explain(self._arrival, self._now)[1]
+        self._checks = self._rule.explain(self._context, self._now)[1]
         refusal = may_send(self._distribution, self._event.created_at, self._profile, self._checks.append)
         occurrence = refusal or self._occurrence()
         if isinstance(occurrence, Failure):
@@ -218,7 +218,7 @@ class _Case:
 
     def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
         event, identity = self._event, self._delivery_id(plan, step, occurrence)
-        refusal = can_reach(plan, self._profile) or already_sent(self._arrival.recent, identity, event.id)
+        refusal = can_reach(plan, self._profile) or already_sent(self._context.recent, identity, event.id)
         if refusal:
             outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
             return

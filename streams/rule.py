@@ -16,7 +16,7 @@ from streams.conditions.fields import Fields
 from streams.conditions.kinds import Answer, equality_key, types_of
 from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
 from streams.conditions.parse import parse_condition
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 
 Key = tuple[Path, Any]
 """A path and the value that it must have, as `equality_key` writes it."""
@@ -63,10 +63,10 @@ class Rule:
         left = [number for number in range(len(self.runs)) if number not in parts]
         return tuple(self.runs[number] for number in sorted(left, key=self.costs.__getitem__))
 
-    def explain(self, arrival: Arrival, now: datetime) -> tuple[Answer, list[Check]]:
+    def explain(self, context: EventContext, now: datetime) -> tuple[Answer, list[Check]]:
         """The guard's answer with every test that it makes."""
         checks: list[Check] = []
-        return self.guard(arrival, now, checks.append), checks
+        return self.guard(context, now, checks.append), checks
 
 
 def compile_rule(distribution: Distribution, compiler: Compiler = PLAIN) -> Rule:

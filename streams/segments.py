@@ -19,7 +19,7 @@ from streams.conditions.kinds import Failure
 from streams.conditions.moments import Moment, changes_at, earliest
 from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS
-from streams.event_context import Arrival, Head
+from streams.event_context import EventContext, Head
 from streams.identity import segment_event_id
 from streams.index.rules import RuleIndex
 
@@ -98,19 +98,19 @@ class SegmentIndex:
 
     def of(self, customer_id: str, row: bytes, now: datetime) -> Judged:
         """The segments that a profile (JSON) belongs to, and those whose condition cannot judge it."""
-        arrival = Arrival(self._head, None, _no_objects, row)
-        candidates, _ = self._rules.candidates(arrival)
+        context = EventContext(self._head, None, _no_objects, row)
+        candidates, _ = self._rules.candidates(context)
         found, unjudged = set(self._lists.get(customer_id, ())), {}
         for rule, tests in candidates:
             failed = False
             for test in tests:
-                answer = test(arrival, now)
+                answer = test(context, now)
                 if answer is False:
                     break
                 failed = failed or answer is not True
             else:
                 if failed:
-                    answer = rule.guard(arrival, now)
+                    answer = rule.guard(context, now)
                     unjudged[rule.distribution.id] = answer.reason if isinstance(answer, Failure) else ""
                 else:
                     found.add(rule.distribution.id)

@@ -137,7 +137,7 @@ async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
 
 
 @pytest.fixture
-def wired(settings: Settings, dsn: str) -> Iterator[Wiring]:
+def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     """A wiring whose topics exist. They go with the test: a broker with thousands of partitions answers slowly."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
     Provision(made).apply()

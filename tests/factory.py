@@ -7,14 +7,14 @@ from typing import Any
 
 from schemas.distribution import Distribution
 from schemas.events.event import Event
-from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.distribution import DefinitionContext, parse_definition
 from streams.documents.template_files import TemplateFiles
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import read_event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
-AROUND = Surroundings(
+AROUND = DefinitionContext(
     project_id="shop",
     version=1,
     now=NOW,
@@ -48,14 +48,14 @@ def event(**changes: Any) -> Event:
     return msgspec.convert(order_event(**changes), Event)
 
 
-def arrival(profile: dict[str, Any] | None = None, **changes: Any) -> Arrival:
+def context(profile: dict[str, Any] | None = None, **changes: Any) -> EventContext:
     """The same, as it comes to the matcher, with a row of the customer table where there is one."""
     import msgspec
 
     decoded = order_event(**changes)
     key = decoded["data"]["customer"]["id"].encode()
     head = read_event(decoded, "events.orders", key, now=NOW, max_future=timedelta(days=1))
-    return Arrival(head, decoded, dict, None if profile is None else msgspec.json.encode(profile))
+    return EventContext(head, decoded, dict, None if profile is None else msgspec.json.encode(profile))
 
 
 def definition(**changes: Any) -> dict[str, Any]:

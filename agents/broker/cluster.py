@@ -14,7 +14,7 @@ import structlog
 
 from agents.aside import aside
 from agents.broker.topics import Provision
-from agents.waiting import WAITS, Waits
+from agents.waiting import OUTAGES, Waits
 from schemas.errors import TryLater
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ class ClusterWatch:
         provision: Provision,
         on_anew: Callable[[str, float], None],
         *,
-        waits: Waits = WAITS,
+        waits: Waits = OUTAGES,
         pause: float = _PAUSE,
     ) -> None:
         self._provision, self._on_anew = provision, on_anew

@@ -25,12 +25,12 @@ class TopicReader:
     Raises TidingsError for an unknown one, TryLater while Kafka is away.
     """
 
-    def __init__(self, wired: Wiring, topic: str) -> None:
-        if topic not in TOPICS and topic not in changelog_topics(wired):
+    def __init__(self, wiring: Wiring, topic: str) -> None:
+        if topic not in TOPICS and topic not in changelog_topics(wiring):
             raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
         self.topic = topic
-        self._wired = wired
-        self.name = wired.topic(topic) if topic in TOPICS else topic
+        self._wiring = wiring
+        self.name = wiring.topic(topic) if topic in TOPICS else topic
         extra = {
             "group.id": "tidings-console",
             "enable.auto.commit": False,
@@ -38,7 +38,7 @@ class TopicReader:
             "fetch.queue.backoff.ms": 5,
             "log_level": 0,
         }
-        self._consumer = Consumer({**wired.settings.kafka.client(), **extra})
+        self._consumer = Consumer({**wiring.settings.kafka.client(), **extra})
         self.partitions = self._partitions()
 
     def _partitions(self) -> list[int]:
@@ -113,7 +113,7 @@ class TopicReader:
             facts = DeadLetter.from_headers(headers_of(message))
             shown = (message.value() or b"")[:2000].decode(errors="replace")
             return {**{name: getattr(facts, name) for name in facts.__struct_fields__}, "value": shown}
-        return self._wired.codec(self.topic).decode(message.value() or b"")
+        return self._wiring.codec(self.topic).decode(message.value() or b"")
 
     def close(self) -> None:
         """Disconnect."""

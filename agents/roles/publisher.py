@@ -18,11 +18,11 @@ import structlog
 from agents.broker.outbox import publish_outbox, write_all
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_header
-from agents.intake import Handful, Intake
+from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Headers, Incoming, Output
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.campaign import publication_customer
 from schemas.errors import InvalidEvent, TryLater
@@ -93,7 +93,7 @@ class Publisher:
         request = read_as(self._requests.decode(record.value), PublicationRequest)
         return _Asked(request, arrived_header(record))
 
-    async def _answer(self, taken: Handful[_Asked]) -> int:
+    async def _answer(self, taken: Chunk[_Asked]) -> int:
         """Claim, keep what has to wait, emit what goes out, and pause what is to stop; how many records went out."""
         batch, asked = taken.batch, taken.items
         settled = await self._settle_when_possible([one.request for one in asked])
@@ -108,11 +108,11 @@ class Publisher:
         return len(outputs)
 
     async def _settle_when_possible(self, requests: list[PublicationRequest]) -> list[Settled]:
-        return await until_done(lambda: self._settle(requests), what="Postgres")
+        return await retry_until_available(lambda: self._settle(requests), what="Postgres")
 
     async def _hold(self, requests: list[PublicationRequest], partition: int) -> None:
         if requests:
-            await until_done(lambda: self._held.hold(requests, partition), what="Postgres")
+            await retry_until_available(lambda: self._held.hold(requests, partition), what="Postgres")
 
     # -- codes --------------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class Publisher:
     async def _stop(self, distributions: Iterable[str]) -> None:
         """Pause distributions that have no codes left and say `when_empty: stop`; nothing where they are paused."""
         for identity in sorted(distributions):
-            if await until_done(partial(self._pause, identity), what="Postgres or Kafka"):
+            if await retry_until_available(partial(self._pause, identity), what="Postgres or Kafka"):
                 self._metrics.distributions_stopped.inc()
                 log.error("distribution_paused", distribution=identity, why="its campaign has no code left")
 
@@ -179,7 +179,7 @@ class Publisher:
 
     async def _serve_held(self) -> None:
         while True:
-            if not await until_done(self.try_held, what="Postgres or Kafka"):
+            if not await retry_until_available(self.try_held, what="Postgres or Kafka"):
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def try_held(self) -> int:

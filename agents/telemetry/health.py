@@ -16,7 +16,7 @@ from typing import Any
 
 from agents.telemetry.metrics import Metrics
 from agents.transport.consumer import BEYOND_TABLES
-from agents.waiting import WAITS, Waits
+from agents.waiting import OUTAGES, Waits
 
 STALL_SECONDS = 60.0
 """Work without progress for so long ends the process: the supervisor starts a new one."""
@@ -42,7 +42,7 @@ class Loop:
 
     name: str
     rounds: int = 0
-    has_to_move: bool = False
+    must_progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Health:
 class Status:
     """What `/healthz` answers over the life of a process: until there is progress to watch, what is waited for."""
 
-    def __init__(self, waits: Waits = WAITS) -> None:
+    def __init__(self, waits: Waits = OUTAGES) -> None:
         self._waits = waits
         self._watch: ProgressWatch | None = None
 
@@ -91,7 +91,7 @@ class ProgressWatch:
         stall_seconds: float = STALL_SECONDS,
         open_seconds: float = OPEN_SECONDS,
         clock: Callable[[], float] = time.monotonic,
-        waits: Waits = WAITS,
+        waits: Waits = OUTAGES,
     ) -> None:
         self._waits, self._refusals = waits, waits.refusals
         self._app = app
@@ -161,7 +161,7 @@ class ProgressWatch:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
             yield phase, ((self._app.rebalancing_count, restored), bool(blocked))
         for loop in self._loops:
-            yield loop.name, (loop.rounds, not loop.has_to_move)
+            yield loop.name, (loop.rounds, not loop.must_progress)
 
     def _open_transactions(self) -> dict[Any, int]:
         return dict(self._app.consumer.open_transactions()) if self._app.rebalancing_count else {}

@@ -9,7 +9,7 @@ import structlog
 from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from schemas.errors import TryLater
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Changelogs:
         try:
             self._apply(tp, records, position)
         except TryLater:
-            await until_done(lambda: self._apply_later(tp, records, position), what="disk")
+            await retry_until_available(lambda: self._apply_later(tp, records, position), what="disk")
 
     async def _apply_later(self, tp: TP, records: list[Any], position: int) -> None:
         self._apply(tp, records, position)

@@ -56,7 +56,7 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: the stock check mixes wall clock and monotonic time. `agents/telemetry/health.py` watches instead."""
+        """Nothing: the stock check mixes wall clock and monotonic time; `agents/telemetry/health.py` watches."""
 
     # -- how a batch ends ---------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ _FORGOTTEN = -1
 """The epoch of batches whose partition was forgotten."""
 
 
-class HoleInTheLog(RuntimeError):
+class OffsetRegression(RuntimeError):
     """A batch did not begin where the one before it ended, although nothing was forgotten between them."""
 
 
@@ -56,7 +56,9 @@ class Progress:
         """Take a batch into account. Raises HoleInTheLog when its records were fetched before the last one's end."""
         queue = self._in_flight[batch.tp]
         if queue and batch.records[0].offset < queue[-1].next_offset:
-            raise HoleInTheLog(f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}")
+            raise OffsetRegression(
+                f"{batch.tp}: offset {batch.records[0].offset} again after {queue[-1].next_offset - 1}"
+            )
         queue.append(batch)
 
     def move(self, tp: TP, position: int) -> None:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agents.wiring import utc_now
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.imported import show_imported
 from console.cli.terminal import AsJson, err, must_exist, say, show_json, show_rows
 from console.control import campaigns as doing
@@ -35,9 +35,9 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wired = wiring("postgres")
-    async with database(wired) as pool:
-        plan = await doing.plan(files, wired.settings.project_id, pool, wired.settings.zone)
+    wiring = load_wiring("postgres")
+    async with database(wiring) as pool:
+        plan = await doing.plan(files, wiring.settings.project_id, pool, wiring.settings.zone)
         await carry_out(plan, partial(doing.save, pool=pool), asked)
 
 
@@ -56,9 +56,9 @@ def _listed(one: Campaign, left: int | None) -> tuple[object, ...]:
 
 
 async def _current() -> tuple[list[Campaign], list[Count]]:
-    wired = wiring("postgres")
-    project = wired.settings.project_id
-    async with database(wired) as pool:
+    wiring = load_wiring("postgres")
+    project = wiring.settings.project_id
+    async with database(wiring) as pool:
         return list((await Campaigns(pool).current(project)).values()), await Codes(pool).counts(project, utc_now())
 
 
@@ -67,9 +67,9 @@ def show_command(campaign: str) -> None:
     """One campaign, as claims hold it."""
 
     async def read() -> Campaign:
-        wired = wiring("postgres")
-        async with database(wired) as pool:
-            return await doing.campaign(pool, wired.settings.project_id, campaign)
+        wiring = load_wiring("postgres")
+        async with database(wiring) as pool:
+            return await doing.campaign(pool, wiring.settings.project_id, campaign)
 
     show_json(asyncio.run(read()))
 
@@ -79,9 +79,9 @@ def codes_command(campaign: str, as_json: AsJson = False) -> None:
     """How full a campaign's pool is."""
 
     async def read() -> list[Count]:
-        wired = wiring("postgres")
-        project = wired.settings.project_id
-        async with database(wired) as pool:
+        wiring = load_wiring("postgres")
+        project = wiring.settings.project_id
+        async with database(wiring) as pool:
             await doing.campaign(pool, project, campaign)
             return await Codes(pool).counts(project, utc_now(), [campaign])
 
@@ -103,10 +103,10 @@ def generate_command(
     """Make codes of the campaign's pattern ahead of time; all of them, or none where they do not fit."""
 
     async def make() -> int:
-        wired = wiring("postgres")
-        async with database(wired) as pool:
+        wiring = load_wiring("postgres")
+        async with database(wiring) as pool:
             with _bar("making codes", count) as bar:
-                return await doing.generate(pool, wired.settings.project_id, campaign, count, bar)
+                return await doing.generate(pool, wiring.settings.project_id, campaign, count, bar)
 
     made = asyncio.run(make())
     if as_json:
@@ -129,9 +129,9 @@ def import_command(
     must_exist([file])
 
     async def add() -> doing.Imported:
-        wired = wiring("postgres")
-        settings = wired.settings
-        async with database(wired) as pool:
+        wiring = load_wiring("postgres")
+        settings = wiring.settings
+        async with database(wiring) as pool:
             with _bar("checking", file.stat().st_size) as bar:
                 return await doing.import_codes(
                     pool, settings.project_id, campaign, file, batch, bar.at, zone=settings.zone, as_written=as_written

@@ -49,7 +49,7 @@ def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
     return replace(settings, kafka=kafka, postgres=postgres)
 
 
-def wiring(*used: Server) -> Wiring:
+def load_wiring(*used: Server) -> Wiring:
     """The wiring of a command that uses these servers; every one, where none is named.
 
     Raises CannotStart that names each of them whose address is not known.
@@ -66,9 +66,9 @@ def wiring(*used: Server) -> Wiring:
 
 
 @asynccontextmanager
-async def database(wired: Wiring) -> AsyncIterator[asyncpg.Pool]:
+async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
     """A pool on a database that has the current schema. Raises TryLater, CannotStart."""
-    postgres = wired.settings.postgres
+    postgres = wiring.settings.postgres
     pool = await connect(postgres.dsn.reveal(), size=2, pooler=postgres.pooler)
     try:
         await migrate(pool)

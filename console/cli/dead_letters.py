@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from agents.broker.reader import TopicReader
-from console.cli.context import wiring
+from console.cli.context import load_wiring
 from console.cli.terminal import AsJson, fail, say, show_json, show_rows
 from console.control import dead_letters as letters
 from console.control.dead_letters import Filter, Letter, Replay, Replayed
@@ -41,7 +41,7 @@ def dead_list(
 ) -> None:
     """The newest dead-letters; the place in front is what `show` and `replay` take."""
     wanted = Filter(kind, topic, role, after, _moment(since))
-    with TopicReader(wiring("kafka"), DEAD_LETTERS) as reader:
+    with TopicReader(load_wiring("kafka"), DEAD_LETTERS) as reader:
         rows = deque(map(_row, letters.select(reader, wanted)), maxlen=limit)
     show_rows(("place", "topic", "record", "kind", "message", "failed at"), rows, as_json=as_json)
 
@@ -49,7 +49,7 @@ def dead_list(
 @dead_app.command("show")
 def dead_show(place: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="As `list` shows it.")]) -> None:
     """One dead-letter: where it came from, what was wrong, its headers and its bytes."""
-    with TopicReader(wiring("kafka"), DEAD_LETTERS) as reader:
+    with TopicReader(load_wiring("kafka"), DEAD_LETTERS) as reader:
         letter = letters.find(reader, place)
     raw = letter.message.value() or b""
     show_json(
@@ -84,10 +84,10 @@ def dead_replay(
     wanted = Filter(kind, topic, role, after, _moment(since))
     if bool(places) == (wanted != Filter() or everything):
         raise typer.BadParameter("name places, or a filter, or --all")
-    wired, refused = wiring("kafka"), 0
-    with TopicReader(wired, DEAD_LETTERS) as reader:
+    wiring, refused = load_wiring("kafka"), 0
+    with TopicReader(wiring, DEAD_LETTERS) as reader:
         chosen = [letters.find(reader, one) for one in places] if places else letters.select(reader, wanted)
-        for one in Replay(wired, force=force).run(chosen, dry_run=dry_run):
+        for one in Replay(wiring, force=force).run(chosen, dry_run=dry_run):
             refused += bool(one.why_not)
             if as_json:
                 show_json(one)

@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from console.cli.applying import Asked, DryRun, Yes
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, say, show_json, show_rows
 from console.control import deliveries as work
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter
@@ -38,10 +38,10 @@ Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
 
 @asynccontextmanager
 async def _opened(given: dict[str, Any]) -> AsyncIterator[tuple[Deliveries, DeliveryFilter]]:
-    wired = wiring("postgres")
-    async with database(wired) as pool:
+    wiring = load_wiring("postgres")
+    async with database(wiring) as pool:
         found = Deliveries(pool)
-        yield found, work.read_filter(wired.settings.project_id, given, await found.now())
+        yield found, work.read_filter(wiring.settings.project_id, given, await found.now())
 
 
 @deliveries_app.command("list")

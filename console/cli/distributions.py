@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from agents.wiring import utc_now
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, say, show_json, show_rows
 from console.control import distributions as applying
 from schemas.closed import DistributionStatus
@@ -35,11 +35,11 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wired = wiring("postgres") if asked.dry_run else wiring()
-    async with database(wired) as pool:
+    wiring = load_wiring("postgres") if asked.dry_run else load_wiring()
+    async with database(wiring) as pool:
         control = Control(pool)
-        plan = await applying.plan(files, wired, control, Campaigns(pool), NamedTemplates(pool))
-        await carry_out(plan, partial(applying.save, wired=wired, control=control), asked)
+        plan = await applying.plan(files, wiring, control, Campaigns(pool), NamedTemplates(pool))
+        await carry_out(plan, partial(applying.save, wiring=wiring, control=control), asked)
 
 
 @rules_app.command("list")
@@ -51,9 +51,9 @@ def list_command(as_json: AsJson = False) -> None:
 
 
 async def current_distributions() -> list[Distribution]:
-    wired = wiring("postgres")
-    async with database(wired) as pool:
-        return list((await Control(pool).current(wired.settings.project_id)).values())
+    wiring = load_wiring("postgres")
+    async with database(wiring) as pool:
+        return list((await Control(pool).current(wiring.settings.project_id)).values())
 
 
 @rules_app.command("show")
@@ -70,7 +70,7 @@ def history_command(distribution: str, as_json: AsJson = False) -> None:
     """Who applied which version and when."""
 
     async def read() -> list[Any]:
-        async with database(wiring("postgres")) as pool:
+        async with database(load_wiring("postgres")) as pool:
             return await Control(pool).history(distribution)
 
     rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in asyncio.run(read())]
@@ -80,7 +80,7 @@ def history_command(distribution: str, as_json: AsJson = False) -> None:
 def _status_command(name: str, status: DistributionStatus, help_text: str) -> None:
     @rules_app.command(name, help=help_text)
     def change(distribution: str) -> None:
-        after = asyncio.run(applying.set_status(wiring(), distribution, status, utc_now()))
+        after = asyncio.run(applying.set_status(load_wiring(), distribution, status, utc_now()))
         say(f"{escape(after.id)} v{after.version} is {after.status}")
 
 

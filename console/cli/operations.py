@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from agents.broker.topics import Provision
 from console.cli import terminal
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, say, show_json, show_rows
 
 commands = typer.Typer()
@@ -23,14 +23,14 @@ commands.add_typer(topics_app, name="topics")
 @topics_app.command("plan")
 def topics_plan(as_json: AsJson = False) -> None:
     """What differs between the declaration and the broker."""
-    rows = [(change.kind, change.topic, change.detail) for change in Provision(wiring("kafka")).plan()]
+    rows = [(change.kind, change.topic, change.detail) for change in Provision(load_wiring("kafka")).plan()]
     show_rows(("change", "topic", "detail"), rows, as_json=as_json)
 
 
 @topics_app.command("apply")
 def topics_apply(as_json: AsJson = False) -> None:
     """Create missing topics and set what differs. Partition counts are never changed."""
-    provision = Provision(wiring("kafka"))
+    provision = Provision(load_wiring("kafka"))
     rows = [(change.kind, change.topic, change.detail) for change in provision.apply()]
     show_rows(("done", "topic", "detail"), rows, as_json=as_json)
     provision.check()
@@ -44,9 +44,9 @@ def topics_copy(
     """Copy what is kept for ever (profiles, distributions, tables) into new topics, by key: to more partitions."""
     from console.control.copying import copy_kept
 
-    wired = wiring("kafka")
-    Provision(wired).check()
-    rows = list(asyncio.run(copy_kept(wired, source)).items())
+    wiring = load_wiring("kafka")
+    Provision(wiring).check()
+    rows = list(asyncio.run(copy_kept(wiring, source)).items())
     show_rows(("topic", "records"), rows, as_json=as_json)
 
 
@@ -58,7 +58,7 @@ def lag_command(
     """How far each consumer group is behind."""
     from agents.broker.lag import LagReader
 
-    found = LagReader(wiring("kafka")).read()
+    found = LagReader(load_wiring("kafka")).read()
     shown = [one for one in found if everything or one.lag]
     rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
@@ -90,7 +90,7 @@ def top_command(
             made.add_row(row.role, escape(row.process), str(row.partitions), f"{row.lag:,}", rate)
         return made
 
-    top = Top(wiring("kafka"))
+    top = Top(load_wiring("kafka"))
     rows = top.read()
     if once or as_json:
         time.sleep(every)
@@ -113,7 +113,7 @@ def destinations_command(
     from store.sending.ledger import Ledger
 
     async def work() -> list[Any]:
-        async with database(wiring("postgres")) as pool:
+        async with database(load_wiring("postgres")) as pool:
             ledger = Ledger(pool)
             if resume:
                 await resume_destination(ledger, resume)
@@ -129,7 +129,7 @@ def doctor_command(as_json: AsJson = False) -> None:
     """Check everything that a worker needs, and say how to mend it."""
     from console.control.doctor import examine
 
-    findings = asyncio.run(examine(wiring(), dict(os.environ)))
+    findings = asyncio.run(examine(load_wiring(), dict(os.environ)))
     if as_json:
         for finding in findings:
             show_json(finding)

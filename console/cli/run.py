@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
-from console.cli.context import embedded, read_settings, wiring, with_endpoints
+from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
 from console.cli.terminal import fail, say
 from deploy.embedded.servers import Endpoints
 from deploy.settings import load_settings
@@ -78,9 +78,9 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
 
     end_in_order_on_sigterm()
     settings = with_endpoints(read_settings(), start_servers())
-    wired = Wiring(settings)
+    wiring = Wiring(settings)
     try:
-        Provision(wired).apply()
+        Provision(wiring).apply()
         everyone = Supervisor(workers(members(Role), processes, worker_environ(settings, os.environ), None))  # type: ignore[arg-type]
         everyone.start()
         say(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
@@ -128,7 +128,7 @@ def worker(
     from console.cli.supervisor import Supervisor, worker_environ, workers
 
     chosen = [_role(role) for role in roles]
-    settings = wiring().settings
+    settings = load_wiring().settings
     if len(chosen) == 1 and processes == 1:
         role = chosen[0]
         options = WorkerOptions(role, instance or default_instance(role, 0), wait, status_file)

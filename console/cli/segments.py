@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from agents.wiring import Wiring
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, say, show_json, show_rows
 from console.control import segments as planning
 from schemas.errors import TidingsError
@@ -34,17 +34,17 @@ _REASONS = 5
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[tuple[Wiring, Segments, Control]]:
-    wired = wiring("postgres")
-    async with database(wired) as pool:
-        yield wired, Segments(pool), Control(pool)
+    wiring = load_wiring("postgres")
+    async with database(wiring) as pool:
+        yield wiring, Segments(pool), Control(pool)
 
 
 def _ask(question: Callable[[str, Segments], Awaitable[T]]) -> T:
     """The answer to a question about the project's segments."""
 
     async def ask() -> T:
-        async with _opened() as (wired, segments, _):
-            return await question(wired.settings.project_id, segments)
+        async with _opened() as (wiring, segments, _):
+            return await question(wiring.settings.project_id, segments)
 
     return asyncio.run(ask())
 
@@ -56,8 +56,8 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    async with _opened() as (wired, segments, _):
-        plan = await planning.plan(files, wired.settings.project_id, segments)
+    async with _opened() as (wiring, segments, _):
+        plan = await planning.plan(files, wiring.settings.project_id, segments)
         await carry_out(plan, partial(planning.save, segments=segments), asked)
 
 
@@ -143,8 +143,8 @@ def delete_command(segment: str) -> None:
     """Forget a segment and who is in it; refused while a live or paused distribution names it."""
 
     async def delete() -> None:
-        async with _opened() as (wired, segments, control):
-            await planning.remove(segment, wired.settings.project_id, segments, control)
+        async with _opened() as (wiring, segments, control):
+            await planning.remove(segment, wiring.settings.project_id, segments, control)
 
     asyncio.run(delete())
     say(f"{escape(segment)} is deleted")

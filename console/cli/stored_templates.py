@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from agents.wiring import utc_now
 from console.cli.applying import Asked, DryRun, Yes, carry_out
-from console.cli.context import database, wiring
+from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, must_exist, say, show_json, show_rows
 from console.control import distributions as applying
 from console.control import roll_out as rolling
@@ -33,9 +33,9 @@ def _ask(question: Callable[[str, NamedTemplates], Awaitable[T]]) -> T:
     """The answer to a question about the project's templates."""
 
     async def ask() -> T:
-        wired = wiring()
-        async with database(wired) as pool:
-            return await question(wired.settings.project_id, NamedTemplates(pool))
+        wiring = load_wiring()
+        async with database(wiring) as pool:
+            return await question(wiring.settings.project_id, NamedTemplates(pool))
 
     return asyncio.run(ask())
 
@@ -56,19 +56,19 @@ def apply_command(
 
 
 async def _apply(files: list[Path], asked: Asked, *, roll_out: bool) -> None:
-    wired = wiring() if roll_out and not asked.dry_run else wiring("postgres")
-    project = wired.settings.project_id
-    async with database(wired) as pool:
+    wiring = load_wiring() if roll_out and not asked.dry_run else load_wiring("postgres")
+    project = wiring.settings.project_id
+    async with database(wiring) as pool:
         templates, control = NamedTemplates(pool), Control(pool)
         planned = await planning.plan(files, project, templates)
         newest = {one.identity: one.change for one in planned}
         older = storing.older(newest.values(), await templates.uses(project))
-        rolled = await rolling.plan(older, newest, wired, control, utc_now()) if roll_out else []
+        rolled = await rolling.plan(older, newest, wiring, control, utc_now()) if roll_out else []
 
         async def save(_: object) -> None:
             await planning.save(planned, templates)
             if roll_out:
-                await applying.save(rolled, wired, control)
+                await applying.save(rolled, wiring, control)
 
         await carry_out([*planned, *rolled], save, asked)
         if older and not roll_out and not asked.as_json:

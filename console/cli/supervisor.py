@@ -57,7 +57,7 @@ class WorkerProcess:
         """None while it runs."""
         return None if self._process is None else self._process.poll()
 
-    def calm(self) -> bool:
+    def is_stable(self) -> bool:
         """Whether it may be started again at once: it ran for a while."""
         return time.monotonic() - self._started > _CALM_SECONDS
 
@@ -98,7 +98,7 @@ class Supervisor:
             if code is None or code in _FATAL:
                 continue
             said.append(f"{worker.instance} ended with exit code {code}; starting it again")
-            if not worker.calm():
+            if not worker.is_stable():
                 time.sleep(1.0)
             worker.start()
         return said

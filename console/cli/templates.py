@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from agents.wiring import utc_now
 from console.cli import stored_templates
-from console.cli.context import database, read_settings, wiring
+from console.cli.context import database, load_wiring, read_settings
 from console.cli.stored_templates import Version, show_stored
 from console.cli.terminal import PROBLEM, AsJson, fail, must_exist, say, show_json, show_rows
 from console.control.files.templates import file_sets, named_file, read_templates
@@ -113,9 +113,9 @@ def _brand(brand: Brand) -> Brand:
 
 
 async def _stored(name: str, version: int | None) -> previewing.Source:
-    wired = wiring("postgres")
-    async with database(wired) as pool:
-        settings = wired.settings
+    wiring = load_wiring("postgres")
+    async with database(wiring) as pool:
+        settings = wiring.settings
         brand = previewing.with_samples(settings.brand)
         kept = await previewing.from_named(name, settings.project_id, pool, brand, version)
         if kept is None:

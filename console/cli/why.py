@@ -15,7 +15,7 @@ from rich.markup import escape
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring, utc_now
 from console.cli import terminal
-from console.cli.context import database, read_settings, wiring
+from console.cli.context import database, load_wiring, read_settings
 from console.cli.distributions import current_distributions
 from console.cli.terminal import AsJson, fail, must_exist, say, show_json, show_rows
 from console.control import distributions as applying
@@ -63,10 +63,10 @@ At = Annotated[
 _NOON = timedelta(hours=12)
 
 
-def _moment_of(at: str | None, wired: Wiring) -> datetime:
+def _moment_of(at: str | None, wiring: Wiring) -> datetime:
     if at is None:
         return utc_now()
-    moment = read_moment(at, wired.settings.zone)
+    moment = read_moment(at, wiring.settings.zone)
     if moment is None or not datetime(1900, 1, 1, tzinfo=UTC) < moment < datetime(9000, 1, 1, tzinfo=UTC):
         raise typer.BadParameter(f'--at: "{at}" is not a moment, as in 2026-12-24T09:00:00+01:00 or 2026-12-24')
     return moment + _NOON if len(trimmed(at)) == len("2026-12-24") else moment
@@ -83,12 +83,12 @@ def simulate_command(
     """What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers."""
     must_exist([event, *(files or ())])
     _only_with_files(campaigns, is_file=bool(files))
-    wired = Wiring(read_settings()) if files else wiring()
-    decoded = unwrapped(decode_json(event.read_bytes()), (), wired.settings.project_id)
-    rules = asyncio.run(_rules_from(files, wired, campaigns) if files else current_distributions())
+    wiring = Wiring(read_settings()) if files else load_wiring()
+    decoded = unwrapped(decode_json(event.read_bytes()), (), wiring.settings.project_id)
+    rules = asyncio.run(_rules_from(files, wiring, campaigns) if files else current_distributions())
     customer = _customer_of(decoded)
-    profile = explain.stored_profile(wired, customer) if customer and not files else None
-    now, zone = _moment_of(at, wired), wired.settings.zone
+    profile = explain.stored_profile(wiring, customer) if customer and not files else None
+    now, zone = _moment_of(at, wiring), wiring.settings.zone
     read, explained = explain.simulate(decoded, rules, profile, now, zone)
     if as_json:
         show_json(explained)
@@ -96,20 +96,20 @@ def simulate_command(
         explain.show_simulation(read, explained)
 
 
-async def _rules_from(files: list[Path], wired: Wiring, campaigns: Path | None) -> list[Distribution]:
-    offered, templates = await _named(wired, campaigns)
-    return [definition.distribution for _, definition in applying.check_files(files, wired, {}, offered, templates)]
+async def _rules_from(files: list[Path], wiring: Wiring, campaigns: Path | None) -> list[Distribution]:
+    offered, templates = await _named(wiring, campaigns)
+    return [definition.distribution for _, definition in applying.check_files(files, wiring, {}, offered, templates)]
 
 
-async def _named(wired: Wiring, campaigns: Path | None) -> tuple[CampaignFiles, dict[str, TemplateFiles]]:
+async def _named(wiring: Wiring, campaigns: Path | None) -> tuple[CampaignFiles, dict[str, TemplateFiles]]:
     """What distributions in files may name that does not stand in them: in files, and in the database if one is known.
 
     Raises TryLater.
     """
-    project_id, zone = wired.settings.project_id, wired.settings.zone
-    if not wired.settings.postgres.dsn.reveal():
+    project_id, zone = wiring.settings.project_id, wiring.settings.zone
+    if not wiring.settings.postgres.dsn.reveal():
         return CampaignFiles(project_id, None, campaigns, zone=zone), {}
-    async with database(wired) as pool:
+    async with database(wiring) as pool:
         applied = None if campaigns else await Campaigns(pool).current(project_id)
         templates = await applying.stored_templates(project_id, NamedTemplates(pool))
     return CampaignFiles(project_id, applied, campaigns, zone=zone), templates
@@ -147,21 +147,21 @@ def preview_command(
         settings, stood_in = with_stand_ins(read_settings(), [Path(what)])
         for line in stood_in:
             terminal.warn(line)
-        wired = Wiring(settings)
-        candidates = previewing.from_files([Path(what)], wired, *asyncio.run(_named(wired, campaigns)))
+        wiring = Wiring(settings)
+        candidates = previewing.from_files([Path(what)], wiring, *asyncio.run(_named(wiring, campaigns)))
     else:
-        wired = wiring() if event and not customer else wiring("postgres")
-        candidates = [asyncio.run(previewing.from_store(what, wired))]
-    given = None if event is None else unwrapped(_json_object(event), (), wired.settings.project_id)
+        wiring = load_wiring() if event and not customer else load_wiring("postgres")
+        candidates = [asyncio.run(previewing.from_store(what, wiring))]
+    given = None if event is None else unwrapped(_json_object(event), (), wiring.settings.project_id)
     profile = None if customer is None else _profile(customer)
     if given and not is_file and profile is None:
-        profile = explain.stored_profile(wired, _customer_of(given))
+        profile = explain.stored_profile(wiring, _customer_of(given))
     if given and customer and profile and profile["id"] != _customer_of(given):
         raise TidingsError(f"{event} is about customer {_customer_of(given)}, {customer} is {profile['id']}")
-    failed, now = False, _moment_of(at, wired)
+    failed, now = False, _moment_of(at, wiring)
     for one in candidates:
-        chosen = given or previewing.sample_event(one.distribution, wired.settings.project_id, profile)
-        found = previewing.preview(one, chosen, profile, wired, now, channel)
+        chosen = given or previewing.sample_event(one.distribution, wiring.settings.project_id, profile)
+        found = previewing.preview(one, chosen, profile, wiring, now, channel)
         failed |= any(message.failure for message in found.messages)
         _show_preview(found, raw=raw, as_json=as_json)
     if failed:
@@ -225,7 +225,7 @@ def why_command(
     as_json: AsJson = False,
 ) -> None:
     """What was decided about a customer, and what became of each delivery."""
-    found = asyncio.run(explain.story(wiring(), who, distribution))
+    found = asyncio.run(explain.story(load_wiring(), who, distribution))
     if as_json:
         show_json(explain.story_json(found))
     elif found.decisions or found.deliveries or found.dead_letters or found.unjudged:
@@ -241,7 +241,7 @@ def tail_command(
     limit: Annotated[int, typer.Option(help="Records at most; 0 is no limit.")] = 0,
 ) -> None:
     """Print a topic's records as JSON lines, whatever their encoding."""
-    with TopicReader(wiring("kafka"), topic) as reader:
+    with TopicReader(load_wiring("kafka"), topic) as reader:
         messages = reader.until_now() if from_start else reader.from_now()
         for number, message in enumerate(messages, 1):
             _print_record(reader, message)
@@ -271,7 +271,7 @@ def publish_command(
 ) -> None:
     """Publish events into their topics. Lines that are not valid are named and left out."""
     must_exist([file])
-    published = asyncio.run(publish_file(file, wiring("kafka"), customers=customers))
+    published = asyncio.run(publish_file(file, load_wiring("kafka"), customers=customers))
     for topic, count in published.topics.items():
         say(f"{count:>8}  {topic}")
     for problem in published.problems:

@@ -21,38 +21,38 @@ from schemas.topics import CUSTOMERS, DISTRIBUTIONS
 _HAND = 1000
 
 
-async def copy_kept(wired: Wiring, prefix: str) -> dict[str, int]:
+async def copy_kept(wiring: Wiring, prefix: str) -> dict[str, int]:
     """Copy profiles, distributions and the tables' rows from the topics under `prefix`; how many records to each.
 
     Raises TidingsError where a topic already holds records: older ones would be written over newer ones.
     """
-    settings = wired.settings
+    settings = wiring.settings
     if prefix == settings.topics.prefix:
         raise TidingsError(f"the topics have the prefix {prefix!r} already; set topics.prefix to the new one")
     old = Wiring(replace(settings, topics=replace(settings.topics, prefix=prefix)))
     pairs = [
         (CUSTOMERS, CUSTOMERS),
         (DISTRIBUTIONS, DISTRIBUTIONS),
-        *zip(*map(changelog_topics, (old, wired)), strict=True),
+        *zip(*map(changelog_topics, (old, wiring)), strict=True),
     ]
     for _, target in pairs:
-        _check_empty(wired, target)
+        _check_empty(wiring, target)
     producer = Producer(settings.kafka.client())
     try:
-        return {target: await _copy(old, source, wired, target, producer) for source, target in pairs}
+        return {target: await _copy(old, source, wiring, target, producer) for source, target in pairs}
     finally:
         producer.close(1.0)
 
 
-def _check_empty(wired: Wiring, topic: str) -> None:
-    with TopicReader(wired, topic) as reader:
+def _check_empty(wiring: Wiring, topic: str) -> None:
+    with TopicReader(wiring, topic) as reader:
         if next(reader.until_now(), None) is not None:
             raise TidingsError(f"{reader.name} holds records already; copy before anybody writes to the new topics")
 
 
-async def _copy(old: Wiring, source: str, wired: Wiring, target: str, producer: Producer) -> int:
+async def _copy(old: Wiring, source: str, wiring: Wiring, target: str, producer: Producer) -> int:
     count = 0
-    with TopicReader(old, source) as reader, TopicReader(wired, target) as written:
+    with TopicReader(old, source) as reader, TopicReader(wiring, target) as written:
         outputs = _outputs(reader, written.name)
         while hand := list(islice(outputs, _HAND)):
             await write_all(producer, hand)

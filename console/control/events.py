@@ -32,47 +32,47 @@ class Published:
     problems: list[str] = field(default_factory=list)
 
 
-async def publish_file(file: Path, wired: Wiring, *, customers: bool) -> Published:
+async def publish_file(file: Path, wiring: Wiring, *, customers: bool) -> Published:
     """Publish every valid line. With `customers` the lines are profiles. Raises TryLater while Kafka is away."""
     published = Published()
-    producer = Producer(wired.settings.kafka.client())
+    producer = Producer(wiring.settings.kafka.client())
     try:
-        for hand in _hands(_outputs(file, wired, published, customers=customers)):
+        for hand in _hands(_outputs(file, wiring, published, customers=customers)):
             await write_all(producer, hand)
     finally:
         producer.close(1.0)
     return published
 
 
-def _outputs(file: Path, wired: Wiring, published: Published, *, customers: bool) -> Iterator[Output]:
+def _outputs(file: Path, wiring: Wiring, published: Published, *, customers: bool) -> Iterator[Output]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                topic, key, record = _read(line.strip(), wired, customers=customers)
+                topic, key, record = _read(line.strip(), wiring, customers=customers)
             except BadRecord as error:
                 published.problems.append(f"{file}:{number}  {error}")
                 continue
             published.topics[topic] = published.topics.get(topic, 0) + 1
-            yield Output(wired.topic(topic), key, wired.codec(topic).encode(record))
+            yield Output(wiring.topic(topic), key, wiring.codec(topic).encode(record))
 
 
-def _read(line: bytes, wired: Wiring, *, customers: bool) -> tuple[str, bytes, Any]:
+def _read(line: bytes, wiring: Wiring, *, customers: bool) -> tuple[str, bytes, Any]:
     record = decode_json(line)
     if not isinstance(record, dict):
         raise InvalidEvent("a line is one JSON object")
     if customers:
         key = str(record.get("id", "")).encode()
         return CUSTOMERS, key, read_customer(record, key)
-    record = unwrapped(record, (), wired.settings.project_id)
+    record = unwrapped(record, (), wiring.settings.project_id)
     trigger = TRIGGERS.get(str(record.get("type")))
     if trigger is None:
         raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
     data = record.get("data")
     customer = data.get("customer") if isinstance(data, dict) else None
     key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
-    read_event(record, trigger.topic, key, now=utc_now(), max_future=wired.settings.matcher.max_future)
+    read_event(record, trigger.topic, key, now=utc_now(), max_future=wiring.settings.matcher.max_future)
     return trigger.topic, key, msgspec.convert(record, Event)
 
 

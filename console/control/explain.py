@@ -24,7 +24,7 @@ from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
 from streams import selection
-from streams.event_context import Arrival, Head
+from streams.event_context import EventContext, Head
 from streams.events import read_customer, read_event
 from streams.index.rules import RuleIndex
 from streams.match import Explained, explain_event
@@ -52,14 +52,14 @@ def simulate(
     for rule in rules:
         index.insert(rule)
     row = None if profile is None else msgspec.json.encode(read_customer(profile, str(profile.get("id", "")).encode()))
-    return head, explain_event(Arrival(head, decoded, dict, row), index, now)
+    return head, explain_event(EventContext(head, decoded, dict, row), index, now)
 
 
-def stored_profile(wired: Wiring, customer: str) -> dict[str, Any] | None:
+def stored_profile(wiring: Wiring, customer: str) -> dict[str, Any] | None:
     """A customer's row as the matchers have it."""
-    with TopicReader(wired, CUSTOMERS) as reader:
+    with TopicReader(wiring, CUSTOMERS) as reader:
         raw = reader.last_value(customer)
-    return None if raw is None else wired.codec(CUSTOMERS).decode(raw)
+    return None if raw is None else wiring.codec(CUSTOMERS).decode(raw)
 
 
 def show_simulation(event: Head[Any], explained: list[Explained]) -> None:
@@ -113,9 +113,9 @@ class Story:
     unjudged: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
+async def story(wiring: Wiring, who: str, distribution: str | None) -> Story:
     """Of a customer, or of one delivery (`dlv_…`). Raises TidingsError where nothing is known."""
-    async with database(wired) as pool:
+    async with database(wiring) as pool:
         ledger = Ledger(pool)
         one = await ledger.delivery(who) if who.startswith("dlv_") else None
         if who.startswith("dlv_") and one is None:
@@ -130,29 +130,29 @@ async def story(wired: Wiring, who: str, distribution: str | None) -> Story:
         for row in rows
         if distribution in (None, row["distribution_id"])
     ]
-    decisions = _decisions_of(wired, customer)
+    decisions = _decisions_of(wiring, customer)
     if one:
         decisions = [decision for decision in decisions if decision.delivery_id == who]
     decisions = [decision for decision in decisions if distribution in (None, decision.distribution.id)]
-    return Story(decisions, deliveries, [] if one else dead_letters_of(wired, customer), unjudged)
+    return Story(decisions, deliveries, [] if one else dead_letters_of(wiring, customer), unjudged)
 
 
 def _of(row: Any, made: list[Any]) -> list[dict[str, Any]]:
     return [dict(one) for one in made if one["delivery_id"] == row["delivery_id"]]
 
 
-def _decisions_of(wired: Wiring, customer: str) -> list[Decision]:
-    key, codec = customer.encode(), wired.codec(DECISIONS)
-    with TopicReader(wired, DECISIONS) as reader:
+def _decisions_of(wiring: Wiring, customer: str) -> list[Decision]:
+    key, codec = customer.encode(), wiring.codec(DECISIONS)
+    with TopicReader(wiring, DECISIONS) as reader:
         partition = reader.partition_of(customer)
         mine = [message.value() for message in reader.until_now([partition]) if message.key() == key]
     return [read_as(codec.decode(value), Decision) for value in mine if value]
 
 
-def dead_letters_of(wired: Wiring, customer: str) -> list[dict[str, Any]]:
+def dead_letters_of(wiring: Wiring, customer: str) -> list[dict[str, Any]]:
     """Of a customer, whatever partition they are on: they have the record's key."""
     key = customer.encode()
-    with TopicReader(wired, DEAD_LETTERS) as reader:
+    with TopicReader(wiring, DEAD_LETTERS) as reader:
         mine = [one for one in dead_letters.select(reader, dead_letters.Filter()) if one.message.key() == key]
     return [{"place": one.place, "record": one.source, **msgspec.to_builtins(one.facts)} for one in mine]
 

@@ -17,11 +17,11 @@ from schemas.topics import TOPICS
 _TIMEOUT = 10.0
 
 
-def examine_records(wired: Wiring) -> str:
+def examine_records(wiring: Wiring) -> str:
     """What to know of the records; raises TidingsError where something has to be done, TryLater while Kafka is away."""
     try:
-        open_now = dict(_open_transactions(wired))
-        anew = list(_made_anew(wired))
+        open_now = dict(_open_transactions(wiring))
+        anew = list(_made_anew(wiring))
     except KafkaException as error:
         raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
     said = [*anew, *open_now]
@@ -30,12 +30,12 @@ def examine_records(wired: Wiring) -> str:
     return "; ".join(said) or "committed ones are read up to the end of each topic"
 
 
-def _open_transactions(wired: Wiring) -> Iterator[tuple[str, float]]:
+def _open_transactions(wiring: Wiring) -> Iterator[tuple[str, float]]:
     """Where one holds back what comes after it, said in words, and for how many seconds."""
-    client = {**wired.settings.kafka.client(), "log_level": 0}
+    client = {**wiring.settings.kafka.client(), "log_level": 0}
     admin = AdminClient(client)
     listed = admin.list_topics(timeout=_TIMEOUT).topics
-    names = [wired.topic(name) for name in TOPICS]
+    names = [wiring.topic(name) for name in TOPICS]
     places = [TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions]
     ends = _ends(admin, places, IsolationLevel.READ_COMMITTED)
     for (topic, partition), written in _ends(admin, places, IsolationLevel.READ_UNCOMMITTED).items():
@@ -69,9 +69,9 @@ def _age(client: dict[str, object], place: TopicPartition) -> float:
         consumer.close()
 
 
-def _made_anew(wired: Wiring) -> Iterator[str]:
+def _made_anew(wiring: Wiring) -> Iterator[str]:
     """A group's committed offset that its topic does not reach: a worker that runs commits anew by itself."""
-    for one in LagReader(wired).read():
+    for one in LagReader(wiring).read():
         if one.committed is not None and one.committed > one.end:
             yield (
                 f"{one.topic}-{one.partition} ends at {one.end}, but {one.group} has committed {one.committed}: the "

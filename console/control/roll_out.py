@@ -25,15 +25,15 @@ from streams.documents.distribution import Definition
 
 
 async def plan(
-    older: Sequence[Use], newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
+    older: Sequence[Use], newest: Mapping[str, NamedTemplate], wiring: Wiring, control: Control, now: datetime
 ) -> list[Planned[Change]]:
     """A new version of each distribution that sends an older one; `older` says which do.
 
     Raises DefinitionInvalid where a template names what a distribution's trigger does not have, or the brand lacks.
     """
-    current = await control.current(wired.settings.project_id)
+    current = await control.current(wiring.settings.project_id)
     planned = [
-        await _planned(current[identity], newest, wired, control, now)
+        await _planned(current[identity], newest, wiring, control, now)
         for identity in sorted({use.distribution_id for use in older})
     ]
     problems = [problem for one, found in planned for problem in _located(one, found)]
@@ -43,9 +43,9 @@ async def plan(
 
 
 async def _planned(
-    rule: Distribution, newest: Mapping[str, NamedTemplate], wired: Wiring, control: Control, now: datetime
+    rule: Distribution, newest: Mapping[str, NamedTemplate], wiring: Wiring, control: Control, now: datetime
 ) -> tuple[Planned[Change], tuple[Problem, ...]]:
-    brand = wired.settings.brand
+    brand = wiring.settings.brand
     channels = list(rule.channels)
     made: list[tuple[str, StoredTemplate]] = []
     lines: list[str] = []
@@ -64,7 +64,7 @@ async def _planned(
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
     planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
-    return planned, email_problems(definition, wired.settings, to_save=True)
+    return planned, email_problems(definition, wiring.settings, to_save=True)
 
 
 async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:

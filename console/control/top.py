@@ -35,10 +35,10 @@ class Member:
 class Top:
     """Call `read` again and again; the rate is what was committed since the last time."""
 
-    def __init__(self, wired: Wiring) -> None:
-        self._wired = wired
-        self._admin = AdminClient({**wired.settings.kafka.client(), "log_level": 0})
-        self._lag = LagReader(wired)
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._admin = AdminClient({**wiring.settings.kafka.client(), "log_level": 0})
+        self._lag = LagReader(wiring)
         self._before: tuple[float, dict[tuple[str, Place], int]] | None = None
 
     def read(self) -> list[Member]:
@@ -50,7 +50,7 @@ class Top:
         return rows
 
     def _of_role(self, role: str, owners: dict[Place, str], lags: list[Lag], now: float) -> Iterator[Member]:
-        group = self._wired.group(role)
+        group = self._wiring.group(role)
         own = [lag for lag in lags if lag.group == group]
         for process in sorted({owners.get((lag.topic, lag.partition), NOBODY) for lag in own}):
             its = [lag for lag in own if owners.get((lag.topic, lag.partition), NOBODY) == process]
@@ -65,7 +65,7 @@ class Top:
 
     def _owners(self, role: str) -> dict[Place, str]:
         try:
-            (future,) = self._admin.describe_consumer_groups([self._wired.group(role)]).values()
+            (future,) = self._admin.describe_consumer_groups([self._wiring.group(role)]).values()
             found = future.result(_TIMEOUT)
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error

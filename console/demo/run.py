@@ -90,7 +90,7 @@ def _downloading(bars: Progress, task: TaskID) -> Any:
 
 async def _play(size: Size, played: Stage, bars: Progress) -> tuple[dict[str, Any], bool]:
     people = customers(size.customers, size.seed)
-    producer = Producer(played.wired.settings.kafka.client())
+    producer = Producer(played.wiring.settings.kafka.client())
     try:
         await _load_customers(people, played, producer, bars)
         published, malformed = await _feed(size, people, played, producer, bars)
@@ -105,7 +105,7 @@ async def _play(size: Size, played: Stage, bars: Progress) -> tuple[dict[str, An
 
 async def _load_customers(people: list[dict[str, Any]], played: Stage, producer: Producer, bars: Progress) -> None:
     task = bars.add_task("customers into their table", total=len(people))
-    codec, topic = played.wired.codec(CUSTOMERS), played.wired.topic(CUSTOMERS)
+    codec, topic = played.wiring.codec(CUSTOMERS), played.wiring.topic(CUSTOMERS)
     await write_all(producer, [Output(topic, one["id"].encode(), codec.encode(one)) for one in people])
     while left := await asyncio.to_thread(_customers_left, played, topic):
         bars.update(task, completed=len(people) - left)
@@ -148,13 +148,13 @@ async def _feed(
 
 
 def _output(sent: Sent, number: int, played: Stage, published: list[Event]) -> Output:
-    topic = played.wired.topic(sent.topic)
+    topic = played.wiring.topic(sent.topic)
     if sent.event is None:
-        return Output(topic, sent.key, sent.raw, number % played.wired.settings.topics.partitions)
+        return Output(topic, sent.key, sent.raw, number % played.wiring.settings.topics.partitions)
     now = datetime.now(UTC)
     event = msgspec.convert({**sent.event, "created_at": now}, Event)
     published.append(event)
-    raw = played.wired.codec(sent.topic).encode(event) if number % 2 else msgspec.json.encode(event)
+    raw = played.wiring.codec(sent.topic).encode(event) if number % 2 else msgspec.json.encode(event)
     return Output(topic, sent.key, raw)
 
 
@@ -208,12 +208,12 @@ def _report(expected: Expected, published: list[Event], malformed: int, played: 
 
 
 def _decisions(played: Stage) -> list[Decision]:
-    with TopicReader(played.wired, DECISIONS) as reader:
+    with TopicReader(played.wiring, DECISIONS) as reader:
         return [read_as(reader.decode(message), Decision) for message in reader.until_now()]
 
 
 def _dead_letters(played: Stage) -> int:
-    with TopicReader(played.wired, DEAD_LETTERS) as reader:
+    with TopicReader(played.wiring, DEAD_LETTERS) as reader:
         return sum(1 for _ in reader.until_now())
 
 

@@ -78,7 +78,7 @@ ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender")
 class Stage:
     """Everything that the demo touches."""
 
-    wired: Wiring
+    wiring: Wiring
     receiver: WebhookReceiver
     mailbox: SmtpSink
     distributions: list[Distribution]
@@ -109,16 +109,16 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
             )
         )
         settings = with_endpoints(load_settings({}, file), endpoints)
-        wired = Wiring(settings)
-        Provision(wired).apply()
-        distributions = await _apply_examples(wired, folder, receiver.url)
+        wiring = Wiring(settings)
+        Provision(wiring).apply()
+        distributions = await _apply_examples(wiring, folder, receiver.url)
         environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
         everyone = Supervisor(workers(ROLES, 1, environ, folder))
         everyone.start()
         try:
-            lag = LagReader(wired)
+            lag = LagReader(wiring)
             lag.roles = ROLES
-            yield Stage(wired, receiver, mailbox, distributions, everyone, lag, folder)
+            yield Stage(wiring, receiver, mailbox, distributions, everyone, lag, folder)
         finally:
             everyone.stop()
     finally:
@@ -148,19 +148,19 @@ def _write_examples(folder: Path) -> None:
             copy.write_bytes(file.read_bytes())
 
 
-async def _apply_examples(wired: Wiring, folder: Path, hook: str) -> list[Distribution]:
+async def _apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distribution]:
     """The examples, with the receiver of this run for their webhooks."""
     _write_examples(folder / "examples")
     files = folder / "examples" / "distributions"
     for file in files.glob("*.yaml"):
         file.write_text(file.read_text().replace("https://hooks.example.com/tidings", hook))
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
-    async with database(wired) as pool:
+    async with database(wiring) as pool:
         control = Control(pool)
-        project, campaigns = wired.settings.project_id, Campaigns(pool)
+        project, campaigns = wiring.settings.project_id, Campaigns(pool)
         await save_campaigns(
-            await plan_campaigns([folder / "examples" / "campaigns"], project, pool, wired.settings.zone), pool
+            await plan_campaigns([folder / "examples" / "campaigns"], project, pool, wiring.settings.zone), pool
         )
-        await save(await plan_files([files], wired, control, campaigns, NamedTemplates(pool)), wired, control)
+        await save(await plan_files([files], wiring, control, campaigns, NamedTemplates(pool)), wiring, control)
         there = await campaigns.current(project)
-    return [definition.distribution for _, definition in check_files([files], wired, {}, there)]
+    return [definition.distribution for _, definition in check_files([files], wiring, {}, there)]

@@ -180,7 +180,7 @@ class Ledger:
         rows = await self._fetch("renew", list(delivery_ids), owner, lease)
         return {row["delivery_id"] for row in rows}
 
-    async def free_leases_of(self, owner: str) -> int:
+    async def release_leases(self, owner: str) -> int:
         """Give back what an earlier process of the same name held when it ended; how many."""
         return len(await self._fetch("free_leases_of", owner))
 

@@ -34,7 +34,7 @@ from streams.values.kinds import (
     Whole,
 )
 from streams.values.reader import DocumentReader
-from streams.values.wording import Say, seen
+from streams.values.wording import Report, seen
 
 _LONGEST_TEXT = 512
 
@@ -60,7 +60,7 @@ class Percent(Plain[float]):
 class CodeText:
     """A part of a code."""
 
-    def read(self, value: object, at: str, say: Say) -> str | None:
+    def read(self, value: object, at: str, say: Report) -> str | None:
         """See `Value`."""
         is_text = isinstance(value, str)
         if isinstance(value, str) and value.isprintable() and not any(map(str.isspace, value)):

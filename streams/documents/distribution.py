@@ -65,7 +65,7 @@ _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DefinitionContext:
     """What a definition may refer to, and what it does not say itself.
 
     `templates` are those in files beside it, which win over the `stored_templates` of the same name.
@@ -102,7 +102,7 @@ class Definition:
         return files.located(problem) if files else problem
 
 
-def parse_definition(source: object, around: Surroundings) -> Definition:
+def parse_definition(source: object, around: DefinitionContext) -> Definition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(around)
     distribution = reader.checked(reader.distribution(source))
@@ -112,11 +112,11 @@ def parse_definition(source: object, around: Surroundings) -> Definition:
 class _Reader(DocumentReader):
     """One method a key."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: DefinitionContext) -> None:
         super().__init__(around.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
         self.written: dict[str, TemplateFiles] = {}
-        self._around = around
+        self._context = around
         self._id = ""
         self._sent: Fields | None = None
 
@@ -152,7 +152,7 @@ class _Reader(DocumentReader):
             self._problem("ends_at", "is not after starts_at")
         if self.problems or trigger_ref is None:
             return None
-        around = self._around
+        around = self._context
         head: dict[str, Any] = {
             "id": self._id,
             "project_id": around.project_id,
@@ -179,7 +179,7 @@ class _Reader(DocumentReader):
         """A category that the project has declared: of another one nobody has given any consent."""
         if not self._word(value, "consent", f": a consent category such as marketing, or {TRANSACTIONAL}"):
             return ""
-        known = {name: name for name in (*self._around.consents, TRANSACTIONAL)}
+        known = {name: name for name in (*self._context.consents, TRANSACTIONAL)}
         how = ". Others are declared as consents in the settings"
         return self._one_of(value, known, "consent", "consent category", how) or ""
 
@@ -224,13 +224,15 @@ class _Reader(DocumentReader):
 
     def _campaign(self, name: object, at: str, *, gives_codes: bool) -> Campaign | None:
         """A campaign that is there and of the right kind; the right ones are named."""
-        fitting = {one.id: one for one in self._around.campaigns.values() if (one.kind in VOUCHER_TYPES) == gives_codes}
-        other = self._around.campaigns.get(str(name))
+        fitting = {
+            one.id: one for one in self._context.campaigns.values() if (one.kind in VOUCHER_TYPES) == gives_codes
+        }
+        other = self._context.campaigns.get(str(name))
         if other is not None and other.id not in fitting:
             said = "gives no codes" if gives_codes else "gives codes and has no tiers"
             there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
             return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
-        return self._one_of(name, fitting, f"{at}.campaign", "campaign", self._around.campaigns_from)
+        return self._one_of(name, fitting, f"{at}.campaign", "campaign", self._context.campaigns_from)
 
     def _channels(self, value: object) -> list[ChannelPlan]:
         if not isinstance(value, list) or not value:
@@ -261,7 +263,7 @@ class _Reader(DocumentReader):
 
     def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
         self._known_keys(body, EMAIL_KEYS, at)
-        accounts = {name: name for name in self._around.email_accounts}
+        accounts = {name: name for name in self._context.email_accounts}
         how = ". Add one under [email_accounts] in the settings"
         account = self._one_of(body.get("account"), accounts, f"{at}.account", "email account", how)
         subject = self._word(body.get("subject"), f"{at}.subject", ": the subject line, a template")
@@ -269,7 +271,7 @@ class _Reader(DocumentReader):
         if template is None:
             return None
         try:
-            template = self._around.complete(template)
+            template = self._context.complete(template)
         except PartWrong as error:
             files = self.written.get(at, TemplateFiles(None, None))
             self.problems.append(files.located(error.problem(at)))
@@ -296,7 +298,7 @@ class _Reader(DocumentReader):
 
     def _named_template(self, name: str, at: str) -> TemplateFiles | None:
         """From the files beside the distribution, else from those stored; an unknown name is told both."""
-        beside, stored = self._around.templates, self._around.stored_templates
+        beside, stored = self._context.templates, self._context.stored_templates
         if name in beside or name in stored:
             return beside.get(name) or stored[name]
         hint = did_you_mean(name, {**stored, **beside})

@@ -14,7 +14,7 @@ from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text, plain_json
 from streams.values.reader import DocumentReader
-from streams.values.wording import Say
+from streams.values.wording import Report
 
 MAX_MEMBERS = 100_000
 """Ids of one static segment: every segmenter holds them."""
@@ -30,7 +30,7 @@ ReadMembers = Callable[[str], Sequence[str]]
 class CustomerCondition:
     """A condition over the customer's profile."""
 
-    def read(self, value: object, at: str, say: Say) -> JsonObject | None:
+    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
         """See `Value`."""
         _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)
         for problem in problems:

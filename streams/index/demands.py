@@ -9,7 +9,7 @@ from typing import Any
 from streams.conditions.compile import Getter
 from streams.conditions.kinds import equality_key
 from streams.conditions.language import Path
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.rule import Rule
 
 ODD = 0
@@ -66,22 +66,22 @@ class Demands:
         self._types.clear()
         self._types |= frozenset.intersection(*self._judged) if self._judged else _ABSENT
 
-    def demanded(self, arrival: Arrival) -> int | None:
+    def demanded(self, context: EventContext) -> int | None:
         """The number of the event's value, whoever cannot judge it; None where no rule demands it."""
-        return self.numbers.get(equality_key(self._read(arrival)))
+        return self.numbers.get(equality_key(self._read(context)))
 
-    def unable(self, arrival: Arrival) -> Iterator[Rule]:
+    def unable(self, context: EventContext) -> Iterator[Rule]:
         """The rules that cannot judge the event's value."""
-        kind = type(self._read(arrival))
+        kind = type(self._read(context))
         return (rule for rule, types in self._rules.values() if kind not in types)
 
 
-def _number_of(read: Getter, numbers: dict[Any, int], types: set[type]) -> Callable[[Arrival], int | None]:
+def _number_of(read: Getter, numbers: dict[Any, int], types: set[type]) -> Callable[[EventContext], int | None]:
     """The number of an event's value: None where no rule demands it, ODD where not every rule can judge it."""
     numbered = numbers.get
 
-    def number(arrival: Arrival) -> int | None:
-        value = read(arrival)
+    def number(context: EventContext) -> int | None:
+        value = read(context)
         if type(value) not in types:
             return ODD
         return numbered(value if type(value) is str else equality_key(value))

@@ -26,7 +26,7 @@ from schemas.events.triggers import TRIGGERS
 from schemas.record import Record
 from streams.conditions.compile import PLAIN, Compiler, Getter, Run
 from streams.conditions.language import Path
-from streams.event_context import Arrival, Head, reader
+from streams.event_context import EventContext, Head, reader
 from streams.index.demands import ODD, Demands
 from streams.rule import Choice, Key, Rule, Threshold, compile_rule
 from streams.selection import Selection, pairs_of, selection_of
@@ -130,13 +130,13 @@ class RuleIndex:
             turned = chain(islice(shelf.rule_ids(), start, None), islice(shelf.rule_ids(), start))
             yield from (self._rules[rule_id] for rule_id in islice(turned, most))
 
-    def candidates(self, arrival: Arrival) -> tuple[list[Candidate], int]:
+    def candidates(self, context: EventContext) -> tuple[list[Candidate], int]:
         """The rules that may fit, and how many of the event's type and selection were passed over."""
         found: list[Candidate] = []
         size = 0
-        for shelf in self.shelves(arrival.head):
+        for shelf in self.shelves(context.head):
             size += shelf.size
-            shelf.collect(arrival, found)
+            shelf.collect(context, found)
         return found, size - len(found)
 
     def unindexed(self) -> list[str]:
@@ -195,14 +195,14 @@ class _Shelf:
         for path, value in _keys(rule):
             self._values[path].release(value)
 
-    def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
+    def collect(self, context: EventContext, found: list[Candidate]) -> None:
         numbers = []
         for number in self._read:  # they are few: a comprehension takes longer to set up
-            numbers.append(number(arrival))
+            numbers.append(number(context))
         begin = len(found)
         is_odd = ODD in numbers
         if is_odd:
-            numbers = self._collect_odd(arrival, numbers, found)
+            numbers = self._collect_odd(context, numbers, found)
         for key_of, tried_under, sorted_ in self._lookups:
             key = key_of(numbers)
             tried = tried_under(key)
@@ -210,17 +210,19 @@ class _Shelf:
                 found += tried
             if sorted_ and key in sorted_:
                 for one in sorted_[key].values():
-                    one.collect(arrival, found)
+                    one.collect(context, found)
         if self._spread or is_odd:  # a rule under several sets of paths may have been found in more than one
             found[begin:] = {id(candidate.rule): candidate for candidate in found[begin:]}.values()
 
-    def _collect_odd(self, arrival: Arrival, numbers: list[int | None], found: list[Candidate]) -> list[int | None]:
+    def _collect_odd(
+        self, context: EventContext, numbers: list[int | None], found: list[Candidate]
+    ) -> list[int | None]:
         """Add the rules that cannot judge some value; the numbers for those that can."""
         odd = [self._values[path] for path, number in zip(self._paths_read, numbers, strict=True) if number == ODD]
         for demands in odd:
-            found.extend(Candidate(rule, rule.without(())) for rule in demands.unable(arrival))
+            found.extend(Candidate(rule, rule.without(())) for rule in demands.unable(context))
         judged = iter(odd)
-        return [next(judged).demanded(arrival) if number == ODD else number for number in numbers]
+        return [next(judged).demanded(context) if number == ODD else number for number in numbers]
 
     def rule_ids(self) -> Iterable[str]:
         return self._places
@@ -394,8 +396,8 @@ class _Sorted:
         """Equal bounds in the order in which a value reaches them: rising `>=` before `>`, falling `<` before `<=`."""
         return bound.bound, bound.strict if self._rising else not bound.strict
 
-    def collect(self, arrival: Arrival, found: list[Candidate]) -> None:
-        value = self._read(arrival)
+    def collect(self, context: EventContext, found: list[Candidate]) -> None:
+        value = self._read(context)
         if value is None:
             return
         if type(value) not in (int, float) or value != value:  # noqa: PLR0124 - NaN is the one that differs from itself

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from schemas.formats.days import read_moment
 from schemas.record import JsonObject
 from streams.values.durations import DURATION_PATTERN, parse_duration
-from streams.values.wording import Say, a_mapping, not_known, refuse_unknown, seen, these, under, wrong
+from streams.values.wording import Report, a_mapping, not_known, refuse_unknown, seen, these, under, wrong
 
 LARGEST = 2**53 - 1
 """The largest number that every reader of JSON keeps exactly."""
@@ -28,7 +28,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Value(Protocol[T_co]):
     """A kind of value."""
 
-    def read(self, value: object, at: str, say: Say) -> T_co | None:
+    def read(self, value: object, at: str, say: Report) -> T_co | None:
         """The value as it is kept. None, after saying why, for a wrong one and for None, which is a missing one."""
 
     def schema(self) -> JsonObject:
@@ -68,7 +68,7 @@ class Plain(Generic[T]):
         """The value as it is kept, or None."""
         raise NotImplementedError
 
-    def read(self, value: object, at: str, say: Say) -> T | None:
+    def read(self, value: object, at: str, say: Report) -> T | None:
         """See `Value`."""
         taken = self.accepted(value)
         if taken is None:
@@ -208,7 +208,7 @@ class OneOf:
 
     options: tuple[str, ...]
 
-    def read(self, value: object, at: str, say: Say) -> str | None:
+    def read(self, value: object, at: str, say: Report) -> str | None:
         """See `Value`."""
         if isinstance(value, str) and value in self.options:
             return value
@@ -231,7 +231,7 @@ class ListOf(Generic[T]):
     least: int = 1
     most: int | None = None
 
-    def read(self, value: object, at: str, say: Say) -> list[T] | None:
+    def read(self, value: object, at: str, say: Report) -> list[T] | None:
         """See `Value`."""
         if not isinstance(value, list | tuple) or len(value) < self.least:
             some = f"at least {_count(self.least)} of " if self.least else ""
@@ -255,7 +255,7 @@ class Group:
     keys: Keys
     example: str = ""
 
-    def read(self, value: object, at: str, say: Say) -> JsonObject | None:
+    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
             say(at, wrong(value, a_mapping(self.keys, self.example)))
@@ -286,7 +286,7 @@ class Varies:
         first, *others = self.groups.values()
         return {name: key for name, key in first.items() if name != self.by and all(name in one for one in others)}
 
-    def read(self, value: object, at: str, say: Say) -> JsonObject | None:
+    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
             say(at, wrong(value, a_mapping((), self.example)))
@@ -312,7 +312,7 @@ class Varies:
         return {"properties": {self.by: {"const": kind}}, "required": [self.by]}
 
 
-def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, say: Say) -> JsonObject:
+def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, say: Report) -> JsonObject:
     """The values of the keys that are written, and complaints about those that are wrong or missing."""
     found: JsonObject = {}
     for name, key in keys.items():

@@ -10,11 +10,11 @@ from schemas.names import did_you_mean
 
 _LONGEST_SHOWN = 40
 
-Say = Callable[[str, str], None]
+Report = Callable[[str, str], None]
 """Takes a complaint: the path, and what is wrong there with what would be right."""
 
 
-def refuse_unknown(source: Iterable[object], known: Collection[str], at: str, say: Say) -> None:
+def refuse_unknown(source: Iterable[object], known: Collection[str], at: str, say: Report) -> None:
     """Complain about each key that is not known."""
     for name in source:
         if name not in known:

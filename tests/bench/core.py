@@ -15,7 +15,7 @@ import msgspec
 from schemas.contract import topic_codec
 from schemas.distribution import Distribution
 from schemas.wire.codec import TopicCodec
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import EventReader
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -45,18 +45,18 @@ def _at(rules: list[Distribution]) -> dict[str, float]:
     reader = EventReader("events.orders", _codec(), max_future=timedelta(hours=1), max_bytes=1 << 20)
     events = events_for(len(rules))
 
-    def heads(hand: list[Made]) -> list[Arrival]:
-        return [Arrival(reader.read(raw, key, NOW), raw, reader.decode, row) for raw, key, row in hand]
+    def heads(hand: list[Made]) -> list[EventContext]:
+        return [EventContext(reader.read(raw, key, NOW), raw, reader.decode, row) for raw, key, row in hand]
 
-    def whole(hand: list[Made]) -> list[Arrival]:
+    def whole(hand: list[Made]) -> list[EventContext]:
         arrivals = heads(hand)
         for one in arrivals:
             one.customer, one.facts  # noqa: B018 - decoding is measured by itself
         return arrivals
 
     arrivals = whole(events)
-    candidates = sum(len(index.candidates(arrival)[0]) for arrival in arrivals)
-    matches = sum(match_event(arrival, index, NOW).matched for arrival in arrivals)
+    candidates = sum(len(index.candidates(context)[0]) for context in arrivals)
+    matches = sum(match_event(context, index, NOW).matched for context in arrivals)
     return {
         "build_s": round(build, 2),
         "build_us_a_rule": _us(build, len(rules)),
@@ -73,12 +73,12 @@ def _at(rules: list[Distribution]) -> dict[str, float]:
     }
 
 
-def _judge(arrival: Arrival, index: RuleIndex) -> int:
+def _judge(context: EventContext, index: RuleIndex) -> int:
     """Candidates, their guards, nothing built."""
     count = 0
-    for _, tests in index.candidates(arrival)[0]:
+    for _, tests in index.candidates(context)[0]:
         for test in tests:
-            if test(arrival, NOW) is not True:
+            if test(context, NOW) is not True:
                 break
         else:
             count += 1

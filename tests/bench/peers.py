@@ -58,11 +58,11 @@ def quix_streams(folder: Path) -> Peer | None:
 
 
 def _on_a_topic(command: list[str], state: Path) -> Peer:
-    def run(wired: Wiring, events: int, rules: int) -> dict[str, Any]:
-        settings = wired.settings
+    def run(wiring: Wiring, events: int, rules: int) -> dict[str, Any]:
+        settings = wiring.settings
         arguments = [
-            settings.kafka.bootstrap, settings.topics.prefix, wired.topic("events.orders"),
-            wired.topic("deliveries.webhook"), str(events), str(rules), str(state),
+            settings.kafka.bootstrap, settings.topics.prefix, wiring.topic("events.orders"),
+            wiring.topic("deliveries.webhook"), str(events), str(rules), str(state),
         ]  # fmt: skip
         return _ran([*command, *arguments])
 

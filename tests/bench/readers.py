@@ -30,7 +30,7 @@ from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Output
 from agents.wiring import Wiring
 from deploy.settings import load_settings
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import EventReader
 from streams.index.rules import RuleIndex
 from tests.bench.rules import trivial
@@ -72,20 +72,20 @@ Work = Callable[[bytes | None, bytes], bytes | None]
 """Key and value of an event in, the value of an output or None out."""
 
 
-def trivial_work(wired: Wiring) -> Work:
+def trivial_work(wiring: Wiring) -> Work:
     """Read, look up, test; a record of about 300 bytes where a rule fits."""
     index = RuleIndex()
     for rule in trivial(TRIVIAL_RULES):
         index.insert(rule)
-    limits = wired.settings.matcher
-    reader = EventReader(TOPIC, wired.codec(TOPIC), max_future=limits.max_future, max_bytes=limits.max_event_bytes)
+    limits = wiring.settings.matcher
+    reader = EventReader(TOPIC, wiring.codec(TOPIC), max_future=limits.max_future, max_bytes=limits.max_event_bytes)
     now, encode, filling = datetime.now(UTC), msgspec.json.Encoder().encode, "x" * 160
 
     def work(key: bytes | None, raw: bytes) -> bytes | None:
         head = reader.read(raw, key, now)
-        arrival = Arrival(head, raw, reader.decode)
-        for rule, tests in index.candidates(arrival)[0]:
-            if all(test(arrival, now) is True for test in tests):
+        context = EventContext(head, raw, reader.decode)
+        for rule, tests in index.candidates(context)[0]:
+            if all(test(context, now) is True for test in tests):
                 return encode(
                     {"event": head.id, "customer": head.customer_id, "rule": rule.distribution.id, "data": filling}
                 )
@@ -94,10 +94,10 @@ def trivial_work(wired: Wiring) -> Work:
     return work
 
 
-async def trivial_ours(wired: Wiring, count: int) -> Run:
+async def trivial_ours(wiring: Wiring, count: int) -> Run:
     """The batched transport."""
-    app = BatchApp(_group(wired, "ours"), wired.connection(), datadir=_folder(wired, "ours"))
-    work, run, done, target = trivial_work(wired), Run(), asyncio.Event(), wired.topic(TARGET)
+    app = BatchApp(_group(wiring, "ours"), wiring.connection(), datadir=_folder(wiring, "ours"))
+    work, run, done, target = trivial_work(wiring), Run(), asyncio.Event(), wiring.topic(TARGET)
 
     async def each(batch: Batch) -> None:
         run.began = run.began or time.time()
@@ -114,27 +114,27 @@ async def trivial_ours(wired: Wiring, count: int) -> Run:
             done.set()
 
     app.watchers.append(through)
-    app.batch_agent(wired.topic(TOPIC), each, name="each")
+    app.batch_agent(wiring.topic(TOPIC), each, name="each")
     app.finalize()
     await app.start()
     await done.wait()
     return run
 
 
-async def trivial_idiomatic(wired: Wiring, count: int) -> Run:
+async def trivial_idiomatic(wiring: Wiring, count: int) -> Run:
     """An agent as Faust's documentation writes it, on the same bytes."""
     app = faust.App(
-        _group(wired, "idiomatic"),
-        broker=f"kafka://{wired.settings.kafka.bootstrap}",
+        _group(wiring, "idiomatic"),
+        broker=f"kafka://{wiring.settings.kafka.bootstrap}",
         consumer_auto_offset_reset="earliest",
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
-        datadir=_folder(wired, "idiomatic"),
+        datadir=_folder(wiring, "idiomatic"),
     )
-    source = app.topic(wired.topic(TOPIC), key_type=bytes, value_type=bytes, value_serializer="raw")
-    target = app.topic(wired.topic(TARGET), key_type=bytes, value_type=bytes, value_serializer="raw")
-    work, run, done = trivial_work(wired), Run(), asyncio.Event()
+    source = app.topic(wiring.topic(TOPIC), key_type=bytes, value_type=bytes, value_serializer="raw")
+    target = app.topic(wiring.topic(TARGET), key_type=bytes, value_type=bytes, value_serializer="raw")
+    work, run, done = trivial_work(wiring), Run(), asyncio.Event()
 
     @app.agent(source)  # type: ignore[untyped-decorator]
     async def each(stream: Any) -> None:
@@ -153,11 +153,11 @@ async def trivial_idiomatic(wired: Wiring, count: int) -> Run:
     return run
 
 
-async def trivial_bare(wired: Wiring, count: int) -> Run:
+async def trivial_bare(wiring: Wiring, count: int) -> Run:
     """A loop on aiokafka that gathers its acknowledgements and commits, and is nothing else."""
-    kafka = wired.settings.kafka.bootstrap
+    kafka = wiring.settings.kafka.bootstrap
     consumer = aiokafka.AIOKafkaConsumer(
-        wired.topic(TOPIC), bootstrap_servers=kafka, group_id=_group(wired, "bare"),
+        wiring.topic(TOPIC), bootstrap_servers=kafka, group_id=_group(wiring, "bare"),
         auto_offset_reset="earliest", enable_auto_commit=False, max_poll_records=2000,
     )  # fmt: skip
     producer = aiokafka.AIOKafkaProducer(
@@ -165,7 +165,7 @@ async def trivial_bare(wired: Wiring, count: int) -> Run:
     )
     await consumer.start()
     await producer.start()
-    work, run, target, total = trivial_work(wired), Run(), wired.topic(TARGET), 0
+    work, run, target, total = trivial_work(wiring), Run(), wiring.topic(TARGET), 0
     while total < count:
         futures, records = [], 0
         for fetched in (await consumer.getmany(timeout_ms=200)).values():
@@ -182,11 +182,11 @@ async def trivial_bare(wired: Wiring, count: int) -> Run:
     return run
 
 
-async def matcher(wired: Wiring, count: int) -> Run:
+async def matcher(wiring: Wiring, count: int) -> Run:
     """The product's matcher. Ends when it has had `count` events, or none for a while: others may have had the rest."""
     name = os.environ.get("BENCH_INSTANCE", "matcher")
-    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, name))
-    run, done, topic = Run(), asyncio.Event(), wired.topic(TOPIC)
+    app, rules = build_matcher(wiring, Metrics(), datadir=_folder(wiring, name))
+    run, done, topic = Run(), asyncio.Event(), wiring.topic(TOPIC)
 
     def through(batch: Batch) -> None:
         if batch.tp.topic == topic and run.count(len(batch.records)) >= count:
@@ -212,9 +212,9 @@ async def matcher(wired: Wiring, count: int) -> Run:
     return run
 
 
-async def load(wired: Wiring, count: int) -> Run:
+async def load(wiring: Wiring, count: int) -> Run:
     """The matcher again, told to stop once so many customers are in its table."""
-    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, "matcher"))
+    app, rules = build_matcher(wiring, Metrics(), datadir=_folder(wiring, "matcher"))
     run, done = Run(), asyncio.Event()
 
     def through(batch: Batch) -> None:
@@ -232,9 +232,9 @@ async def load(wired: Wiring, count: int) -> Run:
     return run
 
 
-async def restore(wired: Wiring, count: int) -> Run:
+async def restore(wiring: Wiring, count: int) -> Run:
     """A matcher that starts with full changelog topics: until its tables have all rows."""
-    app, rules = build_matcher(wired, Metrics(), datadir=_folder(wired, "restore"))
+    app, rules = build_matcher(wiring, Metrics(), datadir=_folder(wiring, "restore"))
     run, recovery = Run(), app.tables.recovery
     await rules.start()
     app.finalize()
@@ -248,12 +248,12 @@ async def restore(wired: Wiring, count: int) -> Run:
     return run
 
 
-def _group(wired: Wiring, name: str) -> str:
-    return f"{wired.settings.topics.prefix}{name}-{os.getpid()}"
+def _group(wiring: Wiring, name: str) -> str:
+    return f"{wiring.settings.topics.prefix}{name}-{os.getpid()}"
 
 
-def _folder(wired: Wiring, name: str) -> str:
-    return str(Path(wired.settings.data) / name)
+def _folder(wiring: Wiring, name: str) -> str:
+    return str(Path(wiring.settings.data) / name)
 
 
 READERS = {
@@ -274,9 +274,9 @@ def main() -> None:
     uvloop.run(_report(name, Wiring(load_settings({}, Path(file))), int(count)))
 
 
-async def _report(name: str, wired: Wiring, count: int) -> None:
+async def _report(name: str, wiring: Wiring, count: int) -> None:
     """Print, and end at once: what is measured is over, and services need not be stopped in order."""
-    run = await READERS[name](wired, count)
+    run = await READERS[name](wiring, count)
     sys.stdout.write(msgspec.json.encode(run.report()).decode() + "\n")
     sys.stdout.flush()
     os._exit(0)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.distribution import Distribution
-from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.distribution import DefinitionContext, parse_definition
 
 PER_SHOP = 25
 """Distributions of one shop: however many there are in all, an event meets those of its own shop."""
@@ -29,7 +29,7 @@ def a_rule(number: int, when: dict[str, Any] | None, *, consent: str = "marketin
     }
     if when is not None:
         source["when"] = when
-    return parse_definition(source, Surroundings("shop", 1, datetime.now(UTC), (), {})).distribution
+    return parse_definition(source, DefinitionContext("shop", 1, datetime.now(UTC), (), {})).distribution
 
 
 def trivial(count: int) -> list[Distribution]:

@@ -123,20 +123,20 @@ def measure_matching(_settings: Settings, _servers: Servers) -> Report:
 
 def measure_trivial(settings: Settings, servers: Servers) -> Report:
     """A trivial rule set: read, one look-up, three tests, one output for ten events."""
-    wired = Wiring(_placed(settings, "trivial"))
-    Provision(wired).apply()
+    wiring = Wiring(_placed(settings, "trivial"))
+    Provision(wiring).apply()
     now = datetime.now(UTC)
 
     def events() -> Iterator[Output]:
-        topic = wired.topic("events.orders")
+        topic = wiring.topic("events.orders")
         for number in range(EVENTS):
             customer, raw = small_order(number, TRIVIAL_RULES, now)
             yield Output(topic, customer.encode(), raw)
 
-    asyncio.run(_fill(wired, events()))
+    asyncio.run(_fill(wiring, events()))
     _pin_broker(servers)
     readers: dict[str, Callable[[], Report]] = {
-        name: lambda name=name: _reader(f"trivial-{name}", wired, EVENTS)  # type: ignore[misc]
+        name: lambda name=name: _reader(f"trivial-{name}", wiring, EVENTS)  # type: ignore[misc]
         for name in ("ours", "idiomatic", "bare")
     }
     others = {
@@ -145,7 +145,7 @@ def measure_trivial(settings: Settings, servers: Servers) -> Report:
     }
     for name, peer in others.items():
         if peer:
-            readers[name] = lambda peer=peer: peer(wired, EVENTS, TRIVIAL_RULES)  # type: ignore[misc]
+            readers[name] = lambda peer=peer: peer(wiring, EVENTS, TRIVIAL_RULES)  # type: ignore[misc]
     rates: dict[str, list[float]] = {name: [] for name in readers}
     warm: dict[str, list[float]] = {name: [] for name in readers}
     for number in range(ROUNDS):
@@ -167,13 +167,13 @@ def measure_trivial(settings: Settings, servers: Servers) -> Report:
     return {"events": EVENTS, "events_per_second": medians, "second_half": halves, "ratios": ratios}
 
 
-def _reader(name: str, wired: Wiring, count: int, core_: str = "0", **environ: str) -> Report:
-    return _result(_start_reader(name, wired, count, core_, **environ))
+def _reader(name: str, wiring: Wiring, count: int, core_: str = "0", **environ: str) -> Report:
+    return _result(_start_reader(name, wiring, count, core_, **environ))
 
 
-def _start_reader(name: str, wired: Wiring, count: int, core_: str, **environ: str) -> subprocess.Popen[str]:
+def _start_reader(name: str, wiring: Wiring, count: int, core_: str, **environ: str) -> subprocess.Popen[str]:
     file = FOLDER / f"{name}.toml"
-    file.write_text(settings_text(wired.settings, 1))
+    file.write_text(settings_text(wiring.settings, 1))
     command = [sys.executable, "-m", "tests.bench.readers", name, str(file), str(count), core_ if TWO_CORES else "any"]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ}
@@ -201,8 +201,8 @@ def _unpin_broker(servers: Servers) -> None:
     _pin_broker(servers, list(range(os.cpu_count() or 1)))
 
 
-async def _fill(wired: Wiring, outputs: Iterable[Output]) -> int:
-    producer, hand, count = Producer(wired.settings.kafka.client()), [], 0
+async def _fill(wiring: Wiring, outputs: Iterable[Output]) -> int:
+    producer, hand, count = Producer(wiring.settings.kafka.client()), [], 0
     for output in outputs:
         hand.append(output)
         count += 1
@@ -219,23 +219,23 @@ async def _fill(wired: Wiring, outputs: Iterable[Output]) -> int:
 
 def measure_matcher(settings: Settings, servers: Servers) -> Report:
     """10,000 realistic rules, customer table on RocksDB, recent sends, decisions; about one delivery for ten events."""
-    wired = Wiring(_placed(settings, "matcher"))
-    Provision(wired).apply()
+    wiring = Wiring(_placed(settings, "matcher"))
+    Provision(wiring).apply()
     customers, now = min(CUSTOMERS, 100_000), datetime.now(UTC)
-    asyncio.run(_fill(wired, _rules(wired, realistic(RULES))))
-    asyncio.run(_fill(wired, _customers(wired, customers, RULES)))
-    say(f"  {customers:,} customers: {_rate(_load_customers(wired, customers)):,.0f} rows/s into the table")
-    asyncio.run(_fill(wired, _orders(wired, EVENTS, customers, now)))
+    asyncio.run(_fill(wiring, _rules(wiring, realistic(RULES))))
+    asyncio.run(_fill(wiring, _customers(wiring, customers, RULES)))
+    say(f"  {customers:,} customers: {_rate(_load_customers(wiring, customers)):,.0f} rows/s into the table")
+    asyncio.run(_fill(wiring, _orders(wiring, EVENTS, customers, now)))
     _pin_broker(servers)
     runs = []
     for number in range(ROUNDS):
-        rewind(wired, "events.orders")
-        runs.append(_reader("matcher", wired, EVENTS))
+        rewind(wiring, "events.orders")
+        runs.append(_reader("matcher", wiring, EVENTS))
         say(f"  round {number + 1}  {_rate(runs[-1]):>9,.0f} events/s, {runs[-1]['rss_mb']:.0f} MB")
     _unpin_broker(servers)
-    outputs = {name: _size(wired, name) / ROUNDS / EVENTS for name in ("deliveries.webhook", "decisions")}
+    outputs = {name: _size(wiring, name) / ROUNDS / EVENTS for name in ("deliveries.webhook", "decisions")}
     say(f"  an event caused {outputs['deliveries.webhook']:.3f} deliveries, {outputs['decisions']:.3f} decisions")
-    two = _two_workers(wired)
+    two = _two_workers(wiring)
     one = statistics.median(map(_rate, runs))
     say(f"  median {one:,.0f} events/s on one pinned core; two workers beside the broker {two:,.0f}: {two / one:.2f}")
     return {
@@ -254,17 +254,17 @@ def measure_poison(settings: Settings, servers: Servers) -> Report:
     """The whole matcher, with and without one record in a hundred that has to be dead-lettered."""
     places = {name: Wiring(_placed(settings, name)) for name in ("clean", "poison")}
     rules, now = realistic(1000), datetime.now(UTC)
-    for name, wired in places.items():
-        Provision(wired).apply()
-        asyncio.run(_fill(wired, _rules(wired, rules)))
-        orders = _orders(wired, EVENTS, 5000, now, rules=len(rules))
-        asyncio.run(_fill(wired, _spoilt(orders) if name == "poison" else orders))
+    for name, wiring in places.items():
+        Provision(wiring).apply()
+        asyncio.run(_fill(wiring, _rules(wiring, rules)))
+        orders = _orders(wiring, EVENTS, 5000, now, rules=len(rules))
+        asyncio.run(_fill(wiring, _spoilt(orders) if name == "poison" else orders))
     _pin_broker(servers)
     rates: dict[str, list[float]] = {name: [] for name in places}
     for _ in range(ROUNDS):
-        for name, wired in places.items():
-            rewind(wired, "events.orders")
-            rates[name].append(_rate(_reader("matcher", wired, EVENTS)))
+        for name, wiring in places.items():
+            rewind(wiring, "events.orders")
+            rates[name].append(_rate(_reader("matcher", wiring, EVENTS)))
     _unpin_broker(servers)
     clean, poison = (statistics.median(rates[name]) for name in places)
     say(f"  {clean:,.0f} events/s clean, {poison:,.0f} with 1 % poison: {poison / clean:.2f}")
@@ -280,36 +280,36 @@ def _rate(run: Report) -> float:
     return float(run["events"] / run["seconds"])
 
 
-def _rules(wired: Wiring, rules: Iterable[Any]) -> Iterator[Output]:
-    topic, codec = wired.topic("distributions"), wired.codec("distributions")
+def _rules(wiring: Wiring, rules: Iterable[Any]) -> Iterator[Output]:
+    topic, codec = wiring.topic("distributions"), wiring.codec("distributions")
     return (Output(topic, rule.id.encode(), codec.encode(rule)) for rule in rules)
 
 
-def _customers(wired: Wiring, count: int, rules: int) -> Iterator[Output]:
-    topic = wired.topic("customers")
+def _customers(wiring: Wiring, count: int, rules: int) -> Iterator[Output]:
+    topic = wiring.topic("customers")
     made = (profile(number, rules) for number in range(count))
     return (Output(topic, one["id"].encode(), msgspec.json.encode(one)) for one in made)
 
 
-def _orders(wired: Wiring, count: int, customers: int, now: datetime, *, rules: int = RULES) -> Iterator[Output]:
+def _orders(wiring: Wiring, count: int, customers: int, now: datetime, *, rules: int = RULES) -> Iterator[Output]:
     """Amounts are such that about one event in ten is delivered."""
-    topic, rng = wired.topic("events.orders"), random.Random(5)
+    topic, rng = wiring.topic("events.orders"), random.Random(5)
     for number in range(count):
         one = profile(rng.randrange(customers), rules)
         raw = order(number, one, amount=rng.randrange(100, 2_200), now=now)
         yield Output(topic, one["id"].encode(), raw)
 
 
-def _load_customers(wired: Wiring, count: int) -> Report:
+def _load_customers(wiring: Wiring, count: int) -> Report:
     """Have a matcher take the `customers` topic into its table."""
-    return _reader("load", wired, count)
+    return _reader("load", wiring, count)
 
 
-def rewind(wired: Wiring, topic: str) -> None:
+def rewind(wiring: Wiring, topic: str) -> None:
     """Set the matchers' group back to the beginning of a topic."""
-    admin = AdminClient(wired.settings.kafka.client())
-    offsets = [TopicPartition(wired.topic(topic), number, 0) for number in range(PARTITIONS)]
-    request = [ConsumerGroupTopicPartitions(wired.group("matcher"), offsets)]
+    admin = AdminClient(wiring.settings.kafka.client())
+    offsets = [TopicPartition(wiring.topic(topic), number, 0) for number in range(PARTITIONS)]
+    request = [ConsumerGroupTopicPartitions(wiring.group("matcher"), offsets)]
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -324,17 +324,17 @@ def rewind(wired: Wiring, topic: str) -> None:
             time.sleep(0.5)
 
 
-def _two_workers(wired: Wiring) -> float:
-    rewind(wired, "events.orders")
-    processes = [_start_reader("matcher", wired, EVENTS, "any", BENCH_INSTANCE=f"two-{number}") for number in range(2)]
+def _two_workers(wiring: Wiring) -> float:
+    rewind(wiring, "events.orders")
+    processes = [_start_reader("matcher", wiring, EVENTS, "any", BENCH_INSTANCE=f"two-{number}") for number in range(2)]
     found = [_result(process) for process in processes]
     ended, began = max(one["ended"] for one in found), min(one["began"] for one in found)
     return float(sum(one["events"] for one in found) / (ended - began))
 
 
-def _size(wired: Wiring, name: str) -> int:
-    consumer = Consumer({**wired.settings.kafka.client(), "group.id": "bench"})
-    topic = wired.topic(name)
+def _size(wiring: Wiring, name: str) -> int:
+    consumer = Consumer({**wiring.settings.kafka.client(), "group.id": "bench"})
+    topic = wiring.topic(name)
     ends = (consumer.get_watermark_offsets(TopicPartition(topic, number)) for number in range(PARTITIONS))
     count = sum(int(high - low) for low, high in ends)
     consumer.close()
@@ -346,12 +346,12 @@ def _size(wired: Wiring, name: str) -> int:
 
 def measure_tables(settings: Settings, servers: Servers) -> Report:
     """Restore from the changelogs and memory, with five recent sends a customer."""
-    wired = Wiring(_placed(settings, "tables"))
-    Provision(wired).apply()
-    asyncio.run(_fill(wired, _changelog_rows(wired)))
+    wiring = Wiring(_placed(settings, "tables"))
+    Provision(wiring).apply()
+    asyncio.run(_fill(wiring, _changelog_rows(wiring)))
     _pin_broker(servers)
-    restored = _reader("restore", wired, 2 * CUSTOMERS)
-    again = _reader("restore", wired, 0)
+    restored = _reader("restore", wiring, 2 * CUSTOMERS)
+    again = _reader("restore", wiring, 0)
     _unpin_broker(servers)
     say(
         f"  {2 * CUSTOMERS:,} rows restored at {_rate(restored):,.0f} rows/s, {restored['rss_mb']:.0f} MB; "
@@ -361,10 +361,10 @@ def measure_tables(settings: Settings, servers: Servers) -> Report:
             "second_start_s": again["seconds"]}  # fmt: skip
 
 
-def _changelog_rows(wired: Wiring) -> Iterator[Output]:
+def _changelog_rows(wiring: Wiring) -> Iterator[Output]:
     """What matchers would have written: partitioned as the customers are."""
     now = datetime.now(UTC)
-    customers, recent = changelog_topics(wired)
+    customers, recent = changelog_topics(wiring)
     for number in range(CUSTOMERS):
         one = profile(number, RULES)
         key = one["id"].encode()
@@ -378,24 +378,26 @@ def _changelog_rows(wired: Wiring) -> Iterator[Output]:
 
 def measure_latency(settings: Settings, _servers: Servers) -> Report:
     """5,000 events/s, one in ten delivered: from the event's production to its delivery record being readable."""
-    wired = Wiring(_placed(settings, "latency"))
-    Provision(wired).apply()
-    asyncio.run(_fill(wired, _rules(wired, [a_rule(0, {"order.amount": {"at_least": 5000}}, consent="transactional")])))
+    wiring = Wiring(_placed(settings, "latency"))
+    Provision(wiring).apply()
+    asyncio.run(
+        _fill(wiring, _rules(wiring, [a_rule(0, {"order.amount": {"at_least": 5000}}, consent="transactional")]))
+    )
     seconds, rate = 40, 5000
-    worker = _start_reader("matcher", wired, seconds * rate, "any")
-    took = asyncio.run(_feed_and_read(wired, seconds, rate))
+    worker = _start_reader("matcher", wiring, seconds * rate, "any")
+    took = asyncio.run(_feed_and_read(wiring, seconds, rate))
     _result(worker)
     cuts = statistics.quantiles(took, n=100)
     say(f"  {rate} events/s: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms until a delivery is readable")
     return {"events_per_second": rate, "p50_ms": round(cuts[49], 1), "p99_ms": round(cuts[98], 1), "count": len(took)}
 
 
-async def _feed_and_read(wired: Wiring, seconds: int, rate: int) -> list[float]:
+async def _feed_and_read(wiring: Wiring, seconds: int, rate: int) -> list[float]:
     """The first half is warm-up: the broker has just been started, and compiles itself meanwhile."""
-    codec = wired.codec("deliveries.webhook")
-    reader = Consumer({**wired.settings.kafka.client(), "group.id": "bench-latency", "auto.offset.reset": "earliest",
+    codec = wiring.codec("deliveries.webhook")
+    reader = Consumer({**wiring.settings.kafka.client(), "group.id": "bench-latency", "auto.offset.reset": "earliest",
                        "fetch.queue.backoff.ms": 5, "fetch.wait.max.ms": 5})  # fmt: skip
-    reader.subscribe([wired.topic("deliveries.webhook")])
+    reader.subscribe([wiring.topic("deliveries.webhook")])
     took: list[float] = []
     wanted, done = seconds * rate // 10, asyncio.Event()
 
@@ -411,8 +413,8 @@ async def _feed_and_read(wired: Wiring, seconds: int, rate: int) -> list[float]:
         reader.close()
 
     reading = asyncio.get_running_loop().run_in_executor(None, read)
-    producer = Producer(wired.settings.kafka.client(), **{"linger.ms": 1})
-    topic, began = wired.topic("events.orders"), time.perf_counter() + 3.0
+    producer = Producer(wiring.settings.kafka.client(), **{"linger.ms": 1})
+    topic, began = wiring.topic("events.orders"), time.perf_counter() + 3.0
     for tick in range(seconds * 200):
         delay = began + tick / 200 - time.perf_counter()
         if delay > 0:

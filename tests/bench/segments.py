@@ -81,12 +81,12 @@ def measure_core() -> dict[str, float]:
 async def measure_process(settings: Settings, folder: Path) -> float:
     """Customers a second through one segmenter, each profile's entries told and kept."""
     async with product(settings, folder, roles=("segmenter",)) as running:
-        async with database(running.wired) as pool:
+        async with database(running.wiring) as pool:
             segments, now = Segments(pool), datetime.now(UTC)
             await segments.save([(one, "") for one in definitions()], applied_by="bench", now=now)
             while not all(one.is_computed for one in await segments.current("shop")):
                 await asyncio.sleep(0.05)
-        rng, topic, codec = random.Random(2), running.wired.topic("customers"), running.wired.codec("customers")
+        rng, topic, codec = random.Random(2), running.wiring.topic("customers"), running.wiring.codec("customers")
         rows = [customer(number, rng) for number in range(CUSTOMERS)]
         began = time.perf_counter()
         await write_all(running.producer, [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows])

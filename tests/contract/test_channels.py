@@ -35,7 +35,7 @@ from schemas.events.triggers import MANUAL
 from schemas.template import LocalText, StoredTemplate
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.factory import NOW, arrival, customer, rule
+from tests.factory import NOW, context, customer, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
@@ -70,7 +70,7 @@ def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "ht
     }
     index = RuleIndex()
     index.insert(rule(channels=[body[channel]]))
-    (made,) = match_event(arrival(profile), index, NOW).deliveries
+    (made,) = match_event(context(profile), index, NOW).deliveries
     return made
 
 
@@ -165,7 +165,7 @@ DESIGNED = {
 def designed(url: str, **design: Any) -> WebhookDelivery:
     index = RuleIndex()
     index.insert(rule(channels=[{"webhook": {"url": url, "type": "thanks", **design}}]))
-    (made,) = match_event(arrival(), index, NOW).deliveries
+    (made,) = match_event(context(), index, NOW).deliveries
     codec = topic_codec("deliveries.webhook", "avro")
     return msgspec.convert(codec.decode(codec.encode(made)), WebhookDelivery)
 

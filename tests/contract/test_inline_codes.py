@@ -23,7 +23,7 @@ from schemas.errors import RenderRefused, TemplateFailed
 from schemas.template import StoredTemplate
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.factory import NOW, arrival, rule
+from tests.factory import NOW, context, rule
 from tests.unit.channels.codes.test_images import png_pixels, read
 
 CODE = "SAVE-2026-ABC"
@@ -55,7 +55,7 @@ PGI+w7w8L2I+\r
 def delivery(voucher: Any = None) -> Any:
     index = RuleIndex()
     index.insert(rule(channels=[{"email": {"account": "main", "subject": "s", "text": "t"}}]))
-    (made,) = match_event(arrival(), index, NOW).deliveries
+    (made,) = match_event(context(), index, NOW).deliveries
     data = made.data if voucher is None else {**made.data, "voucher": voucher}
     return msgspec.structs.replace(made, data=data)
 

@@ -32,7 +32,7 @@ from schemas.delivery import Delivery
 from schemas.events.triggers import TRIGGERS, began_in
 from schemas.publication_request import PublicationRequest
 from streams.documents.distribution import parse_definition
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import read_event
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -87,7 +87,7 @@ def _deliveries(kind: str, purpose: Action) -> list[Delivery]:
     rules.insert(parse_definition(source, around).distribution)
     key = event["data"]["customer"]["id"].encode()
     head = read_event(event, trigger.topic, key, now=NOW, max_future=timedelta(days=36_500))
-    matched = match_event(Arrival(head, event, dict), rules, NOW)
+    matched = match_event(EventContext(head, event, dict), rules, NOW)
     return matched.deliveries or [one for asked in matched.requests for one in _with_code(asked)]
 
 

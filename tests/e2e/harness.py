@@ -39,7 +39,7 @@ from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
-from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.distribution import DefinitionContext, parse_definition
 
 GREETING = "Hi {{ customer.name | default('you') }}"
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
@@ -129,7 +129,7 @@ def profile(number: int) -> dict[str, Any]:
 class Product:
     """What a test drives."""
 
-    wired: Wiring
+    wiring: Wiring
     receiver: WebhookReceiver
     mailbox: SmtpSink
     workers: Supervisor
@@ -142,21 +142,21 @@ class Product:
 
     async def apply(self, definition: dict[str, Any], version: int = 1) -> Distribution:
         """Save a distribution and publish it, as the command does."""
-        async with database(self.wired) as pool:
+        async with database(self.wiring) as pool:
             campaigns = await Campaigns(pool).current("shop")
-            around = Surroundings("shop", version, datetime.now(UTC), ("main",), {}, campaigns)
+            around = DefinitionContext("shop", version, datetime.now(UTC), ("main",), {}, campaigns)
             made = parse_definition(definition, around)
             templates = tuple(template for _, template in made.templates)
             control = Control(pool)
             await control.save([Change(made.distribution, "", templates)], applied_by="test", now=datetime.now(UTC))
-            await publish(self.wired, control)
+            await publish(self.wiring, control)
         self.rules = [*(one for one in self.rules if one.id != made.distribution.id), made.distribution]
         return made.distribution
 
     async def load_customers(self, count: int) -> None:
         """Publish profiles and wait until the matchers have them."""
         self.customers = {f"c{number}": profile(number) for number in range(count)}
-        codec, topic = self.wired.codec("customers"), self.wired.topic("customers")
+        codec, topic = self.wiring.codec("customers"), self.wiring.topic("customers")
         rows = [Output(topic, key.encode(), codec.encode(row)) for key, row in self.customers.items()]
         await write_all(self.producer, rows, patience=PATIENCE)
         await self.until(self.all_processed, "customers are in the table")
@@ -175,13 +175,13 @@ class Product:
             topic = TRIGGERS[event.type].topic
             self.published.append(event)
             outputs.append(
-                Output(self.wired.topic(topic), event.customer_id.encode(), self.wired.codec(topic).encode(event))
+                Output(self.wiring.topic(topic), event.customer_id.encode(), self.wiring.codec(topic).encode(event))
             )
         await write_all(self.producer, outputs, patience=PATIENCE)
 
     async def publish_raw(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         """Publish bytes as they are."""
-        await write_all(self.producer, [Output(self.wired.topic(topic), key, value)], patience=PATIENCE)
+        await write_all(self.producer, [Output(self.wiring.topic(topic), key, value)], patience=PATIENCE)
 
     async def feed(self, count: int, rate: float, seed: int, meanwhile: Callable[[int], Any] | None = None) -> None:
         """Orders at a rate (events a second), calling `meanwhile` with the number so far."""
@@ -241,12 +241,12 @@ class Product:
 
     def decisions(self) -> list[Decision]:
         """Everything on the topic."""
-        with TopicReader(self.wired, "decisions") as reader:
+        with TopicReader(self.wiring, "decisions") as reader:
             return [msgspec.convert(reader.decode(message), Decision) for message in reader.until_now()]
 
     def dead_letters(self) -> list[tuple[bytes | None, bytes | None, dict[str, Any]]]:
         """Key, value and facts."""
-        with TopicReader(self.wired, "dead-letters") as reader:
+        with TopicReader(self.wiring, "dead-letters") as reader:
             return [(message.key(), message.value(), reader.decode(message)) for message in reader.until_now()]
 
     def logs_of(self, role: str) -> str:
@@ -274,17 +274,17 @@ async def product(
     await mailbox.start()
     file = folder / "tidings.toml"
     file.write_text(settings_text(replace(settings, data=str(folder / "data")), mailbox.port))
-    wired = Wiring(load_settings({}, file))
-    await asyncio.to_thread(Provision(wired).apply)
-    async with database(wired):
+    wiring = Wiring(load_settings({}, file))
+    await asyncio.to_thread(Provision(wiring).apply)
+    async with database(wiring):
         pass
     around = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
     everyone = Supervisor(workers(roles, processes, {**around, **environ, "TIDINGS_SETTINGS": str(file)}, folder))
-    producer, lag = Producer(wired.settings.kafka.client()), LagReader(wired)
+    producer, lag = Producer(wiring.settings.kafka.client()), LagReader(wiring)
     lag.roles = roles
     everyone.start()
     try:
-        yield Product(wired, receiver, mailbox, everyone, producer, lag, folder)
+        yield Product(wiring, receiver, mailbox, everyone, producer, lag, folder)
     finally:
         await asyncio.to_thread(everyone.stop)
         producer.close(1.0)

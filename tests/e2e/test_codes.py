@@ -44,7 +44,7 @@ async def add_campaign(running: Product, codes: int, identity: str = "spring", *
         "id": identity, "project_id": "shop", "version": 1, "name": "Spring", "kind": "DISCOUNT_COUPONS",
         "type": "STATIC", "created_at": datetime.now(UTC), "discount": {"type": "PERCENT", "percent_off": 10},
     }  # fmt: skip
-    async with database(running.wired) as pool:
+    async with database(running.wiring) as pool:
         campaign = Campaign(**{**fields, **changes})
         await Campaigns(pool).save([CampaignChange(campaign, "")], applied_by="test", now=datetime.now(UTC))
     if codes:
@@ -52,12 +52,12 @@ async def add_campaign(running: Product, codes: int, identity: str = "spring", *
 
 
 async def refill(running: Product, codes: list[str], identity: str = "spring") -> None:
-    async with database(running.wired) as pool:
+    async with database(running.wiring) as pool:
         await Codes(pool).add("shop", identity, codes, datetime.now(UTC))
 
 
 async def count(running: Product) -> Count:
-    async with database(running.wired) as pool:
+    async with database(running.wiring) as pool:
         (found,) = await Codes(pool).counts("shop", datetime.now(UTC))
         return found
 
@@ -92,7 +92,7 @@ def last_decisions(running: Product) -> dict[str, Decision]:
 
 
 def on_topic(running: Product, topic: str) -> list[dict[str, Any]]:
-    with TopicReader(running.wired, topic) as reader:
+    with TopicReader(running.wiring, topic) as reader:
         return [reader.decode(message) for message in reader.until_now()]
 
 
@@ -101,8 +101,8 @@ async def until_settled(running: Product, holds: Callable[[], bool], what: str) 
     await running.until(running.all_processed, "no lag is left")
 
 
-async def test_each_customer_gets_a_code_and_a_chained_message_names_it(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path, roles=ROLES) as running:
+async def test_each_customer_gets_a_code_and_a_chained_message_names_it(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
         await add_campaign(running, 20)
         await running.apply(giving(running, again="once_per_customer"))
         chained = giving(running, "told", trigger={"event": "customer.publication.succeeded", "campaign": "spring"})
@@ -126,10 +126,10 @@ async def test_each_customer_gets_a_code_and_a_chained_message_names_it(wired: W
         assert len(running.receiver.received) == before
 
 
-async def test_a_manual_send_of_codes_has_the_shape_of_the_published_example(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_manual_send_of_codes_has_the_shape_of_the_published_example(wiring: Wiring, tmp_path: Path) -> None:
     golden = json.loads(GOLDEN.read_text())
     config = CodeConfig(**golden["campaign"]["voucher"]["code_config"])
-    async with product(wired.settings, tmp_path, roles=ROLES) as running:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
         await add_campaign(
             running, 0, type="AUTO_UPDATE", code_config=config, name="Spring Discounts",
             discount=golden["campaign"]["voucher"]["discount"], category_id=golden["campaign"]["category_id"],
@@ -162,8 +162,8 @@ def _shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("when_empty", ["stop", "skip", "send_without", "wait"])
-async def test_a_pool_that_runs_dry_in_a_batch(wired: Wiring, tmp_path: Path, when_empty: str) -> None:
-    async with product(wired.settings, tmp_path, roles=ROLES) as running:
+async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path, when_empty: str) -> None:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
         await add_campaign(running, 3)
         await running.apply(giving(running, publish={"campaign": "spring", "when_empty": when_empty}))
         await running.publish([order(number) for number in range(5)])
@@ -177,7 +177,7 @@ async def test_a_pool_that_runs_dry_in_a_batch(wired: Wiring, tmp_path: Path, wh
         assert outcomes == Counter([("emitted", None)] * 3 + [missing] * 2)
         if when_empty == "stop":
             await running.until(lambda: "distribution_paused" in running.logs_of("publisher"), "the alarm is raised")
-            async with database(running.wired) as pool:
+            async with database(running.wiring) as pool:
                 current = await Control(pool).current("shop")
             assert (current["give"].status, current["give"].version) == ("PAUSED", 2)
         if when_empty == "wait":
@@ -191,10 +191,10 @@ async def test_a_pool_that_runs_dry_in_a_batch(wired: Wiring, tmp_path: Path, wh
 
 
 @pytest.mark.timeout(900 if FULL else 600)
-async def test_killed_publishers_give_each_request_one_code_and_none_twice(wired: Wiring, tmp_path: Path) -> None:
+async def test_killed_publishers_give_each_request_one_code_and_none_twice(wiring: Wiring, tmp_path: Path) -> None:
     rng = random.Random(71)
     requests, kills, codes = (50_000, 20, 49_000) if FULL else (3000, 3, 2900)
-    async with product(wired.settings, tmp_path, roles=("matcher", "publisher"), processes=2) as running:
+    async with product(wiring.settings, tmp_path, roles=("matcher", "publisher"), processes=2) as running:
         await add_campaign(running, codes)
         await running.apply(giving(running, publish={"campaign": "spring", "when_empty": "skip"}))
         publishers = [worker for worker in running.workers.workers if worker.role == "publisher"]
@@ -220,8 +220,8 @@ async def test_killed_publishers_give_each_request_one_code_and_none_twice(wired
         assert (pool.total, pool.published, pool.free) == (codes, codes, 0)
 
 
-async def test_a_request_that_cannot_be_read_is_dead_lettered_alone(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path, roles=ROLES) as running:
+async def test_a_request_that_cannot_be_read_is_dead_lettered_alone(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
         await add_campaign(running, 3)
         await running.apply(giving(running))
         await running.publish_raw("publications.requests", b"c1", b'{"publication_id": 7}')

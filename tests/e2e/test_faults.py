@@ -33,11 +33,11 @@ async def begin(running: Product) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_matcher_killed_at_random_points_loses_and_doubles_nothing(
-    wired: Wiring, tmp_path: Path, seed: int
+    wiring: Wiring, tmp_path: Path, seed: int
 ) -> None:
     rng = random.Random(seed)
     kills = sorted(rng.sample(range(300, 2700, 50), 3))
-    async with product(wired.settings, tmp_path, processes=2) as running:
+    async with product(wiring.settings, tmp_path, processes=2) as running:
         await begin(running)
         matchers = [worker for worker in running.workers.workers if worker.role == "matcher"]
 
@@ -53,11 +53,11 @@ async def test_a_matcher_killed_at_random_points_loses_and_doubles_nothing(
 
 @pytest.mark.parametrize("seed", [4, 5])
 async def test_a_sender_killed_at_random_points_loses_nothing_and_doubles_only_what_was_in_flight(
-    wired: Wiring, tmp_path: Path, seed: int
+    wiring: Wiring, tmp_path: Path, seed: int
 ) -> None:
     rng = random.Random(seed)
     kills = sorted(rng.sample(range(300, 1700, 50), 2))
-    async with product(wired.settings, tmp_path) as running:
+    async with product(wiring.settings, tmp_path) as running:
         await begin(running)
         (sender,) = [worker for worker in running.workers.workers if worker.role == "sender"]
 

@@ -39,9 +39,9 @@ def rules_of(worker: WorkerProcess) -> float:
 
 
 @pytest.fixture
-def placed(settings: Settings, wired: Wiring) -> Settings:
+def placed(settings: Settings, wiring: Wiring) -> Settings:
     """The test's own topics and database."""
-    return wired.settings
+    return wiring.settings
 
 
 async def test_bad_records_are_dead_lettered_with_their_bytes_and_disturb_nobody(
@@ -169,11 +169,11 @@ async def test_a_slow_receiver_does_not_keep_the_others_waiting(placed: Settings
         await slow.stop()
 
 
-async def test_top_shows_each_process_with_its_partitions_and_rate(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path, processes=2) as running:
+async def test_top_shows_each_process_with_its_partitions_and_rate(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, processes=2) as running:
         await running.apply(thanks(running.receiver.url))
         await running.load_customers(20)
-        top = Top(running.wired)
+        top = Top(running.wiring)
         before = await asyncio.to_thread(top.read)
         both = {worker.instance for worker in running.workers.workers if worker.role == "matcher"}
         await running.until(lambda: {row.process for row in top.read() if row.role == "matcher"} == both, "both joined")

@@ -17,14 +17,14 @@ from tests.factory import definition, order_event
 pytestmark = pytest.mark.timeout(600)
 
 
-async def test_a_designed_body_is_what_the_receiver_gets(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path) as running:
+async def test_a_designed_body_is_what_the_receiver_gets(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path) as running:
         payload = {"id": {"from": "delivery_id"}, "sum": {"from": "order.amount"}, "at": {"from": "event.created_at"}}
         webhook = {"url": running.receiver.url, "type": "t", "payload": payload, "envelope": False}
         await running.apply(definition(channels=[{"webhook": webhook}]))
         event = order_event()
         running.published.append(msgspec.convert(event, Event))
-        record = Output(wired.topic("events.orders"), b"c1", msgspec.json.encode(event), -1, [])
+        record = Output(wiring.topic("events.orders"), b"c1", msgspec.json.encode(event), -1, [])
         await write_all(running.producer, [record])
         await running.until_delivered()
         (received,) = running.receiver.received

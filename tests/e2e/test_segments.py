@@ -30,7 +30,7 @@ async def apply_gold(running: Product) -> None:
         id="gold", project_id="shop", name="Gold", version=1, when={"customer.metadata.tier": "gold"},
         updated_at=datetime.now(UTC),
     )  # fmt: skip
-    async with database(running.wired) as pool:
+    async with database(running.wiring) as pool:
         segments = Segments(pool)
         await segments.save([(made, "")], applied_by="test", now=datetime.now(UTC))
         deadline = time.monotonic() + PATIENCE
@@ -40,12 +40,12 @@ async def apply_gold(running: Product) -> None:
 
 
 async def put(running: Product, rows: list[dict[str, Any]]) -> None:
-    topic, codec = running.wired.topic("customers"), running.wired.codec("customers")
+    topic, codec = running.wiring.topic("customers"), running.wiring.codec("customers")
     await write_all(running.producer, [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows])
 
 
-async def test_a_profile_that_enters_a_segment_brings_its_webhook(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path, roles=("matcher", "sender", "segmenter")) as running:
+async def test_a_profile_that_enters_a_segment_brings_its_webhook(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=("matcher", "sender", "segmenter")) as running:
         hook = [{"webhook": {"url": running.receiver.url, "type": "welcome-gold"}}]
         trigger = {"event": "customer.segment.entered", "segment": "gold"}
         await running.apply(thanks("", trigger=trigger, when=None, channels=hook))
@@ -57,11 +57,11 @@ async def test_a_profile_that_enters_a_segment_brings_its_webhook(wired: Wiring,
         assert len(running.receiver.received) == 1
 
 
-async def test_killed_segmenters_lose_nothing_and_tell_each_change_once(wired: Wiring, tmp_path: Path) -> None:
+async def test_killed_segmenters_lose_nothing_and_tell_each_change_once(wiring: Wiring, tmp_path: Path) -> None:
     rng = random.Random(5)
     tiers = dict.fromkeys((f"c{number}" for number in range(200)), "tin")
     changes: Counter[tuple[str, str]] = Counter()
-    async with product(wired.settings, tmp_path, roles=("segmenter",), processes=2) as running:
+    async with product(wiring.settings, tmp_path, roles=("segmenter",), processes=2) as running:
         await put(running, [{"id": one} for one in tiers])
         await running.until(running.all_processed, "profiles are in")
         await apply_gold(running)
@@ -77,10 +77,10 @@ async def test_killed_segmenters_lose_nothing_and_tell_each_change_once(wired: W
                 rng.choice(running.workers.workers).send(signal.SIGKILL)
             running.workers.look()
         await running.until(running.all_processed, "all changes are in")
-        with TopicReader(running.wired, "events.segments") as reader:
+        with TopicReader(running.wiring, "events.segments") as reader:
             events = {one["id"]: one for one in map(reader.decode, reader.until_now())}
         told = Counter((one["type"].rpartition(".")[2], one["data"]["customer"]["id"]) for one in events.values())
         assert told == changes
-        async with database(running.wired) as pool:
+        async with database(running.wiring) as pool:
             members = {row["customer_id"] for row in await Segments(pool).members("gold", 1000)}
         assert members == {one for one, tier in tiers.items() if tier == "gold"}

@@ -28,7 +28,7 @@ def in_form(form: str, event: dict[str, Any], running: Product) -> tuple[bytes, 
     cloud = {"specversion": "1.0", "id": identity, "type": f"com.example.{kind}", "source": "/shop", "time": moment}
     match form:
         case "avro":
-            codec = running.wired.codec(TRIGGERS[kind].topic)
+            codec = running.wiring.codec(TRIGGERS[kind].topic)
             return codec.encode(msgspec.convert(event, Event)), []
         case "structured":
             return msgspec.json.encode({**cloud, "projectid": "shop", "data": data}), []
@@ -41,8 +41,8 @@ def in_form(form: str, event: dict[str, Any], running: Product) -> tuple[bytes, 
             return msgspec.json.encode(event), []
 
 
-async def test_every_event_type_ends_in_a_message(wired: Wiring, tmp_path: Path) -> None:
-    async with product(wired.settings, tmp_path) as running:
+async def test_every_event_type_ends_in_a_message(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path) as running:
         for kind, trigger in TRIGGERS.items():
             email = {"account": "main", "subject": "{{ event.type }}", "text": "{{ customer.name | default('you') }}"}
             webhook = {"url": running.receiver.url, "type": kind}
@@ -60,7 +60,7 @@ async def test_every_event_type_ends_in_a_message(wired: Wiring, tmp_path: Path)
             event = trigger.sample(project_id="shop", event_id=f"ev_{number}") | {"created_at": now}
             running.published.append(msgspec.convert(event, Event))
             value, headers = in_form(form, event, running)
-            outputs.append(Output(running.wired.topic(trigger.topic), b"cust_17", value, -1, headers))
+            outputs.append(Output(running.wiring.topic(trigger.topic), b"cust_17", value, -1, headers))
         await write_all(running.producer, outputs)
         await running.until_delivered()
         running.check()

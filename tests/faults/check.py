@@ -20,7 +20,7 @@ def check_outputs(running: Product) -> dict[str, int]:
     """Zero lost, zero unexpected ids, order by customer, each decision made once; how many records were repeats."""
     expected = running.expected()
     wanted = set(expected.deliveries["webhook"])
-    with TopicReader(running.wired, "deliveries.webhook") as reader:
+    with TopicReader(running.wiring, "deliveries.webhook") as reader:
         delivered = [reader.decode(message) for message in reader.until_now()]
     ids = [one["delivery_id"] for one in delivered]
     assert not wanted - set(ids), f"{len(wanted - set(ids))} of {len(wanted)} deliveries lost"
@@ -54,13 +54,13 @@ def _check_order(delivered: list[dict[str, Any]]) -> None:
 
 def check_tables(running: Product) -> None:
     """The changelogs say what a run over the input says: the last profiles, and who was sent what."""
-    customers, recent = (dict(_last_values(running.wired, topic)) for topic in changelog_topics(running.wired))
+    customers, recent = (dict(_last_values(running.wiring, topic)) for topic in changelog_topics(running.wiring))
     rows = {key: msgspec.json.decode(row) for key, row in customers.items()}
     assert {key: {**row, "metadata": row["metadata"] or None} for key, row in rows.items()} == {
         key: {"metadata": None, **row} for key, row in running.customers.items()
     }
     wanted: dict[str, set[str]] = defaultdict(set)
-    with TopicReader(running.wired, "deliveries.webhook") as reader:
+    with TopicReader(running.wiring, "deliveries.webhook") as reader:
         for message in reader.until_now():
             one = reader.decode(message)
             wanted[one["customer"]["id"]].add(one["delivery_id"])
@@ -71,16 +71,16 @@ def check_tables(running: Product) -> None:
         assert len(found) == min(MOST, len(wanted[customer])), f"{customer}: a send is missing from the table"
 
 
-def _last_values(wired: Wiring, topic: str) -> Iterator[tuple[str, bytes]]:
+def _last_values(wiring: Wiring, topic: str) -> Iterator[tuple[str, bytes]]:
     rows: dict[str, bytes | None] = {}
-    for message in _all(wired, topic):
+    for message in _all(wiring, topic):
         rows[(message.key() or b"").decode()] = message.value()
     return ((key, row) for key, row in rows.items() if row is not None)
 
 
-def _all(wired: Wiring, topic: str) -> Iterator[Message]:
-    consumer = Consumer({**wired.settings.kafka.client(), "group.id": "check", "enable.auto.commit": False})
-    places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(wired.settings.topics.partitions)]
+def _all(wiring: Wiring, topic: str) -> Iterator[Message]:
+    consumer = Consumer({**wiring.settings.kafka.client(), "group.id": "check", "enable.auto.commit": False})
+    places = [TopicPartition(topic, number, OFFSET_BEGINNING) for number in range(wiring.settings.topics.partitions)]
     ends = {place.partition: consumer.get_watermark_offsets(place, 10)[1] for place in places}
     left = {partition for partition, end in ends.items() if end}
     consumer.assign(places)

@@ -56,12 +56,12 @@ class Load:
 
     async def _update_profiles(self, rng: random.Random) -> None:
         """New versions of some rows, alike in all that rules look at."""
-        outputs, wired = [], self.running.wired
+        outputs, wiring = [], self.running.wiring
         for _ in range(10):
             key = f"c{rng.randrange(CUSTOMERS)}"
             row = {**self.running.customers[key], "metadata": {"version": self.number}}
             self.running.customers[key] = row
-            outputs.append(Output(wired.topic("customers"), key.encode(), wired.codec("customers").encode(row)))
+            outputs.append(Output(wiring.topic("customers"), key.encode(), wiring.codec("customers").encode(row)))
         await write_all(self.running.producer, outputs, patience=PATIENCE)
 
     async def check(self, patience: float = 120.0) -> dict[str, int]:

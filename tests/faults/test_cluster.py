@@ -50,10 +50,10 @@ async def test_a_leader_is_lost(cluster: KafkaCluster, settings: Settings, tmp_p
 
 
 def _in_sync(load: Load, nodes: list[KafkaServer]) -> bool:
-    topics = AdminClient(load.running.wired.settings.kafka.client()).list_topics(timeout=10).topics
+    topics = AdminClient(load.running.wiring.settings.kafka.client()).list_topics(timeout=10).topics
     return all(
         len(partition.isrs) == len(nodes)
         for name, topic in topics.items()
-        if name.startswith(load.running.wired.settings.topics.prefix)
+        if name.startswith(load.running.wiring.settings.topics.prefix)
         for partition in topic.partitions.values()
     )

@@ -33,10 +33,10 @@ def size(short: int, full: int) -> int:
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13, 14] if FULL else [11])
-async def test_killed_at_random_points(settings: Settings, wired: Wiring, tmp_path: Path, seed: int) -> None:
+async def test_killed_at_random_points(settings: Settings, wiring: Wiring, tmp_path: Path, seed: int) -> None:
     rng, events, kills = random.Random(seed), size(6000, 30_000), size(3, 5)
     points = sorted(rng.sample(range(500, events - 500, 100), kills))
-    async with matchers(wired.settings, tmp_path, processes=3) as load:
+    async with matchers(wiring.settings, tmp_path, processes=3) as load:
 
         def maybe_kill(number: int) -> None:
             if number in points:
@@ -47,9 +47,9 @@ async def test_killed_at_random_points(settings: Settings, wired: Wiring, tmp_pa
         assert sum(one.starts for one in load.running.workers.workers) == 3 + kills
 
 
-async def test_one_becomes_three_becomes_two_becomes_one(wired: Wiring, tmp_path: Path) -> None:
+async def test_one_becomes_three_becomes_two_becomes_one(wiring: Wiring, tmp_path: Path) -> None:
     rng, events = random.Random(21), size(6000, 24_000)
-    async with matchers(wired.settings, tmp_path, processes=3) as load:
+    async with matchers(wiring.settings, tmp_path, processes=3) as load:
         everyone = load.running.workers
         first, second, third = everyone.workers
         steps = {
@@ -101,28 +101,28 @@ async def test_the_broker_is_killed_and_away(own: Servers, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("topic", ["dead-letters", "deliveries.webhook"])
-async def test_a_topic_that_refuses_keeps_the_offset(wired: Wiring, tmp_path: Path, topic: str) -> None:
+async def test_a_topic_that_refuses_keeps_the_offset(wiring: Wiring, tmp_path: Path, topic: str) -> None:
     """The worker ends with an alarm, again and again, until the topic takes records; then nothing is missing."""
     rng = random.Random(41)
-    async with matchers(wired.settings, tmp_path, processes=1) as load:
+    async with matchers(wiring.settings, tmp_path, processes=1) as load:
         (worker,) = load.running.workers.workers
-        _limit(wired, topic, "10")
+        _limit(wiring, topic, "10")
         if topic == "dead-letters":
             await load.running.publish_raw("events.orders", b"c1", b"{no json")
         await load.feed(300, RATE, rng, _nothing)
         log = tmp_path / "matcher-0.log"
         await load.running.until(lambda: "worker_crashed" in log.read_text(), "the refusal ends the worker")
         assert "too large" in log.read_text()
-        _limit(wired, topic, "1000000")
+        _limit(wiring, topic, "1000000")
         await load.check()
         assert worker.starts > 1
         assert len(load.running.dead_letters()) == (topic == "dead-letters")
 
 
-async def test_one_percent_of_poison_disturbs_nothing(wired: Wiring, tmp_path: Path) -> None:
+async def test_one_percent_of_poison_disturbs_nothing(wiring: Wiring, tmp_path: Path) -> None:
     rng, events = random.Random(51), size(3000, 20_000)
     poison = [b"", b"{", b"\xc3\x01broken", b'{"id":1}', b"[" * 5000, b"\x00\x00\x00\x00\x01x", b'{"id":"\xff"}']
-    async with matchers(wired.settings, tmp_path) as load:
+    async with matchers(wiring.settings, tmp_path) as load:
         spoilt = []
 
         def spoil(_: int) -> None:
@@ -139,23 +139,23 @@ async def test_one_percent_of_poison_disturbs_nothing(wired: Wiring, tmp_path: P
         assert all(one.starts == 1 for one in load.running.workers.workers)
 
 
-async def test_a_replay_makes_no_new_ids(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_replay_makes_no_new_ids(wiring: Wiring, tmp_path: Path) -> None:
     rng, events = random.Random(61), size(2000, 1_000_000)
-    async with matchers(wired.settings, tmp_path, processes=1) as load:
+    async with matchers(wiring.settings, tmp_path, processes=1) as load:
         await load.feed(events, 10 * RATE, rng, _nothing)
         before = await load.check()
         everyone = load.running.workers
         await asyncio.to_thread(everyone.stop)
-        await asyncio.to_thread(_rewind, wired)
+        await asyncio.to_thread(_rewind, wiring)
         everyone.start()
         after = await load.check(patience=size(120, 900))
         assert after["deliveries"] == before["deliveries"]
         assert after["repeated"] > 0
 
 
-async def test_tables_that_are_lost_or_damaged_are_read_again_from_kafka(wired: Wiring, tmp_path: Path) -> None:
+async def test_tables_that_are_lost_or_damaged_are_read_again_from_kafka(wiring: Wiring, tmp_path: Path) -> None:
     rng = random.Random(71)
-    async with matchers(wired.settings, tmp_path, processes=1) as load:
+    async with matchers(wiring.settings, tmp_path, processes=1) as load:
         await load.feed(1000, RATE, rng, _nothing)
         await load.check()
         everyone = load.running.workers
@@ -178,10 +178,10 @@ async def test_tables_that_are_lost_or_damaged_are_read_again_from_kafka(wired: 
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux to limit another process")
-async def test_a_full_disk_is_waited_for_and_loses_nothing(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_full_disk_is_waited_for_and_loses_nothing(wiring: Wiring, tmp_path: Path) -> None:
     """The write-ahead log cannot grow: as on a full disk, RocksDB refuses; opened anew, it has a log with room."""
     rng = random.Random(81)
-    async with matchers(wired.settings, tmp_path, processes=1) as load:
+    async with matchers(wiring.settings, tmp_path, processes=1) as load:
         (worker,) = load.running.workers.workers
         largest = await asyncio.to_thread(_largest_file, tmp_path)
         opened = await asyncio.to_thread(_openings, tmp_path)
@@ -209,12 +209,12 @@ agents.wiring.utc_now = lambda: moment() + timedelta(seconds=offset())
 """Python runs it at its start, as `sitecustomize`: the wall clock of the process is off by what a file says."""
 
 
-async def test_a_clock_that_jumps_loses_nothing(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_clock_that_jumps_loses_nothing(wiring: Wiring, tmp_path: Path) -> None:
     rng, offset = random.Random(85), tmp_path / "offset"
     offset.write_text("0")
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     environ = {"PYTHONPATH": str(tmp_path), "CLOCK_OFFSET": str(offset)}
-    async with matchers(wired.settings, tmp_path, environ=environ) as load:
+    async with matchers(wiring.settings, tmp_path, environ=environ) as load:
         jumps = iter([7200, -7200, 30, 86_400, -86_400, 0] * size(1, 5))
 
         def jump(number: int) -> None:
@@ -241,16 +241,16 @@ def _nothing(_: int) -> None:
     """No fault meanwhile."""
 
 
-def _limit(wired: Wiring, topic: str, size_: str) -> None:
-    admin = AdminClient(wired.settings.kafka.client())
+def _limit(wiring: Wiring, topic: str, size_: str) -> None:
+    admin = AdminClient(wiring.settings.kafka.client())
     entry = ConfigEntry("max.message.bytes", size_, incremental_operation=AlterConfigOpType.SET)
-    resource_ = ConfigResource(ResourceType.TOPIC, wired.topic(topic), incremental_configs=[entry])
+    resource_ = ConfigResource(ResourceType.TOPIC, wiring.topic(topic), incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource_]).values():
         future.result(10)
 
 
-def _rewind(wired: Wiring) -> None:
+def _rewind(wiring: Wiring) -> None:
     from tests.bench.run import rewind
 
     for topic in ("events.orders", "events.segments"):
-        rewind(wired, topic)
+        rewind(wiring, topic)

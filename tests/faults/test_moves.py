@@ -29,14 +29,14 @@ pytestmark = pytest.mark.timeout(900 if FULL else 600)
 RATE = 1500
 
 
-async def test_a_standby_takes_over(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_standby_takes_over(wiring: Wiring, tmp_path: Path) -> None:
     """One worker is gone for good; the other one has its rows already."""
-    settings = replace(wired.settings, matcher=replace(wired.settings.matcher, standby_replicas=1))
+    settings = replace(wiring.settings, matcher=replace(wiring.settings.matcher, standby_replicas=1))
     rng = random.Random(91)
     async with matchers(settings, tmp_path) as load:
         first, second = load.running.workers.workers
         await load.feed(3000 if not FULL else 20_000, RATE, rng, lambda _: None)
-        await load.running.until(lambda: _have_settled(wired, first, second), "both have partitions")
+        await load.running.until(lambda: _have_settled(wiring, first, second), "both have partitions")
         await load.check()
         rows = {file.parent.name for file in (tmp_path / "data").rglob(f"*{second.instance}*/**/CURRENT")}
         assert len(rows) == 2 * settings.topics.partitions, "every partition of both tables, active or standby"
@@ -50,9 +50,9 @@ async def test_a_standby_takes_over(wired: Wiring, tmp_path: Path) -> None:
         assert second.starts == 1
 
 
-async def test_workers_come_and_go_while_tables_recover(wired: Wiring, tmp_path: Path) -> None:
+async def test_workers_come_and_go_while_tables_recover(wiring: Wiring, tmp_path: Path) -> None:
     rng = random.Random(92)
-    async with matchers(wired.settings, tmp_path, processes=3) as load:
+    async with matchers(wiring.settings, tmp_path, processes=3) as load:
         await load.feed(3000 if not FULL else 30_000, RATE, rng, lambda _: None)
         everyone = load.running.workers
         workers = list(everyone.workers)
@@ -80,13 +80,13 @@ async def _come_and_go(load: Load, workers: list[WorkerProcess], rng: random.Ran
     await load.feed(1500, 150, rng, step)
 
 
-async def test_a_killed_worker_comes_back_and_nobody_else_notices(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_killed_worker_comes_back_and_nobody_else_notices(wiring: Wiring, tmp_path: Path) -> None:
     """As long as it is back within the session, however busy the machine is: hence a long one."""
-    settings = replace(wired.settings, kafka=replace(wired.settings.kafka, session_timeout=timedelta(seconds=35)))
+    settings = replace(wiring.settings, kafka=replace(wiring.settings.kafka, session_timeout=timedelta(seconds=35)))
     rng = random.Random(93)
     async with matchers(settings, tmp_path) as load:
         killed, other = load.running.workers.workers
-        await load.running.until(lambda: _have_settled(wired, killed, other), "both have partitions")
+        await load.running.until(lambda: _have_settled(wiring, killed, other), "both have partitions")
         before = _metric(other, "tidings_rebalances")
         at: list[float] = []
 
@@ -99,14 +99,14 @@ async def test_a_killed_worker_comes_back_and_nobody_else_notices(wired: Wiring,
         await load.check()
         assert killed.starts == 2
         assert _metric(other, "tidings_rebalances") == before, "the other one went through a rebalance"
-        sys.stdout.write(f"longest time without a decision by partition, in s: {_silences(wired, since=at[0])}\n")
+        sys.stdout.write(f"longest time without a decision by partition, in s: {_silences(wiring, since=at[0])}\n")
 
 
-def _silences(wired: Wiring, since: float) -> dict[int, float]:
+def _silences(wiring: Wiring, since: float) -> dict[int, float]:
     """In seconds, from the kill on."""
     last: defaultdict[int, float] = defaultdict(lambda: since)
     longest: defaultdict[int, float] = defaultdict(float)
-    with TopicReader(wired, "decisions") as reader:
+    with TopicReader(wiring, "decisions") as reader:
         for message in reader.until_now():
             partition, moment = message.partition() or 0, message.timestamp()[1] / 1000
             if moment > since:
@@ -115,10 +115,10 @@ def _silences(wired: Wiring, since: float) -> dict[int, float]:
     return dict(sorted(longest.items()))
 
 
-def _have_settled(wired: Wiring, *workers: WorkerProcess) -> bool:
+def _have_settled(wiring: Wiring, *workers: WorkerProcess) -> bool:
     """Each has some and no partition is told twice: who was there first tells of all until it looks again."""
     assigned = [_metric(worker, "tidings_partitions_assigned") for worker in workers]
-    return min(assigned) > 0 and sum(assigned) == wired.settings.topics.partitions * len([CUSTOMERS, *EVENT_TOPICS])
+    return min(assigned) > 0 and sum(assigned) == wiring.settings.topics.partitions * len([CUSTOMERS, *EVENT_TOPICS])
 
 
 def _metric(worker: WorkerProcess, name: str) -> float:

@@ -27,9 +27,9 @@ pytestmark = [
 ]
 
 
-async def test_memory_is_flat_and_nothing_is_lost(wired: Wiring, tmp_path: Path) -> None:
+async def test_memory_is_flat_and_nothing_is_lost(wiring: Wiring, tmp_path: Path) -> None:
     """After the first third, a process's memory in the last third is what it was in the second."""
-    async with product(wired.settings, tmp_path, environ=SMALL_TABLES) as running:
+    async with product(wiring.settings, tmp_path, environ=SMALL_TABLES) as running:
         await running.apply(thanks(running.receiver.url))
         await running.load_customers(1000)
         seen: dict[str, list[float]] = {worker.instance: [] for worker in running.workers.workers}

@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["schemas", "streams", "agents.broker.re
     from streams.conditions.fields import Fields
     from streams.conditions.parse import parse_condition
     from streams.conditions.predicates import PREDICATES
-    from streams.event_context import Arrival
+    from streams.event_context import EventContext
     from streams.events import EventReader, read_customer
     from streams.index.rules import RuleIndex
     from streams.match import explain_event, match_event
@@ -82,8 +82,8 @@ def conditions(data: bytes) -> None:
         head = _readers["events.orders"].read(json.dumps(event).encode(), b"c1", NOW)
     except BadRecord:
         return
-    arrival = Arrival(head, event, dict, None)
-    matched, (explained,) = match_event(arrival, index, NOW), explain_event(arrival, index, NOW)
+    context = EventContext(head, event, dict, None)
+    matched, (explained,) = match_event(context, index, NOW), explain_event(context, index, NOW)
     assert matched.matched == (explained.answer is True)
     assert matched.decisions == explained.decisions
     assert explained.checks

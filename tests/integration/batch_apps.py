@@ -35,7 +35,7 @@ async def never(_: Batch) -> None:
 
 @asynccontextmanager
 async def running(
-    wired: Wiring,
+    wiring: Wiring,
     folder: Path,
     work: Any = nothing,
     topic: str = TOPIC,
@@ -45,10 +45,10 @@ async def running(
     has_table: bool = True,
     **settings: Any,
 ) -> AsyncIterator[tuple[BatchApp, ProgressWatch]]:
-    app = BatchApp(wired.group(group), wired.connection(), datadir=str(folder), topic_allow_declare=True, **settings)
+    app = BatchApp(wiring.group(group), wiring.connection(), datadir=str(folder), topic_allow_declare=True, **settings)
     if has_table:
         add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
-    app.batch_agent(wired.topic(topic), work, name="work")
+    app.batch_agent(wiring.topic(topic), work, name="work")
     DONE.clear()
     app.finalize()
     before(app)
@@ -62,9 +62,9 @@ async def running(
         app.outputs.close(0.5)
 
 
-async def publish(wired: Wiring, topic: str = TOPIC) -> None:
-    producer = Producer(wired.settings.kafka.client())
-    await write_all(producer, [Output(wired.topic(topic), b"c1", b"{}") for _ in range(3)])
+async def publish(wiring: Wiring, topic: str = TOPIC) -> None:
+    producer = Producer(wiring.settings.kafka.client())
+    await write_all(producer, [Output(wiring.topic(topic), b"c1", b"{}") for _ in range(3)])
     producer.close()
 
 

@@ -53,7 +53,7 @@ async def test_a_process_that_ends_while_the_ledger_is_away_leaves_what_was_acce
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await Accepted(file).tell(ledger, "s")
-    await ledger.free_leases_of("s")
+    await ledger.release_leases("s")
     assert await due(ledger, "s") == {"d1", "d2"}
     (row,) = await pool.fetch("select state, provider_id from deliveries where delivery_id = 'd0'")
     assert (row["state"], row["provider_id"]) == ("sent", "p0")

@@ -55,15 +55,15 @@ tiers:
 
 
 @pytest.fixture
-def wired(settings: Settings, dsn: str) -> Wiring:
+def wiring(settings: Settings, dsn: str) -> Wiring:
     """No topics are needed here."""
     return Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
 
 
 @pytest.fixture
-def tidings(wired: Wiring, tmp_path: Path) -> Run:
+def tidings(wiring: Wiring, tmp_path: Path) -> Run:
     """Run a command in a folder of its own, where no Kafka is known."""
-    settings = wired.settings
+    settings = wiring.settings
     environ = {
         **os.environ,
         "TIDINGS_KAFKA": "",
@@ -217,17 +217,17 @@ async def test_a_campaign_without_codes_or_without_a_pattern_says_so(tmp_path: P
             await doing.import_codes(pool, "shop", identity, tmp_path / "none.csv", 10, lambda *_: None)
 
 
-async def test_what_is_applied_is_previewed_with_its_campaign(wired: Wiring, pool: asyncpg.Pool) -> None:
+async def test_what_is_applied_is_previewed_with_its_campaign(wiring: Wiring, pool: asyncpg.Pool) -> None:
     spring = campaign("spring")
     publishing = msgspec.structs.replace(rule(), publish=Publish(campaign="spring"))
     await Campaigns(pool).save([CampaignChange(spring, "")], applied_by="t", now=NOW)
     await Control(pool).save([Change(publishing, "", ())], applied_by="t", now=NOW)
-    candidate = await from_store(publishing.id, wired)
+    candidate = await from_store(publishing.id, wiring)
     assert (candidate.distribution.publish, candidate.campaign) == (publishing.publish, spring)
 
 
 async def test_an_import_that_is_killed_goes_on_where_it_was(
-    tidings: Run, wired: Wiring, tmp_path: Path, pool: asyncpg.Pool
+    tidings: Run, wiring: Wiring, tmp_path: Path, pool: asyncpg.Pool
 ) -> None:
     rows = 50_000
     await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
@@ -237,7 +237,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
     environ = {
         **os.environ,
         "TIDINGS_KAFKA": "",
-        "TIDINGS_POSTGRES": wired.settings.postgres.dsn.reveal(),
+        "TIDINGS_POSTGRES": wiring.settings.postgres.dsn.reveal(),
         "TIDINGS_PROJECT_ID": "shop",
     }
     process = await asyncio.create_subprocess_exec(*command, "--batch", "200", env=environ)

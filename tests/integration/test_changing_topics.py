@@ -33,14 +33,14 @@ def applied(change: Callable[[], object]) -> None:
             return
 
 
-async def test_partitions_that_are_added_are_said_and_the_others_go_on(wired: Wiring, tmp_path: Path) -> None:
+async def test_partitions_that_are_added_are_said_and_the_others_go_on(wiring: Wiring, tmp_path: Path) -> None:
     """Whose customers have rows by partition leaves the new ones alone; without tables they are read."""
-    admin, topic, waits = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC), Waits()
-    with_rows, without = Reader(wired), Reader(wired, group="other")
-    said = ClusterWatch(Provision(wired), lambda *_: None, waits=waits)
+    admin, topic, waits = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC), Waits()
+    with_rows, without = Reader(wiring), Reader(wiring, group="other")
+    said = ClusterWatch(Provision(wiring), lambda *_: None, waits=waits)
     async with (
-        running(wired, tmp_path / "1", with_rows.work, consumer_metadata_max_age_ms=500) as (_, one),
-        running(wired, tmp_path / "2", without.work, group="other", has_table=False, consumer_metadata_max_age_ms=500)
+        running(wiring, tmp_path / "1", with_rows.work, consumer_metadata_max_age_ms=500) as (_, one),
+        running(wiring, tmp_path / "2", without.work, group="other", has_table=False, consumer_metadata_max_age_ms=500)
         as (_, other),
     ):  # fmt: skip
         await until(one, lambda: one.health().status == "ok")
@@ -48,7 +48,7 @@ async def test_partitions_that_are_added_are_said_and_the_others_go_on(wired: Wi
         await until(one, lambda: one.health().status == "waiting")
         assert [text[: len(topic) + 2] for text in one.health().waits_for] == [f"{topic}-4", f"{topic}-5"]
         for partition in range(6):
-            applied(partial(produced, wired, [b"%d" % partition] * 3, partition=partition))
+            applied(partial(produced, wiring, [b"%d" % partition] * 3, partition=partition))
         await until(one, lambda: len(with_rows.values) >= 12)
         await without.until_all_committed(other)
         await stays_well(one, 2.5)
@@ -60,22 +60,22 @@ async def test_partitions_that_are_added_are_said_and_the_others_go_on(wired: Wi
 
 
 async def test_a_topic_made_anew_is_read_from_its_beginning_and_committed_again(
-    wired: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    wiring: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    admin, topic, reader = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC), Reader(wired)
-    async with running(wired, tmp_path, reader.work, consumer_metadata_max_age_ms=500) as (app, watch):
-        cluster = ClusterWatch(Provision(wired), app.begin_anew)
+    admin, topic, reader = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC), Reader(wiring)
+    async with running(wiring, tmp_path, reader.work, consumer_metadata_max_age_ms=500) as (app, watch):
+        cluster = ClusterWatch(Provision(wiring), app.begin_anew)
         await cluster.look()
-        produced(wired, [b"old"] * 20)
+        produced(wiring, [b"old"] * 20)
         await reader.until_all_committed(watch)
         admin.delete_topics([topic])[topic].result(30)
         await asyncio.to_thread(applied, lambda: admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(30))
-        await asyncio.to_thread(applied, lambda: produced(wired, [b"new"] * 3))
+        await asyncio.to_thread(applied, lambda: produced(wiring, [b"new"] * 3))
         await until(watch, lambda: reader.values.count(b"new") >= 3)
         await cluster.look()
         await reader.until_all_committed(watch)
         await stays_well(watch, 2.5)
-        produced(wired, [b"newer"])
+        produced(wiring, [b"newer"])
         await until(watch, lambda: b"newer" in reader.values)
         await reader.until_all_committed(watch)
     assert reader.values[:20] == [b"old"] * 20
@@ -85,20 +85,20 @@ async def test_a_topic_made_anew_is_read_from_its_beginning_and_committed_again(
 
 
 async def test_a_topic_made_anew_that_has_outgrown_the_one_before_is_read_from_its_beginning(
-    wired: Wiring, tmp_path: Path
+    wiring: Wiring, tmp_path: Path
 ) -> None:
     """The position is there in the new one as well, so that no fetch says that anything has changed."""
-    admin, topic, reader = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC), Reader(wired)
-    async with running(wired, tmp_path, reader.work, consumer_metadata_max_age_ms=500) as (app, watch):
-        cluster = ClusterWatch(Provision(wired), app.begin_anew)
-        produced(wired, [b"old"])
+    admin, topic, reader = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC), Reader(wiring)
+    async with running(wiring, tmp_path, reader.work, consumer_metadata_max_age_ms=500) as (app, watch):
+        cluster = ClusterWatch(Provision(wiring), app.begin_anew)
+        produced(wiring, [b"old"])
         await reader.until_all_committed(watch)
         await cluster.look()
         app.consumer.stop_flow()
         admin.delete_topics([topic])[topic].result(30)
         made = NewTopic(topic, 4, 1)
         await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
-        await asyncio.to_thread(applied, lambda: produced(wired, [b"1", b"2", b"3"]))
+        await asyncio.to_thread(applied, lambda: produced(wiring, [b"1", b"2", b"3"]))
         app.consumer.resume_flow()
         await cluster.look()
         await until(watch, lambda: {b"1", b"2", b"3"} <= set(reader.values))

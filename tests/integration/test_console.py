@@ -32,9 +32,9 @@ channels:
 
 
 @pytest.fixture
-def tidings(wired: Wiring, tmp_path: Path) -> Run:
+def tidings(wiring: Wiring, tmp_path: Path) -> Run:
     """Run a command in a folder of its own."""
-    settings = wired.settings
+    settings = wiring.settings
     environ = {
         **os.environ,
         "TIDINGS_KAFKA": settings.kafka.bootstrap,

@@ -32,9 +32,9 @@ Run = Callable[..., Awaitable[Said]]
 
 
 @pytest.fixture
-def tidings(wired: Wiring) -> Run:
+def tidings(wiring: Wiring) -> Run:
     """Run a command about dead-letters in this process."""
-    settings = wired.settings
+    settings = wiring.settings
     environ = {
         "TIDINGS_KAFKA": settings.kafka.bootstrap,
         "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
@@ -49,21 +49,21 @@ def tidings(wired: Wiring) -> Run:
     return run
 
 
-async def write(wired: Wiring, *outputs: Output) -> None:
-    producer = Producer(wired.settings.kafka.client())
+async def write(wiring: Wiring, *outputs: Output) -> None:
+    producer = Producer(wiring.settings.kafka.client())
     await write_all(producer, outputs)
     producer.close()
 
 
-async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wired: Wiring, tidings: Run) -> None:
+async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wiring: Wiring, tidings: Run) -> None:
     own = [("a", b"\xff"), ("a", None), ("tidings-topic", b"customers"), ("\udcfe", b"")]
     facts = DeadLetter(
         topic="events.orders", partition=3, offset=5, role="matcher", kind="undecodable", message="why",
         failed_at="2026-11-24T08:00:00+00:00", timestamp=1_700_000_000_000, own_headers=len(own),
     )  # fmt: skip
-    topic = wired.topic("dead-letters")
+    topic = wiring.topic("dead-letters")
     await write(
-        wired,
+        wiring,
         Output(topic, b"c0", b"no dead-letter"),
         Output(topic, b"c1", b"{bad", -1, facts.headers(own)),
         Output(topic, b"c1", b"{", -1, msgspec.structs.replace(facts, kind="too_large", cut=99).headers(own)),
@@ -73,7 +73,7 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wired: Wiring, tidi
     assert [(one["place"], one["record"], one["message"]) for one in listed] == [
         ("0:1", "3@5", "why"), ("0:2", "3@5", "why"),
     ]  # fmt: skip
-    of_customer = await asyncio.to_thread(dead_letters_of, wired, "c1")
+    of_customer = await asyncio.to_thread(dead_letters_of, wiring, "c1")
     assert [(one["place"], one["record"], one["message"]) for one in of_customer] == [
         ("0:1", "events.orders 3@5", "why"), ("0:2", "events.orders 3@5", "why"),
     ]  # fmt: skip
@@ -87,32 +87,32 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wired: Wiring, tidi
     assert "would replay 0:1" in (await tidings("replay", "0:1", "--dry-run")).text
     for arguments in (["replay"], ["replay", "0:1", "--all"]):
         assert (await tidings(*arguments)).code == 2
-    with TopicReader(wired, "events.orders") as reader:
+    with TopicReader(wiring, "events.orders") as reader:
         assert list(reader.until_now()) == []
     done = await tidings("replay", "1")
     assert "replayed 0:1 as events.orders 3@0 (1 header names were not UTF-8" in done.text.replace("\n", " ")
     partly = await tidings("replay", "--topic", "events.orders", "--after", "0:0")
     assert (partly.code, "too large to be kept whole" in partly.text.replace("\n", " ")) == (1, True)
-    with TopicReader(wired, "events.orders") as reader:
+    with TopicReader(wiring, "events.orders") as reader:
         for again in reader.until_now():
             assert (again.partition(), again.key(), again.value()) == (3, b"c1", b"{bad")
             assert again.timestamp()[1] == 1_700_000_000_000
             assert again.headers() == [*own[:3], ("\\xfe", b"")]
 
 
-async def test_a_replay_never_takes_the_place_of_what_came_later(wired: Wiring, tidings: Run) -> None:
+async def test_a_replay_never_takes_the_place_of_what_came_later(wiring: Wiring, tidings: Run) -> None:
     """A withdrawn consent would be back to what it was."""
     facts = DeadLetter(
         topic="customers", partition=1, offset=0, role="matcher", kind="internal", message="", failed_at="now"
     )
-    customers, topic = wired.topic("customers"), wired.topic("dead-letters")
+    customers, topic = wiring.topic("customers"), wiring.topic("dead-letters")
     await write(
-        wired,
+        wiring,
         *(Output(customers, key, b"{}", 1) for key in (b"c1", b"c2", b"c1")),
         Output(topic, b"c1", b"{1}", -1, facts.headers()),
         Output(topic, b"c2", b"{2}", -1, msgspec.structs.replace(facts, offset=1).headers()),
     )
     done = await tidings("replay", "--all")
     assert "customers has a newer record of the same key, at 2" in done.text.replace("\n", " ")
-    with TopicReader(wired, "customers") as reader:
+    with TopicReader(wiring, "customers") as reader:
         assert [(one.key(), one.value()) for one in reader.until_now([1])][3:] == [(b"c2", b"{2}")]

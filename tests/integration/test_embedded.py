@@ -32,10 +32,10 @@ async def test_data_and_addresses_survive_restarts_and_crashes(tmp_path: Path) -
 
     servers = Servers(tmp_path, os.environ)
     with servers as first:
-        wired = Wiring(Settings(kafka=Kafka(bootstrap=first.kafka)))
-        Provision(wired).apply()
-        producer = Producer(wired.settings.kafka.client())
-        await write_all(producer, [Output("customers", b"c1", wired.codec("customers").encode({"id": "c1"}))])
+        wiring = Wiring(Settings(kafka=Kafka(bootstrap=first.kafka)))
+        Provision(wiring).apply()
+        producer = Producer(wiring.settings.kafka.client())
+        await write_all(producer, [Output("customers", b"c1", wiring.codec("customers").encode({"id": "c1"}))])
         producer.close()
         connection = await asyncpg.connect(first.postgres)
         await connection.execute("create table kept as select 1 as one")
@@ -48,7 +48,7 @@ async def test_data_and_addresses_survive_restarts_and_crashes(tmp_path: Path) -
         connection = await asyncpg.connect(first.postgres)
         assert await connection.fetchval("select one from kept") == 1
         await connection.close()
-        with TopicReader(wired, "customers") as reader:
+        with TopicReader(wiring, "customers") as reader:
             assert [reader.decode(message)["id"] for message in reader.until_now()] == ["c1"]
     assert servers.running() is None
     assert not answers(first.kafka)

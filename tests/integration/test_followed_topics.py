@@ -27,8 +27,8 @@ from tests.integration.test_foreign_records import CODECS, delete, produced, sta
 
 
 @asynccontextmanager
-async def followed(wired: Wiring) -> AsyncIterator[RuleTable]:
-    table = RuleTable(wired.topic(DISTRIBUTIONS), wired.codec(DISTRIBUTIONS), wired.follower, Metrics())
+async def followed(wiring: Wiring) -> AsyncIterator[RuleTable]:
+    table = RuleTable(wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.follower, Metrics())
     await table.start()
     try:
         yield table
@@ -43,24 +43,24 @@ async def until_true(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def record(wired: Wiring, name: str) -> bytes:
+def record(wiring: Wiring, name: str) -> bytes:
     made = rule(distribution=name)
-    return wired.codec(DISTRIBUTIONS).encode(msgspec.structs.replace(made, id=name))
+    return wiring.codec(DISTRIBUTIONS).encode(msgspec.structs.replace(made, id=name))
 
 
-async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_their_topic(wired: Wiring) -> None:
-    topic, admin = wired.topic(DISTRIBUTIONS), AdminClient(wired.settings.kafka.client())
+async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_their_topic(wiring: Wiring) -> None:
+    topic, admin = wiring.topic(DISTRIBUTIONS), AdminClient(wiring.settings.kafka.client())
     for codec in CODECS:
-        produced(wired, [record(wired, codec)], DISTRIBUTIONS, codec=codec)
-    bad, held = transaction(wired, "bad"), transaction(wired, "held")
+        produced(wiring, [record(wiring, codec)], DISTRIBUTIONS, codec=codec)
+    bad, held = transaction(wiring, "bad"), transaction(wiring, "held")
     bad.begin_transaction()
-    bad.produce(topic, record(wired, "aborted"), b"aborted", 0)
+    bad.produce(topic, record(wiring, "aborted"), b"aborted", 0)
     bad.flush(30)
     bad.abort_transaction(30)
     held.begin_transaction()
-    held.produce(topic, record(wired, "held"), b"held", 0)
+    held.produce(topic, record(wiring, "held"), b"held", 0)
     held.flush(30)
-    async with followed(wired) as table:
+    async with followed(wiring) as table:
         await asyncio.wait_for(table.complete.wait(), 60)
         assert len(table.index) == len(CODECS)
         held.commit_transaction(30)
@@ -68,20 +68,20 @@ async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_
         admin.delete_topics([topic])[topic].result(30)
         made = NewTopic(topic, 1, 1, config={"cleanup.policy": "compact"})
         await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
-        await asyncio.to_thread(applied, lambda: produced(wired, [record(wired, "new")], DISTRIBUTIONS))
+        await asyncio.to_thread(applied, lambda: produced(wiring, [record(wiring, "new")], DISTRIBUTIONS))
         await until_true(lambda: len(table.index) == 1 and table.complete.is_set())
 
 
 @pytest.mark.parametrize("ending", ["aborted", "deleted"])
 async def test_a_table_is_restored_from_a_changelog_that_ends_without_records(
-    wired: Wiring, tmp_path: Path, ending: str
+    wiring: Wiring, tmp_path: Path, ending: str
 ) -> None:
     """Its last offsets are markers and what was aborted; or retention took all that there was."""
-    group = wired.group("stall")
+    group = wiring.group("stall")
     changelog = f"{group}-rows-changelog"
-    admin = AdminClient(wired.settings.kafka.client())
+    admin = AdminClient(wiring.settings.kafka.client())
     admin.create_topics([NewTopic(changelog, 4, 1, config={"cleanup.policy": "compact,delete"})])[changelog].result(30)
-    writer = transaction(wired, "writer")
+    writer = transaction(wiring, "writer")
     for keep in (True, False):
         writer.begin_transaction()
         for partition in range(4):
@@ -90,22 +90,22 @@ async def test_a_table_is_restored_from_a_changelog_that_ends_without_records(
         (writer.commit_transaction if keep else writer.abort_transaction)(30)
     if ending == "deleted":
         delete(admin, changelog, dict.fromkeys(range(4), 4))
-    async with running(wired, tmp_path, nothing) as (app, watch):
+    async with running(wiring, tmp_path, nothing) as (app, watch):
         await until(watch, lambda: watch.health().status == "ok")
         table: Any = app.tables["rows"]
         rows = [table.data.get(partition, b"c1") for partition in range(4)]
         assert rows == [b"kept" if ending == "aborted" else None] * 4
-        await publish(wired)
+        await publish(wiring)
         await until(watch, lambda: not any(watch.health().lag.values()))
 
 
 async def test_a_table_is_not_restored_past_what_cannot_be_read_and_is_once_it_can(
-    wired: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wiring: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changelog, reads = f"{wired.group('stall')}-rows-changelog", FetchedBatch.__iter__
-    admin = AdminClient(wired.settings.kafka.client())
+    changelog, reads = f"{wiring.group('stall')}-rows-changelog", FetchedBatch.__iter__
+    admin = AdminClient(wiring.settings.kafka.client())
     admin.create_topics([NewTopic(changelog, 4, 1, config={"cleanup.policy": "compact"})])[changelog].result(30)
-    writer = Producer(wired.settings.kafka.client())
+    writer = Producer(wiring.settings.kafka.client())
     for key in ("c1", "c2", "c3"):
         writer.produce(changelog, b"row", key, 0)
         assert writer.flush(60) == 0
@@ -115,7 +115,7 @@ async def test_a_table_is_not_restored_past_what_cannot_be_read_and_is_once_it_c
 
     monkeypatch.setattr(FetchedBatch, "__iter__", damaged)
     monkeypatch.setattr(consumer, "_LOOK_AGAIN", 0.3)
-    async with running(wired, tmp_path, nothing) as (app, watch):
+    async with running(wiring, tmp_path, nothing) as (app, watch):
         await until(watch, lambda: watch.health().status == "waiting")
         await stays_well(watch, 2.5)
         assert watch.health().waits_for == [f"{changelog}-0: cannot be read from offset 1 on (damaged)"]

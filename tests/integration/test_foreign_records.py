@@ -27,9 +27,9 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 class Reader:
     """What a worker was given, and what its group has committed."""
 
-    def __init__(self, wired: Wiring, topic: str = TOPIC, group: str = "stall") -> None:
+    def __init__(self, wiring: Wiring, topic: str = TOPIC, group: str = "stall") -> None:
         self.values: list[bytes | None] = []
-        self._wired, self._topic, self._group = wired, wired.topic(topic), wired.group(group)
+        self._wiring, self._topic, self._group = wiring, wiring.topic(topic), wiring.group(group)
 
     async def work(self, batch: Batch) -> None:
         self.values += [record.value for record in batch.records]
@@ -37,7 +37,7 @@ class Reader:
     def lag(self) -> int:
         """As lag monitors count it: the log's end less what is committed; without a commit, all of the log counts."""
         left = 0
-        with consumer(self._wired, self._group) as reader:
+        with consumer(self._wiring, self._group) as reader:
             partitions = reader.list_topics(self._topic).topics[self._topic].partitions
             for place in reader.committed([TopicPartition(self._topic, number) for number in partitions], timeout=30):
                 left += reader.get_watermark_offsets(place, timeout=30)[1] - max(place.offset, -1)
@@ -59,9 +59,9 @@ class Reader:
 
 
 @contextmanager
-def consumer(wired: Wiring, group: str) -> Iterator[Consumer]:
+def consumer(wiring: Wiring, group: str) -> Iterator[Consumer]:
     made = Consumer({
-        **wired.settings.kafka.client(), "group.id": group, "enable.auto.commit": False,
+        **wiring.settings.kafka.client(), "group.id": group, "enable.auto.commit": False,
         "isolation.level": "read_uncommitted",
     })  # fmt: skip
     try:
@@ -70,20 +70,20 @@ def consumer(wired: Wiring, group: str) -> Iterator[Consumer]:
         made.close()
 
 
-def produced(wired: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none") -> None:
-    producer = Producer({**wired.settings.kafka.client(), "linger.ms": 50, "compression.type": codec})
+def produced(wiring: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none") -> None:
+    producer = Producer({**wiring.settings.kafka.client(), "linger.ms": 50, "compression.type": codec})
     refused: list[Any] = []
     for value in values:
         producer.produce(
-            wired.topic(topic), value, b"c1", partition, on_delivery=lambda error, _: error and refused.append(error)
+            wiring.topic(topic), value, b"c1", partition, on_delivery=lambda error, _: error and refused.append(error)
         )
     assert producer.flush(60) == 0
     if refused:
         raise KafkaException(refused[0])
 
 
-def transaction(wired: Wiring, name: str) -> Producer:
-    producer = Producer({**wired.settings.kafka.client(), "transactional.id": wired.topic(name), "linger.ms": 5})
+def transaction(wiring: Wiring, name: str) -> Producer:
+    producer = Producer({**wiring.settings.kafka.client(), "transactional.id": wiring.topic(name), "linger.ms": 5})
     producer.init_transactions(30)
     return producer
 
@@ -97,22 +97,22 @@ async def stays_well(watch: ProgressWatch, seconds: float) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_every_codec_is_read_by_workers_and_commands(wired: Wiring, tmp_path: Path) -> None:
+async def test_every_codec_is_read_by_workers_and_commands(wiring: Wiring, tmp_path: Path) -> None:
     expected = [f'{{"codec": "{codec}", "number": {number}}}'.encode() for codec in CODECS for number in range(50)]
     for codec in CODECS:
-        produced(wired, [value for value in expected if codec.encode() in value], codec=codec)
-    reader = Reader(wired)
-    async with running(wired, tmp_path, reader.work) as (_, watch):
+        produced(wiring, [value for value in expected if codec.encode() in value], codec=codec)
+    reader = Reader(wiring)
+    async with running(wiring, tmp_path, reader.work) as (_, watch):
         await until(watch, lambda: len(reader.values) >= len(expected))
         await reader.until_all_committed(watch)
     assert reader.values == expected
-    with TopicReader(wired, TOPIC) as console:
+    with TopicReader(wiring, TOPIC) as console:
         assert [message.value() for message in console.until_now()] == expected
 
 
-async def test_only_what_was_committed_is_read_and_markers_leave_no_lag(wired: Wiring, tmp_path: Path) -> None:
-    reader, topic = Reader(wired), wired.topic(TOPIC)
-    good, bad = transaction(wired, "good"), transaction(wired, "bad")
+async def test_only_what_was_committed_is_read_and_markers_leave_no_lag(wiring: Wiring, tmp_path: Path) -> None:
+    reader, topic = Reader(wiring), wiring.topic(TOPIC)
+    good, bad = transaction(wiring, "good"), transaction(wiring, "bad")
     good.begin_transaction()
     bad.begin_transaction()
     for number in range(200):  # in turns, so that batches of both stand between each other's
@@ -123,7 +123,7 @@ async def test_only_what_was_committed_is_read_and_markers_leave_no_lag(wired: W
     bad.flush(30)
     bad.abort_transaction(30)
     good.commit_transaction(30)
-    async with running(wired, tmp_path, reader.work) as (_, watch):
+    async with running(wiring, tmp_path, reader.work) as (_, watch):
         await reader.until_all_committed(watch)
         assert reader.values == [b"kept"] * 100
         bad.begin_transaction()  # nothing but an aborted batch and its marker: the position moves, no record comes
@@ -133,29 +133,29 @@ async def test_only_what_was_committed_is_read_and_markers_leave_no_lag(wired: W
         await reader.until_all_committed(watch)
         await stays_well(watch, 2.5)
         assert reader.values == [b"kept"] * 100
-    with TopicReader(wired, TOPIC) as console:
+    with TopicReader(wiring, TOPIC) as console:
         assert [message.value() for message in console.until_now()] == [b"kept"] * 100
 
 
-async def test_a_transaction_left_open_is_waited_for_and_named(wired: Wiring, tmp_path: Path) -> None:
-    reader, topic = Reader(wired), wired.topic(TOPIC)
-    held = transaction(wired, "held")
-    async with running(wired, tmp_path, reader.work) as (_, watch):
+async def test_a_transaction_left_open_is_waited_for_and_named(wiring: Wiring, tmp_path: Path) -> None:
+    reader, topic = Reader(wiring), wiring.topic(TOPIC)
+    held = transaction(wiring, "held")
+    async with running(wiring, tmp_path, reader.work) as (_, watch):
         watch._open_seconds = 0.5
-        produced(wired, [b"before"])
+        produced(wiring, [b"before"])
         held.begin_transaction()
         held.produce(topic, b"in it", b"c1", 0)
         held.flush(30)
-        produced(wired, [b"after"])
+        produced(wiring, [b"after"])
         await until(watch, lambda: watch.health().status == "waiting")
         await stays_well(watch, 2.5)
         (said,) = watch.health().waits_for
         assert said.startswith(f"{topic}-0: a transaction is open from offset 1 on")
         assert reader.values == [b"before"]
-        with TopicReader(wired, TOPIC) as console:
+        with TopicReader(wiring, TOPIC) as console:
             assert [message.value() for message in console.until_now()] == [b"before"]
-        assert f"{topic}-0: a transaction is open from offset 1 on" in await doctor(wired)
-        (lag,) = [one for one in LagReader(wired).read() if (one.topic, one.partition) == (topic, 0)]
+        assert f"{topic}-0: a transaction is open from offset 1 on" in await doctor(wiring)
+        (lag,) = [one for one in LagReader(wiring).read() if (one.topic, one.partition) == (topic, 0)]
         assert (lag.end, lag.lag) == (1, 1)
         held.commit_transaction(30)
         await reader.until_all_committed(watch)
@@ -163,19 +163,19 @@ async def test_a_transaction_left_open_is_waited_for_and_named(wired: Wiring, tm
 
 
 async def test_records_that_were_deleted_before_they_were_read_are_no_work(
-    wired: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    wiring: Wiring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Before the group's first start, and while it reads; with and without anything that is left."""
-    admin, topic = AdminClient(wired.settings.kafka.client()), wired.topic(TOPIC)
+    admin, topic = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC)
     for partition in range(4):
-        produced(wired, [b"old"] * 10, partition=partition)
+        produced(wiring, [b"old"] * 10, partition=partition)
     delete(admin, topic, {0: 10, 1: 10, 2: 4})
-    reader = Reader(wired)
-    async with running(wired, tmp_path, reader.work) as (app, watch):
+    reader = Reader(wiring)
+    async with running(wiring, tmp_path, reader.work) as (app, watch):
         await reader.until_all_committed(watch)
         assert reader.values == [b"old"] * (6 + 10)
         app.consumer.stop_flow()
-        produced(wired, [b"lost"] * 5 + [b"new"], partition=1)
+        produced(wiring, [b"lost"] * 5 + [b"new"], partition=1)
         delete(admin, topic, {1: 15})
         app.consumer.resume_flow()
         await reader.until_all_committed(watch)
@@ -185,9 +185,9 @@ async def test_records_that_were_deleted_before_they_were_read_are_no_work(
     assert reader.values.count(b"lost") == 5 or "records_gone" in said.out + said.err
 
 
-async def doctor(wired: Wiring) -> str:
+async def doctor(wiring: Wiring) -> str:
     """What it says of the records."""
-    return next(one.said for one in await examine(wired, {}) if one.what == "records")
+    return next(one.said for one in await examine(wiring, {}) if one.what == "records")
 
 
 def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:

@@ -14,7 +14,7 @@ from agents.broker.cluster import ClusterWatch
 from agents.broker.topics import Provision
 from agents.telemetry import health
 from agents.transport.batch import Batch
-from agents.waiting import WAITS
+from agents.waiting import OUTAGES
 from agents.wiring import Wiring
 from deploy.embedded.kafka import KafkaServer
 from deploy.settings import Kafka, Settings
@@ -48,16 +48,16 @@ async def test_a_broker_that_is_away_is_waited_for_and_a_batch_that_it_damaged_s
 ) -> None:
     monkeypatch.setattr(health, "_ANSWER_SECONDS", 0.3)
     broker = KafkaServer(tmp_path / "kafka", os.environ)
-    wired = Wiring(replace(settings, kafka=Kafka(bootstrap=await asyncio.to_thread(broker.start))))
-    await asyncio.to_thread(Provision(wired).apply)
-    reader, watching = Careful(wired), ClusterWatch(Provision(wired, timeout=0.3), lambda *_: None, pause=0.1)
+    wiring = Wiring(replace(settings, kafka=Kafka(bootstrap=await asyncio.to_thread(broker.start))))
+    await asyncio.to_thread(Provision(wiring).apply)
+    reader, watching = Careful(wiring), ClusterWatch(Provision(wiring, timeout=0.3), lambda *_: None, pause=0.1)
     try:
-        async with running(wired, tmp_path / "worker", reader.work) as (app, watch):
+        async with running(wiring, tmp_path / "worker", reader.work) as (app, watch):
             await until(watch, lambda: watch.health().status == "ok")
             app.consumer.stop_flow()
             for value in (b"first", b"second", b"third"):
-                await asyncio.to_thread(produced, wired, [value])
-            await asyncio.to_thread(produced, wired, [b"elsewhere"], partition=1)
+                await asyncio.to_thread(produced, wiring, [value])
+            await asyncio.to_thread(produced, wiring, [b"elsewhere"], partition=1)
             await until(watch, lambda: sum(watch.health().lag.values()) == 4)
             await asyncio.to_thread(broker.stop)
             looking = asyncio.ensure_future(watching.follow())
@@ -68,7 +68,7 @@ async def test_a_broker_that_is_away_is_waited_for_and_a_batch_that_it_damaged_s
                 await watch.observe()
                 assert (watch.health().status, watch.health().healthy) == ("waiting", True), watch.health()
                 await asyncio.sleep(0.1)
-            damage(tmp_path / "kafka" / "logs" / f"{wired.topic(TOPIC)}-0" / f"{0:020}.log", b"second")
+            damage(tmp_path / "kafka" / "logs" / f"{wiring.topic(TOPIC)}-0" / f"{0:020}.log", b"second")
             await asyncio.to_thread(broker.start)
             await until(watch, lambda: len(reader.values) >= 4)
             await reader.until_all_committed(watch)
@@ -77,5 +77,5 @@ async def test_a_broker_that_is_away_is_waited_for_and_a_batch_that_it_damaged_s
         (damaged,) = set(reader.values) - {b"first", b"third", b"elsewhere"}
         assert b"offsets 1 to 1: its checksum is wrong" in (damaged or b"")
     finally:
-        WAITS.over(watching)
+        OUTAGES.over(watching)
         await asyncio.to_thread(broker.stop)

@@ -31,11 +31,11 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings)
 
 
 def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Settings) -> None:
-    wired = Wiring(settings)
+    wiring = Wiring(settings)
     admin = AdminClient(settings.kafka.client())
-    orders = NewTopic(wired.topic("events.orders"), 3, 1, config=TOPICS["events.orders"].settings())
+    orders = NewTopic(wiring.topic("events.orders"), 3, 1, config=TOPICS["events.orders"].settings())
     admin.create_topics([orders])[orders.topic].result()
-    provision = Provision(wired)
+    provision = Provision(wiring)
     provision.apply()
     with pytest.raises(CannotStart, match=r"must have equal partition counts.*events\.orders has 3"):
         provision.check()
@@ -50,16 +50,16 @@ def test_a_count_that_differs_from_the_settings_is_said(settings: Settings) -> N
 
 
 def test_a_broker_that_is_not_there_is_said_to_pass() -> None:
-    wired = Wiring(Settings(kafka=Kafka(bootstrap="127.0.0.1:1")))
+    wiring = Wiring(Settings(kafka=Kafka(bootstrap="127.0.0.1:1")))
     with pytest.raises(TryLater, match=r"127\.0\.0\.1:1 does not answer"):
-        Provision(wired, timeout=0.5).check()
+        Provision(wiring, timeout=0.5).check()
 
 
 async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings: Settings) -> None:
     old = Wiring(settings)
     new = Wiring(replace(settings, topics=Topics(prefix=settings.topics.prefix + "v2.", partitions=6)))
-    for wired in (old, new):
-        Provision(wired).apply()
+    for wiring in (old, new):
+        Provision(wiring).apply()
     keys = [f"c{number}" for number in range(50)]
     producer = Producer(settings.kafka.client())
     rows = next(name for name in changelog_topics(old) if RECENT in name)

@@ -53,8 +53,8 @@ class Owner:
 class Stage:
     """Segmenters on one database, a clock, and a partition of profiles."""
 
-    def __init__(self, wired: Wiring, pool: asyncpg.Pool) -> None:
-        self.wired, self.pool, self.now = wired, pool, NOW
+    def __init__(self, wiring: Wiring, pool: asyncpg.Pool) -> None:
+        self.wiring, self.pool, self.now = wiring, pool, NOW
         self.segments = Segments(pool, clock=self.moment)
         self.log: list[Record] = []
 
@@ -62,11 +62,11 @@ class Stage:
         return self.now
 
     def segmenter(self) -> Segmenter:
-        _, made = build_segmenter(self.wired, self.segments, Metrics())
+        _, made = build_segmenter(self.wiring, self.segments, Metrics())
         return made
 
     def record(self, customer: str, **fields: Any) -> Record:
-        raw = self.wired.codec("customers").encode({"id": customer, "metadata": fields})
+        raw = self.wiring.codec("customers").encode({"id": customer, "metadata": fields})
         return self._add(customer, raw)
 
     def tombstone(self, customer: str) -> Record:
@@ -77,7 +77,7 @@ class Stage:
         return self.log[-1]
 
     async def take(self, by: Segmenter, *records: Record) -> None:
-        place = TP(self.wired.topic("customers"), 1)
+        place = TP(self.wiring.topic("customers"), 1)
         batch = Batch(place, list(records), owner=Owner(), producer=by.memberships._producer, epoch=0)
         await by.intake.take(batch)
         batch.close()
@@ -104,7 +104,7 @@ class Stage:
         return [row["customer_id"] for row in await self.segments.members(identity, 1000)]
 
     def events(self) -> list[dict[str, Any]]:
-        with TopicReader(self.wired, "events.segments") as reader:
+        with TopicReader(self.wiring, "events.segments") as reader:
             return [reader.decode(message) for message in reader.until_now()]
 
     def told(self) -> list[tuple[str, str, str]]:
@@ -115,8 +115,8 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(wired: Wiring, pool: asyncpg.Pool) -> AsyncIterator[Stage]:
-    yield Stage(wired, pool)
+async def stage(wiring: Wiring, pool: asyncpg.Pool) -> AsyncIterator[Stage]:
+    yield Stage(wiring, pool)
 
 
 GOLD = {"customer.metadata.tier": "gold"}
@@ -323,7 +323,7 @@ async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with
     assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
     of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("c2")}
     assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
-    found = await story(stage.wired, "c2", None)
+    found = await story(stage.wiring, "c2", None)
     assert ({one["segment_id"]: one["reason"] for one in found.unjudged}, found.dead_letters) == (of_c2, [])
     await one.measure()
     assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]

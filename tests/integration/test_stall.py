@@ -21,18 +21,18 @@ from store.segments import Profile, Segments
 from tests.integration.batch_apps import DONE, never, publish, running, until
 
 
-async def test_a_batch_that_never_ends_is_a_stall(wired: Wiring, tmp_path: Path) -> None:
-    async with running(wired, tmp_path, never) as (_, watch):
+async def test_a_batch_that_never_ends_is_a_stall(wiring: Wiring, tmp_path: Path) -> None:
+    async with running(wiring, tmp_path, never) as (_, watch):
         await until(watch, lambda: watch.health().status == "ok")
         assert watch.health().healthy
-        await publish(wired)
+        await publish(wiring)
         await until(watch, lambda: watch.is_stalled() and sum(watch.health().lag.values()) == 3)
         assert not watch.health().healthy
         assert watch.health().status == "stalled"
 
 
 async def test_a_recovery_that_gets_no_further_is_a_stall(
-    wired: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wiring: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker is a member, has its partitions, and never fetches."""
 
@@ -46,26 +46,26 @@ async def test_a_recovery_that_gets_no_further_is_a_stall(
 
         monkeypatch.setattr(app.tables.recovery, "_wait", waits_for_ever)
 
-    await publish(wired)
-    async with running(wired, tmp_path, before=break_recovery) as (app, watch):
+    await publish(wiring)
+    async with running(wiring, tmp_path, before=break_recovery) as (app, watch):
         await until(watch, lambda: bool(watch.is_stalled() and app.rebalancing))
         assert not watch.health().healthy
 
 
-async def test_a_consumer_that_no_longer_fetches_is_a_stall(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_consumer_that_no_longer_fetches_is_a_stall(wiring: Wiring, tmp_path: Path) -> None:
     """Nothing is fetched, so nothing is heard of the end of the log: it has to be asked for."""
-    async with running(wired, tmp_path) as (app, watch):
+    async with running(wiring, tmp_path) as (app, watch):
         await until(watch, lambda: watch.health().status == "ok")
         app.consumer.stop_flow()
-        await publish(wired)
+        await publish(wiring)
         await until(watch, watch.is_stalled)
 
 
-async def test_a_worker_without_work_is_healthy(wired: Wiring, tmp_path: Path) -> None:
+async def test_a_worker_without_work_is_healthy(wiring: Wiring, tmp_path: Path) -> None:
     """More workers than partitions: the last one is a spare."""
     async with (
-        running(wired, tmp_path / "1", topic="distributions") as (one, first),
-        running(wired, tmp_path / "2", topic="distributions") as (two, second),
+        running(wiring, tmp_path / "1", topic="distributions") as (one, first),
+        running(wiring, tmp_path / "2", topic="distributions") as (two, second),
     ):
         await until(second, lambda: second.health().status == "ok" and not one.rebalancing and not two.rebalancing)
         await until(first, lambda: first.health().status == "ok")
@@ -74,23 +74,23 @@ async def test_a_worker_without_work_is_healthy(wired: Wiring, tmp_path: Path) -
         await first.observe()
         assert first.health().healthy
         assert second.health().healthy
-        await publish(wired, "distributions")
+        await publish(wiring, "distributions")
         await until(first, lambda: not any((first.health().lag | second.health().lag).values()))
 
 
 async def test_a_segmenter_whose_look_at_the_due_hangs_is_a_stall_though_it_has_no_lag(
-    wired: Wiring, pool: asyncpg.Pool, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wiring: Wiring, pool: asyncpg.Pool, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One statement of the look never gets its lock; all else of the process, and of Postgres, is well."""
     monkeypatch.setattr(segmenter, "_MEASURE_SECONDS", 0.05)
     metrics, segments = Metrics(), Segments(pool)
-    app, made = build_segmenter(wired, segments, metrics, datadir=str(tmp_path), topic_allow_declare=True)
+    app, made = build_segmenter(wiring, segments, metrics, datadir=str(tmp_path), topic_allow_declare=True)
     watch = ProgressWatch(app, metrics, [made.loop], stall_seconds=1.5)
     app.finalize()
     starting, background = asyncio.ensure_future(app.start()), asyncio.ensure_future(made.run())
     blocker = await asyncpg.connect(dsn)
     try:
-        await until(watch, lambda: watch.health().status == "ok" and made.loop.rounds > 0 and made.loop.has_to_move)
+        await until(watch, lambda: watch.health().status == "ok" and made.loop.rounds > 0 and made.loop.must_progress)
         async with blocker.transaction():
             await blocker.execute("lock table segment_memberships in access exclusive mode")
             async with segments.work() as work:

@@ -110,7 +110,7 @@ async def test_a_lease_that_ended_unnoticed_is_renewed_and_ones_own_is_taken_bac
 async def test_a_restarted_sender_takes_its_leases_back_at_once(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "s1", [new(1), new(2)])
-    assert await ledger.free_leases_of("s1") == 2
+    assert await ledger.release_leases("s1") == 2
     assert await due(ledger, "s1") == {"d1", "d2"}
 
 

@@ -15,7 +15,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate
 from store.distributions import Change, Control
-from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.distribution import DefinitionContext, parse_definition
 from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW, definition, order_event
 from tests.unit.schemas.test_template import BEFORE_LOCALES
@@ -29,7 +29,7 @@ def mailing(identity: str, template: StoredTemplate, **changes: Any) -> Distribu
     """A distribution whose e-mail is this template."""
     files = {template.name: TemplateFiles(template.text, template.html, template.locales)}
     plan = {"account": "main", "subject": template.subject, "template": template.name}
-    around = Surroundings("shop", 1, NOW + timedelta(seconds=len(identity)), ("main",), files)
+    around = DefinitionContext("shop", 1, NOW + timedelta(seconds=len(identity)), ("main",), files)
     return parse_definition(
         definition(distribution=identity, channels=[{"email": plan}], **changes), around
     ).distribution

@@ -49,9 +49,9 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def tidings(wired: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+def tidings(wiring: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run a command in a folder that has templates in `mails`, an event and settings."""
-    settings = wired.settings
+    settings = wiring.settings
     account = '[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n'
     (tmp_path / "tidings.toml").write_text(BRAND + account)
     (tmp_path / "event.json").write_text(json.dumps(order_event()))

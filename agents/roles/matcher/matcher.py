@@ -24,13 +24,13 @@ from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_m
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch, Incoming, Output
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS
 from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
 from schemas.events.triggers import EVENT_TOPICS
 from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, deliveries
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
@@ -199,7 +199,7 @@ class Matcher:
         async def again() -> None:
             self._process(batch, record, judge, self._clock(), tally)
 
-        await until_done(again, what="schema registry")
+        await retry_until_available(again, what="schema registry")
 
     def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
@@ -209,15 +209,15 @@ class Matcher:
         row = self._customers.data.get(batch.partition, key)
         recent = partial(self._recent.data.get, batch.partition, key)
         decode = partial(reader.decode, headers=headers) if headers else reader.decode
-        arrival = Arrival(head, record.value, decode, row, recent)
-        matched = match_event(arrival, self._rules.index, now)
+        context = EventContext(head, record.value, decode, row, recent)
+        matched = match_event(context, self._rules.index, now)
         if self._limits.no_match_one_in:
-            matched.decisions += sample_no_match(arrival, self._rules.index, now, self._limits.no_match_one_in)
+            matched.decisions += sample_no_match(context, self._rules.index, now, self._limits.no_match_one_in)
         caused = _Caused(type=head.type, matched=matched)
         if matched.decisions or matched.requests:
             caused.outputs = self._outputs(matched, batch, record)
             if matched.sent:
-                caused.rows = ((self._recent, key or b"", with_sent(arrival.recent, matched.sent)),)
+                caused.rows = ((self._recent, key or b"", with_sent(context.recent, matched.sent)),)
         return caused
 
     def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:

@@ -22,7 +22,7 @@ from mode import Service
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.batch import Incoming
 from agents.transport.fetching import Blocked
-from agents.waiting import WAITS, until_done
+from agents.waiting import OUTAGES, retry_until_available
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError, TryLater
 from schemas.wire.codec import TopicCodec
@@ -115,9 +115,9 @@ class RuleTable(Service):
                 await self._apply_when_readable(record)
         mark = records[-1]
         if type(mark) is not Blocked:
-            WAITS.over(self)
+            OUTAGES.over(self)
             return
-        WAITS.refused(self, f"{self._partition.topic}-0: cannot be read from offset {mark.offset} on ({mark.why})")
+        OUTAGES.refused(self, f"{self._partition.topic}-0: cannot be read from offset {mark.offset} on ({mark.why})")
         if self._blocked_at != mark.offset:
             log.error("log_blocked", topic=self._partition.topic, partition=0, offset=mark.offset, why=mark.why)
         self._blocked_at = mark.offset
@@ -129,7 +129,7 @@ class RuleTable(Service):
         try:
             self._apply(record)
         except TryLater:
-            await until_done(apply, what="schema registry")
+            await retry_until_available(apply, what="schema registry")
 
     def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""

@@ -41,7 +41,7 @@ class Customer:
 
 
 @dataclass(slots=True)
-class Hand:
+class UnitOfWork:
     """One transaction's customers, the segments as they are in it, and the events it comes to."""
 
     work: Work
@@ -68,7 +68,7 @@ class Memberships:
         self.index = SegmentIndex(self._project, wiring.settings.zone)
         self._known: dict[str, tuple[int, int]] = {}
 
-    async def begin(self, work: Work, found: dict[str, Profile], newcomers: Iterable[str], now: datetime) -> Hand:
+    async def begin(self, work: Work, found: dict[str, Profile], newcomers: Iterable[str], now: datetime) -> UnitOfWork:
         """A hand of customers that are locked, and of some that are not known yet. The segments are asked for last."""
         customers = {one: Customer(None) for one in newcomers}
         customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
@@ -76,7 +76,7 @@ class Memberships:
         await self._learn(work, states)
         for row in await work.memberships(customers):
             customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
-        return Hand(work, now, states, customers)
+        return UnitOfWork(work, now, states, customers)
 
     async def _learn(self, work: Work, states: dict[str, State]) -> None:
         """Bring the index to the definitions of this moment."""
@@ -95,7 +95,7 @@ class Memberships:
         self._metrics.segments.set(len(self.index.definitions))
 
     def change(
-        self, hand: Hand, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
+        self, hand: UnitOfWork, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
     ) -> None:
         """Note what differs among some segments, with its events; without where `happened` is None.
 
@@ -109,11 +109,11 @@ class Memberships:
             if happened is not None and profile is not None:
                 hand.events.append((profile.partition, self._event(hand, profile, change, happened)))
 
-    def _event(self, hand: Hand, profile: Profile, change: Change, happened: datetime) -> Event:
+    def _event(self, hand: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
         definition, serial = self.index.definitions[change.segment_id], hand.states[change.segment_id].serial
         return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
 
-    async def write(self, hand: Hand, *, profiles: bool = False, keep_due: bool = False) -> None:
+    async def write(self, hand: UnitOfWork, *, profiles: bool = False, keep_due: bool = False) -> None:
         """Keep what has become of a hand, and the events that are to tell it.
 
         `keep_due` where not all segments were looked at: what is due for the others stays due.
@@ -145,7 +145,7 @@ class Memberships:
             ]
         )
 
-    async def _keep_unjudged(self, hand: Hand) -> None:
+    async def _keep_unjudged(self, hand: UnitOfWork) -> None:
         customers = {identity: one for identity, one in hand.customers.items() if one.profile is not None}
         rows = [(identity, *one) for identity, known in customers.items() for one in known.unjudged.items()]
         await hand.work.put_unjudged(list(customers), rows)
@@ -158,7 +158,7 @@ class Memberships:
         outputs = [Output(self._topic, one.customer_id.encode(), one.event, one.partition) for one in events]
         await write_all(self._producer, outputs)
 
-    def count(self, hand: Hand) -> int:
+    def count(self, hand: UnitOfWork) -> int:
         """Count what a hand that is committed has changed; how many memberships."""
         for _, event in hand.events:
             self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()

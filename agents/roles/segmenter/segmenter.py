@@ -17,13 +17,13 @@ import structlog
 
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import moment, stamp
-from agents.intake import Handful, Intake
-from agents.roles.segmenter.memberships import Customer, Hand, Memberships
+from agents.intake import Chunk, Intake
+from agents.roles.segmenter.memberships import Customer, Memberships, UnitOfWork
 from agents.telemetry.health import Loop
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.errors import TooLarge, TryLater
 from schemas.topics import CUSTOMERS
@@ -87,7 +87,7 @@ class Segmenter:
         profile = read_customer(self._profiles.decode(raw), record.key)
         return Update(profile["id"], msgspec.json.encode(profile), record.offset, stamp(record))
 
-    async def _bring_in(self, taken: Handful[Update]) -> int:
+    async def _bring_in(self, taken: Chunk[Update]) -> int:
         """Bring profiles in, and keep and publish all that they change; how many memberships."""
         topic, partition = str(taken.batch.tp.topic), taken.batch.partition
         end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
@@ -108,11 +108,11 @@ class Segmenter:
                     await transaction.move(topic, partition, end, written)
             return self.memberships.count(hand)
 
-        changed = await until_done(work, what="Postgres")
-        await until_done(self.memberships.tell, what="Postgres or Kafka")
+        changed = await retry_until_available(work, what="Postgres")
+        await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
         return changed
 
-    def _update(self, hand: Hand, update: Update, partition: int) -> None:
+    def _update(self, hand: UnitOfWork, update: Update, partition: int) -> None:
         if update.row is None:
             hand.erase(update.customer_id)
             return
@@ -140,9 +140,9 @@ class Segmenter:
     async def _keep_up(self) -> None:
         """Look for what is due and what has to be computed, and tell what came of it, or was left by a crash."""
         while True:
-            due = await until_done(self.look_at_due, what="Postgres")
-            computed = await until_done(self.compute, what="Postgres")
-            await until_done(self.memberships.tell, what="Postgres or Kafka")
+            due = await retry_until_available(self.look_at_due, what="Postgres")
+            computed = await retry_until_available(self.compute, what="Postgres")
+            await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
             self.loop.rounds += 1
             if not due and not computed:
                 await asyncio.sleep(_IDLE_SECONDS)
@@ -161,7 +161,7 @@ class Segmenter:
         log.info("due", customers=len(found), changed=self.memberships.count(hand))
         return len(found)
 
-    def _look_again(self, hand: Hand, customer: Customer) -> None:
+    def _look_again(self, hand: UnitOfWork, customer: Customer) -> None:
         """Segments whose first computation has not come to the customer are left to it."""
         profile = customer.profile
         if profile is not None:
@@ -213,10 +213,10 @@ class Segmenter:
                 self._measured = time.monotonic()
                 self._metrics.segments_due.set(self._overdue.customers)
                 await asyncio.wait_for(self.measure(), _ANSWER_SECONDS)
-                self.loop.has_to_move = True
+                self.loop.must_progress = True
             except (TryLater, TimeoutError) as error:
                 log.warning("dependency_away", what="Postgres", error=str(error) or "no answer in time")
-                self.loop.has_to_move = self._overdue.customers > 0
+                self.loop.must_progress = self._overdue.customers > 0
             await asyncio.sleep(_MEASURE_SECONDS)
 
     async def measure(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from store.sending.ledger import Ledger, Settlement
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Accepted:
     async def tell(self, ledger: Ledger, owner: str) -> None:
         """Tell the ledger what an earlier process could not."""
         if left := self._read():
-            await until_done(lambda: ledger.settle(left, owner=owner), what="Postgres")
+            await retry_until_available(lambda: ledger.settle(left, owner=owner), what="Postgres")
             log.info("accepted_before", deliveries=len(left))
         self.forget()
 

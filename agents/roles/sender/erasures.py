@@ -16,7 +16,7 @@ from agents.ingest_time import moment, stamp
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import redacted
 from agents.transport.batch import Batch
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from store.erasure import Erasure
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ class Erasures:
             if record.key and b"\0" not in record.key and record.value is None  # no key: a damaged batch
         }
         if erased:
-            await until_done(lambda: self._erase(erased), what="Postgres")
+            await retry_until_available(lambda: self._erase(erased), what="Postgres")
             log.info("customers_erased", customers=len(erased))
 
     async def _erase(self, erased_at: Mapping[str, datetime | None]) -> None:

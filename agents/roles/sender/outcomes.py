@@ -13,7 +13,7 @@ from agents.broker.producer import Producer, RefusedByBroker
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.next_due import NextDue
 from agents.transport.batch import Output
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord, TryLater
@@ -73,7 +73,7 @@ class Outcomes:
 
     async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
         settlements = [settlement for settlement, _ in hand]
-        settled = await until_done(lambda: self._tell(settlements), what="Postgres")
+        settled = await retry_until_available(lambda: self._tell(settlements), what="Postgres")
         self._accepted.forget()
         by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
         lost = by_id.keys() - {row.delivery_id for row in settled}
@@ -130,11 +130,13 @@ class Outcomes:
         """Note in the ledger what `delivery.status` has acknowledged."""
         acknowledged, self._announced = self._announced, []
         if acknowledged:
-            await until_done(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
+            await retry_until_available(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
 
     async def sweep(self) -> int:
         """Announce what an earlier process settled but did not live to tell; how many."""
-        left = await until_done(lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres")
+        left = await retry_until_available(
+            lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres"
+        )
         for ended in left:
             try:
                 delivery = self._read_delivery(ended.record)

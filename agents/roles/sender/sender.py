@@ -13,7 +13,7 @@ import structlog
 
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at
-from agents.intake import Handful, Intake
+from agents.intake import Chunk, Intake
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.attempts import Attempts, Policy, Work
 from agents.roles.sender.erasures import Erasures
@@ -25,7 +25,7 @@ from agents.roles.sender.pacing import Destination
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Incoming
-from agents.waiting import until_done
+from agents.waiting import retry_until_available
 from agents.wiring import Clock, Wiring, utc_now
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import DELIVERY_TYPES
@@ -150,7 +150,7 @@ class Sender:
         delivery = read_as(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
         return Work(delivery, 0, arrived_at(record))
 
-    async def _enter(self, taken: Handful[Work]) -> int:
+    async def _enter(self, taken: Chunk[Work]) -> int:
         """Claim in the ledger; only what was new and found room is ours to send now."""
         works = {work.delivery.delivery_id: work for work in taken.items}
         if not works:
@@ -161,13 +161,13 @@ class Sender:
         room = dict(zip(destinations, has_room, strict=True))
         at_once, later = timedelta(), self._settings.poll
         rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
-        claimed = await until_done(lambda: self._claim_new(rows), what="Postgres")
+        claimed = await retry_until_available(lambda: self._claim_new(rows), what="Postgres")
         for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
             self._attempts.start(replace(works[delivery_id], expires=expires))
         if len(claimed) < len(rows):
             self._next_due.within()
             others = {row.customer_id for row in rows if row.delivery_id not in claimed}
-            await until_done(lambda: self.erasures.sweep(others), what="Postgres")
+            await retry_until_available(lambda: self.erasures.sweep(others), what="Postgres")
         return len(claimed)
 
     async def _claim_new(self, rows: list[NewDelivery]) -> dict[str, float | None]:
@@ -182,9 +182,9 @@ class Sender:
     async def run(self) -> None:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
         await self._accepted.tell(self._ledger, self._owner)
-        freed = await until_done(lambda: self._ledger.free_leases_of(self._owner), what="Postgres")
+        freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
         if freed:
-            log.info("leases_taken_back", deliveries=freed)
+            log.info("leases_reclaimed", deliveries=freed)
         self._has_begun.set()  # what is claimed before would be given away with the rest
         loops = (
             self._outcomes.run(), self._claim_loop(), self._lease_loop(), self._announce_loop(), self._tidy_loop(),
@@ -195,7 +195,7 @@ class Sender:
 
     async def _claim_loop(self) -> None:
         while not self._leases.are_over:
-            found = await until_done(self._claim_in_touch, what="Postgres")
+            found = await retry_until_available(self._claim_in_touch, what="Postgres")
             if not found:
                 await self._rest()
 
@@ -207,15 +207,15 @@ class Sender:
         full, poll = self._attempts.full(), self._settings.poll.total_seconds()
         self._next_due.ask()
         began = time.monotonic()
-        due_in = await until_done(lambda: self._ledger.next_due(full), what="Postgres")
+        due_in = await retry_until_available(lambda: self._ledger.next_due(full), what="Postgres")
         ends = _rest_ends(began, time.monotonic(), due_in)
         while True:
             wait = self._attempts.paces.soonest(min(poll, ends - time.monotonic()))
             await asyncio.sleep(max(poll / 10, wait))
             ends, before = min(ends, self._next_due.at), self._attempts.paused
-            if ends <= time.monotonic() or await until_done(self._look_at_pauses, what="Postgres") != before:
+            if ends <= time.monotonic() or await retry_until_available(self._look_at_pauses, what="Postgres") != before:
                 return
-            if await until_done(self._look_at_hurries, what="Postgres") or self._attempts.full() != full:
+            if await retry_until_available(self._look_at_hurries, what="Postgres") or self._attempts.full() != full:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
@@ -281,7 +281,7 @@ class Sender:
     async def _lease_loop(self) -> None:
         while True:
             await asyncio.sleep(self._settings.lease.total_seconds() / 3)
-            await until_done(self._renew, what="Postgres")
+            await retry_until_available(self._renew, what="Postgres")
 
     async def _renew(self) -> None:
         held, asked = self._mine(), time.monotonic()
@@ -300,7 +300,7 @@ class Sender:
     async def _tidy_loop(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_SECONDS)
-            dropped = await until_done(self._retention.tidy, what="Postgres")
+            dropped = await retry_until_available(self._retention.tidy, what="Postgres")
             if dropped:
                 log.info("tidied", **dropped)
 
@@ -319,7 +319,7 @@ class Sender:
         self._outcomes.keep_accepted()
         try:
             await self._outcomes.tell_rest()
-            await self._ledger.free_leases_of(self._owner)
+            await self._ledger.release_leases(self._owner)
         except TryLater:
             log.warning("leases_left", until="they expire")
         for channel in self._channels.values():
@@ -338,7 +338,7 @@ class Sender:
 
     async def _pause(self, destination: Destination, why: str) -> None:
         channel, name = destination
-        await until_done(lambda: self._ledger.pause_destination(channel, name, why), what="Postgres")
+        await retry_until_available(lambda: self._ledger.pause_destination(channel, name, why), what="Postgres")
 
 
 def _rest_ends(began: float, now: float, due_in: timedelta | None) -> float:

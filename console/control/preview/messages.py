@@ -79,7 +79,7 @@ class Candidate:
 
 
 def from_files(
-    files: list[Path], wired: Wiring, campaigns: CampaignFiles, templates: Mapping[str, TemplateFiles]
+    files: list[Path], wiring: Wiring, campaigns: CampaignFiles, templates: Mapping[str, TemplateFiles]
 ) -> list[Candidate]:
     """The distributions of some files, checked; they may name `campaigns` and `templates`. Raises DefinitionInvalid."""
     return [
@@ -89,22 +89,22 @@ def from_files(
             _published(made.distribution, campaigns.of(document).campaigns),
             tuple(str(document.located(made.located(one))) for one in perhaps_problems(made)),
         )
-        for document, made in check_files(files, wired, {}, campaigns, templates)
+        for document, made in check_files(files, wiring, {}, campaigns, templates)
     ]
 
 
-async def from_store(identity: str, wired: Wiring) -> Candidate:
+async def from_store(identity: str, wiring: Wiring) -> Candidate:
     """A distribution that is applied. Raises TidingsError where there is none."""
-    async with database(wired) as pool:
+    async with database(wiring) as pool:
         control = Control(pool)
-        current = await control.current(wired.settings.project_id)
+        current = await control.current(wiring.settings.project_id)
         if identity not in current:
             hint = did_you_mean(identity, current)
             raise TidingsError(f"there is no file and no distribution {identity}.{hint} tidings distributions list")
         rule = current[identity]
         digests = [plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)]
         found = {digest: await control.template(digest) for digest in digests}
-        campaign = _published(rule, await Campaigns(pool).current(wired.settings.project_id))
+        campaign = _published(rule, await Campaigns(pool).current(wiring.settings.project_id))
     return Candidate(rule, {digest: template for digest, template in found.items() if template}, campaign)
 
 
@@ -131,7 +131,7 @@ def preview(
     candidate: Candidate,
     event: JsonObject,
     profile: JsonObject | None,
-    wired: Wiring,
+    wiring: Wiring,
     now: datetime,
     channel: str | None = None,
 ) -> Previewed:
@@ -140,7 +140,7 @@ def preview(
     Raises InvalidEvent, and TidingsError for an event that is none of the distribution's.
     """
     rule = candidate.distribution
-    zone, brought = wired.settings.zone, _with_brought(event, candidate, now)
+    zone, brought = wiring.settings.zone, _with_brought(event, candidate, now)
     _, explained = explain.simulate(brought, [_unguarded(rule)], profile, now, zone)
     if not explained:
         said = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
@@ -152,7 +152,7 @@ def preview(
     for decision in skipped:
         if decision.channel is None:
             raise TidingsError(_why(decision))
-    channels, signed = wired.channels(), _signed_headers(wired)
+    channels, signed = wiring.channels(), _signed_headers(wiring)
     made = [
         _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed, now)
         for delivery in one.deliveries
@@ -177,9 +177,9 @@ def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
             yield f"customer.timezone: {error} Times are shown in the project's"
 
 
-def _signed_headers(wired: Wiring) -> tuple[str, ...]:
+def _signed_headers(wiring: Wiring) -> tuple[str, ...]:
     """The names of what each attempt adds: they carry its time, so there is no value to show."""
-    secrets = wired.settings.webhook
+    secrets = wiring.settings.webhook
     own = ("webhook-signature",) if secrets.secrets else ()
     legacy = ("x-voucherify-signature",) if secrets.legacy_secret.reveal() else ()
     return ("webhook-id", "webhook-timestamp", *own, *legacy)

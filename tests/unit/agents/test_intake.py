@@ -11,7 +11,7 @@ from faust.types import TP
 from agents import waiting
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at, arrived_header
-from agents.intake import Handful, Intake
+from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch, Output
 from agents.wiring import Wiring
@@ -63,7 +63,7 @@ class Role:
             raise TryLater("the schema registry does not answer")
         return int(record.value)
 
-    async def work(self, taken: Handful[int]) -> int:
+    async def work(self, taken: Chunk[int]) -> int:
         self.hands.append(taken.items)
         return len(taken.items)
 
@@ -168,7 +168,7 @@ async def test_what_the_work_finds_out_about_a_record_dead_letters_it_alone(bad:
     role = Role()
     done: list[int] = []
 
-    async def work(taken: Handful[int]) -> int:
+    async def work(taken: Chunk[int]) -> int:
         if bad & set(taken.items):
             raise BadRecord("Postgres cannot keep it")
         done.extend(taken.items)
@@ -185,7 +185,7 @@ async def test_what_the_work_finds_out_about_a_record_dead_letters_it_alone(bad:
 async def test_an_error_of_the_work_goes_through() -> None:
     role = Role()
 
-    async def broken(_taken: Handful[int]) -> int:
+    async def broken(_taken: Chunk[int]) -> int:
         raise ZeroDivisionError
 
     role.intake._work = broken

@@ -17,7 +17,7 @@ from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index.rules import RuleIndex
 from streams.match import Matched, explain_event, match_event, sample_no_match
-from tests.factory import NOW, arrival, customer, order_event, rule
+from tests.factory import NOW, context, customer, order_event, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
 WEBHOOK = {"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}
@@ -26,7 +26,7 @@ WEBHOOK = {"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}
 def match(profile: dict[str, Any] | None = None, happened: Any = None, **changes: Any) -> Matched:
     index = RuleIndex()
     index.insert(rule(**changes))
-    return match_event(happened or arrival(profile), index, NOW)
+    return match_event(happened or context(profile), index, NOW)
 
 
 def reasons(matched: Matched) -> list[str | None]:
@@ -44,13 +44,13 @@ def test_a_sample_says_which_test_did_not_fit() -> None:
     index = RuleIndex()
     for number in range(50):
         index.insert(rule(distribution=f"r{number}", when={"order.amount": {"more_than": number * 1_000_000}}))
-    found = sample_no_match(arrival(), index, NOW, 1)
+    found = sample_no_match(context(), index, NOW, 1)
     assert len(found) >= 19
     for decision in found:
         assert (decision.outcome, decision.reason) == ("skipped", "no_match")
         assert decision.detail == f"order.amount more_than {int(decision.distribution.id[1:]) * 1_000_000}"
         assert [check.passed for check in decision.checks] == [False]
-    assert sample_no_match(arrival(), index, NOW, 1) == found
+    assert sample_no_match(context(), index, NOW, 1) == found
 
 
 def test_a_replay_makes_the_same_records() -> None:
@@ -106,7 +106,7 @@ def test_the_table_row_counts_before_the_customer_in_the_event() -> None:
     ],
 )
 def test_again_says_which_sends_are_the_same(again: Any, other: dict[str, Any], same: bool) -> None:
-    first, second = match(again=again), match(happened=arrival(**other), again=again)
+    first, second = match(again=again), match(happened=context(**other), again=again)
     assert (first.deliveries[0].delivery_id == second.deliveries[0].delivery_id) is same
 
 
@@ -114,16 +114,16 @@ def test_higher_priority_goes_first() -> None:
     index = RuleIndex()
     for identity, priority in (("a", 1), ("b", 9), ("c", 1)):
         index.insert(rule(distribution=identity, priority=priority))
-    assert [one.distribution.id for one in match_event(arrival(), index, NOW).deliveries] == ["b", "a", "c"]
+    assert [one.distribution.id for one in match_event(context(), index, NOW).deliveries] == ["b", "a", "c"]
 
 
 def test_explain_tells_of_rules_that_do_not_fit_as_well() -> None:
     index = RuleIndex()
     index.insert(rule(distribution="fits", when={"order.amount": {"at_least": 1}}))
     index.insert(rule(distribution="not", when={"order.amount": {"at_least": 9999}}))
-    told = {one.distribution.id: one for one in explain_event(arrival(), index, NOW)}
+    told = {one.distribution.id: one for one in explain_event(context(), index, NOW)}
     assert told["fits"].answer is True
-    assert told["fits"].deliveries == match_event(arrival(), index, NOW).deliveries
+    assert told["fits"].deliveries == match_event(context(), index, NOW).deliveries
     assert (told["not"].answer, told["not"].checks[0].seen) == (False, "5000")
 
 

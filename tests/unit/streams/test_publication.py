@@ -19,7 +19,7 @@ from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import Matched, match_event
 from streams.publication import is_expired, too_late, with_code, without_code
-from tests.factory import AROUND, NOW, arrival, customer, definition
+from tests.factory import AROUND, NOW, context, customer, definition
 
 CAMPAIGNS = {
     "spring": Campaign(
@@ -43,7 +43,7 @@ def match(profile: dict[str, Any] | None = None, **changes: Any) -> Matched:
     index = RuleIndex()
     source = definition(**{"publish": {"campaign": "spring"}, "channels": [WEBHOOK, EMAIL], **changes})
     index.insert(parse_definition(source, replace(AROUND, campaigns=CAMPAIGNS)).distribution)
-    return match_event(arrival(profile), index, NOW)
+    return match_event(context(profile), index, NOW)
 
 
 def request(**changes: Any) -> PublicationRequest:

@@ -9,11 +9,11 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.index.rules import RuleIndex
 from streams.match import Matched, match_event
 from streams.recent import KEPT, MOST, other_event_sent, read_recent, sent, with_sent
-from tests.factory import NOW, arrival, order_event, rule
+from tests.factory import NOW, context, order_event, rule
 
 
 def an_id(number: int) -> str:
@@ -63,8 +63,8 @@ def test_only_another_event_makes_a_duplicate() -> None:
 def match(row: bytes | None, **changes: Any) -> Matched:
     index = RuleIndex()
     index.insert(rule(again="once_per_customer"))
-    head = arrival(**changes).head
-    return match_event(Arrival(head, order_event(**changes), dict, recent=lambda: row), index, NOW)
+    head = context(**changes).head
+    return match_event(EventContext(head, order_event(**changes), dict, recent=lambda: row), index, NOW)
 
 
 def test_once_per_customer_is_decided_as_duplicate_the_second_time() -> None:

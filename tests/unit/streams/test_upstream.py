@@ -11,7 +11,7 @@ import pytest
 from schemas.contract import topic_codec
 from schemas.errors import InvalidEvent, Undecodable
 from schemas.events.triggers import TRIGGERS
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import EventReader
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -84,8 +84,8 @@ def test_every_form_is_the_same_event(record: Record) -> None:
     assert head == READER.read(msgspec.json.encode(OURS), b"cust_17", NOW)
     index = RuleIndex()
     index.insert(rule(when={"order.metadata.shop": "web", "order.items": {"any_item": {"sku_id": "GIFT-1"}}}))
-    arrival = Arrival(head, raw, lambda whole: READER.decode(whole, headers))
-    (delivery,) = match_event(arrival, index, NOW).deliveries
+    context = EventContext(head, raw, lambda whole: READER.decode(whole, headers))
+    (delivery,) = match_event(context, index, NOW).deliveries
     assert delivery.data == OURS["data"]
 
 

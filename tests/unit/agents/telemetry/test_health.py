@@ -11,7 +11,7 @@ import pytest
 from agents.aside import aside
 from agents.telemetry.health import Loop, ProgressWatch, Status
 from agents.telemetry.metrics import Metrics
-from agents.waiting import Waits, until_done
+from agents.waiting import Waits, retry_until_available
 from schemas.errors import TryLater
 
 JOINED: Any = SimpleNamespace(
@@ -37,7 +37,7 @@ class Watched:
 
 
 @pytest.mark.parametrize(
-    ("has_to_move", "rounds", "status", "stalled"),
+    ("must_progress", "rounds", "status", "stalled"),
     [
         (True, True, "ok", []),
         (False, True, "ok", []),
@@ -46,19 +46,19 @@ class Watched:
     ],
 )
 async def test_a_loop_is_sick_when_it_has_to_come_round_and_does_not(
-    has_to_move: bool, rounds: bool, status: str, stalled: list[str]
+    must_progress: bool, rounds: bool, status: str, stalled: list[str]
 ) -> None:
     one = Watched()
-    one.loop.has_to_move = has_to_move
+    one.loop.must_progress = must_progress
     await one.pass_seconds(62, rounds=rounds)
     health = one.watch.health()
     assert (health.status, health.stalled, health.healthy) == (status, stalled, status == "ok")
 
 
-async def test_the_seconds_of_a_loop_count_from_when_it_has_to_move_and_end_with_a_round() -> None:
+async def test_the_seconds_of_a_loop_count_from_when_it_must_progress_and_end_with_a_round() -> None:
     one = Watched()
     await one.pass_seconds(100, rounds=False)
-    one.loop.has_to_move = True
+    one.loop.must_progress = True
     await one.pass_seconds(60, rounds=False)
     assert one.watch.health().healthy
     await one.pass_seconds(1, rounds=False)
@@ -69,7 +69,7 @@ async def test_the_seconds_of_a_loop_count_from_when_it_has_to_move_and_end_with
 
 async def test_waiting_for_what_is_away_is_no_stall_and_an_attempt_that_hangs_is_one() -> None:
     one, this = Watched(), object()
-    one.loop.has_to_move = True
+    one.loop.must_progress = True
     for _ in range(100):
         one.waits.refused(this, "Postgres")
         await one.pass_seconds(5, rounds=False)
@@ -92,9 +92,9 @@ async def test_a_wait_is_over_however_it_ends() -> None:
             raise answer("away")
         assert waits.what() == ["Postgres"]
 
-    await until_done(work, what="Postgres", waits=waits)
+    await retry_until_available(work, what="Postgres", waits=waits)
     with pytest.raises(ValueError, match="away"):
-        await until_done(work, what="Postgres", waits=waits)
+        await retry_until_available(work, what="Postgres", waits=waits)
     assert (waits.what(), waits.refusals) == ([], 2)
 
 
@@ -106,7 +106,7 @@ async def test_before_there_is_progress_to_watch_the_start_says_what_it_waits_fo
         await answers.wait()
 
     assert (status.health().status, status.health().healthy) == ("starting", True)
-    asking = asyncio.ensure_future(until_done(ask, what="Kafka", waits=waits))
+    asking = asyncio.ensure_future(retry_until_available(ask, what="Kafka", waits=waits))
     await asyncio.sleep(0)
     assert (status.health().status, status.health().waits_for, waits.what()) == ("waiting", ["Kafka"], [])
     answers.set()

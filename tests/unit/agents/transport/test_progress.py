@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agents.broker.producer import Producer, Report
 from agents.transport.batch import Batch, Output
-from agents.transport.progress import HoleInTheLog, Progress
+from agents.transport.progress import OffsetRegression, Progress
 
 ORDERS = TP("orders", 0)
 
@@ -149,7 +149,7 @@ def test_what_the_broker_was_told_is_no_news_until_the_log_is_another_one() -> N
 def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
     progress = Progress()
     progress.enter(batch(0, 9))
-    with pytest.raises(HoleInTheLog):
+    with pytest.raises(OffsetRegression):
         progress.enter(batch(5, 12))
 
 

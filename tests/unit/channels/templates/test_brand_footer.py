@@ -162,7 +162,7 @@ def mail_file(tmp_path: Path) -> Path:
     return file
 
 
-def wired(brand: Brand) -> Wiring:
+def wiring(brand: Brand) -> Wiring:
     return Wiring(
         Settings(brand=brand, email_accounts={"main": EmailAccountSettings(host="x.example", sender="s@x.example")})
     )
@@ -172,7 +172,7 @@ def wired(brand: Brand) -> Wiring:
 def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path, missing: tuple[str, ...]) -> None:
     brand = Brand(**{name: said for name, said in BRAND.items() if name not in missing})
     with pytest.raises(DefinitionInvalid) as caught:
-        check_files([mail_file(tmp_path)], wired(brand), {}, {})
+        check_files([mail_file(tmp_path)], wiring(brand), {}, {})
     (problem,) = caught.value.problems
     assert problem.path.endswith("thanks.yaml:5  channels[0].email")
     named = problem.message.split("Missing in the settings: ")[1].split(", ")
@@ -180,7 +180,7 @@ def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path,
 
 
 def test_e_mail_is_accepted_with_a_whole_brand(tmp_path: Path) -> None:
-    ((_, definition),) = check_files([mail_file(tmp_path)], wired(Brand(**BRAND)), {}, {})
+    ((_, definition),) = check_files([mail_file(tmp_path)], wiring(Brand(**BRAND)), {}, {})
     ((_, template),) = definition.templates
     assert template.brand == BRAND
 
@@ -191,4 +191,4 @@ def test_a_distribution_without_e_mail_needs_no_brand(tmp_path: Path) -> None:
         "distribution: hook\ntrigger: customer.order.paid\nconsent: transactional\n"
         "channels:\n  - webhook: {url: https://hooks.example.com/x, type: t}\n"
     )
-    assert len(check_files([file], wired(Brand()), {}, {})) == 1
+    assert len(check_files([file], wiring(Brand()), {}, {})) == 1

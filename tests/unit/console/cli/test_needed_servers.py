@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from console.cli.context import wiring
+from console.cli.context import load_wiring
 from console.cli.main import app
 from schemas.errors import CannotStart, TryLater
 
@@ -91,6 +91,6 @@ def test_what_uses_both_asks_for_what_is_missing(command: str, monkeypatch: pyte
 
 def test_with_what_is_known_a_command_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDINGS_KAFKA", "127.0.0.1:1")
-    assert wiring("kafka").settings.kafka.bootstrap == "127.0.0.1:1"
+    assert load_wiring("kafka").settings.kafka.bootstrap == "127.0.0.1:1"
     monkeypatch.setenv("TIDINGS_POSTGRES", NOBODY)
-    assert wiring().settings.postgres.dsn.reveal() == NOBODY
+    assert load_wiring().settings.postgres.dsn.reveal() == NOBODY

@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.conditions.fields import Fields, Found
 from streams.documents.distribution import parse_definition
 from streams.documents.offers import why_not_offered
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.events import EventReader, read_event
 from streams.index.rules import RuleIndex
 from streams.match import explain_event, match_event
@@ -44,15 +44,15 @@ def encodings(trigger: Trigger, sample: dict[str, Any]) -> list[bytes]:
     return [msgspec.json.encode(sample), topic_codec(trigger.topic, "avro").encode(msgspec.convert(sample, Event))]
 
 
-def arrival_of(trigger: Trigger, sample: dict[str, Any]) -> Arrival:
+def arrival_of(trigger: Trigger, sample: dict[str, Any]) -> EventContext:
     raw, reader = msgspec.json.encode(sample), reader_of(trigger)
-    return Arrival(reader.read(raw, sample["data"]["customer"]["id"].encode(), NOW), raw, reader.decode)
+    return EventContext(reader.read(raw, sample["data"]["customer"]["id"].encode(), NOW), raw, reader.decode)
 
 
-def fitting(index: RuleIndex, arrival: Arrival) -> set[str]:
+def fitting(index: RuleIndex, context: EventContext) -> set[str]:
     """By the index; it has to be equal to what each rule says for itself."""
-    found = {one.distribution.id for one in match_event(arrival, index, NOW).decisions}
-    assert found == {one.distribution.id for one in explain_event(arrival, index, NOW) if one.selected}
+    found = {one.distribution.id for one in match_event(context, index, NOW).decisions}
+    assert found == {one.distribution.id for one in explain_event(context, index, NOW) if one.selected}
     return found
 
 

@@ -15,7 +15,7 @@ from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.mail_address import _checked, mail_address, mailto
 from streams.index.rules import RuleIndex
 from streams.match import Matched, match_event
-from tests.factory import NOW, arrival, customer, rule
+from tests.factory import NOW, context, customer, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
 
@@ -71,7 +71,7 @@ UNSENDABLE = {
 def decided(email: object) -> Matched:
     index = RuleIndex()
     index.insert(rule(channels=[EMAIL]))
-    return match_event(arrival(customer(email=email)), index, NOW)
+    return match_event(context(customer(email=email)), index, NOW)
 
 
 @pytest.mark.parametrize(("written", "sent"), SENDABLE.items())

@@ -20,7 +20,7 @@ from schemas.publication_request import PublicationRequest
 from schemas.topics import TOPICS
 from schemas.wire.read_as import read_as
 from streams.index.rules import RuleIndex
-from tests.factory import arrival, rule
+from tests.factory import context, rule
 
 NEW = "of_a_later_release"
 REFERENCES: dict[str, Any] = {
@@ -106,6 +106,6 @@ def test_a_request_keeps_a_later_releases_reason_but_needs_a_channel_of_ours() -
 def test_a_rule_with_a_later_releases_status_sends_nothing() -> None:
     index, live = RuleIndex(), rule()
     index.insert(live)
-    assert len(index.candidates(arrival())[0]) == 1
+    assert len(index.candidates(context())[0]) == 1
     index.insert(read_as({**msgspec.to_builtins(live), "version": 2, "status": NEW}, Distribution))
-    assert (len(index), index.candidates(arrival())) == (1, ([], 0))
+    assert (len(index), index.candidates(context())) == (1, ([], 0))

@@ -15,7 +15,7 @@ from streams.conditions.kinds import Failure
 from streams.conditions.parse import parse_condition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.factory import NOW, arrival, customer, rule
+from tests.factory import NOW, context, customer, rule
 
 FIELDS = Fields.of(TRIGGERS["customer.order.paid"])
 
@@ -234,7 +234,7 @@ def test_a_day_of_the_year_is_meant_where_the_customer_is(
     assert compile_condition(condition)({"customer": who}, moment) is expected
     index = RuleIndex()
     index.insert(rule(when={"not": {"customer.birthday": {"day_is": test}}}))
-    assert match_event(arrival(who), index, moment).matched == (not expected)
+    assert match_event(context(who), index, moment).matched == (not expected)
 
 
 def test_days_of_items_are_meant_where_the_customer_is_as_well() -> None:

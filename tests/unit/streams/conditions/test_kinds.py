@@ -16,7 +16,7 @@ from streams.conditions.compile import compile_condition
 from streams.conditions.fields import Fields
 from streams.conditions.kinds import Failure
 from streams.conditions.parse import parse_condition
-from streams.event_context import Arrival, LooseHead
+from streams.event_context import EventContext, LooseHead
 from streams.events import EventReader, read_customer
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -66,14 +66,14 @@ JSON = topic_codec("events.orders", "json")
 READER = EventReader("events.orders", JSON, max_future=timedelta(days=1), max_bytes=1_000_000)
 
 
-def arrived(data: dict[str, Any], profile: dict[str, Any] | None = None) -> Arrival:
+def arrived(data: dict[str, Any], profile: dict[str, Any] | None = None) -> EventContext:
     """As the matcher takes it: bytes in, and the row of the customer table where there is one."""
     raw = msgspec.json.encode(order_event(data=data))
     head = READER.read(raw, data["customer"]["id"].encode(), NOW)
-    return Arrival(head, raw, READER.decode, None if profile is None else msgspec.json.encode(profile))
+    return EventContext(head, raw, READER.decode, None if profile is None else msgspec.json.encode(profile))
 
 
-def decided(when: dict[str, Any], happened: Arrival) -> str | None:
+def decided(when: dict[str, Any], happened: EventContext) -> str | None:
     """`sent`, the reason of the decision, or None where there is no match."""
     index = RuleIndex()
     index.insert(rule(when=when))
@@ -367,7 +367,7 @@ def test_avro_keeps_what_its_types_do_not_have(profile: dict[str, Any], fields: 
         found = read["order"][name]
         assert found == value or (value is ITEMS and found[0].items() >= {**ITEMS[0], "price": 2000}.items())
     reader = EventReader("events.orders", codec, max_future=timedelta(days=1), max_bytes=1_000_000)
-    happened = Arrival(reader.read(raw, b"c1", NOW), raw, reader.decode)
+    happened = EventContext(reader.read(raw, b"c1", NOW), raw, reader.decode)
     if fields.get("amount"):
         expected = "rule_error" if isinstance(fields["amount"], str) else None
         assert decided({"order.amount": {"more_than": 10**6}}, happened) == expected

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from schemas.distribution import Distribution
 from streams.conditions.compile import conjunction
 from streams.conditions.kinds import Answer, Failure
-from streams.event_context import Arrival
+from streams.event_context import EventContext
 from streams.index.rules import Candidate, RuleIndex
 from streams.rule import compile_rule
-from tests.factory import NOW, arrival, customer, rule
+from tests.factory import NOW, context, customer, rule
 
 PATHS = ["customer.metadata.a", "customer.metadata.b", "order.amount", "customer.name", "order.metadata.c"]
 VALUES = st.one_of(
@@ -96,19 +96,19 @@ def a_rule(number: int, when: dict[str, Any] | None, selected: str | None = None
     return msgspec.structs.replace(made, trigger=trigger)
 
 
-def _answer(candidate: Candidate, happened: Arrival) -> Answer:
+def _answer(candidate: Candidate, happened: EventContext) -> Answer:
     """As the matcher does: what is left of the guard, and the whole of it where that fails."""
     answer = conjunction(candidate.tests)(happened, NOW)
     return candidate.rule.guard(happened, NOW) if isinstance(answer, Failure) else answer
 
 
-def an_arrival(values: list[Any], items: list[Any], zone: str | None) -> Arrival:
+def an_arrival(values: list[Any], items: list[Any], zone: str | None) -> EventContext:
     """Anything may stand in metadata; the fields that are known are of their kind."""
     name = values[2] if isinstance(values[2], str) else None
     amount = values[3] if type(values[3]) is int and abs(values[3]) < 2**63 else None
     profile = customer(metadata={"a": values[0], "b": values[1]}, name=name, timezone=zone)
     order = {"id": "o1", "amount": amount, "metadata": {"c": values[4]}, "items": items}
-    return arrival(None, data={"customer": profile, "order": order})
+    return context(None, data={"customer": profile, "order": order})
 
 
 @settings(max_examples=300)
@@ -153,7 +153,7 @@ def test_an_equality_shared_by_all_is_not_what_rules_are_kept_under() -> None:
     index = RuleIndex()
     for number in range(100):
         index.insert(a_rule(number, {"all": [{"customer.metadata.a": "x"}, {"customer.metadata.b": f"plan-{number}"}]}))
-    happened = arrival(customer(metadata={"a": "x", "b": "plan-7"}))
+    happened = context(customer(metadata={"a": "x", "b": "plan-7"}))
     assert len(index.candidates(happened)[0]) <= 2
 
 
@@ -161,7 +161,7 @@ def test_an_equality_shared_by_all_is_not_what_rules_are_kept_under() -> None:
 def test_what_is_not_live_or_paused_does_not_react(status: str) -> None:
     index = RuleIndex()
     index.insert(rule(status=status))
-    assert index.candidates(arrival()) == ([], 0)
+    assert index.candidates(context()) == ([], 0)
 
 
 def test_a_new_version_takes_the_place_of_the_old_one() -> None:

@@ -63,7 +63,7 @@ class World:
     async def settle(self, settlements: list[Any], **_: Any) -> None:
         self._log += [(one.state, one.delivery_id) for one in settlements]
 
-    async def free_leases_of(self, _: str) -> None:
+    async def release_leases(self, _: str) -> None:
         self._log.append("free")
 
     async def sweep(self, _: Any) -> None:

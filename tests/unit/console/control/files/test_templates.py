@@ -9,7 +9,7 @@ import pytest
 from console.control.files.documents import read_documents
 from console.control.files.templates import read_templates
 from schemas.errors import DefinitionInvalid
-from streams.documents.distribution import Surroundings, parse_definition
+from streams.documents.distribution import DefinitionContext, parse_definition
 from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW
 
@@ -127,7 +127,7 @@ def test_a_broken_template_refuses_only_the_distributions_that_use_it(tmp_path: 
             f"channels:\n  - email: {{account: main, subject: s, template: {name}}}\n"
         )
     bad, good = read_documents([tmp_path / "bad.yaml", tmp_path / "good.yaml"])
-    around = Surroundings("shop", 1, NOW, ("main",), good.templates())
+    around = DefinitionContext("shop", 1, NOW, ("main",), good.templates())
     assert parse_definition(good.plain, around).distribution.id == "good"
     with pytest.raises(DefinitionInvalid) as caught:
         parse_definition(bad.plain, around)

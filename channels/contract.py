@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from schemas.closed import ChannelName, Reason
+from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
 
 DETAIL = 300
@@ -16,58 +16,6 @@ DETAIL = 300
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider has taken the message over."""
-
-    detail: str
-    provider_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it.
-
-    `possibly_accepted`: the request was written in full and no answer came; only the idempotency key prevents a double.
-    """
-
-    detail: str
-    retry_after: float | None = None
-    possibly_accepted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Throttled:
-    """Too fast: the destination slows down, and the message waits without an attempt. `retry_after` is in seconds."""
-
-    detail: str
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Never. `reason` is given where a closed list has one: `suppressed` for an address that is dead."""
-
-    detail: str
-    reason: Reason | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Blocked:
-    """It is about us: our access is refused. The destination pauses, what is for it waits until somebody resumes it."""
-
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Never, nor anything else: the destination is no more. This message is refused and the destination pauses."""
-
-    detail: str
-
-
-Receipt = Accepted | Deferred | Throttled | Refused | Blocked | Gone
 
 D_contra = TypeVar("D_contra", contravariant=True, bound=Delivery)
 R = TypeVar("R")

@@ -10,7 +10,6 @@ from datetime import datetime
 
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
-from channels.contract import Receipt, Throttled
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.mime import dated, message_bytes
 from channels.email.smtp_session import EmailAccount, SmtpSession
@@ -19,6 +18,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import EmailDelivery
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
+from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 
 _FEWER_SECONDS = 60.0

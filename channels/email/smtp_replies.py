@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from channels.contract import Blocked, Deferred, Receipt, Refused, Throttled, shortened
+from channels.contract import shortened
+from schemas.receipt import Blocked, Deferred, Receipt, Refused, Throttled
 
 Stage = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data"]
 Meaning = Literal["later", "throttled", "blocked", "refused", "suppressed"]

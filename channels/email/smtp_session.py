@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import aiosmtplib
 
-from channels.contract import Accepted, Blocked, Deferred, Receipt, Refused, shortened
+from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused
 
 _LEAST_CODE = 200
 """Anything less is no answer: a line that is none, or one that does not end. Nobody knows what comes after it."""

@@ -12,7 +12,7 @@ import msgspec
 from yarl import URL
 
 from channels.codes.links import Links, no_links, with_links
-from channels.contract import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, shortened
+from channels.contract import shortened
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange, HeadKeepingConnector
 from channels.http.retry_after import retry_after_seconds
@@ -24,6 +24,7 @@ from schemas.delivery import WebhookDelivery
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"

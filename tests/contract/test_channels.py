@@ -18,7 +18,6 @@ import pytest
 import trustme
 from standardwebhooks import Webhook as Reference
 
-from channels.contract import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
@@ -32,6 +31,7 @@ from schemas.contract import topic_codec
 from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.events.triggers import MANUAL
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from schemas.template import LocalText, StoredTemplate
 from streams.index.rules import RuleIndex
 from streams.match import match_event

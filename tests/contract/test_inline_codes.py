@@ -13,13 +13,13 @@ import msgspec
 import pytest
 
 from channels.codes.images import LONGEST_CODE, CodeKind, code_image
-from channels.contract import Accepted
 from channels.email.channel import Email
 from channels.email.mime import message_bytes
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.engine import Templates
 from schemas.errors import RenderRefused, TemplateFailed
+from schemas.receipt import Accepted
 from schemas.template import StoredTemplate
 from streams.index.rules import RuleIndex
 from streams.match import match_event

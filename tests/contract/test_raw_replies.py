@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from channels.contract import Accepted, Deferred, Receipt, Refused, Throttled
 from channels.fakes.raw import OK, RawReceiver, RawReply
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
+from schemas.receipt import Accepted, Deferred, Receipt, Refused, Throttled
 from tests.contract.test_channels import SECRET, delivery, now
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -17,10 +17,11 @@ from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Clock
-from channels.contract import Accepted, AnyChannel, Blocked, Deferred, Gone, Receipt, Refused, Throttled
+from channels.contract import AnyChannel
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery, EmailDelivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from schemas.template import StoredTemplate
 from store.sending.ledger import Settlement
 from streams.sending.retry import asked_wait, next_attempt

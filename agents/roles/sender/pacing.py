@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import structlog
 
-from channels.contract import Accepted, Gone, Receipt, Refused, Throttled
 from schemas.closed import ChannelName
+from schemas.receipt import Accepted, Gone, Receipt, Refused, Throttled
 from streams.sending.pacing import Pace
 
 log = structlog.get_logger()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from channels.contract import Blocked, Deferred, Refused, Throttled
 from channels.email.smtp_replies import RULES, Meaning, Stage, enhanced_code, rule_for, smtp_receipt
+from schemas.receipt import Blocked, Deferred, Refused, Throttled
 
 BEFORE: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
 STAGES: tuple[Stage, ...] = (*BEFORE, "rcpt", "data")

@@ -7,8 +7,8 @@ import ssl
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
-from channels.contract import Deferred
 from channels.webhook.channel import _unanswered
+from schemas.receipt import Deferred
 
 
 def test_a_certificate_that_is_not_trusted_is_waited_for() -> None:

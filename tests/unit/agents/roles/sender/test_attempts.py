@@ -11,7 +11,7 @@ from agents.roles.sender.attempts import Attempts, Policy, Work
 from agents.roles.sender.pacing import Paces
 from agents.telemetry.metrics import Metrics
 from agents.wiring import utc_now
-from channels.contract import Accepted, Throttled
+from schemas.receipt import Accepted, Throttled
 from store.sending.ledger import Settlement
 from tests.contract.test_channels import delivery
 from tests.factory import NOW

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.roles.sender.pacing import Paces
-from channels.contract import Accepted
+from schemas.receipt import Accepted
 
 
 class Ticks:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from schemas.closed import Reason
 from schemas.decision import Check
 from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
 from schemas.formats.blank import is_blank
@@ -15,19 +13,10 @@ from streams.conditions.compile import Recorder
 from streams.conditions.kinds import misfit, with_kind
 from streams.event_context import Profile
 from streams.recent import Sent, other_event_sent
+from streams.verdict import Skip
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why not, from the closed list and in words."""
-
-    reason: Reason
-    detail: str
-
-
-def may_send(
-    rule: Distribution, happened: datetime, profile: Profile, record: Recorder | None = None
-) -> Refusal | None:
+def may_send(rule: Distribution, happened: datetime, profile: Profile, record: Recorder | None = None) -> Skip | None:
     """The checks that concern the whole distribution. The event's own time counts: a replay decides the same."""
     refusal = _out_of_time(rule, happened)
     if record and (rule.starts_at or rule.ends_at):
@@ -39,7 +28,7 @@ def may_send(
     return refusal
 
 
-def can_reach(plan: ChannelPlan, profile: Profile) -> Refusal | None:
+def can_reach(plan: ChannelPlan, profile: Profile) -> Skip | None:
     """Whether the customer has an address on a channel."""
     match plan:
         case WebhookPlan():
@@ -50,29 +39,29 @@ def can_reach(plan: ChannelPlan, profile: Profile) -> Refusal | None:
             assert_never(plan)
 
 
-def already_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Refusal | None:
+def already_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Skip | None:
     """Whether another event has caused the same delivery before: `again` says which sends are the same."""
     found = other_event_sent(recent, delivery_id, event_id)
     if found is None:
         return None
     when = datetime.fromtimestamp(found.at, UTC).isoformat()
-    return Refusal("duplicate", f"sent already, for an event of {when}")
+    return Skip("duplicate", f"sent already, for an event of {when}")
 
 
-def _out_of_time(rule: Distribution, happened: datetime) -> Refusal | None:
+def _out_of_time(rule: Distribution, happened: datetime) -> Skip | None:
     if rule.status == "PAUSED":
-        return Refusal("paused", "the distribution is paused")
+        return Skip("paused", "the distribution is paused")
     if rule.starts_at and happened < rule.starts_at:
-        return Refusal("not_started", f"starts at {rule.starts_at.isoformat()}")
+        return Skip("not_started", f"starts at {rule.starts_at.isoformat()}")
     if rule.ends_at and happened >= rule.ends_at:
-        return Refusal("ended", f"ended at {rule.ends_at.isoformat()}")
+        return Skip("ended", f"ended at {rule.ends_at.isoformat()}")
     return None
 
 
-def _without_consent(rule: Distribution, profile: Profile) -> Refusal | None:
+def _without_consent(rule: Distribution, profile: Profile) -> Skip | None:
     if rule.consent == TRANSACTIONAL or _given(rule, profile) is True:
         return None
-    return Refusal("consent", f"{rule.consent}: {_consent(rule, profile)}")
+    return Skip("consent", f"{rule.consent}: {_consent(rule, profile)}")
 
 
 def _given(rule: Distribution, profile: Profile) -> object:
@@ -91,11 +80,11 @@ def _consent(rule: Distribution, profile: Profile) -> str:
             return f"neither given nor withdrawn, but {with_kind(other)}"
 
 
-def _without_mailbox(email: object) -> Refusal | None:
+def _without_mailbox(email: object) -> Skip | None:
     if email is None or (isinstance(email, str) and is_blank(email)):
-        return Refusal("no_address", "the customer has no email")
+        return Skip("no_address", "the customer has no email")
     try:
         mail_address(email)
     except ValueError as error:
-        return Refusal("no_address", f"mail cannot be sent to the customer's email: {error}")
+        return Skip("no_address", f"mail cannot be sent to the customer's email: {error}")
     return None

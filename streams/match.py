@@ -27,7 +27,7 @@ from schemas.formats.blank import trimmed
 from schemas.formats.mail_address import mail_address
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.audience import Refusal, already_sent, can_reach, may_send
+from streams.audience import already_sent, can_reach, may_send
 from streams.conditions.kinds import Answer, Failure
 from streams.event_context import EventContext, Head, Profile, objects_of
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
@@ -35,6 +35,7 @@ from streams.index.rules import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
+from streams.verdict import Skip
 
 _MOST_SAMPLED = 20
 """Rules that one event of the sample says something about, of each selection."""
@@ -161,7 +162,7 @@ class _Evaluation:
         occurrence = refusal or self._occurrence()
         if isinstance(occurrence, Failure):
             outcome.decisions.append(self.failed(occurrence))
-        elif isinstance(occurrence, Refusal):
+        elif isinstance(occurrence, Skip):
             outcome.decisions.append(self._decision("skipped", refusal=occurrence))
         elif self._distribution.publish:
             self._ask_for_code(self._distribution.publish, occurrence, outcome)
@@ -175,13 +176,13 @@ class _Evaluation:
     def failed(self, failure: Answer) -> Decision:
         """The guard could not be judged."""
         said = failure.reason if isinstance(failure, Failure) else ""
-        return self._decision("skipped", refusal=Refusal("rule_error", said))
+        return self._decision("skipped", refusal=Skip("rule_error", said))
 
     def unfit(self, checks: list[Check]) -> Decision:
         """The guard does not fit."""
         self._checks = checks
         failed = next((check.test for check in checks if check.passed is False), "")
-        return self._decision("skipped", refusal=Refusal("no_match", failed))
+        return self._decision("skipped", refusal=Skip("no_match", failed))
 
     def _ask_for_code(self, publish: Publish, occurrence: str, outcome: Matched) -> None:
         """One request for all channels that reach the customer. Whether it was sent before, the publication knows."""
@@ -231,7 +232,7 @@ class _Evaluation:
         self,
         kind: Outcome,
         *,
-        refusal: Refusal | None = None,
+        refusal: Skip | None = None,
         plan: ChannelPlan | None = None,
         step: int = 0,
         delivery: str | None = None,

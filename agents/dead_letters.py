@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import structlog
 
-from agents.broker.records import Unreadable
+from agents.broker.records import Headers, Incoming, Output
 from agents.ingest_time import stamp
 from agents.telemetry.metrics import Metrics
-from agents.transport.batch import Batch, Headers, Incoming, Output
+from agents.transport.batch import Batch
+from agents.transport.fetched import Unreadable
 from agents.wiring import Wiring
 from schemas.closed import Role
 from schemas.dead_letter import DeadLetter

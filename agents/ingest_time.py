@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agents.transport.batch import Headers, Incoming
+from agents.broker.records import Headers, Incoming
 
 ARRIVED_HEADER = "tidings-arrived-at"
 """On a delivery, and on a request for a code: Unix milliseconds."""

@@ -11,11 +11,12 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from agents.broker.records import Incoming
+from agents.clock import Clock
 from agents.dead_letters import DeadLetters
 from agents.telemetry.metrics import Metrics
-from agents.transport.batch import Batch, Incoming
+from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
-from agents.wiring import Clock
 from schemas.errors import NOT_OF_THE_RECORD, BadRecord, TryLater
 
 log = structlog.get_logger()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +23,6 @@ if TYPE_CHECKING:  # commands start in half the time without what workers alone 
 
     from channels.contract import AnyChannel
     from channels.email.smtp_session import EmailAccount
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The wall clock, with its offset."""
-    return datetime.now(UTC)
 
 
 class Wiring:

@@ -20,6 +20,9 @@ HEADER_PREFIX = "tidings-"
 _NAME = HEADER_PREFIX + "name-"
 """The bytes of an own header's name that are not UTF-8, by its number: no client writes such a name."""
 
+WHOLE_BATCH = "batch"
+"""The path of a dead-letter that is not a record but a batch."""
+
 
 class DeadLetter(Record, frozen=True, kw_only=True):
     """Where a record came from and why it was refused."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from agents.broker.producer import Producer, RefusedByBroker
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from schemas.distribution import Distribution
 from schemas.errors import TryLater

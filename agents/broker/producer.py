@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import confluent_kafka
 
-if TYPE_CHECKING:
-    from agents.transport.batch import Output
+from agents.broker.records import Output
 
 Report = Callable[[Any, Any], None]
 """Called in the loop's thread with librdkafka's error (or None) and the record, with its offset."""

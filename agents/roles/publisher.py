@@ -16,14 +16,15 @@ from typing import Any
 import structlog
 
 from agents.broker.outbox import publish_outbox, write_all
+from agents.broker.records import Headers, Incoming, Output
+from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_header
 from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Headers, Incoming, Output
 from agents.waiting import retry_until_available
-from agents.wiring import Clock, Wiring, utc_now
+from agents.wiring import Wiring
 from schemas.campaign import publication_customer
 from schemas.errors import InvalidEvent, TryLater
 from schemas.events.triggers import PUBLISHED, TRIGGERS, began_in

@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agents.broker.producer import Producer, RefusedByBroker
+from agents.broker.records import Incoming, Output
 
 if TYPE_CHECKING:
     from faust.types import TP
-
-
-Headers = Sequence[tuple[str, bytes | None]]
-"""Names as text; bytes of a fetched record's name that are not UTF-8 stand in it as lone surrogates."""
-
-
-class Output(NamedTuple):
-    """One record to write. `partition` -1 lets the key decide (murmur2)."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int = -1
-    headers: Headers | None = None
-
-
-class Incoming(Protocol):
-    """A fetched record, as aiokafka hands it over."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def timestamp(self) -> int | None:
-        """Unix milliseconds, as the producer said; None in the oldest format."""
-
-    @property
-    def headers(self) -> Headers: ...
 
 
 class Table(Protocol):

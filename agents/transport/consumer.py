@@ -14,9 +14,10 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
-from agents.broker.records import Unreadable
-from agents.transport.batch import Batch, Incoming
+from agents.broker.records import Incoming
+from agents.transport.batch import Batch
 from agents.transport.changelog import Changelogs
+from agents.transport.fetched import Unreadable
 from agents.transport.fetching import Blocked, ConsumerThread, Fetched
 from agents.transport.progress import Progress
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka.consumer import fetcher, subscription_state
 from faust.transport.drivers import aiokafka as driver
 
-from agents.broker.records import read_leniently
+from agents.transport.fetched import read_leniently
 from agents.transport.membership import join_in_our_way
 
 _COMMIT_SECONDS = 10.0

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
 from console.cli.context import database, load_wiring
 from console.cli.imported import show_imported

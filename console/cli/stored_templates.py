@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from console.cli.applying import Asked, DryRun, Yes, carry_out
 from console.cli.context import database, load_wiring
 from console.cli.terminal import AsJson, must_exist, say, show_json, show_rows

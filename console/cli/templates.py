@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from console.cli import stored_templates
 from console.cli.context import database, load_wiring, read_settings
 from console.cli.stored_templates import Version, show_stored

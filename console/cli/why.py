@@ -13,7 +13,8 @@ import typer
 from rich.markup import escape
 
 from agents.broker.reader import TopicReader
-from agents.wiring import Wiring, utc_now
+from agents.clock import utc_now
+from agents.wiring import Wiring
 from console.cli import terminal
 from console.cli.context import database, load_wiring, read_settings
 from console.cli.distributions import current_distributions

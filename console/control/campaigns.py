@@ -11,7 +11,7 @@ from pathlib import Path
 
 import asyncpg
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from console.control.files.code_check import Checked, FileCheck, folded
 from console.control.files.code_file import CodeFile
 from console.control.files.code_row import RowReader

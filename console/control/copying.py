@@ -12,8 +12,8 @@ from itertools import islice
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
+from agents.broker.records import Output
 from agents.roles.matcher.changelogs import changelog_topics
-from agents.transport.batch import Output
 from agents.wiring import Wiring
 from schemas.errors import TidingsError
 from schemas.topics import CUSTOMERS, DISTRIBUTIONS

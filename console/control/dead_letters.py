@@ -17,9 +17,8 @@ from confluent_kafka import KafkaError, Message
 
 from agents.broker.producer import SETTINGS
 from agents.broker.reader import TopicReader, headers_of
-from agents.broker.records import WHOLE_BATCH
 from agents.wiring import Wiring
-from schemas.dead_letter import DeadLetter, names_written_out
+from schemas.dead_letter import WHOLE_BATCH, DeadLetter, names_written_out
 from schemas.errors import TidingsError
 from schemas.topics import TOPICS
 

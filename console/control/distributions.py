@@ -14,7 +14,8 @@ import msgspec
 
 from agents.broker.outbox import publish_outbox
 from agents.broker.producer import Producer
-from agents.wiring import Wiring, utc_now
+from agents.clock import utc_now
+from agents.wiring import Wiring
 from channels.templates.bundle import bundled, wrong_sections
 from channels.templates.engine import PARTS, check_template
 from console.cli.context import database

@@ -11,8 +11,9 @@ import msgspec
 
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
-from agents.transport.batch import Output
-from agents.wiring import Wiring, utc_now
+from agents.broker.records import Output
+from agents.clock import utc_now
+from agents.wiring import Wiring
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS

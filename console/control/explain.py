@@ -10,7 +10,8 @@ import msgspec
 from rich.markup import escape
 
 from agents.broker.reader import TopicReader
-from agents.wiring import Wiring, utc_now
+from agents.clock import utc_now
+from agents.wiring import Wiring
 from console.cli.context import database
 from console.cli.terminal import say, text
 from console.control import dead_letters

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from console.control.files.documents import Document
 from console.control.plan import Planned, changes, check_documents, planned
 from schemas.distribution import Distribution

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from channels.templates.mjml import is_document
 from console.control.files.templates import LAYOUT, FileWrong, file_sets, named_file, read_source
 from schemas.errors import TidingsError

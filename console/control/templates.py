@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from agents.wiring import utc_now
+from agents.clock import utc_now
 from channels.templates.bundle import wrong_sections
 from channels.templates.engine import check_source
 from channels.templates.mjml import is_document

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, say
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events

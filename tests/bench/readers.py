@@ -23,11 +23,12 @@ import msgspec
 import psutil
 import uvloop
 
+from agents.broker.records import Output
 from agents.roles.matcher.matcher import build_matcher
 from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Output
+from agents.transport.batch import Batch
 from agents.wiring import Wiring
 from deploy.settings import load_settings
 from streams.event_context import EventContext

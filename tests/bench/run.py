@@ -28,9 +28,9 @@ from confluent_kafka.admin import AdminClient
 
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
+from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.roles.matcher.changelogs import changelog_topics
-from agents.transport.batch import Output
 from agents.wiring import Wiring
 from channels.fakes.webhook import WebhookReceiver
 from deploy.embedded.servers import Servers

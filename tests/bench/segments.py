@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agents.broker.outbox import write_all
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from console.cli.context import database
 from deploy.settings import Settings
 from schemas.segment import SegmentDefinition

@@ -21,8 +21,8 @@ from agents.broker.lag import LagReader
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
+from agents.broker.records import Output
 from agents.broker.topics import Provision
-from agents.transport.batch import Output
 from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver

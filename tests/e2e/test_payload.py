@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from agents.broker.outbox import write_all
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from schemas.events.event import Event
 from tests.e2e.harness import product

@@ -15,7 +15,7 @@ import pytest
 
 from agents.broker.outbox import write_all
 from agents.broker.reader import TopicReader
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.context import database
 from schemas.segment import SegmentDefinition

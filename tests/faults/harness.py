@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agents.broker.outbox import write_all
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from deploy.settings import Settings
 from schemas.events.event import Event
 from tests.e2e.harness import PATIENCE, Product, product, profile, thanks

@@ -20,8 +20,8 @@ from typing import Any
 import atheris
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
-with atheris.instrument_imports(include=["schemas", "streams", "agents.broker.records"]):
-    from agents.broker.records import FetchedRecords, Unreadable
+with atheris.instrument_imports(include=["schemas", "streams", "agents.transport.fetched"]):
+    from agents.transport.fetched import FetchedRecords, Unreadable
     from schemas.contract import topic_codec
     from schemas.errors import BadRecord, DefinitionInvalid
     from schemas.events.triggers import EVENT_TOPICS, TRIGGERS

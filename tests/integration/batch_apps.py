@@ -12,11 +12,12 @@ from typing import Any
 
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
+from agents.broker.records import Output
 from agents.tables.table import add_table, in_memory
 from agents.telemetry.health import ProgressWatch
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Output
+from agents.transport.batch import Batch
 from agents.wiring import Wiring
 
 TOPIC = "events.orders"

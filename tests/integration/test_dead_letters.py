@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.explain import dead_letters_of

@@ -15,7 +15,7 @@ import pytest
 
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
-from agents.transport.batch import Output
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from deploy.embedded.kafka import answers
 from deploy.embedded.postgres import PostgresServer

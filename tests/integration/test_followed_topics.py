@@ -14,10 +14,10 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from agents.broker.records import FetchedBatch
 from agents.roles.matcher.rules import RuleTable
 from agents.telemetry.metrics import Metrics
 from agents.transport import consumer
+from agents.transport.fetched import FetchedBatch
 from agents.wiring import Wiring
 from schemas.topics import DISTRIBUTIONS
 from tests.factory import rule

@@ -16,11 +16,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from agents.clock import utc_now
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.attempts import Work
 from agents.roles.sender.sender import Past, Sender
 from agents.telemetry.metrics import Metrics
-from agents.wiring import Wiring, utc_now
+from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
 from channels.fakes.limit import Limit
 from channels.fakes.webhook import WebhookReceiver

@@ -10,9 +10,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
+from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.roles.matcher.changelogs import RECENT, changelog_topics
-from agents.transport.batch import Output
 from agents.wiring import Wiring
 from console.control.copying import copy_kept
 from deploy.settings import Kafka, Settings, Topics

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from agents.broker.records import Incoming, Output
+from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import ARRIVED_HEADER, stamp
 from agents.intake import log_batch
@@ -23,9 +25,9 @@ from agents.tables.rocks import Memory, RocksPartition
 from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Batch, Incoming, Output
+from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
-from agents.wiring import Clock, Wiring, utc_now
+from agents.wiring import Wiring
 from schemas.closed import CHANNELS
 from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
 from schemas.events.triggers import EVENT_TOPICS

@@ -19,8 +19,8 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from mode import Service
 
+from agents.broker.records import Incoming
 from agents.telemetry.metrics import MOST_NAMED, Metrics
-from agents.transport.batch import Incoming
 from agents.transport.fetching import Blocked
 from agents.waiting import OUTAGES, retry_until_available
 from schemas.distribution import Distribution

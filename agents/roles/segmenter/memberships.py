@@ -16,8 +16,8 @@ import structlog
 
 from agents.broker.outbox import write_all
 from agents.broker.producer import Producer
+from agents.broker.records import Output
 from agents.telemetry.metrics import Metrics
-from agents.transport.batch import Output
 from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event

@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 import structlog
 
+from agents.broker.records import Incoming
+from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import moment, stamp
 from agents.intake import Chunk, Intake
@@ -22,9 +24,8 @@ from agents.roles.segmenter.memberships import Customer, Memberships, UnitOfWork
 from agents.telemetry.health import Loop
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Incoming
 from agents.waiting import retry_until_available
-from agents.wiring import Clock, Wiring, utc_now
+from agents.wiring import Wiring
 from schemas.errors import TooLarge, TryLater
 from schemas.topics import CUSTOMERS
 from store.segments import Overdue, Profile, Segments, State

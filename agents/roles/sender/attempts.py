@@ -13,10 +13,10 @@ from typing import assert_never
 
 import structlog
 
+from agents.clock import Clock
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.telemetry.metrics import Metrics
-from agents.wiring import Clock
 from channels.contract import AnyChannel
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery, EmailDelivery

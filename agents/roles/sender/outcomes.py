@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from agents.broker.producer import Producer, RefusedByBroker
+from agents.broker.records import Output
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.next_due import NextDue
-from agents.transport.batch import Output
 from agents.waiting import retry_until_available
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery

@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from agents.broker.records import Incoming
+from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at
 from agents.intake import Chunk, Intake
@@ -24,9 +26,8 @@ from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
-from agents.transport.batch import Incoming
 from agents.waiting import retry_until_available
-from agents.wiring import Clock, Wiring, utc_now
+from agents.wiring import Wiring
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import DELIVERY_TYPES
 from schemas.errors import BadRecord, InvalidEvent, TryLater

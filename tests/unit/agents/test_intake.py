@@ -9,11 +9,12 @@ import pytest
 from faust.types import TP
 
 from agents import waiting
+from agents.broker.records import Output
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at, arrived_header
 from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
-from agents.transport.batch import Batch, Output
+from agents.transport.batch import Batch
 from agents.wiring import Wiring
 from deploy.settings import load_settings
 from schemas.dead_letter import DeadLetter, names_written_out

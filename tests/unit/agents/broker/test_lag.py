@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from agents.broker.lag import Lag
-from agents.broker.records import Unreadable
 from agents.transport.consumer import _obstacle
+from agents.transport.fetched import Unreadable
 from agents.transport.fetching import Blocked
 
 

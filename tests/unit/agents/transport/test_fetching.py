@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.broker.records import FetchedRecords, Unreadable
+from agents.transport.fetched import FetchedRecords, Unreadable
 from agents.transport.fetching import Blocked, LeanRecords
 
 ORDERS = TopicPartition("orders", 0)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.broker.producer import Producer, Report
-from agents.transport.batch import Batch, Output
+from agents.broker.records import Output
+from agents.transport.batch import Batch
 from agents.transport.progress import OffsetRegression, Progress
 
 ORDERS = TP("orders", 0)

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
+from agents.clock import utc_now
 from agents.roles.sender.attempts import Attempts, Policy, Work
 from agents.roles.sender.pacing import Paces
 from agents.telemetry.metrics import Metrics
-from agents.wiring import utc_now
 from schemas.receipt import Accepted, Throttled
 from store.sending.ledger import Settlement
 from tests.contract.test_channels import delivery

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from agents.broker.records import Unreadable
 from agents.roles.sender.erasures import Erasures
+from agents.transport.fetched import Unreadable
 
 
 class Noted:

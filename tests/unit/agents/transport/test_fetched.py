@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
-from agents.broker.records import FetchedRecords, Unreadable
+from agents.transport.fetched import FetchedRecords, Unreadable
 from schemas.errors import Undecodable
 from tests.record_batches import LOG_APPEND_TIME, Layout, Made, record_batch
 

@@ -12,10 +12,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, Wire
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision, DeliveryStatus
-from schemas.delivery import DELIVERY_TYPES
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.objects import Customer

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Self
+
+import msgspec
 
 from schemas.closed import ChannelName
-from schemas.distribution import TemplateRef
 from schemas.record import JsonObject, Record, doc
+from schemas.template import TemplateRef
 
 
 class DistributionRef(Record, frozen=True, kw_only=True):
@@ -34,9 +36,10 @@ class Recipient(Record, frozen=True, kw_only=True):
     timezone: str | None = None
 
 
-class _Delivery(Record, frozen=True, kw_only=True):
-    """What every channel's delivery has."""
+class Delivery(Record, frozen=True, kw_only=True):
+    """What the delivery of every channel has; beside it stands its address, under the channel's name."""
 
+    channel: ClassVar[ChannelName]
     delivery_id: Annotated[str, doc("The idempotency key: the same event and distribution always make the same id.")]
     project_id: str
     distribution: DistributionRef
@@ -49,51 +52,16 @@ class _Delivery(Record, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     data: Annotated[JsonObject, doc("The objects of the event, with the customer's profile that counted.")]
 
-
-class WebhookAddress(Record, frozen=True, kw_only=True):
-    """Where a webhook goes and under which name."""
-
-    url: str
-    type: str
-    headers: dict[str, str] = {}
-    payload: Annotated[JsonObject | None, doc("What goes out instead of `data`, where a payload was designed.")] = None
-    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
-
-
-class EmailAddress(Record, frozen=True, kw_only=True):
-    """Where an e-mail goes and what it says."""
-
-    to: str
-    name: str | None = None
-    template: TemplateRef
-
-
-class WebhookDelivery(_Delivery, frozen=True, kw_only=True):
-    """A record of `deliveries.webhook`."""
-
-    webhook: WebhookAddress
-
     @property
-    def channel(self) -> ChannelName:
-        """The way out."""
-        return "webhook"
+    def template(self) -> TemplateRef | None:
+        """The stored template that it is made of, where there is one."""
+        return None
 
+    def redacted(self) -> Self:
+        """The same with nothing left of its customer but the id: enough to tell how it ended."""
+        bare: dict[str, Any] = {self.channel: self.redacted_address()}
+        return msgspec.structs.replace(self, customer=Recipient(id=self.customer.id), data={}, **bare)
 
-class EmailDelivery(_Delivery, frozen=True, kw_only=True):
-    """A record of `deliveries.email`."""
-
-    email: EmailAddress
-
-    @property
-    def channel(self) -> ChannelName:
-        """The way out."""
-        return "email"
-
-
-Delivery = WebhookDelivery | EmailDelivery
-
-DELIVERY_TYPES: dict[ChannelName, type[WebhookDelivery] | type[EmailDelivery]] = {
-    "webhook": WebhookDelivery,
-    "email": EmailDelivery,
-}
-"""Channel to the struct of its deliveries."""
+    def redacted_address(self) -> Record:
+        """Its address with nothing in it that is a customer's, or may be."""
+        raise NotImplementedError

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.closed import Action, AgainMode, ChannelName, DistributionStatus, Unknown, WhenEmpty
+from schemas.channels.tables import ChannelPlan
+from schemas.closed import Action, AgainMode, DistributionStatus, Unknown, WhenEmpty
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
 
@@ -33,43 +34,6 @@ class Again(Record, frozen=True, kw_only=True):
     mode: AgainMode
     path: Annotated[str | None, doc("For once_per: the path whose value counts, as in order.id.")] = None
     seconds: Annotated[int | None, doc("For once_in: the length of the window, counted from the epoch.")] = None
-
-
-class TemplateRef(Record, frozen=True, kw_only=True):
-    """A stored template, by content: the same digest is always the same text."""
-
-    name: str
-    digest: Annotated[str, doc("SHA-256 of the stored template, hex.")]
-
-
-class WebhookPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="webhook"):
-    """Send over a webhook."""
-
-    url: str
-    type: Annotated[str, doc("Free name given by the author; the `type` of the envelope.")]
-    headers: dict[str, str] = {}
-    payload: Annotated[JsonObject | None, doc("What goes out instead of the event's objects.")] = None
-    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
-
-    @property
-    def channel(self) -> ChannelName:
-        """The way out."""
-        return "webhook"
-
-
-class EmailPlan(Record, frozen=True, kw_only=True, tag_field="channel", tag="email"):
-    """Send by e-mail from one of the configured accounts."""
-
-    account: str
-    template: TemplateRef
-
-    @property
-    def channel(self) -> ChannelName:
-        """The way out."""
-        return "email"
-
-
-ChannelPlan = WebhookPlan | EmailPlan
 
 
 class Publish(Record, frozen=True, kw_only=True):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import WhenEmpty
 from schemas.decision import Decision
-from schemas.delivery import DELIVERY_TYPES, DistributionRef, EventRef
+from schemas.delivery import DistributionRef, EventRef
 from schemas.record import JsonObject, Record, doc
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Annotated
 
 import msgspec
 
-from schemas.distribution import TemplateRef
 from schemas.formats.languages import taken
-from schemas.record import JsonObject, Record
+from schemas.record import JsonObject, Record, doc
+
+
+class TemplateRef(Record, frozen=True, kw_only=True):
+    """A stored template, by content: the same digest is always the same text."""
+
+    name: str
+    digest: Annotated[str, doc("SHA-256 of the stored template, hex.")]
 
 
 class LocalText(Record, frozen=True, kw_only=True):

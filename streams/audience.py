@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import assert_never
 
+from schemas.channels.email import EmailPlan
+from schemas.channels.tables import ChannelPlan
+from schemas.channels.webhook import WebhookPlan
 from schemas.decision import Check
-from schemas.distribution import TRANSACTIONAL, ChannelPlan, Distribution, EmailPlan, WebhookPlan
+from schemas.distribution import TRANSACTIONAL, Distribution
 from schemas.formats.blank import is_blank
 from schemas.formats.mail_address import mail_address
 from streams.conditions.compile import Recorder

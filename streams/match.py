@@ -10,19 +10,13 @@ from zlib import crc32
 
 import msgspec
 
+from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
+from schemas.channels.tables import ChannelPlan
+from schemas.channels.webhook import WebhookAddress, WebhookDelivery, WebhookPlan
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
-from schemas.delivery import (
-    Delivery,
-    DistributionRef,
-    EmailAddress,
-    EmailDelivery,
-    EventRef,
-    Recipient,
-    WebhookAddress,
-    WebhookDelivery,
-)
-from schemas.distribution import ChannelPlan, Distribution, EmailPlan, Publish, WebhookPlan
+from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
+from schemas.distribution import Distribution, Publish
 from schemas.formats.blank import trimmed
 from schemas.formats.mail_address import mail_address
 from schemas.publication_request import Draft, PublicationRequest

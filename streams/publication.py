@@ -8,9 +8,10 @@ from typing import Any, assert_never
 
 import msgspec
 
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import UNKNOWN, Outcome, Reason
 from schemas.decision import Decision
-from schemas.delivery import DELIVERY_TYPES, Delivery
+from schemas.delivery import Delivery
 from schemas.events.event import Event
 from schemas.events.triggers import PUBLISHED
 from schemas.publication_request import Draft, PublicationRequest

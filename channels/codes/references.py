@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from channels.codes.images import CodeKind, code_image
 from channels.email.mime import InlineImage
-from schemas.delivery import EmailDelivery
+from schemas.channels.email import EmailDelivery
 from schemas.errors import TemplateFailed
 
 _REFERENCE = re.compile(r"""([=(]\s*["']?cid:)(qr|barcode)(?=["'\s>)])""")

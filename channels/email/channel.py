@@ -14,8 +14,8 @@ from channels.email.headers import list_header, mailbox_header, text_header, val
 from channels.email.mime import dated, message_bytes
 from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.templates.engine import Templates
+from schemas.channels.email import EmailDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import EmailDelivery
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.receipt import Receipt, Throttled

@@ -19,8 +19,8 @@ from channels.http.retry_after import retry_after_seconds
 from channels.http.ssrf import PrivateAddress, connector_options, is_public, literal_address
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
+from schemas.channels.webhook import WebhookDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import WebhookDelivery
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url

@@ -26,8 +26,9 @@ from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
 from deploy.settings import Brand, Settings
 from schemas.campaign import Campaign
+from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
-from schemas.distribution import Again, ChannelPlan, Distribution
+from schemas.distribution import Again, Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.events.triggers import TRIGGERS
 from schemas.template import StoredTemplate

@@ -16,7 +16,8 @@ from agents.wiring import Wiring
 from channels.templates.bundle import bundled
 from console.control.distributions import brand_texts, email_problems
 from console.control.plan import Planned
-from schemas.distribution import Distribution, EmailPlan
+from schemas.channels.email import EmailPlan
+from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate, StoredTemplate
 from store.distributions import Change, Control

@@ -9,19 +9,11 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
+from schemas.channels.email import EmailPlan
+from schemas.channels.tables import ChannelPlan
+from schemas.channels.webhook import WebhookPlan
 from schemas.closed import Action, DistributionStatus, WhenEmpty
-from schemas.distribution import (
-    CONSENTS,
-    TRANSACTIONAL,
-    Again,
-    ChannelPlan,
-    Distribution,
-    EmailPlan,
-    Promote,
-    Publish,
-    TriggerRef,
-    WebhookPlan,
-)
+from schemas.distribution import CONSENTS, TRANSACTIONAL, Again, Distribution, Promote, Publish, TriggerRef
 from schemas.errors import PartWrong, Problem
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.formats.hosts import HostRefused, ascii_url

@@ -27,8 +27,9 @@ from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
+from schemas.channels.email import EmailDelivery
+from schemas.channels.webhook import WebhookDelivery
 from schemas.contract import topic_codec
-from schemas.delivery import EmailDelivery, WebhookDelivery
 from schemas.errors import CannotStart, RenderRefused, TemplateFailed
 from schemas.events.triggers import MANUAL
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled

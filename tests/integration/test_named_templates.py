@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from schemas.distribution import EmailPlan
+from schemas.channels.email import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
 from store.distributions import Change, Control, VersionConflict
 from store.templates import NamedTemplates, Use

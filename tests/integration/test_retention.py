@@ -17,16 +17,9 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
 from agents.transport.batch import Batch
-from schemas.delivery import (
-    Delivery,
-    DistributionRef,
-    EmailAddress,
-    EmailDelivery,
-    EventRef,
-    Recipient,
-    WebhookAddress,
-    WebhookDelivery,
-)
+from schemas.channels.email import EmailAddress, EmailDelivery
+from schemas.channels.webhook import WebhookAddress, WebhookDelivery
+from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
 from schemas.template import StoredTemplate
 from store.codes.pool import Codes
 from store.distributions import Change, Control

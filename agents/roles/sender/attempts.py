@@ -18,8 +18,9 @@ from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel
+from schemas.channels.email import EmailDelivery
 from schemas.closed import ChannelName, Reason
-from schemas.delivery import Delivery, EmailDelivery
+from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
 from schemas.template import StoredTemplate

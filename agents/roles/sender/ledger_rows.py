@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import assert_never
 
 import msgspec
 
 from agents.roles.sender.attempts import Work
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
-from schemas.delivery import (
-    DELIVERY_TYPES,
-    Delivery,
-    EmailAddress,
-    EmailDelivery,
-    Recipient,
-    WebhookAddress,
-    WebhookDelivery,
-)
+from schemas.delivery import Delivery
 from schemas.errors import BadRecord
 from store.sending.ledger import NewDelivery
 
@@ -63,15 +55,7 @@ def redacted(record: bytes) -> bytes:
         delivery = read_stored(record)
     except BadRecord:  # then nothing can be told of it either
         return b""
-    bare = msgspec.structs.replace(delivery, customer=Recipient(id=delivery.customer.id), data={})
-    match bare:
-        case WebhookDelivery():
-            bare = msgspec.structs.replace(bare, webhook=WebhookAddress(url="", type=bare.webhook.type))
-        case EmailDelivery():
-            bare = msgspec.structs.replace(bare, email=EmailAddress(to="", template=bare.email.template))
-        case _:
-            assert_never(bare)
-    return _kept(bare)
+    return _kept(delivery.redacted())
 
 
 def _kept(delivery: Delivery) -> bytes:

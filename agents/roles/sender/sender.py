@@ -28,8 +28,8 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, ChannelName
-from schemas.delivery import DELIVERY_TYPES
 from schemas.errors import BadRecord, InvalidEvent, TryLater
 from schemas.template import StoredTemplate
 from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries

@@ -26,10 +26,11 @@ from console.control.distributions import check_files
 from console.control.files.campaigns import CampaignFiles
 from console.control.preview.trial import perhaps_problems
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
+from schemas.channels.email import EmailDelivery, EmailPlan
 from schemas.closed import UNKNOWN, ChannelName
 from schemas.decision import Decision
-from schemas.delivery import Delivery, EmailDelivery
-from schemas.distribution import TRANSACTIONAL, Distribution, EmailPlan
+from schemas.delivery import Delivery
+from schemas.distribution import TRANSACTIONAL, Distribution
 from schemas.errors import RenderRefused, TemplateFailed, TidingsError
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS

@@ -22,8 +22,9 @@ from console.control.explain import simulate
 from console.control.files.documents import Document, read_documents
 from console.control.files.templates import named_file, read_templates
 from deploy.settings import Brand
-from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
-from schemas.distribution import Distribution, EmailPlan
+from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
+from schemas.delivery import DistributionRef, EventRef, Recipient
+from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, PartWrong, Problem, TemplateFailed, TidingsError
 from schemas.names import did_you_mean
 from schemas.record import JsonObject

@@ -13,7 +13,8 @@ from channels.codes.links import code_links, no_links
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.templates.engine import PARTS, Templates, names_in
-from schemas.delivery import DistributionRef, EmailAddress, EmailDelivery, EventRef, Recipient
+from schemas.channels.email import EmailAddress, EmailDelivery
+from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
 from schemas.errors import Problem, RenderRefused, TemplateFailed
 from schemas.events.objects import Customer

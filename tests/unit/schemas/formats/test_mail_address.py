@@ -76,7 +76,7 @@ def decided(email: object) -> Matched:
 
 @pytest.mark.parametrize(("written", "sent"), SENDABLE.items())
 def test_decision_and_message_have_the_same_address(written: str, sent: str) -> None:
-    assert [one.email.to for one in decided(written).deliveries] == [sent]  # type: ignore[union-attr]
+    assert [one.email.to for one in decided(written).deliveries] == [sent]  # type: ignore[attr-defined]
     assert valid_address(written) == valid_address(sent) == sent
 
 

@@ -13,9 +13,10 @@ import msgspec
 import pytest
 from fastavro.utils import generate_one
 
+from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.contract import topic_codec, topic_schema
 from schemas.decision import Check, Decision
-from schemas.delivery import DistributionRef, EventRef, Recipient, WebhookAddress, WebhookDelivery
+from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord
 from schemas.events.triggers import EVENT_TOPICS, data_type

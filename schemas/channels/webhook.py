@@ -1,0 +1,42 @@
+"""Webhook: what is planned, where it goes, and its deliveries."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from schemas.channels.plan import Plan
+from schemas.closed import ChannelName
+from schemas.delivery import Delivery
+from schemas.record import JsonObject, Record, doc
+
+
+class WebhookPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="webhook"):
+    """Send over a webhook."""
+
+    channel: ClassVar[ChannelName] = "webhook"
+    url: str
+    type: Annotated[str, doc("Free name given by the author; the `type` of the envelope.")]
+    headers: dict[str, str] = {}
+    payload: Annotated[JsonObject | None, doc("What goes out instead of the event's objects.")] = None
+    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
+
+
+class WebhookAddress(Record, frozen=True, kw_only=True):
+    """Where a webhook goes and under which name."""
+
+    url: str
+    type: str
+    headers: dict[str, str] = {}
+    payload: Annotated[JsonObject | None, doc("What goes out instead of `data`, where a payload was designed.")] = None
+    envelope: Annotated[bool, doc("False: the payload alone is the body.")] = True
+
+
+class WebhookDelivery(Delivery, frozen=True, kw_only=True):
+    """A record of `deliveries.webhook`."""
+
+    channel: ClassVar[ChannelName] = "webhook"
+    webhook: WebhookAddress
+
+    def redacted_address(self) -> WebhookAddress:
+        """Without the address: authors may have put a customer's data into it, or into a header."""
+        return WebhookAddress(url="", type=self.webhook.type)

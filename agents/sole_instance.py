@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from schemas.closed import Role
 from schemas.errors import CannotStart
 
 log = structlog.get_logger()
@@ -22,6 +24,11 @@ log = structlog.get_logger()
 _ENDING_SECONDS = 15.0
 """How long the process before may take to end: it finishes what is under way."""
 _LOOK_SECONDS = 0.1
+
+
+def default_instance(role: Role, number: int) -> str:
+    """A name that is the same after a restart on the same machine."""
+    return f"{socket.gethostname()}-{role}-{number}"
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -66,11 +65,6 @@ class WorkerOptions:
     instance: str
     wait: bool = True
     status_file: Path | None = None
-
-
-def default_instance(role: Role, number: int) -> str:
-    """A name that is the same after a restart on the same machine."""
-    return f"{socket.gethostname()}-{role}-{number}"
 
 
 def run_worker(settings: Settings, options: WorkerOptions) -> int:

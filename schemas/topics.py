@@ -77,6 +77,20 @@ TOPICS: dict[str, Topic] = {
 }
 """Name to declaration, in the order of the data path."""
 
+RECENT = "recent-sends"
+"""The matcher's table of who was sent what; its other one is of CUSTOMERS."""
+
+
+def changelog(table: str) -> str:
+    """The topic behind a table of the matcher, as Faust names it."""
+    return f"tidings-matcher-{table}-changelog"
+
+
+CHANGELOGS: dict[str, Topic] = {
+    name: Topic(name, "customer", retention=None) for name in map(changelog, (CUSTOMERS, RECENT))
+}
+"""Name to declaration of what is private to the matcher: rows, not records."""
+
 
 def check_prefix(prefix: str) -> None:
     """Raise ValueError unless the prefix makes valid topic names: letters, digits, dot, underscore and dash."""

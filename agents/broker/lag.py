@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from agents.wiring import Wiring
+from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
 from schemas.events.triggers import EVENT_TOPICS
 from schemas.topics import CUSTOMERS, PUBLICATION_REQUESTS, deliveries
 
 _TIMEOUT = 10.0
+OPEN_SECONDS = 10.0
+"""A transaction that holds back what comes after it is named after so long."""
 _READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, CUSTOMERS),
     "publisher": (PUBLICATION_REQUESTS,),
@@ -46,15 +48,15 @@ class Lag:
 class LagReader:
     """Asks the broker; one connection a group for as many questions as are needed."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self.roles: tuple[str, ...] = members(Role)
-        self._consumers = {role: self._consumer(wiring.group(role)) for role in self.roles}
+        self._consumers = {role: self._consumer(wire.group(role)) for role in self.roles}
 
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
         extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
-        return Consumer({**self._wiring.settings.kafka.client(), **extra})
+        return Consumer({**self._wire.kafka.client(), **extra})
 
     def read(self) -> list[Lag]:
         """Every partition that a role reads. Raises TryLater while Kafka is away or its coordinator is loading."""
@@ -66,11 +68,11 @@ class LagReader:
     def _of_role(self, role: str) -> Iterator[Lag]:
         consumer = self._consumers[role]
         listed = consumer.list_topics(timeout=_TIMEOUT).topics
-        names = [self._wiring.topic(topic) for topic in _READS[role]]
+        names = [self._wire.topic(topic) for topic in _READS[role]]
         places = [
             TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
         ]
         for place in consumer.committed(places, timeout=_TIMEOUT) if places else []:
             start, end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
             committed = place.offset if place.offset >= 0 else None
-            yield Lag(self._wiring.group(role), place.topic, place.partition, committed, end, start)
+            yield Lag(self._wire.group(role), place.topic, place.partition, committed, end, start)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import confluent_kafka
 
 from agents.broker.records import Output
+from schemas.errors import TryLater
 
 Report = Callable[[Any, Any], None]
 """Called in the loop's thread with librdkafka's error (or None) and the record, with its offset."""
@@ -39,6 +40,7 @@ _PAUSE = 0.002
 """Between two looks at what the broker has acknowledged, while anything is on its way."""
 _PLENTY = 50_000
 """Records on their way, above which no further work is begun: half of librdkafka's queue."""
+_ACKNOWLEDGED_SECONDS = 30.0
 
 
 class Producer:
@@ -106,3 +108,29 @@ class Producer:
                 await asyncio.sleep(_PAUSE)
         finally:
             self._serving = None
+
+
+async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: float = _ACKNOWLEDGED_SECONDS) -> None:
+    """Write records and wait until all are acknowledged. Raises TryLater where that takes longer than `patience`."""
+    loop = asyncio.get_running_loop()
+    futures: list[asyncio.Future[None]] = [loop.create_future() for _ in outputs]
+    for output, future in zip(outputs, futures, strict=True):
+
+        def report(error: Any, record: Any, future: asyncio.Future[None] = future) -> None:
+            _resolve(future, error and RefusedByBroker(error, record))
+
+        producer.produce(output, report)
+    await producer.room()
+    try:
+        await asyncio.wait_for(asyncio.gather(*futures), patience)
+    except (TimeoutError, RuntimeError) as error:
+        raise TryLater(f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}") from error
+
+
+def _resolve(future: asyncio.Future[None], error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

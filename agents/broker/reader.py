@@ -7,30 +7,29 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from aiokafka.partitioner import murmur2
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
-from agents.roles.matcher.changelogs import changelog_topics
-from agents.wiring import Wiring
+from agents.broker.partitioner import partition_of
+from agents.broker.wire import Wire
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TidingsError, TryLater
-from schemas.topics import DEAD_LETTERS, TOPICS
+from schemas.topics import CHANGELOGS, DEAD_LETTERS, TOPICS
 
 _TIMEOUT = 10.0
 
 
 class TopicReader:
-    """Reads one topic, named without prefix, or the changelog of a table, named as it is on the broker.
+    """Reads one topic, or the changelog of a table, named without prefix.
 
     Raises TidingsError for an unknown one, TryLater while Kafka is away.
     """
 
-    def __init__(self, wiring: Wiring, topic: str) -> None:
-        if topic not in TOPICS and topic not in changelog_topics(wiring):
+    def __init__(self, wire: Wire, topic: str) -> None:
+        if topic not in TOPICS and topic not in CHANGELOGS:
             raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
         self.topic = topic
-        self._wiring = wiring
-        self.name = wiring.topic(topic) if topic in TOPICS else topic
+        self._wire = wire
+        self.name = wire.topic(topic)
         extra = {
             "group.id": "tidings-console",
             "enable.auto.commit": False,
@@ -38,7 +37,7 @@ class TopicReader:
             "fetch.queue.backoff.ms": 5,
             "log_level": 0,
         }
-        self._consumer = Consumer({**wiring.settings.kafka.client(), **extra})
+        self._consumer = Consumer({**wire.kafka.client(), **extra})
         self.partitions = self._partitions()
 
     def _partitions(self) -> list[int]:
@@ -52,7 +51,7 @@ class TopicReader:
 
     def partition_of(self, key: str) -> int:
         """Where a key's records are: the partitioner of Kafka's own clients."""
-        return int(murmur2(key.encode()) & 0x7FFFFFFF) % len(self.partitions)
+        return partition_of(key.encode(), len(self.partitions))
 
     def at(self, partition: int, offset: int) -> Message | None:
         """One record, read without those before it; None where there is none at that place."""
@@ -113,7 +112,7 @@ class TopicReader:
             facts = DeadLetter.from_headers(headers_of(message))
             shown = (message.value() or b"")[:2000].decode(errors="replace")
             return {**{name: getattr(facts, name) for name in facts.__struct_fields__}, "value": shown}
-        return self._wiring.codec(self.topic).decode(message.value() or b"")
+        return self._wire.codec(self.topic).decode(message.value() or b"")
 
     def close(self) -> None:
         """Disconnect."""

@@ -10,10 +10,9 @@ from typing import Any, Literal
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from agents.roles.matcher.changelogs import changelog_topics
-from agents.wiring import Wiring
+from agents.broker.wire import Wire
 from schemas.errors import CannotStart, TryLater
-from schemas.topics import TOPICS, Topic
+from schemas.topics import CHANGELOGS, TOPICS, Topic
 
 _TIMEOUT = 10.0
 _LISTED_SECONDS = 60.0
@@ -46,14 +45,12 @@ class Seen:
 class Provision:
     """Compares the declaration with a broker."""
 
-    def __init__(self, wiring: Wiring, *, timeout: float = _TIMEOUT) -> None:
-        settings, self._timeout = wiring.settings, timeout
-        self._declared = {wiring.topic(topic.name): topic for topic in TOPICS.values()}
-        for name, table in changelog_topics(wiring).items():
-            self._declared[name] = Topic(table, "customer", retention=None)
-        self._partitions, self._replication = settings.topics.partitions, settings.topics.replication
-        self._admin = AdminClient({**settings.kafka.client(), "log_level": 0})
-        self._where = settings.kafka.bootstrap
+    def __init__(self, wire: Wire, *, timeout: float = _TIMEOUT) -> None:
+        self._timeout = timeout
+        self._declared = {wire.topic(name): topic for name, topic in (TOPICS | CHANGELOGS).items()}
+        self._partitions, self._replication = wire.topics.partitions, wire.topics.replication
+        self._admin = AdminClient({**wire.kafka.client(), "log_level": 0})
+        self._where = wire.kafka.bootstrap
 
     def plan(self) -> list[TopicChange]:
         """What differs from the declaration. Raises TryLater while the broker is away."""

@@ -15,7 +15,8 @@ from typing import Any
 
 import structlog
 
-from agents.broker.outbox import publish_outbox, write_all
+from agents.broker.outbox import publish_outbox
+from agents.broker.producer import write_all
 from agents.broker.records import Headers, Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
@@ -52,7 +53,7 @@ def build_publisher(
     **settings: Any,
 ) -> tuple[BatchApp, Publisher]:  # fmt: skip
     """The Faust app of one publisher process, and the publisher whose `run` goes with it."""
-    app = BatchApp(wiring.group("publisher"), wiring.connection(), **settings)
+    app = BatchApp(wiring.group("publisher"), wiring.settings.kafka, **settings)
     publisher = Publisher(app, wiring, codes, held, control, metrics, clock)
     app.batch_agent(wiring.topic(PUBLICATION_REQUESTS), publisher.intake.take, name=PUBLICATION_REQUESTS)
     return app, publisher

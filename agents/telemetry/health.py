@@ -14,15 +14,13 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.broker.lag import OPEN_SECONDS
 from agents.telemetry.metrics import Metrics
 from agents.transport.consumer import BEYOND_TABLES
 from agents.waiting import OUTAGES, Waits
 
 STALL_SECONDS = 60.0
 """Work without progress for so long ends the process: the supervisor starts a new one."""
-
-OPEN_SECONDS = 10.0
-"""A transaction that holds back what comes after it is named after so long."""
 
 _ANSWER_SECONDS = 5.0
 

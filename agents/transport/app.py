@@ -12,7 +12,6 @@ from typing import Any
 import faust
 import structlog
 
-from agents.broker.connection import Connection
 from agents.broker.producer import Producer
 from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
@@ -20,6 +19,7 @@ from agents.transport.consumer import Transport
 from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
 from agents.transport.progress import Limit
+from deploy.settings import Kafka
 from schemas.errors import CannotStart
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class BatchApp(faust.App):
     in_flight = Limit(batches=4, records=1000, most=32)
     """What of one partition may be delivered and not yet complete; bounds memory, and the time that a stop takes."""
 
-    def __init__(self, group: str, connection: Connection, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
+    def __init__(self, group: str, kafka: Kafka, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
         self.hot_topics: set[str] = set()
         self.fetch_wait_ms = fetch_wait_ms
         self.crash_reason: BaseException | None = None
@@ -44,14 +44,13 @@ class BatchApp(faust.App):
         instance = settings.get("consumer_group_instance_id")
         super().__init__(
             group,
-            broker=[f"kafka://{address}" for address in connection.bootstrap.split(",")],
-            broker_credentials=connection.credentials,
-            ssl_context=connection.ssl_context,
-            broker_session_timeout=connection.session_timeout,
+            broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
+            broker_credentials=_credentials(kafka),
+            broker_session_timeout=kafka.session_timeout.total_seconds(),
             broker_client_id=client_id(instance) if instance else "tidings",
             **{**SETTINGS, **settings},
         )
-        self.outputs = Producer(connection.client)
+        self.outputs = Producer(kafka.client())
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -141,3 +140,15 @@ SETTINGS: Mapping[str, Any] = {
     "TableManager": Tables,
 }
 """Faust's settings, from measurements: see the README beside this file."""
+
+
+def _credentials(kafka: Kafka) -> Any:
+    context = kafka.ssl_context()
+    if kafka.uses_sasl:
+        return faust.SASLCredentials(
+            username=kafka.sasl_username,
+            password=kafka.sasl_password.reveal(),
+            mechanism=kafka.sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context else None

@@ -81,7 +81,7 @@ def top_command(
     from rich.live import Live
     from rich.table import Table
 
-    from console.control.top import Member, Top
+    from agents.broker.groups import Groups, Member
 
     def table(rows: list[Member]) -> Table:
         made = Table("role", "process", "partitions", "lag", "records/s")
@@ -90,7 +90,7 @@ def top_command(
             made.add_row(row.role, escape(row.process), str(row.partitions), f"{row.lag:,}", rate)
         return made
 
-    top = Top(load_wiring("kafka"))
+    top = Groups(load_wiring("kafka"))
     rows = top.read()
     if once or as_json:
         time.sleep(every)

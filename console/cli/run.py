@@ -124,7 +124,8 @@ def worker(
     processes: Annotated[int, typer.Option(help="Processes of each role.")] = 1,
 ) -> None:
     """Run a worker; with several roles or processes, keep one process for each."""
-    from agents.worker import WorkerOptions, default_instance, run_worker
+    from agents.sole_instance import default_instance
+    from agents.worker import WorkerOptions, run_worker
     from console.cli.supervisor import Supervisor, worker_environ, workers
 
     chosen = [_role(role) for role in roles]

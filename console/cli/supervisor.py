@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.worker import default_instance
+from agents.sole_instance import default_instance
 from deploy.settings import Settings
 from schemas.closed import Role
 from schemas.errors import TidingsError

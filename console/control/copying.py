@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
-from agents.roles.matcher.changelogs import changelog_topics
 from agents.wiring import Wiring
 from schemas.errors import TidingsError
-from schemas.topics import CUSTOMERS, DISTRIBUTIONS
+from schemas.topics import CHANGELOGS, CUSTOMERS, DISTRIBUTIONS
 
 _HAND = 1000
 
@@ -30,16 +28,12 @@ async def copy_kept(wiring: Wiring, prefix: str) -> dict[str, int]:
     if prefix == settings.topics.prefix:
         raise TidingsError(f"the topics have the prefix {prefix!r} already; set topics.prefix to the new one")
     old = Wiring(replace(settings, topics=replace(settings.topics, prefix=prefix)))
-    pairs = [
-        (CUSTOMERS, CUSTOMERS),
-        (DISTRIBUTIONS, DISTRIBUTIONS),
-        *zip(*map(changelog_topics, (old, wiring)), strict=True),
-    ]
-    for _, target in pairs:
-        _check_empty(wiring, target)
+    kept = (CUSTOMERS, DISTRIBUTIONS, *CHANGELOGS)
+    for topic in kept:
+        _check_empty(wiring, topic)
     producer = Producer(settings.kafka.client())
     try:
-        return {target: await _copy(old, source, wiring, target, producer) for source, target in pairs}
+        return {topic: await _copy(old, wiring, topic, producer) for topic in kept}
     finally:
         producer.close(1.0)
 
@@ -50,9 +44,9 @@ def _check_empty(wiring: Wiring, topic: str) -> None:
             raise TidingsError(f"{reader.name} holds records already; copy before anybody writes to the new topics")
 
 
-async def _copy(old: Wiring, source: str, wiring: Wiring, target: str, producer: Producer) -> int:
+async def _copy(old: Wiring, wiring: Wiring, topic: str, producer: Producer) -> int:
     count = 0
-    with TopicReader(old, source) as reader, TopicReader(wiring, target) as written:
+    with TopicReader(old, topic) as reader, TopicReader(wiring, topic) as written:
         outputs = _outputs(reader, written.name)
         while hand := list(islice(outputs, _HAND)):
             await write_all(producer, hand)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agents.broker.codecs import CODECS, check_codecs
 from agents.broker.topics import Provision
+from agents.roles.sender.channels import channels_of
 from agents.wiring import Wiring
 from console.control.hindrances import examine_records
 from deploy.embedded.jars import java
@@ -129,7 +130,7 @@ async def _registry(wiring: Wiring) -> str:
 
 
 async def _secrets(wiring: Wiring) -> str:
-    wiring.channels()
+    channels_of(wiring.settings)
     if not wiring.settings.webhook.secrets:
         raise TidingsError(
             "none: receivers cannot know that a webhook is ours. Set webhook.secrets (TIDINGS_WEBHOOK_SECRETS)"

@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.clock import utc_now
 from agents.wiring import Wiring

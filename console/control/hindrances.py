@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from agents.broker.lag import LagReader
-from agents.telemetry.health import OPEN_SECONDS
+from agents.broker.lag import OPEN_SECONDS, LagReader
 from agents.wiring import Wiring
 from schemas.errors import TidingsError, TryLater
 from schemas.topics import TOPICS

@@ -21,8 +21,7 @@ import uvloop
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, say

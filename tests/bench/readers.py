@@ -97,7 +97,7 @@ def trivial_work(wiring: Wiring) -> Work:
 
 async def trivial_ours(wiring: Wiring, count: int) -> Run:
     """The batched transport."""
-    app = BatchApp(_group(wiring, "ours"), wiring.connection(), datadir=_folder(wiring, "ours"))
+    app = BatchApp(_group(wiring, "ours"), wiring.settings.kafka, datadir=_folder(wiring, "ours"))
     work, run, done, target = trivial_work(wiring), Run(), asyncio.Event(), wiring.topic(TARGET)
 
     async def each(batch: Batch) -> None:

@@ -26,16 +26,15 @@ import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.topics import Provision
-from agents.roles.matcher.changelogs import changelog_topics
 from agents.wiring import Wiring
 from channels.fakes.webhook import WebhookReceiver
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings import Kafka, Postgres, Settings, Topics
+from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
 from tests.bench import codes, core, peers, segments
 from tests.bench.readers import TRIVIAL_RULES
@@ -364,7 +363,7 @@ def measure_tables(settings: Settings, servers: Servers) -> Report:
 def _changelog_rows(wiring: Wiring) -> Iterator[Output]:
     """What matchers would have written: partitioned as the customers are."""
     now = datetime.now(UTC)
-    customers, recent = changelog_topics(wiring)
+    customers, recent = map(wiring.topic, CHANGELOGS)
     for number in range(CUSTOMERS):
         one = profile(number, RULES)
         key = one["id"].encode()

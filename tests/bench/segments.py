@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agents.broker.outbox import write_all
+from agents.broker.producer import write_all
 from agents.broker.records import Output
 from console.cli.context import database
 from deploy.settings import Settings

@@ -18,8 +18,7 @@ from typing import Any
 import msgspec
 
 from agents.broker.lag import LagReader
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.broker.topics import Provision

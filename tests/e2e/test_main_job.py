@@ -13,11 +13,11 @@ from zlib import crc32
 
 import pytest
 
+from agents.broker.groups import Groups
 from agents.transport.app import CRASHED
 from agents.wiring import Wiring
 from channels.fakes.webhook import Reply, WebhookReceiver
 from console.cli.supervisor import WorkerProcess
-from console.control.top import Top
 from deploy.settings import Settings
 from schemas.events.triggers import EVENT_TOPICS
 from tests.e2e.harness import SECRET, product, thanks
@@ -173,7 +173,7 @@ async def test_top_shows_each_process_with_its_partitions_and_rate(wiring: Wirin
     async with product(wiring.settings, tmp_path, processes=2) as running:
         await running.apply(thanks(running.receiver.url))
         await running.load_customers(20)
-        top = Top(running.wiring)
+        top = Groups(running.wiring)
         before = await asyncio.to_thread(top.read)
         both = {worker.instance for worker in running.workers.workers if worker.role == "matcher"}
         await running.until(lambda: {row.process for row in top.read() if row.role == "matcher"} == both, "both joined")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agents.broker.outbox import write_all
+from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from schemas.events.event import Event

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agents.broker.outbox import write_all
+from agents.broker.producer import write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring

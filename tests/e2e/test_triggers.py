@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.broker.outbox import write_all
+from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from schemas.events.event import Event

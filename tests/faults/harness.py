@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from agents.broker.outbox import write_all
+from agents.broker.producer import write_all
 from agents.broker.records import Output
 from deploy.settings import Settings
 from schemas.events.event import Event

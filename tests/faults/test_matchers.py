@@ -196,15 +196,15 @@ async def test_a_full_disk_is_waited_for_and_loses_nothing(wiring: Wiring, tmp_p
 CLOCK = """\
 import os, time
 from datetime import timedelta
-import agents.wiring
+import agents.clock
 
 def offset():
     with open(os.environ["CLOCK_OFFSET"]) as file:
         return float(file.read() or 0)
 
-right, moment = time.time, agents.wiring.utc_now
+right, moment = time.time, agents.clock.utc_now
 time.time = lambda: right() + offset()
-agents.wiring.utc_now = lambda: moment() + timedelta(seconds=offset())
+agents.clock.utc_now = lambda: moment() + timedelta(seconds=offset())
 """
 """Python runs it at its start, as `sitecustomize`: the wall clock of the process is off by what a file says."""
 

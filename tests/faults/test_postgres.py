@@ -26,13 +26,13 @@ RATE = 100
 SKEWED = """\
 import sys, time
 from datetime import timedelta
-import agents.wiring
+import agents.clock
 
 minutes = {"sender-0": 2, "sender-1": -2}
 offset = sum(60 * wrong for name, wrong in minutes.items() if any(one.endswith(name) for one in sys.orig_argv))
-right, moment = time.time, agents.wiring.utc_now
+right, moment = time.time, agents.clock.utc_now
 time.time = lambda: right() + offset
-agents.wiring.utc_now = lambda: moment() + timedelta(seconds=offset)
+agents.clock.utc_now = lambda: moment() + timedelta(seconds=offset)
 """
 """Python runs it at its start, as `sitecustomize`: one sender is ahead, one behind, by far more than a lease."""
 

@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.tables.table import add_table, in_memory
 from agents.telemetry.health import ProgressWatch
@@ -46,7 +45,9 @@ async def running(
     has_table: bool = True,
     **settings: Any,
 ) -> AsyncIterator[tuple[BatchApp, ProgressWatch]]:
-    app = BatchApp(wiring.group(group), wiring.connection(), datadir=str(folder), topic_allow_declare=True, **settings)
+    app = BatchApp(
+        wiring.group(group), wiring.settings.kafka, datadir=str(folder), topic_allow_declare=True, **settings
+    )
     if has_table:
         add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
     app.batch_agent(wiring.topic(topic), work, name="work")

@@ -11,8 +11,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring

@@ -13,8 +13,7 @@ import asyncpg
 import psutil
 import pytest
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from deploy.embedded.kafka import answers

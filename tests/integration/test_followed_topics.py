@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from agents.roles.matcher.rules import RuleTable
 from agents.telemetry.metrics import Metrics
 from agents.transport import consumer
 from agents.transport.fetched import FetchedBatch
+from agents.transport.follower import follower
 from agents.wiring import Wiring
 from schemas.topics import DISTRIBUTIONS
 from tests.factory import rule
@@ -28,7 +30,9 @@ from tests.integration.test_foreign_records import CODECS, delete, produced, sta
 
 @asynccontextmanager
 async def followed(wiring: Wiring) -> AsyncIterator[RuleTable]:
-    table = RuleTable(wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.follower, Metrics())
+    table = RuleTable(
+        wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), partial(follower, wiring.settings.kafka), Metrics()
+    )
     await table.start()
     try:
         yield table

@@ -7,17 +7,15 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.broker.topics import Provision
-from agents.roles.matcher.changelogs import RECENT, changelog_topics
 from agents.wiring import Wiring
 from console.control.copying import copy_kept
 from deploy.settings import Kafka, Settings, Topics
 from schemas.errors import CannotStart, TidingsError, TryLater
-from schemas.topics import CUSTOMERS, TOPICS
+from schemas.topics import CUSTOMERS, RECENT, TOPICS, changelog
 
 
 def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings) -> None:
@@ -62,14 +60,14 @@ async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings
         Provision(wiring).apply()
     keys = [f"c{number}" for number in range(50)]
     producer = Producer(settings.kafka.client())
-    rows = next(name for name in changelog_topics(old) if RECENT in name)
+    rows = old.topic(changelog(RECENT))
     for topic in (old.topic(CUSTOMERS), rows):
         await write_all(producer, [Output(topic, key.encode(), topic.encode()) for key in keys])
     await write_all(producer, [Output(rows, b"c1", None)])
     producer.close()
     copied = await copy_kept(new, settings.topics.prefix)
     assert sorted(copied.values()) == [0, 0, 50, 51]
-    for topic in (CUSTOMERS, next(name for name in changelog_topics(new) if RECENT in name)):
+    for topic in (CUSTOMERS, changelog(RECENT)):
         with TopicReader(new, topic) as reader:
             found = list(reader.until_now())
             assert {message.key().decode() for message in found} == set(keys)

@@ -19,19 +19,19 @@ from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import ARRIVED_HEADER, stamp
 from agents.intake import log_batch
-from agents.roles.matcher.changelogs import RECENT
 from agents.roles.matcher.rules import RuleTable
 from agents.tables.rocks import Memory, RocksPartition
 from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch
+from agents.transport.follower import follower
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS
 from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, RECENT, deliveries
 from streams.event_context import EventContext
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import Matched, match_event, sample_no_match
@@ -49,7 +49,7 @@ def build_matcher(
     """The Faust app of one matcher process, and the rule table that has to be started with it."""
     app = BatchApp(
         wiring.group("matcher"),
-        wiring.connection(),
+        wiring.settings.kafka,
         fetch_wait_ms=wiring.settings.matcher.fetch_wait_ms,
         table_standby_replicas=wiring.settings.matcher.standby_replicas,
         **settings,
@@ -60,7 +60,7 @@ def build_matcher(
         add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
     )
     topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
-    rules = RuleTable(topic, codec, wiring.follower, metrics, zone=zone)
+    rules = RuleTable(topic, codec, partial(follower, wiring.settings.kafka), metrics, zone=zone)
     matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:

@@ -14,8 +14,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from agents.broker.outbox import write_all
-from agents.broker.producer import Producer
+from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring

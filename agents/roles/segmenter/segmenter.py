@@ -45,7 +45,7 @@ def build_segmenter(
     wiring: Wiring, segments: Segments, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
 ) -> tuple[BatchApp, Segmenter]:
     """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
-    app = BatchApp(wiring.group("segmenter"), wiring.connection(), **settings)
+    app = BatchApp(wiring.group("segmenter"), wiring.settings.kafka, **settings)
     segmenter = Segmenter(app, wiring, segments, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), segmenter.intake.take, name=f"segments-of-{CUSTOMERS}")
     return app, segmenter

@@ -18,6 +18,7 @@ from agents.ingest_time import arrived_at
 from agents.intake import Chunk, Intake
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.attempts import Attempts, Policy, Work
+from agents.roles.sender.channels import channels_of
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
@@ -67,7 +68,7 @@ def build_sender(
     **settings: Any,
 ) -> tuple[BatchApp, Sender]:
     """The Faust app of one sender process, and the sender whose `run` goes with it. `owner` names its leases."""
-    app = BatchApp(wiring.group("sender"), wiring.connection(), **settings)
+    app = BatchApp(wiring.group("sender"), wiring.settings.kafka, **settings)
     sender = Sender(app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted)
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
@@ -107,7 +108,7 @@ class Sender:
         self._has_begun = asyncio.Event()
         self._hurried: dict[Destination, datetime] | None = None
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
-        self._channels = wiring.channels()
+        self._channels = channels_of(wiring.settings)
         self._templates: dict[str, StoredTemplate] = {}
         self._outcomes = Outcomes(
             ledger,

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 import msgspec
 from rich.markup import escape
 
+from agents.roles.sender.channels import channels_of
 from agents.wiring import Wiring
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
@@ -153,7 +154,7 @@ def preview(
     for decision in skipped:
         if decision.channel is None:
             raise TidingsError(_why(decision))
-    channels, signed = wiring.channels(), _signed_headers(wiring)
+    channels, signed = channels_of(wiring.settings), _signed_headers(wiring)
     made = [
         _rendered(channels, _as_decided(delivery, rule), candidate.templates, signed, now)
         for delivery in one.deliveries

@@ -94,16 +94,6 @@ def test_a_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> None:
     assert "hush" not in repr(settings)
 
 
-def test_links_of_codes_follow_from_the_console_s_settings() -> None:
-    from agents.wiring import Wiring
-
-    environ = {"TIDINGS_CONSOLE_PUBLIC_URL": "https://t.example", "TIDINGS_CONSOLE_SECRETS": "n" * 16 + "," + "o" * 16}
-    links = Wiring(load_settings(environ)).code_links("SAVE")
-    assert sorted(links) == ["barcode_url", "qr_url"]
-    assert links["qr_url"].startswith("https://t.example/codes/qr/")
-    assert Wiring(load_settings({})).code_links("SAVE") == {}
-
-
 def test_hosts_and_addresses_are_in_ascii_as_every_client_reads_them(tmp_path: Path) -> None:
     text = (
         "[brand]\nlogo_url = 'https://faß.example/łogo.png'\n[wire]\nregistry_url = 'http://bücher.example'\n"

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.broker.lag import Lag, LagReader
-from agents.wiring import Wiring
+from agents.broker.wire import Wire
 from schemas.closed import Role, members
 from schemas.errors import TryLater
 
@@ -32,13 +32,13 @@ class Member:
     rate: float | None
 
 
-class Top:
-    """Call `read` again and again; the rate is what was committed since the last time."""
+class Groups:
+    """The groups of all roles. Call `read` again and again; the rate is what was committed since the last time."""
 
-    def __init__(self, wiring: Wiring) -> None:
-        self._wiring = wiring
-        self._admin = AdminClient({**wiring.settings.kafka.client(), "log_level": 0})
-        self._lag = LagReader(wiring)
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._admin = AdminClient({**wire.kafka.client(), "log_level": 0})
+        self._lag = LagReader(wire)
         self._before: tuple[float, dict[tuple[str, Place], int]] | None = None
 
     def read(self) -> list[Member]:
@@ -50,7 +50,7 @@ class Top:
         return rows
 
     def _of_role(self, role: str, owners: dict[Place, str], lags: list[Lag], now: float) -> Iterator[Member]:
-        group = self._wiring.group(role)
+        group = self._wire.group(role)
         own = [lag for lag in lags if lag.group == group]
         for process in sorted({owners.get((lag.topic, lag.partition), NOBODY) for lag in own}):
             its = [lag for lag in own if owners.get((lag.topic, lag.partition), NOBODY) == process]
@@ -65,7 +65,7 @@ class Top:
 
     def _owners(self, role: str) -> dict[Place, str]:
         try:
-            (future,) = self._admin.describe_consumer_groups([self._wiring.group(role)]).values()
+            (future,) = self._admin.describe_consumer_groups([self._wire.group(role)]).values()
             found = future.result(_TIMEOUT)
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error

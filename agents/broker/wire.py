@@ -1,0 +1,66 @@
+"""What a deployment's topics and groups are called on the broker, and how records on them are written."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from agents.broker.registry import HttpSchemaRegistry, RegistryAside
+from deploy.settings import Kafka, Topics, WireFormat
+from schemas.closed import CHANNELS, Role
+from schemas.contract import topic_codec
+from schemas.events.triggers import PUBLISHED, TRIGGERS
+from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
+from schemas.wire.codec import TopicCodec
+from schemas.wire.registry import SchemaRegistry
+
+_DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
+_WRITES: dict[Role, tuple[str, ...]] = {
+    "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS),
+    "publisher": (*_DELIVERIES, DECISIONS, DISTRIBUTIONS, TRIGGERS[PUBLISHED].topic),
+    "segmenter": ("events.segments",),
+    "sender": (DELIVERY_STATUS,),
+}
+"""The topics that a role encodes records for."""
+
+
+class Wire:
+    """Names and codecs of one deployment's Kafka. Nothing is opened before it is asked for.
+
+    `in_loop`: whoever decodes must not be held, so the schema registry is asked aside.
+    """
+
+    def __init__(self, kafka: Kafka, topics: Topics, written: WireFormat, *, in_loop: bool = False) -> None:
+        self.kafka, self.topics = kafka, topics
+        self._written, self._in_loop = written, in_loop
+        self._codecs: dict[str, TopicCodec] = {}
+
+    def topic(self, name: str) -> str:
+        """A topic's name on the broker."""
+        return self.topics.prefix + name
+
+    def group(self, role: str) -> str:
+        """A role's consumer group."""
+        return f"{self.topics.prefix}tidings-{role}"
+
+    def codec(self, topic: str) -> TopicCodec:
+        """The codec of a topic (without prefix), writing the configured format."""
+        if topic not in self._codecs:
+            self._codecs[topic] = topic_codec(topic, self._written.format, self._schemas)
+        return self._codecs[topic]
+
+    def register_schemas(self, role: Role) -> None:
+        """Have the numbers of all that a role writes before it begins, for no work waits for one. Blocks."""
+        for topic in _WRITES[role]:
+            self.codec(topic).prepare()
+
+    @cached_property
+    def registry(self) -> HttpSchemaRegistry | None:
+        """The schema registry, where one is configured. Blocks."""
+        written = self._written
+        if not written.registry_url:
+            return None
+        return HttpSchemaRegistry(written.registry_url, written.registry_username, written.registry_password.reveal())
+
+    @cached_property
+    def _schemas(self) -> SchemaRegistry | None:
+        return RegistryAside(self.registry) if self.registry and self._in_loop else self.registry

@@ -1,0 +1,51 @@
+"""The channels of a sender process, built from the settings."""
+
+from __future__ import annotations
+
+import ssl
+from functools import partial
+
+from channels.codes.links import Links, code_links
+from channels.contract import AnyChannel
+from channels.email.smtp_session import EmailAccount
+from channels.registry import build_channels
+from channels.webhook.signing import Signer
+from deploy.settings import EmailAccountSettings, Settings
+from schemas.closed import ChannelName
+from schemas.formats.mail_address import mail_address, mailto
+
+
+def channels_of(settings: Settings) -> dict[ChannelName, AnyChannel]:
+    """Every channel, for one process."""
+    return build_channels(
+        signer=Signer([one.reveal() for one in settings.webhook.secrets], settings.webhook.legacy_secret.reveal()),
+        accounts={name: _account(name, account) for name, account in settings.email_accounts.items()},
+        allow_private=settings.sender.webhook_allow_private,
+        max_bytes=settings.sender.webhook_max_bytes,
+        links=links_of(settings),
+        zone=settings.zone,
+    )
+
+
+def links_of(settings: Settings) -> Links:
+    """Addresses of a code's pictures; of none where the console's own address or secrets are not set."""
+    console = settings.console
+    return partial(code_links, public_url=console.public_url, secrets=[one.reveal() for one in console.secrets])
+
+
+def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
+    tls = None if account.security == "none" else ssl.create_default_context(cafile=account.ssl_cafile or None)
+    return EmailAccount(
+        name=name,
+        host=account.host,
+        port=account.port,
+        security=account.security,
+        sender=mail_address(account.sender),
+        sender_name=account.sender_name,
+        username=account.username,
+        password=account.password.reveal(),
+        connections=account.connections,
+        unsubscribe_url=account.unsubscribe_url,
+        unsubscribe_mailto=mailto(account.unsubscribe_mailto),
+        tls=tls,
+    )

@@ -37,6 +37,11 @@ ChannelName = Literal["webhook", "email"]
 DeliveryOutcome = Literal["sent", "recovered", "failed"]
 """The end of a delivery: sent at the first try, after retries, or given up: `customer.<channel>.<outcome>`."""
 
+NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low"]
+"""What a project's owner is told of: an account or endpoint that refuses us, no codes left, few codes left."""
+
+NoticeState = Literal["opened", "closed"]
+
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
 

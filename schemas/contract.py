@@ -20,6 +20,7 @@ from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.objects import Customer
 from schemas.events.triggers import EVENT_TOPICS, data_type
+from schemas.notice import Notice
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
 from schemas.topics import (
@@ -28,6 +29,7 @@ from schemas.topics import (
     DECISIONS,
     DELIVERY_STATUS,
     DISTRIBUTIONS,
+    NOTICES,
     PUBLICATION_REQUESTS,
     TOPICS,
     deliveries,
@@ -47,9 +49,15 @@ _RECORDS: dict[str, type[Record]] = {
     PUBLICATION_REQUESTS: PublicationRequest,
     DECISIONS: Decision,
     DELIVERY_STATUS: DeliveryStatus,
+    NOTICES: Notice,
     DEAD_LETTERS: DeadLetter,
     **{deliveries(channel): DELIVERY_TYPES[channel] for channel in CHANNELS},
 }
+
+
+def record_type(topic: str) -> type[Record]:
+    """The struct of a topic's values. Raises KeyError for event topics, whose records differ by type."""
+    return _RECORDS[topic]
 
 
 @cache

@@ -17,6 +17,7 @@ PUBLICATION_REQUESTS = "publications.requests"
 DECISIONS = "decisions"
 DELIVERY_STATUS = "delivery.status"
 DEAD_LETTERS = "dead-letters"
+NOTICES = "notices"
 
 
 def deliveries(channel: ChannelName) -> str:
@@ -72,6 +73,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),
+        Topic(NOTICES, "project", partitions=1, retention=30 * DAY),
         Topic(DEAD_LETTERS, "as source", partitions=1, retention=30 * DAY, max_bytes=LARGEST_RECORD + MIB),
     )
 }

@@ -9,7 +9,7 @@ import msgspec
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.wire import Wire
-from schemas.distribution import Distribution
+from schemas.contract import record_type
 from store.distributions import Control, OutboxEntry
 
 
@@ -26,5 +26,5 @@ async def publish_outbox(control: Control, wire: Wire, producer: Producer) -> in
 def _output(entry: OutboxEntry, wire: Wire) -> Output:
     value = None
     if entry.payload is not None:
-        value = wire.codec(entry.topic).encode(msgspec.json.decode(entry.payload, type=Distribution))
+        value = wire.codec(entry.topic).encode(msgspec.json.decode(entry.payload, type=record_type(entry.topic)))
     return Output(wire.topic(entry.topic), entry.key.encode(), value)

@@ -1,0 +1,145 @@
+"""What waits for a person: opened and closed once each, with the messages that tell its owner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from schemas.closed import NoticeKind, NoticeState
+from schemas.notice import Concern, Notice
+from schemas.topics import NOTICES
+from store.postgres import passing_errors, storable
+from store.sql import queries
+
+QUIET = timedelta(hours=1)
+"""What comes back within this time is not told again: it comes and goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice on its way to its owner. `way` is `email:` or `webhook:` with the address; `attempts` were made."""
+
+    notice_id: str
+    way: str
+    notice: Notice
+    attempts: int
+
+
+Ways = Callable[[Notice], Collection[str]]
+"""A notice to the ways in which its owner is told of it."""
+
+
+class Notices:
+    """Each change is one transaction with the record for Kafka (in the outbox) and the messages.
+
+    Raises TryLater while Postgres is away.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, ways: Ways, *, quiet: timedelta = QUIET) -> None:
+        self._pool, self._ways, self._quiet = pool, ways, quiet
+        self._sql = queries("notices")
+        self._add_to_outbox = queries("control")["add_to_outbox"]
+
+    async def keep(
+        self, project_id: str, kind: NoticeKind, found: Sequence[Concern], *, settle: timedelta = timedelta()
+    ) -> int:
+        """Open what is found of a kind and close all others of it that have been open for `settle`; how many changed.
+
+        So it does not matter who looks, how often, or who died in between.
+        """
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
+        is_open = {row["about"] for row in rows}
+        changed = 0
+        for one in found:
+            changed += one.about not in is_open and await self.open(one)
+        for about in is_open - {one.about for one in found}:
+            changed += await self._close(project_id, kind, about, settle)
+        return changed
+
+    async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
+        """What open notices of a kind are about."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
+        return {row["about"] for row in rows}
+
+    async def open(self, one: Concern) -> bool:
+        """Open a notice; False where it is open already."""
+        words = (storable(one.summary), storable(one.look_at))
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(
+                self._sql["open_notice"], one.project_id, one.kind, one.about, *words, self._quiet
+            )
+            if row is None:
+                return False
+            if row["is_told"]:
+                notice = _notice(one.project_id, one.kind, one.about, "opened", *words, row)
+                await self._tell(connection, notice)
+        return True
+
+    async def _close(self, project_id: str, kind: NoticeKind, about: str, settle: timedelta) -> bool:
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self._sql["close_notice"], project_id, kind, about, settle)
+            if row is not None and row["was_told"]:
+                words = (row["summary"], row["look_at"])
+                await self._tell(connection, _notice(project_id, kind, about, "closed", *words, row))
+        return row is not None
+
+    async def _tell(self, connection: asyncpg.Connection, notice: Notice) -> None:
+        text = msgspec.json.encode(notice)
+        at = notice.closed_at or notice.opened_at
+        await connection.execute(self._add_to_outbox, NOTICES, notice.project_id, text.decode(), at)
+        for way in sorted(self._ways(notice)):
+            message = f"{notice.notice_id}.{notice.state}"
+            await connection.execute(self._sql["add_message"], message, way, notice.project_id, text)
+
+    async def of_project(self, project_id: str, *, closed: bool = False) -> list[asyncpg.Record]:
+        """kind, about, summary, look_at, opened_at, closed_at; open ones first. With `closed` those that are over."""
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["list_notices"], project_id, closed)
+            return rows
+
+    async def take(self, owner: str, *, limit: int, lease: timedelta) -> list[Message]:
+        """Messages that are due, for `owner` to send within `lease`."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["take_messages"], owner, limit, lease)
+        return [
+            Message(row["notice_id"], row["way"], msgspec.json.decode(row["notice"], type=Notice), row["attempts"])
+            for row in rows
+        ]
+
+    async def end(self, message: Message, owner: str) -> None:
+        """It has arrived, or never will."""
+        await self._execute("end_message", message.notice_id, message.way, owner)
+
+    async def put_off(self, message: Message, owner: str, wait: timedelta, detail: str) -> None:
+        """It is tried again after `wait`."""
+        await self._execute("put_off_message", message.notice_id, message.way, owner, wait, storable(detail))
+
+    async def _execute(self, name: str, *arguments: object) -> None:
+        async with passing_errors(self._pool):
+            await self._pool.execute(self._sql[name], *arguments)
+
+
+def _notice(
+    project_id: str, kind: NoticeKind, about: str, state: NoticeState, summary: str, look_at: str, row: Any
+) -> Notice:
+    opened: datetime = row["opened_at"]
+    what = msgspec.json.encode([project_id, kind, about, row["number"]])
+    return Notice(
+        notice_id=f"ntc_{hashlib.blake2b(what, digest_size=16).hexdigest()}",
+        project_id=project_id,
+        kind=kind,
+        about=about,
+        state=state,
+        summary=summary,
+        look_at=look_at,
+        opened_at=opened,
+        closed_at=row["closed_at"] if state == "closed" else None,
+    )

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import assert_never
 
-from schemas.channels.email import EmailPlan
-from schemas.channels.tables import ChannelPlan
-from schemas.channels.webhook import WebhookPlan
 from schemas.decision import Check
 from schemas.distribution import TRANSACTIONAL, Distribution
-from schemas.formats.blank import is_blank
-from schemas.formats.mail_address import mail_address
 from streams.conditions.compile import Recorder
 from streams.conditions.kinds import misfit, with_kind
 from streams.event_context import Profile
@@ -29,17 +23,6 @@ def may_send(rule: Distribution, happened: datetime, profile: Profile, record: R
         seen = "transactional" if rule.consent == TRANSACTIONAL else _consent(rule, profile)
         record(Check(test=f"consent {rule.consent}", passed=_without_consent(rule, profile) is None, seen=seen))
     return refusal
-
-
-def can_reach(plan: ChannelPlan, profile: Profile) -> Skip | None:
-    """Whether the customer has an address on a channel."""
-    match plan:
-        case WebhookPlan():
-            return None
-        case EmailPlan():
-            return _without_mailbox(profile.get("email"))
-        case _:
-            assert_never(plan)
 
 
 def already_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Skip | None:
@@ -81,13 +64,3 @@ def _consent(rule: Distribution, profile: Profile) -> str:
             return "given" if given else "withdrawn"
         case other:
             return f"neither given nor withdrawn, but {with_kind(other)}"
-
-
-def _without_mailbox(email: object) -> Skip | None:
-    if email is None or (isinstance(email, str) and is_blank(email)):
-        return Skip("no_address", "the customer has no email")
-    try:
-        mail_address(email)
-    except ValueError as error:
-        return Skip("no_address", f"mail cannot be sent to the customer's email: {error}")
-    return None

@@ -13,6 +13,7 @@ from msgspec import Meta
 from schemas.events.event import Id
 from schemas.events.objects import Customer
 from schemas.events.triggers import object_fields
+from schemas.formats.blank import trimmed
 from schemas.record import JsonObject, Record
 from streams.conditions.compile import Facts, Getter, getter
 from streams.conditions.fields import EVENT, has_own_event
@@ -25,6 +26,12 @@ Profile = dict[str, Any]
 """A customer's row of the customer table, decoded."""
 
 Data = TypeVar("Data", bound=Record)
+
+
+def profile_text(profile: Profile, name: str) -> str | None:
+    """A text of a profile without the space around it; None where nothing is left, or it is of another kind."""
+    value = profile.get(name)
+    return trimmed(value) or None if isinstance(value, str) else None
 
 
 class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, assert_never
-from urllib.parse import urlsplit
+from typing import Any
 from zlib import crc32
 
 import msgspec
 
-from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
 from schemas.channels.tables import ChannelPlan
-from schemas.channels.webhook import WebhookAddress, WebhookDelivery, WebhookPlan
 from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution, Publish
-from schemas.formats.blank import trimmed
-from schemas.formats.mail_address import mail_address
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.audience import already_sent, can_reach, may_send
+from streams.audience import already_sent, may_send
+from streams.channels.rules import ChannelTable
+from streams.channels.tables import CHANNEL_RULES
 from streams.conditions.kinds import Answer, Failure
-from streams.event_context import EventContext, Head, Profile, objects_of
+from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
 from streams.index.rules import RuleIndex
 from streams.recent import Sent, sent
@@ -66,7 +63,9 @@ class Explained:
     requests: list[PublicationRequest]
 
 
-def match_event(context: EventContext, rules: RuleIndex, now: datetime) -> Matched:
+def match_event(
+    context: EventContext, rules: RuleIndex, now: datetime, channels: ChannelTable = CHANNEL_RULES
+) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
     candidates, passed_over = rules.candidates(context)
     outcome = Matched(no_match=passed_over)
@@ -91,7 +90,7 @@ def match_event(context: EventContext, rules: RuleIndex, now: datetime) -> Match
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
         for rule in fitting:
-            _Evaluation(rule, context, now).decide(outcome)
+            _Evaluation(rule, context, now, channels).decide(outcome)
     return outcome
 
 
@@ -143,7 +142,10 @@ def _by_priority(rule: Rule) -> tuple[int, str]:
 class _Evaluation:
     """One rule and one event that it fits."""
 
-    def __init__(self, rule: Rule, context: EventContext, now: datetime) -> None:
+    def __init__(
+        self, rule: Rule, context: EventContext, now: datetime, channels: ChannelTable = CHANNEL_RULES
+    ) -> None:
+        self._channels = channels
         self._rule, self._distribution = rule, rule.distribution
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
@@ -183,12 +185,12 @@ class _Evaluation:
         rule, event = self._distribution, self._event
         drafts = []
         for step, plan in enumerate(rule.channels):
-            refusal = can_reach(plan, self._profile)
-            if refusal:
-                outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
+            address = self._channels[plan.channel].reach(plan, self._profile)
+            if isinstance(address, Skip):
+                outcome.decisions.append(self._decision("skipped", refusal=address, plan=plan, step=step))
                 continue
             identity = self._delivery_id(plan, step, occurrence)
-            delivery: JsonObject = msgspec.to_builtins(self._delivery(plan, identity, {}))
+            delivery: JsonObject = msgspec.to_builtins(self._delivery(plan, address, identity, {}))
             del delivery["data"]
             decision = self._decision("emitted", plan=plan, step=step, delivery=identity)
             drafts.append(Draft(delivery=delivery, decision=decision))
@@ -213,11 +215,12 @@ class _Evaluation:
 
     def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
         event, identity = self._event, self._delivery_id(plan, step, occurrence)
-        refusal = can_reach(plan, self._profile) or already_sent(self._context.recent, identity, event.id)
+        address = self._channels[plan.channel].reach(plan, self._profile)
+        refusal = address if isinstance(address, Skip) else already_sent(self._context.recent, identity, event.id)
         if refusal:
             outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
             return
-        outcome.deliveries.append(self._delivery(plan, identity, self._data()))
+        outcome.deliveries.append(self._delivery(plan, address, identity, self._data()))
         outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=identity))
         lasts = self._distribution.again.mode != "every_event"
         outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
@@ -261,7 +264,7 @@ class _Evaluation:
         after = self._distribution.expires_after
         return self._event.created_at + timedelta(seconds=after) if after else None
 
-    def _delivery(self, plan: ChannelPlan, identity: str, data: JsonObject) -> Delivery:
+    def _delivery(self, plan: ChannelPlan, address: Any, identity: str, data: JsonObject) -> Delivery:
         event, rule, profile = self._event, self._distribution, self._profile
         customer = event.customer_id
         shared: dict[str, Any] = {
@@ -269,24 +272,15 @@ class _Evaluation:
             "project_id": event.project_id,
             "distribution": _ref(rule),
             "event": _event_ref(event),
-            "customer": Recipient(id=customer, locale=_text(profile, "locale"), timezone=_text(profile, "timezone")),
+            "customer": Recipient(
+                id=customer, locale=profile_text(profile, "locale"), timezone=profile_text(profile, "timezone")
+            ),
             "priority": rule.priority,
             "category": rule.consent,
             "expires_at": self._expires_at(),
             "data": data,
         }
-        match plan:
-            case WebhookPlan():
-                designed: dict[str, Any] = {"payload": plan.payload, "envelope": plan.envelope}
-                address = WebhookAddress(url=plan.url, type=plan.type, headers=plan.headers, **designed)
-                return WebhookDelivery(account=urlsplit(plan.url).netloc, webhook=address, **shared)
-            case EmailPlan():
-                to = EmailAddress(
-                    to=mail_address(profile["email"]), name=_text(profile, "name"), template=plan.template
-                )
-                return EmailDelivery(account=plan.account, email=to, **shared)
-            case _:
-                assert_never(plan)
+        return self._channels[plan.channel].delivery(plan, address, shared)
 
 
 def _ref(rule: Distribution) -> DistributionRef:
@@ -295,8 +289,3 @@ def _ref(rule: Distribution) -> DistributionRef:
 
 def _event_ref(event: Head[Any]) -> EventRef:
     return EventRef(id=event.id, type=event.type, created_at=event.created_at)
-
-
-def _text(profile: Profile, name: str) -> str | None:
-    value = profile.get(name)
-    return trimmed(value) or None if isinstance(value, str) else None

@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.distribution import Distribution
 from schemas.events.event import Event
+from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
-from streams.documents.template_files import TemplateFiles
 from streams.event_context import EventContext
 from streams.events import read_event
 

@@ -20,7 +20,7 @@ from console.control.templates import problems_of
 from deploy.settings import Brand
 from schemas.errors import TidingsError
 from schemas.wire.json_text import decode_json
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 
 commands = typer.Typer()
 templates_app = typer.Typer(no_args_is_help=True, help="E-mail templates, in files and stored under their names.")

@@ -36,7 +36,7 @@ from schemas.names import did_you_mean
 from schemas.wire.json_text import decode_json
 from store.campaigns import Campaigns
 from store.templates import NamedTemplates
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 from streams.events import read_customer
 from streams.upstream import unwrapped
 

@@ -35,9 +35,9 @@ from schemas.template import StoredTemplate
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
 from store.templates import NamedTemplates
+from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition, DefinitionContext, parse_definition
 from streams.documents.offers import how_it_comes
-from streams.documents.template_files import TemplateFiles
 from streams.values.durations import format_duration
 
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}

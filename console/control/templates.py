@@ -31,7 +31,7 @@ from console.control.stored_templates import kinds, locales
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.template import NamedTemplate
 from store.templates import NamedTemplates
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 
 MAX_CHARACTERS = 1_000_000
 """Of all files of a template; mail readers cut an e-mail of a tenth of that."""

@@ -7,23 +7,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.closed import ChannelName
+from schemas.closed import CHANNELS, ChannelName
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
-from streams.audience import can_reach, may_send
+from streams.audience import may_send
+from streams.channels.tables import CHANNEL_RULES
 from streams.conditions.compile import Facts
 from streams.conditions.kinds import Failure
 from streams.event_context import facts_of
 from streams.identity import delivery_id, occurrence_key
 from streams.rule import Rule, compile_rule
+from streams.verdict import Skip
 
 
 @dataclass(slots=True)
 class Expected:
     """Deliveries by channel, each id with the moment of the first event that causes it; and what is skipped."""
 
-    deliveries: dict[ChannelName, dict[str, datetime]] = field(default_factory=lambda: {"webhook": {}, "email": {}})
+    deliveries: dict[ChannelName, dict[str, datetime]] = field(
+        default_factory=lambda: {channel: {} for channel in CHANNELS}
+    )
     skipped: Counter[str] = field(default_factory=Counter)
     matched: int = 0
     caused_by: dict[str, str] = field(default_factory=dict)
@@ -67,9 +71,9 @@ def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
         expected.skipped[refusal.reason] += 1
         return
     for step, plan in enumerate(distribution.channels):
-        unreachable = can_reach(plan, facts["customer"])
-        if unreachable:
-            expected.skipped[unreachable.reason] += 1
+        address = CHANNEL_RULES[plan.channel].reach(plan, facts["customer"])
+        if isinstance(address, Skip):
+            expected.skipped[address.reason] += 1
             continue
         identity = delivery_id(event.project_id, distribution.id, occurrence, event.customer_id, plan.channel, step)
         if expected.caused_by.setdefault(identity, event.id) != event.id:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from channels.webhook.payload import render_payload
 from schemas.events.triggers import TRIGGERS
-from streams.documents.payload import MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_NODES, payload_fields, read_design
+from streams.channels.payload import MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_NODES, payload_fields, read_design
 
 _TRIGGER = TRIGGERS["customer.order.paid"]
 
@@ -46,7 +46,7 @@ def _body(source: str) -> str:
 _HEAD = f"""\
 # What a webhook says
 
-Written from `streams/documents/payload.py` and `channels/webhook/payload.py` by `python -m console.reference.pages`.
+Written from `streams/channels/payload.py` and `channels/webhook/payload.py` by `python -m console.reference.pages`.
 
 Without a design a webhook carries the event's objects. `payload` draws a body of your own, `attributes` chooses from
 the objects, each value where it stands in the event. Either is `data` of the envelope; with `envelope: false` it is the

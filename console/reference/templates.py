@@ -19,7 +19,7 @@ from schemas.closed import Action
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.template import LocalText, StoredTemplate
-from streams.documents.payload import BROUGHT
+from streams.channels.payload import BROUGHT
 
 LOCALES = ("en-US", "pl-PL", "de-DE", "ja-JP")
 

@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
-from schemas.channels.email import EmailPlan
 from schemas.channels.tables import ChannelPlan
-from schemas.channels.webhook import WebhookPlan
 from schemas.closed import Action, DistributionStatus, WhenEmpty
 from schemas.distribution import CONSENTS, TRANSACTIONAL, Again, Distribution, Promote, Publish, TriggerRef
 from schemas.errors import PartWrong, Problem
 from schemas.events.triggers import TRIGGERS, Trigger
-from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.formats.paths import read_names
-from schemas.names import did_you_mean
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
+from streams.channels.payload import payload_fields
+from streams.channels.rules import ChannelTable, PlanContext
+from streams.channels.tables import CHANNEL_RULES
+from streams.channels.template_files import TemplateFiles
 from streams.conditions.fields import Fields, Unknown
 from streams.conditions.kinds import a_kind
 from streams.conditions.parse import parse_condition, without_inside
 from streams.documents.offers import why_not_offered
-from streams.documents.payload import payload_fields, read_design
-from streams.documents.template_files import TemplateFiles
 from streams.values.kinds import Identifier, Span, Whole, plain_json
 from streams.values.reader import DocumentReader
 
@@ -38,22 +36,8 @@ KEYS = (
 """The keys of a distribution, in the order in which they read best."""
 
 REQUIRED = ("distribution", "trigger", "consent", "channels")
-WEBHOOK_KEYS = ("url", "type", "headers", "payload", "attributes", "envelope")
-EMAIL_KEYS = ("account", "subject", "template", "text", "html")
-RESERVED_HEADERS = frozenset(
-    {
-        "content-type",
-        "content-length",
-        "host",
-        "user-agent",
-        "connection",
-        "transfer-encoding",
-        "x-voucherify-signature",
-    }
-)
 IDENTITY = Identifier("winback")
 PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
-_HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +59,7 @@ class DefinitionContext:
     """Adds layout, sections and footer to a template. Raises PartWrong."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
     consents: Collection[str] = CONSENTS
+    channels: ChannelTable = field(default_factory=lambda: CHANNEL_RULES)
     zone: tzinfo = UTC
     """Where the project's days begin and end."""
 
@@ -228,74 +213,50 @@ class _Reader(DocumentReader):
 
     def _channels(self, value: object) -> list[ChannelPlan]:
         if not isinstance(value, list) or not value:
-            self._wrong(value, "channels", f"a list of at least one of {', '.join(_CHANNELS)}")
+            self._wrong(value, "channels", f"a list of at least one of {', '.join(self._context.channels)}")
             return []
         plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
         return [plan for plan in plans if plan is not None]
 
     def _channel(self, value: object, at: str) -> ChannelPlan | None:
+        known = self._context.channels
         if not isinstance(value, Mapping) or len(value) != 1:
-            return self._wrong(value, at, f"a mapping with exactly one of {', '.join(_CHANNELS)}", shown=False)
+            return self._wrong(value, at, f"a mapping with exactly one of {', '.join(known)}", shown=False)
         ((name, body),) = value.items()
-        read = self._one_of(name, _CHANNELS, at, "channel")
-        if read is None:
+        rules = self._one_of(name, known, at, "channel")
+        if rules is None:
             return None
         if not isinstance(body, Mapping):
             return self._wrong(body, f"{at}.{name}", "a mapping", shown=False)
-        return read(self, body, f"{at}.{name}")
+        written = self._value(rules.keys, body, f"{at}.{name}") or {}
+        plan: ChannelPlan | None = rules.plan(written, self._plan_context(str(name), f"{at}.{name}"))
+        return plan
 
-    def _webhook(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
-        self._known_keys(body, WEBHOOK_KEYS, at)
-        url = self._url(body.get("url"), f"{at}.url")
-        name = self._word(body.get("type"), f"{at}.type", ": the free name under which receivers know it")
-        headers = self._headers(body.get("headers") or {}, f"{at}.headers")
-        design, problems = read_design(body, self._sent, at)
-        self.problems.extend(problems)
-        return WebhookPlan(url=url, type=name, headers=headers, payload=design.payload, envelope=design.envelope)
+    def _plan_context(self, channel: str, at: str) -> PlanContext:
+        context = self._context
+        return PlanContext(
+            at=at,
+            report=self._problem,
+            distribution=self._id,
+            accounts=context.email_accounts if channel == "email" else (),
+            fields=self._sent,
+            templates=context.templates,
+            stored_templates=context.stored_templates,
+            keep=partial(self._keep, at),
+        )
 
-    def _email(self, body: Mapping[Any, Any], at: str) -> ChannelPlan | None:
-        self._known_keys(body, EMAIL_KEYS, at)
-        accounts = {name: name for name in self._context.email_accounts}
-        how = ". Add one under [email_accounts] in the settings"
-        account = self._one_of(body.get("account"), accounts, f"{at}.account", "email account", how)
-        subject = self._word(body.get("subject"), f"{at}.subject", ": the subject line, a template")
-        template = self._template(body, subject, at)
-        if template is None:
-            return None
+    def _keep(self, at: str, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:
+        """Complete a template and keep it, with the files that problems of it are shown in."""
+        if files is not None:
+            self.written[at] = files
         try:
-            template = self._context.complete(template)
+            whole = self._context.complete(template)
         except PartWrong as error:
-            files = self.written.get(at, TemplateFiles(None, None))
-            self.problems.append(files.located(error.problem(at)))
+            problem = error.problem(at)
+            self.problems.append(files.located(problem) if files else problem)
             return None
-        self.templates.append((at, template))
-        return EmailPlan(account=str(account), template=template.ref)
-
-    def _template(self, body: Mapping[Any, Any], subject: str, at: str) -> StoredTemplate | None:
-        name, text, html = body.get("template"), body.get("text"), body.get("html")
-        if name is None:
-            if not text and not html:
-                return self._problem(at, "needs template: the name of a template file, or text: and html:")
-            return StoredTemplate(name=self._id, subject=subject, text=_plain(text), html=_plain(html))
-        if text or html:
-            return self._problem(f"{at}.template", "stands instead of text and html; write one or the other")
-        files = self._named_template(str(name), f"{at}.template")
-        if files is None:
-            return None
-        if files.wrong:
-            return self._problem(f"{at}.template", files.wrong)
-        self.written[at] = files
-        parts: dict[str, Any] = {"text": files.text, "html": files.html, "locales": dict(files.locales)}
-        return StoredTemplate(name=str(name), subject=subject, version=files.version, **parts)
-
-    def _named_template(self, name: str, at: str) -> TemplateFiles | None:
-        """From the files beside the distribution, else from those stored; an unknown name is told both."""
-        beside, stored = self._context.templates, self._context.stored_templates
-        if name in beside or name in stored:
-            return beside.get(name) or stored[name]
-        hint = did_you_mean(name, {**stored, **beside})
-        there = (", ".join(sorted(names)) or "none" for names in (beside, stored))
-        return self._problem(at, 'no template "{}".{} In files beside it: {}. Stored: {}'.format(name, hint, *there))
+        self.templates.append((at, whole))
+        return whole
 
     def _again(self, value: object, fields: Fields | None) -> Again:
         again = Again(mode="every_event")
@@ -329,45 +290,6 @@ class _Reader(DocumentReader):
             self._problem("again.once_per", f"is a field that holds one value; {path} is {a_kind(found.kind)}")
         return None
 
-    def _url(self, value: object, at: str) -> str:
-        text = value if isinstance(value, str) else ""
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
-        except ValueError:
-            valid = False
-        if not valid:
-            self._wrong(value, at, "an address such as https://hooks.example.com/tidings", shown=False)
-        elif parts.username or parts.password:
-            self._problem(at, "holds a user name or password; receivers know us by the signature instead")
-        try:
-            return ascii_url(text) if valid else text
-        except HostRefused as error:
-            self._problem(at, str(error))
-            return text
-
-    def _headers(self, value: object, at: str) -> dict[str, str]:
-        if not isinstance(value, Mapping):
-            self._wrong(value, at, "a mapping of header names to texts", shown=False)
-            return {}
-        for name, text in value.items():
-            self._header(str(name), text, f"{at}.{name}")
-        return {str(name): str(text) for name, text in value.items()}
-
-    def _header(self, name: str, text: object, at: str) -> None:
-        if not name or not _HEADER_CHARACTERS.issuperset(name):
-            self._problem(at, "a header name is of lower-case letters, digits and dash")
-        elif name in RESERVED_HEADERS or name.startswith("webhook-"):
-            self._problem(at, "is reserved: it is set on every webhook")
-        if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
-            self._wrong(text, at, "a text of printable ASCII", shown=False)
-
-
-_CHANNELS: dict[str, Callable[[_Reader, Mapping[Any, Any], str], ChannelPlan | None]] = {
-    "email": _Reader._email,
-    "webhook": _Reader._webhook,
-}
-
 
 def _action(source: Mapping[Any, Any]) -> Action:
     return (
@@ -377,7 +299,3 @@ def _action(source: Mapping[Any, Any]) -> Action:
         if source.get("promote") is not None
         else "message"
     )
-
-
-def _plain(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -13,11 +13,11 @@ from schemas.closed import DistributionStatus, WhenEmpty
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import PATH_PATTERN
 from schemas.payload import DEFAULT, FROM, VALUE
+from streams.channels.tables import CHANNEL_RULES
 from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
 from streams.conditions.predicates import PREDICATES
 from streams.documents.campaign import CAMPAIGN
-from streams.documents.distribution import EMAIL_KEYS, IDENTITY, KEYS, PRIORITY, REQUIRED, WEBHOOK_KEYS
-from streams.documents.payload import MAX_ATTRIBUTES
+from streams.documents.distribution import IDENTITY, KEYS, PRIORITY, REQUIRED
 from streams.documents.segment import MEMBERSHIP, SEGMENT
 from streams.values.kinds import Moment, Span
 
@@ -88,7 +88,7 @@ def _property(name: str) -> dict[str, Any]:
         ),
         "promote": _closed({"campaign": {"type": "string"}, "tier": {"type": "string"}}, required=("campaign", "tier")),
         "when": {"$ref": "#/$defs/condition"},
-        "channels": {"type": "array", "minItems": 1, "items": {"oneOf": [_email(), _webhook()]}},
+        "channels": {"type": "array", "minItems": 1, "items": {"oneOf": _channels()}},
         "again": {
             "oneOf": [
                 {"enum": ["every_event", "once_per_customer"]},
@@ -118,25 +118,9 @@ def _triggers() -> list[dict[str, Any]]:
     ]
 
 
-def _email() -> dict[str, Any]:
-    body = _closed({name: {"type": "string"} for name in EMAIL_KEYS}, required=("account", "subject"))
-    return _closed({"email": body}, required=("email",))
-
-
-def _webhook() -> dict[str, Any]:
-    texts = {"type": "object", "additionalProperties": {"type": "string"}}
-    fields: dict[str, Any] = {name: texts if name == "headers" else {"type": "string"} for name in WEBHOOK_KEYS}
-    fields["payload"] = {"allOf": [{"$ref": "#/$defs/body"}, {"type": "object", "not": {"required": [FROM]}}]}
-    fields["attributes"] = {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": MAX_ATTRIBUTES,
-        "uniqueItems": True,
-        "items": _PATH,
-    }
-    fields["envelope"] = {"type": "boolean"}
-    either = {"not": {"required": ["payload", "attributes"]}}
-    return _closed({"webhook": _closed(fields, required=("url", "type")) | either}, required=("webhook",))
+def _channels() -> list[dict[str, Any]]:
+    """One form for each channel."""
+    return [_closed({name: rules.keys.schema()}, required=(name,)) for name, rules in CHANNEL_RULES.items()]
 
 
 def _body() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from schemas.closed import Action, ChannelName
 from schemas.events.triggers import PUBLISHED, TRIGGERS, Trigger
-from streams.documents.payload import BROUGHT
+from streams.channels.payload import BROUGHT
 
 
 def why_not_offered(trigger: Trigger, action: Action, channels: Collection[ChannelName]) -> str | None:

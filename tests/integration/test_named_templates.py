@@ -12,8 +12,8 @@ from schemas.channels.email import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
 from store.distributions import Change, Control, VersionConflict
 from store.templates import NamedTemplates, Use
+from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
-from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW, definition
 
 

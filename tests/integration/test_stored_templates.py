@@ -15,8 +15,8 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate
 from store.distributions import Change, Control
+from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
-from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW, definition, order_event
 from tests.unit.schemas.test_template import BEFORE_LOCALES
 

@@ -15,7 +15,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 
 from console.control.files.templates import read_templates
 from schemas.errors import DefinitionInvalid, Problem
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 
 ENDINGS = (".yaml", ".yml", ".json")
 """Of files that hold distributions."""

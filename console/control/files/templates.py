@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from channels.templates.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml
 from schemas.template import LocalText
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 
 _FILE = re.compile(r"(?P<name>.+?)(?:\.(?P<tag>[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*))?\.(?P<kind>mjml|html|txt)")
 _FRONT = re.compile(r"---\n(.*?)\n---\n", re.DOTALL)

@@ -43,8 +43,8 @@ from schemas.template import StoredTemplate
 from store.campaigns import Campaigns
 from store.distributions import Control
 from streams import selection
-from streams.documents.payload import BROUGHT
-from streams.documents.template_files import TemplateFiles
+from streams.channels.payload import BROUGHT
+from streams.channels.template_files import TemplateFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.distributions import Control
 from store.templates import NamedTemplates
-from streams.documents.template_files import TemplateFiles
+from streams.channels.template_files import TemplateFiles
 from streams.values.wording import these
 
 NO_SUBJECT = "(no distribution beside it names this template)"

@@ -22,8 +22,8 @@ from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
+from streams.channels.payload import BROUGHT
 from streams.documents.distribution import Definition
-from streams.documents.payload import BROUGHT
 
 _ACCOUNT = EmailAccount(
     "trial", "localhost", 25, "none", "shop@example.com", unsubscribe_url="https://shop.example.com/unsubscribe"

@@ -7,7 +7,7 @@ from functools import cache
 
 from schemas.closed import Action
 from schemas.events.triggers import TRIGGERS, Trigger, object_fields
-from streams.documents.payload import sent_objects
+from streams.channels.payload import sent_objects
 
 Variables = Mapping[str, tuple[str, ...]]
 """Object to its known fields; none where it is no object of which fields are known."""

@@ -9,8 +9,8 @@ import pytest
 from console.control.files.documents import read_documents
 from console.control.files.templates import read_templates
 from schemas.errors import DefinitionInvalid
+from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
-from streams.documents.template_files import TemplateFiles
 from tests.factory import NOW
 
 LAYOUT = """<mjml>

@@ -14,9 +14,10 @@ from channels.webhook.payload import render_payload
 from schemas.errors import DefinitionInvalid, RenderRefused
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import path_text, read_path
-from streams.documents.distribution import WEBHOOK_KEYS, parse_definition
+from streams.channels.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Design, payload_fields, read_design
+from streams.channels.webhook import WEBHOOK
+from streams.documents.distribution import parse_definition
 from streams.documents.json_schema import definition_schema
-from streams.documents.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Design, payload_fields, read_design
 from tests.factory import AROUND, definition
 
 ORDER_PAID = TRIGGERS["customer.order.paid"]
@@ -323,4 +324,4 @@ def test_a_path_is_read_as_it_is_written(steps: list[Any]) -> None:
 
 def test_the_schema_names_every_key() -> None:
     (_, webhook) = definition_schema()["properties"]["channels"]["items"]["oneOf"]
-    assert set(webhook["properties"]["webhook"]["properties"]) == set(WEBHOOK_KEYS)
+    assert set(webhook["properties"]["webhook"]["properties"]) == set(WEBHOOK.keys.keys)

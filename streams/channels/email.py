@@ -1,0 +1,73 @@
+"""E-mail, as far as it is pure: its keys, the customer's mailbox, and its deliveries."""
+
+from __future__ import annotations
+
+from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
+from schemas.formats.blank import is_blank
+from schemas.formats.mail_address import mail_address
+from schemas.record import JsonObject
+from schemas.template import StoredTemplate
+from streams.channels.keys import AsWritten
+from streams.channels.rules import ChannelRules, PlanContext, Shared
+from streams.channels.template_files import TemplateFiles, named_template
+from streams.event_context import Profile, profile_text
+from streams.values.kinds import Group, Key, Text
+from streams.verdict import Skip
+
+KEYS = Group(
+    {
+        "account": Key(AsWritten(), required=True),
+        "subject": Key(Text(": the subject line, a template"), required=True),
+        "template": Key(AsWritten()),
+        "text": Key(AsWritten()),
+        "html": Key(AsWritten()),
+    }
+)
+_MORE_ACCOUNTS = ". Add one under [email_accounts] in the settings"
+
+
+def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
+    account = context.account(written.get("account"), "email account", _MORE_ACCOUNTS)
+    found = _template(written, context)
+    template = context.keep(*found) if found else None
+    return EmailPlan(account=str(account), template=template.ref) if template else None
+
+
+def _template(written: JsonObject, context: PlanContext) -> tuple[StoredTemplate, TemplateFiles | None] | None:
+    """What is written in the distribution itself, or in the files of the template that it names."""
+    name, text, html = written.get("template"), written.get("text"), written.get("html")
+    subject = written.get("subject", "")
+    if name is None and not text and not html:
+        return context.problem("needs template: the name of a template file, or text: and html:")
+    if name is None:
+        own = StoredTemplate(name=context.distribution, subject=subject, text=_plain(text), html=_plain(html))
+        return own, None
+    if text or html:
+        return context.problem("stands instead of text and html; write one or the other", "template")
+    try:
+        files = named_template(str(name), context.templates, context.stored_templates)
+    except ValueError as error:
+        return context.problem(str(error), "template")
+    return files.template(str(name), subject), files
+
+
+def _plain(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _mailbox(plan: EmailPlan, profile: Profile) -> EmailAddress | Skip:
+    email = profile.get("email")
+    if email is None or (isinstance(email, str) and is_blank(email)):
+        return Skip("no_address", "the customer has no email")
+    try:
+        address = mail_address(email)
+    except ValueError as error:
+        return Skip("no_address", f"mail cannot be sent to the customer's email: {error}")
+    return EmailAddress(to=address, name=profile_text(profile, "name"), template=plan.template)
+
+
+def _delivery(plan: EmailPlan, address: EmailAddress, shared: Shared) -> EmailDelivery:
+    return EmailDelivery(account=plan.account, email=address, **shared)
+
+
+EMAIL = ChannelRules(KEYS, _plan, _mailbox, _delivery)

@@ -1,0 +1,82 @@
+"""The shape of what is pure about a channel, and what its plans are made in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from schemas.channels.plan import Plan
+from schemas.delivery import Delivery
+from schemas.names import did_you_mean
+from schemas.record import JsonObject, Record
+from schemas.template import StoredTemplate
+from streams.channels.template_files import TemplateFiles
+from streams.conditions.fields import Fields
+from streams.event_context import Profile
+from streams.values.kinds import Group
+from streams.values.wording import Report, seen, these
+from streams.verdict import Skip
+
+P = TypeVar("P", bound=Plan)
+A = TypeVar("A", bound=Record)
+
+Shared = dict[str, Any]
+"""The fields that the deliveries of all channels have."""
+
+
+class KeepTemplate(Protocol):
+    """Completes a template and keeps it with the definition."""
+
+    def __call__(self, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:
+        """The whole template; None after the problem is reported. `files` are those that it was written in."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """What a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
+
+    `templates` are those in files beside the document, which win over the `stored_templates` of the same name.
+    `fields` are what its messages may name, where the trigger is known.
+    """
+
+    at: str
+    report: Report
+    distribution: str
+    accounts: Collection[str]
+    fields: Fields | None
+    templates: Mapping[str, TemplateFiles]
+    stored_templates: Mapping[str, TemplateFiles]
+    keep: KeepTemplate
+
+    def problem(self, message: str, key: str = "") -> None:
+        """Report what is wrong with a key, or with all of them together."""
+        self.report(f"{self.at}.{key}" if key else self.at, message)
+
+    def account(self, name: object, kind: str, where: str) -> str | None:
+        """The account of that name. `where` says how there come to be others."""
+        if isinstance(name, str) and name in self.accounts:
+            return name
+        known = sorted(self.accounts)
+        said = f'no {kind} "{name}".{did_you_mean(name, known)}' if isinstance(name, str) else f"{seen(name)}."
+        return self.problem(f"{said} {these(known)}{where}", "account")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules(Generic[P, A]):
+    """All that is pure about a channel.
+
+    `keys` is what an author writes below its name; `plan` makes of that, as it was read, the channel's plan, or None
+    after reporting why not. What it makes while problems are reported is thrown away.
+    `reach` is the customer's address on it, or why there is none; `delivery` the message that goes there.
+    """
+
+    keys: Group
+    plan: Callable[[JsonObject, PlanContext], P | None]
+    reach: Callable[[P, Profile], A | Skip]
+    delivery: Callable[[P, A, Shared], Delivery]
+
+
+AnyRules = ChannelRules[Any, Any]
+ChannelTable = Mapping[str, AnyRules]
+"""Channel to its rules."""

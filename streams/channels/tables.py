@@ -1,0 +1,12 @@
+"""The rules of all channels, in the order in which they are shown to authors."""
+
+from __future__ import annotations
+
+from streams.channels.email import EMAIL
+from streams.channels.rules import ChannelTable
+from streams.channels.webhook import WEBHOOK
+
+CHANNEL_RULES: ChannelTable = {
+    "email": EMAIL,
+    "webhook": WEBHOOK,
+}

@@ -56,12 +56,9 @@ class Notices:
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
         is_open = {row["about"] for row in rows}
-        changed = 0
-        for one in found:
-            changed += one.about not in is_open and await self.open(one)
-        for about in is_open - {one.about for one in found}:
-            changed += await self._close(project_id, kind, about, settle)
-        return changed
+        opened = [one.about not in is_open and await self.open(one) for one in found]
+        over = is_open - {one.about for one in found}
+        return sum(opened) + sum([await self.close(project_id, kind, about, settle=settle) for about in sorted(over)])
 
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
         """What open notices of a kind are about."""
@@ -83,7 +80,8 @@ class Notices:
                 await self._tell(connection, notice)
         return True
 
-    async def _close(self, project_id: str, kind: NoticeKind, about: str, settle: timedelta) -> bool:
+    async def close(self, project_id: str, kind: NoticeKind, about: str, *, settle: timedelta = timedelta()) -> bool:
+        """Close a notice; False where it is not open, or has not been for `settle`."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["close_notice"], project_id, kind, about, settle)
             if row is not None and row["was_told"]:

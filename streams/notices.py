@@ -1,10 +1,19 @@
-"""The wording of what a project's owner is told: what is wrong, and what to look at."""
+"""The wording of what a project's owner is told: what is wrong, what to look at, and the messages that say so."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
-from schemas.notice import Concern
+import msgspec
+
+from schemas.channels.email import EmailAddress, EmailDelivery
+from schemas.channels.webhook import WebhookAddress, WebhookDelivery
+from schemas.delivery import DistributionRef, EventRef, Recipient
+from schemas.distribution import TRANSACTIONAL
+from schemas.notice import Concern, Notice
+from schemas.template import StoredTemplate
 
 RETRIES = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6),
@@ -39,3 +48,37 @@ def codes_low(project_id: str, campaign: str, left: int, total: int) -> Concern:
         f"Campaign {campaign} has {left} of {total} codes left.",
         f"tidings campaigns show {campaign}; tidings campaigns generate or import adds codes",
     )  # fmt: skip
+
+
+MAIL = StoredTemplate(
+    name="notice",
+    subject="[{{ notice.project_id }}] {{ notice.summary }}",
+    text="{{ notice.summary }}\n\nSince {{ notice.opened_at }}.\nTo look at: {{ notice.look_at }}\n",
+)
+"""What a mail to an owner says."""
+
+_TYPE = "tidings.notice"
+_SENDER = DistributionRef(id="notices", version=1, name="Notices")
+
+
+def message_to_owner(notice: Notice, way: str, account: str) -> EmailDelivery | WebhookDelivery:
+    """The message that tells of a notice: over `account` to `email:ADDRESS`, or to `webhook:URL`.
+
+    The same notice and state always make the same id, so that a receiver can tell what it has had.
+    """
+    kind, _, address = way.partition(":")
+    body = msgspec.to_builtins(notice)
+    shared: dict[str, Any] = {
+        "delivery_id": f"{notice.notice_id}.{notice.state}",
+        "project_id": notice.project_id,
+        "distribution": _SENDER,
+        "event": EventRef(id=notice.notice_id, type=_TYPE, created_at=notice.closed_at or notice.opened_at),
+        "customer": Recipient(id="owner"),
+        "priority": 0,
+        "category": TRANSACTIONAL,
+    }
+    if kind == "email":
+        to = EmailAddress(to=address, template=MAIL.ref)
+        return EmailDelivery(account=account, email=to, data={"notice": body}, **shared)
+    there = WebhookAddress(url=address, type=_TYPE, payload={"notice": body})
+    return WebhookDelivery(account=urlsplit(address).netloc, webhook=there, data={}, **shared)

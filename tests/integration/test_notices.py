@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import msgspec
 
+from agents.clock import utc_now
+from agents.roles.sender.channels import channels_of
+from agents.roles.sender.notifier import Notifier
+from channels.contract import AnyChannel
+from channels.fakes.email import SmtpSink
+from channels.fakes.webhook import Reply, WebhookReceiver
+from deploy.secret import Secret
+from deploy.settings import EmailAccountSettings, Settings
+from deploy.settings import Webhook as WebhookSettings
+from schemas.closed import ChannelName
 from schemas.notice import Notice
 from schemas.topics import NOTICES
 from store.notices import Notices
-from streams.notices import codes_low, destination_paused
+from store.sending.ledger import Ledger
+from streams.notices import RETRIES, codes_low, destination_paused
+from tests.contract.test_channels import SECRET
 
 MAIL = destination_paused("shop", "email", "main", "HTTP 401")
 LEASE = timedelta(minutes=1)
@@ -94,3 +109,78 @@ async def test_a_message_is_one_sender_s_at_a_time_and_comes_back(pool: asyncpg.
     assert again.attempts == 1
     await notices.end(again, "c")
     assert await pool.fetchval("select count(*) from notice_messages") == 0
+
+
+@asynccontextmanager
+async def owners(
+    settings: Settings,
+) -> AsyncIterator[tuple[SmtpSink, WebhookReceiver, Mapping[ChannelName, AnyChannel]]]:
+    """A mail server and a webhook receiver of an owner's, and a sender's channels that reach them."""
+    mailbox, receiver = SmtpSink(), WebhookReceiver(SECRET)
+    await mailbox.start()
+    await receiver.start()
+    account = EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox.port, security="none")
+    channels = channels_of(
+        replace(
+            settings,
+            sender=replace(settings.sender, webhook_allow_private=True),
+            webhook=WebhookSettings(secrets=(Secret(SECRET),)),
+            email_accounts={"main": account},
+        )
+    )
+    try:
+        yield mailbox, receiver, channels
+    finally:
+        for channel in channels.values():
+            await channel.close()
+        await mailbox.stop()
+        await receiver.stop()
+
+
+async def test_an_owner_is_told_by_mail_and_webhook_of_what_is_paused(settings: Settings, pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    async with owners(settings) as (mailbox, receiver, channels):
+        told_by = {"email:ops@example.com", f"webhook:{receiver.url}"}
+        notices = Notices(pool, lambda notice: told_by)
+        notifiers = [notifier(notices, ledger, channels, name) for name in ("a", "b")]
+        await ledger.pause_destination("webhook", "hooks.example.com", "HTTP 401: who are you?")
+        for _ in range(2):
+            await asyncio.gather(*(one.tell() for one in notifiers))
+        (mail,) = mailbox.mails
+        assert "[shop] Nothing is sent to webhook/hooks.example.com: HTTP 401" in str(mail.parsed()["Subject"])
+        body = mail.parsed().get_content()
+        assert "tidings destinations --resume webhook/hooks.example.com" in body.replace("=\n", "")
+        (posted,) = receiver.received
+        said = msgspec.json.decode(posted.body)
+        notice = said["data"]["notice"]
+        assert (said["type"], notice["state"], notice["kind"]) == ("tidings.notice", "opened", "destination_paused")
+        assert posted.id == mail.message_id == f"{notice['notice_id']}.opened"
+
+        await ledger.resume_destination("webhook", "hooks.example.com")
+        for _ in range(2):
+            await asyncio.gather(*(one.tell() for one in notifiers))
+        assert len(mailbox.mails) == 2
+        assert receiver.received[-1].id == f"{notice['notice_id']}.closed"
+        assert await pool.fetchval("select count(*) from notice_messages") == 0
+
+
+async def test_a_message_to_an_owner_is_tried_again_and_not_for_ever(settings: Settings, pool: asyncpg.Pool) -> None:
+    async with owners(settings) as (_, receiver, channels):
+        notices = Notices(pool, lambda notice: [f"webhook:{receiver.url}"])
+        me = notifier(notices, Ledger(pool), channels, "me")
+        await notices.open(codes_low("shop", "spring", 1, 9))
+        receiver.usually = Reply(503)
+        for _ in range(len(RETRIES) + 2):
+            await me.tell()
+            await pool.execute("update notice_messages set due_at = now()")
+        assert sum(receiver.tried.values()) == len(RETRIES) + 1
+        assert await pool.fetchval("select count(*) from notice_messages") == 0
+
+
+def notifier(notices: Notices, ledger: Ledger, channels: Mapping[ChannelName, AnyChannel], owner: str) -> Notifier:
+    async def flush() -> None:
+        """What reaches Kafka is another test's."""
+
+    return Notifier(
+        notices, ledger, channels, flush, project_id="shop", account="main", owner=owner, clock=utc_now
+    )  # fmt: skip

@@ -18,7 +18,7 @@ AROUND = DefinitionContext(
     project_id="shop",
     version=1,
     now=NOW,
-    email_accounts=("main",),
+    accounts={"email": ("main",)},
     templates={"hello": TemplateFiles("hi", "<b>hi</b>")},
 )
 

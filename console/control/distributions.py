@@ -80,7 +80,7 @@ def _check(
         project_id=settings.project_id,
         version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),
-        email_accounts=tuple(settings.email_accounts),
+        accounts={"email": tuple(settings.email_accounts)},
         templates=document.templates(),
         campaigns=offered.campaigns,
         campaigns_from=offered.where,

@@ -44,13 +44,14 @@ PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
 class DefinitionContext:
     """What a definition may refer to, and what it does not say itself.
 
-    `templates` are those in files beside it, which win over the `stored_templates` of the same name.
+    `accounts` are the names of those that may be sent from, by channel. `templates` are those in files beside it,
+    which win over the `stored_templates` of the same name.
     """
 
     project_id: str
     version: int
     now: datetime
-    email_accounts: Collection[str]
+    accounts: Mapping[str, Collection[str]]
     templates: Mapping[str, TemplateFiles]
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     campaigns_from: str = ""
@@ -238,7 +239,7 @@ class _Reader(DocumentReader):
             at=at,
             report=self._problem,
             distribution=self._id,
-            accounts=context.email_accounts if channel == "email" else (),
+            accounts=context.accounts.get(channel, ()),
             fields=self._sent,
             templates=context.templates,
             stored_templates=context.stored_templates,

@@ -29,7 +29,7 @@ def a_rule(number: int, when: dict[str, Any] | None, *, consent: str = "marketin
     }
     if when is not None:
         source["when"] = when
-    return parse_definition(source, DefinitionContext("shop", 1, datetime.now(UTC), (), {})).distribution
+    return parse_definition(source, DefinitionContext("shop", 1, datetime.now(UTC), {}, {})).distribution
 
 
 def trivial(count: int) -> list[Distribution]:

@@ -143,7 +143,7 @@ class Product:
         """Save a distribution and publish it, as the command does."""
         async with database(self.wiring) as pool:
             campaigns = await Campaigns(pool).current("shop")
-            around = DefinitionContext("shop", version, datetime.now(UTC), ("main",), {}, campaigns)
+            around = DefinitionContext("shop", version, datetime.now(UTC), {"email": ("main",)}, {}, campaigns)
             made = parse_definition(definition, around)
             templates = tuple(template for _, template in made.templates)
             control = Control(pool)

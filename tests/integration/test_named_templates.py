@@ -25,7 +25,7 @@ def named(name: str = "hello", version: int = 1, project: str = "shop", **parts:
 def sending(template: NamedTemplate, identity: str = "winback", **changes: Any) -> Change:
     """A distribution that is made from a stored template."""
     files = TemplateFiles(template.text, template.html, template.locales, version=template.version)
-    around = DefinitionContext("shop", 1, NOW, ("main",), {}, stored_templates={template.name: files})
+    around = DefinitionContext("shop", 1, NOW, {"email": ("main",)}, {}, stored_templates={template.name: files})
     plan = {"account": "main", "subject": "s", "template": template.name}
     made = parse_definition(definition(distribution=identity, channels=[{"email": plan}], **changes), around)
     return Change(made.distribution, "", tuple(one for _, one in made.templates))

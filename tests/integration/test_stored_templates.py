@@ -29,7 +29,7 @@ def mailing(identity: str, template: StoredTemplate, **changes: Any) -> Distribu
     """A distribution whose e-mail is this template."""
     files = {template.name: TemplateFiles(template.text, template.html, template.locales)}
     plan = {"account": "main", "subject": template.subject, "template": template.name}
-    around = DefinitionContext("shop", 1, NOW + timedelta(seconds=len(identity)), ("main",), files)
+    around = DefinitionContext("shop", 1, NOW + timedelta(seconds=len(identity)), {"email": ("main",)}, files)
     return parse_definition(
         definition(distribution=identity, channels=[{"email": plan}], **changes), around
     ).distribution

@@ -34,7 +34,7 @@ CAMPAIGNS = {
 }
 TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].templates()
 MANY = replace(
-    AROUND, templates=TEMPLATES, campaigns=CAMPAIGNS, complete=partial(bundled, brand={}), email_accounts=("main",)
+    AROUND, templates=TEMPLATES, campaigns=CAMPAIGNS, complete=partial(bundled, brand={}), accounts={"email": ("main",)}
 )
 READERS: dict[str, Callable[[Any], object]] = {
     "distribution": lambda source: parse_definition(source, MANY),

@@ -16,10 +16,9 @@ from agents.wiring import Wiring
 from channels.templates.bundle import bundled
 from console.control.distributions import brand_texts, email_problems
 from console.control.plan import Planned
-from schemas.channels.email import EmailPlan
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
-from schemas.template import NamedTemplate, StoredTemplate
+from schemas.template import NamedTemplate, StoredTemplate, TemplateRef
 from store.distributions import Change, Control
 from store.templates import Use
 from streams.documents.distribution import Definition
@@ -51,14 +50,14 @@ async def _planned(
     made: list[tuple[str, StoredTemplate]] = []
     lines: list[str] = []
     for index, plan in enumerate(channels):
-        if not isinstance(plan, EmailPlan):
+        if plan.template is None:
             continue
-        before = await _sent(plan, control)
+        before = await _sent(plan.template, control)
         named = newest.get(before.name)
         if named is None or before.version in (None, named.version):
             continue
         after = bundled(named.with_subject(before.subject), brand_texts(brand))
-        made.append((f"channels[{index}].email.template", after))
+        made.append((f"channels[{index}].{plan.channel}.template", after))
         lines.append(f"template {named.name}: v{before.version} → v{named.version}")
         channels[index] = msgspec.structs.replace(plan, template=after.ref)
     changed = msgspec.structs.replace(rule, version=rule.version + 1, channels=channels, updated_at=now)
@@ -68,10 +67,10 @@ async def _planned(
     return planned, email_problems(definition, wiring.settings, to_save=True)
 
 
-async def _sent(plan: EmailPlan, control: Control) -> StoredTemplate:
-    template = await control.template(plan.template.digest)
+async def _sent(ref: TemplateRef, control: Control) -> StoredTemplate:
+    template = await control.template(ref.digest)
     if template is None:
-        raise TidingsError(f"template {plan.template.name} ({plan.template.digest[:8]}) is missing in the database")
+        raise TidingsError(f"template {ref.name} ({ref.digest[:8]}) is missing in the database")
     return template
 
 

@@ -18,7 +18,6 @@ from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel
-from schemas.channels.email import EmailDelivery
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
@@ -228,7 +227,7 @@ class Attempts:
             return await channel.send(request, timeout=policy.timeout, now=self._clock())
 
     async def _template(self, delivery: Delivery) -> StoredTemplate | None:
-        return await self._templates(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
+        return await self._templates(delivery.template.digest) if delivery.template else None
 
     async def _settled_by(self, work: Work, receipt: Receipt) -> Settlement:
         match receipt:

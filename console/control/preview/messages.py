@@ -27,7 +27,6 @@ from console.control.distributions import check_files
 from console.control.files.campaigns import CampaignFiles
 from console.control.preview.trial import perhaps_problems
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
-from schemas.channels.email import EmailDelivery, EmailPlan
 from schemas.closed import UNKNOWN, ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery
@@ -104,7 +103,7 @@ async def from_store(identity: str, wiring: Wiring) -> Candidate:
             hint = did_you_mean(identity, current)
             raise TidingsError(f"there is no file and no distribution {identity}.{hint} tidings distributions list")
         rule = current[identity]
-        digests = [plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)]
+        digests = [plan.template.digest for plan in rule.channels if plan.template]
         found = {digest: await control.template(digest) for digest in digests}
         campaign = _published(rule, await Campaigns(pool).current(wiring.settings.project_id))
     return Candidate(rule, {digest: template for digest, template in found.items() if template}, campaign)
@@ -242,7 +241,7 @@ def _rendered(
     now: datetime,
 ) -> Preview:
     channel = delivery.channel
-    template = templates.get(delivery.email.template.digest) if isinstance(delivery, EmailDelivery) else None
+    template = templates.get(delivery.template.digest) if delivery.template else None
     try:
         request: WebhookRequest | EmailRequest = channels[channel].render(delivery, template)
     except (TemplateFailed, RenderRefused) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.broker.wire import Wire
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 
 
 class Wiring(Wire):

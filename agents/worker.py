@@ -33,7 +33,7 @@ from agents.telemetry.status import serve_status
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks

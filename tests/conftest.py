@@ -23,7 +23,8 @@ from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics, load_settings
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings, load_settings
 from store.migrate import migrate
 from store.postgres import connect
 

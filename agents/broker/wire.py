@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from agents.broker.registry import HttpSchemaRegistry, RegistryAside
-from deploy.settings import Kafka, Topics, WireFormat
+from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
 from schemas.contract import topic_codec
 from schemas.events.triggers import PUBLISHED, TRIGGERS

@@ -19,7 +19,7 @@ from agents.transport.consumer import Transport
 from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
 from agents.transport.progress import Limit
-from deploy.settings import Kafka
+from deploy.settings.servers import Kafka
 from schemas.errors import CannotStart
 
 log = structlog.get_logger()

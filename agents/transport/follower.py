@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiokafka
 
 from agents.transport.fetching import read_in_our_way
-from deploy.settings import Kafka
+from deploy.settings.servers import Kafka
 
 
 def follower(kafka: Kafka) -> aiokafka.AIOKafkaConsumer:

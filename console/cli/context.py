@@ -14,7 +14,7 @@ import asyncpg
 from agents.wiring import Wiring
 from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret
-from deploy.settings import Settings, load_settings
+from deploy.settings.settings import Settings, load_settings
 from schemas.errors import CannotStart
 from store.migrate import migrate
 from store.postgres import connect

@@ -19,7 +19,7 @@ from agents.wiring import Wiring
 from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
 from console.cli.terminal import fail, say
 from deploy.embedded.servers import Endpoints
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.closed import Role, members
 from schemas.errors import CannotStart
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.sole_instance import default_instance
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.errors import TidingsError
 

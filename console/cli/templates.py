@@ -17,7 +17,7 @@ from console.cli.terminal import PROBLEM, AsJson, fail, must_exist, say, show_js
 from console.control.files.templates import file_sets, named_file, read_templates
 from console.control.preview import template as previewing
 from console.control.templates import problems_of
-from deploy.settings import Brand
+from deploy.settings.messages import Brand
 from schemas.errors import TidingsError
 from schemas.wire.json_text import decode_json
 from streams.channels.template_files import TemplateFiles

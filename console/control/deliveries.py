@@ -11,9 +11,9 @@ import asyncpg
 
 from schemas.closed import CHANNELS, Reason, members
 from schemas.errors import TidingsError
+from schemas.formats.durations import parse_duration
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
-from streams.values.durations import parse_duration
 
 STATES = ("waiting", "sent", "recovered", "failed")
 NO_REASON = "none"

@@ -24,13 +24,15 @@ from console.control.files.documents import Document
 from console.control.plan import Planned, arrow, changes, check_documents, planned, short, span_lines
 from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
-from deploy.settings import Brand, Settings
+from deploy.settings.messages import Brand
+from deploy.settings.settings import Settings
 from schemas.campaign import Campaign
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
 from schemas.distribution import Again, Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.events.triggers import TRIGGERS
+from schemas.formats.durations import format_duration
 from schemas.template import StoredTemplate
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
@@ -38,7 +40,6 @@ from store.templates import NamedTemplates
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition, DefinitionContext, parse_definition
 from streams.documents.offers import how_it_comes
-from streams.values.durations import format_duration
 
 _NO_TEMPLATES: Mapping[str, TemplateFiles] = {}
 

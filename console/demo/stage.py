@@ -23,7 +23,7 @@ from console.control.distributions import check_files, save
 from console.control.distributions import plan as plan_files
 from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.closed import Role
 from schemas.distribution import Distribution
 from schemas.errors import CannotStart

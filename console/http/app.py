@@ -10,7 +10,7 @@ from console.http.access import log_access
 from console.http.headers import add_headers
 from console.http.health import health_routes
 from console.public.images import image_routes
-from deploy.settings import Console
+from deploy.settings.messages import Console
 
 
 def build_app(settings: Console, *, clock: Callable[[], float]) -> web.Application:

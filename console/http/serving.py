@@ -15,7 +15,8 @@ from aiohttp import web
 
 from agents.telemetry.logs import configure_logs
 from console.http.app import build_app
-from deploy.settings import Console, Settings
+from deploy.settings.messages import Console
+from deploy.settings.settings import Settings
 from schemas.errors import CannotStart
 
 log = structlog.get_logger()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
+from schemas.formats.durations import format_duration
 from schemas.formats.paths import Names, path_text
-from streams.values.durations import format_duration
 
 MAX_DEPTH = 16
 MAX_NODES = 256

@@ -18,6 +18,7 @@ from typing import Any
 import re2
 
 from schemas.formats.blank import is_blank, trimmed
+from schemas.formats.durations import parse_duration
 from streams.conditions.kinds import (
     Answer,
     Failure,
@@ -32,7 +33,6 @@ from streams.conditions.kinds import (
     unfit,
 )
 from streams.conditions.language import MAX_LIST, MAX_PATTERN
-from streams.values.durations import parse_duration
 
 Check = Callable[[Any, datetime], Answer | None]
 

@@ -13,8 +13,8 @@ from datetime import UTC, date
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from schemas.formats.days import read_moment
+from schemas.formats.durations import DURATION_PATTERN, parse_duration
 from schemas.record import JsonObject
-from streams.values.durations import DURATION_PATTERN, parse_duration
 from streams.values.wording import Report, a_mapping, not_known, refuse_unknown, seen, these, under, wrong
 
 LARGEST = 2**53 - 1

@@ -30,7 +30,7 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from streams.event_context import EventContext
 from streams.events import EventReader
 from streams.index.rules import RuleIndex

@@ -33,7 +33,8 @@ from agents.wiring import Wiring
 from channels.fakes.webhook import WebhookReceiver
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
 from tests.bench import codes, core, peers, segments

@@ -14,7 +14,7 @@ import msgspec
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from console.cli.context import database
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 from schemas.segment import SegmentDefinition
 from store.segments import Segments
 from streams.conditions.compile import compile_condition

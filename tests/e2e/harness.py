@@ -29,7 +29,7 @@ from console.cli.context import database
 from console.cli.supervisor import Supervisor, workers
 from console.control.distributions import publish
 from console.demo.expected import Expected, expect
-from deploy.settings import Settings, load_settings
+from deploy.settings.settings import Settings, load_settings
 from schemas.closed import Role
 from schemas.decision import Decision
 from schemas.distribution import Distribution

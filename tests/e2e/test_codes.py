@@ -21,7 +21,8 @@ from agents.wiring import Wiring
 from console.cli.context import database
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings
 from schemas.campaign import Campaign, CodeConfig
 from schemas.decision import Decision
 from schemas.events.event import Event

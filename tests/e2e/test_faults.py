@@ -17,7 +17,8 @@ from agents.wiring import Wiring
 from console.cli.supervisor import WorkerProcess
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings
 from tests.e2e.harness import Product, product, thanks
 
 pytestmark = pytest.mark.timeout(600)

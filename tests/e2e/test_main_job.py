@@ -18,7 +18,7 @@ from agents.transport.app import CRASHED
 from agents.wiring import Wiring
 from channels.fakes.webhook import Reply, WebhookReceiver
 from console.cli.supervisor import WorkerProcess
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 from schemas.events.triggers import EVENT_TOPICS
 from tests.e2e.harness import SECRET, product, thanks
 

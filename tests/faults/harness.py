@@ -15,7 +15,7 @@ from typing import Any
 
 from agents.broker.producer import write_all
 from agents.broker.records import Output
-from deploy.settings import Settings
+from deploy.settings.settings import Settings
 from schemas.events.event import Event
 from tests.e2e.harness import PATIENCE, Product, product, profile, thanks
 from tests.faults.check import check_outputs, check_tables

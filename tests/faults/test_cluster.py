@@ -12,7 +12,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from deploy.embedded.kafka import KafkaCluster, KafkaServer
-from deploy.settings import Kafka, Settings, Topics
+from deploy.settings.servers import Kafka, Topics
+from deploy.settings.settings import Settings
 from tests.faults.harness import FULL, Load, matchers
 
 pytestmark = pytest.mark.timeout(900 if FULL else 600)

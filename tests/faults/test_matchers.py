@@ -19,7 +19,8 @@ from agents.tables.rocks import Memory, RocksPartition
 from agents.wiring import Wiring
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings
 from tests.faults.harness import FULL, matchers
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 600)

@@ -14,7 +14,8 @@ import pytest
 from channels.fakes.webhook import Reply
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
-from deploy.settings import Kafka, Postgres, Settings, Topics
+from deploy.settings.servers import Kafka, Postgres, Topics
+from deploy.settings.settings import Settings
 from tests.e2e.harness import Product, product, thanks
 from tests.faults.harness import FULL
 from tests.integration.test_postgres_away import end_all_connections, read_only

@@ -22,7 +22,8 @@ from console.control import campaigns as doing
 from console.control.files.code_check import folded
 from console.control.preview.messages import from_store
 from deploy.secret import Secret
-from deploy.settings import Postgres, Settings
+from deploy.settings.servers import Postgres
+from deploy.settings.settings import Settings
 from schemas.distribution import Publish
 from schemas.errors import BadRecord, TidingsError
 from store.campaigns import CampaignChange, Campaigns

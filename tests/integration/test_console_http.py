@@ -21,7 +21,7 @@ from channels.codes.links import code_path
 from console.http.serving import listen
 from console.public.pictures import Picture, Pictures
 from deploy.secret import Secret
-from deploy.settings import Console
+from deploy.settings.messages import Console
 from schemas.errors import CannotStart
 from tests import ROOT
 from tests.unit.channels.codes.test_images import png_pixels, read, svg_pixels

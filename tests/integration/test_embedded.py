@@ -20,7 +20,8 @@ from deploy.embedded.kafka import answers
 from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.process import free_port, prepare_folder
 from deploy.embedded.servers import Servers
-from deploy.settings import Kafka, Settings
+from deploy.settings.servers import Kafka
+from deploy.settings.settings import Settings
 from schemas.errors import CannotStart
 from tests import ROOT
 

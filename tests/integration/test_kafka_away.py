@@ -17,7 +17,8 @@ from agents.transport.batch import Batch
 from agents.waiting import OUTAGES
 from agents.wiring import Wiring
 from deploy.embedded.kafka import KafkaServer
-from deploy.settings import Kafka, Settings
+from deploy.settings.servers import Kafka
+from deploy.settings.settings import Settings
 from schemas.errors import Undecodable
 from tests.integration.batch_apps import TOPIC, running, until
 from tests.integration.test_foreign_records import Reader, produced

@@ -19,8 +19,9 @@ from channels.contract import AnyChannel
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import Reply, WebhookReceiver
 from deploy.secret import Secret
-from deploy.settings import EmailAccountSettings, Settings
-from deploy.settings import Webhook as WebhookSettings
+from deploy.settings.messages import EmailAccountSettings
+from deploy.settings.messages import Webhook as WebhookSettings
+from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
 from schemas.notice import Notice
 from schemas.topics import NOTICES

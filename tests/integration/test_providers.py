@@ -27,8 +27,9 @@ from channels.fakes.limit import Limit
 from channels.fakes.webhook import WebhookReceiver
 from console.control.deliveries import carry_out
 from deploy.secret import Secret
-from deploy.settings import EmailAccountSettings, Settings
-from deploy.settings import Webhook as WebhookSettings
+from deploy.settings.messages import EmailAccountSettings
+from deploy.settings.messages import Webhook as WebhookSettings
+from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
 from store.distributions import Change, Control
 from store.erasure import Erasure

@@ -13,7 +13,8 @@ from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from console.control.copying import copy_kept
-from deploy.settings import Kafka, Settings, Topics
+from deploy.settings.servers import Kafka, Topics
+from deploy.settings.settings import Settings
 from schemas.errors import CannotStart, TidingsError, TryLater
 from schemas.topics import CUSTOMERS, RECENT, TOPICS, changelog
 

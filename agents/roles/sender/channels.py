@@ -10,7 +10,8 @@ from channels.contract import AnyChannel
 from channels.email.smtp_session import EmailAccount
 from channels.registry import build_channels
 from channels.webhook.signing import Signer
-from deploy.settings import EmailAccountSettings, Settings
+from deploy.settings.messages import EmailAccountSettings
+from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
 from schemas.formats.mail_address import mail_address, mailto
 

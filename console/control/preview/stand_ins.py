@@ -9,7 +9,8 @@ from typing import Any
 
 from console.control.files.documents import read_documents
 from console.control.preview.template import with_samples
-from deploy.settings import EmailAccountSettings, Settings
+from deploy.settings.messages import EmailAccountSettings
+from deploy.settings.settings import Settings
 
 _SENDER = "preview@example.com"
 

@@ -21,7 +21,7 @@ from console.control.distributions import brand_texts
 from console.control.explain import simulate
 from console.control.files.documents import Document, read_documents
 from console.control.files.templates import named_file, read_templates
-from deploy.settings import Brand
+from deploy.settings.messages import Brand
 from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution

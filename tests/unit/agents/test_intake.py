@@ -16,7 +16,7 @@ from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.dead_letter import DeadLetter, names_written_out
 from schemas.errors import BadRecord, InvalidEvent, MustRestart, TryLater
 from schemas.topics import MIB

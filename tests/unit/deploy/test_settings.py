@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.errors import CannotStart
 from tests import ROOT
 
@@ -48,30 +48,30 @@ def test_the_example_names_every_key() -> None:
     ("text", "said"),
     [
         ("[topics]\npartitons = 3", r"topics\.partitons: there is no such setting\. Did you mean partitions"),
-        ("[topics]\npartitions = 'x'", r"topics\.partitions is a whole number, not a text"),
-        ("[wire]\nformat = 'xml'", r"wire\.format is one of avro, confluent, json"),
-        ("[sender]\nlease = 'soon'", r"sender\.lease is a duration such as 30s"),
+        ("[topics]\npartitions = 'x'", r"topics\.partitions must be a whole number, not a text"),
+        ("[wire]\nformat = 'xml'", r"wire\.format must be one of avro, confluent, json"),
+        ("[sender]\nlease = 'soon'", r"sender\.lease: .* is not a duration; write a whole number"),
         ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),
         ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
         ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
-        ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url begins with https://"),
+        ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url must begin with https://"),
         ("[console]\npublic_url = 'https://codes.example.com'", r"console\.secrets is empty"),
-        ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\]: at least 16"),
+        ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\] must be at least 16"),
         ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
-        ("[brand]\nlocale = 'polish'", r"brand\.locale is a language tag such as pl or pl-PL, not 'polish'"),
-        ("[brand]\nterms_url = 'terms'", r"brand\.terms_url is an address such as https://"),
+        ("[brand]\nlocale = 'polish'", r"brand\.locale must be a language tag such as pl or pl-PL, not 'polish'"),
+        ("[brand]\nterms_url = 'terms'", r"brand\.terms_url must be an address such as https://"),
         ("[brand]\nterms_url = 'https://i❤.example/t'", r"brand\.terms_url: .* IDNA 2008"),
         ("[email_accounts.main]\nsender = 'a@b.example'\nhost = 'mail.☃.example'", r"main\.host: .* IDNA 2008"),
         (
             f"[email_accounts.main]\nsender = 'a@b.example'\nhost = 'x'\nunsubscribe_url = 'https://x/{'y' * 900}'",
-            r"main\.unsubscribe_url has at most 900 characters",
+            r"main\.unsubscribe_url must have at most 900 characters",
         ),
         ("timezone = 'Europe/Warsav'", r"timezone: .* Did you mean Europe/Warsaw\?"),
         ("timezone = 'america/new_york'", r"timezone: .* Did you mean America/New_York\?"),
         ("timezone = ''", r"timezone: .* as in Europe/Warsaw"),
-        ("consents = ['marketing', 'transactional']", r"consents\[1\]: transactional is no consent"),
-        ("consents = ['']", r"consents\[0\]: is empty"),
-        ("kafka = 3", r"kafka is a group of keys"),
+        ("consents = ['marketing', 'transactional']", r"consents\[1\]: transactional is not a consent"),
+        ("consents = ['']", r"consents\[0\] is empty"),
+        ("kafka = 3", r"kafka must be a group of keys"),
         ("x = [", r"cannot read"),
     ],
 )
@@ -121,3 +121,68 @@ def test_sasl_and_tls_reach_the_client() -> None:
     assert kafka.client()["sasl.username"] == "u"
     assert kafka.client()["ssl.ca.location"] == "/ca"
     assert kafka.uses_tls
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("TIDINGS_SENDER_LEESE", 'Did you mean "TIDINGS_SENDER_LEASE"'),
+        ("TIDINGS_KAFKA_BOOTSTRAP_SERVERS", 'Did you mean "TIDINGS_KAFKA_BOOTSTRAP"'),
+        ("TIDINGS_POSTGRESS", 'Did you mean "TIDINGS_POSTGRES"'),
+        ("TIDINGS_sender_lease", 'Did you mean "TIDINGS_SENDER_LEASE"'),
+        ("TIDINGS_X", "settings.example.toml names all"),
+        ("TIDINGS_EMAIL_ACCOUNTS_MAIN_PASSWORD", "accounts are set in the file"),
+    ],
+)
+def test_a_variable_that_is_not_a_setting_is_refused_and_its_value_not_shown(name: str, said: str) -> None:
+    with pytest.raises(CannotStart, match=f"{name} in the environment: .*{said}") as refused:
+        load_settings({name: "hush", "TIDINGS_KAFKA": "b:1", "PATH": "/bin"})
+    assert "hush" not in str(refused.value)
+
+
+def test_all_variables_that_are_not_settings_are_named_at_once() -> None:
+    with pytest.raises(CannotStart, match="TIDINGS_A in(.|\\n)*TIDINGS_B in"):
+        load_settings({"TIDINGS_B": "", "TIDINGS_A": ""})
+
+
+def test_every_setting_but_accounts_can_be_a_variable() -> None:
+    from dataclasses import fields, is_dataclass
+
+    settings = load_settings({})
+    names = {
+        f"TIDINGS_{group.name}_{key.name}".upper(): str(getattr(value, key.name))
+        for group in fields(settings)
+        if is_dataclass(value := getattr(settings, group.name))
+        for key in fields(value)
+        if isinstance(getattr(value, key.name), int) and key.name != "webhook_allow_private"
+    }
+    assert "TIDINGS_TOPICS_PARTITIONS" in names
+    assert load_settings(names) == settings
+    others = {"TIDINGS_SETTINGS": str(EXAMPLE), "TIDINGS_JAVA": "/usr/bin/java", "TIDINGS_CACHE": "/tmp"}  # noqa: S108
+    assert load_settings(others).project_id == "default"
+
+
+def _links(service: str) -> dict[str, str]:
+    """What Kubernetes sets in every pod of the namespace, for a Service with a named port."""
+    port = f"{service}_PORT_8080_TCP"
+    return {
+        f"{service}_SERVICE_HOST": "10.96.0.17",
+        f"{service}_SERVICE_PORT": "8080",
+        f"{service}_SERVICE_PORT_HTTP_METRICS": "8080",
+        f"{service}_PORT": "tcp://10.96.0.17:8080",
+        port: "tcp://10.96.0.17:8080",
+        f"{port}_PROTO": "tcp",
+        f"{port}_PORT": "8080",
+        f"{port}_ADDR": "10.96.0.17",
+    }
+
+
+@pytest.mark.parametrize("service", ["TIDINGS", "TIDINGS_HTTP", "TIDINGS_CONSOLE", "TIDINGS_KAFKA", "TIDINGS_SENDER_2"])
+def test_the_links_of_a_service_in_kubernetes_are_no_settings(service: str) -> None:
+    assert load_settings(_links(service)) == load_settings({})
+
+
+def test_a_setting_that_a_service_could_name_is_one_where_it_holds_no_address() -> None:
+    assert load_settings({**_links("TIDINGS_CONSOLE"), "TIDINGS_HTTP_PORT": "9090"}).http.port == 9090
+    with pytest.raises(CannotStart, match=r"http\.port must be a whole number, not a text"):
+        load_settings({"TIDINGS_HTTP_PORT": "http://10.96.0.17:80"})

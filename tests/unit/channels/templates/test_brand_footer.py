@@ -14,7 +14,8 @@ from channels.templates.bundle import SectionWrong, bundled
 from channels.templates.engine import Templates
 from channels.templates.mjml import built_in_layout, compile_mjml
 from console.control.distributions import check_files
-from deploy.settings import Brand, EmailAccountSettings, Settings
+from deploy.settings.messages import Brand, EmailAccountSettings
+from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid
 from schemas.template import LocalText, StoredTemplate
 

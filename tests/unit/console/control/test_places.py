@@ -8,7 +8,8 @@ import pytest
 
 from agents.wiring import Wiring
 from console.control.distributions import check_files
-from deploy.settings import Brand, EmailAccountSettings, Settings
+from deploy.settings.messages import Brand, EmailAccountSettings
+from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid
 
 URL = "https://x.example"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from channels.email.headers import valid_address
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.errors import CannotStart, RenderRefused
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.mail_address import _checked, mail_address, mailto

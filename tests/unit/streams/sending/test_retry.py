@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from schemas.formats.durations import format_duration, parse_duration
 from streams.sending.retry import JITTER, asked_wait, next_attempt
-from streams.values.durations import format_duration, parse_duration
 
 SCHEDULE = [timedelta(minutes=1), timedelta(minutes=2)]
 

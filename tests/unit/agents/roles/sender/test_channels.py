@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.roles.sender.channels import channels_of, links_of
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.closed import CHANNELS
 
 

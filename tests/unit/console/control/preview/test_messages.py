@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.preview import messages as preview
-from deploy.settings import load_settings
+from deploy.settings.settings import load_settings
 from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.events.triggers import TRIGGERS

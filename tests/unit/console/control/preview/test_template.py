@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from console.cli import templates
 from console.cli.main import app
-from deploy.settings import Brand, Settings
+from deploy.settings.messages import Brand
+from deploy.settings.settings import Settings
 from tests.factory import customer, order_event
 
 SHOP = "distribution: thanks\ntrigger: customer.order.paid\nconsent: {consent}\nchannels:\n  - email: {mail}\n"

@@ -1,0 +1,85 @@
+"""Settings from the environment, and variables that look like some and are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_origin, get_type_hints
+
+from schemas.errors import CannotStart
+from schemas.names import ROUGHLY_LIKE, nearest
+
+_OURS = "TIDINGS_"
+_ACCOUNTS = "TIDINGS_EMAIL_ACCOUNTS"
+_SHORT = {"TIDINGS_KAFKA": ("kafka", "bootstrap"), "TIDINGS_POSTGRES": ("postgres", "dsn")}
+_NO_SETTINGS = ("TIDINGS_SETTINGS", "TIDINGS_JAVA", "TIDINGS_CACHE")
+"""Where the file is, and where the embedded servers find Java and keep what they downloaded."""
+
+_SERVICE_LINK = re.compile(r"TIDINGS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?"
+                           r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")  # fmt: skip
+_SERVICE_ADDRESS = re.compile(r"TIDINGS_(?:[A-Z0-9_]+_)?PORT")
+_SERVICE_SCHEMES = ("tcp://", "udp://", "sctp://")
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes set a variable, as it does in every pod for a Service named tidings, or tidings-anything.
+
+    Nearly all have names that no setting has. `TIDINGS_HTTP_PORT` has one: for a Service it holds `tcp://10.0.0.1:80`.
+    """
+    if _SERVICE_LINK.fullmatch(name):
+        return True
+    return bool(_SERVICE_ADDRESS.fullmatch(name)) and value.startswith(_SERVICE_SCHEMES)
+
+
+def check_names(kind: Any, environ: Mapping[str, str]) -> None:
+    """Raises CannotStart for variables that begin as ours do and are none, with the nearest that is one."""
+    known = {*_variables(kind), *_SHORT, *_NO_SETTINGS}
+    unknown = sorted(
+        name
+        for name, value in environ.items()
+        if name.startswith(_OURS) and name not in known and not is_service_link(name, value)
+    )
+    if unknown:
+        raise CannotStart("\n".join(_unknown(name, known) for name in unknown))
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    if name.startswith(_ACCOUNTS):
+        return f"{name} in the environment: accounts are set in the file; there, a secret may be file:/path"
+    meant = nearest(name.removeprefix(_OURS).upper(), [one.removeprefix(_OURS) for one in known], ROUGHLY_LIKE)
+    hint = (
+        f'Did you mean "{_OURS}{meant}"?'
+        if meant
+        else "deploy/settings.example.toml names all, as TIDINGS_<GROUP>_<KEY>"
+    )
+    return f"{name} in the environment: there is no such setting. {hint}"
+
+
+def with_environment(kind: Any, written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """What a file says, with what variables say in its place. The short names win."""
+    merged = {name: dict(value) if isinstance(value, dict) else value for name, value in written.items()}
+    for name, path in {**_variables(kind), **_SHORT}.items():
+        text = environ.get(name)
+        if text is not None and not is_service_link(name, text):
+            _put(merged, path, text)
+    return merged
+
+
+def _put(merged: dict[str, Any], path: tuple[str, ...], text: str) -> None:
+    group, *key = path
+    if not key:
+        merged[group] = text
+    elif isinstance(inner := merged.setdefault(group, {}), dict):  # what it is else, is said when it is read
+        inner[key[0]] = text
+
+
+def _variables(kind: Any) -> dict[str, tuple[str, ...]]:
+    """Each variable that is a setting, with the group and key that it sets; not for groups that are named freely."""
+    hints, found = get_type_hints(kind), dict[str, tuple[str, ...]]()
+    for group in fields(kind):
+        inner = hints[group.name]
+        if get_origin(inner) is not dict:
+            keys = [(group.name, key.name) for key in fields(inner)] if is_dataclass(inner) else [(group.name,)]
+            found |= {_OURS + "_".join(path).upper(): path for path in keys}
+    return found

@@ -1,0 +1,118 @@
+"""Senders of messages as receivers and customers know them: signatures, mailboxes, the brand, addresses of codes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from deploy.secret import Secret
+from schemas.errors import CannotStart
+from schemas.formats.mail_address import mail_address, mailto
+
+MailSecurity = Literal["none", "starttls", "tls"]
+
+SHORTEST_SECRET = 16
+"""In characters, of a secret that signs what customers can see."""
+
+_LONGEST_HEADER_URL = 900
+"""A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
+_OPTIONAL = ("preferences_url", "locale")
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+_WEB = ("https://", "http://")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
+
+    secrets: tuple[Secret, ...] = ()
+    legacy_secret: Secret = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where the console answers, and how pictures of codes are addressed. Port 0 takes a free one.
+
+    `public_url` is how customers reach it, and needs `secrets`: the first signs addresses, all prove them. Without
+    `public_url` no message carries such an address.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    public_url: str = ""
+    secrets: tuple[Secret, ...] = ()
+
+    def check(self) -> None:
+        """Raises CannotStart for an address that no browser opens, and for secrets that lack or can be guessed."""
+        if self.public_url and not self.public_url.startswith(_WEB):
+            raise CannotStart("console.public_url must begin with https:// or http://")
+        if self.public_url and not self.secrets:
+            raise CannotStart(
+                "console.secrets is empty: console.public_url needs one that signs the addresses below it"
+            )
+        for index, secret in enumerate(self.secrets):
+            if len(secret.reveal()) < SHORTEST_SECRET:
+                raise CannotStart(f"console.secrets[{index}] must be at least {SHORTEST_SECRET} random characters")
+
+
+@dataclass(frozen=True, slots=True)
+class EmailAccountSettings:
+    """One mailbox to send from."""
+
+    host: str
+    sender: str
+    port: int = 587
+    security: MailSecurity = "starttls"
+    username: str = ""
+    password: Secret = Secret("")
+    sender_name: str = ""
+    ssl_cafile: str = ""
+    connections: int = 4
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+
+    def check(self, name: str) -> None:
+        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line."""
+        if len(self.unsubscribe_url) > _LONGEST_HEADER_URL:
+            raise CannotStart(
+                f"email_accounts.{name}.unsubscribe_url must have at most {_LONGEST_HEADER_URL} characters"
+            )
+        for key, read in (("sender", mail_address), ("unsubscribe_mailto", mailto)):
+            try:
+                read(getattr(self, key))
+            except ValueError as error:
+                raise CannotStart(
+                    f"email_accounts.{name}.{key} must be an address such as news@shop.example: {error}"
+                ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """Who writes: stands in the footer of every e-mail, and has to be complete before one can be sent.
+
+    `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English.
+    """
+
+    name: str = ""
+    address: str = ""
+    contact: str = ""
+    privacy_url: str = ""
+    terms_url: str = ""
+    logo_url: str = ""
+    permission_reminder: str = ""
+    preferences_url: str = ""
+    locale: str = ""
+
+    def missing(self) -> tuple[str, ...]:
+        """The keys that e-mail needs and that are empty."""
+        return tuple(key.name for key in fields(self) if key.name not in _OPTIONAL and not getattr(self, key.name))
+
+    def check(self) -> None:
+        """Raises CannotStart for what is not an address of the web, and for a locale that is not a language tag."""
+        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url"):
+            url = getattr(self, key)
+            if url and not url.startswith(_WEB):
+                raise CannotStart(f"brand.{key} must be an address such as https://shop.example.com/page, not {url!r}")
+        if self.locale and not _LANGUAGE_TAG.fullmatch(self.locale):
+            raise CannotStart(f"brand.locale must be a language tag such as pl or pl-PL, not {self.locale!r}")

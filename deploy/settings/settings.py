@@ -1,0 +1,92 @@
+"""Every setting of a process, read once at start and checked to the last key.
+
+Each key can be overridden by the environment as TIDINGS_<GROUP>_<KEY>; TIDINGS_KAFKA and TIDINGS_POSTGRES are short
+for the two addresses. A secret may be written as `file:/path`, which is read.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from deploy.settings.environment import check_names, with_environment
+from deploy.settings.messages import Brand, Console, EmailAccountSettings, Webhook
+from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
+from deploy.settings.values import read_group
+from deploy.settings.workers import Matcher, Retention, Sender
+from schemas.distribution import CONSENTS, TRANSACTIONAL
+from schemas.errors import CannotStart
+from schemas.formats.blank import is_blank
+from schemas.formats.days import zone_of
+
+FIRST_FILE = Path("tidings.toml")
+"""Read when it exists and no other file is named by TIDINGS_SETTINGS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything."""
+
+    project_id: str = "default"
+    timezone: str = "UTC"
+    consents: tuple[str, ...] = CONSENTS
+    data: str = "var/data"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka: Kafka = Kafka()
+    postgres: Postgres = Postgres()
+    topics: Topics = Topics()
+    wire: WireFormat = WireFormat()
+    http: Http = Http()
+    matcher: Matcher = Matcher()
+    sender: Sender = Sender()
+    retention: Retention = Retention()
+    webhook: Webhook = Webhook()
+    console: Console = Console()
+    brand: Brand = Brand()
+    email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Where the project's days begin and end."""
+        return zone_of(self.timezone)
+
+    def check(self) -> None:
+        """Raises CannotStart for what no key can be checked for alone, here or in a group."""
+        try:
+            zone_of(self.timezone)
+        except ValueError as error:
+            raise CannotStart(f"timezone: {error}") from error
+        for index, name in enumerate(self.consents):
+            if name == TRANSACTIONAL:
+                raise CannotStart(f"consents[{index}]: {TRANSACTIONAL} is not a consent: it is sent without one")
+            if is_blank(name):
+                raise CannotStart(f"consents[{index}] is empty")
+        for group in (self.topics, self.kafka, self.console, self.brand, self.retention, self.sender):
+            group.check()
+        for name, account in self.email_accounts.items():
+            account.check(name)
+
+
+def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Read and check. Raises CannotStart naming the key, what it is and what is allowed."""
+    check_names(Settings, environ)
+    source = file or Path(environ.get("TIDINGS_SETTINGS") or FIRST_FILE)
+    written = _read_file(source, required=bool(file or environ.get("TIDINGS_SETTINGS")))
+    settings: Settings = read_group(Settings, with_environment(Settings, written, environ), "")
+    settings.check()
+    return settings
+
+
+def _read_file(source: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(source.read_text())
+    except FileNotFoundError as error:
+        if required:
+            raise CannotStart(f"no settings file {source}") from error
+        return {}
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"cannot read {source}: {error}") from error

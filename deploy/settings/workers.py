@@ -1,0 +1,58 @@
+"""Limits and times of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from schemas.errors import CannotStart
+
+_LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Limits of what a matcher takes."""
+
+    max_future: timedelta = timedelta(minutes=5)
+    max_event_bytes: int = 1_048_576
+    fetch_wait_ms: int = 20
+    store: Literal["rocksdb", "memory"] = "rocksdb"
+    table_memory_mb: int = 96
+    standby_replicas: int = 0
+    no_match_one_in: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How deliveries are tried."""
+
+    lease: timedelta = timedelta(seconds=60)
+    concurrency: int = 50
+    poll: timedelta = timedelta(seconds=1)
+    webhook_timeout: timedelta = timedelta(seconds=10)
+    webhook_allow_private: bool = False
+    webhook_max_bytes: int = 1_048_576
+    webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=min(2**power, 480)) for power in range(12))
+    email_timeout: timedelta = timedelta(seconds=30)
+    email_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720))
+
+    def check(self) -> None:
+        """Raises CannotStart for a time-out in which one slow receiver could hold a place for long."""
+        if self.webhook_timeout > _LONGEST_WEBHOOK_TIMEOUT:
+            raise CannotStart(
+                "sender.webhook_timeout must be at most 30s, so that one slow receiver cannot hold a place for long"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is over is kept; of a delivery its id stays, so that no replay sends it again."""
+
+    deliveries: timedelta = timedelta(days=90)
+
+    def check(self) -> None:
+        """Raises CannotStart for less than a day: what has just ended may not have been told and looked at yet."""
+        if self.deliveries < timedelta(days=1):
+            raise CannotStart("retention.deliveries must be at least 1d")

@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import version as distribution_version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from console.cli import terminal
-from console.cli.terminal import fail
+from console.cli.commands import COMMANDS
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
-
-COMMANDS = {
-    "run": ("up", "dev", "demo", "worker", "console"),
-    "distributions": ("apply", "schema", "distributions"),
-    "campaigns": ("campaigns",),
-    "segments": ("segments",),
-    "templates": ("templates",),
-    "why": ("simulate", "preview", "sample", "why", "tail", "publish"),
-    "deliveries": ("deliveries",),
-    "operations": ("lag", "top", "destinations", "doctor", "topics"),
-    "dead_letters": ("dead-letters",),
-}
-"""The modules of this folder that have commands, with the names of each."""
 
 
 class Commands(TyperGroup):
-    """Imports the module of a command when that is asked for: none takes the time that the others need to start."""
+    """Imports a command's module when it is called for: none takes the time that the others need to start."""
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """See `TyperGroup`."""
-        found = [module for module, names in COMMANDS.items() if cmd_name in names]
-        for module in found or COMMANDS:  # all, where there is no such command and a near one may be meant
-            self._import(module)
-        return super().get_command(ctx, cmd_name)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = {
+            name: TyperCommand(name, help=one.help, rich_help_panel=one.panel) for name, one in COMMANDS.items()
+        }
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """See `TyperGroup`."""
-        for module in COMMANDS:
-            self._import(module)
-        return super().list_commands(ctx)
-
-    def _import(self, module: str) -> None:
-        self.commands.update(get_group(import_module(f"console.cli.{module}").commands).commands)
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command itself in the place of its line in the list."""
+        name, found, rest = super().resolve_command(ctx, args)
+        if name is None or found is None:
+            return name, found, rest
+        made = get_group(import_module(f"console.cli.{COMMANDS[name].module}").commands)
+        return name, made.commands[name], rest
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -54,7 +37,9 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
 
 def _show_version(asked: bool) -> None:
     if asked:
-        terminal.say(f"tidings {distribution_version('tidings')}")
+        from importlib.metadata import version
+
+        typer.echo(f"tidings {version('tidings')}")
         raise typer.Exit
 
 
@@ -71,19 +56,22 @@ def main() -> None:
     """Run a command; errors become a sentence and an exit code."""
     try:
         app()
-    except DefinitionInvalid as error:
+    except TidingsError as error:
+        sys.exit(_report(error))
+    except KeyboardInterrupt:
+        from console.cli.terminal import INTERRUPTED
+
+        sys.exit(INTERRUPTED)
+
+
+def _report(error: TidingsError) -> int:
+    """Say what is wrong; the exit code."""
+    from console.cli.terminal import MISCONFIGURED, PROBLEM, UNAVAILABLE, fail
+
+    if isinstance(error, DefinitionInvalid):
         for problem in error.problems:
             fail(f"{problem.path}\n    {problem.message}")
         fail(f"{len(error.problems)} problem{'s' if len(error.problems) > 1 else ''}, nothing was applied.")
-        sys.exit(terminal.PROBLEM)
-    except CannotStart as error:
-        fail(str(error))
-        sys.exit(terminal.MISCONFIGURED)
-    except TryLater as error:
-        fail(str(error))
-        sys.exit(terminal.UNAVAILABLE)
-    except TidingsError as error:
-        fail(str(error))
-        sys.exit(terminal.PROBLEM)
-    except KeyboardInterrupt:
-        sys.exit(terminal.INTERRUPTED)
+        return PROBLEM
+    fail(str(error))
+    return MISCONFIGURED if isinstance(error, CannotStart) else UNAVAILABLE if isinstance(error, TryLater) else PROBLEM

@@ -1,0 +1,71 @@
+"""Every command by name, as the list of all shows it: so that the list imports none of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command as the list of all shows it: the module of this folder that has it, its panel, and its help."""
+
+    module: str
+    panel: str
+    help: str
+
+
+_START, _WRITE, _TRY, _OPERATE = "Start", "Write and apply", "Try and find out", "Keep it running"
+
+COMMANDS: dict[str, Command] = {
+    "up": Command(
+        "run", _START, "Start the embedded Kafka and PostgreSQL below the data folder, and keep them until Ctrl-C."
+    ),
+    "dev": Command("run", _START, "Servers, topics and all workers in one terminal; Ctrl-C stops everything."),
+    "demo": Command(
+        "run",
+        _START,
+        "The whole job on servers and receivers of its own, compared with what has to come out; below var/demo.",
+    ),
+    "worker": Command("run", _START, "Run a worker; with several roles or processes, keep one process for each."),
+    "console": Command("run", _START, "Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."),
+    "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
+    "schema": Command(
+        "distributions", _WRITE, "The JSON Schema of a distribution, a campaign or a segment, for editors."
+    ),
+    "distributions": Command("distributions", _WRITE, "The distributions that are there."),
+    "campaigns": Command("campaigns", _WRITE, "Campaigns and their codes."),
+    "segments": Command("segments", _WRITE, "Groups of customers that are kept up here."),
+    "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
+    "simulate": Command(
+        "why",
+        _TRY,
+        "What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers.",
+    ),
+    "preview": Command(
+        "why",
+        _TRY,
+        "What would be sent, word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no "
+        "servers.",
+    ),
+    "sample": Command("why", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
+    "why": Command("why", _TRY, "What was decided about a customer, and what became of each delivery."),
+    "tail": Command("why", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
+    "publish": Command(
+        "why", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
+    ),
+    "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
+    "lag": Command("operations", _OPERATE, "How far each consumer group is behind."),
+    "top": Command(
+        "operations",
+        _OPERATE,
+        "Each worker process, live: its partitions, its lag, and records a second. Ctrl-C ends it.",
+    ),
+    "destinations": Command(
+        "operations",
+        _OPERATE,
+        "Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits.",
+    ),
+    "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
+    "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),
+    "dead-letters": Command("dead_letters", _OPERATE, "Records that could not be processed."),
+}
+"""In the order of the list. A test holds each against its module, where the help stands as well."""

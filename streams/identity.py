@@ -68,6 +68,12 @@ def _window(moment: datetime, seconds: int) -> int:
 
 
 def _digest(*parts: str) -> str:
-    """Each part with its length, so that no two lists of parts read the same."""
-    raws = [part.encode() for part in parts]
-    return hashlib.blake2b(b"".join([b"%d:%b" % (len(raw), raw) for raw in raws]), digest_size=16).hexdigest()
+    """Each part with its length in bytes, so that no two lists of parts read the same."""
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    raw = text.encode() if text.isascii() else b"".join(map(_with_length, parts))
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+
+
+def _with_length(part: str) -> bytes:
+    raw = part.encode()
+    return b"%d:%b" % (len(raw), raw)

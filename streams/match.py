@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,15 +11,15 @@ from zlib import crc32
 import msgspec
 
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Outcome, Reason
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution, Publish
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.audience import already_sent, may_send
 from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
+from streams.checks.check import Message, Subject, first_objection
+from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.kinds import Answer, Failure
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
@@ -26,7 +27,7 @@ from streams.index.rules import RuleIndex
 from streams.recent import Sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
-from streams.verdict import Skip
+from streams.verdict import Defer, Skip
 
 _MOST_SAMPLED = 20
 """Rules that one event of the sample says something about, of each selection."""
@@ -64,7 +65,12 @@ class Explained:
 
 
 def match_event(
-    context: EventContext, rules: RuleIndex, now: datetime, channels: ChannelTable = CHANNEL_RULES
+    context: EventContext,
+    rules: RuleIndex,
+    now: datetime,
+    *,
+    channels: ChannelTable = CHANNEL_RULES,
+    checks: AudienceChecks = CHECKS,
 ) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
     candidates, passed_over = rules.candidates(context)
@@ -90,7 +96,7 @@ def match_event(
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
         for rule in fitting:
-            _Evaluation(rule, context, now, channels).decide(outcome)
+            _Evaluation(rule, context, now, channels, checks).decide(outcome)
     return outcome
 
 
@@ -118,12 +124,12 @@ def _explain(rule: Rule, context: EventContext, now: datetime) -> Explained:
     answer, checks = rule.explain(context, now)
     selected = is_selected(rule.distribution, context.head.data)
     outcome = Matched()
-    case = _Evaluation(rule, context, now)
+    evaluation = _Evaluation(rule, context, now)
     if selected and answer is True:
-        case.decide(outcome)
-        may_send(rule.distribution, context.head.created_at, context.facts["customer"], checks.append)
+        evaluation.decide(outcome)
+        checks = evaluation.checks
     elif selected and isinstance(answer, Failure):
-        outcome.decisions.append(case.failed(answer))
+        outcome.decisions.append(evaluation.failed(answer))
     failure = answer.reason if isinstance(answer, Failure) else None
     plain = answer if isinstance(answer, bool) else None
     return Explained(
@@ -140,59 +146,64 @@ def _by_priority(rule: Rule) -> tuple[int, str]:
 
 
 class _Evaluation:
-    """One rule and one event that it fits."""
+    """One rule and one event that it fits; `checks` are those that were made."""
 
     def __init__(
-        self, rule: Rule, context: EventContext, now: datetime, channels: ChannelTable = CHANNEL_RULES
+        self,
+        rule: Rule,
+        context: EventContext,
+        now: datetime,
+        channels: ChannelTable = CHANNEL_RULES,
+        audience: AudienceChecks = CHECKS,
     ) -> None:
-        self._channels = channels
         self._rule, self._distribution = rule, rule.distribution
+        self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
-        self._checks: list[Check] = []
+        self._ref, self._event_ref = _ref(rule.distribution), _event_ref(context.head)
+        self.checks: list[Check] = []
 
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
-        self._checks = self._rule.explain(self._context, self._now)[1]
-        refusal = may_send(self._distribution, self._event.created_at, self._profile, self._checks.append)
-        occurrence = refusal or self._occurrence()
+        self.checks = self._rule.explain(self._context, self._now)[1]
+        subject = Subject(self._distribution, self._event, self._profile)
+        objection = first_objection(self._audience.of_distribution, subject, self.checks.append)
+        occurrence = objection or self._occurrence()
         if isinstance(occurrence, Failure):
             outcome.decisions.append(self.failed(occurrence))
-        elif isinstance(occurrence, Skip):
-            outcome.decisions.append(self._decision("skipped", refusal=occurrence))
+        elif not isinstance(occurrence, str):
+            outcome.decisions.append(self._decision(occurrence))
         elif self._distribution.publish:
             self._ask_for_code(self._distribution.publish, occurrence, outcome)
         else:
-            for step, plan in enumerate(self._distribution.channels):
-                self._decide_channel(plan, step, occurrence, outcome)
+            self._send(occurrence, outcome)
 
     def _occurrence(self) -> str | Failure:
         return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)
 
     def failed(self, failure: Answer) -> Decision:
         """The guard could not be judged."""
-        said = failure.reason if isinstance(failure, Failure) else ""
-        return self._decision("skipped", refusal=Skip("rule_error", said))
+        reason = failure.reason if isinstance(failure, Failure) else ""
+        return self._decision(Skip("rule_error", reason))
 
     def unfit(self, checks: list[Check]) -> Decision:
         """The guard does not fit."""
-        self._checks = checks
+        self.checks = checks
         failed = next((check.test for check in checks if check.passed is False), "")
-        return self._decision("skipped", refusal=Skip("no_match", failed))
+        return self._decision(Skip("no_match", failed))
 
     def _ask_for_code(self, publish: Publish, occurrence: str, outcome: Matched) -> None:
-        """One request for all channels that reach the customer. Whether it was sent before, the publication knows."""
+        """One request for all messages that may be sent."""
         rule, event = self._distribution, self._event
         drafts = []
-        for step, plan in enumerate(rule.channels):
-            address = self._channels[plan.channel].reach(plan, self._profile)
-            if isinstance(address, Skip):
-                outcome.decisions.append(self._decision("skipped", refusal=address, plan=plan, step=step))
+        for step, plan in enumerate(self._distribution.channels):
+            message = self._message(step, plan, occurrence)
+            decision = self._judged(message)
+            if decision.outcome != "emitted":
+                outcome.decisions.append(decision)
                 continue
-            identity = self._delivery_id(plan, step, occurrence)
-            delivery: JsonObject = msgspec.to_builtins(self._delivery(plan, address, identity, {}))
+            delivery: JsonObject = msgspec.to_builtins(self._delivery(message, {}))
             del delivery["data"]
-            decision = self._decision("emitted", plan=plan, step=step, delivery=identity)
             drafts.append(Draft(delivery=delivery, decision=decision))
         if drafts:
             request = PublicationRequest(
@@ -200,8 +211,8 @@ class _Evaluation:
                 project_id=event.project_id,
                 campaign=publish.campaign,
                 when_empty=publish.when_empty,
-                distribution=_ref(rule),
-                event=_event_ref(event),
+                distribution=self._ref,
+                event=self._event_ref,
                 customer_id=event.customer_id,
                 expires_at=self._expires_at(),
                 data=objects_of(self._facts, event.type),
@@ -209,46 +220,49 @@ class _Evaluation:
             )
             outcome.requests.append(request)
 
-    def _delivery_id(self, plan: ChannelPlan, step: int, occurrence: str) -> str:
-        event = self._event
-        return delivery_id(event.project_id, self._distribution.id, occurrence, event.customer_id, plan.channel, step)
+    def _send(self, occurrence: str, outcome: Matched) -> None:
+        event, lasts = self._event, self._distribution.again.mode != "every_event"
+        for step, plan in enumerate(self._distribution.channels):
+            message = self._message(step, plan, occurrence)
+            decision = self._judged(message)
+            outcome.decisions.append(decision)
+            if decision.outcome == "emitted":
+                outcome.deliveries.append(self._delivery(message, self._data()))
+                outcome.sent.append(sent(message.delivery_id, event.id, event.created_at, lasts=lasts))
 
-    def _decide_channel(self, plan: ChannelPlan, step: int, occurrence: str, outcome: Matched) -> None:
-        event, identity = self._event, self._delivery_id(plan, step, occurrence)
+    def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
+        rule, event = self._distribution, self._event
+        identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        refusal = address if isinstance(address, Skip) else already_sent(self._context.recent, identity, event.id)
-        if refusal:
-            outcome.decisions.append(self._decision("skipped", refusal=refusal, plan=plan, step=step))
-            return
-        outcome.deliveries.append(self._delivery(plan, address, identity, self._data()))
-        outcome.decisions.append(self._decision("emitted", plan=plan, step=step, delivery=identity))
-        lasts = self._distribution.again.mode != "every_event"
-        outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
+        return Message(rule, event, self._profile, plan, step, identity, address, self._recent)
+
+    def _recent(self) -> list[Sent]:
+        return self._context.recent
+
+    def _judged(self, message: Message) -> Decision:
+        recorded: list[Check] = []
+        return self._decision(first_objection(self._audience.of_message, message, recorded.append), message, recorded)
 
     def _decision(
-        self,
-        kind: Outcome,
-        *,
-        refusal: Skip | None = None,
-        plan: ChannelPlan | None = None,
-        step: int = 0,
-        delivery: str | None = None,
+        self, objection: Skip | Defer | None, message: Message | None = None, recorded: Sequence[Check] = ()
     ) -> Decision:
+        """Of the whole distribution, or of one message; emitted where nothing objects. `recorded`: its own checks."""
         event, rule = self._event, self._distribution
-        channel = plan.channel if plan else None
-        reason: Reason | None = refusal.reason if refusal else None
+        channel, step = (message.plan.channel, message.step) if message else (None, 0)
+        is_skipped = isinstance(objection, Skip)
         return Decision(
             decision_id=decision_id(event.project_id, rule.id, event.id, event.customer_id, channel, step),
             project_id=event.project_id,
-            distribution=_ref(rule),
-            event=_event_ref(event),
+            distribution=self._ref,
+            event=self._event_ref,
             customer_id=event.customer_id,
-            outcome=kind,
-            reason=reason,
-            detail=refusal.detail if refusal else None,
+            outcome="skipped" if is_skipped else "deferred" if objection else "emitted",
+            reason=objection.reason if objection else None,
+            detail=objection.detail if objection else None,
             channel=channel,
-            delivery_id=delivery,
-            checks=self._checks,
+            delivery_id=message.delivery_id if message and not is_skipped else None,
+            until=objection.until if isinstance(objection, Defer) else None,
+            checks=[*self.checks, *recorded] if recorded else self.checks,
             decided_at=self._now,
         )
 
@@ -264,14 +278,14 @@ class _Evaluation:
         after = self._distribution.expires_after
         return self._event.created_at + timedelta(seconds=after) if after else None
 
-    def _delivery(self, plan: ChannelPlan, address: Any, identity: str, data: JsonObject) -> Delivery:
-        event, rule, profile = self._event, self._distribution, self._profile
+    def _delivery(self, message: Message, data: JsonObject) -> Delivery:
+        event, rule, profile, plan = self._event, self._distribution, self._profile, message.plan
         customer = event.customer_id
         shared: dict[str, Any] = {
-            "delivery_id": identity,
+            "delivery_id": message.delivery_id,
             "project_id": event.project_id,
-            "distribution": _ref(rule),
-            "event": _event_ref(event),
+            "distribution": self._ref,
+            "event": self._event_ref,
             "customer": Recipient(
                 id=customer, locale=profile_text(profile, "locale"), timezone=profile_text(profile, "timezone")
             ),
@@ -280,7 +294,7 @@ class _Evaluation:
             "expires_at": self._expires_at(),
             "data": data,
         }
-        return self._channels[plan.channel].delivery(plan, address, shared)
+        return self._channels[plan.channel].delivery(plan, message.address, shared)
 
 
 def _ref(rule: Distribution) -> DistributionRef:

@@ -56,6 +56,8 @@ def with_sent(recent: list[Sent], new: Iterable[Sent]) -> bytes:
 
 def other_event_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Sent | None:
     """The entry of a delivery that another event has caused already."""
+    if not recent:
+        return None
     delivery, event = _delivery(delivery_id), _event(event_id)
     return next((one for one in recent if one.delivery == delivery and one.event != event), None)
 

@@ -8,17 +8,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.closed import CHANNELS, ChannelName
+from schemas.decision import Check
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
-from streams.audience import may_send
 from streams.channels.tables import CHANNEL_RULES
+from streams.checks.check import Message, Subject, first_objection
+from streams.checks.order import CHECKS
 from streams.conditions.compile import Facts
 from streams.conditions.kinds import Failure
 from streams.event_context import facts_of
 from streams.identity import delivery_id, occurrence_key
+from streams.recent import Sent
 from streams.rule import Rule, compile_rule
-from streams.verdict import Skip
 
 
 @dataclass(slots=True)
@@ -66,16 +68,20 @@ def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
         expected.skipped["rule_error"] += 1
         return
     expected.matched += 1
-    refusal = may_send(distribution, event.created_at, facts["customer"])
-    if refusal:
-        expected.skipped[refusal.reason] += 1
+    profile, record = facts["customer"], list[Check]().append
+    objection = first_objection(CHECKS.of_distribution, Subject(distribution, event, profile), record)
+    if objection:
+        expected.skipped[objection.reason] += 1
         return
     for step, plan in enumerate(distribution.channels):
-        address = CHANNEL_RULES[plan.channel].reach(plan, facts["customer"])
-        if isinstance(address, Skip):
-            expected.skipped[address.reason] += 1
-            continue
+        address = CHANNEL_RULES[plan.channel].reach(plan, profile)
         identity = delivery_id(event.project_id, distribution.id, occurrence, event.customer_id, plan.channel, step)
+        nothing = list[Sent]  # what was sent before is counted here, from all events
+        message = Message(distribution, event, profile, plan, step, identity, address, nothing)
+        objection = first_objection(CHECKS.of_message, message, record)
+        if objection:
+            expected.skipped[objection.reason] += 1
+            continue
         if expected.caused_by.setdefault(identity, event.id) != event.id:
             expected.skipped["duplicate"] += 1
         expected.deliveries[plan.channel].setdefault(identity, event.created_at)

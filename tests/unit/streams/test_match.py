@@ -11,12 +11,16 @@ import msgspec
 import pytest
 
 from schemas.contract import topic_codec
+from schemas.distribution import Publish
 from schemas.errors import BadRecord, InvalidEvent
+from streams.checks.check import AudienceCheck, Subject
+from streams.checks.order import CHECKS, AudienceChecks
 from streams.event_context import Head
 from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index.rules import RuleIndex
 from streams.match import Matched, explain_event, match_event, sample_no_match
+from streams.verdict import Defer
 from tests.factory import NOW, context, customer, order_event, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}
@@ -87,6 +91,36 @@ def test_the_first_check_that_fails_gives_the_reason(
     profile: dict[str, Any], changes: dict[str, Any], expected: list[str | None]
 ) -> None:
     assert reasons(match(profile, **changes)) == expected
+
+
+LATER = Defer("quiet_hours", NOW + timedelta(hours=9), "quiet until 21:00")
+DEFERRING: AudienceCheck[Subject] = AudienceCheck(lambda _: LATER, lambda _: ("quiet hours", "12:00"))
+
+
+@pytest.mark.parametrize(
+    ("checks", "channels"),
+    [
+        (AudienceChecks(of_distribution=(*CHECKS.of_distribution, DEFERRING)), [None]),
+        (AudienceChecks(of_message=(*CHECKS.of_message, DEFERRING)), ["email", "webhook"]),
+        (AudienceChecks(of_message=(DEFERRING, *CHECKS.of_message)), ["email", "webhook"]),
+    ],
+)
+@pytest.mark.parametrize("publish", [None, Publish(campaign="spring")])
+def test_what_a_check_defers_is_decided_so_until_when(
+    publish: Publish | None, checks: AudienceChecks, channels: list[str | None]
+) -> None:
+    index = RuleIndex()
+    index.insert(msgspec.structs.replace(rule(channels=[EMAIL, WEBHOOK]), publish=publish))
+    matched = match_event(context(), index, NOW, checks=checks)
+    assert (matched.matched, matched.deliveries, matched.requests, matched.sent) == (1, [], [], [])
+    assert [one.channel for one in matched.decisions] == channels
+    for decision in matched.decisions:
+        assert (decision.outcome, decision.reason, decision.until) == ("deferred", "quiet_hours", LATER.until)
+        assert decision.detail == "quiet until 21:00"
+        assert (decision.delivery_id is None) is (decision.channel is None)
+        assert [(check.test, check.passed) for check in decision.checks] == [
+            ("consent marketing", True), ("quiet hours", False)
+        ]  # fmt: skip
 
 
 def test_the_table_row_counts_before_the_customer_in_the_event() -> None:

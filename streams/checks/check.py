@@ -1,0 +1,73 @@
+"""A check of the audience: what it is asked about, what it answers, and how `why` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from schemas.channels.tables import ChannelPlan
+from schemas.decision import Check
+from schemas.distribution import Distribution
+from schemas.events.event import Event
+from schemas.record import Record
+from streams.conditions.compile import Recorder
+from streams.event_context import Head, Profile
+from streams.recent import Sent
+from streams.verdict import Defer, Go, Skip, Verdict
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A distribution, an event that it fits, and the profile of the customer whom the event is about.
+
+    The event's own time counts in every check, so that a replay decides the same.
+    """
+
+    distribution: Distribution
+    event: Event | Head[Any]
+    profile: Profile
+
+
+class Message(Subject, frozen=True):
+    """One of its messages. `step` is the place of its channel among the others.
+
+    `address` is the customer's on that channel, or why there is none. `recent` reads what the customer was sent lately,
+    which few checks ask for.
+    """
+
+    plan: ChannelPlan
+    step: int
+    delivery_id: str
+    address: Record | Skip
+    recent: Callable[[], list[Sent]]
+
+
+S_contra = TypeVar("S_contra", contravariant=True, bound=Subject)
+S = TypeVar("S", bound=Subject)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCheck(Generic[S_contra]):
+    """One check. `judge` decides; `shown` is the test in words and the value that it saw, None where it does not apply.
+
+    A check without `shown` is not told of where it passes.
+    """
+
+    judge: Callable[[S_contra], Verdict]
+    shown: Callable[[S_contra], tuple[str, str] | None] | None = None
+
+
+def first_objection(checks: Sequence[AudienceCheck[S]], subject: S, record: Recorder) -> Skip | Defer | None:
+    """What the first check that objects says; None where none does. Every check that is shown is recorded."""
+    objection: Skip | Defer | None = None
+    for check in checks:
+        if objection is not None and check.shown is None:
+            continue
+        verdict = check.judge(subject)
+        if objection is None and not isinstance(verdict, Go):
+            objection = verdict
+        if check.shown is not None and (shown := check.shown(subject)):
+            record(Check(test=shown[0], passed=isinstance(verdict, Go), seen=shown[1]))
+    return objection

@@ -1,0 +1,38 @@
+"""Does the customer agree? The distribution's consent category has to be given, unless it is transactional."""
+
+from __future__ import annotations
+
+from schemas.distribution import TRANSACTIONAL
+from streams.checks.check import AudienceCheck, Subject
+from streams.conditions.kinds import misfit, with_kind
+from streams.verdict import GO, Skip, Verdict
+
+
+def _judge(subject: Subject) -> Verdict:
+    category = subject.distribution.consent
+    if category == TRANSACTIONAL or _given(subject) is True:
+        return GO
+    return Skip("consent", f"{category}: {_in_words(subject)}")
+
+
+def _shown(subject: Subject) -> tuple[str, str]:
+    category = subject.distribution.consent
+    return f"consent {category}", category if category == TRANSACTIONAL else _in_words(subject)
+
+
+def _given(subject: Subject) -> object:
+    """What the profile says of the category: only `true` is a consent. None where it says nothing."""
+    consents = subject.profile.get("consents")
+    return consents.get(subject.distribution.consent) if isinstance(consents, dict) else misfit(consents, "consents")
+
+
+def _in_words(subject: Subject) -> str:
+    given = _given(subject)
+    if given is None:
+        return "never given"
+    if isinstance(given, bool):
+        return "given" if given else "withdrawn"
+    return f"neither given nor withdrawn, but {with_kind(given)}"
+
+
+CONSENT = AudienceCheck(_judge, _shown)

@@ -1,0 +1,26 @@
+"""Is the distribution sending? It is not while it is paused, before its start and from its end on."""
+
+from __future__ import annotations
+
+from streams.checks.check import AudienceCheck, Subject
+from streams.verdict import GO, Skip, Verdict
+
+
+def _judge(subject: Subject) -> Verdict:
+    rule, happened = subject.distribution, subject.event.created_at
+    if rule.status == "PAUSED":
+        return Skip("paused", "the distribution is paused")
+    if rule.starts_at and happened < rule.starts_at:
+        return Skip("not_started", f"starts at {rule.starts_at.isoformat()}")
+    if rule.ends_at and happened >= rule.ends_at:
+        return Skip("ended", f"ended at {rule.ends_at.isoformat()}")
+    return GO
+
+
+def _shown(subject: Subject) -> tuple[str, str] | None:
+    rule = subject.distribution
+    is_bounded = rule.starts_at or rule.ends_at
+    return ("within its time", subject.event.created_at.isoformat()) if is_bounded else None
+
+
+LIFECYCLE = AudienceCheck(_judge, _shown)

@@ -1,0 +1,13 @@
+"""Does the customer have an address on the message's channel? The channel has been asked; here its answer counts."""
+
+from __future__ import annotations
+
+from streams.checks.check import AudienceCheck, Message
+from streams.verdict import GO, Skip, Verdict
+
+
+def _judge(message: Message) -> Verdict:
+    return message.address if isinstance(message.address, Skip) else GO
+
+
+REACH = AudienceCheck(_judge)

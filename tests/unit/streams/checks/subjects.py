@@ -1,0 +1,36 @@
+"""What checks are asked about, valid unless told otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from streams.channels.tables import CHANNEL_RULES
+from streams.checks.check import Message, Subject
+from streams.recent import Sent
+from tests.factory import NOW, customer, event, rule
+
+DELIVERY = "dlv_" + "0" * 32
+
+
+def subject(profile: dict[str, Any] | None = None, happened: datetime = NOW, **changes: Any) -> Subject:
+    """A distribution on paid orders, an order and a customer."""
+    return Subject(rule(**changes), event(created_at=happened.isoformat()), profile or customer())
+
+
+def message(
+    profile: dict[str, Any] | None = None, recent: list[Sent] | None = None, event_id: str = "ev1", **changes: Any
+) -> Message:
+    """Its first message."""
+    distribution, who = rule(**changes), profile or customer()
+    plan = distribution.channels[0]
+    return Message(
+        distribution,
+        event(id=event_id),
+        who,
+        plan,
+        0,
+        DELIVERY,
+        CHANNEL_RULES[plan.channel].reach(plan, who),
+        lambda: recent or [],
+    )

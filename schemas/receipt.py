@@ -17,14 +17,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it.
-
-    `possibly_accepted`: the request was written in full and no answer came; only the idempotency key prevents a double.
-    """
+    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it."""
 
     detail: str
     retry_after: float | None = None
-    possibly_accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Handed over in full, and no answer came: possibly accepted. Tried again; only the same key prevents a double."""
+
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +60,5 @@ class Gone:
     detail: str
 
 
-Receipt = Accepted | Deferred | Throttled | Refused | Blocked | Gone
+Receipt = Accepted | Deferred | Unanswered | Throttled | Refused | Blocked | Gone
+"""No flags: each names one thing that becomes of the message, and one that becomes of its destination."""

@@ -10,7 +10,7 @@ import aiosmtplib
 
 from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered
 
 _LEAST_CODE = 200
 """Anything less is no answer: a line that is none, or one that does not end. Nobody knows what comes after it."""
@@ -142,7 +142,7 @@ class SmtpSession:
             return Blocked(shortened(f"tls: the server's certificate is not trusted: {certificate.verify_message}"))
         if isinstance(error, OSError | aiosmtplib.SMTPException):  # a TimeoutError is an OSError
             said = shortened(f"{self._stage}: {type(error).__name__}: {error}")
-            return Deferred(said, possibly_accepted=self._stage == "data")
+            return Unanswered(said) if self._stage == "data" else Deferred(said)
         return Refused(f"the address cannot be used: {type(error).__name__}")
 
     async def _end(self, error: Exception) -> None:

@@ -24,7 +24,7 @@ from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
@@ -98,7 +98,7 @@ class Webhook:
                     receipt = await self._post(self._session(fresh=True), request, headers, exchange, now)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return _unread(exchange, now) or _unanswered(error, timeout, is_connected=exchange.connected)
-        return receipt or Deferred("connection lost", possibly_accepted=True)
+        return receipt or Unanswered("connection lost")
 
     async def _post(
         self,
@@ -225,8 +225,10 @@ def _unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Rece
         return Deferred(shortened(f"cannot connect: {error.os_error.strerror or error.os_error}"))
     if isinstance(error, TimeoutError):
         missing = "answer" if is_connected else "connection"
-        return Deferred(f"no {missing} within {timeout:g} s", possibly_accepted=is_connected)
-    return Deferred(shortened(f"connection lost: {type(error).__name__}"), possibly_accepted=is_connected)
+        kind = Unanswered if is_connected else Deferred
+        return kind(f"no {missing} within {timeout:g} s")
+    kind = Unanswered if is_connected else Deferred
+    return kind(shortened(f"connection lost: {type(error).__name__}"))
 
 
 def _receipt(status: int, retry_after: str | None, said: bytes, now: datetime) -> Receipt:

@@ -21,7 +21,7 @@ from channels.contract import AnyChannel
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from schemas.template import StoredTemplate
 from store.sending.ledger import Settlement
 from streams.sending.retry import asked_wait, next_attempt
@@ -235,6 +235,8 @@ class Attempts:
                 return Settlement(work.delivery.delivery_id, "sent", detail, provider_id=provider_id)
             case Deferred():
                 return self._deferred(work, receipt)
+            case Unanswered(detail):
+                return self._deferred(work, Deferred(f"{detail} (possibly accepted)"))
             case Throttled():
                 return self._throttled(work, receipt)
             case Refused(detail, reason):
@@ -273,8 +275,7 @@ class Attempts:
         wait = next_attempt(policy.retries, work.attempts + 1, random=random.random(), retry_after=receipt.retry_after)
         if wait is None:
             return _failed(work, None, f"given up after {work.attempts + 1} attempts: {receipt.detail}")
-        unsure = " (possibly accepted)" if receipt.possibly_accepted else ""
-        return Settlement(work.delivery.delivery_id, "waiting", receipt.detail + unsure, wait)
+        return Settlement(work.delivery.delivery_id, "waiting", receipt.detail, wait)
 
     def _measure(self, work: Work, settlement: Settlement, took: float) -> None:
         channel = work.delivery.channel

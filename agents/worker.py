@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ import uvloop
 from agents.aside import aside
 from agents.broker.cluster import ClusterWatch
 from agents.broker.codecs import check_codecs
+from agents.broker.outbox import publish_outbox
 from agents.broker.topics import Provision
+from agents.clock import utc_now
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
 from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.channels import channels_of
+from agents.roles.sender.notifier import Notifier
 from agents.roles.sender.sender import Past, build_sender
 from agents.sole_instance import sole_instance
 from agents.telemetry.health import Loop, ProgressWatch, Status
@@ -42,6 +47,7 @@ from store.codes.pool import Codes
 from store.distributions import Control
 from store.erasure import Erasure
 from store.migrate import migrate
+from store.notices import Notices
 from store.postgres import connect
 from store.retention import Retention
 from store.segments import Segments
@@ -200,7 +206,13 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
 async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         app, publisher = build_publisher(
-            wiring, Codes(pool), Held(pool), Control(pool), metrics, **_faust_settings(wiring, options)
+            wiring,
+            Codes(pool),
+            Held(pool),
+            Control(pool),
+            Notices(pool, wiring.settings.notices.ways),
+            metrics,
+            **_faust_settings(wiring, options),
         )
         yield _Process(app, publisher.run, _at_rest)
 
@@ -218,18 +230,36 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         settings = wiring.settings
         past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool, settings.project_id))
         around = _faust_settings(wiring, options)
+        ledger, control = Ledger(pool), Control(pool)
         app, sender = build_sender(
             wiring,
-            Ledger(pool),
-            Control(pool),
+            ledger,
+            control,
             past,
             metrics,
             owner=options.instance,
             accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
             **around,
         )
-        yield _Process(app, sender.run, lambda: sender.drain(DRAIN_SECONDS / 2))
+        notifier = Notifier(
+            Notices(pool, settings.notices.ways),
+            ledger,
+            channels_of(settings),
+            lambda: publish_outbox(control, wiring, app.outputs),
+            project_id=settings.project_id,
+            account=settings.notices.account,
+            owner=options.instance,
+            clock=utc_now,
+        )
+        yield _Process(app, partial(_together, sender.run, notifier.run), lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()
+        await notifier.close()
+
+
+async def _together(*works: Callable[[], Coroutine[None, None, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work())
 
 
 _ROLES = {"matcher": _matcher, "publisher": _publisher, "sender": _sender, "segmenter": _segmenter}

@@ -35,6 +35,12 @@ Ways = Callable[[Notice], Collection[str]]
 """A notice to the ways in which its owner is told of it."""
 
 
+def nobody(notice: Notice) -> Collection[str]:
+    """No ways at all, for whoever reads notices alone."""
+    del notice
+    return ()
+
+
 class Notices:
     """Each change is one transaction with the record for Kafka (in the outbox) and the messages.
 

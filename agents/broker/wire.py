@@ -9,16 +9,17 @@ from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
 from schemas.contract import topic_codec
 from schemas.events.triggers import PUBLISHED, TRIGGERS
-from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, NOTICES, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.codec import TopicCodec
 from schemas.wire.registry import SchemaRegistry
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
+_OUTBOX = (DISTRIBUTIONS, NOTICES)
 _WRITES: dict[Role, tuple[str, ...]] = {
     "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS),
-    "publisher": (*_DELIVERIES, DECISIONS, DISTRIBUTIONS, TRIGGERS[PUBLISHED].topic),
+    "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
     "segmenter": ("events.segments",),
-    "sender": (DELIVERY_STATUS,),
+    "sender": (DELIVERY_STATUS, *_OUTBOX),
 }
 """The topics that a role encodes records for."""
 

@@ -7,7 +7,7 @@ or a replay gets the same code and makes the same messages again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,8 +34,10 @@ from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.read_as import read_as
 from store.codes.claims import Answer, Claim, Empty, Published, Unusable
 from store.codes.held import Held, HeldRequest
-from store.codes.pool import Codes
+from store.codes.pool import Codes, Count
 from store.distributions import Control, VersionConflict
+from store.notices import Notices
+from streams.notices import codes_low, distribution_paused
 from streams.publication import Settled, is_expired, too_late, with_code, without_code
 
 log = structlog.get_logger()
@@ -46,15 +48,24 @@ _TRY_AGAIN = timedelta(seconds=2)
 """A held request asks again so often."""
 _IDLE_SECONDS = 0.5
 _COUNT_SECONDS = 5.0
+_SETTLED = timedelta(minutes=1)
+"""So long a distribution may take from being noted as paused to being paused."""
 
 
 def build_publisher(
-    wiring: Wiring, codes: Codes, held: Held, control: Control, metrics: Metrics, *, clock: Clock = utc_now,
+    wiring: Wiring,
+    codes: Codes,
+    held: Held,
+    control: Control,
+    notices: Notices,
+    metrics: Metrics,
+    *,
+    clock: Clock = utc_now,
     **settings: Any,
-) -> tuple[BatchApp, Publisher]:  # fmt: skip
+) -> tuple[BatchApp, Publisher]:
     """The Faust app of one publisher process, and the publisher whose `run` goes with it."""
     app = BatchApp(wiring.group("publisher"), wiring.settings.kafka, **settings)
-    publisher = Publisher(app, wiring, codes, held, control, metrics, clock)
+    publisher = Publisher(app, wiring, codes, held, control, notices, metrics, clock)
     app.batch_agent(wiring.topic(PUBLICATION_REQUESTS), publisher.intake.take, name=PUBLICATION_REQUESTS)
     return app, publisher
 
@@ -77,11 +88,12 @@ class Publisher:
         codes: Codes,
         held: Held,
         control: Control,
+        notices: Notices,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
         self._app, self._wiring, self._metrics, self._clock = app, wiring, metrics, clock
-        self._codes, self._held, self._control = codes, held, control
+        self._codes, self._held, self._control, self._notices = codes, held, control, notices
         self._project, self._requests = wiring.settings.project_id, wiring.codec(PUBLICATION_REQUESTS)
         self._low: set[str] = set()
         dead_letters = DeadLetters("publisher", wiring, metrics)
@@ -106,7 +118,7 @@ class Publisher:
         ]
         batch.emit(outputs)
         await batch.room()
-        await self._stop({one.request.distribution.id for one, end in pairs if end.stops})
+        await self._stop({one.request.distribution.id: one.request.campaign for one, end in pairs if end.stops})
         return len(outputs)
 
     async def _settle_when_possible(self, requests: list[PublicationRequest]) -> list[Settled]:
@@ -156,16 +168,21 @@ class Publisher:
 
     # -- when there are none ------------------------------------------------------------------------------------
 
-    async def _stop(self, distributions: Iterable[str]) -> None:
-        """Pause distributions that have no codes left and say `when_empty: stop`; nothing where they are paused."""
-        for identity in sorted(distributions):
-            if await retry_until_available(partial(self._pause, identity), what="Postgres or Kafka"):
+    async def _stop(self, distributions: Mapping[str, str]) -> None:
+        """Pause distributions that have no codes left and say `when_empty: stop`; nothing where they are paused.
+
+        `distributions` are ids with the campaigns that have none.
+        """
+        for identity, campaign in sorted(distributions.items()):
+            if await retry_until_available(partial(self._pause, identity, campaign), what="Postgres or Kafka"):
                 self._metrics.distributions_stopped.inc()
                 log.error("distribution_paused", distribution=identity, why="its campaign has no code left")
 
-    async def _pause(self, identity: str) -> bool:
+    async def _pause(self, identity: str, campaign: str) -> bool:
         current = (await self._control.current(self._project)).get(identity)
         if current is not None and current.status == "LIVE":
+            # first, so that nobody dies in between; where it stays live, the next count closes the notice
+            await self._notices.open(distribution_paused(self._project, identity, campaign))
             try:
                 await self._control.set_status(current, "PAUSED", applied_by="publisher", now=self._clock())
             except VersionConflict:  # somebody applied it at this moment: their version is what counts
@@ -216,16 +233,29 @@ class Publisher:
             await asyncio.sleep(_COUNT_SECONDS)
 
     async def _count_once(self) -> None:
-        low = set()
-        for count in await self._codes.counts(self._project, await self._codes.now()):
+        counts = await self._codes.counts(self._project, await self._codes.now())
+        for count in counts:
             self._metrics.codes_left.labels(count.campaign_id).set(count.left)
-            if count.is_low:
-                low.add(count.campaign_id)
-        for campaign in sorted(low - self._low):
+        low = [count for count in counts if count.is_low]
+        for campaign in sorted({count.campaign_id for count in low} - self._low):
             log.warning("codes_low", campaign=campaign)
-        self._low = low
+        self._low = {count.campaign_id for count in low}
+        await self._note(low)
         waiting = await self._held.counts(self._project)
         self._metrics.requests_held.set(sum(waiting.values()))
+
+    async def _note(self, low: Sequence[Count]) -> None:
+        """What waits for a person: pools to be filled. What is over is closed, refilled or resumed by whomever."""
+        project = self._project
+        concerns = [codes_low(project, one.campaign_id, one.left, one.left + one.published) for one in low]
+        changed = await self._notices.keep(project, "codes_low", concerns)
+        paused = await self._notices.is_open(project, "distribution_paused")
+        if paused:
+            current = await self._control.current(project)
+            for identity in sorted(one for one in paused if one not in current or current[one].status != "PAUSED"):
+                changed += await self._notices.close(project, "distribution_paused", identity, settle=_SETTLED)
+        if changed:
+            await publish_outbox(self._control, self._wiring, self._app.outputs)
 
 
 def _claim(request: PublicationRequest) -> Claim:

@@ -64,6 +64,11 @@ COMMANDS: dict[str, Command] = {
         _OPERATE,
         "Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits.",
     ),
+    "notices": Command(
+        "notices",
+        _OPERATE,
+        "What waits for a person: accounts that refuse us, distributions without codes, pools that run low.",
+    ),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
     "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),
     "dead-letters": Command("dead_letters", _OPERATE, "Records that could not be processed."),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Literal
 
 from deploy.secret import Secret
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address, mailto
+from schemas.notice import Notice
 
 MailSecurity = Literal["none", "starttls", "tls"]
 
@@ -85,6 +87,37 @@ class EmailAccountSettings:
                 raise CannotStart(
                     f"email_accounts.{name}.{key} must be an address such as news@shop.example: {error}"
                 ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSettings:
+    """Who is told what waits for a person: `emails`, through the e-mail account named `account`, and a `webhook`."""
+
+    emails: tuple[str, ...] = ()
+    account: str = ""
+    webhook: str = ""
+
+    def check(self, accounts: Collection[str]) -> None:
+        """Raises CannotStart for what no mail and no POST can reach, or no account is there for."""
+        for index, address in enumerate(self.emails):
+            try:
+                mail_address(address)
+            except ValueError as error:
+                raise CannotStart(
+                    f"notices.emails[{index}] must be an address such as ops@shop.example: {error}"
+                ) from error
+        if self.emails and self.account not in accounts:
+            known = ", ".join(sorted(accounts)) or "none"
+            raise CannotStart(
+                f'notices.account "{self.account}" must be one of the email_accounts: {known}; notices.emails needs it'
+            )
+        if self.webhook and not self.webhook.startswith(_WEB):
+            raise CannotStart("notices.webhook must begin with https:// or http://")
+
+    def ways(self, notice: Notice) -> tuple[str, ...]:
+        """As `email:ADDRESS` and `webhook:URL`: people are told what begins, programs the end as well."""
+        mails = [f"email:{address}" for address in self.emails] if notice.state == "opened" else []
+        return (*mails, *([f"webhook:{self.webhook}"] if self.webhook else ()))
 
 
 @dataclass(frozen=True, slots=True)

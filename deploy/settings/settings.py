@@ -14,7 +14,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from deploy.settings.environment import check_names, with_environment
-from deploy.settings.messages import Brand, Console, EmailAccountSettings, Webhook
+from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
 from deploy.settings.workers import Matcher, Retention, Sender
@@ -47,6 +47,7 @@ class Settings:
     webhook: Webhook = Webhook()
     console: Console = Console()
     brand: Brand = Brand()
+    notices: NoticeSettings = NoticeSettings()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
 
     @property
@@ -69,6 +70,7 @@ class Settings:
             group.check()
         for name, account in self.email_accounts.items():
             account.check(name)
+        self.notices.check(self.email_accounts)
 
 
 def load_settings(environ: Mapping[str, str], file: Path | None = None) -> Settings:

@@ -26,6 +26,7 @@ from deploy.settings.settings import Settings
 from schemas.campaign import Campaign, CodeConfig
 from schemas.decision import Decision
 from schemas.events.event import Event
+from schemas.topics import NOTICES
 from store.campaigns import CampaignChange, Campaigns
 from store.codes.pool import Codes, Count
 from store.distributions import Control
@@ -181,6 +182,9 @@ async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path, w
             async with database(running.wiring) as pool:
                 current = await Control(pool).current("shop")
             assert (current["give"].status, current["give"].version) == ("PAUSED", 2)
+            await running.until(lambda: len(on_topic(running, NOTICES)) == 2, "its owner is told, once of each")
+            notices = {one["kind"]: (one["about"], one["state"]) for one in on_topic(running, NOTICES)}
+            assert notices == {"distribution_paused": ("give", "opened"), "codes_low": ("spring", "opened")}
         if when_empty == "wait":
             await refill(running, ["late-1", "late-2"])
             await running.until(lambda: len(running.receiver.received) == 5, "those who waited got theirs")

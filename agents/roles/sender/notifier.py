@@ -54,6 +54,11 @@ class Notifier:
             await retry_until_available(self.tell, what="Postgres or Kafka")
             await asyncio.sleep(_EVERY_SECONDS)
 
+    async def close(self) -> None:
+        """Give back connections."""
+        for channel in self._channels.values():
+            await channel.close()
+
     async def tell(self) -> int:
         """Open and close what there is of destinations, and send what is due; how many messages. Raises TryLater."""
         paused = await self._ledger.paused_destinations()

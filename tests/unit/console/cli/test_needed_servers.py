@@ -31,6 +31,7 @@ POSTGRES = (
     "distributions history a",
     "apply distribution.yaml --dry-run",
     "destinations",
+    "notices",
     "preview winback",
     "templates preview winback --event event.json",
 )

@@ -1,0 +1,348 @@
+"""Databases and records of released versions, read and migrated by this one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from agents.roles.sender.ledger_rows import read_stored
+from agents.roles.sender.outcomes import status_of
+from agents.wiring import Wiring
+from deploy.settings.settings import load_settings
+from schemas.campaign import Campaign
+from schemas.channels.tables import DELIVERY_TYPES
+from schemas.closed import ChannelName
+from schemas.dead_letter import DeadLetter
+from schemas.decision import Decision, DeliveryStatus
+from schemas.distribution import Distribution
+from schemas.errors import BadRecord
+from schemas.events.triggers import EVENT_TOPICS
+from schemas.publication_request import PublicationRequest
+from schemas.segment import SegmentDefinition
+from schemas.topics import (
+    CUSTOMERS,
+    DEAD_LETTERS,
+    DECISIONS,
+    DELIVERY_STATUS,
+    DISTRIBUTIONS,
+    PUBLICATION_REQUESTS,
+    RECENT,
+    TOPICS,
+    changelog,
+    deliveries,
+)
+from schemas.wire.read_as import read_as
+from store.campaigns import Campaigns
+from store.codes.claims import Claim, Published
+from store.codes.held import Held
+from store.codes.pool import Codes
+from store.distributions import Control, OutboxEntry
+from store.migrate import FOLDER as MIGRATIONS
+from store.migrate import migrate
+from store.postgres import connect
+from store.segments import EventRow, Segments
+from store.sending.deliveries import Deliveries
+from store.sending.ledger import Ledger, NewDelivery
+from store.templates import NamedTemplates
+from streams.events import EventReader, read_customer, read_tombstone
+from streams.index.rules import RuleIndex
+from streams.recent import read_recent
+from tests.released.kept import RELEASES, KeptRecord, database, records
+
+PROJECT = "shop"
+LEASE = timedelta(seconds=60)
+WIRING = Wiring(load_settings({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """A released database of today's schema, and its rows as the release left them."""
+
+    release: str
+    pool: asyncpg.Pool
+    before: dict[str, list[asyncpg.Record]]
+
+    def rows(self, table: str) -> list[asyncpg.Record]:
+        """None of a table that the release did not have."""
+        return self.before.get(table, [])
+
+
+@pytest.fixture(params=RELEASES)
+async def migrated(dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[Migrated]:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(database(request.param))
+    found = await connection.fetch("select table_name from information_schema.tables where table_schema = 'public'")
+    before = {row["table_name"]: await connection.fetch(f"select * from public.{row['table_name']}") for row in found}  # noqa: S608
+    await connection.close()
+    pool = await connect(dsn)
+    known = {row["name"] for row in before["migrations"]}
+    assert await migrate(pool) == [
+        name for name in sorted(path.stem for path in MIGRATIONS.glob("*.sql")) if name not in known
+    ]
+    yield Migrated(request.param, pool, before)
+    pool.terminate()
+
+
+# -- deliveries -----------------------------------------------------------------------------------------------------
+
+
+async def test_every_delivery_is_found_with_its_attempts(migrated: Migrated) -> None:
+    ledger, old = Ledger(migrated.pool), migrated.rows("deliveries")
+    assert {row["state"] for row in old} == {"waiting", "sent", "recovered", "failed"}
+    for row in old:
+        found = await ledger.delivery(row["delivery_id"])
+        assert found is not None
+        _unchanged_row(found, row)
+        assert read_stored(row["record"]).delivery_id == row["delivery_id"]
+    logged = await ledger.attempts_of([row["delivery_id"] for row in old])
+    assert logged == sorted(migrated.rows("attempts"), key=lambda row: (row["delivery_id"], row["number"]))
+    of_customer = await ledger.deliveries_of("c1", 1000)
+    assert {row["delivery_id"] for row in of_customer} == {
+        row["delivery_id"] for row in old if row["customer_id"] == "c1"
+    }
+
+
+async def test_ids_that_were_claimed_are_not_new(migrated: Migrated) -> None:
+    """Those of deliveries that the ledger has dropped since among them: an event that is read again makes them anew."""
+    ledger = Ledger(migrated.pool)
+    ids = {row["delivery_id"] for row in migrated.rows("deliveries")}
+    ids |= {f"dlv_{row['key'].hex()}" for row in migrated.rows("past_deliveries")}
+    arrived = datetime.now(UTC)
+    claims = [
+        NewDelivery(identity, PROJECT, "x", 1, "e", "c1", "webhook", "a", 0, None, b"r", arrived)
+        for identity in sorted({*ids, "dlv_" + "0" * 32})
+    ]
+    assert set(await ledger.claim_new(claims, owner="today", lease=LEASE)) == {"dlv_" + "0" * 32}
+
+
+async def test_what_was_leased_by_a_sender_that_is_gone_is_claimed_and_what_is_paused_is_not(
+    migrated: Migrated,
+) -> None:
+    ledger, now = Ledger(migrated.pool), await Deliveries(migrated.pool).now()
+    paused = {(row["channel"], row["destination"]) for row in migrated.rows("paused_destinations")}
+    waiting = [row for row in migrated.rows("deliveries") if row["state"] == "waiting"]
+    free = {row["delivery_id"] for row in waiting if (row["channel"], row["destination"]) not in paused}
+    leased = {row["delivery_id"] for row in waiting if row["lease_owner"]}
+    assert leased
+    assert len(free) < len(waiting)
+    claimed = await ledger.claim_due(owner="today", lease=LEASE, limit=1000, a_destination=1000)
+    ids = {row.delivery_id for row in claimed}
+    assert leased <= ids <= free
+    assert ids == {row["delivery_id"] for row in waiting if row["delivery_id"] in free and row["due_at"] <= now}
+    assert [read_stored(row.record).delivery_id for row in claimed] == [row.delivery_id for row in claimed]
+    assert {(row["channel"], row["destination"]) for row in await ledger.paused_destinations()} == paused
+
+
+async def test_ends_that_were_not_announced_are(migrated: Migrated) -> None:
+    ledger = Ledger(migrated.pool)
+    untold = {
+        row["delivery_id"] for row in migrated.rows("deliveries") if row["state"] != "waiting" and not row["announced"]
+    }
+    assert untold
+    ended = await ledger.unannounced(settled_for=timedelta(), limit=1000)
+    assert {status_of(one, read_stored(one.record)).delivery_id for one in ended} == untold
+
+
+async def test_what_people_did_to_deliveries_is_known(migrated: Migrated) -> None:
+    old = migrated.rows("delivery_actions")
+    actions = await Deliveries(migrated.pool).actions_of([row["delivery_id"] for row in old])
+    assert sorted(map(tuple, actions)) == sorted(map(tuple, old))
+
+
+# -- documents ------------------------------------------------------------------------------------------------------
+
+
+async def test_every_version_of_every_distribution_is_read_with_its_templates(migrated: Migrated) -> None:
+    control, old = Control(migrated.pool), migrated.rows("distribution_versions")
+    newest = {row["distribution_id"]: row["version"] for row in sorted(old, key=lambda row: row["version"])}
+    assert {one.id: one.version for one in (await control.current(PROJECT)).values()} == newest
+    for identity in newest:
+        rows = await control.history(identity)
+        of_this = [row for row in old if row["distribution_id"] == identity]
+        for row, before in zip(rows, sorted(of_this, key=lambda row: -row["version"]), strict=True):
+            _unchanged_row(row, before)
+            assert msgspec.json.decode(row["definition"], type=Distribution).id == identity
+    for row in migrated.rows("templates"):
+        stored = await control.template(row["digest"])
+        assert stored is not None
+        assert stored.name == row["name"]
+
+
+async def test_what_kafka_was_not_told_is_told(migrated: Migrated) -> None:
+    entries: list[OutboxEntry] = []
+    events: list[EventRow] = []
+
+    async def publish(taken: Sequence[OutboxEntry]) -> None:
+        entries.extend(taken)
+
+    async def publish_events(taken: Sequence[EventRow]) -> None:
+        events.extend(taken)
+
+    old = migrated.rows("outbox")
+    assert old
+    assert await Control(migrated.pool).publish_outbox(publish) == len(old)
+    assert [(one.topic, one.key) for one in entries] == [(row["topic"], row["key"]) for row in old]
+    assert all(msgspec.json.decode(one.payload or b"", type=Distribution).id == one.key for one in entries)
+    await Segments(migrated.pool).publish_outbox(publish_events)
+    told = [event for row in migrated.rows("segment_outbox") for event in row["events"]]
+    assert [one.event for one in events] == told
+    reader = _event_reader("events.segments")
+    for one in events:
+        assert reader.read(one.event, one.customer_id.encode(), datetime.now(UTC)).customer_id == one.customer_id
+
+
+async def test_every_version_of_a_stored_template_is_found(migrated: Migrated) -> None:
+    templates, old = NamedTemplates(migrated.pool), migrated.rows("named_template_versions")
+    newest = {row["name"]: row["version"] for row in migrated.rows("named_templates")}
+    assert {name: one.version for name, one in (await templates.current(PROJECT)).items()} == newest
+    for row in old:
+        kept = await templates.find(PROJECT, row["name"], row["version"])
+        assert kept is not None
+        assert (kept.template.version, kept.applied_by) == (row["version"], row["applied_by"])
+    for name in newest:
+        assert len(await templates.history(PROJECT, name)) == sum(row["name"] == name for row in old)
+        assert {use.distribution_id for use in await templates.uses(PROJECT, name)} == {"points"}
+
+
+# -- codes ----------------------------------------------------------------------------------------------------------
+
+
+async def test_campaigns_their_counts_and_who_has_which_code(migrated: Migrated) -> None:
+    codes, now = Codes(migrated.pool), await Codes(migrated.pool).now()
+    old = {row["id"]: row for row in migrated.rows("campaigns")}
+    current = await Campaigns(migrated.pool).current(PROJECT)
+    assert {name: one.version for name, one in current.items()} == {name: row["version"] for name, row in old.items()}
+    for row in migrated.rows("campaign_versions"):
+        assert msgspec.json.decode(row["definition"], type=Campaign).version == row["version"]
+    for count in await codes.counts(PROJECT, now):
+        row = old[count.campaign_id]
+        assert (count.total, count.published, count.inactive) == (row["total"], row["published"], row["inactive"])
+    by_key = {row["key"]: row["id"] for row in old.values()}
+    code_of = {(row["campaign_key"], row["position"]): row["code"] for row in migrated.rows("codes")}
+    published = migrated.rows("publications")
+    claims = [_claim(row, by_key[row["campaign_key"]]) for row in published]
+    answers = await codes.claim(claims, now)
+    for row, answer in zip(published, answers, strict=True):
+        assert isinstance(answer, Published)
+        assert not answer.is_new
+        assert answer.voucher["code"] == code_of[row["campaign_key"], row["position"]]
+        assert answer.publication["id"] == row["publication_id"]
+
+
+def _claim(row: asyncpg.Record, campaign: str) -> Claim:
+    asked = (row["publication_id"], PROJECT, campaign, row["customer_id"], {"id": row["customer_id"]})
+    return Claim(*asked, row["distribution_id"], row["event_id"], "webhook")
+
+
+async def test_requests_that_wait_for_codes_are_taken_up(migrated: Migrated) -> None:
+    held, old = Held(migrated.pool), migrated.rows("held_requests")
+    assert sum((await held.counts(PROJECT)).values()) == len(old)
+    async with held.take(timedelta(), 1000) as batch:
+        taken = {one.request.publication_id: one.partition for one in batch.requests}
+    assert taken == {row["publication_id"]: row["partition"] for row in old}
+
+
+# -- segments -------------------------------------------------------------------------------------------------------
+
+
+async def test_segments_keep_their_members(migrated: Migrated) -> None:
+    segments, old = Segments(migrated.pool), migrated.rows("segments")
+    current = {one.definition.id: one for one in await segments.current(PROJECT)}
+    assert {name: one.definition.version for name, one in current.items()} == {
+        row["segment_id"]: row["version"] for row in old
+    }
+    assert await segments.customers() == len(migrated.rows("segment_customers"))
+    for row in old:
+        assert msgspec.json.decode(row["definition"], type=SegmentDefinition).id == row["segment_id"]
+        members = {
+            one["customer_id"]: one["since"]
+            for one in migrated.rows("segment_memberships")
+            if one["segment_id"] == row["segment_id"] and one["is_member"]
+        }
+        found = await segments.members(row["segment_id"], 1000)
+        assert {one["customer_id"]: one["since"] for one in found} == members
+
+
+def _unchanged_row(row: asyncpg.Record, before: asyncpg.Record) -> None:
+    """A row says what the release's said, wherever both have a column."""
+    shared = set(row.keys()) & set(before.keys())
+    assert {name: row[name] for name in shared} == {name: before[name] for name in shared}
+
+
+# -- records --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_record_of_every_topic_is_read(release: str) -> None:
+    """Those that the release itself could not read are not read today either: it says so in its dead-letters."""
+    kept = records(release)
+    broken = {(one.topic, one.key, one.value) for one in kept if one.topic != DEAD_LETTERS and _refusal(one)}
+    facts = [(DeadLetter.from_headers(list(one.headers)), one) for one in kept if one.topic == DEAD_LETTERS]
+    assert broken == {(fact.topic, one.key, one.value) for fact, one in facts}
+    assert len(facts) == 4
+    assert {one.topic for one in kept} <= {*TOPICS, *map(changelog, (CUSTOMERS, RECENT))}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_rules_of_a_release_match_as_they_did(release: str) -> None:
+    """Every distribution as its last record says it, in the index of today."""
+    newest = {one.key: one.value for one in records(release) if one.topic == DISTRIBUTIONS}
+    index = RuleIndex(UTC)
+    for value in newest.values():
+        assert value is not None
+        index.insert(read_as(WIRING.codec(DISTRIBUTIONS).decode(value), Distribution))
+    assert len(index) == len(newest)
+
+
+def _refusal(record: KeptRecord) -> str:
+    try:
+        _read(record)
+    except (BadRecord, msgspec.ValidationError) as error:
+        return str(error)
+    return ""
+
+
+def _read(record: KeptRecord) -> Any:
+    """As the worker or the command that it is for reads it."""
+    topic, value = record.topic, record.value
+    if topic == changelog(RECENT):
+        assert read_recent(value)
+        return None
+    if value is None:
+        assert record.key is not None
+        return read_tombstone(record.key)
+    if topic == changelog(CUSTOMERS):
+        return read_customer(msgspec.json.decode(value), record.key)
+    if topic in EVENT_TOPICS:
+        return _event_reader(topic).read(value, record.key, datetime.now(UTC), record.headers)
+    decoded = WIRING.codec(topic).decode(value)
+    if topic == CUSTOMERS:
+        return read_customer(decoded, record.key)
+    read = read_as(decoded, _KINDS[topic])
+    assert msgspec.to_builtins(read)
+    return read
+
+
+def _event_reader(topic: str) -> EventReader:
+    limits = WIRING.settings.matcher
+    return EventReader(topic, WIRING.codec(topic), max_future=limits.max_future, max_bytes=limits.max_event_bytes)
+
+
+def _delivery_kinds() -> dict[str, Any]:
+    channels: tuple[ChannelName, ...] = tuple(DELIVERY_TYPES)
+    return {deliveries(channel): DELIVERY_TYPES[channel] for channel in channels}
+
+
+_KINDS: dict[str, Any] = {
+    DISTRIBUTIONS: Distribution,
+    PUBLICATION_REQUESTS: PublicationRequest,
+    DECISIONS: Decision,
+    DELIVERY_STATUS: DeliveryStatus,
+    **_delivery_kinds(),
+}

@@ -1,11 +1,14 @@
-"""What a channel is: `render` turns a delivery into a request, `send` hands it over and says what came back."""
+"""The contract of a channel: `render` turns a delivery into a request, `send` hands it over and says what came back."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
+from channels.context import ChannelContext
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.receipt import Receipt
@@ -16,29 +19,86 @@ DETAIL = 300
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-
 D_contra = TypeVar("D_contra", contravariant=True, bound=Delivery)
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a channel is tried, where the settings do not say otherwise.
+
+    `timeout` is for one attempt, `retries` are the waits between them. `concurrency` bounds what is under way to one
+    destination; None leaves that to the settings.
+    """
+
+    timeout: timedelta
+    retries: tuple[timedelta, ...]
+    concurrency: int | None = None
+
+    def overridden(self, timeout: timedelta, retries: tuple[timedelta, ...]) -> Policy:
+        """The same with what the settings say."""
+        return replace(self, timeout=timeout, retries=retries)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCall:
+    """A provider's call that tells of messages which it took before. Names of headers are in lower case."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+StatusKind = Literal["delivered", "failed", "read", "suppressed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEvent:
+    """One thing that such a call says, in the words of all channels. `provider_id` is that of the receipt."""
+
+    kind: StatusKind
+    provider_id: str
+    detail: str
+
+
+class NotOffered(Exception):
+    """A channel does not have what was asked of it; the message says why."""
 
 
 class Channel(Protocol[D_contra, R]):
     """One way out. Plugins own no loop, no retry and no logging."""
 
-    @property
-    def name(self) -> ChannelName:
-        """Which one."""
+    name: ClassVar[ChannelName]
+    policy: ClassVar[Policy]
+
+    @classmethod
+    def build(cls, context: ChannelContext) -> Self:
+        """The channel of a process. Opens nothing."""
+        ...
 
     def at_once(self, account: str) -> int | None:
-        """How many messages one of its destinations takes at once; None where the settings alone bound that."""
+        """How many messages one of its accounts takes at once; None where policy and settings alone bound that."""
+        return None
 
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
         """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused."""
+        ...
 
     async def send(self, request: R, *, timeout: float, now: datetime) -> Receipt:
         """One attempt within `timeout` seconds. Every failure is a receipt; nothing is raised."""
+        ...
+
+    def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
+        """What a provider's call says, once it is proved to be the provider's. Raises NotOffered."""
+        raise NotOffered(f"{self.name}: nothing is reported back after a message was accepted")
+
+    async def check(self, account: str) -> str:
+        """Whether an account can be used, in words, without sending anything. Raises NotOffered."""
+        raise NotOffered(f"{self.name}: accounts can only be tried with a message")
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Give back connections. Whatever is sent afterwards opens others."""
+        ...
 
 
 AnyChannel = Channel[Any, Any]

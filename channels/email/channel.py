@@ -6,10 +6,13 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
+from channels.context import ChannelContext
+from channels.contract import Channel, Policy
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.mime import dated, message_bytes
 from channels.email.smtp_session import EmailAccount, SmtpSession
@@ -35,16 +38,28 @@ class EmailRequest:
     message: bytes = field(repr=False)
 
 
-class Email:
+POLICY = Policy(
+    timeout=timedelta(seconds=30),
+    retries=tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)),
+)
+
+
+class Email(Channel[EmailDelivery, EmailRequest]):
     """All accounts of a process; each has a few connections that are used again."""
 
-    name: ChannelName = "email"
+    name: ClassVar[ChannelName] = "email"
+    policy: ClassVar[Policy] = POLICY
 
     def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates, links: Links = no_links) -> None:
         self._code_links = links
         self._accounts = accounts
         self._templates = templates
         self._pools = {name: _Pool(account) for name, account in accounts.items()}
+
+    @classmethod
+    def build(cls, context: ChannelContext) -> Email:
+        """See `Channel`."""
+        return cls(context.accounts.get(cls.name, {}), Templates(context.zone), context.links)
 
     def at_once(self, account: str) -> int | None:
         """As many as it has connections."""

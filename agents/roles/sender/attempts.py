@@ -17,7 +17,7 @@ from agents.clock import Clock
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.telemetry.metrics import Metrics
-from channels.contract import AnyChannel
+from channels.contract import AnyChannel, Policy
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
@@ -38,14 +38,6 @@ _DEPENDENCY_AGAIN = timedelta(seconds=5)
 _STRIKES, _MOST_STRIKES = 8, 10_000
 """So often a message may be told that it is too much while its neighbours pass; then it is about the message. And how
 many messages are remembered for that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How a channel is tried: seconds for one attempt, and the waits between them."""
-
-    timeout: float
-    retries: tuple[timedelta, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +176,8 @@ class Attempts:
     def _slot(self, destination: Destination) -> asyncio.Semaphore:
         if destination not in self._slots:
             channel, name = destination
-            at_once = self._channels[channel].at_once(name) or self._concurrency
-            self._slots[destination] = asyncio.Semaphore(min(at_once, self._concurrency))
+            bounds = (self._channels[channel].at_once(name), self._policies[channel].concurrency, self._concurrency)
+            self._slots[destination] = asyncio.Semaphore(min(one for one in bounds if one is not None))
         return self._slots[destination]
 
     def _not_asked(self, work: Work, left_at: float | None) -> None:
@@ -224,7 +216,7 @@ class Attempts:
         except RenderRefused as error:
             return _failed(work, error.reason, str(error), tried=False)
         with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
-            return await channel.send(request, timeout=policy.timeout, now=self._clock())
+            return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
 
     async def _template(self, delivery: Delivery) -> StoredTemplate | None:
         return await self._templates(delivery.template.digest) if delivery.template else None

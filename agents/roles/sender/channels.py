@@ -6,26 +6,39 @@ import ssl
 from functools import partial
 
 from channels.codes.links import Links, code_links
-from channels.contract import AnyChannel
+from channels.context import ChannelContext
+from channels.contract import AnyChannel, Policy
 from channels.email.smtp_session import EmailAccount
-from channels.registry import build_channels
+from channels.registry import CHANNEL_TYPES, build_channels
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
+from deploy.settings.workers import Sender as SenderSettings
 from schemas.closed import ChannelName
 from schemas.formats.mail_address import mail_address, mailto
 
 
 def channels_of(settings: Settings) -> dict[ChannelName, AnyChannel]:
     """Every channel, for one process."""
-    return build_channels(
+    context = ChannelContext(
+        accounts={"email": {name: _account(name, account) for name, account in settings.email_accounts.items()}},
         signer=Signer([one.reveal() for one in settings.webhook.secrets], settings.webhook.legacy_secret.reveal()),
-        accounts={name: _account(name, account) for name, account in settings.email_accounts.items()},
         allow_private=settings.sender.webhook_allow_private,
         max_bytes=settings.sender.webhook_max_bytes,
         links=links_of(settings),
         zone=settings.zone,
     )
+    return build_channels(context)
+
+
+def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:
+    """How each channel is tried: as its own file says, but for what the settings say."""
+    written = {
+        "webhook": (settings.webhook_timeout, settings.webhook_retries),
+        "email": (settings.email_timeout, settings.email_retries),
+    }
+    policies = {name: channel.policy for name, channel in CHANNEL_TYPES.items()}
+    return {name: one.overridden(*written[name]) if name in written else one for name, one in policies.items()}
 
 
 def links_of(settings: Settings) -> Links:

@@ -17,8 +17,8 @@ from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at
 from agents.intake import Chunk, Intake
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.attempts import Attempts, Policy, Work
-from agents.roles.sender.channels import channels_of
+from agents.roles.sender.attempts import Attempts, Work
+from agents.roles.sender.channels import channels_of, policies_of
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
@@ -121,13 +121,9 @@ class Sender:
             owner=owner,
             on_refused=app.stop_at_once,
         )
-        policies: dict[ChannelName, Policy] = {
-            "webhook": Policy(settings.webhook_timeout.total_seconds(), settings.webhook_retries),
-            "email": Policy(settings.email_timeout.total_seconds(), settings.email_retries),
-        }
         self._attempts = Attempts(
             self._channels,
-            policies,
+            policies_of(settings),
             self._template,
             self._leases.is_ours,
             self._outcomes,

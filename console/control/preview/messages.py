@@ -19,7 +19,8 @@ from agents.roles.sender.channels import channels_of
 from agents.wiring import Wiring
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
-from channels.webhook.channel import OWN_HEADERS, WebhookRequest
+from channels.http.api import HttpRequest
+from channels.webhook.channel import OWN_HEADERS
 from console.cli.context import database
 from console.cli.terminal import say
 from console.control import explain
@@ -243,11 +244,11 @@ def _rendered(
     channel = delivery.channel
     template = templates.get(delivery.template.digest) if delivery.template else None
     try:
-        request: WebhookRequest | EmailRequest = channels[channel].render(delivery, template)
+        request: HttpRequest | EmailRequest = channels[channel].render(delivery, template)
     except (TemplateFailed, RenderRefused) as error:
         return Preview(channel, delivery.account, failure=str(error))
     match request:
-        case WebhookRequest():
+        case HttpRequest():
             return _posted(request, signed)
         case EmailRequest():
             return _mailed(request, now)
@@ -255,7 +256,7 @@ def _rendered(
             assert_never(request)
 
 
-def _posted(request: WebhookRequest, signed: tuple[str, ...]) -> Preview:
+def _posted(request: HttpRequest, signed: tuple[str, ...]) -> Preview:
     headers = {**request.headers, **OWN_HEADERS}
     facts = {"headers": headers, "signed": signed, "body": msgspec.Raw(request.body)}
     return Preview("webhook", request.url, facts, request.body)

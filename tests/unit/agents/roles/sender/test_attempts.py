@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from agents.clock import utc_now
-from agents.roles.sender.attempts import Attempts, Policy, Work
+from agents.roles.sender.attempts import Attempts, Work
 from agents.roles.sender.pacing import Paces
 from agents.telemetry.metrics import Metrics
+from channels.contract import Policy
 from schemas.receipt import Accepted, Throttled
 from store.sending.ledger import Settlement
 from tests.contract.test_channels import delivery
@@ -33,7 +34,7 @@ def clock() -> Clock:
 @pytest.fixture
 def attempts(clock: Clock) -> Attempts:
     nothing = cast(Any, None)
-    policies = {"webhook": Policy(1.0, (timedelta(minutes=1),) * 2)}
+    policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),) * 2)}
     return Attempts(
         {}, cast(Any, policies), nothing, lambda _: True, nothing, nothing, Metrics(),
         concurrency=50, clock=utc_now, paces=Paces(ticks=clock),

@@ -1,4 +1,4 @@
-"""What it means for a webhook that no status came back."""
+"""Receipts of requests to which no status came back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 import aiohttp
 from aiohttp.client_reqrep import ConnectionKey
 
-from channels.webhook.channel import _unanswered
+from channels.http.api import unanswered
 from schemas.receipt import Deferred
 
 
@@ -16,5 +16,5 @@ def test_a_certificate_that_is_not_trusted_is_waited_for() -> None:
     cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
     cause.verify_message = "certificate has expired"
     where = ConnectionKey("h", 443, True, True, None, None, None)
-    receipt = _unanswered(aiohttp.ClientConnectorCertificateError(where, cause), 5.0, is_connected=False)
+    receipt = unanswered(aiohttp.ClientConnectorCertificateError(where, cause), 5.0, is_connected=False)
     assert receipt == Deferred("cannot connect: the receiver's certificate is not trusted: certificate has expired")

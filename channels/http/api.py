@@ -1,0 +1,237 @@
+"""The base of channels over HTTP: sessions, time-outs, connections that break, replies that cannot be read.
+
+A provider's own file says what is posted (`render`), what each attempt adds (`attempt_headers`) and what a reply means
+(`receipt`); where the status alone decides, the table of `channels/http/replies.py` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, TypeVar, assert_never
+
+import aiohttp
+from yarl import URL
+
+from channels.contract import Channel, shortened
+from channels.http.replies import status_meaning
+from channels.http.reply_heads import Exchange, HeadKeepingConnector
+from channels.http.retry_after import retry_after_seconds
+from channels.http.ssrf import PrivateAddress, connector_options, is_public, literal_address
+from schemas.delivery import Delivery
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.template import StoredTemplate
+
+_LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
+_OF_THE_CONNECTION = (408, 421)
+"""Said of a connection that was used before, these are about it, not about the request: some servers end one so."""
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+_IS_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+
+D = TypeVar("D", bound=Delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """What goes where, the same at each attempt. What only an attempt has (its time, a secret) is added by `send`."""
+
+    url: str
+    account: str
+    delivery_id: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply whose status was read. `headers` have names in any case; `body` is its beginning, and may be missing.
+
+    `is_whole`: whether the body came to its end within what the channel reads of it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """Of a reply's body: the bytes that are kept, those that are read so that the connection can be used again, and
+    for how many seconds.
+    """
+
+    kept: int
+    read: int = 65_536
+    seconds: float = 0.5
+
+
+class HttpChannel(Channel[D, HttpRequest]):
+    """Two sessions for the whole process: one whose connections are used again, one that opens another each time."""
+
+    own_headers: ClassVar[Mapping[str, str]] = {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "Tidings/1",
+    }
+    """What every request has; nothing else can replace it."""
+    body_limits: ClassVar[BodyLimits] = BodyLimits(kept=1_048_576, read=1_048_576, seconds=5.0)
+    repeats_safely: ClassVar[bool] = True
+    """Whether the receiver knows a message again that it has had before, by the key in the request."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    def render(self, delivery: D, template: StoredTemplate | None = None) -> HttpRequest:
+        """See `Channel`."""
+        raise NotImplementedError
+
+    def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
+        """What an attempt adds: a signature with its time, the secret of its account."""
+        return {}
+
+    def receipt(self, reply: Reply, now: datetime) -> Receipt:
+        """What a reply means: here, its status alone."""
+        return receipt_by_status(reply, now)
+
+    async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
+        """See `Channel`. Redirects are not followed."""
+        answer = await self.ask(request, timeout=timeout, now=now)
+        return self.receipt(answer, now) if isinstance(answer, Reply) else answer
+
+    async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
+        """The reply, or what becomes of a request that got none. The status decides, whatever comes after it.
+
+        A receiver may close a connection at rest just as the next request leaves: that one is asked again at once
+        on a connection of its own, where the receiver knows a message by its key in case it had it all the same.
+        """
+        exchange = Exchange()
+        try:
+            headers = {**request.headers, **self.attempt_headers(request, now), **self.own_headers}
+            self._check_literal(request.url)
+            async with asyncio.timeout(timeout):
+                reply = await self._ask(request, headers, exchange)
+                if reply is None:
+                    exchange = Exchange()
+                    reply = await self._ask(request, headers, exchange, fresh=True)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            return _unread(exchange) or unanswered(error, timeout, is_connected=exchange.connected)
+        return reply or Unanswered("connection lost")
+
+    async def close(self) -> None:
+        """Close the sessions."""
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    async def _ask(
+        self, request: HttpRequest, headers: Mapping[str, str], exchange: Exchange, *, fresh: bool = False
+    ) -> Reply | None:
+        """None where the receiver had closed the connection before it saw the request."""
+        session = self._session(fresh=fresh)
+        exchange.follow()
+        try:
+            async with session.request(
+                request.method,
+                request.url,
+                data=request.body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=_NO_TIMEOUT,
+            ) as response:
+                if exchange.on_used_connection and response.status in _OF_THE_CONNECTION:
+                    return None
+                body, is_whole = await _beginning(response, self.body_limits)
+                return Reply(response.status, response.headers, body, is_whole)
+        except _IS_LOST:
+            if self.repeats_safely and exchange.on_used_connection and not exchange.answered:
+                return None
+            raise
+
+    def _check_literal(self, url: str) -> None:
+        literal = literal_address(URL(url).host or "")
+        if literal and not self._allow_private and not is_public(literal):
+            raise PrivateAddress(f"{literal} is a private address")
+
+    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        if fresh not in self._sessions:
+            options = connector_options(allow_private=self._allow_private)
+            self._sessions[fresh] = aiohttp.ClientSession(
+                connector=HeadKeepingConnector(limit=0, ttl_dns_cache=30, force_close=fresh, **options),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                max_line_size=_LONGEST_LINE,
+                max_field_size=_LONGEST_LINE,
+                max_headers=_MOST_HEADERS,
+            )
+        return self._sessions[fresh]
+
+
+async def _beginning(response: aiohttp.ClientResponse, limits: BodyLimits) -> tuple[bytes, bool]:
+    """The first bytes of a body, as they came, and whether they are all. No trouble with them changes the status."""
+    beginning, read, is_whole = b"", 0, False
+    try:
+        async with asyncio.timeout(limits.seconds):
+            async for chunk in response.content.iter_any():
+                beginning += chunk[: limits.kept - len(beginning)]
+                read += len(chunk)
+                if read > limits.read:
+                    break
+            else:
+                is_whole = read <= limits.kept
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+        response.close()
+    return (b"", False) if "content-encoding" in response.headers else (beginning, is_whole)
+
+
+def _unread(exchange: Exchange) -> Reply | None:
+    """A reply that could not be read to its end, where at least its status was."""
+    if exchange.status is None:
+        return None
+    asked = exchange.retry_after
+    return Reply(exchange.status, {} if asked is None else {"retry-after": asked})
+
+
+def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
+    """No status came back: what that means for another try."""
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, PrivateAddress):
+        return Refused(f"{cause}; allow it with sender.webhook_allow_private")
+    if isinstance(error, aiohttp.InvalidURL):
+        return Refused("the address is not valid")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):  # a ValueError as well; it may be renewed in time
+        why = getattr(error.certificate_error, "verify_message", error.certificate_error)
+        return Deferred(shortened(f"cannot connect: the receiver's certificate is not trusted: {why}"))
+    if isinstance(error, ValueError):
+        return Refused(f"the request cannot be written: {type(error).__name__}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Deferred(shortened(f"cannot connect: {error.os_error.strerror or error.os_error}"))
+    outcome = Unanswered if is_connected else Deferred
+    if isinstance(error, TimeoutError):
+        return outcome(f"no {'answer' if is_connected else 'connection'} within {timeout:g} s")
+    return outcome(shortened(f"connection lost: {type(error).__name__}"))
+
+
+def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
+    """What the table says of a status. The words of a reply are shown where it refuses the request."""
+    detail, meaning = f"HTTP {reply.status}", status_meaning(reply.status)
+    match meaning.meaning:
+        case "accepted":
+            return Accepted(detail)
+        case "later":
+            return Deferred(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
+        case "throttled":
+            return Throttled(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
+        case "blocked":
+            return Blocked(f"{detail}: {meaning.why}")
+        case "gone":
+            return Gone(f"{detail}: {meaning.why}")
+        case "refused":
+            words = reply.body.decode(errors="replace") if 400 <= reply.status < 500 else meaning.why
+            return Refused(shortened(f"{detail}: {words or meaning.why}"))
+        case _:
+            assert_never(meaning.meaning)

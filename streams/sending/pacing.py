@@ -8,8 +8,16 @@ clock, in seconds.
 
 from __future__ import annotations
 
+import math
+from typing import assert_never
+
 import msgspec
 from msgspec.structs import replace
+
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+
+IN_MEMORY = 5.0
+"""Seconds for which a message waits for its turn in memory; the ledger keeps it for longer."""
 
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
@@ -46,6 +54,13 @@ class Pace(msgspec.Struct, frozen=True):
         """Seconds until the next message may leave; None where that depends on the one that tries."""
         return None if self.is_tried else max(0.0, self.next_at - now)
 
+    def capacity(self, most: int, now: float) -> int:
+        """How many messages are wanted in memory, at most `most`."""
+        if self.closed_at is not None:
+            wait = self.wait_at(now)
+            return 1 if wait is not None and wait <= IN_MEMORY else 0
+        return most if not self.gap else min(most, math.ceil(IN_MEMORY / self.gap))
+
     def left(self, now: float) -> Pace:
         """A message has left."""
         if self.closed_at is not None:
@@ -53,6 +68,23 @@ class Pace(msgspec.Struct, frozen=True):
         if now - self.last_left > _AT_REST + 2 * self.gap:
             return replace(self, since=now, accepted=0, next_at=now + self.gap, last_left=now)
         return replace(self, next_at=now + self.gap, last_left=now)
+
+    def heard(self, receipt: Receipt | None, left_at: float, now: float, asked: float = 0.0) -> Pace:
+        """What came back for a message that left at a time; None where the destination was not asked after all.
+
+        `asked` is the wait that the destination named.
+        """
+        match receipt:
+            case Throttled():
+                return self.throttled(left_at, now, asked)
+            case Accepted() | Refused() | Gone():
+                return self.took(left_at, now)
+            case Deferred() | Unanswered() | Blocked():
+                return self.unknown(left_at, now)
+            case None:
+                return self.given_back(left_at, now)
+            case _:
+                assert_never(receipt)
 
     def took(self, left_at: float, now: float) -> Pace:
         """The destination has taken a message that left at a time, or refused it for a reason of its own."""

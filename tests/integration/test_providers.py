@@ -18,8 +18,8 @@ import pytest
 
 from agents.clock import utc_now
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.attempts import Work
 from agents.roles.sender.sender import Past, Sender
+from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink

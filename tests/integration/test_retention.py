@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from agents.ingest_time import moment
-from agents.roles.sender.attempts import Work
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
+from agents.roles.sender.work import Work
 from agents.transport.batch import Batch
 from schemas.channels.email import EmailAddress, EmailDelivery
 from schemas.channels.webhook import WebhookAddress, WebhookDelivery

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from agents.roles.sender.attempts import Work
+from agents.roles.sender.work import Work
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery

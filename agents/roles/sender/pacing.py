@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,8 +10,8 @@ from contextlib import suppress
 import structlog
 
 from schemas.closed import ChannelName
-from schemas.receipt import Accepted, Gone, Receipt, Refused, Throttled
-from streams.sending.pacing import Pace
+from schemas.receipt import Receipt, Throttled
+from streams.sending.pacing import IN_MEMORY, Pace
 
 log = structlog.get_logger()
 
@@ -21,8 +20,6 @@ Destination = tuple[ChannelName, str]
 
 _MANY, _REMEMBERED = 1000, 60.0
 """So many destinations are known before those are forgotten that were not asked for so many seconds."""
-IN_MEMORY = 5.0
-"""Seconds for which a message waits for its turn in memory; the ledger keeps it for longer."""
 
 
 class Paces:
@@ -51,34 +48,20 @@ class Paces:
     def heard(self, destination: Destination, left_at: float, receipt: Receipt | None, asked: float = 0.0) -> None:
         """What came back for a message that left at a time; None where the destination was not asked after all."""
         pace, now = self._of(destination), self._ticks()
-        match receipt:
-            case Throttled():
-                after = pace.throttled(left_at, now, asked)
-                if pace.closed_at is None:
-                    channel, name = destination
-                    log.warning("destination_throttled", channel=channel, destination=name, why=receipt.detail)
-            case Accepted() | Refused() | Gone():
-                after = pace.took(left_at, now)
-            case None:
-                after = pace.given_back(left_at, now)
-            case _:
-                after = pace.unknown(left_at, now)
-        self._put(destination, after)
+        if isinstance(receipt, Throttled) and pace.closed_at is None:
+            channel, name = destination
+            log.warning("destination_throttled", channel=channel, destination=name, why=receipt.detail)
+        self._put(destination, pace.heard(receipt, left_at, now, asked))
 
     def hurry(self, destination: Destination) -> None:
         """Try it now."""
         if destination in self._paces:
             self._put(destination, self._paces[destination].hurried())
 
-    def room(self, destination: Destination, most: int) -> int:
+    def capacity(self, destination: Destination, most: int) -> int:
         """How many messages for a destination are wanted in memory, at most `most`."""
         pace = self._paces.get(destination)
-        if pace is None:
-            return most
-        wait = pace.wait_at(self._ticks())
-        if pace.closed_at is not None:
-            return 1 if wait is not None and wait <= IN_MEMORY else 0
-        return most if not pace.gap else min(most, math.ceil(IN_MEMORY / pace.gap))
+        return most if pace is None else pace.capacity(most, self._ticks())
 
     def until_next(self, destination: Destination) -> float:
         """Seconds until a destination may be asked again."""

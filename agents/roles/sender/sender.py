@@ -17,7 +17,7 @@ from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at
 from agents.intake import Chunk, Intake
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.attempts import Attempts, Work
+from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.channels import channels_of, policies_of
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
@@ -25,6 +25,7 @@ from agents.roles.sender.ledger_rows import read_stored, row_of
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination
+from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
@@ -39,6 +40,7 @@ from store.distributions import Control
 from store.erasure import Erasure
 from store.retention import Retention
 from store.sending.ledger import Ledger, NewDelivery, Settlement
+from streams.sending.gate import entry_wait
 
 log = structlog.get_logger()
 
@@ -51,8 +53,8 @@ _REST, _LONGEST_REST = 5.0, 60.0
 """Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
 _REST_SHARE = 200
 """So many times what asking took, where that is longer: ten thousand destinations take a while to ask for."""
-_FULL_POLL = 0.1
-"""Seconds until the ledger is asked again while some destination has no room: it may have some soon."""
+_BUSY_POLL = 0.1
+"""Seconds until the ledger is asked again while some destination is busy: it may take more soon."""
 
 
 def build_sender(
@@ -149,16 +151,18 @@ class Sender:
         return Work(delivery, 0, arrived_at(record))
 
     async def _enter(self, taken: Chunk[Work]) -> int:
-        """Claim in the ledger; only what was new and found room is ours to send now."""
+        """Claim in the ledger; only what was new and is taken at once is ours to send now."""
         works = {work.delivery.delivery_id: work for work in taken.items}
         if not works:
             return 0
         await self._has_begun.wait()
         destinations = {work.destination for work in works.values()}
-        has_room = await asyncio.gather(*map(self._attempts.room_for, destinations))  # a hundred busy ones wait as one
-        room = dict(zip(destinations, has_room, strict=True))
-        at_once, later = timedelta(), self._settings.poll
-        rows = [row_of(work, at_once if room[work.destination] else later) for work in works.values()]
+        waited = await asyncio.gather(*map(self._attempts.capacity.wait_for, destinations))  # a hundred wait as one
+        waits = {
+            destination: entry_wait(has_capacity=has_capacity, poll=self._settings.poll)
+            for destination, has_capacity in zip(destinations, waited, strict=True)
+        }
+        rows = [row_of(work, waits[work.destination]) for work in works.values()]
         claimed = await retry_until_available(lambda: self._claim_new(rows), what="Postgres")
         for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
             self._attempts.start(replace(works[delivery_id], expires=expires))
@@ -199,29 +203,31 @@ class Sender:
 
     async def _rest(self) -> None:
         """Until the ledger may have something: in between it is asked for what is paused alone, which costs nothing."""
-        if self._attempts.saturated():
-            await asyncio.sleep(_FULL_POLL)
+        capacity, poll = self._attempts.capacity, self._settings.poll.total_seconds()
+        if capacity.is_busy():
+            await asyncio.sleep(_BUSY_POLL)
             return
-        full, poll = self._attempts.full(), self._settings.poll.total_seconds()
+        saturated = capacity.saturated()
         self._next_due.ask()
         began = time.monotonic()
-        due_in = await retry_until_available(lambda: self._ledger.next_due(full), what="Postgres")
+        due_in = await retry_until_available(lambda: self._ledger.next_due(saturated), what="Postgres")
         ends = _rest_ends(began, time.monotonic(), due_in)
         while True:
             wait = self._attempts.paces.soonest(min(poll, ends - time.monotonic()))
             await asyncio.sleep(max(poll / 10, wait))
-            ends, before = min(ends, self._next_due.at), self._attempts.paused
+            ends, before = min(ends, self._next_due.at), capacity.paused
             if ends <= time.monotonic() or await retry_until_available(self._look_at_pauses, what="Postgres") != before:
                 return
-            if await retry_until_available(self._look_at_hurries, what="Postgres") or self._attempts.full() != full:
+            is_hurried = await retry_until_available(self._look_at_hurries, what="Postgres")
+            if is_hurried or capacity.saturated() != saturated:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
         rows = await self._ledger.paused_destinations()
-        self._attempts.paused = {(row["channel"], row["destination"]) for row in rows}
+        self._attempts.capacity.paused = {(row["channel"], row["destination"]) for row in rows}
         self._metrics.destinations_paused.set(len(rows))
         self._metrics.destinations_throttled.set(self._attempts.paces.closed)
-        return self._attempts.paused
+        return self._attempts.capacity.paused
 
     async def _look_at_hurries(self) -> bool:
         """Whether somebody wants a destination asked at once: what it said of when is forgotten."""
@@ -249,8 +255,8 @@ class Sender:
             owner=self._owner,
             lease=self._settings.lease,
             limit=_HAND,
-            a_destination=self._attempts.places,
-            rooms=self._attempts.rooms().items(),
+            a_destination=self._attempts.capacity.most,
+            rooms=self._attempts.capacity.free().items(),
             take_over=self._leases.may_take_over(),
         )
         self._leases.taken((row.delivery_id for row in leased), asked)

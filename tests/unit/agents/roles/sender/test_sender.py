@@ -11,12 +11,14 @@ from typing import Any, cast
 import msgspec
 
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.attempts import Work
+from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
+from agents.roles.sender.pacing import Paces
 from agents.roles.sender.sender import Sender
+from agents.roles.sender.work import Work
 from store.sending.ledger import Leased, Settlement
 from tests.contract.test_channels import delivery
 from tests.factory import NOW
@@ -25,19 +27,10 @@ from tests.factory import NOW
 class Attempts:
     """Keeps what is started."""
 
-    places = 8
     held: tuple[str, ...] = ()
 
     def __init__(self, log: list[Any]) -> None:
-        self._log = log
-
-    def rooms(self) -> dict[Any, int]:
-        """As many as any."""
-        return {}
-
-    async def room_for(self, _: Any) -> bool:
-        """Always."""
-        return True
+        self._log, self.capacity = log, Capacity(Paces(), concurrency=2)
 
     def start(self, work: Work) -> None:
         self._log.append(("start", work.delivery.delivery_id))
@@ -121,12 +114,12 @@ async def test_a_sender_that_stops_claims_no_more_and_tells_what_it_has_sent_bef
     assert log == [("sent", one.good.delivery_id), "free"]
 
 
-async def test_a_hand_for_many_busy_destinations_waits_for_room_once() -> None:
+async def test_a_chunk_for_many_busy_destinations_waits_for_capacity_once() -> None:
     """Else a batch would take minutes, which looks like no progress at all."""
     log: list[Any] = []
     one = sender(log)
     barrier = asyncio.Barrier(3)
-    one._attempts.room_for = lambda _: barrier.wait()
+    one._attempts.capacity.wait_for = lambda _: barrier.wait()
     works = [
         Work(msgspec.structs.replace(one.good, delivery_id=f"d{number}", account=f"host-{number}"), 0, NOW)
         for number in range(3)

@@ -1,0 +1,85 @@
+"""Capacity: how many deliveries for each destination are held in memory, so that memory is bounded and shared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+
+from agents.roles.sender.pacing import Destination, Paces
+
+_HELD_PER_SLOT = 4
+"""Deliveries in memory for each that is being sent; more stay in the ledger."""
+_CAPACITY_WAIT = 0.5
+"""Seconds within which a destination that is merely busy takes one more."""
+_SATURATED_FOR = 5.0
+"""Seconds for which a destination that did not is passed over: its deliveries wait in the ledger."""
+
+
+class Capacity:
+    """The deliveries held for each destination. `concurrency` bounds what is under way to one of them.
+
+    A destination takes less where its pace is held back, and nothing while it is `paused`.
+    """
+
+    def __init__(self, paces: Paces, *, concurrency: int) -> None:
+        self._paces = paces
+        self.most = concurrency * _HELD_PER_SLOT
+        self.paused: set[Destination] = set()
+        self._held: Counter[Destination] = Counter()
+        self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
+        self._freed = asyncio.Event()
+
+    def take(self, destination: Destination) -> None:
+        """One delivery more is held."""
+        self._held[destination] += 1
+
+    def release(self, destination: Destination) -> bool:
+        """One fewer; whether none is left."""
+        self._held[destination] -= 1
+        is_last = not self._held[destination]
+        if is_last:
+            del self._held[destination]
+            self._saturated_until.pop(destination, None)
+        self._freed.set()
+        return is_last
+
+    def has(self, destination: Destination) -> bool:
+        """Whether one more delivery for a destination may be held."""
+        return destination not in self.paused and self._held[destination] < self._of(destination)
+
+    def free(self) -> dict[Destination, int]:
+        """How many more each destination takes, of those that do not take as many as any other."""
+        known = dict.fromkeys((*self._held, *self._paces.known))
+        return {one: max(0, self._of(one) - self._held[one]) for one in known} | dict.fromkeys(self.paused, 0)
+
+    def saturated(self) -> set[Destination]:
+        """Those of them that take none now."""
+        return {one for one, free in self.free().items() if not free}
+
+    def is_busy(self) -> bool:
+        """Whether some destination is merely busy, and may take one more any moment."""
+        return any(count >= self.most for count in self._held.values())
+
+    def _of(self, destination: Destination) -> int:
+        return self._paces.capacity(destination, self.most)
+
+    async def wait_for(self, destination: Destination) -> bool:
+        """Whether a destination takes one more, within a moment. One that did not is not waited for again for a while.
+
+        So a slow or dead destination cannot keep the deliveries to others from being taken in.
+        """
+        if self.has(destination):
+            return True
+        is_slow = self._held[destination] < self.most  # it takes none because of its pace, not for being busy
+        if destination in self.paused or is_slow or self._saturated_until[destination] > time.monotonic():
+            return False
+        deadline = time.monotonic() + _CAPACITY_WAIT
+        while not self.has(destination):
+            self._freed.clear()
+            try:
+                await asyncio.wait_for(self._freed.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                self._saturated_until[destination] = time.monotonic() + _SATURATED_FOR
+                return False
+        return True

@@ -1,0 +1,27 @@
+"""A delivery that this process is to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.roles.sender.pacing import Destination
+from schemas.delivery import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka.
+
+    `expires` is when it is no longer valid, by the process's steady clock; None where it always is.
+    """
+
+    delivery: Delivery
+    attempts: int
+    arrived_at: datetime
+    expires: float | None = None
+
+    @property
+    def destination(self) -> Destination:
+        """Where it goes."""
+        return self.delivery.channel, self.delivery.account

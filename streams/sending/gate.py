@@ -1,0 +1,52 @@
+"""Before an attempt: may a delivery be sent now? In this order, the first that stands against it decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.errors import RenderRefused, TemplateFailed
+from streams.sending.judgement import Judgement, held_back, impossible
+
+DEPENDENCY_WAIT = timedelta(seconds=5)
+"""After something that an attempt needs was away: Postgres, for a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of a delivery and its destination right before an attempt.
+
+    `expires_at` is as the delivery says it, `expires` that moment by the process's steady clock, which reads `now`.
+    """
+
+    is_paused: bool
+    has_turn: bool
+    expires_at: datetime | None
+    expires: float | None
+    now: float
+
+
+def entry_wait(*, has_capacity: bool, poll: timedelta) -> timedelta:
+    """How long a new delivery waits in the ledger: it is sent at once where its destination takes one more."""
+    return timedelta() if has_capacity else poll
+
+
+def stopped_at_gate(situation: Situation) -> Judgement | None:
+    """What becomes of a delivery that may not be sent now; None where it may."""
+    if situation.is_paused:
+        return held_back("the destination is paused", "paused")
+    if not situation.has_turn:
+        return held_back("the destination takes no more for now", "throttled")
+    if situation.expires_at and situation.expires is not None and situation.expires <= situation.now:
+        return impossible("expired", f"expired at {situation.expires_at.isoformat()}")
+    return None
+
+
+def not_rendered(error: TemplateFailed | RenderRefused) -> Judgement:
+    """It cannot be written: its template is gone or fails, or its channel can never send such a one."""
+    return impossible(error.reason if isinstance(error, RenderRefused) else "template_error", str(error))
+
+
+def dependency_unavailable(what: str) -> Judgement:
+    """Something that the attempt needs does not answer now."""
+    return held_back(what, wait=DEPENDENCY_WAIT)

@@ -1,0 +1,36 @@
+"""What becomes of a delivery that was held for sending: it ends, or it waits in the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from schemas.closed import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The end of a delivery (`sent`, `failed`), or `waiting`: for `wait`, or without one as old as it is.
+
+    `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses`: nothing more is sent
+    to its destination until somebody resumes it.
+    """
+
+    state: Literal["waiting", "sent", "failed"]
+    detail: str
+    wait: timedelta | None = None
+    reason: Reason | None = None
+    provider_id: str | None = None
+    tried: bool = True
+    pauses: bool = False
+
+
+def held_back(detail: str, reason: Reason | None = None, wait: timedelta | None = None) -> Judgement:
+    """Not the delivery's fault: it waits, and this was no attempt."""
+    return Judgement("waiting", detail, wait, reason, tried=False)
+
+
+def impossible(reason: Reason | None, detail: str) -> Judgement:
+    """It ends without its provider being asked."""
+    return Judgement("failed", detail, reason=reason, tried=False)

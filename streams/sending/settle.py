@@ -1,0 +1,66 @@
+"""After an attempt: what a provider's answer means for the delivery and its destination."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_never
+
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from streams.sending.judgement import Judgement, held_back
+from streams.sending.retry import next_attempt
+
+MAX_STRIKES = 8
+"""So often a message may be told that it is too much while its neighbours pass; then it is about the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that was made. `before` counts those before it; `retries` are the waits between them.
+
+    `random` is in [0, 1). `strikes` counts how often this message was told that it is too much while others passed,
+    now included; `until_next` is the seconds until its destination may be asked again.
+    """
+
+    before: int
+    retries: Sequence[timedelta]
+    random: float
+    strikes: int = 0
+    until_next: float = 0.0
+
+
+def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
+    """What becomes of the delivery."""
+    match receipt:
+        case Accepted(detail, provider_id):
+            return Judgement("sent", detail, provider_id=provider_id)
+        case Deferred(detail, retry_after):
+            return tried_again(detail, attempt, retry_after)
+        case Unanswered(detail):
+            return tried_again(f"{detail} (possibly accepted)", attempt)
+        case Throttled(detail, retry_after):
+            return _throttled(detail, attempt, retry_after)
+        case Refused(detail, reason):
+            return Judgement("failed", detail, reason=reason)
+        case Blocked(detail):
+            return Judgement("waiting", detail, reason="paused", tried=False, pauses=True)
+        case Gone(detail):
+            return Judgement("failed", detail, pauses=True)
+        case _:
+            assert_never(receipt)
+
+
+def tried_again(detail: str, attempt: Attempt, retry_after: float | None = None) -> Judgement:
+    """It came to nothing: the next attempt by the schedule, or the end where that is used up."""
+    wait = next_attempt(attempt.retries, attempt.before + 1, random=attempt.random, retry_after=retry_after)
+    if wait is None:
+        return Judgement("failed", f"retries exhausted after {attempt.before + 1} attempts: {detail}")
+    return Judgement("waiting", detail, wait)
+
+
+def _throttled(detail: str, attempt: Attempt, retry_after: float | None) -> Judgement:
+    """It waits without an attempt, behind its neighbours; but not for ever, where these pass and it never does."""
+    if attempt.strikes >= MAX_STRIKES:
+        return tried_again(detail, attempt, retry_after)
+    return held_back(detail, "throttled", timedelta(seconds=attempt.until_next))

@@ -1,0 +1,61 @@
+"""What an answer means for a delivery and its destination."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from streams.sending.judgement import Judgement
+from streams.sending.settle import MAX_STRIKES, Attempt, settle, tried_again
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+FIRST = Attempt(0, (MINUTE, HOUR), random=0.5)
+LAST = replace(FIRST, before=2)
+EXHAUSTED = "retries exhausted after 3 attempts: "
+
+
+@pytest.mark.parametrize(
+    ("receipt", "first", "last"),
+    [
+        (Accepted("HTTP 200", "id"), Judgement("sent", "HTTP 200", provider_id="id"), None),
+        (Refused("HTTP 400"), Judgement("failed", "HTTP 400"), None),
+        (Refused("550", "suppressed"), Judgement("failed", "550", reason="suppressed"), None),
+        (Blocked("HTTP 401"), Judgement("waiting", "HTTP 401", reason="paused", tried=False, pauses=True), None),
+        (Gone("HTTP 410"), Judgement("failed", "HTTP 410", pauses=True), None),
+        (Throttled("429"), Judgement("waiting", "429", timedelta(), "throttled", tried=False), None),
+        (Deferred("503"), Judgement("waiting", "503", MINUTE), Judgement("failed", EXHAUSTED + "503")),
+        (Deferred("503", 120.0), Judgement("waiting", "503", 2 * MINUTE), Judgement("failed", EXHAUSTED + "503")),
+        (
+            Unanswered("no answer"),
+            Judgement("waiting", "no answer (possibly accepted)", MINUTE),
+            Judgement("failed", EXHAUSTED + "no answer (possibly accepted)"),
+        ),
+    ],
+)
+def test_each_answer_at_the_first_attempt_and_at_the_last(
+    receipt: Receipt, first: Judgement, last: Judgement | None
+) -> None:
+    assert settle(receipt, FIRST) == first
+    assert settle(receipt, LAST) == (last or first)
+
+
+@pytest.mark.parametrize(
+    ("strikes", "judgement"),
+    [
+        (0, Judgement("waiting", "429", timedelta(seconds=7), "throttled", tried=False)),
+        (MAX_STRIKES - 1, Judgement("waiting", "429", timedelta(seconds=7), "throttled", tried=False)),
+        (MAX_STRIKES, Judgement("waiting", "429", MINUTE)),
+    ],
+)
+def test_a_throttled_message_waits_without_an_attempt_until_it_is_about_the_message(
+    strikes: int, judgement: Judgement
+) -> None:
+    assert settle(Throttled("429", 5.0), replace(FIRST, strikes=strikes, until_next=7.0)) == judgement
+
+
+@pytest.mark.parametrize(("before", "wait"), [(0, MINUTE), (1, HOUR), (2, None)])
+def test_waits_follow_the_schedule(before: int, wait: timedelta | None) -> None:
+    assert tried_again("x", replace(FIRST, before=before)).wait == wait

@@ -7,8 +7,12 @@ from deploy.settings.settings import Settings
 
 
 class Wiring(Wire):
-    """What follows from the settings for everybody; a role builds what it alone needs."""
+    """What follows from the settings for everybody; a role builds what it alone needs.
 
-    def __init__(self, settings: Settings, *, in_loop: bool = False) -> None:
-        super().__init__(settings.kafka, settings.topics, settings.wire, in_loop=in_loop)
-        self.settings = settings
+    `project` is the one that a command acts within; where none is named, the default one.
+    """
+
+    def __init__(self, settings: Settings, *, in_loop: bool = False, project: str = "") -> None:
+        default = settings.project_id
+        super().__init__(settings.kafka, settings.topics, settings.wire, default_project=default, in_loop=in_loop)
+        self.settings, self.project = settings, project or default

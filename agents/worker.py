@@ -228,7 +228,7 @@ async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         settings = wiring.settings
-        past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool, settings.project_id))
+        past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool))
         around = _faust_settings(wiring, options)
         ledger, control = Ledger(pool), Control(pool)
         app, sender = build_sender(

@@ -9,32 +9,35 @@ import asyncpg
 import msgspec
 
 from schemas.campaign import publication_customer
+from schemas.record_key import Keyed
 from store.postgres import passing_errors
 from store.sql import queries
 
 
 class Erasure:
-    """The erased customers of a project. Raises TryLater while Postgres is away."""
+    """The erased customers. Raises TryLater while Postgres is away."""
 
-    def __init__(self, pool: asyncpg.Pool, project_id: str) -> None:
-        self._pool, self._project_id = pool, project_id
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
         self._sql = queries("erasure")
 
-    async def note(self, erased_at: Mapping[str, datetime | None]) -> None:
+    async def note(self, erased_at: Mapping[Keyed, datetime | None]) -> None:
         """Remember customers, with the moment at which Kafka was told; and blank what their codes say of them.
 
         None, where that is not known, is now; and so is what lies ahead.
         """
-        ids = sorted(erased_at)
+        customers = sorted(erased_at)
+        projects, ids = [one.project_id for one in customers], [one.id for one in customers]
         blank = [msgspec.json.encode(publication_customer({"id": one})).decode() for one in ids]
         async with passing_errors(self._pool):
-            await self._pool.execute(self._sql["note"], self._project_id, ids, [erased_at[one] for one in ids])
-            await self._pool.execute(self._sql["erase_publications"], self._project_id, ids, blank)
+            await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
+            await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
 
-    async def find(self, customer_ids: Sequence[str], limit: int) -> dict[str, bytes]:
+    async def find(self, customers: Sequence[Keyed], limit: int) -> dict[str, bytes]:
         """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""
+        projects, ids = [one.project_id for one in customers], [one.id for one in customers]
         async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["find"], self._project_id, list(customer_ids), limit)
+            rows = await self._pool.fetch(self._sql["find"], projects, ids, limit)
         return {row["delivery_id"]: row["record"] for row in rows}
 
     async def erase(self, records: Mapping[str, bytes], *, owner: str) -> None:

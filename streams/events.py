@@ -12,6 +12,7 @@ from schemas.events.event import MAX_ID, Event
 from schemas.events.objects import Customer
 from schemas.events.triggers import TRIGGERS, Trigger, data_type, object_fields
 from schemas.record import Record
+from schemas.record_key import SEPARATOR, Keyed, check_parts, parse_key, record_key, shown_key
 from schemas.wire.codec import TopicCodec
 from streams.conditions.kinds import with_kind
 from streams.event_context import Head, LooseHead
@@ -24,14 +25,15 @@ T = TypeVar("T")
 class EventReader:
     """Reads the heads of an event topic's records. `topic` is its name without prefix, `max_bytes` a record's limit.
 
-    `project_id` is the project of events in a form that names none (`upstream.py`).
+    `default_project` is the project of events in a form that names none (`upstream.py`), and the one whose keys are the
+    customers' ids alone (`record_key.py`).
     """
 
     def __init__(
-        self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, project_id: str = ""
+        self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, default_project: str
     ) -> None:
         self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
-        self._project_id = project_id
+        self._default = default_project
         self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
         """`_latest`: a clock that is set back makes no event one of the future."""
         self._decode = codec.decode
@@ -50,7 +52,7 @@ class EventReader:
             if any(name == _SCHEMA_HEADER for name, _ in headers):
                 raise Undecodable(f"{error}. {_WITH_SCHEMA_HEADER}") from error
             raise
-        return unwrapped(decoded, headers, self._project_id)
+        return unwrapped(decoded, headers, self._default)
 
     def read(self, raw: bytes, key: bytes | None, now: datetime, headers: Headers = ()) -> Head[Any]:
         """The head of a record. Raises BadRecord naming what is wrong and what is allowed."""
@@ -60,7 +62,12 @@ class EventReader:
             self._now, self._latest = now, max(self._latest, now)
             self._too_late = self._latest + self._max_future
         return self._quickly(raw, key) or read_event(
-            self.decode(raw, headers), self._topic, key, now=self._latest, max_future=self._max_future
+            self.decode(raw, headers),
+            self._topic,
+            key,
+            now=self._latest,
+            max_future=self._max_future,
+            default_project=self._default,
         )
 
     def _quickly(self, raw: bytes, key: bytes | None) -> Head[Any] | None:
@@ -69,14 +76,13 @@ class EventReader:
         if head is None or not (0 < len(head.id) <= MAX_ID and 0 < len(head.project_id) <= MAX_ID):
             return None
         required = self._required.get(head.type)
-        if required is None or head.customer_id.encode() != key or head.created_at > self._too_late:
+        if required is None or head.created_at > self._too_late or head.created_at.year == 1:
             return None
-        if (
-            head.created_at.year == 1
-            or _NOT_KEPT in head.id
-            or _NOT_KEPT in head.project_id
-            or _NOT_KEPT in head.customer_id
-        ):
+        is_default = head.project_id == self._default
+        right = head.customer_id if is_default else record_key(head.project_id, head.customer_id, self._default)
+        if right.encode() != key or _NOT_KEPT in right or _NOT_KEPT in head.id:
+            return None
+        if right.count(SEPARATOR) != (not is_default):
             return None
         for name in required:
             if getattr(head.data, name) is None:
@@ -85,7 +91,13 @@ class EventReader:
 
 
 def read_event(
-    decoded: dict[str, Any], topic: str, key: bytes | None, *, now: datetime, max_future: timedelta
+    decoded: dict[str, Any],
+    topic: str,
+    key: bytes | None,
+    *,
+    now: datetime,
+    max_future: timedelta,
+    default_project: str,
 ) -> Head[Any]:
     """The head of an event on `topic` (without prefix).
 
@@ -97,12 +109,11 @@ def read_event(
         if event.data.get(name) is None:
             raise InvalidEvent(f"{event.type} lacks the required object {name}", path=f"data.{name}")
     head = _head(event, trigger)
-    _check_key(key, head.customer_id)
+    _check_key(key, event.project_id, head.customer_id, default_project)
     if head.created_at - _EPOCH < _BEGINNING:
         raise InvalidEvent(f"created_at {head.created_at.isoformat()} is before the year 1 in UTC", path="created_at")
-    for name in ("id", "project_id"):
-        if _NOT_KEPT in getattr(event, name):
-            raise InvalidEvent(f"{name} holds the character U+0000, which Postgres cannot keep", path=name)
+    if _NOT_KEPT in event.id:
+        raise InvalidEvent("id holds the character U+0000, which Postgres cannot keep", path="id")
     if head.created_at > now + max_future:
         raise InvalidEvent(
             f"created_at {head.created_at.isoformat()} is in the future: it may be at most "
@@ -142,26 +153,29 @@ def _check_objects(data: dict[str, Any], trigger: Trigger) -> None:
             raise InvalidEvent(f"data.{name}.id: {said}", path=f"data.{name}.id")
 
 
-def read_customer(decoded: dict[str, Any], key: bytes | None) -> dict[str, Any]:
-    """A profile of the `customers` topic, checked and otherwise as it came. Raises InvalidEvent."""
+def read_customer(decoded: dict[str, Any], key: bytes | None, default_project: str) -> dict[str, Any]:
+    """A profile of the `customers` topic, checked and otherwise as it came. Raises InvalidEvent.
+
+    Whose project it is says the key; a profile that names one as well has to name the same.
+    """
     try:
         msgspec.convert(decoded, Customer)
     except msgspec.ValidationError:
         decoded = tidied(decoded, Customer)
         if not isinstance(decoded.get("id"), str):
             _convert(decoded.get("id"), str, at="id")
-    _check_key(key, decoded["id"])
+    project_id = decoded.get("project_id")
+    if not isinstance(project_id, str):
+        project_id = parse_key(key or b"", default_project).project_id
+    _check_key(key, project_id, decoded["id"], default_project)
     return decoded
 
 
-def read_tombstone(key: bytes) -> str:
-    """The customer whom a record without a value erases. Raises InvalidEvent where the key is nobody's id."""
-    try:
-        customer_id = key.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidEvent("the key is not UTF-8; the key is the customer's id", path="key") from error
-    _check_key(key, customer_id)
-    return customer_id
+def read_tombstone(key: bytes, default_project: str) -> Keyed:
+    """The customer whom a record without a value erases. Raises InvalidEvent where the key is nobody's."""
+    keyed = parse_key(key, default_project)
+    check_parts(keyed.id, keyed.project_id)
+    return keyed
 
 
 def _may_be_none(trigger: Trigger, name: str) -> bool:
@@ -193,14 +207,21 @@ _NOT_KEPT = "\0"
 """The one character that Postgres has no place for."""
 
 
-def _check_key(key: bytes | None, customer_id: str) -> None:
-    if _NOT_KEPT in customer_id:
-        raise InvalidEvent("the key holds the character U+0000, which Postgres cannot keep", path="key")
+def _check_key(key: bytes | None, project_id: str, customer_id: str, default_project: str) -> None:
+    check_parts(customer_id, project_id)
     if key is None:
         raise InvalidEvent("the record has no key; the key is the customer's id", path="key")
-    if key != customer_id.encode():
-        shown = key.decode(errors="replace")[:100]
-        raise InvalidEvent(f"the record's key is {shown!r}, but customer.id is {customer_id[:100]!r}", path="key")
+    right = record_key(project_id, customer_id, default_project)
+    if key == right.encode():
+        return
+    shown = shown_key(key.decode(errors="replace"))
+    if project_id == default_project:
+        raise InvalidEvent(f"the record's key is {shown}, but customer.id is {shown_key(customer_id)}", path="key")
+    raise InvalidEvent(
+        f"the record's key is {shown}; of project {project_id[:100]}, which is not the default one, it is the project, "
+        f"U+001F and customer.id: {shown_key(right)}",
+        path="key",
+    )
 
 
 def _convert(value: Any, kind: type[T], *, at: str = "") -> T:

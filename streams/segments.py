@@ -89,7 +89,7 @@ class SegmentIndex:
     def remove(self, segment_id: str) -> None:
         """Take out; nothing where there is none."""
         self.definitions.pop(segment_id, None)
-        self._rules.remove(segment_id)
+        self._rules.remove(self._project_id, segment_id)
         self._moments.pop(segment_id, None)
         for customer_id in self._static.pop(segment_id, ()):
             self._lists[customer_id].discard(segment_id)

@@ -54,7 +54,7 @@ def context(profile: dict[str, Any] | None = None, **changes: Any) -> EventConte
 
     decoded = order_event(**changes)
     key = decoded["data"]["customer"]["id"].encode()
-    head = read_event(decoded, "events.orders", key, now=NOW, max_future=timedelta(days=1))
+    head = read_event(decoded, "events.orders", key, now=NOW, max_future=timedelta(days=1), default_project="shop")
     return EventContext(head, decoded, dict, None if profile is None else msgspec.json.encode(profile))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from schemas.contract import record_type
+from schemas.topics import TOPICS
 from store.distributions import Control, OutboxEntry
 
 
@@ -24,7 +26,9 @@ async def publish_outbox(control: Control, wire: Wire, producer: Producer) -> in
 
 
 def _output(entry: OutboxEntry, wire: Wire) -> Output:
-    value = None
-    if entry.payload is not None:
-        value = wire.codec(entry.topic).encode(msgspec.json.decode(entry.payload, type=record_type(entry.topic)))
-    return Output(wire.topic(entry.topic), entry.key.encode(), value)
+    if entry.payload is None:
+        return Output(wire.topic(entry.topic), entry.key.encode(), None)
+    record: Any = msgspec.json.decode(entry.payload, type=record_type(entry.topic))
+    is_of_project = TOPICS[entry.topic].key == "project"
+    key = entry.key.encode() if is_of_project else wire.key(record.project_id, entry.key)
+    return Output(wire.topic(entry.topic), key, wire.codec(entry.topic).encode(record))

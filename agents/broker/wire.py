@@ -9,6 +9,7 @@ from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
 from schemas.contract import topic_codec
 from schemas.events.triggers import PUBLISHED, TRIGGERS
+from schemas.record_key import record_key
 from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, NOTICES, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.codec import TopicCodec
 from schemas.wire.registry import SchemaRegistry
@@ -27,11 +28,14 @@ _WRITES: dict[Role, tuple[str, ...]] = {
 class Wire:
     """Names and codecs of one deployment's Kafka. Nothing is opened before it is asked for.
 
-    `in_loop`: whoever decodes must not be held, so the schema registry is asked aside.
+    `default_project` is the one whose keys are ids alone (`schemas/record_key.py`). `in_loop`: whoever decodes must not
+    be held, so the schema registry is asked aside.
     """
 
-    def __init__(self, kafka: Kafka, topics: Topics, written: WireFormat, *, in_loop: bool = False) -> None:
-        self.kafka, self.topics = kafka, topics
+    def __init__(
+        self, kafka: Kafka, topics: Topics, written: WireFormat, *, default_project: str, in_loop: bool = False
+    ) -> None:
+        self.kafka, self.topics, self.default_project = kafka, topics, default_project
         self._written, self._in_loop = written, in_loop
         self._codecs: dict[str, TopicCodec] = {}
 
@@ -42,6 +46,10 @@ class Wire:
     def group(self, role: str) -> str:
         """A role's consumer group."""
         return f"{self.topics.prefix}tidings-{role}"
+
+    def key(self, project_id: str, identity: str) -> bytes:
+        """The key of records about a customer, or a distribution, of a project."""
+        return record_key(project_id, identity, self.default_project).encode()
 
     def codec(self, topic: str) -> TopicCodec:
         """The codec of a topic (without prefix), writing the configured format."""

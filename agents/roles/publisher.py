@@ -30,6 +30,7 @@ from schemas.campaign import publication_customer
 from schemas.errors import InvalidEvent, TryLater
 from schemas.events.triggers import PUBLISHED, TRIGGERS, began_in
 from schemas.publication_request import PublicationRequest
+from schemas.record_key import Keyed, label_of
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.read_as import read_as
 from store.codes.claims import Answer, Claim, Empty, Published, Unusable
@@ -94,7 +95,7 @@ class Publisher:
     ) -> None:
         self._app, self._wiring, self._metrics, self._clock = app, wiring, metrics, clock
         self._codes, self._held, self._control, self._notices = codes, held, control, notices
-        self._project, self._requests = wiring.settings.project_id, wiring.codec(PUBLICATION_REQUESTS)
+        self._default, self._requests = wiring.default_project, wiring.codec(PUBLICATION_REQUESTS)
         self._low: set[str] = set()
         dead_letters = DeadLetters("publisher", wiring, metrics)
         self.intake = Intake(self._read, self._answer, dead_letters, metrics, clock, size=_HAND, counted="outputs")
@@ -118,7 +119,7 @@ class Publisher:
         ]
         batch.emit(outputs)
         await batch.room()
-        await self._stop({one.request.distribution.id: one.request.campaign for one, end in pairs if end.stops})
+        await self._stop({_sends(one.request): one.request.campaign for one, end in pairs if end.stops})
         return len(outputs)
 
     async def _settle_when_possible(self, requests: list[PublicationRequest]) -> list[Settled]:
@@ -154,7 +155,8 @@ class Publisher:
         return settled
 
     def _outputs(self, request: PublicationRequest, settled: Settled, partition: int, arrived: Headers) -> list[Output]:
-        key, wiring = request.customer_id.encode(), self._wiring
+        wiring = self._wiring
+        key = wiring.key(request.project_id, request.customer_id)
         outputs = []
         for delivery in settled.deliveries:
             name = deliveries(delivery.channel)
@@ -168,21 +170,23 @@ class Publisher:
 
     # -- when there are none ------------------------------------------------------------------------------------
 
-    async def _stop(self, distributions: Mapping[str, str]) -> None:
+    async def _stop(self, distributions: Mapping[Keyed, str]) -> None:
         """Pause distributions that have no codes left and say `when_empty: stop`; nothing where they are paused.
 
-        `distributions` are ids with the campaigns that have none.
+        `distributions` stand with the campaigns that have none.
         """
-        for identity, campaign in sorted(distributions.items()):
-            if await retry_until_available(partial(self._pause, identity, campaign), what="Postgres or Kafka"):
+        for (project, identity), campaign in sorted(distributions.items()):
+            pause = partial(self._pause, project, identity, campaign)
+            if await retry_until_available(pause, what="Postgres or Kafka"):
                 self._metrics.distributions_stopped.inc()
-                log.error("distribution_paused", distribution=identity, why="its campaign has no code left")
+                why = "its campaign has no code left"
+                log.error("distribution_paused", project=project, distribution=identity, why=why)
 
-    async def _pause(self, identity: str, campaign: str) -> bool:
-        current = (await self._control.current(self._project)).get(identity)
+    async def _pause(self, project: str, identity: str, campaign: str) -> bool:
+        current = (await self._control.current(project)).get(identity)
         if current is not None and current.status == "LIVE":
             # first, so that nobody dies in between; where it stays live, the next count closes the notice
-            await self._notices.open(distribution_paused(self._project, identity, campaign))
+            await self._notices.open(distribution_paused(project, identity, campaign))
             try:
                 await self._control.set_status(current, "PAUSED", applied_by="publisher", now=self._clock())
             except VersionConflict:  # somebody applied it at this moment: their version is what counts
@@ -233,20 +237,22 @@ class Publisher:
             await asyncio.sleep(_COUNT_SECONDS)
 
     async def _count_once(self) -> None:
-        counts = await self._codes.counts(self._project, await self._codes.now())
+        counts = await self._codes.counts(None, await self._codes.now())
+        low = {self._label(count) for count in counts if count.is_low}
         for count in counts:
-            self._metrics.codes_left.labels(count.campaign_id).set(count.left)
-        low = [count for count in counts if count.is_low]
-        for campaign in sorted({count.campaign_id for count in low} - self._low):
+            self._metrics.codes_left.labels(self._label(count)).set(count.left)
+        for campaign in sorted(low - self._low):
             log.warning("codes_low", campaign=campaign)
-        self._low = {count.campaign_id for count in low}
-        await self._note(low)
-        waiting = await self._held.counts(self._project)
-        self._metrics.requests_held.set(sum(waiting.values()))
+        self._low = low
+        for project in sorted({self._default, *(count.project_id for count in counts)}):
+            await self._note(project, [one for one in counts if one.is_low and one.project_id == project])
+        self._metrics.requests_held.set(await self._held.count())
 
-    async def _note(self, low: Sequence[Count]) -> None:
+    def _label(self, count: Count) -> str:
+        return label_of(count.project_id, count.campaign_id, self._default)
+
+    async def _note(self, project: str, low: Sequence[Count]) -> None:
         """What waits for a person: pools to be filled. What is over is closed, refilled or resumed by whomever."""
-        project = self._project
         concerns = [codes_low(project, one.campaign_id, one.left, one.left + one.published) for one in low]
         changed = await self._notices.keep(project, "codes_low", concerns)
         paused = await self._notices.is_open(project, "distribution_paused")
@@ -256,6 +262,10 @@ class Publisher:
                 changed += await self._notices.close(project, "distribution_paused", identity, settle=_SETTLED)
         if changed:
             await publish_outbox(self._control, self._wiring, self._app.outputs)
+
+
+def _sends(request: PublicationRequest) -> Keyed:
+    return Keyed(request.project_id, request.distribution.id)
 
 
 def _claim(request: PublicationRequest) -> Claim:

@@ -37,7 +37,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 async def _apply(files: list[Path], asked: Asked) -> None:
     wiring = load_wiring("postgres")
     async with database(wiring) as pool:
-        plan = await doing.plan(files, wiring.settings.project_id, pool, wiring.settings.zone)
+        plan = await doing.plan(files, wiring.project, pool, wiring.settings.zone)
         await carry_out(plan, partial(doing.save, pool=pool), asked)
 
 
@@ -57,7 +57,7 @@ def _listed(one: Campaign, left: int | None) -> tuple[object, ...]:
 
 async def _current() -> tuple[list[Campaign], list[Count]]:
     wiring = load_wiring("postgres")
-    project = wiring.settings.project_id
+    project = wiring.project
     async with database(wiring) as pool:
         return list((await Campaigns(pool).current(project)).values()), await Codes(pool).counts(project, utc_now())
 
@@ -69,7 +69,7 @@ def show_command(campaign: str) -> None:
     async def read() -> Campaign:
         wiring = load_wiring("postgres")
         async with database(wiring) as pool:
-            return await doing.campaign(pool, wiring.settings.project_id, campaign)
+            return await doing.campaign(pool, wiring.project, campaign)
 
     show_json(asyncio.run(read()))
 
@@ -80,7 +80,7 @@ def codes_command(campaign: str, as_json: AsJson = False) -> None:
 
     async def read() -> list[Count]:
         wiring = load_wiring("postgres")
-        project = wiring.settings.project_id
+        project = wiring.project
         async with database(wiring) as pool:
             await doing.campaign(pool, project, campaign)
             return await Codes(pool).counts(project, utc_now(), [campaign])
@@ -106,7 +106,7 @@ def generate_command(
         wiring = load_wiring("postgres")
         async with database(wiring) as pool:
             with _bar("making codes", count) as bar:
-                return await doing.generate(pool, wiring.settings.project_id, campaign, count, bar)
+                return await doing.generate(pool, wiring.project, campaign, count, bar)
 
     made = asyncio.run(make())
     if as_json:
@@ -134,7 +134,7 @@ def import_command(
         async with database(wiring) as pool:
             with _bar("checking", file.stat().st_size) as bar:
                 return await doing.import_codes(
-                    pool, settings.project_id, campaign, file, batch, bar.at, zone=settings.zone, as_written=as_written
+                    pool, wiring.project, campaign, file, batch, bar.at, zone=settings.zone, as_written=as_written
                 )
 
     show_imported(file, campaign, asyncio.run(add()), as_json=as_json)

@@ -41,7 +41,7 @@ async def _opened(given: dict[str, Any]) -> AsyncIterator[tuple[Deliveries, Deli
     wiring = load_wiring("postgres")
     async with database(wiring) as pool:
         found = Deliveries(pool)
-        yield found, work.read_filter(wiring.settings.project_id, given, await found.now())
+        yield found, work.read_filter(wiring.project, given, await found.now())
 
 
 @deliveries_app.command("list")

@@ -53,7 +53,7 @@ def list_command(as_json: AsJson = False) -> None:
 async def current_distributions() -> list[Distribution]:
     wiring = load_wiring("postgres")
     async with database(wiring) as pool:
-        return list((await Control(pool).current(wiring.settings.project_id)).values())
+        return list((await Control(pool).current(wiring.project)).values())
 
 
 @rules_app.command("show")

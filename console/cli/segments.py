@@ -44,7 +44,7 @@ def _ask(question: Callable[[str, Segments], Awaitable[T]]) -> T:
 
     async def ask() -> T:
         async with _opened() as (wiring, segments, _):
-            return await question(wiring.settings.project_id, segments)
+            return await question(wiring.project, segments)
 
     return asyncio.run(ask())
 
@@ -57,7 +57,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 async def _apply(files: list[Path], asked: Asked) -> None:
     async with _opened() as (wiring, segments, _):
-        plan = await planning.plan(files, wiring.settings.project_id, segments)
+        plan = await planning.plan(files, wiring.project, segments)
         await carry_out(plan, partial(planning.save, segments=segments), asked)
 
 
@@ -144,7 +144,7 @@ def delete_command(segment: str) -> None:
 
     async def delete() -> None:
         async with _opened() as (wiring, segments, control):
-            await planning.remove(segment, wiring.settings.project_id, segments, control)
+            await planning.remove(segment, wiring.project, segments, control)
 
     asyncio.run(delete())
     say(f"{escape(segment)} is deleted")

@@ -35,7 +35,7 @@ def _ask(question: Callable[[str, NamedTemplates], Awaitable[T]]) -> T:
     async def ask() -> T:
         wiring = load_wiring()
         async with database(wiring) as pool:
-            return await question(wiring.settings.project_id, NamedTemplates(pool))
+            return await question(wiring.project, NamedTemplates(pool))
 
     return asyncio.run(ask())
 
@@ -57,7 +57,7 @@ def apply_command(
 
 async def _apply(files: list[Path], asked: Asked, *, roll_out: bool) -> None:
     wiring = load_wiring() if roll_out and not asked.dry_run else load_wiring("postgres")
-    project = wiring.settings.project_id
+    project = wiring.project
     async with database(wiring) as pool:
         templates, control = NamedTemplates(pool), Control(pool)
         planned = await planning.plan(files, project, templates)

@@ -117,9 +117,9 @@ async def _stored(name: str, version: int | None) -> previewing.Source:
     async with database(wiring) as pool:
         settings = wiring.settings
         brand = previewing.with_samples(settings.brand)
-        kept = await previewing.from_named(name, settings.project_id, pool, brand, version)
+        kept = await previewing.from_named(name, wiring.project, pool, brand, version)
         if kept is None:
-            return await previewing.from_store(name, settings.project_id, pool)
+            return await previewing.from_store(name, wiring.project, pool)
     _brand(settings.brand)
     return kept
 

@@ -85,10 +85,11 @@ def simulate_command(
     must_exist([event, *(files or ())])
     _only_with_files(campaigns, is_file=bool(files))
     wiring = Wiring(read_settings()) if files else load_wiring()
-    decoded = unwrapped(decode_json(event.read_bytes()), (), wiring.settings.project_id)
+    decoded = unwrapped(decode_json(event.read_bytes()), (), wiring.project)
     rules = asyncio.run(_rules_from(files, wiring, campaigns) if files else current_distributions())
     customer = _customer_of(decoded)
-    profile = explain.stored_profile(wiring, customer) if customer and not files else None
+    project = str(decoded.get("project_id") or "")
+    profile = explain.stored_profile(wiring, customer, project) if customer and not files else None
     now, zone = _moment_of(at, wiring), wiring.settings.zone
     read, explained = explain.simulate(decoded, rules, profile, now, zone)
     if as_json:
@@ -107,7 +108,7 @@ async def _named(wiring: Wiring, campaigns: Path | None) -> tuple[CampaignFiles,
 
     Raises TryLater.
     """
-    project_id, zone = wiring.settings.project_id, wiring.settings.zone
+    project_id, zone = wiring.project, wiring.settings.zone
     if not wiring.settings.postgres.dsn.reveal():
         return CampaignFiles(project_id, None, campaigns, zone=zone), {}
     async with database(wiring) as pool:
@@ -153,15 +154,15 @@ def preview_command(
     else:
         wiring = load_wiring() if event and not customer else load_wiring("postgres")
         candidates = [asyncio.run(previewing.from_store(what, wiring))]
-    given = None if event is None else unwrapped(_json_object(event), (), wiring.settings.project_id)
-    profile = None if customer is None else _profile(customer)
+    given = None if event is None else unwrapped(_json_object(event), (), wiring.project)
+    profile = None if customer is None else _profile(customer, wiring.project)
     if given and not is_file and profile is None:
-        profile = explain.stored_profile(wiring, _customer_of(given))
+        profile = explain.stored_profile(wiring, _customer_of(given), str(given.get("project_id") or ""))
     if given and customer and profile and profile["id"] != _customer_of(given):
         raise TidingsError(f"{event} is about customer {_customer_of(given)}, {customer} is {profile['id']}")
     failed, now = False, _moment_of(at, wiring)
     for one in candidates:
-        chosen = given or previewing.sample_event(one.distribution, wiring.settings.project_id, profile)
+        chosen = given or previewing.sample_event(one.distribution, wiring.project, profile)
         found = previewing.preview(one, chosen, profile, wiring, now, channel)
         failed |= any(message.failure for message in found.messages)
         _show_preview(found, raw=raw, as_json=as_json)
@@ -181,10 +182,10 @@ def _show_preview(found: previewing.Previewed, *, raw: bool, as_json: bool) -> N
         previewing.show(found)
 
 
-def _profile(file: Path) -> dict[str, Any]:
+def _profile(file: Path, project_id: str) -> dict[str, Any]:
     profile = _json_object(file)
     try:
-        return read_customer(profile, str(profile.get("id", "")).encode())
+        return read_customer(profile, str(profile.get("id", "")).encode(), project_id)
     except BadRecord as error:
         raise TidingsError(f"{file} is no customer: {error}") from error
 

@@ -78,7 +78,7 @@ def _check(
     settings = wiring.settings
     offered = campaigns.of(document) if isinstance(campaigns, CampaignFiles) else Offered(campaigns)
     around = DefinitionContext(
-        project_id=settings.project_id,
+        project_id=wiring.project,
         version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),
         accounts={"email": tuple(settings.email_accounts)},
@@ -149,7 +149,7 @@ async def plan(
     paths: list[Path], wiring: Wiring, control: Control, campaigns: Campaigns, templates: NamedTemplates
 ) -> list[Planned[Change]]:
     """What applying some files would do."""
-    project = wiring.settings.project_id
+    project = wiring.project
     current, there = await control.current(project), await campaigns.current(project)
     stored = await stored_templates(project, templates)
     sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project)}
@@ -249,7 +249,7 @@ async def set_status(wiring: Wiring, identity: str, status: DistributionStatus, 
     """Pause, resume or stop a distribution: a new version that differs in its status alone."""
     async with database(wiring) as pool:
         control = Control(pool)
-        before = (await control.current(wiring.settings.project_id)).get(identity)
+        before = (await control.current(wiring.project)).get(identity)
         if before is None:
             raise TidingsError(f"there is no distribution {identity}")
         after = await control.set_status(before, status, applied_by=getpass.getuser(), now=now)

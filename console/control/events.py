@@ -62,17 +62,20 @@ def _read(line: bytes, wiring: Wiring, *, customers: bool) -> tuple[str, bytes, 
     record = decode_json(line)
     if not isinstance(record, dict):
         raise InvalidEvent("a line is one JSON object")
+    default = wiring.default_project
     if customers:
-        key = str(record.get("id", "")).encode()
-        return CUSTOMERS, key, read_customer(record, key)
-    record = unwrapped(record, (), wiring.settings.project_id)
+        key = wiring.key(wiring.project, str(record.get("id", "")))
+        return CUSTOMERS, key, read_customer(record, key, default)
+    record = unwrapped(record, (), wiring.project)
     trigger = TRIGGERS.get(str(record.get("type")))
     if trigger is None:
         raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
     data = record.get("data")
     customer = data.get("customer") if isinstance(data, dict) else None
-    key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
-    read_event(record, trigger.topic, key, now=utc_now(), max_future=wiring.settings.matcher.max_future)
+    identity = str(customer.get("id", "") if isinstance(customer, dict) else "")
+    key = wiring.key(str(record.get("project_id", "")), identity)
+    limit = wiring.settings.matcher.max_future
+    read_event(record, trigger.topic, key, now=utc_now(), max_future=limit, default_project=default)
     return trigger.topic, key, msgspec.convert(record, Event)
 
 

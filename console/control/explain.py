@@ -48,18 +48,21 @@ def simulate(
     customer = data.get("customer") if isinstance(data, dict) else None
     key = str(customer.get("id", "") if isinstance(customer, dict) else "").encode()
     topic = trigger.topic if trigger else next(iter(TRIGGERS.values())).topic
-    head = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500))
+    project = str(decoded.get("project_id"))  # an event in a file has no key: it is taken to have the right one
+    head = read_event(decoded, topic, key, now=now, max_future=timedelta(days=36_500), default_project=project)
     index = RuleIndex(zone)
     for rule in rules:
         index.insert(rule)
-    row = None if profile is None else msgspec.json.encode(read_customer(profile, str(profile.get("id", "")).encode()))
+    row = None
+    if profile is not None:
+        row = msgspec.json.encode(read_customer(profile, str(profile.get("id", "")).encode(), project))
     return head, explain_event(EventContext(head, decoded, dict, row), index, now)
 
 
-def stored_profile(wiring: Wiring, customer: str) -> dict[str, Any] | None:
-    """A customer's row as the matchers have it."""
+def stored_profile(wiring: Wiring, customer: str, project_id: str | None = None) -> dict[str, Any] | None:
+    """A customer's row as the matchers have it, of a project; without one, of the command's."""
     with TopicReader(wiring, CUSTOMERS) as reader:
-        raw = reader.last_value(customer)
+        raw = reader.last_value(wiring.key(project_id or wiring.project, customer).decode())
     return None if raw is None else wiring.codec(CUSTOMERS).decode(raw)
 
 
@@ -119,42 +122,42 @@ async def story(wiring: Wiring, who: str, distribution: str | None) -> Story:
     async with database(wiring) as pool:
         ledger = Ledger(pool)
         one = await ledger.delivery(who) if who.startswith("dlv_") else None
-        if who.startswith("dlv_") and one is None:
-            raise TidingsError(f"there is no delivery {who} in the ledger")
-        rows = [one] if one else await ledger.deliveries_of(who, _MOST)
+        if who.startswith("dlv_") and (one is None or one["project_id"] != wiring.project):
+            raise TidingsError(f"there is no delivery {who} of project {wiring.project} in the ledger")
+        rows = [one] if one else await ledger.deliveries_of(wiring.project, who, _MOST)
         attempts = await ledger.attempts_of([row["delivery_id"] for row in rows])
         unjudged = [] if one else [dict(row) for row in await Segments(pool).unjudged_of_customer(who)]
         actions = await Deliveries(pool).actions_of([row["delivery_id"] for row in rows])
-    customer = one["customer_id"] if one else who
+    key = wiring.key(wiring.project, one["customer_id"] if one else who).decode()
     deliveries = [
         {**row, "attempts_made": _of(row, attempts), "actions": _of(row, actions)}
         for row in rows
         if distribution in (None, row["distribution_id"])
     ]
-    decisions = _decisions_of(wiring, customer)
+    decisions = _decisions_of(wiring, key)
     if one:
         decisions = [decision for decision in decisions if decision.delivery_id == who]
     decisions = [decision for decision in decisions if distribution in (None, decision.distribution.id)]
-    return Story(decisions, deliveries, [] if one else dead_letters_of(wiring, customer), unjudged)
+    return Story(decisions, deliveries, [] if one else dead_letters_of(wiring, key), unjudged)
 
 
 def _of(row: Any, made: list[Any]) -> list[dict[str, Any]]:
     return [dict(one) for one in made if one["delivery_id"] == row["delivery_id"]]
 
 
-def _decisions_of(wiring: Wiring, customer: str) -> list[Decision]:
-    key, codec = customer.encode(), wiring.codec(DECISIONS)
+def _decisions_of(wiring: Wiring, key: str) -> list[Decision]:
+    raw, codec = key.encode(), wiring.codec(DECISIONS)
     with TopicReader(wiring, DECISIONS) as reader:
-        partition = reader.partition_of(customer)
-        mine = [message.value() for message in reader.until_now([partition]) if message.key() == key]
+        partition = reader.partition_of(key)
+        mine = [message.value() for message in reader.until_now([partition]) if message.key() == raw]
     return [read_as(codec.decode(value), Decision) for value in mine if value]
 
 
-def dead_letters_of(wiring: Wiring, customer: str) -> list[dict[str, Any]]:
+def dead_letters_of(wiring: Wiring, key: str) -> list[dict[str, Any]]:
     """Of a customer, whatever partition they are on: they have the record's key."""
-    key = customer.encode()
+    raw = key.encode()
     with TopicReader(wiring, DEAD_LETTERS) as reader:
-        mine = [one for one in dead_letters.select(reader, dead_letters.Filter()) if one.message.key() == key]
+        mine = [one for one in dead_letters.select(reader, dead_letters.Filter()) if one.message.key() == raw]
     return [{"place": one.place, "record": one.source, **msgspec.to_builtins(one.facts)} for one in mine]
 
 

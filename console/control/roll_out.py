@@ -31,7 +31,7 @@ async def plan(
 
     Raises DefinitionInvalid where a template names what a distribution's trigger does not have, or the brand lacks.
     """
-    current = await control.current(wiring.settings.project_id)
+    current = await control.current(wiring.project)
     planned = [
         await _planned(current[identity], newest, wiring, control, now)
         for identity in sorted({use.distribution_id for use in older})

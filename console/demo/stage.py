@@ -157,7 +157,7 @@ async def _apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distr
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
     async with database(wiring) as pool:
         control = Control(pool)
-        project, campaigns = wiring.settings.project_id, Campaigns(pool)
+        project, campaigns = wiring.project, Campaigns(pool)
         await save_campaigns(
             await plan_campaigns([folder / "examples" / "campaigns"], project, pool, wiring.settings.zone), pool
         )

@@ -56,11 +56,10 @@ class Held:
                 await connection.execute(self._sql["still_held"], unreadable)
             yield Hand(connection, self._sql, [one for one in read.values() if one is not None])
 
-    async def counts(self, project_id: str) -> dict[str, int]:
-        """How many wait, by campaign."""
+    async def count(self) -> int:
+        """How many wait, of all projects."""
         async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["count_held"], project_id)
-        return {row["campaign_id"]: row["count"] for row in rows}
+            return int(await self._pool.fetchval(self._sql["count_held"]))
 
 
 def _read(row: Mapping[str, Any]) -> HeldRequest | None:

@@ -28,6 +28,7 @@ class Count:
     `is_exhausted` says that the pattern is known to give no more.
     """
 
+    project_id: str
     campaign_id: str
     total: int
     published: int
@@ -119,8 +120,10 @@ class Codes:
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_pattern"], project_id, pattern_regex(config)))
 
-    async def counts(self, project_id: str, now: datetime, campaign_ids: Sequence[str] | None = None) -> list[Count]:
-        """How full pools are, all of a project's or the named ones, by id."""
+    async def counts(
+        self, project_id: str | None, now: datetime, campaign_ids: Sequence[str] | None = None
+    ) -> list[Count]:
+        """How full pools are, all of a project's or the named ones, by id; without a project those of all."""
         ids = None if campaign_ids is None else list(campaign_ids)
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["counts"], project_id, ids, now)
@@ -137,6 +140,7 @@ def _count(row: asyncpg.Record) -> Count:
     campaign = msgspec.json.decode(row["definition"], type=Campaign)
     config = campaign.code_config
     return Count(
+        project_id=campaign.project_id,
         campaign_id=row["id"],
         total=row["total"],
         published=row["published"],

@@ -216,9 +216,9 @@ class Ledger:
         """channel, state, reason, count."""
         return await self._fetch("counts")
 
-    async def deliveries_of(self, customer_id: str, limit: int) -> list[asyncpg.Record]:
+    async def deliveries_of(self, project_id: str, customer_id: str, limit: int) -> list[asyncpg.Record]:
         """A customer's deliveries, newest first, without their records."""
-        return await self._fetch("deliveries_of_customer", customer_id, limit)
+        return await self._fetch("deliveries_of_customer", project_id, customer_id, limit)
 
     async def delivery(self, delivery_id: str) -> asyncpg.Record | None:
         """One delivery, without its record."""

@@ -91,8 +91,8 @@ select c.id, c.version, c.definition, c.total, c.published, c.inactive, c.refill
        coalesce((select sum(e.unpublished) from code_expirations e
                  where e.campaign_key = c.key and e.expiration_date <= $3), 0)::bigint as expired
 from campaigns c
-where c.project_id = $1 and ($2::text[] is null or c.id = any($2))
-order by c.id;
+where ($1::text is null or c.project_id = $1) and ($2::text[] is null or c.id = any($2))
+order by c.project_id, c.id;
 
 -- name: refilled_since
 -- Campaigns whose pool was added to after a moment.

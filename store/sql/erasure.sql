@@ -1,15 +1,16 @@
 -- name: note
 -- Customers who were erased, and when Kafka was told; the latest counts.
 insert into erased_customers (project_id, customer_id, erased_at)
-select $1, customer_id, least(at, now()) from unnest($2::text[], $3::timestamptz[]) as erased (customer_id, at)
+select project_id, customer_id, least(at, now())
+from unnest($1::text[], $2::text[], $3::timestamptz[]) as erased (project_id, customer_id, at)
 on conflict (project_id, customer_id) do update
     set erased_at = greatest(erased_customers.erased_at, excluded.erased_at);
 
 -- name: find
 -- Deliveries that still say something of erased customers.
 select d.delivery_id, d.record
-from unnest($2::text[]) as asked (customer_id)
-join erased_customers e on e.project_id = $1 and e.customer_id = asked.customer_id
+from unnest($1::text[], $2::text[]) as asked (project_id, customer_id)
+join erased_customers e on e.project_id = asked.project_id and e.customer_id = asked.customer_id
 join deliveries d on d.customer_id = e.customer_id and d.project_id = e.project_id and d.arrived_at <= e.erased_at
 where not d.erased
 limit $3;
@@ -41,6 +42,6 @@ where d.delivery_id = kept.delivery_id;
 -- What publications of codes say of the customer they went to; the codes stay, and are the customer's.
 update publications p
 set customer = asked.customer
-from unnest($2::text[], $3::text[]) as asked (customer_id, customer)
-join campaigns c on c.project_id = $1
+from unnest($1::text[], $2::text[], $3::text[]) as asked (project_id, customer_id, customer)
+join campaigns c on c.project_id = asked.project_id
 where p.campaign_key = c.key and p.customer_id = asked.customer_id;

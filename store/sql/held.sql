@@ -19,5 +19,5 @@ update held_requests set tried_at = now() where publication_id = any($1::text[])
 delete from held_requests where publication_id = any($1::text[]);
 
 -- name: count_held
--- How many wait, by campaign.
-select campaign_id, count(*) as count from held_requests where project_id = $1 group by 1 order by 1;
+-- How many wait.
+select count(*) from held_requests;

@@ -171,7 +171,7 @@ from deliveries group by 1, 2, 3 order by 1, 2, 3;
 -- A customer's deliveries, newest first.
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        state, reason, detail, provider_id, attempts, due_at, created_at, settled_at
-from deliveries where customer_id = $1 order by created_at desc limit $2;
+from deliveries where project_id = $1 and customer_id = $2 order by created_at desc limit $3;
 
 -- name: one_delivery
 -- One delivery.

@@ -31,6 +31,9 @@ from streams.index.demands import ODD, Demands
 from streams.rule import Choice, Key, Rule, Threshold, compile_rule
 from streams.selection import Selection, pairs_of, selection_of
 
+RuleKey = tuple[str, str]
+"""Project and id: two projects may have rules of one id."""
+
 ShelfKey = tuple[str, str, Selection]
 
 TableKey = tuple[int | None, ...] | int | None
@@ -60,11 +63,11 @@ class Candidate(NamedTuple):
 
 
 class RuleIndex:
-    """All rules by id, and the shelves on which events find them. `zone`: where the project's days begin."""
+    """All rules by project and id, and the shelves on which events find them. `zone`: where days begin."""
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
-        self._rules: dict[str, Rule] = {}
+        self._rules: dict[RuleKey, Rule] = {}
         self._shelves: dict[ShelfKey, _Shelf] = {}
         self._compilers: dict[type[Record], Compiler] = {}
 
@@ -77,8 +80,8 @@ class RuleIndex:
     def insert(self, distribution: Distribution) -> Rule:
         """Compile and put in, in place of its earlier version. On DefinitionInvalid the index stays as it was."""
         rule = compile_rule(distribution, self._compiler_for(distribution))
-        self.remove(distribution.id)
-        self._rules[distribution.id] = rule
+        self.remove(*_rule_key(distribution))
+        self._rules[_rule_key(distribution)] = rule
         if distribution.status in _REACTING:
             key = _shelf_key(distribution)
             if key not in self._shelves:
@@ -94,9 +97,9 @@ class RuleIndex:
             self._compilers[trigger.data] = Compiler(partial(reader, data=trigger.data), remember=True, here=self._zone)
         return self._compilers[trigger.data]
 
-    def remove(self, rule_id: str) -> None:
+    def remove(self, project_id: str, rule_id: str) -> None:
         """Take out; nothing where there is none."""
-        rule = self._rules.pop(rule_id, None)
+        rule = self._rules.pop((project_id, rule_id), None)
         if rule is None or rule.distribution.status not in _REACTING:
             return
         key = _shelf_key(rule.distribution)
@@ -128,7 +131,7 @@ class RuleIndex:
         for shelf in self.shelves(head):
             start = begin % shelf.size
             turned = chain(islice(shelf.rule_ids(), start, None), islice(shelf.rule_ids(), start))
-            yield from (self._rules[rule_id] for rule_id in islice(turned, most))
+            yield from (self._rules[head.project_id, rule_id] for rule_id in islice(turned, most))
 
     def candidates(self, context: EventContext) -> tuple[list[Candidate], int]:
         """The rules that may fit, and how many of the event's type and selection were passed over."""
@@ -139,9 +142,13 @@ class RuleIndex:
             shelf.collect(context, found)
         return found, size - len(found)
 
-    def unindexed(self) -> list[str]:
+    def unindexed(self) -> list[RuleKey]:
         """The rules that every event of their type and selection has to try."""
-        return sorted(rule_id for shelf in self._shelves.values() for rule_id in shelf.always())
+        return sorted((key[0], rule_id) for key, shelf in self._shelves.items() for rule_id in shelf.always())
+
+
+def _rule_key(distribution: Distribution) -> RuleKey:
+    return distribution.project_id, distribution.id
 
 
 def _shelf_key(distribution: Distribution) -> ShelfKey:

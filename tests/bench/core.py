@@ -42,7 +42,9 @@ def measure(counts: tuple[int, ...] = (100, 10_000, 100_000)) -> dict[str, Any]:
 def _at(rules: list[Distribution]) -> dict[str, float]:
     index = RuleIndex()
     build = _seconds(lambda: [index.insert(rule) for rule in rules])
-    reader = EventReader("events.orders", _codec(), max_future=timedelta(hours=1), max_bytes=1 << 20)
+    reader = EventReader(
+        "events.orders", _codec(), max_future=timedelta(hours=1), max_bytes=1 << 20, default_project="shop"
+    )
     events = events_for(len(rules))
 
     def heads(hand: list[Made]) -> list[EventContext]:
@@ -68,7 +70,7 @@ def _at(rules: list[Distribution]) -> dict[str, float]:
         "candidates_an_event": round(candidates / EVENTS, 2),
         "matches_an_event": round(matches / EVENTS, 3),
         "add_us": _changes(index, rules, index.insert),
-        "remove_us": _changes(index, rules, lambda rule: index.remove(rule.id)),
+        "remove_us": _changes(index, rules, lambda rule: index.remove(rule.project_id, rule.id)),
         "unindexed": len(index.unindexed()),
     }
 

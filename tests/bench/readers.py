@@ -79,7 +79,13 @@ def trivial_work(wiring: Wiring) -> Work:
     for rule in trivial(TRIVIAL_RULES):
         index.insert(rule)
     limits = wiring.settings.matcher
-    reader = EventReader(TOPIC, wiring.codec(TOPIC), max_future=limits.max_future, max_bytes=limits.max_event_bytes)
+    reader = EventReader(
+        TOPIC,
+        wiring.codec(TOPIC),
+        max_future=limits.max_future,
+        max_bytes=limits.max_event_bytes,
+        default_project="shop",
+    )
     now, encode, filling = datetime.now(UTC), msgspec.json.Encoder().encode, "x" * 160
 
     def work(key: bytes | None, raw: bytes) -> bytes | None:

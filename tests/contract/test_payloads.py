@@ -86,7 +86,7 @@ def _deliveries(kind: str, purpose: Action) -> list[Delivery]:
     rules = RuleIndex()
     rules.insert(parse_definition(source, around).distribution)
     key = event["data"]["customer"]["id"].encode()
-    head = read_event(event, trigger.topic, key, now=NOW, max_future=timedelta(days=36_500))
+    head = read_event(event, trigger.topic, key, now=NOW, max_future=timedelta(days=36_500), default_project="shop")
     matched = match_event(EventContext(head, event, dict), rules, NOW)
     return matched.deliveries or [one for asked in matched.requests for one in _with_code(asked)]
 

@@ -44,7 +44,8 @@ MOST_BYTES = 4096
 _names = sorted(TOPICS)
 _codecs = {name: topic_codec(name, "avro") for name in _names}
 _readers = {
-    name: EventReader(name, _codecs[name], max_future=timedelta(days=1), max_bytes=1 << 20) for name in EVENT_TOPICS
+    name: EventReader(name, _codecs[name], max_future=timedelta(days=1), max_bytes=1 << 20, default_project="shop")
+    for name in EVENT_TOPICS
 }
 
 
@@ -58,7 +59,7 @@ def codec(data: bytes) -> None:
             head = _readers[name].read(raw, b"c1", NOW)
             assert head.customer_id == "c1"
         elif name == CUSTOMERS:
-            read_customer(_codecs[name].decode(raw), b"c1")
+            read_customer(_codecs[name].decode(raw), b"c1", "shop")
         else:
             _codecs[name].decode(raw)
     except BadRecord as error:

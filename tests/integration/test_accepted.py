@@ -27,7 +27,16 @@ class Away:
 def outcomes(ledger: object, accepted: Accepted) -> Outcomes:
     nothing: Any = None
     return Outcomes(
-        cast(Ledger, ledger), nothing, "t", nothing, nothing, NextDue(), accepted, owner="s", on_refused=nothing
+        cast(Ledger, ledger),
+        nothing,
+        "t",
+        nothing,
+        nothing,
+        NextDue(),
+        accepted,
+        owner="s",
+        default_project="shop",
+        on_refused=nothing,
     )
 
 

@@ -31,7 +31,11 @@ from tests.integration.test_foreign_records import CODECS, delete, produced, sta
 @asynccontextmanager
 async def followed(wiring: Wiring) -> AsyncIterator[RuleTable]:
     table = RuleTable(
-        wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), partial(follower, wiring.settings.kafka), Metrics()
+        wiring.topic(DISTRIBUTIONS),
+        wiring.codec(DISTRIBUTIONS),
+        partial(follower, wiring.settings.kafka),
+        Metrics(),
+        default_project="shop",
     )
     await table.start()
     try:
@@ -55,7 +59,7 @@ def record(wiring: Wiring, name: str) -> bytes:
 async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_their_topic(wiring: Wiring) -> None:
     topic, admin = wiring.topic(DISTRIBUTIONS), AdminClient(wiring.settings.kafka.client())
     for codec in CODECS:
-        produced(wiring, [record(wiring, codec)], DISTRIBUTIONS, codec=codec)
+        produced(wiring, [record(wiring, codec)], DISTRIBUTIONS, codec=codec, key=codec)
     bad, held = transaction(wiring, "bad"), transaction(wiring, "held")
     bad.begin_transaction()
     bad.produce(topic, record(wiring, "aborted"), b"aborted", 0)
@@ -72,7 +76,7 @@ async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_
         admin.delete_topics([topic])[topic].result(30)
         made = NewTopic(topic, 1, 1, config={"cleanup.policy": "compact"})
         await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
-        await asyncio.to_thread(applied, lambda: produced(wiring, [record(wiring, "new")], DISTRIBUTIONS))
+        await asyncio.to_thread(applied, lambda: produced(wiring, [record(wiring, "new")], DISTRIBUTIONS, key="new"))
         await until_true(lambda: len(table.index) == 1 and table.complete.is_set())
 
 

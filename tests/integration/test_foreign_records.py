@@ -70,12 +70,14 @@ def consumer(wiring: Wiring, group: str) -> Iterator[Consumer]:
         made.close()
 
 
-def produced(wiring: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none") -> None:
+def produced(
+    wiring: Wiring, values: list[bytes], topic: str = TOPIC, partition: int = 0, codec: str = "none", key: str = "c1"
+) -> None:
     producer = Producer({**wiring.settings.kafka.client(), "linger.ms": 50, "compression.type": codec})
     refused: list[Any] = []
     for value in values:
         producer.produce(
-            wiring.topic(topic), value, b"c1", partition, on_delivery=lambda error, _: error and refused.append(error)
+            wiring.topic(topic), value, key, partition, on_delivery=lambda error, _: error and refused.append(error)
         )
     assert producer.flush(60) == 0
     if refused:

@@ -109,7 +109,7 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
     await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
-    past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool, quick.project_id))
+    past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
         app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None)
     )

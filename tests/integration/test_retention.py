@@ -20,6 +20,7 @@ from agents.transport.batch import Batch
 from schemas.channels.email import EmailAddress, EmailDelivery
 from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
+from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
 from store.codes.pool import Codes
 from store.distributions import Change, Control
@@ -136,7 +137,7 @@ class Stage:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self.pool, self.ledger, self.leases = pool, Ledger(pool), Leases(LEASE)
-        self.erasures = Erasures(Erasure(pool, "shop"), self.leases, owner="s")
+        self.erasures = Erasures(Erasure(pool), self.leases, owner="s", default_project="shop")
 
     async def enter(self, number: int, customer: str = "jo", *, at: int = 0, wait: timedelta = timedelta()) -> bool:
         row = row_of(Work(delivery(number, customer), 0, moment(at * 1000)), wait)
@@ -189,7 +190,7 @@ async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not
     assert await stage.enter(2, at=11), "who comes back is a new customer"
     await stage.tombstone("jo", at=5)
     assert not await stage.enter(3, at=10), "an older tombstone that is read again takes nothing back"
-    await stage.erasures.sweep(["jo", "nobody"])
+    await stage.erasures.sweep([Keyed("shop", "jo"), Keyed("shop", "nobody")])
     rows = await stage.rows()
     assert [rows[one]["state"] for one in ("d1", "d2", "d3")] == ["failed", "waiting", "failed"]
     assert [says_nothing(rows[one]) for one in ("d1", "d2", "d3")] == [True, False, True]

@@ -60,7 +60,8 @@ def build_matcher(
         add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
     )
     topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
-    rules = RuleTable(topic, codec, partial(follower, wiring.settings.kafka), metrics, zone=zone)
+    follow, default = partial(follower, wiring.settings.kafka), wiring.default_project
+    rules = RuleTable(topic, codec, follow, metrics, zone=zone, default_project=default)
     matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
@@ -135,11 +136,11 @@ class Matcher:
                 wiring.codec(topic),
                 max_future=limits.max_future,
                 max_bytes=limits.max_event_bytes,
-                project_id=wiring.settings.project_id,
+                default_project=wiring.default_project,
             )
             for topic in EVENT_TOPICS
         }
-        self._customer_codec = wiring.codec(CUSTOMERS)
+        self._customer_codec, self._default = wiring.codec(CUSTOMERS), wiring.default_project
         self._decisions = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
         self._requests = wiring.topic(PUBLICATION_REQUESTS), wiring.codec(PUBLICATION_REQUESTS)
         self._deliveries = {
@@ -224,16 +225,16 @@ class Matcher:
 
     def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:
         if record.value is None and record.key is not None:
-            read_tombstone(record.key)
+            read_tombstone(record.key, self._default)
             return _Caused(rows=((self._customers, record.key, None), (self._recent, record.key, None)))
         raw = record.value or b""
         if len(raw) > self._limits.max_event_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
-        profile = read_customer(self._customer_codec.decode(raw), record.key)
+        profile = read_customer(self._customer_codec.decode(raw), record.key, self._default)
         row = msgspec.json.encode(profile)
         if len(row) > LARGEST_ROW:
             raise TooLarge(f"the profile has {len(row)} bytes as JSON; at most {LARGEST_ROW} are kept")
-        return _Caused(rows=((self._customers, profile["id"].encode(), row),))
+        return _Caused(rows=((self._customers, record.key or b"", row),))
 
     def _outputs(self, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
         """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""

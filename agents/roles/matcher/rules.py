@@ -24,7 +24,8 @@ from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.fetching import Blocked
 from agents.waiting import OUTAGES, retry_until_available
 from schemas.distribution import Distribution
-from schemas.errors import TidingsError, TryLater
+from schemas.errors import InvalidEvent, TidingsError, TryLater
+from schemas.record_key import label_of, parse_key, record_key, shown_key
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
 from streams.index.rules import RuleIndex
@@ -45,10 +46,12 @@ class RuleTable(Service):
         metrics: Metrics,
         *,
         zone: tzinfo = UTC,
+        default_project: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.index = RuleIndex(zone)
+        self._zone, self._default = zone, default_project
         self.complete = asyncio.Event()
         self._partition = TopicPartition(topic, 0)
         self._codec = codec
@@ -104,7 +107,7 @@ class RuleTable(Service):
     async def _begin_anew(self, consumer: AIOKafkaConsumer) -> int:
         """The topic was made anew: what it no longer holds is no rule any more. Matching waits for its end."""
         log.warning("rules_begin_anew", topic=self._partition.topic, read_to=self._read_to)
-        self.index = RuleIndex()
+        self.index = RuleIndex(self._zone)
         self.complete.clear()
         return await self._end(consumer)
 
@@ -133,24 +136,29 @@ class RuleTable(Service):
 
     def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""
-        rule_id = (record.key or b"").decode(errors="replace")
+        key = record.key or b""
         try:
+            named = parse_key(key, self._default)
             if record.value is None:
-                self.index.remove(rule_id)
-            else:
-                self.index.insert(read_as(self._codec.decode(record.value), Distribution))
+                self.index.remove(*named)
+                return
+            rule = read_as(self._codec.decode(record.value), Distribution)
+            if (rule.project_id, rule.id) != named:  # compaction would take another rule's last version for this one's
+                shown, right = shown_key(key.decode()), record_key(rule.project_id, rule.id, self._default)
+                raise InvalidEvent(f"the key is {shown}; of this distribution it is {shown_key(right)}", path="key")
+            self.index.insert(rule)
         except TryLater:
             raise
         except TidingsError as error:
             self._metrics.rules_rejected.inc()
-            log.error("rule_rejected", distribution=rule_id, error=str(error))
+            log.error("rule_rejected", distribution=key.decode(errors="replace"), error=str(error))
 
     def _measure(self) -> None:
         """After a change: how many rules there are, and which no index finds."""
         found = self.index.unindexed()
         self._metrics.rules.set(len(self.index))
         self._metrics.rules_unindexed.set(len(found))
-        named = set(found[:MOST_NAMED])
+        named = {label_of(*key, self._default) for key in found[:MOST_NAMED]}
         for gone in self._named - named:
             self._metrics.rule_unindexed.remove(gone)
         for new in named - self._named:

@@ -62,7 +62,7 @@ class Memberships:
 
     def __init__(self, segments: Segments, producer: Producer, wiring: Wiring, metrics: Metrics) -> None:
         self._segments, self._producer, self._metrics = segments, producer, metrics
-        self._project = wiring.settings.project_id
+        self._project = wiring.default_project
         self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
         self.index = SegmentIndex(self._project, wiring.settings.zone)
         self._known: dict[str, tuple[int, int]] = {}

@@ -27,6 +27,7 @@ from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.errors import TooLarge, TryLater
+from schemas.record_key import parse_key
 from schemas.topics import CUSTOMERS
 from store.segments import Overdue, Profile, Segments, State
 from streams.events import read_customer, read_tombstone
@@ -55,6 +56,7 @@ def build_segmenter(
 class Update:
     """A record of `customers`; `row` is the profile as JSON, None where the customer is erased. `stamp`: Unix ms."""
 
+    project_id: str
     customer_id: str
     row: bytes | None
     offset: int
@@ -66,7 +68,7 @@ class Segmenter:
 
     def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
         self._segments, self._metrics = segments, metrics
-        self._project = wiring.settings.project_id
+        self._project = wiring.default_project
         self._max_bytes = wiring.settings.matcher.max_event_bytes
         self._profiles = wiring.codec(CUSTOMERS)
         self.memberships = Memberships(segments, app.outputs, wiring, metrics)
@@ -81,12 +83,13 @@ class Segmenter:
 
     def _read(self, record: Incoming) -> Update:
         if record.value is None and record.key is not None:
-            return Update(read_tombstone(record.key), None, record.offset, stamp(record))
+            return Update(*read_tombstone(record.key, self._project), None, record.offset, stamp(record))
         raw = record.value or b""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
-        profile = read_customer(self._profiles.decode(raw), record.key)
-        return Update(profile["id"], msgspec.json.encode(profile), record.offset, stamp(record))
+        profile = read_customer(self._profiles.decode(raw), record.key, self._project)
+        project, identity = parse_key(record.key or b"", self._project)
+        return Update(project, identity, msgspec.json.encode(profile), record.offset, stamp(record))
 
     async def _bring_in(self, taken: Chunk[Update]) -> int:
         """Bring profiles in, and keep and publish all that they change; how many memberships."""
@@ -96,7 +99,8 @@ class Segmenter:
         async def work() -> int:
             async with self._segments.work() as transaction:
                 position, latest = await transaction.position(topic, partition)
-                new = _not_yet_in(taken.items, position, latest)
+                of_project = [one for one in taken.items if one.project_id == self._project]
+                new = _not_yet_in(of_project, position, latest)
                 concerned = {one.customer_id for one in new}
                 known = await transaction.customers(concerned)
                 now = await transaction.now()

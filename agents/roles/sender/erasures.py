@@ -17,7 +17,10 @@ from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import redacted
 from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
+from schemas.errors import InvalidEvent
+from schemas.record_key import Keyed
 from store.erasure import Erasure
+from streams.events import read_tombstone
 
 log = structlog.get_logger()
 
@@ -27,27 +30,34 @@ _HAND = 500
 class Erasures:
     """Ends and blanks the deliveries of erased customers. `owner` names this sender's leases."""
 
-    def __init__(self, erasure: Erasure, leases: Leases, *, owner: str) -> None:
-        self._erasure, self._leases, self._owner = erasure, leases, owner
+    def __init__(self, erasure: Erasure, leases: Leases, *, owner: str, default_project: str) -> None:
+        self._erasure, self._leases, self._owner, self._default = erasure, leases, owner, default_project
 
     async def take(self, batch: Batch) -> None:
         """All tombstones of a batch; everything else in it is no concern of a sender."""
         erased = {
-            record.key.decode(errors="replace"): moment(stamp(record)) if stamp(record) >= 0 else None
+            customer: moment(stamp(record)) if stamp(record) >= 0 else None
             for record in batch.records
-            if record.key and b"\0" not in record.key and record.value is None  # no key: a damaged batch
+            if record.key and record.value is None and (customer := self._customer(record.key))  # no key: damaged batch
         }
         if erased:
             await retry_until_available(lambda: self._erase(erased), what="Postgres")
             log.info("customers_erased", customers=len(erased))
 
-    async def _erase(self, erased_at: Mapping[str, datetime | None]) -> None:
+    def _customer(self, key: bytes) -> Keyed | None:
+        """Whom a tombstone erases; None where the key is nobody's, which the matcher dead-letters."""
+        try:
+            return read_tombstone(key, self._default)
+        except InvalidEvent:
+            return None
+
+    async def _erase(self, erased_at: Mapping[Keyed, datetime | None]) -> None:
         await self._erasure.note(erased_at)
         await self.sweep(erased_at)
 
-    async def sweep(self, customer_ids: Iterable[str]) -> None:
+    async def sweep(self, customers: Iterable[Keyed]) -> None:
         """Blank what is in the ledger of those of some customers who are erased. Raises TryLater."""
-        asked = list(customer_ids)
+        asked = list(customers)
         while found := await self._erasure.find(asked, _HAND):
             self._leases.let_go(found)
             await self._erasure.erase({one: redacted(record) for one, record in found.items()}, owner="")

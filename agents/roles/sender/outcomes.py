@@ -17,6 +17,7 @@ from agents.waiting import retry_until_available
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord, TryLater
+from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
 from store.sending.ledger import Ended, Ledger, Settled, Settlement
 
@@ -41,11 +42,12 @@ class Outcomes:
         accepted: Accepted,
         *,
         owner: str,
+        default_project: str,
         on_refused: Callable[[BaseException], None],
     ) -> None:
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
         self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
-        self._on_refused, self._accepted = on_refused, accepted
+        self._on_refused, self._accepted, self._default = on_refused, accepted, default_project
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._announced: list[str] = []
         self.unsettled: dict[str, Settlement] = {}
@@ -111,7 +113,8 @@ class Outcomes:
 
     async def _announce(self, status: DeliveryStatus) -> None:
         try:
-            output = Output(self._topic, status.customer_id.encode(), self._codec.encode(status))
+            key = record_key(status.project_id, status.customer_id, self._default)
+            output = Output(self._topic, key.encode(), self._codec.encode(status))
         except BadRecord as error:  # of a delivery that was not ours: telling it again cannot help
             log.error("status_not_told", delivery=status.delivery_id, error=str(error))
             self._announced.append(status.delivery_id)

@@ -33,6 +33,7 @@ from agents.wiring import Wiring
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, ChannelName
 from schemas.errors import BadRecord, InvalidEvent, TryLater
+from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
 from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries
 from schemas.wire.read_as import read_as
@@ -106,7 +107,7 @@ class Sender:
         self._owner, self._accepted = owner, accepted
         self._settings = settings = wiring.settings.sender
         self._leases, self._next_due, self._retention = Leases(settings.lease), NextDue(), past.retention
-        self.erasures = Erasures(past.erasure, self._leases, owner=owner)
+        self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
         self._has_begun = asyncio.Event()
         self._hurried: dict[Destination, datetime] | None = None
         self._codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
@@ -121,6 +122,7 @@ class Sender:
             self._next_due,
             accepted,
             owner=owner,
+            default_project=wiring.default_project,
             on_refused=app.stop_at_once,
         )
         self._attempts = Attempts(
@@ -168,7 +170,7 @@ class Sender:
             self._attempts.start(replace(works[delivery_id], expires=expires))
         if len(claimed) < len(rows):
             self._next_due.within()
-            others = {row.customer_id for row in rows if row.delivery_id not in claimed}
+            others = {Keyed(row.project_id, row.customer_id) for row in rows if row.delivery_id not in claimed}
             await retry_until_available(lambda: self.erasures.sweep(others), what="Postgres")
         return len(claimed)
 

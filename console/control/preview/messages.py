@@ -99,14 +99,14 @@ async def from_store(identity: str, wiring: Wiring) -> Candidate:
     """A distribution that is applied. Raises TidingsError where there is none."""
     async with database(wiring) as pool:
         control = Control(pool)
-        current = await control.current(wiring.settings.project_id)
+        current = await control.current(wiring.project)
         if identity not in current:
             hint = did_you_mean(identity, current)
             raise TidingsError(f"there is no file and no distribution {identity}.{hint} tidings distributions list")
         rule = current[identity]
         digests = [plan.template.digest for plan in rule.channels if plan.template]
         found = {digest: await control.template(digest) for digest in digests}
-        campaign = _published(rule, await Campaigns(pool).current(wiring.settings.project_id))
+        campaign = _published(rule, await Campaigns(pool).current(wiring.project))
     return Candidate(rule, {digest: template for digest, template in found.items() if template}, campaign)
 
 

@@ -185,18 +185,29 @@ def test_explain_tells_of_rules_that_do_not_fit_as_well() -> None:
 )
 def test_an_event_that_is_none_says_why(changes: dict[str, Any], key: bytes | None, path: str, said: str) -> None:
     with pytest.raises(InvalidEvent) as caught:
-        read_event(order_event(**changes), "events.orders", key, now=NOW, max_future=timedelta(minutes=5))
+        read_event(
+            order_event(**changes),
+            "events.orders",
+            key,
+            now=NOW,
+            max_future=timedelta(minutes=5),
+            default_project="shop",
+        )
     assert caught.value.path == path
     assert said in str(caught.value)
 
 
 def test_a_customer_without_an_id_is_refused() -> None:
     with pytest.raises(InvalidEvent, match="id"):
-        read_customer({"name": "x"}, b"c1")
+        read_customer({"name": "x"}, b"c1", "shop")
 
 
 READER = EventReader(
-    "events.orders", topic_codec("events.orders", "avro", None), max_future=timedelta(minutes=5), max_bytes=4000
+    "events.orders",
+    topic_codec("events.orders", "avro", None),
+    max_future=timedelta(minutes=5),
+    max_bytes=4000,
+    default_project="shop",
 )
 
 
@@ -212,6 +223,7 @@ READER = EventReader(
         {"data": {"customer": {"id": "c1"}, "order": {"id": "o"}, "more": [[{"x": "ż"}]]}},
         {"data": {"customer": {"id": "c2"}, "order": {"id": "o"}}},
         {"extra": 1},
+        {"project_id": "other"},
     ],
 )
 def test_the_quick_reading_of_json_is_that_of_the_slow_one(changes: dict[str, Any]) -> None:
@@ -225,7 +237,8 @@ def test_the_quick_reading_of_json_is_that_of_the_slow_one(changes: dict[str, An
             return str(error), error.path
         return head.id, head.type, head.created_at, head.customer_id, head.data
 
-    slowly = partial(read_event, decoded, "events.orders", b"c1", now=NOW, max_future=timedelta(minutes=5))
+    limit = timedelta(minutes=5)
+    slowly = partial(read_event, decoded, "events.orders", b"c1", now=NOW, max_future=limit, default_project="shop")
     assert outcome(lambda: READER.read(raw, b"c1", NOW)) == outcome(slowly)
 
 

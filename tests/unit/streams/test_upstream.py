@@ -11,6 +11,7 @@ import pytest
 from schemas.contract import topic_codec
 from schemas.errors import InvalidEvent, Undecodable
 from schemas.events.triggers import TRIGGERS
+from schemas.record_key import record_key
 from streams.event_context import EventContext
 from streams.events import EventReader
 from streams.index.rules import RuleIndex
@@ -24,7 +25,7 @@ READER = EventReader(
     topic_codec("events.orders", "avro"),
     max_future=timedelta(days=1),
     max_bytes=1 << 20,
-    project_id="shop",
+    default_project="shop",
 )
 CLOUD: dict[str, Any] = {
     "specversion": "1.0",
@@ -100,7 +101,8 @@ def test_every_form_is_the_same_event(record: Record) -> None:
 )
 def test_the_project_is_the_events_own_or_the_configured_one(record: Record, project: str) -> None:
     value, headers = record
-    assert READER.read(msgspec.json.encode(value), b"cust_17", NOW, headers).project_id == project
+    key = record_key(project, "cust_17", "shop").encode()
+    assert READER.read(msgspec.json.encode(value), key, NOW, headers).project_id == project
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ def rule_on(trigger: Trigger, identity: str = "spring-letter", **selection: str)
 
 
 def reader_of(trigger: Trigger) -> EventReader:
-    return EventReader(trigger.topic, topic_codec(trigger.topic, "avro"), max_future=DAYS, max_bytes=1 << 20)
+    return EventReader(
+        trigger.topic, topic_codec(trigger.topic, "avro"), max_future=DAYS, max_bytes=1 << 20, default_project="shop"
+    )
 
 
 def encodings(trigger: Trigger, sample: dict[str, Any]) -> list[bytes]:
@@ -61,7 +63,9 @@ def test_a_sample_is_the_same_event_by_every_way_of_reading(trigger: Trigger) ->
     sample, reader = trigger.sample(project_id="shop"), reader_of(trigger)
     heads = []
     for raw in encodings(trigger, sample):
-        slowly = read_event(reader.decode(raw), trigger.topic, b"cust_17", now=NOW, max_future=DAYS)
+        slowly = read_event(
+            reader.decode(raw), trigger.topic, b"cust_17", now=NOW, max_future=DAYS, default_project="shop"
+        )
         assert reader.read(raw, b"cust_17", NOW) == reader._quickly(raw, b"cust_17") == slowly
         heads.append(slowly)
     assert heads[0] == heads[1]
@@ -142,7 +146,7 @@ def test_each_set_of_selectors_takes_just_its_events(trigger: Trigger) -> None:
     wanted = {f"r{number}" for number, is_right in enumerate(right) if is_right}
     assert fitting(index, arrival_of(trigger, sample)) == wanted
     for number in range(len(choices)):
-        index.remove(f"r{number}")
+        index.remove("shop", f"r{number}")
     assert not index._shelves
 
 

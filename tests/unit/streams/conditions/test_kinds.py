@@ -63,7 +63,7 @@ WRAPPED = (
 
 
 JSON = topic_codec("events.orders", "json")
-READER = EventReader("events.orders", JSON, max_future=timedelta(days=1), max_bytes=1_000_000)
+READER = EventReader("events.orders", JSON, max_future=timedelta(days=1), max_bytes=1_000_000, default_project="shop")
 
 
 def arrived(data: dict[str, Any], profile: dict[str, Any] | None = None) -> EventContext:
@@ -174,7 +174,7 @@ def test_the_index_finds_rules_that_demand_different_kinds_of_one_path() -> None
         index.insert(rule(distribution=name, when={METADATA: wanted}))
     for gone in (None, "mixed", "number", "flag"):
         if gone:
-            index.remove(gone)
+            index.remove("shop", gone)
             demands.pop(gone)
         for value, can in (("x", ("text", "other", "mixed")), (42, ("number", "mixed")), (True, ("flag",))):
             matched = match_event(arrived({"customer": customer(metadata={"x": value}), "order": order()}), index, NOW)
@@ -270,7 +270,7 @@ def test_an_event_is_not_lost_for_a_field_that_no_rule_reads(
     profile: dict[str, Any], fields: dict[str, Any], is_row: bool
 ) -> None:
     who = customer(**profile)
-    row = read_customer(who, b"c1") if is_row else None
+    row = read_customer(who, b"c1", "shop") if is_row else None
     happened = arrived({"customer": customer() if is_row else who, "order": order(**fields)}, row)
     assert decided({"order.status": {"is_not": "CANCELED"}}, happened) == "sent"
     assert decided({"customer.email": "jo@example.com"}, happened) == "sent"
@@ -298,7 +298,7 @@ def test_a_rule_that_reads_it_fails(
     profile: dict[str, Any], fields: dict[str, Any], when: dict[str, Any], is_row: bool
 ) -> None:
     who = customer(**profile)
-    row = read_customer(who, b"c1") if is_row else None
+    row = read_customer(who, b"c1", "shop") if is_row else None
     happened = arrived({"customer": customer() if is_row else who, "order": order(**fields)}, row)
     assert decided(when, happened) == "rule_error"
     assert decided({"not": when}, happened) == "rule_error"
@@ -337,7 +337,7 @@ def test_fractions_of_quantities_need_no_closer_look() -> None:
 @pytest.mark.parametrize("consents", ["all", ["marketing"], {"marketing": "true"}, {"marketing": 1}, 5, [], None, ""])
 def test_consent_is_true_and_nothing_else(consents: Any) -> None:
     who = customer(consents=consents)
-    happened = arrived({"customer": customer(), "order": order()}, read_customer(who, b"c1"))
+    happened = arrived({"customer": customer(), "order": order()}, read_customer(who, b"c1", "shop"))
     index = RuleIndex()
     index.insert(rule())
     (decision,) = match_event(happened, index, NOW).decisions
@@ -346,7 +346,7 @@ def test_consent_is_true_and_nothing_else(consents: Any) -> None:
 
 def test_a_withdrawn_consent_gets_through_beside_fields_of_other_kinds() -> None:
     who = customer(consents={"marketing": False}, birthday=19901120, address="x", metadata=["a"], phone=1)
-    row = read_customer(who, b"c1")
+    row = read_customer(who, b"c1", "shop")
     codec = topic_codec("customers", "avro")
     assert codec.decode(codec.encode(row)) == row
     index = RuleIndex()
@@ -366,7 +366,9 @@ def test_avro_keeps_what_its_types_do_not_have(profile: dict[str, Any], fields: 
     for name, value in fields.items():
         found = read["order"][name]
         assert found == value or (value is ITEMS and found[0].items() >= {**ITEMS[0], "price": 2000}.items())
-    reader = EventReader("events.orders", codec, max_future=timedelta(days=1), max_bytes=1_000_000)
+    reader = EventReader(
+        "events.orders", codec, max_future=timedelta(days=1), max_bytes=1_000_000, default_project="shop"
+    )
     happened = EventContext(reader.read(raw, b"c1", NOW), raw, reader.decode)
     if fields.get("amount"):
         expected = "rule_error" if isinstance(fields["amount"], str) else None

@@ -132,7 +132,7 @@ def test_the_index_is_equal_to_brute_force(
         index.insert(one)
     gone = data.draw(st.sets(st.sampled_from([one.id for one in rules])))
     for identity in gone:
-        index.remove(identity)
+        index.remove("shop", identity)
     happened = an_arrival(values, items, zone)
     candidates, passed_over = index.candidates(happened)
     found = {one.rule.distribution.id: _answer(one, happened) for one in candidates}
@@ -140,7 +140,7 @@ def test_the_index_is_equal_to_brute_force(
     assert passed_over == len(rules) - len(gone) - len(found)
     for one in rules:
         brute = compile_rule(one).guard(happened.facts, NOW)
-        assert index._rules[one.id].explain(happened, NOW)[0] == brute if one.id not in gone else True
+        assert index._rules["shop", one.id].explain(happened, NOW)[0] == brute if one.id not in gone else True
         if one.id in gone:
             assert one.id not in found
         elif brute is True or isinstance(brute, Failure):
@@ -169,6 +169,6 @@ def test_a_new_version_takes_the_place_of_the_old_one() -> None:
     index.insert(rule(when={"order.amount": 1}))
     index.insert(rule(when={"order.amount": 2}))
     assert len(index) == 1
-    index.remove("thanks")
+    index.remove("shop", "thanks")
     assert (len(index), index.unindexed()) == (0, [])
     assert not index._shelves

@@ -13,20 +13,20 @@ class Noted:
     """The erased customers that were noted; nothing of theirs is in the ledger."""
 
     def __init__(self) -> None:
-        self.ids: list[str] = []
+        self.customers: list[Any] = []
 
     async def note(self, erased_at: dict[str, Any]) -> None:
-        self.ids += erased_at
+        self.customers += erased_at
 
-    async def find(self, _ids: list[str], _limit: int) -> dict[str, bytes]:
+    async def find(self, _customers: list[Any], _limit: int) -> dict[str, bytes]:
         """None."""
         return {}
 
 
 async def test_a_damaged_batch_among_the_customers_keeps_no_tombstone_from_being_read() -> None:
     noted = Noted()
-    erasures = Erasures(cast(Any, noted), cast(Any, None), owner="o")
+    erasures = Erasures(cast(Any, noted), cast(Any, None), owner="o", default_project="shop")
     tombstone = SimpleNamespace(key=b"c-1", value=None, timestamp=1, headers=())
     records = [Unreadable(0, 4, b"...", "its checksum is wrong"), tombstone]
     await erasures.take(cast(Any, SimpleNamespace(records=records)))
-    assert noted.ids == ["c-1"]
+    assert noted.customers == [("shop", "c-1")]

@@ -34,7 +34,18 @@ class Writes:
 async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
     writes, nothing = Writes(), cast(Any, None)
     codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
-    outcomes = Outcomes(nothing, told, "t", codec, nothing, nothing, Accepted(None), owner="o", on_refused=nothing)
+    outcomes = Outcomes(
+        nothing,
+        told,
+        "t",
+        codec,
+        nothing,
+        nothing,
+        Accepted(None),
+        owner="o",
+        default_project="shop",
+        on_refused=nothing,
+    )
     now = datetime(2026, 1, 1, tzinfo=UTC)
     good = DeliveryStatus(
         delivery_id="dlv_1", project_id="s", distribution=DistributionRef(id="d", version=1, name="D"),
@@ -66,6 +77,8 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told()
     made, writes, nothing = delivery("webhook"), Writes(), cast(Any, None)
     codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
     ledger = cast(Any, Left())
-    outcomes = Outcomes(ledger, told, "t", codec, read, nothing, Accepted(None), owner="o", on_refused=nothing)
+    outcomes = Outcomes(
+        ledger, told, "t", codec, read, nothing, Accepted(None), owner="o", default_project="shop", on_refused=nothing
+    )
     assert await outcomes.sweep() == 2
     assert (len(writes.outputs), outcomes._announced) == (1, ["dlv_0"])

@@ -105,7 +105,16 @@ async def test_a_sender_that_stops_claims_no_more_and_tells_what_it_has_sent_bef
     one = sender(log)
     one._leases, one._channels = Leases(timedelta(minutes=1)), {}
     one._outcomes = Outcomes(
-        one._ledger, one.good, "t", one.good, one.good, one._next_due, Accepted(None), owner="o", on_refused=one.good
+        one._ledger,
+        one.good,
+        "t",
+        one.good,
+        one.good,
+        one._next_due,
+        Accepted(None),
+        owner="o",
+        default_project="shop",
+        on_refused=one.good,
     )
     one._outcomes.put(Settlement(one.good.delivery_id, "sent", "HTTP 200"), one.good)
     await one.drain(0.0)

@@ -19,4 +19,4 @@ def nearest(name: str, known: Collection[str], likeness: float = LIKE) -> str | 
 def did_you_mean(name: str, known: Collection[str], likeness: float = LIKE) -> str:
     """A sentence that names it, with a space in front; nothing where none is near. Capitals are tried as well."""
     meant = nearest(name, known, likeness) or nearest(name.upper(), known, likeness)
-    return f" Did you mean {meant}?" if meant else ""
+    return f' Did you mean "{meant}"?' if meant else ""

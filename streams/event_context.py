@@ -15,9 +15,9 @@ from schemas.events.objects import Customer
 from schemas.events.triggers import object_fields
 from schemas.formats.blank import trimmed
 from schemas.record import JsonObject, Record
+from streams.conditions.answer import Answer
 from streams.conditions.compile import Facts, Getter, getter
 from streams.conditions.fields import EVENT, has_own_event
-from streams.conditions.kinds import Answer
 from streams.conditions.language import Path
 from streams.loose import loosely, tidied, with_whole_quantities
 from streams.recent import Sent, read_recent

@@ -14,7 +14,7 @@ from schemas.events.triggers import TRIGGERS, Trigger, data_type, object_fields
 from schemas.record import Record
 from schemas.record_key import SEPARATOR, Keyed, check_parts, parse_key, record_key, shown_key
 from schemas.wire.codec import TopicCodec
-from streams.conditions.kinds import with_kind
+from streams.conditions.answer import with_kind
 from streams.event_context import Head, LooseHead
 from streams.loose import loosely, tidied
 from streams.upstream import Headers, unwrapped

@@ -9,8 +9,8 @@ from typing import assert_never
 from schemas.distribution import Again
 from schemas.formats.blank import is_blank
 from schemas.formats.paths import read_names
+from streams.conditions.answer import Failure, equality_key, with_kind
 from streams.conditions.compile import Facts, getter
-from streams.conditions.kinds import Failure, equality_key, with_kind
 
 
 def delivery_id(project: str, distribution: str, occurrence: str, customer: str, channel: str, step: int) -> str:

@@ -20,7 +20,7 @@ from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Message, Subject, first_objection
 from streams.checks.order import CHECKS, AudienceChecks
-from streams.conditions.kinds import Answer, Failure
+from streams.conditions.answer import Answer, Failure
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.identity import decision_id, delivery_id, occurrence_key, publication_id
 from streams.index.rules import RuleIndex

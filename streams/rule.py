@@ -11,9 +11,9 @@ from schemas.decision import Check
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
+from streams.conditions.answer import Answer, equality_key, types_of
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
 from streams.conditions.fields import Fields
-from streams.conditions.kinds import Answer, equality_key, types_of
 from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
 from streams.conditions.parse import parse_condition
 from streams.event_context import EventContext

@@ -15,7 +15,7 @@ from schemas.events.event import Event
 from schemas.events.objects import Customer, Segment
 from schemas.events.triggers import SegmentsData
 from schemas.segment import SegmentDefinition
-from streams.conditions.kinds import Failure
+from streams.conditions.answer import Failure
 from streams.conditions.moments import Moment, changes_at, earliest
 from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS

@@ -14,7 +14,7 @@ from streams.events import read_event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
-AROUND = DefinitionContext(
+CONTEXT = DefinitionContext(
     project_id="shop",
     version=1,
     now=NOW,
@@ -71,4 +71,4 @@ def definition(**changes: Any) -> dict[str, Any]:
 
 def rule(**changes: Any) -> Distribution:
     """The same, parsed."""
-    return parse_definition(definition(**changes), AROUND).distribution
+    return parse_definition(definition(**changes), CONTEXT).distribution

@@ -299,4 +299,4 @@ def _unknown(variable: str, objects: Objects, how: How) -> str | None:
     if not rest or not fields or rest[0] in fields:
         return None
     meant = nearest(rest[0], fields, 0.8)
-    return f"{root} has no {rest[0]}. Did you mean {root}.{meant}?" if meant else None
+    return f'{root} has no {rest[0]}. Did you mean "{root}.{meant}"?' if meant else None

@@ -172,7 +172,7 @@ def _currency(currency: Any, name: str) -> str:
         return currency
     shown = "nothing" if currency is None else currency[:20] if isinstance(currency, str) else _kind(currency)
     meant = currency.strip().upper() if isinstance(currency, str) else ""
-    hint = f". Did you mean {meant}?" if meant in EXPONENTS else ""
+    hint = f'. Did you mean "{meant}"?' if meant in EXPONENTS else ""
     raise WrongValue(f'{name} takes a currency of ISO 4217, as in {name}("PLN"), not {shown}{hint}')
 
 

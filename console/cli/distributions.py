@@ -21,7 +21,7 @@ from schemas.errors import TidingsError
 from store.campaigns import Campaigns
 from store.distributions import Control
 from store.templates import NamedTemplates
-from streams.values.wording import not_known
+from streams.values.wording import unknown
 
 commands = typer.Typer()
 rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
@@ -97,5 +97,5 @@ def schema_command(
     from streams.documents.json_schema import SCHEMAS
 
     if kind not in SCHEMAS:
-        raise typer.BadParameter(not_known(kind, SCHEMAS))
+        raise typer.BadParameter(unknown(kind, SCHEMAS))
     show_json(SCHEMAS[kind]())

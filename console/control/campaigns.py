@@ -24,7 +24,7 @@ from store.campaigns import CampaignChange, Campaigns
 from store.codes.imports import CodeImport, Double
 from store.codes.names import AlikeCodes, alike_codes
 from store.codes.pool import Codes
-from streams.documents.campaign import CampaignSurroundings, parse_campaign
+from streams.documents.campaign import CampaignContext, parse_campaign
 
 NAMED = 10
 """Of the codes that were there already, how many are named."""
@@ -39,7 +39,7 @@ def check_campaigns(
 
     def read(document: Document) -> Campaign:
         before = current.get(document.identity("campaign"))
-        return parse_campaign(document.plain, CampaignSurroundings(project_id, utc_now(), before, zone))
+        return parse_campaign(document.plain, CampaignContext(project_id, utc_now(), before, zone))
 
     return check_documents(paths, "campaign", read, lambda campaign: campaign.id)
 

@@ -90,7 +90,7 @@ def _check(
         consents=settings.consents,
         zone=settings.zone,
     )
-    definition = parse_definition(document.plain, around)
+    definition = parse_definition(document.plain, context)
     problems = email_problems(definition, settings, to_save=to_save)
     if problems:
         raise DefinitionInvalid(problems)

@@ -15,8 +15,8 @@ from schemas.events.triggers import TRIGGERS
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Message, Subject, first_objection
 from streams.checks.order import CHECKS
+from streams.conditions.answer import Failure
 from streams.conditions.compile import Facts
-from streams.conditions.kinds import Failure
 from streams.event_context import facts_of
 from streams.identity import delivery_id, occurrence_key
 from streams.recent import Sent

@@ -17,7 +17,7 @@ from console.reference.providers import providers_page
 from console.reference.templates import templates_page
 from schemas.closed import Action
 from schemas.events.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
-from streams.conditions.kinds import Kind
+from streams.conditions.answer import Kind
 from streams.conditions.parse import ITEM_TESTS
 from streams.conditions.predicates import tests_for
 

@@ -23,11 +23,11 @@ KEYS = Group(
         "html": Key(AsWritten()),
     }
 )
-_MORE_ACCOUNTS = ". Add one under [email_accounts] in the settings"
+_MORE_ACCOUNTS = "Add one under [email_accounts] in the settings"
 
 
 def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
-    account = context.account(written.get("account"), "email account", _MORE_ACCOUNTS)
+    account = context.account(written.get("account"), "an email account", _MORE_ACCOUNTS)
     found = _template(written, context)
     template = context.keep(*found) if found else None
     return EmailPlan(account=str(account), template=template.ref) if template else None

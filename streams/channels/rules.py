@@ -8,14 +8,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from schemas.channels.plan import Plan
 from schemas.delivery import Delivery
-from schemas.names import did_you_mean
 from schemas.record import JsonObject, Record
 from schemas.template import StoredTemplate
 from streams.channels.template_files import TemplateFiles
 from streams.conditions.fields import Fields
 from streams.event_context import Profile
 from streams.values.kinds import Group
-from streams.values.wording import Report, seen, these
+from streams.values.wording import Report, unknown
 from streams.verdict import Skip
 
 P = TypeVar("P", bound=Plan)
@@ -57,9 +56,7 @@ class PlanContext:
         """The account of that name. `where` says how there come to be others."""
         if isinstance(name, str) and name in self.accounts:
             return name
-        known = sorted(self.accounts)
-        said = f'no {kind} "{name}".{did_you_mean(name, known)}' if isinstance(name, str) else f"{seen(name)}."
-        return self.problem(f"{said} {these(known)}{where}", "account")
+        return self.problem(unknown(name, sorted(self.accounts), kind, where), "account")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from streams.channels.payload import MAX_ATTRIBUTES, read_design
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.event_context import Profile
 from streams.values.kinds import Group, Key, Text
-from streams.values.wording import Report, kind_of
+from streams.values.wording import Report, invalid_kind
 
 RESERVED_HEADERS = frozenset(
     {
@@ -54,7 +54,7 @@ class WebhookUrl:
         except ValueError:
             valid = False
         if not valid:
-            report(at, f"{kind_of(value)}; it is an address such as https://hooks.example.com/tidings")
+            report(at, invalid_kind(value, "an address such as https://hooks.example.com/tidings"))
             return None
         if parts.username or parts.password:
             report(at, "holds a user name or password; receivers know us by the signature instead")
@@ -78,7 +78,7 @@ class Headers:
         if not value:
             return {}
         if not isinstance(value, Mapping):
-            report(at, f"{kind_of(value)}; it is a mapping of header names to texts")
+            report(at, invalid_kind(value, "a mapping of header names to texts"))
             return None
         for name, text in value.items():
             _check_header(str(name), text, f"{at}.{name}", report)
@@ -95,7 +95,7 @@ def _check_header(name: str, text: object, at: str, report: Report) -> None:
     elif name in RESERVED_HEADERS or name.startswith("webhook-"):
         report(at, "is reserved: it is set on every webhook")
     if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
-        report(at, f"{kind_of(text)}; it is a text of printable ASCII")
+        report(at, invalid_kind(text, "a text of printable ASCII"))
 
 
 @dataclass(frozen=True, slots=True)

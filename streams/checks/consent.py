@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.distribution import TRANSACTIONAL
 from streams.checks.check import AudienceCheck, Subject
-from streams.conditions.kinds import misfit, with_kind
+from streams.conditions.answer import misfit, with_kind
 from streams.verdict import GO, Skip, Verdict
 
 

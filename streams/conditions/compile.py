@@ -20,7 +20,7 @@ from schemas.events.objects import PLAIN_DAYS
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.days import written_day, zone_of
 from schemas.formats.paths import path_text
-from streams.conditions.kinds import Answer, Failure, Misfit, added_up, equality_key, misfit, unfit, with_kind
+from streams.conditions.answer import Answer, Failure, Misfit, added_up, equality_key, misfit, unfit, with_kind
 from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total, reads_as_other
 from streams.conditions.predicates import PREDICATES
 

@@ -12,7 +12,7 @@ import msgspec
 from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from schemas.formats.paths import path_text
 from schemas.names import nearest
-from streams.conditions.kinds import Kind
+from streams.conditions.answer import Kind
 
 EVENT = "event"
 EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
@@ -94,7 +94,7 @@ def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> U
     if meant is None and not closed:
         return None
     where = f"{parent} has no {name}" if parent else f"there is no {name} here"
-    hint = f" Did you mean {path_text((*path[:-1], meant))}?" if meant else ""
+    hint = f' Did you mean "{path_text((*path[:-1], meant))}"?' if meant else ""
     return Unknown(f'"{path_text(path)}": {where}.{hint} There are: {", ".join(names)}')
 
 

@@ -17,8 +17,8 @@ from typing import Any, get_args
 from schemas.errors import Problem
 from schemas.formats.paths import path_text, read_names
 from schemas.names import did_you_mean, nearest
+from streams.conditions.answer import a_kind, kind_of, with_kind
 from streams.conditions.fields import Fields, Found, Unknown, kind_of_field
-from streams.conditions.kinds import a_kind, kind_of, with_kind
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,

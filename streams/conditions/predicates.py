@@ -19,7 +19,7 @@ import re2
 
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.durations import parse_duration
-from streams.conditions.kinds import (
+from streams.conditions.answer import (
     Answer,
     Failure,
     Kind,

@@ -34,7 +34,7 @@ from streams.values.kinds import (
     Whole,
 )
 from streams.values.reader import DocumentReader
-from streams.values.wording import Report, seen
+from streams.values.wording import Report, invalid
 
 _LONGEST_TEXT = 512
 
@@ -60,13 +60,12 @@ class Percent(Plain[float]):
 class CodeText:
     """A part of a code."""
 
-    def read(self, value: object, at: str, say: Report) -> str | None:
+    def read(self, value: object, at: str, report: Report) -> str | None:
         """See `Value`."""
-        is_text = isinstance(value, str)
         if isinstance(value, str) and value.isprintable() and not any(map(str.isspace, value)):
             return value
-        said = "holds a space or a character that cannot be printed" if is_text else seen(value)
-        say(at, f"{said}; it is a text of printable characters without spaces, in quotes, as a bare # begins a comment")
+        allowed = "a text of printable characters without spaces, in quotes, as a bare # begins a comment"
+        report(at, invalid(value, allowed))
         return None
 
     def schema(self) -> JsonObject:
@@ -167,7 +166,7 @@ CAMPAIGN = Varies(
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignSurroundings:
+class CampaignContext:
     """What a definition does not say itself. `before` is the newest version, where there is one."""
 
     project_id: str
@@ -177,18 +176,18 @@ class CampaignSurroundings:
     """Where the project's days begin and end."""
 
 
-def parse_campaign(source: object, around: CampaignSurroundings) -> Campaign:
+def parse_campaign(source: object, context: CampaignContext) -> Campaign:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
-    reader = _Reader(around)
-    return _complete(reader.checked(reader.campaign(source)), around)
+    reader = _Reader(context)
+    return _complete(reader.checked(reader.campaign(source)), context)
 
 
 class _Reader(DocumentReader):
     """What has to hold between the keys, beside what each may hold."""
 
-    def __init__(self, around: CampaignSurroundings) -> None:
-        super().__init__(around.zone)
-        self._before = around.before
+    def __init__(self, context: CampaignContext) -> None:
+        super().__init__(context.zone)
+        self._before = context.before
 
     def campaign(self, source: object) -> JsonObject:
         written = self._document(source, "campaign", (*_COMMON, *_POOL, "discount, gift, loyalty_card or tiers"))
@@ -238,9 +237,9 @@ class _Reader(DocumentReader):
                 self._problem(f"tiers[{index}].id", f"{identity} stands in tiers[{ids.index(identity)}] already")
 
 
-def _complete(read: JsonObject, around: CampaignSurroundings) -> Campaign:
+def _complete(read: JsonObject, context: CampaignContext) -> Campaign:
     """A campaign of what was read; a key that is not written has the default of the record."""
-    before, identity = around.before, read.pop("campaign")
+    before, identity = context.before, read.pop("campaign")
     parts: dict[str, Any] = {"id": identity, "name": identity, "type": "STATIC", **read}
     if "gift" in parts:
         parts["gift"] = parts["gift"]["amount"]
@@ -248,9 +247,9 @@ def _complete(read: JsonObject, around: CampaignSurroundings) -> Campaign:
         parts["loyalty"] = parts.pop("loyalty_card")["points"]
     parts["tiers"] = tuple(Tier(**{"name": tier["id"], **tier}) for tier in parts.get("tiers", ()))
     return Campaign(
-        project_id=around.project_id,
+        project_id=context.project_id,
         version=before.version + 1 if before else 1,
-        created_at=before.created_at if before else around.now,
-        updated_at=around.now if before else None,
+        created_at=before.created_at if before else context.now,
+        updated_at=context.now if before else None,
         **parts,
     )

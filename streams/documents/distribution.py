@@ -21,8 +21,8 @@ from streams.channels.payload import payload_fields
 from streams.channels.rules import ChannelTable, PlanContext
 from streams.channels.tables import CHANNEL_RULES
 from streams.channels.template_files import TemplateFiles
+from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields, Unknown
-from streams.conditions.kinds import a_kind
 from streams.conditions.parse import parse_condition, without_inside
 from streams.documents.offers import why_not_offered
 from streams.values.kinds import Identifier, Span, Whole, plain_json
@@ -80,9 +80,9 @@ class Definition:
         return files.located(problem) if files else problem
 
 
-def parse_definition(source: object, around: DefinitionContext) -> Definition:
+def parse_definition(source: object, context: DefinitionContext) -> Definition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
-    reader = _Reader(around)
+    reader = _Reader(context)
     distribution = reader.checked(reader.distribution(source))
     return Definition(distribution, tuple(reader.templates), reader.written)
 
@@ -90,11 +90,11 @@ def parse_definition(source: object, around: DefinitionContext) -> Definition:
 class _Reader(DocumentReader):
     """One method a key."""
 
-    def __init__(self, around: DefinitionContext) -> None:
-        super().__init__(around.zone)
+    def __init__(self, context: DefinitionContext) -> None:
+        super().__init__(context.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
         self.written: dict[str, TemplateFiles] = {}
-        self._context = around
+        self._context = context
         self._id = ""
         self._sent: Fields | None = None
 
@@ -130,12 +130,12 @@ class _Reader(DocumentReader):
             self._problem("ends_at", "is not after starts_at")
         if self.problems or trigger_ref is None:
             return None
-        around = self._context
+        context = self._context
         head: dict[str, Any] = {
             "id": self._id,
-            "project_id": around.project_id,
-            "version": around.version,
-            "updated_at": around.now,
+            "project_id": context.project_id,
+            "version": context.version,
+            "updated_at": context.now,
         }
         return Distribution(trigger=trigger_ref, **head, **parts)
 
@@ -145,7 +145,7 @@ class _Reader(DocumentReader):
         if isinstance(value, str):
             value = {"event": value}
         body = self._mapping(value, "trigger", "{event: customer.order.paid}")
-        trigger = None if body is None else self._one_of(body.get("event"), TRIGGERS, "trigger.event", "event type")
+        trigger = None if body is None else self._one_of(body.get("event"), TRIGGERS, "trigger.event", "an event type")
         if body is None or trigger is None:
             return None, None
         self._known_keys(body, ("event", *trigger.selector_keys), "trigger")
@@ -158,8 +158,8 @@ class _Reader(DocumentReader):
         if not self._word(value, "consent", f": a consent category such as marketing, or {TRANSACTIONAL}"):
             return ""
         known = {name: name for name in (*self._context.consents, TRANSACTIONAL)}
-        how = ". Others are declared as consents in the settings"
-        return self._one_of(value, known, "consent", "consent category", how) or ""
+        how = "Others are declared as consents in the settings"
+        return self._one_of(value, known, "consent", "a consent category", how) or ""
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
         """The action has to be one of its trigger's."""
@@ -195,7 +195,7 @@ class _Reader(DocumentReader):
         if campaign is None:
             return None
         tiers = {tier.id: tier for tier in campaign.tiers}
-        tier = self._one_of(body.get("tier"), tiers, "promote.tier", f"tier of {campaign.id}")
+        tier = self._one_of(body.get("tier"), tiers, "promote.tier", f"a tier of {campaign.id}")
         if tier is None:
             return None
         return Promote(campaign=campaign_object(campaign), promotion_tier=tier_object(campaign, tier))
@@ -210,11 +210,11 @@ class _Reader(DocumentReader):
             said = "gives no codes" if gives_codes else "gives codes and has no tiers"
             there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
             return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
-        return self._one_of(name, fitting, f"{at}.campaign", "campaign", self._context.campaigns_from)
+        return self._one_of(name, fitting, f"{at}.campaign", "a campaign", self._context.campaigns_from)
 
     def _channels(self, value: object) -> list[ChannelPlan]:
         if not isinstance(value, list) or not value:
-            self._wrong(value, "channels", f"a list of at least one of {', '.join(self._context.channels)}")
+            self._invalid(value, "channels", f"a list of at least one of {', '.join(self._context.channels)}")
             return []
         plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
         return [plan for plan in plans if plan is not None]
@@ -222,13 +222,13 @@ class _Reader(DocumentReader):
     def _channel(self, value: object, at: str) -> ChannelPlan | None:
         known = self._context.channels
         if not isinstance(value, Mapping) or len(value) != 1:
-            return self._wrong(value, at, f"a mapping with exactly one of {', '.join(known)}", shown=False)
+            return self._invalid(value, at, f"a mapping with exactly one of {', '.join(known)}", shown=False)
         ((name, body),) = value.items()
-        rules = self._one_of(name, known, at, "channel")
+        rules = self._one_of(name, known, at, "a channel")
         if rules is None:
             return None
         if not isinstance(body, Mapping):
-            return self._wrong(body, f"{at}.{name}", "a mapping", shown=False)
+            return self._invalid(body, f"{at}.{name}", "a mapping", shown=False)
         written = self._value(rules.keys, body, f"{at}.{name}") or {}
         plan: ChannelPlan | None = rules.plan(written, self._plan_context(str(name), f"{at}.{name}"))
         return plan
@@ -273,7 +273,7 @@ class _Reader(DocumentReader):
                 again = Again(mode="once_in", seconds=self._value(Span(), span, "again.once_in"))
             case _:
                 options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
-                self._wrong(value, "again", f"one of {options}")
+                self._invalid(value, "again", f"one of {options}")
         return again
 
     def _once_per(self, path: str, fields: Fields | None) -> None:

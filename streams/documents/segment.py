@@ -30,11 +30,11 @@ ReadMembers = Callable[[str], Sequence[str]]
 class CustomerCondition:
     """A condition over the customer's profile."""
 
-    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
+    def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)
         for problem in problems:
-            say(problem.path, problem.message)
+            report(problem.path, problem.message)
         return None if problems else plain_json(value)
 
     def schema(self) -> JsonObject:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from streams.conditions.answer import equality_key
 from streams.conditions.compile import Getter
-from streams.conditions.kinds import equality_key
 from streams.conditions.language import Path
 from streams.event_context import EventContext
 from streams.rule import Rule

@@ -1,7 +1,7 @@
 """What a key of a document may hold: each kind of value once, how it is read, what is said of a wrong one, its schema.
 
-Every complaint says what the value is and then what is allowed, as in `is 7; it is true or false`; among names, which
-are known and the nearest one. Documents declare their keys with these, so what is checked is what editors are told.
+Every problem says what was given and then what is allowed, as in `7 is not valid: must be true or false`; among names,
+which are known and the nearest one. Documents declare their keys with these: what is checked is what editors are told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from schemas.formats.days import read_moment
 from schemas.formats.durations import DURATION_PATTERN, parse_duration
 from schemas.record import JsonObject
-from streams.values.wording import Report, a_mapping, not_known, refuse_unknown, seen, these, under, wrong
+from streams.values.wording import Report, a_mapping, invalid, known_names, refuse_unknown, under, unknown
 
 LARGEST = 2**53 - 1
 """The largest number that every reader of JSON keeps exactly."""
@@ -28,7 +28,7 @@ T_co = TypeVar("T_co", covariant=True)
 class Value(Protocol[T_co]):
     """A kind of value."""
 
-    def read(self, value: object, at: str, say: Report) -> T_co | None:
+    def read(self, value: object, at: str, report: Report) -> T_co | None:
         """The value as it is kept. None, after saying why, for a wrong one and for None, which is a missing one."""
 
     def schema(self) -> JsonObject:
@@ -61,18 +61,18 @@ class Plain(Generic[T]):
 
     @property
     def allowed(self) -> str:
-        """What stands after `it is`."""
+        """What stands after `must be`."""
         raise NotImplementedError
 
     def accepted(self, value: object) -> T | None:
         """The value as it is kept, or None."""
         raise NotImplementedError
 
-    def read(self, value: object, at: str, say: Report) -> T | None:
+    def read(self, value: object, at: str, report: Report) -> T | None:
         """See `Value`."""
         taken = self.accepted(value)
         if taken is None:
-            say(at, wrong(value, self.allowed))
+            report(at, invalid(value, self.allowed))
         return taken
 
 
@@ -208,11 +208,11 @@ class OneOf:
 
     options: tuple[str, ...]
 
-    def read(self, value: object, at: str, say: Report) -> str | None:
+    def read(self, value: object, at: str, report: Report) -> str | None:
         """See `Value`."""
         if isinstance(value, str) and value in self.options:
             return value
-        say(at, not_known(value, self.options) if isinstance(value, str) else f"{seen(value)}. {these(self.options)}")
+        report(at, unknown(value, self.options))
         return None
 
     def schema(self) -> JsonObject:
@@ -231,16 +231,16 @@ class ListOf(Generic[T]):
     least: int = 1
     most: int | None = None
 
-    def read(self, value: object, at: str, say: Report) -> list[T] | None:
+    def read(self, value: object, at: str, report: Report) -> list[T] | None:
         """See `Value`."""
         if not isinstance(value, list | tuple) or len(value) < self.least:
             some = f"at least {_count(self.least)} of " if self.least else ""
-            say(at, wrong(value, f"a list of {some}{self.example}"))
+            report(at, invalid(value, f"a list of {some}{self.example}"))
             return None
         if self.most is not None and len(value) > self.most:
-            say(at, f"has {len(value)} entries; at most {self.most} are allowed")
+            report(at, f"has {len(value)} entries; at most {self.most} are allowed")
             return None
-        read = [self.item.read(one, f"{at}[{number}]", say) for number, one in enumerate(value)]
+        read = [self.item.read(one, f"{at}[{number}]", report) for number, one in enumerate(value)]
         return [one for one in read if one is not None]
 
     def schema(self) -> JsonObject:
@@ -255,13 +255,13 @@ class Group:
     keys: Keys
     example: str = ""
 
-    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
+    def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
-            say(at, wrong(value, a_mapping(self.keys, self.example)))
+            report(at, invalid(value, a_mapping(self.keys, self.example)))
             return None
-        refuse_unknown(value, self.keys, at, say)
-        return read_keys(value, self.keys, at, say)
+        refuse_unknown(value, self.keys, at, report)
+        return read_keys(value, self.keys, at, report)
 
     def schema(self) -> JsonObject:
         return {
@@ -286,19 +286,19 @@ class Varies:
         first, *others = self.groups.values()
         return {name: key for name, key in first.items() if name != self.by and all(name in one for one in others)}
 
-    def read(self, value: object, at: str, say: Report) -> JsonObject | None:
+    def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
-            say(at, wrong(value, a_mapping((), self.example)))
+            report(at, invalid(value, a_mapping((), self.example)))
             return None
-        kind = OneOf(tuple(self.groups)).read(value.get(self.by), under(at, self.by), say)
+        kind = OneOf(tuple(self.groups)).read(value.get(self.by), under(at, self.by), report)
         if kind is None:
-            return read_keys(value, self.common, at, say)
+            return read_keys(value, self.common, at, report)
         keys, every = self.groups[kind], {name for group in self.groups.values() for name in group}
         for name in [name for name in value if name in every and name not in keys]:
-            say(under(at, name), f"is not of a {kind}, which has: {', '.join(keys)}")
-        refuse_unknown([name for name in value if name not in every], keys, at, say)
-        return read_keys(value, keys, at, say)
+            report(under(at, name), f"is not a key of a {kind}: {known_names(keys)}")
+        refuse_unknown([name for name in value if name not in every], keys, at, report)
+        return read_keys(value, keys, at, report)
 
     def schema(self) -> JsonObject:
         forms = [
@@ -312,7 +312,7 @@ class Varies:
         return {"properties": {self.by: {"const": kind}}, "required": [self.by]}
 
 
-def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, say: Report) -> JsonObject:
+def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, report: Report) -> JsonObject:
     """The values of the keys that are written, and complaints about those that are wrong or missing."""
     found: JsonObject = {}
     for name, key in keys.items():
@@ -321,7 +321,7 @@ def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, say: Report) -> Js
         if value is None and name in source and key.null == "itself":
             found[name] = None
         elif not is_absent or key.required:
-            read = key.holds.read(value, under(at, name), say)
+            read = key.holds.read(value, under(at, name), report)
             found |= {} if read is None else {name: read}
     return found
 

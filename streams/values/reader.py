@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.days import read_moment
-from schemas.names import did_you_mean
 from streams.values.kinds import Moment, OneOf, Span, Text, Value
-from streams.values.wording import a_mapping, kind_of, refuse_unknown, seen, these, wrong
+from streams.values.wording import a_mapping, invalid, invalid_kind, refuse_unknown, unknown
 
 T = TypeVar("T")
 
@@ -35,11 +34,11 @@ class DocumentReader:
         """The whole of it."""
         if isinstance(source, Mapping):
             return source
-        return self._problem("", f"{kind_of(source)}; a {name} is {a_mapping(keys)}")
+        return self._problem("", invalid_kind(source, f"a {name}, {a_mapping(keys)}"))
 
     def _mapping(self, value: object, at: str, example: str) -> Mapping[Any, Any] | None:
         """A mapping that is written like the example."""
-        return value if isinstance(value, Mapping) else self._wrong(value, at, a_mapping((), example))
+        return value if isinstance(value, Mapping) else self._invalid(value, at, a_mapping((), example))
 
     def _value(self, kind: Value[T], value: object, at: str) -> T | None:
         return kind.read(value, at, self._problem)
@@ -66,9 +65,8 @@ class DocumentReader:
         """What is there under a name. `where` says where it was looked for, where that is a question."""
         if isinstance(name, str) and name in options:
             return options[name]
-        said = f'no {kind} "{name}".{did_you_mean(name, options)}' if isinstance(name, str) else f"{seen(name)}."
-        return self._problem(at, f"{said} {these(sorted(options))}{where}")
+        return self._problem(at, unknown(name, sorted(options), kind, where))
 
-    def _wrong(self, value: object, at: str, allowed: str, *, shown: bool = True) -> None:
+    def _invalid(self, value: object, at: str, allowed: str, *, shown: bool = True) -> None:
         """What a value is and what is allowed. What may hold a secret is not shown, only its kind is named."""
-        self._problem(at, wrong(value, allowed) if shown else f"{kind_of(value)}; it is {allowed}")
+        self._problem(at, invalid(value, allowed) if shown else invalid_kind(value, allowed))

@@ -1,4 +1,4 @@
-"""The words in which a document is found wrong: what the value is, what is allowed, and the nearest known name."""
+"""The words in which a document is found wrong: what was given, what is allowed, and the nearest known name."""
 
 from __future__ import annotations
 
@@ -11,65 +11,82 @@ from schemas.names import did_you_mean
 _LONGEST_SHOWN = 40
 
 Report = Callable[[str, str], None]
-"""Takes a complaint: the path, and what is wrong there with what would be right."""
+"""Takes a problem: the path, and what is wrong there with what would be right."""
 
 
-def refuse_unknown(source: Iterable[object], known: Collection[str], at: str, say: Report) -> None:
-    """Complain about each key that is not known."""
+def refuse_unknown(source: Iterable[object], known: Collection[str], at: str, report: Report) -> None:
+    """Report each key that is not known."""
     for name in source:
         if name not in known:
-            say(under(at, name), not_known(name, known))
+            report(under(at, name), unknown(name, known, "a key"))
 
 
-def wrong(value: object, allowed: str) -> str:
-    """What a value is, and what is allowed."""
-    return f"{seen(value)}; it is {allowed}"
+def invalid(value: object, allowed: str) -> str:
+    """A value and what is allowed instead. Not for what may be a secret: a short text is shown."""
+    return _refused(value, shown(value), allowed)
 
 
-def seen(value: object) -> str:
-    """What a value is, for a complaint. Not for what may be a secret: a short text is shown."""
+def invalid_kind(value: object, allowed: str) -> str:
+    """The kind of a value and what is allowed instead, without a word of the value."""
+    return _refused(value, kind_of(value), allowed)
+
+
+def _refused(value: object, given: str, allowed: str) -> str:
+    return f"is missing: must be {allowed}" if value is None else f"{given} is not valid: must be {allowed}"
+
+
+def shown(value: object) -> str:
+    """A value as a problem names it: a number or a short text itself, all else by its kind."""
     match value:
-        case None:
-            return "is missing"
         case bool() | int() | float():
-            return f"is {str(value).lower()}"
-        case str():
-            return f'is "{value}"' if value.strip() and len(value) <= _LONGEST_SHOWN else kind_of(value)
+            return str(value).lower()[:_LONGEST_SHOWN]
+        case str() if value.strip() and len(value) <= _LONGEST_SHOWN:
+            return f'"{value}"'
         case date():
-            return f"is {value.isoformat()}"
+            return value.isoformat()
         case _:
             return kind_of(value)
 
 
 def kind_of(value: object) -> str:
-    """What kind of value it is, without a word of it."""
+    """The kind of a value, without a word of it."""
     match value:
         case None:
-            return "is missing"
+            return "nothing"
         case bool():
-            return "is true or false"
+            return "true or false"
         case int() | float():
-            return "is a number"
+            return "a number"
         case str():
-            return f"is a text of {len(value)} characters" if value.strip() else "is an empty text"
+            return f"a text of {len(value)} characters" if value.strip() else "an empty text"
         case date():
-            return "is a date"
+            return "a date"
         case list() | tuple():
-            return "is a list" if value else "is an empty list"
+            return "a list" if value else "an empty list"
         case Mapping():
-            return "is a mapping"
+            return "a mapping"
         case _:
-            return f"is a {type(value).__name__}"
+            return f"a {type(value).__name__}"
 
 
-def not_known(name: object, known: Collection[str]) -> str:
-    """A name that is none of a closed list."""
-    return f'"{name}" is not known here.{did_you_mean(str(name), known)} {these(known)}'
+def unknown(name: object, known: Collection[str], kind: str = "valid", more: str = "") -> str:
+    """A name that is not in a closed list; `kind` says of what, `more` says where others come from."""
+    options = known_names(known) if known else "there are none"
+    head = f"is missing: {options}" if name is None else f"{shown(name)} is not {kind}: {options}"
+    return sentences(head, did_you_mean(name, known).strip() if isinstance(name, str) else "", more)
 
 
-def these(known: Iterable[str]) -> str:
-    """Which names there are."""
-    return f"There are: {', '.join(known) or 'none'}"
+def sentences(*said: str) -> str:
+    """Those that are there, one after the other; the last one has no full stop of ours."""
+    text = ""
+    for one in filter(None, said):
+        text += (". " if text and text[-1] not in "?." else " ") * bool(text) + one
+    return text
+
+
+def known_names(known: Iterable[str]) -> str:
+    """The names of a closed list, as what is allowed."""
+    return f"must be one of {', '.join(known)}"
 
 
 def a_mapping(keys: Iterable[str], example: str = "") -> str:

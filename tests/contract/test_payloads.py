@@ -37,7 +37,7 @@ from streams.events import read_event
 from streams.index.rules import RuleIndex
 from streams.match import match_event
 from streams.publication import with_code
-from tests.factory import AROUND, NOW, definition
+from tests.factory import CONTEXT, NOW, definition
 
 FOLDER = Path(__file__).parent / "golden" / "payloads"
 
@@ -79,7 +79,7 @@ def _deliveries(kind: str, purpose: Action) -> list[Delivery]:
         channels=EMAIL if trigger.addressed and purpose == "message" else WEBHOOK,
         **EXTRA[purpose],
     )
-    around = replace(AROUND, campaigns={SPRING.id: SPRING, TIERS.id: TIERS})
+    around = replace(CONTEXT, campaigns={SPRING.id: SPRING, TIERS.id: TIERS})
     event = trigger.sample(project_id="shop")
     if trigger.addressed:
         event["data"] = event["data"] | {"distribution": event["data"]["distribution"] | {"id": "golden"}}

@@ -96,7 +96,7 @@ def test_a_campaign_is_checked_planned_and_applied(tidings: Run, tmp_path: Path)
     wrong = tidings("apply", "campaigns", "--yes")
     assert wrong.returncode == 1
     assert "campaigns/spring.yaml:7  code_config.charst" in wrong.stderr
-    assert "Did you mean charset?" in wrong.stderr
+    assert 'Did you mean "charset"?' in wrong.stderr
     assert "nothing was applied" in wrong.stderr
     file.write_text(SPRING)
     unasked = tidings("apply", "campaigns")
@@ -111,7 +111,7 @@ def test_a_campaign_is_checked_planned_and_applied(tidings: Run, tmp_path: Path)
     assert (spring["campaign"], spring["version"], spring["type"], spring["left"]) == ("spring", 1, "AUTO_UPDATE", 100)
     assert (summer["kind"], summer["left"]) == ("PROMOTION", None)
     assert json.loads(tidings("show", "summer").stdout)["tiers"][0]["id"] == "gold"
-    assert "Did you mean spring?" in tidings("show", "sprin").stderr
+    assert 'Did you mean "spring"?' in tidings("show", "sprin").stderr
 
 
 def test_codes_are_generated_only_where_all_of_them_fit(tidings: Run, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_distribution_is_checked_planned_and_applied(tidings: Run, tmp_path: P
     wrong = tidings("apply", "distributions")
     assert wrong.returncode == 1
     assert "distributions/winback.yaml:5" in wrong.stderr
-    assert "Did you mean at_least?" in wrong.stderr
+    assert 'Did you mean "at_least"?' in wrong.stderr
     assert "nothing was applied" in wrong.stderr
     file.write_text(WINBACK)
     unasked = tidings("apply", "distributions")
@@ -102,7 +102,7 @@ def test_an_applied_distribution_is_previewed_by_its_id(tidings: Run, tmp_path: 
         tidings("preview", "winback", "--channel", "webhook", "--raw", "--event", "event.json").stdout == '{"sum":5000}'
     )
     wrong = tidings("preview", "winbak")
-    assert (wrong.returncode, "Did you mean winback?" in wrong.stderr) == (1, True)
+    assert (wrong.returncode, 'Did you mean "winback"?' in wrong.stderr) == (1, True)
     assert tidings("tail", "deliveries.webhook", "--from-start").stdout == ""
 
 

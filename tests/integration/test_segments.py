@@ -28,7 +28,7 @@ from schemas.segment import SegmentDefinition
 from store.distributions import Change, Control
 from store.segments import Segments
 from streams.documents.distribution import parse_definition
-from tests.factory import AROUND, NOW, definition
+from tests.factory import CONTEXT, NOW, definition
 
 
 @dataclass
@@ -347,7 +347,7 @@ async def test_a_segment_in_use_is_not_deleted(stage: Stage) -> None:
     control = Control(stage.pool)
     await stage.apply("vip", when=GOLD)
     using = definition(trigger={"event": "customer.segment.entered", "segment": "vip"})
-    made = parse_definition(using, AROUND).distribution
+    made = parse_definition(using, CONTEXT).distribution
     await control.save([Change(made, "", ())], applied_by="test", now=NOW)
     with pytest.raises(TidingsError, match="vip is used by thanks"):
         await remove("vip", "shop", stage.segments, control)

@@ -56,5 +56,5 @@ async def test_an_applied_template_is_shown_by_its_name_as_its_newest_distributi
     assert (source.template, source.consent) == (GOOD, "transactional")
     shown = preview(source, order_event(), "pl-PL", NOW)
     assert (shown.subject, shown.locale, shown.text, shown.html) == ("Hi Jo", "pl", "Nr\n", None)
-    with pytest.raises(TidingsError, match='no applied template "helo". Did you mean hello. There are: hello'):
+    with pytest.raises(TidingsError, match='no applied template "helo". Did you mean "hello".. There are: hello'):
         await from_store("helo", "shop", pool)

@@ -222,7 +222,7 @@ def test_files_beside_a_distribution_win_and_an_unknown_name_is_told_both_places
     wrong = tidings("apply", "rules", "--yes")
     assert wrong.code == 1
     assert "rules/winback.yaml:5  channels[0].email.template" in wrong.err
-    said = 'no template "winbak". Did you mean winback? In files beside it: winback. Stored: plain, winback'
+    said = 'no template "winbak". Did you mean "winback"? In files beside it: winback. Stored: plain, winback'
     assert said in " ".join(wrong.err.split())
 
 
@@ -244,7 +244,7 @@ def test_a_template_in_use_is_not_deleted_and_a_deleted_one_keeps_its_versions(t
     assert "Order {{ order.id }}" in tidings("templates", "show", "winback", "--version", "1").out
     assert "v2 new" in applied(tidings, "templates", "apply", "mails").out
     unknown = tidings("templates", "delete", "winbak")
-    assert (unknown.code, "no template winbak. Did you mean winback?" in unknown.err) == (1, True)
+    assert (unknown.code, 'no template winbak. Did you mean "winback"?' in unknown.err) == (1, True)
 
 
 def test_an_export_gives_back_the_files_and_mixes_with_no_others(tidings: Run) -> None:
@@ -283,7 +283,7 @@ def test_a_stored_template_is_previewed_by_its_name_and_so_is_a_distribution_tha
     assert "Your order o1" in Path("out.html").read_text()
     assert tidings("templates", "preview", "mails/plain.txt", "--version", "1", "--event", "event.json").code == 2
     wrong = tidings("templates", "preview", "winbak", "--event", "event.json")
-    assert (wrong.code, "Did you mean winback?" in wrong.err) == (1, True)
+    assert (wrong.code, 'Did you mean "winback"?' in wrong.err) == (1, True)
 
 
 def test_wrong_templates_are_refused_each_with_file_and_line_and_nothing_is_stored(tidings: Run) -> None:
@@ -301,9 +301,9 @@ def test_wrong_templates_are_refused_each_with_file_and_line_and_nothing_is_stor
     assert wrong.code == 1
     for problem in (
         "mails/a.pl.txt:1 there is no such template without a locale",
-        "mails/broken.mjml:2 there is no element mj-txt. Did you mean mj-text?",
-        "mails/broken.mjml:3 filter mony is unknown. Did you mean money?",
-        "mails/parts.html:2 there is no section heder. Did you mean header?",
+        'mails/broken.mjml:2 there is no element mj-txt. Did you mean "mj-text"?',
+        'mails/broken.mjml:3 filter mony is unknown. Did you mean "money"?',
+        'mails/parts.html:2 there is no section heder. Did you mean "header"?',
         'mails/żółw ☃.txt:1 "żółw ☃" is no name',
         "5 problems, nothing was applied",
     ):

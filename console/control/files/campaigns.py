@@ -61,7 +61,7 @@ class CampaignFiles:
         found = dict(self._applied or {})
         for place in places:
             found |= self._at(place)
-        where = f". Looked in {', '.join(str(one) if one.exists() else f'{one} (there is none)' for one in places)}"
+        where = f"Looked in {', '.join(str(one) if one.exists() else f'{one} (there is none)' for one in places)}"
         return Offered(found, where if self._applied is None else f"{where} and the database")
 
     def _places(self, document: Document) -> tuple[Path, ...]:

@@ -143,4 +143,4 @@ def _other_separator(first_line: str) -> str:
 
 def _meant(name: str) -> str:
     found = nearest(name.lower(), COLUMNS)
-    return f" Did you mean {found}?" if found else ""
+    return f' Did you mean "{found}"?' if found else ""

@@ -13,6 +13,7 @@ from console.control.files.spreadsheet import REMEDY, spreadsheet_form
 from schemas.campaign import LONGEST_CODE
 from schemas.formats.days import read_moment
 from store.codes.imports import NewCode
+from streams.values.wording import invalid
 
 COLUMNS = ("code", "active", "start_date", "expiration_date", "value")
 METADATA = "metadata."
@@ -84,7 +85,7 @@ class RowReader:
         for name, moment in read.items():
             if moment is None:
                 said = "a date, as in 2026-11-20, which holds through that day as an end, or 2026-11-20T09:00:00Z"
-                return f'{name} is "{fields[name][:40]}"; it is {said}'
+                return f"{name}: {invalid(fields[name][:40], said)}"
         start, end = read.get("start_date"), read.get("expiration_date")
         return "expiration_date is not after start_date" if start and end and end <= start else ""
 
@@ -96,11 +97,11 @@ def _named(character: str) -> str:
 
 def _wrong_word(fields: Fields) -> str:
     active = fields.get("active", "")
-    return "" if active.lower() in _WORDS else f'active is "{active[:40]}"; it is true or false, or empty for true'
+    return "" if active.lower() in _WORDS else f"active: {invalid(active[:40], 'true or false, or empty for true')}"
 
 
 def _wrong_value(fields: Fields) -> str:
     value = fields.get("value", "")
     if not value or (value.isascii() and value.isdigit() and len(value) < 17 and int(value) <= _LARGEST_VALUE):
         return ""
-    return f'value is "{value[:40]}"; it is a whole number from 0: the amount or points of a card'
+    return f"value: {invalid(value[:40], 'a whole number from 0: the amount or points of a card')}"

@@ -32,7 +32,6 @@ from schemas.template import StoredTemplate
 from store.distributions import Control
 from store.templates import NamedTemplates
 from streams.channels.template_files import TemplateFiles
-from streams.values.wording import these
 
 NO_SUBJECT = "(no distribution beside it names this template)"
 SAMPLE_BRAND = Brand(
@@ -134,7 +133,8 @@ async def from_store(name: str, project_id: str, pool: asyncpg.Pool) -> Source:
     if name not in plans:
         known = {*plans, *await NamedTemplates(pool).current(project_id)}
         hint = did_you_mean(name, known)
-        raise TidingsError(f'no file, no stored and no applied template "{name}".{hint} {these(sorted(known))}')
+        names = ", ".join(sorted(known)) or "none"
+        raise TidingsError(f'no file, no stored and no applied template "{name}".{hint} There are: {names}')
     digest, consent = plans[name]
     template = await control.template(digest)
     if template is None:

@@ -47,7 +47,7 @@ def test_the_example_names_every_key() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[topics]\npartitons = 3", r"topics\.partitons: there is no such setting\. Did you mean partitions"),
+        ("[topics]\npartitons = 3", r'topics\.partitons: there is no such setting\. Did you mean "partitions'),
         ("[topics]\npartitions = 'x'", r"topics\.partitions must be a whole number, not a text"),
         ("[wire]\nformat = 'xml'", r"wire\.format must be one of avro, confluent, json"),
         ("[sender]\nlease = 'soon'", r"sender\.lease: .* is not a duration; write a whole number"),
@@ -69,8 +69,8 @@ def test_the_example_names_every_key() -> None:
             f"[email_accounts.main]\nsender = 'a@b.example'\nhost = 'x'\nunsubscribe_url = 'https://x/{'y' * 900}'",
             r"main\.unsubscribe_url must have at most 900 characters",
         ),
-        ("timezone = 'Europe/Warsav'", r"timezone: .* Did you mean Europe/Warsaw\?"),
-        ("timezone = 'america/new_york'", r"timezone: .* Did you mean America/New_York\?"),
+        ("timezone = 'Europe/Warsav'", r'timezone: .* Did you mean "Europe/Warsaw"\?'),
+        ("timezone = 'america/new_york'", r'timezone: .* Did you mean "America/New_York"\?'),
         ("timezone = ''", r"timezone: .* as in Europe/Warsaw"),
         ("consents = ['marketing', 'transactional']", r"consents\[1\]: transactional is not a consent"),
         ("consents = ['']", r"consents\[0\] is empty"),

@@ -19,7 +19,7 @@ from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import Matched, match_event
 from streams.publication import is_expired, too_late, with_code, without_code
-from tests.factory import AROUND, NOW, context, customer, definition
+from tests.factory import CONTEXT, NOW, context, customer, definition
 
 CAMPAIGNS = {
     "spring": Campaign(
@@ -42,7 +42,7 @@ OBJECTS: dict[str, Any] = {
 def match(profile: dict[str, Any] | None = None, **changes: Any) -> Matched:
     index = RuleIndex()
     source = definition(**{"publish": {"campaign": "spring"}, "channels": [WEBHOOK, EMAIL], **changes})
-    index.insert(parse_definition(source, replace(AROUND, campaigns=CAMPAIGNS)).distribution)
+    index.insert(parse_definition(source, replace(CONTEXT, campaigns=CAMPAIGNS)).distribution)
     return match_event(context(profile), index, NOW)
 
 
@@ -145,15 +145,15 @@ def test_word_of_a_promotion_carries_its_tier_and_campaign() -> None:
 @pytest.mark.parametrize(
     ("changes", "path", "said"),
     [
-        ({"publish": {"campaign": "sprin"}}, "publish.campaign", "Did you mean spring?"),
-        ({"publish": {}}, "publish.campaign", "There are: spring"),
+        ({"publish": {"campaign": "sprin"}}, "publish.campaign", 'Did you mean "spring"?'),
+        ({"publish": {}}, "publish.campaign", "must be one of spring"),
         ({"publish": {"campaign": "tiers"}}, "publish.campaign", "gives no codes. Fitting are: spring"),
-        ({"publish": {"campaign": "spring", "when_emty": "skip"}}, "publish.when_emty", "Did you mean when_empty?"),
-        ({"publish": {"campaign": "spring", "when_empty": "retry"}}, "publish.when_empty", "There are: stop, wait"),
-        ({"publish": "spring"}, "publish", "is a mapping"),
+        ({"publish": {"campaign": "spring", "when_emty": "skip"}}, "publish.when_emty", 'Did you mean "when_empty"?'),
+        ({"publish": {"campaign": "spring", "when_empty": "retry"}}, "publish.when_empty", "must be one of stop, wait"),
+        ({"publish": "spring"}, "publish", "must be a mapping"),
         ({"promote": {"campaign": "spring", "tier": "gold"}}, "promote.campaign", "Fitting are: tiers"),
-        ({"promote": {"campaign": "tiers", "tier": "golden"}}, "promote.tier", "Did you mean gold?"),
-        ({"promote": "gold"}, "promote", "is a mapping"),
+        ({"promote": {"campaign": "tiers", "tier": "golden"}}, "promote.tier", 'Did you mean "gold"?'),
+        ({"promote": "gold"}, "promote", "must be a mapping"),
         (
             {"publish": {"campaign": "spring"}, "promote": {"campaign": "tiers", "tier": "gold"}},
             "promote",
@@ -169,10 +169,10 @@ def test_word_of_a_promotion_carries_its_tier_and_campaign() -> None:
             "publish",
             "Allowed here: message",
         ),
-        ({"action": "publish"}, "action", "is not known here"),
+        ({"action": "publish"}, "action", "is not a key"),
     ],
 )
 def test_what_cannot_be_published_is_refused_with_what_can(changes: dict[str, Any], path: str, said: str) -> None:
     with pytest.raises(DefinitionInvalid) as caught:
-        parse_definition(definition(**changes), replace(AROUND, campaigns=CAMPAIGNS))
+        parse_definition(definition(**changes), replace(CONTEXT, campaigns=CAMPAIGNS))
     assert any(one.path == path and said in one.message for one in caught.value.problems), caught.value.problems

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import DefinitionInvalid
 from schemas.segment import SegmentDefinition
+from streams.conditions.answer import Failure
 from streams.conditions.compile import compile_condition
-from streams.conditions.kinds import Failure
 from streams.conditions.language import Test as Leaf
 from streams.conditions.moments import MOMENTS, TIMELESS, changes_at
 from streams.conditions.parse import parse_condition
@@ -34,20 +34,20 @@ def read(source: Any) -> SegmentDefinition:
 @pytest.mark.parametrize(
     ("source", "path", "said"),
     [
-        ([], "", "is a mapping with segment, name"),
+        ([], "", "must be a segment, a mapping with segment, name"),
         ({"when": {"customer.name": "x"}}, "segment", "is missing"),
         ({"segment": "a b", "when": {"customer.name": "x"}}, "segment", "letters, digits"),
         ({"segment": "a"}, "when", "exactly one of when, members"),
         ({"segment": "a", "when": {"customer.name": "x"}, "members": ["c"]}, "members", "stand together"),
-        ({"segment": "a", "wen": 1, "members": ["c"]}, "wen", "Did you mean when?"),
+        ({"segment": "a", "wen": 1, "members": ["c"]}, "wen", 'Did you mean "when"?'),
         ({"segment": "a", "when": {"order.amount": 1}}, 'when."order.amount"', "There are: customer"),
-        ({"segment": "a", "when": {"customer.nme": "x"}}, 'when."customer.nme"', "Did you mean customer.name?"),
+        ({"segment": "a", "when": {"customer.nme": "x"}}, 'when."customer.nme"', 'Did you mean "customer.name"?'),
         ({"segment": "a", "when": []}, "when", "is a mapping of a path"),
         ({"segment": "a", "members": "c1"}, "members", "list of customer ids"),
         ({"segment": "a", "members": ["c1", 7]}, "members[1]", "in quotes"),
         ({"segment": "a", "members_file": "gone.csv"}, "members_file", "gone.csv cannot be read"),
         ({"segment": "a", "members_file": 1}, "members_file", "name of a CSV file"),
-        ({"segment": "a", "name": 1, "members": ["c"]}, "name", "is a text"),
+        ({"segment": "a", "name": 1, "members": ["c"]}, "name", "must be a text"),
     ],
 )
 def test_a_wrong_definition_says_where_and_what_would_be_right(source: Any, path: str, said: str) -> None:

@@ -150,7 +150,9 @@ def test_what_a_section_is_given_cannot_add_markup() -> None:
 
 def test_an_unknown_section_is_refused_with_those_there_are() -> None:
     template = StoredTemplate(name="t", subject="s", html='{% from "sections" import heder %}')
-    with pytest.raises(SectionWrong, match="no section heder. Did you mean header.*There are: header, text, code, qr"):
+    with pytest.raises(
+        SectionWrong, match='no section heder. Did you mean "header".*There are: header, text, code, qr'
+    ):
         bundled(template, BRAND)
 
 

@@ -82,7 +82,9 @@ def test_money_has_the_decimals_of_iso_4217_whatever_is_the_habit(currency: str,
     assert re.search(rf"\d[.,]\d{{{DECIMALS[currency]}}}(?!\d)", written) or DECIMALS[currency] == 0
 
 
-@pytest.mark.parametrize(("currency", "said"), [("XAU", "not XAU"), ("DEM", "not DEM"), ("pln ", "Did you mean PLN?")])
+@pytest.mark.parametrize(
+    ("currency", "said"), [("XAU", "not XAU"), ("DEM", "not DEM"), ("pln ", 'Did you mean "PLN"?')]
+)
 def test_a_currency_without_an_exponent_is_refused(currency: str, said: str) -> None:
     with pytest.raises(WrongValue, match="a currency of ISO 4217") as caught:
         Formats().filters()["money"](5, currency)
@@ -115,7 +117,7 @@ def test_mjml_on_which_the_compiler_panics_is_wrong_like_other_mjml(text: str) -
 
 
 def test_wrong_mjml_names_its_line() -> None:
-    with pytest.raises(MjmlWrong, match="line 2: there is no element mj-txt. Did you mean mj-text"):
+    with pytest.raises(MjmlWrong, match='line 2: there is no element mj-txt. Did you mean "mj-text'):
         compile_mjml("\n<mj-txt>a</mj-txt>", built_in_layout())
 
 
@@ -132,7 +134,7 @@ DOCUMENT = "<mjml>\n<mj-body><mj-section><mj-column>\n{}\n</mj-column></mj-secti
         ("<mj-text>\n<b>x</mj-text>", "line 4: <b> is not closed"),
         ("<mj-text>\n<ul><li>a<b></li></ul></mj-text>", "line 4: <b> is not closed"),
         ("<mj-text>a\n</mj-text><mj-text align=left>x</mj-text>", "line 4: the value of an attribute stands in quotes"),
-        ("<mj-text\n colour='red'>x</mj-text>", "line 4: mj-text has no attribute colour. Did you mean color?"),
+        ("<mj-text\n colour='red'>x</mj-text>", 'line 4: mj-text has no attribute colour. Did you mean "color"?'),
         (
             "<mj-image bordr-radius='1px' src='x' />",
             "line 3: mj-image has no attribute bordr-radius. Did you mean",

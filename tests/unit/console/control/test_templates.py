@@ -107,15 +107,18 @@ def test_a_slip_in_a_locale_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"a.mjml": "\n<mj-txt>x</mj-txt>"}, "a.mjml:2 there is no element mj-txt. Did you mean mj-text?"),
+        ({"a.mjml": "\n<mj-txt>x</mj-txt>"}, 'a.mjml:2 there is no element mj-txt. Did you mean "mj-text"?'),
         ({"a.mjml": "<mj-text>\nx"}, "a.mjml:1 <mj-text> is not closed"),
         ({"a.txt": "x\n{% if order %}\n"}, "a.txt:2 unexpected end of input"),
-        ({"a.txt": "x\n{{ order.amount | mony('PLN') }}"}, "a.txt:2 filter mony is unknown. Did you mean money?"),
-        ({"a.html": '\n{% from "sections" import heder %}'}, "a.html:2 there is no section heder. Did you mean header"),
+        ({"a.txt": "x\n{{ order.amount | mony('PLN') }}"}, 'a.txt:2 filter mony is unknown. Did you mean "money"?'),
+        (
+            {"a.html": '\n{% from "sections" import heder %}'},
+            'a.html:2 there is no section heder. Did you mean "header',
+        ),
         ({"a.html": '{% include "footer" %}'}, "a.html:1 include reaches nothing"),
         ({"a.html": '{% from "section" import code %}'}, "a.html:1 from reaches nothing"),
         ({"a.txt": "'custmer'\n{{ 'custmer' }}\n{{ custmer.name }}"}, "a.txt:3 there is no variable custmer. Did you"),
-        ({"a.txt": "{{ customer.emial }}"}, "a.txt:1 customer has no emial. Did you mean customer.email?"),
+        ({"a.txt": "{{ customer.emial }}"}, 'a.txt:1 customer has no emial. Did you mean "customer.email"?'),
         ({"a.txt": "x", "a.pl.txt": "---\nsubject: '{{ 1 | y }}'\n---\n"}, "a.pl.txt:2 subject: filter y is unknown"),
         ({"a.txt": "x", "a.pl.txt": "---\nsubject: x\n---\n\n{{ 1 | y }}"}, "a.pl.txt:5 filter y is unknown"),
         ({"a.txt": "x", "a.pl.txt": "---\ntitle: x\n---\n"}, "a.pl.txt:2 between the lines of --- stands subject:"),

@@ -13,9 +13,9 @@ from console.control.plan import span_lines
 from schemas.campaign import moment_text
 from schemas.formats.days import day_begins, day_ends, read_moment
 from schemas.template import StoredTemplate
-from streams.documents.campaign import CampaignSurroundings, parse_campaign
+from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
-from tests.factory import AROUND, NOW, definition
+from tests.factory import CONTEXT, NOW, definition
 
 ZONES = ("UTC", "Europe/Warsaw", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu")
 CLOCKS_CHANGE = (
@@ -93,10 +93,10 @@ def test_whose_timezone_is_not_known_reads_the_projects() -> None:
 def test_plans_hold_through_their_last_day(zone: str) -> None:
     there = ZoneInfo(zone)
     written = definition(starts_at="2026-12-24", ends_at="2026-12-24")
-    made = parse_definition(written, replace(AROUND, zone=there)).distribution
+    made = parse_definition(written, replace(CONTEXT, zone=there)).distribution
     campaign = parse_campaign(
         {"campaign": "xmas", "kind": "PROMOTION", "tiers": [{"id": "gold"}], "expiration_date": date(2026, 12, 24)},
-        CampaignSurroundings("shop", NOW, zone=there),
+        CampaignContext("shop", NOW, zone=there),
     )
     assert made.starts_at and made.ends_at
     assert made.ends_at == campaign.expiration_date == day_ends(date(2026, 12, 24), there)

@@ -18,7 +18,7 @@ from streams.channels.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Desig
 from streams.channels.webhook import WEBHOOK
 from streams.documents.distribution import parse_definition
 from streams.documents.json_schema import definition_schema
-from tests.factory import AROUND, definition
+from tests.factory import CONTEXT, definition
 
 ORDER_PAID = TRIGGERS["customer.order.paid"]
 FIELDS = payload_fields(ORDER_PAID, "message")
@@ -143,9 +143,9 @@ def test_a_payload_that_was_never_checked_is_refused() -> None:
     [
         ({"payload": [1]}, "payload", "is a mapping of the names in the body"),
         ({"payload": {"from": "order"}}, "payload", "give the value a name"),
-        ({"payload": {"a": {"from": "custmer.id"}}}, "payload.a.from", "Did you mean customer?"),
-        ({"payload": {"a": {"from": "order.amonut"}}}, "payload.a.from", "Did you mean order.amount?"),
-        ({"payload": {"a": {"from": "order.items[0].sku_di"}}}, "payload.a.from", "Did you mean sku_id?"),
+        ({"payload": {"a": {"from": "custmer.id"}}}, "payload.a.from", 'Did you mean "customer"?'),
+        ({"payload": {"a": {"from": "order.amonut"}}}, "payload.a.from", 'Did you mean "order.amount"?'),
+        ({"payload": {"a": {"from": "order.items[0].sku_di"}}}, "payload.a.from", 'Did you mean "sku_id"?'),
         ({"payload": {"a": {"from": "order.items.sku_id"}}}, "payload.a.from", "as in order.items[0].sku_id"),
         ({"payload": {"a": {"from": "order.amount[0]"}}}, "payload.a.from", "order.amount is no list but a number"),
         ({"payload": {"a": {"from": "order.metadata[0]"}}}, "payload.a.from", "is no list but an object"),
@@ -156,7 +156,7 @@ def test_a_payload_that_was_never_checked_is_refused() -> None:
         ({"payload": {"a": {"from": 5}}}, "payload.a.from", "is a path, as in"),
         ({"payload": {"a": {"from": None}}}, "payload.a.from", "is a path, as in"),
         ({"payload": {"a": {"from": "order.metadata" + ".x" * 70}}}, "payload.a.from", "at most 64"),
-        ({"payload": {"a": {"from": "order.id", "defualt": 1}}}, "payload.a.defualt", "Did you mean default?"),
+        ({"payload": {"a": {"from": "order.id", "defualt": 1}}}, "payload.a.defualt", 'Did you mean "default"?'),
         ({"payload": {"a": {"from": "order.id", "to": 1}}}, "payload.a.to", "{value: {from: …}}"),
         ({"payload": {"a": {"value": 5}}}, "payload.a", "For a static value write it alone"),
         ({"payload": {"a": {"value": {"b": 5}}}}, "payload.a", "{value: {value: …}}"),
@@ -172,7 +172,7 @@ def test_a_payload_that_was_never_checked_is_refused() -> None:
         ({"attributes": []}, "attributes", "is a list of 1 to 100 paths"),
         ({"attributes": "order.id"}, "attributes", "is a list of 1 to 100 paths"),
         ({"attributes": ["order.metadata.x"] * (MAX_ATTRIBUTES + 1)}, "attributes", "is a list of 1 to 100 paths"),
-        ({"attributes": ["ordr.id"]}, "attributes[0]", "Did you mean order?"),
+        ({"attributes": ["ordr.id"]}, "attributes[0]", 'Did you mean "order"?'),
         ({"attributes": ["order", "order.id"]}, "attributes[1]", "order.id stands in order already"),
         ({"attributes": ["order.id", "order"]}, "attributes[1]", "of which parts are chosen"),
         ({"attributes": ["order.id", "order.id"]}, "attributes[1]", "order.id stands in order.id already"),
@@ -197,11 +197,11 @@ def test_every_problem_is_found_at_once() -> None:
 
 def test_a_distribution_carries_its_design_and_is_refused_for_a_wrong_one() -> None:
     webhook = {"url": "https://x.example.com", "type": "t", "payload": {"id": {"from": "order.id"}}, "envelope": False}
-    (plan,) = parse_definition(definition(channels=[{"webhook": webhook}]), AROUND).distribution.channels
+    (plan,) = parse_definition(definition(channels=[{"webhook": webhook}]), CONTEXT).distribution.channels
     assert (plan.payload, plan.envelope) == ({"id": {"from": "order.id"}}, False)  # type: ignore[union-attr]
     webhook["payload"] = {"id": {"from": "ordr.id"}}
-    with pytest.raises(DefinitionInvalid, match="Did you mean order"):
-        parse_definition(definition(channels=[{"webhook": webhook}]), AROUND)
+    with pytest.raises(DefinitionInvalid, match='Did you mean "order'):
+        parse_definition(definition(channels=[{"webhook": webhook}]), CONTEXT)
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,12 @@ from streams.documents.distribution import KEYS, Definition, parse_definition
 from streams.documents.json_schema import definition_schema
 from streams.documents.offers import how_it_comes
 from tests import ROOT
-from tests.factory import AROUND, definition
+from tests.factory import CONTEXT, definition
 
 CAMPAIGNS = {
     "spring-codes": Campaign(
         id="spring-codes", project_id="shop", version=1, name="Spring", kind="DISCOUNT_COUPONS", type="AUTO_UPDATE",
-        created_at=AROUND.now,
+        created_at=CONTEXT.now,
     )
 }  # fmt: skip
 EXAMPLES = sorted((ROOT / "examples" / "distributions").glob("*.yaml"))
@@ -39,26 +39,26 @@ EXAMPLES = sorted((ROOT / "examples" / "distributions").glob("*.yaml"))
 def problems(**changes: Any) -> dict[str, str]:
     source = {name: value for name, value in definition(**changes).items() if value is not ...}
     with pytest.raises(DefinitionInvalid) as caught:
-        parse_definition(source, AROUND)
+        parse_definition(source, CONTEXT)
     return {problem.path: problem.message for problem in caught.value.problems}
 
 
 @pytest.mark.parametrize(
     ("changes", "path", "said"),
     [
-        ({"priorty": 1}, "priorty", "Did you mean priority?"),
+        ({"priorty": 1}, "priorty", 'Did you mean "priority"?'),
         ({"consent": ...}, "consent", "is missing"),
         (
             {"consent": "marketin"},
             "consent",
-            'no consent category "marketin". Did you mean marketing? '
-            "There are: loyalty, marketing, surveys, transactional. Others are declared as consents in the settings",
+            '"marketin" is not a consent category: must be one of loyalty, marketing, surveys, transactional. '
+            'Did you mean "marketing"? Others are declared as consents in the settings',
         ),
-        ({"trigger": {"event": "customer.order.payd"}}, "trigger.event", "Did you mean customer.order.paid?"),
-        ({"trigger": {"event": "customer.order.paid", "segment": "x"}}, "trigger.segment", "There are: event"),
+        ({"trigger": {"event": "customer.order.payd"}}, "trigger.event", 'Did you mean "customer.order.paid"?'),
+        ({"trigger": {"event": "customer.order.paid", "segment": "x"}}, "trigger.segment", "must be one of event"),
         ({"channels": []}, "channels", "at least one"),
-        ({"channels": [{"fax": {}}]}, "channels[0]", 'no channel "fax". There are: email, webhook'),
-        ({"channels": [{"webhook": {"url": "ftp://x", "type": "t"}}]}, "channels[0].webhook.url", "is an address"),
+        ({"channels": [{"fax": {}}]}, "channels[0]", '"fax" is not a channel: must be one of email, webhook'),
+        ({"channels": [{"webhook": {"url": "ftp://x", "type": "t"}}]}, "channels[0].webhook.url", "must be an address"),
         (
             {"channels": [{"webhook": {"url": "https://☃.eu", "type": "t"}}]},
             "channels[0].webhook.url",
@@ -78,21 +78,21 @@ def problems(**changes: Any) -> dict[str, str]:
         (
             {"channels": [{"email": {"account": "mian", "subject": "s", "text": "t"}}]},
             "channels[0].email.account",
-            'no email account "mian". Did you mean main? There are: main',
+            '"mian" is not an email account: must be one of main. Did you mean "main"?',
         ),
         (
             {"channels": [{"email": {"account": "main", "subject": "s", "template": "helo"}}]},
             "channels[0].email.template",
-            "Did you mean hello?",
+            'Did you mean "hello"?',
         ),
         ({"channels": [{"email": {"account": "main", "subject": "s"}}]}, "channels[0].email", "needs template"),
         ({"again": "sometimes"}, "again", "once_per_customer"),
         ({"again": {"once_in": "soon"}}, "again.once_in", "as in 30m or 3d"),
-        ({"again": {"once_per": "ordr.id"}}, "again.once_per", "Did you mean order?"),
+        ({"again": {"once_per": "ordr.id"}}, "again.once_per", 'Did you mean "order"?'),
         ({"again": {"once_per": "order.items.amount"}}, "again.once_per", "order.items is a list and has no amount"),
         ({"again": {"once_per": "customer.email.x"}}, "again.once_per", "customer.email is a text and has no x"),
         ({"starts_at": "2026-11-21", "ends_at": "2026-11-20"}, "ends_at", "is not after starts_at"),
-        ({"expires_after": 5}, "expires_after", "is 5; it is a duration"),
+        ({"expires_after": 5}, "expires_after", "5 is not valid: must be a duration"),
         ({"priority": "high"}, "priority", "whole number"),
         ({"status": "ON"}, "status", "DRAFT, LIVE"),
         ({"distribution": "a b"}, "distribution", "letters, digits"),
@@ -110,14 +110,14 @@ def test_every_problem_is_found_at_once() -> None:
 
 def parsed(text: str, subject: str = "s", event: str = "customer.order.paid") -> Definition:
     channel = {"email": {"account": "main", "subject": subject, "text": text}}
-    return parse_definition(definition(trigger={"event": event}, channels=[channel]), AROUND)
+    return parse_definition(definition(trigger={"event": event}, channels=[channel]), CONTEXT)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{{ custmer.name }}", "there is no variable custmer. Did you mean customer?"),
-        ("{{ customer.emial }}", "Did you mean customer.email?"),
+        ("{{ custmer.name }}", 'there is no variable custmer. Did you mean "customer"?'),
+        ("{{ customer.emial }}", 'Did you mean "customer.email"?'),
         ("{% if %}", "line 1: unexpected end of block"),
         ("{{ customer.name | nofilter }}", "filter nofilter is unknown"),
     ],
@@ -133,7 +133,7 @@ def test_a_wrong_template_is_refused_with_its_place(text: str, said: str) -> Non
     [
         ("customer.order.paid", "segment", ""),
         ("customer.order.paid", "voucher", ""),
-        ("customer.order.paid", "referer", " Did you mean referrer?"),
+        ("customer.order.paid", "referer", ' Did you mean "referrer"?'),
         ("customer.segment.entered", "order", ""),
         ("customer.publication.succeeded", "balance", ""),
         ("customer.voucher.loyalty_card.points_added", "redemption", ""),
@@ -182,7 +182,7 @@ def test_the_objects_of_the_action_come_to_those_of_the_trigger(
 def shown(html: str, action: dict[str, Any], event: str) -> list[tuple[str, str]]:
     """The problems of an e-mail with a piece of HTML."""
     channel = {"email": {"account": "main", "subject": "s", "html": html}}
-    made = parse_definition(definition(trigger=event, channels=[channel]), AROUND)
+    made = parse_definition(definition(trigger=event, channels=[channel]), CONTEXT)
     rule = msgspec.structs.replace(made.distribution, **action)
     return [(one.path, one.message) for one in template_problems(Definition(rule, made.templates))]
 
@@ -237,7 +237,7 @@ def test_an_address_of_a_picture_is_refused_where_no_voucher_comes_and_a_slip_in
     assert message.startswith("there is no variable voucher.")
     assert message.endswith("A voucher comes with publish: {campaign: spring-codes}")
     ((_, message),) = shown("{{ voucher.qr_ulr }}", PUBLISHING, "customer.order.paid")
-    assert message == "voucher has no qr_ulr. Did you mean voucher.qr_url?"
+    assert message == 'voucher has no qr_ulr. Did you mean "voucher.qr_url"?'
 
 
 def test_a_picture_of_a_code_in_a_locale_names_the_locale() -> None:
@@ -252,7 +252,7 @@ def test_a_wrong_variable_of_a_locale_names_the_locale() -> None:
     (problem,) = check_template(template, {"order": ()}, "at")
     assert (problem.path, problem.message.split("?")[0]) == (
         "at.text",
-        "in pl: there is no variable ordr. Did you mean order",
+        'in pl: there is no variable ordr. Did you mean "order"',
     )
 
 
@@ -267,8 +267,8 @@ def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid(file: Path) -> None:
     (document,) = read_documents([file])
-    around = replace(AROUND, templates=document.templates(), campaigns=CAMPAIGNS, complete=partial(bundled, brand={}))
-    made = parse_definition(document.plain, around)
+    context = replace(CONTEXT, templates=document.templates(), campaigns=CAMPAIGNS, complete=partial(bundled, brand={}))
+    made = parse_definition(document.plain, context)
     assert template_problems(made) == ()
     assert made.distribution.id == file.stem
 

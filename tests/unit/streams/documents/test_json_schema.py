@@ -18,27 +18,31 @@ from channels.templates.bundle import bundled
 from console.cli.main import app
 from console.control.files.documents import Document, read_documents
 from schemas.errors import DefinitionInvalid
-from streams.documents.campaign import CampaignSurroundings, parse_campaign
+from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
 from streams.documents.json_schema import SCHEMAS
 from streams.documents.segment import parse_segment
 from streams.values.kinds import plain_json
 from tests import ROOT
-from tests.factory import AROUND, NOW, definition
+from tests.factory import CONTEXT, NOW, definition
 from tests.json_schema import is_valid
 
 EXAMPLES = ROOT / "examples"
 CAMPAIGNS = {
-    one.plain["campaign"]: parse_campaign(one.plain, CampaignSurroundings("shop", NOW))
+    one.plain["campaign"]: parse_campaign(one.plain, CampaignContext("shop", NOW))
     for one in read_documents([EXAMPLES / "campaigns"])
 }
 TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].templates()
 MANY = replace(
-    AROUND, templates=TEMPLATES, campaigns=CAMPAIGNS, complete=partial(bundled, brand={}), accounts={"email": ("main",)}
+    CONTEXT,
+    templates=TEMPLATES,
+    campaigns=CAMPAIGNS,
+    complete=partial(bundled, brand={}),
+    accounts={"email": ("main",)},
 )
 READERS: dict[str, Callable[[Any], object]] = {
     "distribution": lambda source: parse_definition(source, MANY),
-    "campaign": lambda source: parse_campaign(source, CampaignSurroundings("shop", NOW)),
+    "campaign": lambda source: parse_campaign(source, CampaignContext("shop", NOW)),
     "segment": lambda source: parse_segment(
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
@@ -172,7 +176,7 @@ def test_each_schema_is_printed(kind: str) -> None:
 
 def test_an_unknown_schema_is_wrong_usage() -> None:
     wrong = CliRunner().invoke(app, ["schema", "segmnt"])
-    assert (wrong.exit_code, "Did you mean segment?" in wrong.output) == (2, True)
+    assert (wrong.exit_code, 'Did you mean "segment"?' in wrong.output) == (2, True)
 
 
 SCRAPS = st.sampled_from(

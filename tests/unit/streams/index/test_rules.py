@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.distribution import Distribution
+from streams.conditions.answer import Answer, Failure
 from streams.conditions.compile import conjunction
-from streams.conditions.kinds import Answer, Failure
 from streams.event_context import EventContext
 from streams.index.rules import Candidate, RuleIndex
 from streams.rule import compile_rule

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import DefinitionInvalid
-from streams.documents.campaign import CampaignSurroundings, parse_campaign
+from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
 from streams.documents.segment import parse_segment
 from streams.values.kinds import (
@@ -29,8 +29,10 @@ from streams.values.kinds import (
     Varies,
     Whole,
 )
-from streams.values.wording import kind_of, seen
-from tests.factory import AROUND, NOW, definition
+from streams.values.wording import kind_of, shown
+from tests.factory import CONTEXT, NOW, definition
+
+NOT = "is not valid: must be"
 
 Parse = Callable[[Any], object]
 
@@ -69,32 +71,32 @@ def test_a_value_is_kept(kind: Value[Any], value: object, kept: object) -> None:
 @pytest.mark.parametrize(
     ("kind", "value", "said"),
     [
-        (Text(": its name"), None, {"here": "is missing; it is a text: its name"}),
-        (Text(most=3), "four", {"here": 'is "four"; it is a text of at most 3 characters'}),
-        (Text(), "  ", {"here": "is an empty text; it is a text"}),
-        (Text(most=50), "x" * 51, {"here": "is a text of 51 characters; it is a text of at most 50 characters"}),
-        (Flag(), 1, {"here": "is 1; it is true or false"}),
-        (Whole(0), True, {"here": "is true; it is a whole number from 0"}),
-        (Whole(1, 9, "; more is more"), 10, {"here": "is 10; it is a whole number from 1 to 9; more is more"}),
-        (Moment(), "soon", {"here": 'is "soon"; it is a date, as in 2026-11-20 or 2026-11-20T09:00:00Z'}),
-        (OneOf(("LIVE", "OFF")), "live", {"here": '"live" is not known here. Did you mean LIVE? There are: LIVE, OFF'}),
-        (OneOf(("LIVE", "DRAFT")), 3, {"here": "is 3. There are: LIVE, DRAFT"}),
-        (Free(), [], {"here": "is an empty list; it is a mapping"}),
-        (ListOf(Flag(), "flags"), [], {"here": "is an empty list; it is a list of at least one of flags"}),
+        (Text(": its name"), None, {"here": "is missing: must be a text: its name"}),
+        (Text(most=3), "four", {"here": '"four" is not valid: must be a text of at most 3 characters'}),
+        (Text(), "  ", {"here": "an empty text is not valid: must be a text"}),
+        (Text(most=45), "x" * 46, {"here": f"a text of 46 characters {NOT} a text of at most 45 characters"}),
+        (Flag(), 1, {"here": "1 is not valid: must be true or false"}),
+        (Whole(0), True, {"here": "true is not valid: must be a whole number from 0"}),
+        (Whole(1, 9, "; more"), 10, {"here": "10 is not valid: must be a whole number from 1 to 9; more"}),
+        (Moment(), "soon", {"here": '"soon" is not valid: must be a date, as in 2026-11-20 or 2026-11-20T09:00:00Z'}),
+        (OneOf(("ON", "OFF")), "on", {"here": '"on" is not valid: must be one of ON, OFF. Did you mean "ON"?'}),
+        (OneOf(("LIVE", "DRAFT")), 3, {"here": "3 is not valid: must be one of LIVE, DRAFT"}),
+        (Free(), [], {"here": "an empty list is not valid: must be a mapping"}),
+        (ListOf(Flag(), "flags"), [], {"here": "an empty list is not valid: must be a list of at least one of flags"}),
         (ListOf(Flag(), "flags", most=1), [True] * 2, {"here": "has 2 entries; at most 1 are allowed"}),
-        (ListOf(Flag(), "flags"), [True, {}], {"here[1]": "is a mapping; it is true or false"}),
-        (PAIR, 5, {"here": "is 5; it is a mapping with amount, note, most"}),
+        (ListOf(Flag(), "flags"), [True, {}], {"here[1]": "a mapping is not valid: must be true or false"}),
+        (PAIR, 5, {"here": "5 is not valid: must be a mapping with amount, note, most"}),
         (
             PAIR,
             {"amout": 1},
             {
-                "here.amout": '"amout" is not known here. Did you mean amount? There are: amount, note, most',
-                "here.amount": "is missing; it is a whole number from 0",
+                "here.amout": '"amout" is not a key: must be one of amount, note, most. Did you mean "amount"?',
+                "here.amount": "is missing: must be a whole number from 0",
             },
         ),
-        (SHAPES, {}, {"here.is": "is missing. There are: disc, box"}),
-        (SHAPES, {"is": "box", "size": 1}, {"here.size": "is not of a box, which has: is, edge"}),
-        (SHAPES, {"is": "box", "a.b": 1}, {'here."a.b"': '"a.b" is not known here. There are: is, edge'}),
+        (SHAPES, {}, {"here.is": "is missing: must be one of disc, box"}),
+        (SHAPES, {"is": "box", "size": 1}, {"here.size": "is not a key of a box: must be one of is, edge"}),
+        (SHAPES, {"is": "box", "a.b": 1}, {'here."a.b"': '"a.b" is not a key: must be one of is, edge'}),
     ],
 )  # fmt: skip
 def test_a_wrong_value_says_what_it_is_and_what_is_allowed(
@@ -104,9 +106,9 @@ def test_a_wrong_value_says_what_it_is_and_what_is_allowed(
 
 
 DOCUMENTS: dict[str, tuple[Parse, dict[str, Any]]] = {
-    "distribution": (lambda source: parse_definition(source, AROUND), definition()),
+    "distribution": (lambda source: parse_definition(source, CONTEXT), definition()),
     "campaign": (
-        lambda source: parse_campaign(source, CampaignSurroundings("shop", NOW)),
+        lambda source: parse_campaign(source, CampaignContext("shop", NOW)),
         {"campaign": "a", "kind": "GIFT_VOUCHERS", "type": "STATIC", "gift": {"amount": 5}},
     ),
     "segment": (
@@ -127,11 +129,15 @@ def test_every_document_says_the_same_of_the_same_slip(document: str) -> None:
     source = DOCUMENTS[document][1]
     DOCUMENTS[document][0](source)
     said = refused(document, {**source, "nmae": 1, document: "a b", "name": 7})
-    assert said["nmae"].startswith('"nmae" is not known here. Did you mean name? There are: ')
-    assert said[document].startswith('is "a b"; it is an id of letters, digits, dash, dot and underscore, at most ')
-    assert said["name"].startswith("is 7; it is a text")
-    assert refused(document, {**source, document: None})[document].startswith("is missing; it is an id of letters")
-    assert refused(document, [])[""].startswith(f"is an empty list; a {document} is a mapping with {document}, name")
+    assert said["nmae"].startswith('"nmae" is not a key: must be one of ')
+    assert said[document].startswith(
+        '"a b" is not valid: must be an id of letters, digits, dash, dot and underscore, at most '
+    )
+    assert said["name"].startswith("7 is not valid: must be a text")
+    assert refused(document, {**source, document: None})[document].startswith("is missing: must be an id of letters")
+    assert refused(document, [])[""].startswith(
+        f"an empty list is not valid: must be a {document}, a mapping with {document}, name"
+    )
 
 
 def test_what_may_be_a_secret_is_not_shown() -> None:
@@ -153,4 +159,4 @@ def test_whatever_is_written_is_kept_or_refused(value: Any) -> None:
     for kind in kinds:
         kept, found = read(kind, value)
         assert (kept is None) <= bool(found)
-    assert seen(value) and kind_of(value)
+    assert shown(value) and kind_of(value)

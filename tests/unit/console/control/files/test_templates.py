@@ -73,7 +73,7 @@ def test_line_ends_and_the_mark_of_windows_are_no_part_of_a_template(tmp_path: P
         ({"a__pl__txt": "x"}, "a.pl.txt:1: there is no such template without a locale"),
         ({"a__txt": "x", "a__pl-PL__txt": "x", "a__pl_PL__txt": "x"}, "a.pl_PL.txt:1: says the same locale as another"),
         ({"a__mjml": MJML, "a__html": "x"}, "a.html:1: stands beside a.mjml; write one or the other"),
-        ({"a__mjml": "\n<mj-txt>x</mj-txt>"}, "a.mjml:2: there is no element mj-txt. Did you mean mj-text"),
+        ({"a__mjml": "\n<mj-txt>x</mj-txt>"}, 'a.mjml:2: there is no element mj-txt. Did you mean "mj-text'),
         ({"a__mjml": "<mj-text>\nx"}, "a.mjml:1: <mj-text> is not closed"),
         ({"a__txt": "---\nsubject: x\n---\nHi"}, "a.txt:2: the default subject is that of the distribution"),
         ({"a__txt": "x", "a__pl__txt": "---\nsubjekt: x\n---\nHi"}, "a.pl.txt:2: between the lines of --- stands"),

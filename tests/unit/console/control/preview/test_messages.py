@@ -234,12 +234,12 @@ def test_an_example_is_shown_without_settings_and_what_stands_in_is_said(
     assert "no [email_accounts.main]: the sender is preview@example.com" in result.stderr
     Path("tidings.toml").write_text('[email_accounts.other]\nhost = "x"\nsender = "a@b.example"\n')
     refused = CliRunner().invoke(app, ["preview", str(examples / "winback.yaml")])
-    assert 'no email account "main". There are: other' in str(refused.exception)
+    assert '"main" is not an email account: must be one of other' in str(refused.exception)
 
 
 def test_a_timezone_that_is_not_known_is_said(tidings: Run) -> None:
     Path("customer.json").write_text(json.dumps(customer(id="c1", email="zoe@example.com", timezone="Europe/Warsow")))
     shown = tidings("preview", "thanks.yaml", "--customer", "customer.json")
     assert '"Europe/Warsow" is not a timezone' in shown.output
-    assert "Did you mean Europe/Warsaw" in shown.output
+    assert 'Did you mean "Europe/Warsaw' in shown.output
     assert "apply would refuse thanks.yaml:" in shown.output

@@ -12,14 +12,14 @@ from schemas.closed import WhenEmpty
 from schemas.distribution import Publish
 from schemas.template import LocalText, StoredTemplate
 from streams.documents.distribution import Definition, parse_definition
-from tests.factory import AROUND, definition
+from tests.factory import CONTEXT, definition
 
 GUARDED = "Hi.{% if voucher %} Code {{ voucher.code }}, worth {{ voucher.gift.amount }}.{% endif %}"
 
 
 def said(*, links: bool, when_empty: WhenEmpty = "send_without", locales: Any = None, **parts: Any) -> list[str]:
     """Of a template of a distribution that publishes codes."""
-    made = parse_definition(definition(), AROUND).distribution
+    made = parse_definition(definition(), CONTEXT).distribution
     rule = msgspec.structs.replace(made, publish=Publish(campaign="c", when_empty=when_empty))
     template = StoredTemplate(name="n", subject="s", locales=locales or {}, **parts)
     return [one.message for one in trial_problems(Definition(rule, (("at", template),)), links=links)]
@@ -66,7 +66,7 @@ def test_each_locale_is_tried() -> None:
 def refused(text: str, *, event: str = "customer.order.paid", when: Any = None) -> list[tuple[str, int | None, str]]:
     """What saving a distribution with a text says: where, the line, and the first of the message."""
     source = definition(trigger={"event": event}, when=when, channels=[{"webhook": {"url": "https://x", "type": "t"}}])
-    made = parse_definition(source, AROUND).distribution
+    made = parse_definition(source, CONTEXT).distribution
     template = StoredTemplate(name="n", subject="s", text=text)
     found = perhaps_problems(Definition(made, (("at", template),)))
     return [(one.path, one.line, one.message.split(" around")[0]) for one in found]

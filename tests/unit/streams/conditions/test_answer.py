@@ -12,9 +12,9 @@ from schemas.contract import topic_codec
 from schemas.decision import Check
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import path_text, read_path
+from streams.conditions.answer import Failure
 from streams.conditions.compile import compile_condition
 from streams.conditions.fields import Fields
-from streams.conditions.kinds import Failure
 from streams.conditions.parse import parse_condition
 from streams.event_context import EventContext, LooseHead
 from streams.events import EventReader, read_customer

@@ -16,13 +16,11 @@ from typing import Literal, assert_never
 import segno
 import zint
 
+from schemas.campaign import LONGEST_CODE
 from schemas.errors import RenderRefused
 
 CodeKind = Literal["qr", "barcode"]
 ImageFormat = Literal["png", "svg"]
-
-LONGEST_CODE = 200
-"""In characters; bounds the work of one picture."""
 
 _LONGEST_CODE_128 = 80
 _UTF_8_ECI = 26

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from channels.codes.images import LONGEST_CODE, CodeKind, ImageFormat, can_draw
+from channels.codes.images import CodeKind, ImageFormat, can_draw
+from schemas.campaign import LONGEST_CODE
 from schemas.record import JsonObject
 
 _LONGEST_TOKEN = 6 * LONGEST_CODE + 100

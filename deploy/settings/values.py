@@ -12,6 +12,7 @@ from deploy.secret import Secret
 from schemas.errors import CannotStart
 from schemas.formats.durations import parse_duration
 from schemas.formats.hosts import HostRefused, ascii_host, ascii_url
+from schemas.formats.kinds import kind_in_words
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 
@@ -57,20 +58,20 @@ def _read(hint: Any, value: Any, path: str) -> Any:
 def _list(hint: Any, value: Any, path: str) -> tuple[Any, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list):
-        raise CannotStart(f"{path} must be a list, not {_kind_of(value)}")
+        raise CannotStart(f"{path} must be a list, not {kind_in_words(value)}")
     return tuple(_read(hint, item, f"{path}[{index}]") for index, item in enumerate(items))
 
 
 def _mapping(value: Any, path: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise CannotStart(f"{path} must be a group of keys, not {_kind_of(value)}")
+        raise CannotStart(f"{path} must be a group of keys, not {kind_in_words(value)}")
     return value
 
 
 def _text(value: Any, path: str) -> str:
     """A text; where it is an address or a host, in ASCII: clients disagree on which host another spelling names."""
     if not isinstance(value, str):
-        raise CannotStart(f"{path} must be a text, not {_kind_of(value)}")
+        raise CannotStart(f"{path} must be a text, not {kind_in_words(value)}")
     try:
         return ascii_url(value) if path.endswith("_url") else ascii_host(value) if path.endswith(".host") else value
     except HostRefused as error:
@@ -90,14 +91,14 @@ def _secret(value: Any, path: str) -> Secret:
 def _whole(value: Any, path: str) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isdecimal():
-        raise CannotStart(f"{path} must be a whole number, not {_kind_of(value)}")
+        raise CannotStart(f"{path} must be a whole number, not {kind_in_words(value)}")
     return int(text)
 
 
 def _flag(value: Any, path: str) -> bool:
     found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     if found is None:
-        raise CannotStart(f"{path} must be true or false, not {_kind_of(value)}")
+        raise CannotStart(f"{path} must be true or false, not {kind_in_words(value)}")
     return found
 
 
@@ -106,11 +107,6 @@ def _span(value: Any, path: str) -> timedelta:
         return parse_duration(value.strip() if isinstance(value, str) else value)
     except ValueError as error:
         raise CannotStart(f"{path}: {error}") from error
-
-
-def _kind_of(value: Any) -> str:
-    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a group"}
-    return names.get(type(value), type(value).__name__)
 
 
 _PLAIN: dict[Any, Callable[[Any, str], Any]] = {

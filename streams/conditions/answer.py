@@ -120,11 +120,3 @@ def added_up(numbers: list[int | float]) -> int | float:
     if type(total) is int or not math.isfinite(total):
         return total
     return float(sum(Decimal(repr(number)) for number in numbers))
-
-
-def said_kind(value: Any) -> str:
-    """What an operand is, for errors."""
-    if value in ("", []):
-        return "an empty list" if isinstance(value, list) else "an empty text"
-    names = {bool: "true/false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
-    return names.get(type(value), "nothing" if value is None else type(value).__name__)

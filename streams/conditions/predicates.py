@@ -19,6 +19,7 @@ import re2
 
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.durations import parse_duration
+from schemas.formats.kinds import kind_in_words
 from streams.conditions.answer import (
     Answer,
     Failure,
@@ -27,7 +28,6 @@ from streams.conditions.answer import (
     equality_key,
     is_nan,
     kinds_of,
-    said_kind,
     same_in_any_case,
     types_of,
     unfit,
@@ -61,13 +61,13 @@ def _scalar(operand: Any) -> Any:
     if isinstance(operand, date) and not isinstance(operand, datetime):
         return operand.isoformat()
     if not isinstance(operand, str | int | float) or is_nan(operand):
-        raise ValueError(f"takes a text, a number or true/false, not {said_kind(operand)}")
+        raise ValueError(f"takes a text, a number or true/false, not {kind_in_words(operand)}")
     return operand
 
 
 def _scalars(operand: Any) -> tuple[Any, ...]:
     if not isinstance(operand, list) or not operand:
-        raise ValueError(f"takes a list such as [PL, DE], not {said_kind(operand)}")
+        raise ValueError(f"takes a list such as [PL, DE], not {kind_in_words(operand)}")
     if len(operand) > MAX_LIST:
         raise ValueError(f"takes at most {MAX_LIST} values, got {len(operand)}; use a segment for long lists")
     return tuple(map(_scalar, operand))
@@ -76,7 +76,7 @@ def _scalars(operand: Any) -> tuple[Any, ...]:
 def a_number(operand: Any) -> Any:
     """An operand that is a number. Raises ValueError that says what it is instead."""
     if isinstance(operand, bool) or not isinstance(operand, int | float) or is_nan(operand):
-        raise ValueError(f"takes a number, not {said_kind(operand)}")
+        raise ValueError(f"takes a number, not {kind_in_words(operand)}")
     return operand
 
 
@@ -91,7 +91,7 @@ def _range(operand: Any) -> tuple[Any, Any]:
 
 def _text(operand: Any) -> str:
     if not isinstance(operand, str) or not operand:
-        raise ValueError(f"takes a text, not {said_kind(operand)}")
+        raise ValueError(f"takes a text, not {kind_in_words(operand)}")
     return operand
 
 
@@ -118,7 +118,7 @@ def _pattern(operand: Any) -> Any:
 
 def _flag(operand: Any) -> bool:
     if not isinstance(operand, bool):
-        raise ValueError(f"takes true or false, not {said_kind(operand)}")
+        raise ValueError(f"takes true or false, not {kind_in_words(operand)}")
     return operand
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 
+from schemas.formats.kinds import kind_in_words
 from schemas.formats.paths import path_text
 from schemas.names import did_you_mean
 
@@ -50,23 +51,9 @@ def shown(value: object) -> str:
 
 def kind_of(value: object) -> str:
     """The kind of a value, without a word of it."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return f"a text of {len(value)} characters" if value.strip() else "an empty text"
-        case date():
-            return "a date"
-        case list() | tuple():
-            return "a list" if value else "an empty list"
-        case Mapping():
-            return "a mapping"
-        case _:
-            return f"a {type(value).__name__}"
+    if isinstance(value, str) and value.strip():
+        return f"a text of {len(value)} characters"
+    return kind_in_words(value)
 
 
 def unknown(name: object, known: Collection[str], kind: str = "valid", more: str = "") -> str:

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from channels.codes.images import LONGEST_CODE, CodeKind, code_image
+from channels.codes.images import CodeKind, code_image
 from channels.email.channel import Email
 from channels.email.mime import message_bytes
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.engine import Templates
+from schemas.campaign import LONGEST_CODE
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.receipt import Accepted
 from schemas.template import StoredTemplate

@@ -16,12 +16,13 @@ import aiohttp
 import pytest
 import structlog
 
-from channels.codes.images import LONGEST_CODE, CodeKind, ImageFormat, code_image
+from channels.codes.images import CodeKind, ImageFormat, code_image
 from channels.codes.links import code_path
 from console.http.serving import listen
 from console.public.pictures import Picture, Pictures
 from deploy.secret import Secret
 from deploy.settings.messages import Console
+from schemas.campaign import LONGEST_CODE
 from schemas.errors import CannotStart
 from tests import ROOT
 from tests.unit.channels.codes.test_images import png_pixels, read, svg_pixels

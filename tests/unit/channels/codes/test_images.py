@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 import pytest
 import zxingcpp
 
-from channels.codes.images import LONGEST_CODE, CodeKind, code_image
+from channels.codes.images import CodeKind, code_image
 from channels.codes.links import ProvenCode, code_links, code_of_path, code_path, no_links, with_links
+from schemas.campaign import LONGEST_CODE
 from schemas.errors import RenderRefused
 
 CODES = [

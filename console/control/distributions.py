@@ -77,7 +77,7 @@ def _check(
 ) -> Definition:
     settings = wiring.settings
     offered = campaigns.of(document) if isinstance(campaigns, CampaignFiles) else Offered(campaigns)
-    around = DefinitionContext(
+    context = DefinitionContext(
         project_id=wiring.project,
         version=versions.get(document.identity("distribution"), 0) + 1,
         now=utc_now(),

@@ -78,7 +78,7 @@ def match_event(
     if not candidates:
         return outcome
     fitting: list[Rule] = []
-    for rule, tests in candidates:
+    for guard, tests in candidates:
         failed = False
         for test in tests:
             answer = test(context, now)
@@ -89,9 +89,9 @@ def match_event(
                 failed = True
         else:
             if failed:
-                outcome.decisions.append(_Evaluation(rule, context, now).failed(rule.guard(context, now)))
+                outcome.decisions.append(_Evaluation(rules.of(guard), context, now).failed(guard.run(context, now)))
             else:
-                fitting.append(rule)
+                fitting.append(rules.of(guard))
     if fitting:
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
@@ -108,7 +108,7 @@ def sample_no_match(context: EventContext, rules: RuleIndex, now: datetime, one_
     begin, rest = divmod(crc32(context.head.id.encode()), one_in)
     found: list[Decision] = []
     for rule in () if rest else rules.some_for(context.head, begin, _MOST_SAMPLED):
-        answer, checks = rule.explain(context, now)
+        answer, checks = rule.guard.explain(context, now)
         if answer is False:
             found.append(_Evaluation(rule, context, now).unfit(checks))
     return found
@@ -121,7 +121,7 @@ def explain_event(context: EventContext, rules: RuleIndex, now: datetime) -> lis
 
 
 def _explain(rule: Rule, context: EventContext, now: datetime) -> Explained:
-    answer, checks = rule.explain(context, now)
+    answer, checks = rule.guard.explain(context, now)
     selected = is_selected(rule.distribution, context.head.data)
     outcome = Matched()
     evaluation = _Evaluation(rule, context, now)
@@ -156,7 +156,7 @@ class _Evaluation:
         channels: ChannelTable = CHANNEL_RULES,
         audience: AudienceChecks = CHECKS,
     ) -> None:
-        self._rule, self._distribution = rule, rule.distribution
+        self._guard, self._distribution = rule.guard, rule.distribution
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
@@ -165,7 +165,7 @@ class _Evaluation:
 
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
-        self.checks = self._rule.explain(self._context, self._now)[1]
+        self.checks = self._guard.explain(self._context, self._now)[1]
         subject = Subject(self._distribution, self._event, self._profile)
         objection = first_objection(self._audience.of_distribution, subject, self.checks.append)
         occurrence = objection or self._occurrence()

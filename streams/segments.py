@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from schemas.distribution import Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
 from schemas.events.objects import Customer, Segment
@@ -21,7 +20,9 @@ from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS
 from streams.event_context import EventContext, Head
 from streams.identity import segment_event_id
-from streams.index.rules import RuleIndex
+from streams.index.guard import Guard, Guarded
+from streams.index.guards import GuardIndex
+from streams.selection import Selection
 
 ENTERED = "customer.segment.entered"
 LEFT = "customer.segment.left"
@@ -62,7 +63,8 @@ class SegmentIndex:
 
     def __init__(self, project_id: str, zone: tzinfo = UTC) -> None:
         self._project_id = project_id
-        self._rules = RuleIndex(zone)
+        self._index = GuardIndex(zone)
+        self._guards: dict[str, Guard] = {}
         self._moments: dict[str, Moment] = {}
         self._static: dict[str, frozenset[str]] = {}
         self._lists: dict[str, set[str]] = {}
@@ -77,7 +79,10 @@ class SegmentIndex:
             condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True)
             if condition is None:
                 raise DefinitionInvalid(problems)
-            self._rules.insert(_as_rule(definition, self._project_id))
+            self._guards[definition.id] = guard = self._index.compile(
+                Guarded(definition.id, Selection(self._project_id, ENTERED), condition)
+            )
+            self._index.add(guard)
             moment = changes_at(condition)
             if moment is not None:
                 self._moments[definition.id] = moment
@@ -89,7 +94,9 @@ class SegmentIndex:
     def remove(self, segment_id: str) -> None:
         """Take out; nothing where there is none."""
         self.definitions.pop(segment_id, None)
-        self._rules.remove(self._project_id, segment_id)
+        guard = self._guards.pop(segment_id, None)
+        if guard is not None:
+            self._index.discard(guard)
         self._moments.pop(segment_id, None)
         for customer_id in self._static.pop(segment_id, ()):
             self._lists[customer_id].discard(segment_id)
@@ -99,9 +106,9 @@ class SegmentIndex:
     def of(self, customer_id: str, row: bytes, now: datetime) -> Judged:
         """The segments that a profile (JSON) belongs to, and those whose condition cannot judge it."""
         context = EventContext(self._head, None, _no_objects, row)
-        candidates, _ = self._rules.candidates(context)
+        candidates, _ = self._index.candidates(context)
         found, unjudged = set(self._lists.get(customer_id, ())), {}
-        for rule, tests in candidates:
+        for guard, tests in candidates:
             failed = False
             for test in tests:
                 answer = test(context, now)
@@ -110,10 +117,10 @@ class SegmentIndex:
                 failed = failed or answer is not True
             else:
                 if failed:
-                    answer = rule.guard(context, now)
-                    unjudged[rule.distribution.id] = answer.reason if isinstance(answer, Failure) else ""
+                    answer = guard.run(context, now)
+                    unjudged[guard.id] = answer.reason if isinstance(answer, Failure) else ""
                 else:
-                    found.add(rule.distribution.id)
+                    found.add(guard.id)
         return Judged(found, unjudged)
 
     def due(self, row: bytes, now: datetime) -> datetime | None:
@@ -126,22 +133,6 @@ class SegmentIndex:
 
 def _no_objects(_raw: Any) -> dict[str, Any]:
     return {"data": {}}
-
-
-def _as_rule(definition: SegmentDefinition, project_id: str) -> Distribution:
-    """A segment in the form in which the index takes conditions; nothing of it but id and guard is ever looked at."""
-    return Distribution(
-        id=definition.id,
-        project_id=project_id,
-        name=definition.name,
-        version=definition.version,
-        status="LIVE",
-        trigger=TriggerRef(event=ENTERED),
-        when=definition.when,
-        consent="",
-        channels=[],
-        updated_at=definition.updated_at,
-    )
 
 
 def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:

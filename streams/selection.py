@@ -1,21 +1,30 @@
-"""Which events of a type a distribution takes: all, those about one object, or those addressed to it.
-
-A selection is what stands in the index: None for every event; an id; or, where a type has two selectors, a pair of ids
-of which one may be None.
-"""
+"""The events of a type that a distribution takes: all, those about one object, or those addressed to it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.distribution import Distribution, TriggerRef
 from schemas.events.triggers import TRIGGERS, Trigger
 
-Selection = str | tuple[str | None, str | None] | None
+About = str | tuple[str | None, str | None] | None
+"""None for every event; an id; or, where a type has two selectors, a pair of ids of which one may be None."""
+
+
+class Selection(NamedTuple):
+    """Events of a project and a type, as far as they are about something."""
+
+    project_id: str
+    event: str
+    about: About = None
 
 
 def selection_of(distribution: Distribution) -> Selection:
-    """What the events of a distribution have to be about."""
+    """The events that a distribution takes."""
+    return Selection(distribution.project_id, distribution.trigger.event, _about(distribution))
+
+
+def _about(distribution: Distribution) -> About:
     trigger = TRIGGERS[distribution.trigger.event]
     if trigger.addressed:
         return distribution.id
@@ -25,8 +34,8 @@ def selection_of(distribution: Distribution) -> Selection:
     return named[0] if len(named) == 1 else (named[0], named[1])
 
 
-def pairs_of(trigger: Trigger, data: Any) -> list[Selection]:
-    """The selections that fit an event of a type with two selectors, beside None. `data` holds its objects."""
+def pairs_of(trigger: Trigger, data: Any) -> list[About]:
+    """What may be selected of an event of a type with two selectors, beside None. `data` holds its objects."""
     first, second = (_id_of(getattr(data, name)) for name in trigger.selecting)
     return [pair for pair in ((first, None), (None, second), (first, second)) if any(pair)]
 

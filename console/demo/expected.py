@@ -60,7 +60,7 @@ def _reacts(rule: Distribution, event: Event) -> bool:
 
 def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
     distribution = rule.distribution
-    answer = rule.guard(facts, datetime.now(UTC))
+    answer = rule.guard.run(facts, datetime.now(UTC))
     if answer is False:
         return
     occurrence = occurrence_key(distribution.again, event.id, event.created_at, facts)

@@ -91,11 +91,9 @@ def trivial_work(wiring: Wiring) -> Work:
     def work(key: bytes | None, raw: bytes) -> bytes | None:
         head = reader.read(raw, key, now)
         context = EventContext(head, raw, reader.decode)
-        for rule, tests in index.candidates(context)[0]:
+        for guard, tests in index.candidates(context)[0]:
             if all(test(context, now) is True for test in tests):
-                return encode(
-                    {"event": head.id, "customer": head.customer_id, "rule": rule.distribution.id, "data": filling}
-                )
+                return encode({"event": head.id, "customer": head.customer_id, "rule": guard.id, "data": filling})
         return None
 
     return work

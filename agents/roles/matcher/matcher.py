@@ -207,7 +207,7 @@ class Matcher:
     def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
         head = reader.read(record.value or b"", key, now, headers)
-        if not self._rules.index.shelves(head):
+        if not self._rules.index.has_any(head):
             return _Caused(type=head.type)
         row = self._customers.data.get(batch.partition, key)
         recent = partial(self._recent.data.get, batch.partition, key)

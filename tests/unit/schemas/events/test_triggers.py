@@ -147,7 +147,7 @@ def test_each_set_of_selectors_takes_just_its_events(trigger: Trigger) -> None:
     assert fitting(index, arrival_of(trigger, sample)) == wanted
     for number in range(len(choices)):
         index.remove("shop", f"r{number}")
-    assert not index._shelves
+    assert not index._guards._buckets
 
 
 def test_a_campaign_and_a_tier_of_the_same_id_are_not_mixed_up() -> None:

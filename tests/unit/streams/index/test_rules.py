@@ -13,7 +13,8 @@ from schemas.distribution import Distribution
 from streams.conditions.answer import Answer, Failure
 from streams.conditions.compile import conjunction
 from streams.event_context import EventContext
-from streams.index.rules import Candidate, RuleIndex
+from streams.index.rules import RuleIndex
+from streams.index.table import Candidate
 from streams.rule import compile_rule
 from tests.factory import NOW, context, customer, rule
 
@@ -99,7 +100,7 @@ def a_rule(number: int, when: dict[str, Any] | None, selected: str | None = None
 def _answer(candidate: Candidate, happened: EventContext) -> Answer:
     """As the matcher does: what is left of the guard, and the whole of it where that fails."""
     answer = conjunction(candidate.tests)(happened, NOW)
-    return candidate.rule.guard(happened, NOW) if isinstance(answer, Failure) else answer
+    return candidate.guard.run(happened, NOW) if isinstance(answer, Failure) else answer
 
 
 def an_arrival(values: list[Any], items: list[Any], zone: str | None) -> EventContext:
@@ -135,12 +136,12 @@ def test_the_index_is_equal_to_brute_force(
         index.remove("shop", identity)
     happened = an_arrival(values, items, zone)
     candidates, passed_over = index.candidates(happened)
-    found = {one.rule.distribution.id: _answer(one, happened) for one in candidates}
+    found = {one.guard.id: _answer(one, happened) for one in candidates}
     assert len(candidates) == len(found)
     assert passed_over == len(rules) - len(gone) - len(found)
     for one in rules:
-        brute = compile_rule(one).guard(happened.facts, NOW)
-        assert index._rules["shop", one.id].explain(happened, NOW)[0] == brute if one.id not in gone else True
+        brute = compile_rule(one).guard.run(happened.facts, NOW)
+        assert index._rules["shop", one.id].guard.explain(happened, NOW)[0] == brute if one.id not in gone else True
         if one.id in gone:
             assert one.id not in found
         elif brute is True or isinstance(brute, Failure):
@@ -171,4 +172,4 @@ def test_a_new_version_takes_the_place_of_the_old_one() -> None:
     assert len(index) == 1
     index.remove("shop", "thanks")
     assert (len(index), index.unindexed()) == (0, [])
-    assert not index._shelves
+    assert not index._guards._buckets

@@ -7,10 +7,13 @@ from typing import Any
 
 from schemas.distribution import Distribution
 from schemas.events.event import Event
+from schemas.template import StoredTemplate
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
 from streams.event_context import EventContext
 from streams.events import read_event
+from streams.index.rules import RuleIndex
+from streams.match import match_event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -20,6 +23,12 @@ CONTEXT = DefinitionContext(
     now=NOW,
     accounts={"email": ("main",)},
     templates={"hello": TemplateFiles("hi", "<b>hi</b>")},
+)
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+"""That webhooks are signed with."""
+TEMPLATE = StoredTemplate(
+    name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>"
 )
 
 
@@ -72,3 +81,15 @@ def definition(**changes: Any) -> dict[str, Any]:
 def rule(**changes: Any) -> Distribution:
     """The same, parsed."""
     return parse_definition(definition(**changes), CONTEXT).distribution
+
+
+def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "https://hooks.example.com/x") -> Any:
+    """What the same sends over one channel to one customer."""
+    body = {
+        "webhook": {"webhook": {"url": url, "type": "thanks", "headers": {"x-team": "a"}}},
+        "email": {"email": {"account": "main", "subject": "s", "text": "t"}},
+    }
+    index = RuleIndex()
+    index.insert(rule(channels=[body[channel]]))
+    (made,) = match_event(context(profile), index, NOW).deliveries
+    return made

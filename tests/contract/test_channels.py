@@ -21,7 +21,8 @@ from standardwebhooks import Webhook as Reference
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
-from channels.fakes.webhook import Reply, WebhookReceiver
+from channels.fakes.http import Reply
+from channels.fakes.webhook import WebhookReceiver
 from channels.http.ssrf import is_public
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
@@ -36,15 +37,10 @@ from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused,
 from schemas.template import LocalText, StoredTemplate
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.factory import NOW, context, customer, rule
+from tests.factory import NOW, SECRET, TEMPLATE, context, customer, delivery, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
-SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-TEMPLATE = StoredTemplate(
-    name="hello", subject="Hi {{ customer.name }}", text="Order {{ order.id }}", html="<b>{{ customer.name }}</b>"
-)
-
 _VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
 LOCAL = bundled(
     StoredTemplate(
@@ -62,17 +58,6 @@ LOCAL = bundled(
         "permission_reminder": "You asked for it.",
     },
 )
-
-
-def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "https://hooks.example.com/x") -> Any:
-    body = {
-        "webhook": {"webhook": {"url": url, "type": "thanks", "headers": {"x-team": "a"}}},
-        "email": {"email": {"account": "main", "subject": "s", "text": "t"}},
-    }
-    index = RuleIndex()
-    index.insert(rule(channels=[body[channel]]))
-    (made,) = match_event(context(profile), index, NOW).deliveries
-    return made
 
 
 def now() -> datetime:

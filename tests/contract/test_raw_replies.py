@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from channels.fakes.raw import OK, RawReceiver, RawReply
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
 from schemas.receipt import Accepted, Deferred, Receipt, Refused, Throttled, Unanswered
-from tests.contract.test_channels import SECRET, delivery, now
+from tests.factory import SECRET, delivery
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -34,7 +35,7 @@ async def webhook() -> AsyncIterator[Webhook]:
 
 
 async def post(webhook: Webhook, raw: RawReceiver, timeout: float = 60.0) -> Any:
-    return await webhook.send(webhook.render(delivery("webhook", url=raw.url)), timeout=timeout, now=now())
+    return await webhook.send(webhook.render(delivery("webhook", url=raw.url)), timeout=timeout, now=datetime.now(UTC))
 
 
 def reply(*parts: bytes, **how: Any) -> RawReply:

@@ -16,7 +16,8 @@ import pytest
 from agents.broker.groups import Groups
 from agents.transport.app import CRASHED
 from agents.wiring import Wiring
-from channels.fakes.webhook import Reply, WebhookReceiver
+from channels.fakes.http import Reply
+from channels.fakes.webhook import WebhookReceiver
 from console.cli.supervisor import WorkerProcess
 from deploy.settings.settings import Settings
 from schemas.events.triggers import EVENT_TOPICS

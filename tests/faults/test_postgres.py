@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from channels.fakes.webhook import Reply
+from channels.fakes.http import Reply
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics

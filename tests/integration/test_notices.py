@@ -17,7 +17,8 @@ from agents.roles.sender.channels import channels_of
 from agents.roles.sender.notifier import Notifier
 from channels.contract import AnyChannel
 from channels.fakes.email import SmtpSink
-from channels.fakes.webhook import Reply, WebhookReceiver
+from channels.fakes.http import Reply
+from channels.fakes.webhook import WebhookReceiver
 from deploy.secret import Secret
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
@@ -28,7 +29,7 @@ from schemas.topics import NOTICES
 from store.notices import Notices
 from store.sending.ledger import Ledger
 from streams.notices import RETRIES, codes_low, destination_paused
-from tests.contract.test_channels import SECRET
+from tests.factory import SECRET
 
 MAIL = destination_paused("shop", "email", "main", "HTTP 401")
 LEASE = timedelta(minutes=1)

@@ -36,8 +36,7 @@ from store.erasure import Erasure
 from store.retention import Retention
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
-from tests.contract.test_channels import SECRET, TEMPLATE, delivery
-from tests.factory import NOW, rule
+from tests.factory import NOW, SECRET, TEMPLATE, delivery, rule
 
 _PATIENCE = 90.0
 

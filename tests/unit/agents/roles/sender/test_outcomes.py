@@ -15,7 +15,7 @@ from schemas.contract import topic_codec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
 from store.sending.ledger import Ended
-from tests.contract.test_channels import delivery
+from tests.factory import delivery
 
 
 class Writes:

@@ -20,8 +20,7 @@ from agents.roles.sender.pacing import Paces
 from agents.roles.sender.sender import Sender
 from agents.roles.sender.work import Work
 from store.sending.ledger import Leased, Settlement
-from tests.contract.test_channels import delivery
-from tests.factory import NOW
+from tests.factory import NOW, delivery
 
 
 class Attempts:

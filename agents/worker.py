@@ -193,7 +193,7 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
 
     pool = await (retry_until_available(open_pool, what="Postgres") if options.wait else open_pool())
     try:
-        await retry_until_available(lambda: migrate(pool), what="Postgres")
+        await retry_until_available(lambda: migrate(pool, wiring.default_project), what="Postgres")
         ahead = await retry_until_available(lambda: ahead_of_database(pool), what="Postgres")
         if abs(ahead) > CLOCKS_MAY_DIFFER:
             log.warning("clocks_differ", why=said_of_clocks(ahead))

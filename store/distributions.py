@@ -89,10 +89,10 @@ class Control:
         await self.save([Change(after, "", ())], applied_by=applied_by, now=now)
         return after
 
-    async def history(self, distribution_id: str) -> list[asyncpg.Record]:
+    async def history(self, project_id: str, distribution_id: str) -> list[asyncpg.Record]:
         """version, definition, source, applied_by, applied_at; newest first."""
         async with passing_errors(self._pool):
-            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["history"], distribution_id)
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["history"], project_id, distribution_id)
             return rows
 
     async def template(self, digest: str) -> StoredTemplate | None:

@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 
 from schemas.errors import TidingsError, TryLater
+from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
 from store.clock import DatabaseClock, database_now
 from store.postgres import passing_errors
@@ -84,7 +85,7 @@ class EventRow(NamedTuple):
     """An event that Kafka has to be told: the partition it goes to, its key, and the record's value."""
 
     partition: int
-    customer_id: str
+    key: str
     event: bytes
 
 
@@ -117,10 +118,10 @@ class Segments:
             for row in rows
         ]
 
-    async def customers(self) -> int:
-        """How many profiles are known."""
+    async def customers(self, project_id: str) -> int:
+        """How many profiles of a project are known."""
         async with passing_errors(self._pool):
-            return int(await self._pool.fetchval(self._sql["count_customers"]))
+            return int(await self._pool.fetchval(self._sql["count_customers"], project_id))
 
     async def save(self, changes: Sequence[tuple[SegmentDefinition, str]], *, applied_by: str, now: datetime) -> None:
         """Keep definitions, each with its source, all or nothing. Raises SegmentConflict."""
@@ -134,33 +135,33 @@ class Segments:
     async def remove(self, project_id: str, segment_id: str) -> bool:
         """Forget a segment and who is in it; whether there was one."""
         async with passing_errors(self._pool):
-            return bool(await self._pool.fetchval(self._sql["remove"], segment_id, project_id))
+            return bool(await self._pool.fetchval(self._sql["remove"], project_id, segment_id))
 
-    async def members(self, segment_id: str, limit: int) -> list[asyncpg.Record]:
+    async def members(self, project_id: str, segment_id: str, limit: int) -> list[asyncpg.Record]:
         """customer_id, since; by id."""
-        return await self._fetch("members", segment_id, limit)
+        return await self._fetch("members", project_id, segment_id, limit)
 
-    async def count(self, segment_id: str) -> int:
+    async def count(self, project_id: str, segment_id: str) -> int:
         """How many are in a segment."""
         async with passing_errors(self._pool):
-            return int(await self._pool.fetchval(self._sql["count"], segment_id))
+            return int(await self._pool.fetchval(self._sql["count"], project_id, segment_id))
 
-    async def of_customer(self, customer_id: str) -> list[asyncpg.Record]:
+    async def of_customer(self, project_id: str, customer_id: str) -> list[asyncpg.Record]:
         """segment_id, since; by id."""
-        return await self._fetch("of_customer", customer_id)
+        return await self._fetch("of_customer", project_id, customer_id)
 
-    async def unjudged_of_customer(self, customer_id: str) -> list[asyncpg.Record]:
+    async def unjudged_of_customer(self, project_id: str, customer_id: str) -> list[asyncpg.Record]:
         """segment_id, reason: what cannot judge a customer; by id."""
-        return await self._fetch("unjudged_of_customer", customer_id)
+        return await self._fetch("unjudged_of_customer", project_id, customer_id)
 
-    async def unjudged_reasons(self, segment_id: str, limit: int) -> list[asyncpg.Record]:
+    async def unjudged_reasons(self, project_id: str, segment_id: str, limit: int) -> list[asyncpg.Record]:
         """customers, customer_id, reason: why a segment cannot judge some, with one of them as an example."""
-        return await self._fetch("unjudged_reasons", segment_id, limit)
+        return await self._fetch("unjudged_reasons", project_id, segment_id, limit)
 
-    async def count_unjudged(self, project_id: str, limit: int) -> dict[str, int]:
-        """By segment, how many customers it cannot judge: those with most of them."""
-        rows = await self._fetch("count_unjudged", project_id, limit)
-        return {row["segment_id"]: row["customers"] for row in rows}
+    async def count_unjudged(self, limit: int) -> dict[Keyed, int]:
+        """By segment, of all projects, how many customers it cannot judge: those with most of them."""
+        rows = await self._fetch("count_unjudged", limit)
+        return {Keyed(row["project_id"], row["segment_id"]): row["customers"] for row in rows}
 
     async def overdue(self) -> Overdue:
         """Customers that should have been looked at again by now."""
@@ -178,7 +179,7 @@ class Segments:
         while taken == _OUTBOX_HAND:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
                 rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
-                columns = [(row["partitions"], row["customer_ids"], row["events"]) for row in rows]
+                columns = [(row["partitions"], row["keys"], row["events"]) for row in rows]
                 events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
                 if events:
                     await publish(events)
@@ -221,64 +222,68 @@ class Work:
         """Everything before `next_offset` is in."""
         await self._connection.execute(self._sql["move_position"], topic, partition, next_offset, stamp)
 
-    async def customers(self, ids: Iterable[str]) -> dict[str, Profile]:
+    async def customers(self, project_id: str, ids: Iterable[str]) -> dict[str, Profile]:
         """Those of some customers that are known; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_customers"], list(ids)))
+        return _profiles(await self._connection.fetch(self._sql["lock_customers"], project_id, list(ids)))
 
-    async def due(self, now: datetime, limit: int) -> dict[str, Profile]:
-        """Customers whose time has come and that nobody works on; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_due"], now, limit))
+    async def due(self, now: datetime, limit: int) -> dict[str, dict[str, Profile]]:
+        """Customers whose time has come and that nobody works on, by project; locked."""
+        of_projects: dict[str, list[asyncpg.Record]] = {}
+        for row in await self._connection.fetch(self._sql["lock_due"], now, limit):
+            of_projects.setdefault(row["project_id"], []).append(row)
+        return {project: _profiles(rows) for project, rows in of_projects.items()}
 
-    async def following(self, customer_id: str, limit: int) -> dict[str, Profile]:
-        """The customers after one, by id; locked."""
-        return _profiles(await self._connection.fetch(self._sql["lock_next"], customer_id, limit))
+    async def following(self, project_id: str, customer_id: str, limit: int) -> dict[str, Profile]:
+        """The customers of a project after one, by id; locked."""
+        return _profiles(await self._connection.fetch(self._sql["lock_next"], project_id, customer_id, limit))
 
     async def states(self, project_id: str) -> dict[str, State]:
         """All segments of a project."""
         rows = await self._connection.fetch(self._sql["states"], project_id)
         return {row["segment_id"]: State(**row) for row in rows}
 
-    async def definitions(self, ids: Sequence[str]) -> list[SegmentDefinition]:
+    async def definitions(self, project_id: str, ids: Sequence[str]) -> list[SegmentDefinition]:
         """Some segments as they are defined."""
-        rows = await self._connection.fetch(self._sql["definitions"], ids)
+        rows = await self._connection.fetch(self._sql["definitions"], project_id, ids)
         return [_definition(row["definition"]) for row in rows]
 
-    async def computation(self, project_id: str) -> str | None:
-        """A segment that has to be computed and that nobody else computes now; locked."""
-        found: str | None = await self._connection.fetchval(self._sql["lock_computation"], project_id)
-        return found
+    async def computation(self) -> Keyed | None:
+        """A segment of any project that has to be computed and that nobody else computes now; locked."""
+        row = await self._connection.fetchrow(self._sql["lock_computation"])
+        return None if row is None else Keyed(row["project_id"], row["segment_id"])
 
-    async def advance(self, segment_id: str, customer_id: str, count: int) -> None:
+    async def advance(self, segment: Keyed, customer_id: str, count: int) -> None:
         """The computation is done up to a customer."""
-        await self._connection.execute(self._sql["advance"], segment_id, customer_id, count)
+        await self._connection.execute(self._sql["advance"], *segment, customer_id, count)
 
-    async def finish(self, segment_id: str) -> None:
+    async def finish(self, segment: Keyed) -> None:
         """The computation is done."""
-        await self._connection.execute(self._sql["finish"], segment_id)
+        await self._connection.execute(self._sql["finish"], *segment)
 
-    async def memberships(self, ids: Iterable[str]) -> list[asyncpg.Record]:
+    async def memberships(self, project_id: str, ids: Iterable[str]) -> list[asyncpg.Record]:
         """customer_id, segment_id, is_member, number."""
-        rows: list[asyncpg.Record] = await self._connection.fetch(self._sql["memberships"], list(ids))
+        rows: list[asyncpg.Record] = await self._connection.fetch(self._sql["memberships"], project_id, list(ids))
         return rows
 
-    async def put_memberships(self, rows: Sequence[MembershipRow]) -> None:
+    async def put_memberships(self, project_id: str, rows: Sequence[MembershipRow]) -> None:
         """Each (customer, segment) at most once."""
         columns = [[getattr(row, name) for row in rows] for name in MembershipRow.__slots__]
         if rows:
-            await self._connection.execute(self._sql["put_memberships"], *columns)
+            await self._connection.execute(self._sql["put_memberships"], project_id, *columns)
 
-    async def put_unjudged(self, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
+    async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
         """What cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
         if ids:
-            await self._connection.execute(self._sql["clear_unjudged"], ids)
+            await self._connection.execute(self._sql["clear_unjudged"], project_id, ids)
         if rows:
-            await self._connection.execute(self._sql["add_unjudged"], *map(list, zip(*rows, strict=True)))
+            await self._connection.execute(self._sql["add_unjudged"], project_id, *map(list, zip(*rows, strict=True)))
 
-    async def put_customers(self, profiles: Sequence[Profile]) -> None:
+    async def put_customers(self, project_id: str, profiles: Sequence[Profile]) -> None:
         """Each customer at most once."""
         if profiles:
             await self._connection.execute(
                 self._sql["put_customers"],
+                project_id,
                 [one.customer_id for one in profiles],
                 [one.partition for one in profiles],
                 [one.epoch for one in profiles],
@@ -286,22 +291,22 @@ class Work:
                 [one.due_at for one in profiles],
             )
 
-    async def put_due(self, due: Sequence[tuple[str, datetime | None]]) -> None:
+    async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:
         """When to look again at customers."""
         if due:
-            await self._connection.execute(self._sql["put_due"], [one[0] for one in due], [one[1] for one in due])
+            ids, moments = [one[0] for one in due], [one[1] for one in due]
+            await self._connection.execute(self._sql["put_due"], project_id, ids, moments)
 
     async def put_events(self, events: Sequence[EventRow]) -> None:
         """What Kafka has to be told once this work is kept, in order."""
         if events:
             await self._connection.execute(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
 
-    async def erase(self, ids: Sequence[str]) -> None:
+    async def erase(self, project_id: str, ids: Sequence[str]) -> None:
         """Forget customers."""
         if ids:
-            await self._connection.execute(self._sql["clear_unjudged"], ids)
-            await self._connection.execute(self._sql["erase_memberships"], ids)
-            await self._connection.execute(self._sql["erase_customers"], ids)
+            for name in ("clear_unjudged", "erase_memberships", "erase_customers"):
+                await self._connection.execute(self._sql[name], project_id, ids)
 
 
 def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:

@@ -132,7 +132,7 @@ async def dsn(servers: Endpoints) -> AsyncIterator[str]:
 async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     """A pool on a migrated database."""
     opened = await connect(dsn)
-    await migrate(opened)
+    await migrate(opened, "shop")
     yield opened
     opened.terminate()
 

@@ -71,7 +71,7 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
     postgres = wiring.settings.postgres
     pool = await connect(postgres.dsn.reveal(), size=2, pooler=postgres.pooler)
     try:
-        await migrate(pool)
+        await migrate(pool, wiring.default_project)
         yield pool
     finally:
         await pool.close()

@@ -70,8 +70,9 @@ def history_command(distribution: str, as_json: AsJson = False) -> None:
     """Who applied which version and when."""
 
     async def read() -> list[Any]:
-        async with database(load_wiring("postgres")) as pool:
-            return await Control(pool).history(distribution)
+        wiring = load_wiring("postgres")
+        async with database(wiring) as pool:
+            return await Control(pool).history(wiring.project, distribution)
 
     rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in asyncio.run(read())]
     show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)

@@ -66,7 +66,7 @@ def list_command(as_json: AsJson = False) -> None:
     """Every segment with its members, and how far it is computed."""
 
     async def read(project_id: str, segments: Segments) -> tuple[list[Listed], int]:
-        return await segments.current(project_id), await segments.customers()
+        return await segments.current(project_id), await segments.customers(project_id)
 
     found, customers = _ask(read)
     rows = [
@@ -93,8 +93,9 @@ def show_command(segment: str) -> None:
 
     async def read(project_id: str, segments: Segments) -> dict[str, Any]:
         found = await _find(project_id, segments, segment)
-        reasons = [dict(row) for row in await segments.unjudged_reasons(segment, _REASONS)] if found.unjudged else []
-        return {**msgspec.to_builtins(found.definition), "unjudged": {"customers": found.unjudged, "reasons": reasons}}
+        why = await segments.unjudged_reasons(project_id, segment, _REASONS) if found.unjudged else []
+        unjudged = {"customers": found.unjudged, "reasons": [dict(row) for row in why]}
+        return {**msgspec.to_builtins(found.definition), "unjudged": unjudged}
 
     show_json(_ask(read))
 
@@ -114,7 +115,7 @@ def members_command(
 
     async def read(project_id: str, segments: Segments) -> list[Any]:
         await _find(project_id, segments, segment)
-        return await segments.members(segment, limit)
+        return await segments.members(project_id, segment, limit)
 
     rows = [(row["customer_id"], row["since"]) for row in _ask(read)]
     show_rows(("customer", "since"), rows, as_json=as_json)
@@ -130,9 +131,9 @@ def count_command(segment: str) -> None:
 def of_command(customer: str, as_json: AsJson = False) -> None:
     """The segments that a customer is in, and since when; and those that cannot judge it, and why."""
 
-    async def read(_: str, segments: Segments) -> list[tuple[Any, ...]]:
-        members = [(row["segment_id"], row["since"], None) for row in await segments.of_customer(customer)]
-        unjudged = await segments.unjudged_of_customer(customer)
+    async def read(project_id: str, segments: Segments) -> list[tuple[Any, ...]]:
+        members = [(row["segment_id"], row["since"], None) for row in await segments.of_customer(project_id, customer)]
+        unjudged = await segments.unjudged_of_customer(project_id, customer)
         return members + [(row["segment_id"], None, row["reason"]) for row in unjudged]
 
     show_rows(("segment", "since", "cannot judge"), _ask(read), as_json=as_json)

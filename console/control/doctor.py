@@ -104,7 +104,7 @@ async def _postgres(wiring: Wiring) -> str:
         )
     pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
     try:
-        applied = await migrate(pool)
+        applied = await migrate(pool, wiring.default_project)
     finally:
         await pool.close()
     schema = f"migrated: {', '.join(applied)}" if applied else "schema is current"

@@ -126,7 +126,7 @@ async def story(wiring: Wiring, who: str, distribution: str | None) -> Story:
             raise TidingsError(f"there is no delivery {who} of project {wiring.project} in the ledger")
         rows = [one] if one else await ledger.deliveries_of(wiring.project, who, _MOST)
         attempts = await ledger.attempts_of([row["delivery_id"] for row in rows])
-        unjudged = [] if one else [dict(row) for row in await Segments(pool).unjudged_of_customer(who)]
+        unjudged = [] if one else [dict(row) for row in await Segments(pool).unjudged_of_customer(wiring.project, who)]
         actions = await Deliveries(pool).actions_of([row["delivery_id"] for row in rows])
     key = wiring.key(wiring.project, one["customer_id"] if one else who).decode()
     deliveries = [

@@ -12,7 +12,7 @@ values ($1, $2, $3, $4, $5, $6, $7);
 -- name: history
 -- All versions of a distribution, newest first.
 select version, definition, source, applied_by, applied_at
-from distribution_versions where distribution_id = $1 order by version desc;
+from distribution_versions where project_id = $1 and distribution_id = $2 order by version desc;
 
 -- name: put_template
 -- Keeps a template; the same content is kept once.

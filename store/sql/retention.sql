@@ -34,15 +34,15 @@ delete from templates t
 where t.created_at < now() - $1::interval
   and not exists (
     select from (
-        select definition, distribution_id, version,
-               lead(applied_at) over (partition by distribution_id order by version) as replaced_at
+        select definition, project_id, distribution_id, version,
+               lead(applied_at) over (partition by project_id, distribution_id order by version) as replaced_at
         from distribution_versions
     ) as v
     cross join lateral jsonb_array_elements(v.definition->'channels') as plan
     where plan->'template'->>'digest' = t.digest
       and (v.replaced_at is null or v.replaced_at > now() - $1::interval
            or exists (select from deliveries d
-                      where d.state = 'waiting' and d.distribution_id = v.distribution_id
+                      where d.state = 'waiting' and d.project_id = v.project_id and d.distribution_id = v.distribution_id
                         and d.distribution_version = v.version)))
 returning digest;
 

@@ -1,19 +1,21 @@
 -- name: current
 -- Every segment of a project, with its members and how far its computation is.
 select s.segment_id, s.version, s.definition, s.applied_at, s.computed_version, s.computed,
-       (select count(*) from segment_memberships m where m.segment_id = s.segment_id and m.is_member) as members,
-       (select count(*) from segment_unjudged u where u.segment_id = s.segment_id) as unjudged
+       (select count(*) from segment_memberships m
+        where m.project_id = s.project_id and m.segment_id = s.segment_id and m.is_member) as members,
+       (select count(*) from segment_unjudged u
+        where u.project_id = s.project_id and u.segment_id = s.segment_id) as unjudged
 from segments s where s.project_id = $1 order by s.segment_id;
 
 -- name: count_customers
--- How many profiles there are.
-select count(*) from segment_customers;
+-- How many profiles of a project there are.
+select count(*) from segment_customers where project_id = $1;
 
 -- name: apply
 -- A new segment, or the next version of one; that is computed from the first customer on.
 insert into segments (segment_id, project_id, version, definition, source, applied_by, created_at, applied_at)
 values ($1, $2, $3, $4, $5, $6, $7, $7)
-on conflict (segment_id) do update set
+on conflict (project_id, segment_id) do update set
     version = excluded.version, definition = excluded.definition, source = excluded.source,
     applied_by = excluded.applied_by, applied_at = excluded.applied_at, computed_to = '', computed = 0
 where segments.version = excluded.version - 1
@@ -21,20 +23,21 @@ returning segment_id;
 
 -- name: remove
 -- A segment, with all its memberships.
-delete from segments where segment_id = $1 and project_id = $2 returning segment_id;
+delete from segments where project_id = $1 and segment_id = $2 returning segment_id;
 
 -- name: members
 -- Who is in a segment, in the order of ids.
 select customer_id, since from segment_memberships
-where segment_id = $1 and is_member order by customer_id limit $2;
+where project_id = $1 and segment_id = $2 and is_member order by customer_id limit $3;
 
 -- name: count
 -- How many are in a segment.
-select count(*) from segment_memberships where segment_id = $1 and is_member;
+select count(*) from segment_memberships where project_id = $1 and segment_id = $2 and is_member;
 
 -- name: of_customer
 -- The segments that a customer is in.
-select segment_id, since from segment_memberships where customer_id = $1 and is_member order by segment_id;
+select segment_id, since from segment_memberships
+where project_id = $1 and customer_id = $2 and is_member order by segment_id;
 
 -- name: add_position
 -- A partition that is read for the first time.
@@ -51,17 +54,17 @@ update segment_positions set next_offset = $3, stamp = greatest(stamp, $4) where
 -- name: lock_customers
 -- Some customers, so that nobody else works on them; in one order for all, so that none waits for the other.
 select customer_id, partition, epoch, profile, due_at from segment_customers
-where customer_id = any($1::text[]) order by customer_id for update;
+where project_id = $1 and customer_id = any($2::text[]) order by customer_id for update;
 
 -- name: lock_due
 -- Customers to look at again because time has passed, the most overdue first; not those that another works on.
-select customer_id, partition, epoch, profile, due_at from segment_customers
+select project_id, customer_id, partition, epoch, profile, due_at from segment_customers
 where due_at <= $1 order by due_at limit $2 for update skip locked;
 
 -- name: lock_next
 -- The next customers of a computation.
 select customer_id, partition, epoch, profile, due_at from segment_customers
-where customer_id > $1 order by customer_id limit $2 for update;
+where project_id = $1 and customer_id > $2 order by customer_id limit $3 for update;
 
 -- name: overdue
 -- Customers that should have been looked at, whoever may be at work on them.
@@ -75,51 +78,53 @@ from segments where project_id = $1;
 
 -- name: definitions
 -- Some segments as they are defined.
-select definition from segments where segment_id = any($1::text[]);
+select definition from segments where project_id = $1 and segment_id = any($2::text[]);
 
 -- name: lock_computation
 -- One segment that is not computed; not one that another computes. Its key is left free for new memberships.
-select segment_id from segments where project_id = $1 and computed_version < version
-order by segment_id limit 1 for no key update skip locked;
+select project_id, segment_id from segments where computed_version < version
+order by project_id, segment_id limit 1 for no key update skip locked;
 
 -- name: advance
 -- A hand of customers is computed.
-update segments set computed_to = $2, computed = computed + $3 where segment_id = $1;
+update segments set computed_to = $3, computed = computed + $4 where project_id = $1 and segment_id = $2;
 
 -- name: finish
 -- There is no further customer.
-update segments set computed_version = version where segment_id = $1;
+update segments set computed_version = version where project_id = $1 and segment_id = $2;
 
 -- name: memberships
 -- What is known of some customers.
-select customer_id, segment_id, is_member, number from segment_memberships where customer_id = any($1::text[]);
+select customer_id, segment_id, is_member, number from segment_memberships
+where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: put_memberships
 -- What has changed.
-insert into segment_memberships (customer_id, segment_id, is_member, number, since)
-select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::timestamptz[])
-on conflict (customer_id, segment_id) do update set
+insert into segment_memberships (project_id, customer_id, segment_id, is_member, number, since)
+select $1, * from unnest($2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::timestamptz[])
+on conflict (project_id, customer_id, segment_id) do update set
     is_member = excluded.is_member, number = excluded.number, since = excluded.since;
 
 -- name: put_customers
 -- Profiles, and when to look at them again.
-insert into segment_customers (customer_id, partition, epoch, profile, due_at)
-select * from unnest($1::text[], $2::integer[], $3::bigint[], $4::bytea[], $5::timestamptz[])
-on conflict (customer_id) do update set
+insert into segment_customers (project_id, customer_id, partition, epoch, profile, due_at)
+select $1, * from unnest($2::text[], $3::integer[], $4::bigint[], $5::bytea[], $6::timestamptz[])
+on conflict (project_id, customer_id) do update set
     partition = excluded.partition, epoch = excluded.epoch, profile = excluded.profile, due_at = excluded.due_at;
 
 -- name: put_due
 -- When to look again at profiles that are as they were.
 update segment_customers c set due_at = n.due_at
-from unnest($1::text[], $2::timestamptz[]) as n (customer_id, due_at) where c.customer_id = n.customer_id;
+from unnest($2::text[], $3::timestamptz[]) as n (customer_id, due_at)
+where c.project_id = $1 and c.customer_id = n.customer_id;
 
 -- name: add_to_outbox
 -- What Kafka has to be told of a transaction.
-insert into segment_outbox (partitions, customer_ids, events) values ($1::integer[], $2::text[], $3::bytea[]);
+insert into segment_outbox (partitions, keys, events) values ($1::integer[], $2::text[], $3::bytea[]);
 
 -- name: take_outbox
 -- The oldest entries; one process at a time, so that the changes of a customer are told in their order.
-select id, partitions, customer_ids, events from segment_outbox order by id limit $1 for update;
+select id, partitions, keys, events from segment_outbox order by id limit $1 for update;
 
 -- name: forget_outbox
 -- Kafka has acknowledged these.
@@ -127,31 +132,32 @@ delete from segment_outbox where id = any($1::bigint[]);
 
 -- name: clear_unjudged
 -- Whatever segments could not judge of some customers until now.
-delete from segment_unjudged where customer_id = any($1::text[]);
+delete from segment_unjudged where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: add_unjudged
 -- What segments cannot judge.
-insert into segment_unjudged (customer_id, segment_id, reason) select * from unnest($1::text[], $2::text[], $3::text[]);
+insert into segment_unjudged (project_id, customer_id, segment_id, reason)
+select $1, * from unnest($2::text[], $3::text[], $4::text[]);
 
 -- name: unjudged_of_customer
 -- The segments that cannot judge a customer, and why.
-select segment_id, reason from segment_unjudged where customer_id = $1 order by segment_id;
+select segment_id, reason from segment_unjudged where project_id = $1 and customer_id = $2 order by segment_id;
 
 -- name: unjudged_reasons
 -- Why customers cannot be judged by a segment, most frequent first, each with the first of them. Values differ.
 select count(*) as customers, min(customer_id) as customer_id, (array_agg(reason order by customer_id))[1] as reason
-from segment_unjudged where segment_id = $1
-group by split_part(reason, ', the value is', 1) order by customers desc, reason limit $2;
+from segment_unjudged where project_id = $1 and segment_id = $2
+group by split_part(reason, ', the value is', 1) order by customers desc, reason limit $3;
 
 -- name: count_unjudged
 -- How many customers each segment cannot judge, the most first.
-select u.segment_id, count(*) as customers from segment_unjudged u join segments s using (segment_id)
-where s.project_id = $1 group by u.segment_id order by customers desc, u.segment_id limit $2;
+select project_id, segment_id, count(*) as customers from segment_unjudged
+group by project_id, segment_id order by customers desc, project_id, segment_id limit $1;
 
 -- name: erase_memberships
 -- All that is known of erased customers.
-delete from segment_memberships where customer_id = any($1::text[]);
+delete from segment_memberships where project_id = $1 and customer_id = any($2::text[]);
 
 -- name: erase_customers
 -- Their profiles.
-delete from segment_customers where customer_id = any($1::text[]);
+delete from segment_customers where project_id = $1 and customer_id = any($2::text[]);

@@ -161,7 +161,7 @@ def _run_import(dsn: str, file: str) -> tuple[float, float]:
 
 async def _prepare(dsn: str) -> None:
     pool = await connect(dsn, size=1)
-    await migrate(pool)
+    await migrate(pool, "shop")
     campaign = Campaign(
         id="spring", project_id="shop", version=1, name="Spring", kind="DISCOUNT_COUPONS", type="STATIC",
         created_at=NOW, discount={"type": "PERCENT", "percent_off": 10},

@@ -82,5 +82,5 @@ async def test_killed_segmenters_lose_nothing_and_tell_each_change_once(wiring: 
         told = Counter((one["type"].rpartition(".")[2], one["data"]["customer"]["id"]) for one in events.values())
         assert told == changes
         async with database(running.wiring) as pool:
-            members = {row["customer_id"] for row in await Segments(pool).members("gold", 1000)}
+            members = {row["customer_id"] for row in await Segments(pool).members("shop", "gold", 1000)}
         assert members == {one for one, tier in tiers.items() if tier == "gold"}

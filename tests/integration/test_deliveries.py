@@ -187,7 +187,7 @@ async def test_a_paused_destination_says_why_and_what_waits_and_goes_on_with_the
 def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def prepare() -> None:
         pool = await connect(dsn)
-        await migrate(pool)
+        await migrate(pool, "shop")
         ledger = Ledger(pool)
         await ledger.claim_new([new(number) for number in range(3)], owner="s", lease=LEASE)
         await settle(ledger, *(failed(f"d{number}") for number in range(3)))

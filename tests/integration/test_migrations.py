@@ -33,7 +33,7 @@ async def test_a_publication_of_version_0_3_is_answered_with_the_objects_that_it
         shutil.copy(file, tmp_path)
     with monkeypatch.context() as earlier:
         earlier.setattr(migrating, "FOLDER", tmp_path)
-        await migrating.migrate(pool)
+        await migrating.migrate(pool, "shop")
     code = Code(code="A", created_at=NOW, expiration_date=END, value=70, metadata={"y": 1.5, "z": "é"})
     voucher = voucher_object(SPRING, code, "c1", NOW)
     publication = publication_object(
@@ -42,7 +42,7 @@ async def test_a_publication_of_version_0_3_is_answered_with_the_objects_that_it
     )  # fmt: skip
     await _as_0_3_kept_it(pool, publication, voucher)
 
-    assert "0009_what_publications_are_made_of" in await migrating.migrate(pool)
+    assert "0009_what_publications_are_made_of" in await migrating.migrate(pool, "shop")
     asked = Claim("pub_1", "shop", "spring", "c1", {"id": "c1", "name": "renamed"}, "d", "e1", "Automation")
     other = Claim("pub_2", "shop", "spring", "c2", JO, "d", "e2", "Automation")
     [again, next_] = await Codes(pool).claim([asked, other], NOW + timedelta(hours=1))

@@ -91,7 +91,7 @@ async def test_a_server_that_may_not_be_written_to_is_waited_for_and_its_connect
     own: PostgresServer,
 ) -> None:
     pool = await connect(own.dsn)
-    await migrate(pool)
+    await migrate(pool, "shop")
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1)])
     before = await pool.fetchval("select pg_backend_pid()")
@@ -127,7 +127,7 @@ async def test_a_database_in_which_nothing_may_be_created_is_said(pool: asyncpg.
     await pool.execute(f"create role {name} login; revoke create on schema public from public")
     theirs = await connect(dsn.replace("postgres@", f"{name}@"))
     with pytest.raises(CannotStart, match="grant usage, create on schema public"):
-        await migrate(theirs)
+        await migrate(theirs, "shop")
     await theirs.close()
     await pool.execute(f"drop role {name}")
 
@@ -139,7 +139,7 @@ async def test_all_that_is_kept_works_through_pgbouncer_in_transaction_mode(dsn:
     with pgbouncer(dsn, servers=2) as through:
         assert await finds_pooler(through)
         pools = [await connect(through) for _ in range(3)]
-        await asyncio.gather(*(migrate(pool) for pool in pools))
+        await asyncio.gather(*(migrate(pool, "shop") for pool in pools))
         await asyncio.gather(*(_send(number, pool) for number, pool in enumerate(pools)))
         await _codes(pools)
         await _outboxes(pools)

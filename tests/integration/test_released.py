@@ -126,7 +126,7 @@ async def _load(admin: asyncpg.Connection, postgres: str, release: str) -> Loade
     await connection.close()
     pool = await connect(_dsn(postgres, name))
     applied, files = {row["name"] for row in rows["migrations"]}, sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
-    assert await migrate(pool) == [file for file in files if file not in applied]
+    assert await migrate(pool, PROJECT) == [file for file in files if file not in applied]
     await pool.close()
     return Loaded(name, rows)
 
@@ -209,7 +209,7 @@ async def test_every_version_of_every_distribution_is_read_with_its_templates(mi
     newest = {row["distribution_id"]: row["version"] for row in sorted(old, key=lambda row: row["version"])}
     assert {one.id: one.version for one in (await control.current(PROJECT)).values()} == newest
     for identity in newest:
-        rows = await control.history(identity)
+        rows = await control.history(PROJECT, identity)
         of_this = [row for row in old if row["distribution_id"] == identity]
         for row, before in zip(rows, sorted(of_this, key=lambda row: -row["version"]), strict=True):
             _unchanged_row(row, before)
@@ -240,7 +240,7 @@ async def test_what_kafka_was_not_told_is_told(migrated: Migrated) -> None:
     assert [one.event for one in events] == told
     reader = _event_reader("events.segments")
     for one in events:
-        assert reader.read(one.event, one.customer_id.encode(), datetime.now(UTC)).customer_id == one.customer_id
+        assert reader.read(one.event, one.key.encode(), datetime.now(UTC)).customer_id == one.key
 
 
 async def test_every_version_of_a_stored_template_is_found(migrated: Migrated) -> None:
@@ -303,7 +303,7 @@ async def test_segments_keep_their_members(migrated: Migrated) -> None:
     assert {name: one.definition.version for name, one in current.items()} == {
         row["segment_id"]: row["version"] for row in old
     }
-    assert await segments.customers() == len(migrated.rows("segment_customers"))
+    assert await segments.customers(PROJECT) == len(migrated.rows("segment_customers"))
     for row in old:
         assert msgspec.json.decode(row["definition"], type=SegmentDefinition).id == row["segment_id"]
         members = {
@@ -311,7 +311,7 @@ async def test_segments_keep_their_members(migrated: Migrated) -> None:
             for one in migrated.rows("segment_memberships")
             if one["segment_id"] == row["segment_id"] and one["is_member"]
         }
-        found = await segments.members(row["segment_id"], 1000)
+        found = await segments.members(PROJECT, row["segment_id"], 1000)
         assert {one["customer_id"]: one["since"] for one in found} == members
 
 

@@ -101,7 +101,7 @@ class Stage:
         return looked
 
     async def members(self, identity: str) -> list[str]:
-        return [row["customer_id"] for row in await self.segments.members(identity, 1000)]
+        return [row["customer_id"] for row in await self.segments.members("shop", identity, 1000)]
 
     def events(self) -> list[dict[str, Any]]:
         with TopicReader(self.wiring, "events.segments") as reader:
@@ -284,12 +284,12 @@ async def test_those_who_are_in_it_at_first_do_not_enter_and_a_changed_definitio
     assert await one.compute() == 500
     await stage.take(other, stage.record("c0001", tier="silver"), stage.record("c1199", tier="silver"))
     await stage.compute(other)
-    assert await stage.segments.count("tier") == 598
+    assert await stage.segments.count("shop", "tier") == 598
     assert sorted(stage.told()) == [("left", "tier", "c0001"), ("left", "tier", "c1199")]
     await stage.apply("tier", 2, when={"customer.metadata.tier": "silver"})
     await asyncio.gather(stage.compute(one), stage.compute(other))
     told = Counter(kind for kind, _, _ in stage.told()[2:])
-    assert (told, await stage.segments.count("tier")) == ({"entered": 602, "left": 598}, 602)
+    assert (told, await stage.segments.count("shop", "tier")) == ({"entered": 602, "left": 598}, 602)
 
 
 async def test_an_erased_customer_is_forgotten_without_an_event_and_may_come_back(stage: Stage) -> None:
@@ -298,7 +298,7 @@ async def test_an_erased_customer_is_forgotten_without_an_event_and_may_come_bac
     await stage.compute(one)
     stage.now += timedelta(minutes=1)
     await stage.take(one, stage.record("c1"), stage.tombstone("c1"))
-    assert (stage.told(), await stage.members("list"), await stage.segments.customers()) == ([], [], 0)
+    assert (stage.told(), await stage.members("list"), await stage.segments.customers("shop")) == ([], [], 0)
     stage.now += timedelta(minutes=1)
     await stage.take(one, stage.record("c1"))
     stage.now += timedelta(minutes=1)
@@ -317,18 +317,18 @@ async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with
     odd = {"c1": "42", "c2": "n/a\0", "c3": ["x"]}
     await stage.take(one, *[stage.record(customer, score=score, last_order_at=5) for customer, score in odd.items()])
     assert (len(stage.told()), await stage.members("big"), await stage.members("lapsed")) == (3, ["c1"], ["c1", "c2"])
-    assert await stage.segments.count_unjudged("shop", 9) == {"big": 3, "lapsed": 3}
-    reasons = [dict(row) for row in await stage.segments.unjudged_reasons("big", 5)]
+    assert await stage.segments.count_unjudged(9) == {("shop", "big"): 3, ("shop", "lapsed"): 3}
+    reasons = [dict(row) for row in await stage.segments.unjudged_reasons("shop", "big", 5)]
     said = "customer.metadata.score at_least 40: needs a number, the value is"
     assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
-    of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("c2")}
+    of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("shop", "c2")}
     assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
     found = await story(stage.wiring, "c2", None)
     assert ({one["segment_id"]: one["reason"] for one in found.unjudged}, found.dead_letters) == (of_c2, [])
     await one.measure()
     assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]
     await stage.take(one, stage.record("c1", score=1), stage.tombstone("c2"), stage.record("c3", score=50))
-    assert (await stage.members("big"), await stage.segments.count_unjudged("shop", 9)) == (["c3"], {})
+    assert (await stage.members("big"), await stage.segments.count_unjudged(9)) == (["c3"], {})
 
 
 async def test_segmenters_share_what_is_due(stage: Stage) -> None:
@@ -377,4 +377,4 @@ async def test_a_lost_connection_to_postgres_loses_no_change(stage: Stage, dsn: 
     await breaker.close()
     assert broken
     assert len({event["id"] for event in stage.events()}) == 1500
-    assert await stage.segments.count("gold") == 1500
+    assert await stage.segments.count("shop", "gold") == 1500

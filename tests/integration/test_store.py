@@ -229,11 +229,11 @@ async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Po
 
 async def test_migrations_run_once_however_many_start(dsn: str) -> None:
     pools = [await connect(dsn) for _ in range(3)]
-    applied = await asyncio.gather(*(migrate(pool) for pool in pools))
+    applied = await asyncio.gather(*(migrate(pool, "shop") for pool in pools))
     assert sorted(name for one in applied for name in one) == sorted(file.stem for file in FOLDER.glob("*.sql"))
     await pools[0].execute("insert into migrations (name, digest) values ('9999_future', 'x')")
     with pytest.raises(CannotStart, match="newer than this version"):
-        await migrate(pools[1])
+        await migrate(pools[1], "shop")
     for pool in pools:
         pool.terminate()
 
@@ -250,7 +250,7 @@ async def test_versions_templates_and_outbox_are_kept_together_or_not_at_all(poo
     assert await control.template(template.ref.digest) == template
     second = msgspec.structs.replace(made, version=2)
     await control.save([Change(second, "", ())], applied_by="me", now=NOW)
-    assert [row["version"] for row in await control.history("thanks")] == [2, 1]
+    assert [row["version"] for row in await control.history("shop", "thanks")] == [2, 1]
 
 
 async def test_the_outbox_keeps_what_was_not_published(pool: asyncpg.Pool) -> None:
@@ -276,7 +276,7 @@ async def test_a_server_that_is_gone_is_said_to_pass_and_its_password_is_not_sai
 
     server = PostgresServer(tmp_path / "postgres", os.environ)
     opened = await connect(server.start())
-    await migrate(opened)
+    await migrate(opened, "shop")
     ledger = Ledger(opened)
     await claim(ledger, "s", [new(1)])
     server.kill()

@@ -41,9 +41,11 @@ class Customer:
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """One transaction's customers, the segments as they are in it, and the events it comes to."""
+    """Customers of a project in one transaction, the segments as they are in it, and the events it comes to."""
 
     work: Work
+    project_id: str
+    index: SegmentIndex
     now: datetime
     states: dict[str, State]
     customers: dict[str, Customer]
@@ -57,41 +59,55 @@ class UnitOfWork:
         self.events = [one for one in self.events if one[1].customer_id != customer_id]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A project's segments, and which serial and version of each the index has."""
+
+    index: SegmentIndex
+    versions: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
 class Memberships:
-    """Who is in which segment, kept right hand by hand. `index` knows the segments as the last hand found them."""
+    """Who is in which segment, kept right hand by hand. What is known of segments is as the last hand found them."""
 
     def __init__(self, segments: Segments, producer: Producer, wiring: Wiring, metrics: Metrics) -> None:
         self._segments, self._producer, self._metrics = segments, producer, metrics
-        self._project = wiring.default_project
         self._topic, self._codec = wiring.topic(_EVENTS), wiring.codec(_EVENTS)
-        self.index = SegmentIndex(self._project, wiring.settings.zone)
-        self._known: dict[str, tuple[int, int]] = {}
+        self._key, self._zone = wiring.key, wiring.settings.zone
+        self._known: dict[str, _Known] = {}
 
-    async def begin(self, work: Work, found: dict[str, Profile], newcomers: Iterable[str], now: datetime) -> UnitOfWork:
+    async def begin(
+        self, work: Work, project_id: str, found: dict[str, Profile], newcomers: Iterable[str], now: datetime
+    ) -> UnitOfWork:
         """A hand of customers that are locked, and of some that are not known yet. The segments are asked for last."""
         customers = {one: Customer(None) for one in newcomers}
         customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
-        states = await work.states(self._project)
-        await self._learn(work, states)
-        for row in await work.memberships(customers):
+        states = await work.states(project_id)
+        index = await self._learned(work, project_id, states)
+        for row in await work.memberships(project_id, customers):
             customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
-        return UnitOfWork(work, now, states, customers)
+        return UnitOfWork(work, project_id, index, now, states, customers)
 
-    async def _learn(self, work: Work, states: dict[str, State]) -> None:
-        """Bring the index to the definitions of this moment."""
+    async def _learned(self, work: Work, project_id: str, states: dict[str, State]) -> SegmentIndex:
+        """A project's index, brought to the definitions of this moment."""
+        if project_id not in self._known:
+            self._known[project_id] = _Known(SegmentIndex(project_id, self._zone))
+        index, known = self._known[project_id].index, self._known[project_id].versions
         wanted = {one.segment_id: (one.serial, one.version) for one in states.values()}
-        for gone in self._known.keys() - wanted.keys():
-            self.index.remove(gone)
-            del self._known[gone]
-        differing = [identity for identity, version in wanted.items() if self._known.get(identity) != version]
-        for definition in await work.definitions(differing) if differing else ():
+        for gone in known.keys() - wanted.keys():
+            index.remove(gone)
+            del known[gone]
+        differing = [identity for identity, version in wanted.items() if known.get(identity) != version]
+        for definition in await work.definitions(project_id, differing) if differing else ():
             try:
-                self.index.insert(definition)
+                index.insert(definition)
             except DefinitionInvalid as error:  # its memberships stay as they are
-                log.error("segment_unusable", segment=definition.id, version=definition.version, error=str(error))
+                where = {"project": project_id, "segment": definition.id, "version": definition.version}
+                log.error("segment_unusable", **where, error=str(error))
             serial, _ = wanted[definition.id]
-            self._known[definition.id] = (serial, definition.version)
-        self._metrics.segments.set(len(self.index.definitions))
+            known[definition.id] = (serial, definition.version)
+        self._metrics.segments.set(sum(len(one.index.definitions) for one in self._known.values()))
+        return index
 
     def change(
         self, hand: UnitOfWork, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
@@ -101,7 +117,7 @@ class Memberships:
         Whom a segment cannot judge it neither takes in nor lets go: what nobody can say is no change.
         """
         profile, customer.unjudged = customer.profile, judged.unjudged
-        usable = [one for one in among if one in self.index.definitions and one not in judged.unjudged]
+        usable = [one for one in among if one in hand.index.definitions and one not in judged.unjudged]
         for change in differences(judged.members, customer.memberships, usable):
             customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
             customer.since[change.segment_id] = happened or hand.now
@@ -109,7 +125,7 @@ class Memberships:
                 hand.events.append((profile.partition, self._event(hand, profile, change, happened)))
 
     def _event(self, hand: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
-        definition, serial = self.index.definitions[change.segment_id], hand.states[change.segment_id].serial
+        definition, serial = hand.index.definitions[change.segment_id], hand.states[change.segment_id].serial
         return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
 
     async def write(self, hand: UnitOfWork, *, profiles: bool = False, keep_due: bool = False) -> None:
@@ -118,43 +134,47 @@ class Memberships:
         `keep_due` where not all segments were looked at: what is due for the others stays due.
         """
         await hand.work.put_events(
-            [EventRow(partition, event.customer_id, self._codec.encode(event)) for partition, event in hand.events]
+            [
+                EventRow(partition, self._key(event.project_id, event.customer_id).decode(), self._codec.encode(event))
+                for partition, event in hand.events
+            ]
         )
         if hand.erased:
-            await hand.work.erase(hand.erased)
+            await hand.work.erase(hand.project_id, hand.erased)
         await self._keep_unjudged(hand)
         there = [
             replace(
                 one.profile,
-                due_at=earliest((self.index.due(one.profile.row, hand.now), one.profile.due_at if keep_due else None)),
+                due_at=earliest((hand.index.due(one.profile.row, hand.now), one.profile.due_at if keep_due else None)),
             )
             for one in hand.customers.values()
             if one.profile is not None
         ]
         if profiles:
-            await hand.work.put_customers(there)
+            await hand.work.put_customers(hand.project_id, there)
         else:
-            await hand.work.put_due([(one.customer_id, one.due_at) for one in there])
+            await hand.work.put_due(hand.project_id, [(one.customer_id, one.due_at) for one in there])
         await hand.work.put_memberships(
+            hand.project_id,
             [
                 MembershipRow(identity, segment, now.is_member, now.number, since)
                 for identity, customer in hand.customers.items()
                 for segment, since in customer.since.items()
                 for now in (customer.memberships[segment],)
-            ]
+            ],
         )
 
     async def _keep_unjudged(self, hand: UnitOfWork) -> None:
         customers = {identity: one for identity, one in hand.customers.items() if one.profile is not None}
         rows = [(identity, *one) for identity, known in customers.items() for one in known.unjudged.items()]
-        await hand.work.put_unjudged(list(customers), rows)
+        await hand.work.put_unjudged(hand.project_id, list(customers), rows)
 
     async def tell(self) -> int:
         """Publish the events of all that is kept and not told yet; how many. Raises TryLater, and then they wait on."""
         return await self._segments.publish_outbox(self._publish)
 
     async def _publish(self, events: Sequence[EventRow]) -> None:
-        outputs = [Output(self._topic, one.customer_id.encode(), one.event, one.partition) for one in events]
+        outputs = [Output(self._topic, one.key.encode(), one.event, one.partition) for one in events]
         await write_all(self._producer, outputs)
 
     def count(self, hand: UnitOfWork) -> int:

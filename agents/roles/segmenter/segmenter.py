@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -27,9 +28,9 @@ from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.errors import TooLarge, TryLater
-from schemas.record_key import parse_key
+from schemas.record_key import label_of, parse_key
 from schemas.topics import CUSTOMERS
-from store.segments import Overdue, Profile, Segments, State
+from store.segments import Overdue, Profile, Segments, State, Work
 from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
@@ -68,11 +69,10 @@ class Segmenter:
 
     def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
         self._segments, self._metrics = segments, metrics
-        self._project = wiring.default_project
+        self._default = wiring.default_project
         self._max_bytes = wiring.settings.matcher.max_event_bytes
         self._profiles = wiring.codec(CUSTOMERS)
         self.memberships = Memberships(segments, app.outputs, wiring, metrics)
-        self._index = self.memberships.index
         self._overdue, self._measured = Overdue(0), time.monotonic()
         metrics.segments_due_age.set_function(self._due_age)
         self.loop = Loop("due customers")
@@ -83,39 +83,50 @@ class Segmenter:
 
     def _read(self, record: Incoming) -> Update:
         if record.value is None and record.key is not None:
-            return Update(*read_tombstone(record.key, self._project), None, record.offset, stamp(record))
+            return Update(*read_tombstone(record.key, self._default), None, record.offset, stamp(record))
         raw = record.value or b""
         if len(raw) > self._max_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._max_bytes}")
-        profile = read_customer(self._profiles.decode(raw), record.key, self._project)
-        project, identity = parse_key(record.key or b"", self._project)
-        return Update(project, identity, msgspec.json.encode(profile), record.offset, stamp(record))
+        profile = read_customer(self._profiles.decode(raw), record.key, self._default)
+        return Update(
+            *parse_key(record.key or b"", self._default), msgspec.json.encode(profile), record.offset, stamp(record)
+        )
 
     async def _bring_in(self, taken: Chunk[Update]) -> int:
-        """Bring profiles in, and keep and publish all that they change; how many memberships."""
+        """Bring profiles in, and keep and publish all that they change; how many memberships.
+
+        Projects in one order, as their customers are: processes that work on the same never wait for each other.
+        """
         topic, partition = str(taken.batch.tp.topic), taken.batch.partition
         end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
 
         async def work() -> int:
             async with self._segments.work() as transaction:
                 position, latest = await transaction.position(topic, partition)
-                of_project = [one for one in taken.items if one.project_id == self._project]
-                new = _not_yet_in(of_project, position, latest)
-                concerned = {one.customer_id for one in new}
-                known = await transaction.customers(concerned)
-                now = await transaction.now()
-                hand = await self.memberships.begin(transaction, known, concerned - known.keys(), now)
-                for update in new:
-                    self._update(hand, update, partition)
-                await self.memberships.write(hand, profiles=True)
+                new = _not_yet_in(taken.items, position, latest)
+                hands = [
+                    await self._update_project(transaction, project, list(updates), partition)
+                    for project, updates in groupby(sorted(new, key=_by_project), _by_project)
+                ]
                 if new or end > position:
+                    now = await transaction.now()
                     written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
                     await transaction.move(topic, partition, end, written)
-            return self.memberships.count(hand)
+            return sum(map(self.memberships.count, hands))
 
         changed = await retry_until_available(work, what="Postgres")
         await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
         return changed
+
+    async def _update_project(self, work: Work, project: str, updates: list[Update], partition: int) -> UnitOfWork:
+        concerned = {one.customer_id for one in updates}
+        known = await work.customers(project, concerned)
+        now = await work.now()
+        hand = await self.memberships.begin(work, project, known, concerned - known.keys(), now)
+        for update in updates:
+            self._update(hand, update, partition)
+        await self.memberships.write(hand, profiles=True)
+        return hand
 
     def _update(self, hand: UnitOfWork, update: Update, partition: int) -> None:
         if update.row is None:
@@ -126,13 +137,13 @@ class Segmenter:
         happened = min(moment(update.stamp), hand.now)
         quiet = {one.segment_id for one in hand.states.values() if _is_before(one, update, before)}
         if before is not None and quiet:  # what it was when the segment came to be is no change
-            was = self._index.of(before.customer_id, before.row, hand.now)
+            was = hand.index.of(before.customer_id, before.row, hand.now)
             self.memberships.change(hand, customer, was, quiet, None)
             quiet = set()
         customer.profile = Profile(update.customer_id, partition, epoch, update.row)
-        wanted = self._index.of(update.customer_id, update.row, hand.now)
+        wanted = hand.index.of(update.customer_id, update.row, hand.now)
         self.memberships.change(hand, customer, wanted, quiet, None)
-        self.memberships.change(hand, customer, wanted, self._index.definitions.keys() - quiet, happened)
+        self.memberships.change(hand, customer, wanted, hand.index.definitions.keys() - quiet, happened)
 
     # -- time and definitions -----------------------------------------------------------------------------------
 
@@ -159,18 +170,22 @@ class Segmenter:
             found = await work.due(now, _HAND)
             if not found:
                 return 0
-            hand = await self.memberships.begin(work, found, (), now)
-            for customer in hand.customers.values():
-                self._look_again(hand, customer)
-            await self.memberships.write(hand)
-        log.info("due", customers=len(found), changed=self.memberships.count(hand))
-        return len(found)
+            hands = []
+            for project, profiles in found.items():
+                hand = await self.memberships.begin(work, project, profiles, (), now)
+                for customer in hand.customers.values():
+                    self._look_again(hand, customer)
+                await self.memberships.write(hand)
+                hands.append(hand)
+        customers, changed = sum(map(len, found.values())), sum(map(self.memberships.count, hands))
+        log.info("due", customers=customers, changed=changed)
+        return customers
 
     def _look_again(self, hand: UnitOfWork, customer: Customer) -> None:
         """Segments whose first computation has not come to the customer are left to it."""
         profile = customer.profile
         if profile is not None:
-            wanted = self._index.of(profile.customer_id, profile.row, hand.now)
+            wanted = hand.index.of(profile.customer_id, profile.row, hand.now)
             begun = {
                 one.segment_id
                 for one in hand.states.values()
@@ -184,23 +199,24 @@ class Segmenter:
         At the first computation nobody enters: they are in it already. Later ones tell the differences.
         """
         async with self._segments.work() as work:
-            segment_id = await work.computation(self._project)
-            if segment_id is None:
+            segment = await work.computation()
+            if segment is None:
                 return 0
-            state = (await work.states(self._project))[segment_id]
-            found = await work.following(state.computed_to, _HAND)
+            project, segment_id = segment
+            state = (await work.states(project))[segment_id]
+            found = await work.following(project, state.computed_to, _HAND)
             if not found:
-                await work.finish(segment_id)
-                log.info("segment_computed", segment=segment_id, version=state.version)
+                await work.finish(segment)
+                log.info("segment_computed", project=project, segment=segment_id, version=state.version)
                 return 1
             now = await work.now()
-            hand = await self.memberships.begin(work, found, (), now)
+            hand = await self.memberships.begin(work, project, found, (), now)
             happened = state.applied_at if state.computed_version else None
             for customer_id, customer in hand.customers.items():
                 row = found[customer_id].row
-                self.memberships.change(hand, customer, self._index.of(customer_id, row, now), {segment_id}, happened)
+                self.memberships.change(hand, customer, hand.index.of(customer_id, row, now), {segment_id}, happened)
             await self.memberships.write(hand, keep_due=True)
-            await work.advance(segment_id, max(found), len(found))
+            await work.advance(segment, max(found), len(found))
         self.memberships.count(hand)
         return len(found)
 
@@ -226,14 +242,18 @@ class Segmenter:
 
     async def measure(self) -> None:
         """Count whom segments cannot judge."""
-        unjudged = await self._segments.count_unjudged(self._project, MOST_NAMED)
+        unjudged = await self._segments.count_unjudged(MOST_NAMED)
         self._metrics.segment_unjudged.clear()
         for segment, customers in unjudged.items():
-            self._metrics.segment_unjudged.labels(segment).set(customers)
+            self._metrics.segment_unjudged.labels(label_of(*segment, self._default)).set(customers)
 
     def _due_age(self) -> float:
         waits, since = self._overdue.waits.total_seconds(), time.monotonic() - self._measured
         return waits + since if self._overdue.customers else 0.0
+
+
+def _by_project(update: Update) -> str:
+    return update.project_id
 
 
 def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Update]:

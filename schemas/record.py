@@ -13,8 +13,6 @@ from msgspec import Meta
 
 JsonObject = dict[str, Any]
 """A free-form JSON object. In Avro it is a string with the logical type `json`."""
-Json = Any
-"""Any JSON value. In Avro it is a string with the logical type `json`."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

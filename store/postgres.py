@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
@@ -92,18 +90,6 @@ async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncp
         except BaseException:
             pool.terminate()
             raise
-
-
-async def connect_when_ready(dsn: str, *, wait: float, size: int = 4) -> asyncpg.Pool:
-    """Like `connect`, trying again for at most `wait` seconds."""
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            return await connect(dsn, size=size)
-        except TryLater:
-            if time.monotonic() >= deadline:
-                raise
-            await asyncio.sleep(0.5)
 
 
 async def finds_pooler(dsn: str) -> bool:

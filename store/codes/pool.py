@@ -129,12 +129,6 @@ class Codes:
             rows = await self._pool.fetch(self._sql["counts"], project_id, ids, now)
         return [_count(row) for row in rows]
 
-    async def refilled_since(self, project_id: str, campaign_ids: Sequence[str], since: datetime) -> list[str]:
-        """Which of some campaigns have been given codes after a moment."""
-        async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["refilled_since"], project_id, list(campaign_ids), since)
-        return [row["id"] for row in rows]
-
 
 def _count(row: asyncpg.Record) -> Count:
     campaign = msgspec.json.decode(row["definition"], type=Campaign)

@@ -94,10 +94,6 @@ from campaigns c
 where ($1::text is null or c.project_id = $1) and ($2::text[] is null or c.id = any($2))
 order by c.project_id, c.id;
 
--- name: refilled_since
--- Campaigns whose pool was added to after a moment.
-select id from campaigns where project_id = $1 and id = any($2::text[]) and refilled_at > $3 order by id;
-
 -- name: lock_campaign
 -- The row of one campaign, for codes that are added to it.
 select key, next_position from campaigns where project_id = $1 and id = $2 for update;

@@ -98,11 +98,6 @@ class Compiler:
         return _at_the_customers(run, self._zone, self._here, str(condition))
 
 
-def compile_condition(condition: Condition) -> Run:
-    """A function of facts."""
-    return PLAIN.compile(condition)
-
-
 def conjunction(parts: Sequence[Run]) -> Run:
     """True where all are; of none, always."""
     if not parts:

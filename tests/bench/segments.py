@@ -17,7 +17,7 @@ from console.cli.context import database
 from deploy.settings.settings import Settings
 from schemas.segment import SegmentDefinition
 from store.segments import Segments
-from streams.conditions.compile import compile_condition
+from streams.conditions.compile import PLAIN
 from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS
 from streams.segments import SegmentIndex
@@ -63,7 +63,7 @@ def measure_core() -> dict[str, float]:
         index.insert(one)
         condition, _ = parse_condition(one.when, CUSTOMER_FIELDS)
         if condition is not None:
-            runs[one.id] = compile_condition(condition)
+            runs[one.id] = PLAIN.compile(condition)
     rows = [(f"c{number}", msgspec.json.encode(customer(number, rng))) for number in range(CORE_CUSTOMERS)]
     began = time.perf_counter()
     ours = [index.of(identity, row, now).members for identity, row in rows]

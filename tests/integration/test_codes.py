@@ -305,10 +305,8 @@ async def test_while_postgres_is_away_the_answer_is_try_later(dsn: str, pool: as
         await Codes(gone).claim([claim(1)], NOW)
 
 
-async def test_added_codes_are_doubled_by_nothing_and_tell_who_waits(pool: asyncpg.Pool) -> None:
+async def test_added_codes_are_doubled_by_nothing(pool: asyncpg.Pool) -> None:
     await saved(pool, campaign())
     assert await Codes(pool).add("shop", "spring", ["A", "B", "A"], NOW) == 2
     assert await Codes(pool).add("shop", "spring", ["B", "C"], LATER) == 1
-    assert await Codes(pool).refilled_since("shop", ["spring"], NOW) == ["spring"]
-    assert await Codes(pool).refilled_since("shop", ["spring"], LATER) == []
     assert codes_of(await Codes(pool).claim([claim(n) for n in range(4)], NOW)) == ["A", "B", "C", None]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.errors import DefinitionInvalid
 from schemas.segment import SegmentDefinition
 from streams.conditions.answer import Failure
-from streams.conditions.compile import compile_condition
+from streams.conditions.compile import PLAIN
 from streams.conditions.language import Test as Leaf
 from streams.conditions.moments import MOMENTS, TIMELESS, changes_at
 from streams.conditions.parse import parse_condition
@@ -104,7 +104,7 @@ def test_no_answer_changes_before_the_moment_that_was_named(
 ) -> None:
     condition, _ = parse_condition(source, CUSTOMER_FIELDS)
     assert condition is not None
-    moment, run = changes_at(condition), compile_condition(condition)
+    moment, run = changes_at(condition), PLAIN.compile(condition)
     metadata = {"at": at, "tier": tier, "visits": [{"at": at}, {"at": "2027-12-05"}]}
     facts = {"customer": {"id": "c", "timezone": zone, "metadata": metadata}}
     now = datetime(2027, 12, 1, tzinfo=UTC) + timedelta(days=start, hours=3)
@@ -130,7 +130,7 @@ def test_the_index_agrees_with_trying_every_segment() -> None:
         index.insert(read({"segment": f"s{number}", "when": when}))
         condition, _ = parse_condition(when, CUSTOMER_FIELDS)
         assert condition is not None
-        runs[f"s{number}"] = compile_condition(condition)
+        runs[f"s{number}"] = PLAIN.compile(condition)
     index.insert(read({"segment": "list", "members": ["c7"]}))
     for number in range(200):
         profile = {"id": f"c{number}", "metadata": {"tier": rng.choice("abcd"), "value": rng.choice([1, 50, 99, "x"])}}

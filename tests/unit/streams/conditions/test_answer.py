@@ -13,7 +13,7 @@ from schemas.decision import Check
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import path_text, read_path
 from streams.conditions.answer import Failure
-from streams.conditions.compile import compile_condition
+from streams.conditions.compile import PLAIN
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.event_context import EventContext, LooseHead
@@ -202,7 +202,7 @@ def test_kinds_are_shown_where_they_matter() -> None:
     condition, _ = parse_condition(source, FIELDS)
     assert condition
     seen: list[Check] = []
-    compile_condition(condition)({"customer": customer(metadata={"x": 42, "y": "42"})}, NOW, seen.append)
+    PLAIN.compile(condition)({"customer": customer(metadata={"x": 42, "y": "42"})}, NOW, seen.append)
     assert [(check.test, check.passed, check.seen) for check in seen] == [
         ('customer.metadata.x is "42"', None, "42 (number)"),
         ("customer.metadata.y is 42", None, '"42" (text)'),
@@ -376,7 +376,7 @@ def test_avro_keeps_what_its_types_do_not_have(profile: dict[str, Any], fields: 
 
 
 def test_an_error_says_which_value_and_which_kinds() -> None:
-    failure = compile_condition(parse_condition({METADATA: {"at_least": 40}}, FIELDS)[0])(  # type: ignore[arg-type]
+    failure = PLAIN.compile(parse_condition({METADATA: {"at_least": 40}}, FIELDS)[0])(  # type: ignore[arg-type]
         {"customer": {"metadata": {"x": "42"}}}, NOW
     )
     assert failure == Failure('customer.metadata.x at_least 40: needs a number, the value is "42" (text)')

@@ -10,7 +10,7 @@ import pytest
 from schemas.decision import Check
 from schemas.events.triggers import TRIGGERS
 from streams.conditions.answer import Failure
-from streams.conditions.compile import compile_condition
+from streams.conditions.compile import PLAIN
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.index.rules import RuleIndex
@@ -23,7 +23,7 @@ FIELDS = Fields.of(TRIGGERS["customer.order.paid"])
 def answer(source: dict[str, Any], facts: dict[str, Any]) -> Any:
     condition, problems = parse_condition(source, FIELDS)
     assert condition, problems
-    given = compile_condition(condition)(facts, NOW)
+    given = PLAIN.compile(condition)(facts, NOW)
     return "failure" if isinstance(given, Failure) else given
 
 
@@ -138,7 +138,7 @@ def test_a_condition_answers(source: dict[str, Any], expected: Any) -> None:
 def test_a_leap_day_birthday_is_on_the_28th_in_other_years() -> None:
     condition, _ = parse_condition({"customer.birthday": {"day_is": "today"}}, FIELDS)
     assert condition
-    run = compile_condition(condition)
+    run = PLAIN.compile(condition)
     day = NOW.replace(month=2, day=28)
     assert run({"customer": {"birthday": "2000-02-29"}}, day) is True
     assert run({"customer": {"birthday": "2000-02-29"}}, day - timedelta(days=1)) is False
@@ -231,7 +231,7 @@ def test_a_day_of_the_year_is_meant_where_the_customer_is(
     condition, problems = parse_condition({"customer.birthday": {"day_is": test}}, FIELDS)
     assert condition, problems
     who = customer(birthday=born, timezone=zone)
-    assert compile_condition(condition)({"customer": who}, moment) is expected
+    assert PLAIN.compile(condition)({"customer": who}, moment) is expected
     index = RuleIndex()
     index.insert(rule(when={"not": {"customer.birthday": {"day_is": test}}}))
     assert match_event(context(who), index, moment).matched == (not expected)
@@ -241,7 +241,7 @@ def test_days_of_items_are_meant_where_the_customer_is_as_well() -> None:
     condition, _ = parse_condition({"order.items": {"count": {"where": {"sold": {"on": "today"}}, "is": 1}}}, FIELDS)
     assert condition
     facts = {"customer": customer(timezone="Asia/Tokyo"), "order": {"items": [{"sold": "2026-11-20T16:00:00Z"}]}}
-    run = compile_condition(condition)
+    run = PLAIN.compile(condition)
     assert run(facts, datetime.fromisoformat("2026-11-20T16:30:00Z")) is True
     assert run(facts, datetime.fromisoformat("2026-11-20T14:30:00Z")) is False
 
@@ -273,7 +273,7 @@ def test_explain_is_the_same_function_with_a_recorder() -> None:
     condition, _ = parse_condition(source, FIELDS)
     assert condition
     seen: list[Check] = []
-    assert compile_condition(condition)(FACTS, NOW, seen.append) is compile_condition(condition)(FACTS, NOW)
+    assert PLAIN.compile(condition)(FACTS, NOW, seen.append) is PLAIN.compile(condition)(FACTS, NOW)
     assert [(check.test, check.passed, check.seen) for check in seen] == [
         ("order.amount is 5000", True, "5000"),
         ("customer.name is x", False, "Jo"),
@@ -304,4 +304,4 @@ def test_what_can_never_be_judged_is_refused_on_save(source: dict[str, Any], sai
 def test_a_stored_path_through_a_text_stays_and_fails() -> None:
     condition, problems = parse_condition({"customer.email.domain": "x"}, FIELDS, is_stored=True)
     assert condition, problems
-    assert isinstance(compile_condition(condition)(FACTS, NOW), Failure)
+    assert isinstance(PLAIN.compile(condition)(FACTS, NOW), Failure)

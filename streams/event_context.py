@@ -72,9 +72,9 @@ class EventContext:
     facts: Facts
     """The whole event as conditions and templates see it. Raises Undecodable."""
     recent: list[Sent]
-    """What the customer was sent lately."""
+    """The customer's recent sends."""
     is_loose: bool
-    """Whether known fields may hold something of another kind."""
+    """True where known fields may hold something of another kind."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ _CUSTOMERS = msgspec.json.Decoder(Customer)
 
 
 def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
-    """What conditions and templates see: the event's objects, with the customer table's profile where there is one."""
+    """The facts that conditions and templates see: the event's objects, with the customer table's profile, if any."""
     facts = dict(data)
     if profile is not None:
         facts["customer"] = profile
@@ -128,7 +128,7 @@ def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
 
 
 def objects_of(facts: Facts, kind: str) -> JsonObject:
-    """What goes out of an event of a type: its objects, without the envelope."""
+    """The objects that go out of an event of a type, without the envelope."""
     return dict(facts) if has_own_event(kind) else {name: value for name, value in facts.items() if name != EVENT}
 
 

@@ -1,4 +1,4 @@
-"""From a record to an event that is safe to match, or the reason why it is none."""
+"""From a record to an event that is safe to match, or the reason why it is not one."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _head(event: Event, trigger: Trigger) -> Head[Any]:
 
 
 def _check_objects(data: dict[str, Any], trigger: Trigger) -> None:
-    """What no event can do without: required objects that are some, and the ids of whom it is about and selects."""
+    """Refuse an event without the objects that it requires, or the ids of whom it is about and selects."""
     fields = object_fields(trigger.data)
     for name in ("customer", *trigger.required):
         if isinstance(fields[name], type) and issubclass(fields[name], Record) and not isinstance(data[name], dict):
@@ -149,8 +149,8 @@ def _check_objects(data: dict[str, Any], trigger: Trigger) -> None:
     for name in ("customer", *trigger.selecting):
         found = data.get(name)
         if isinstance(found, dict) and not isinstance(found.get("id"), str):
-            said = "is missing" if found.get("id") is None else f"needs a text, got {with_kind(found['id'])}"
-            raise InvalidEvent(f"data.{name}.id: {said}", path=f"data.{name}.id")
+            problem = "is missing" if found.get("id") is None else f"needs a text, got {with_kind(found['id'])}"
+            raise InvalidEvent(f"data.{name}.id: {problem}", path=f"data.{name}.id")
 
 
 def read_customer(decoded: dict[str, Any], key: bytes | None, default_project: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def read_tombstone(key: bytes, default_project: str) -> Keyed:
 
 
 def _may_be_none(trigger: Trigger, name: str) -> bool:
-    """Whether the topic's struct leaves out an object that this type requires."""
+    """True where the topic's struct leaves out an object that this type requires."""
     return any(field.name == name and not field.required for field in msgspec.structs.fields(trigger.data))
 
 

@@ -37,7 +37,7 @@ def segment_event_id(
 
 
 def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts) -> str | Failure:
-    """What makes two sends of one distribution to one customer the same send. Failure where the path has no value."""
+    """The key by which sends of a distribution to a customer are the same. Failure where its path has no value."""
     match again.mode:
         case "every_event":
             return f"event {event_id}"

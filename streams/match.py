@@ -1,4 +1,4 @@
-"""What an event causes: the deliveries, and a decision for every distribution that fitted or could not be judged."""
+"""From an event to its deliveries, and a decision for every distribution that fitted or could not be judged."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ class _Evaluation:
         )
 
     def _data(self) -> JsonObject:
-        """What goes out: the event's objects, and those of the promotion that it tells of."""
+        """The objects that go out: the event's, and those of the promotion that it tells of."""
         data = objects_of(self._facts, self._event.type)
         promote = self._distribution.promote
         if promote:

@@ -1,4 +1,4 @@
-"""What becomes of a request for a code: messages with their code, without one, or the reason why not."""
+"""From a request for a code to messages with their code, without one, or the reason for none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schemas.record import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a request comes to. `held`: it waits for codes; `stops`: its distribution is to be paused."""
+    """The outcome of a request. `held`: it waits for codes; `stops`: its distribution is to be paused."""
 
     deliveries: list[Delivery] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Settled:
 
 
 def is_expired(request: PublicationRequest, now: datetime) -> bool:
-    """Whether it is too late to send, so that no code should be spent on it."""
+    """True where it is too late to send, so that no code should be spent on it."""
     return request.expires_at is not None and request.expires_at <= now
 
 
@@ -45,12 +45,12 @@ def with_code(request: PublicationRequest, objects: JsonObject, caused_by: str, 
     if is_own and caused_by != request.event.id:
         detail = f"published already, at {publication['created_at']}"
         return Settled(decisions=_decided(request, "skipped", "duplicate", detail, now))
-    told = _published(request, objects) if is_own else None  # a first code given again was told of at its time
-    return Settled(_deliveries(request, objects), _decided(request, "emitted", None, None, now), told)
+    event = _published(request, objects) if is_own else None  # of a first code given again it went out at its time
+    return Settled(_deliveries(request, objects), _decided(request, "emitted", None, None, now), event)
 
 
 def without_code(request: PublicationRequest, detail: str, now: datetime) -> Settled:
-    """What the distribution says is to be done where its campaign gives no code."""
+    """The outcome where the campaign gives no code, as the distribution says."""
     match request.when_empty:
         case "send_without":
             return Settled(_deliveries(request, {}), _decided(request, "emitted", None, detail, now))

@@ -1,4 +1,4 @@
-"""What a customer was sent lately: one small row a customer, the ground for re-entry and caps.
+"""The recent sends of a customer: one small row a customer, the ground for re-entry and caps.
 
 A row is a set of deliveries, each with the event that caused it: deciding the same event again finds its own entry and
 changes nothing, so the row may be written any number of times.

@@ -1,4 +1,4 @@
-"""Which segments a customer belongs to, what has changed, and when time alone may change it."""
+"""The segments that a customer belongs to, what has changed, and when time alone may change it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Whether a customer is in a segment, and how often that has changed."""
+    """A customer's place in a segment or out of it, and how often that has changed."""
 
     is_member: bool
     number: int
@@ -73,7 +73,7 @@ class SegmentIndex:
         self._head = Head[Any](id="", project_id=project_id, type=ENTERED, created_at=_START, data=nobody)
 
     def insert(self, definition: SegmentDefinition) -> None:
-        """Put in, in place of its earlier version. On DefinitionInvalid there is none any more."""
+        """Put in, in place of its earlier version. On DefinitionInvalid the segment is out."""
         self.remove(definition.id)
         if definition.when is not None:
             condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True)
@@ -92,7 +92,7 @@ class SegmentIndex:
         self.definitions[definition.id] = definition
 
     def remove(self, segment_id: str) -> None:
-        """Take out; nothing where there is none."""
+        """Take out; nothing where it is not in."""
         self.definitions.pop(segment_id, None)
         guard = self._guards.pop(segment_id, None)
         if guard is not None:
@@ -136,7 +136,7 @@ def _no_objects(_raw: Any) -> dict[str, Any]:
 
 
 def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:
-    """What has to change of what is known, among some segments, in a fixed order."""
+    """The changes that make what is known right, among some segments, in a fixed order."""
     concerned = {*wanted, *(segment for segment, one in known.items() if one.is_member)}.intersection(among)
     return [
         Change(segment, segment in wanted, before.number + 1)

@@ -35,13 +35,13 @@ def _about(distribution: Distribution) -> About:
 
 
 def pairs_of(trigger: Trigger, data: Any) -> list[About]:
-    """What may be selected of an event of a type with two selectors, beside None. `data` holds its objects."""
+    """Each `About` that fits an event of a type with two selectors, beside None. `data` holds its objects."""
     first, second = (_id_of(getattr(data, name)) for name in trigger.selecting)
     return [pair for pair in ((first, None), (None, second), (first, second)) if any(pair)]
 
 
 def is_selected(distribution: Distribution, data: Any) -> bool:
-    """Whether an event of the distribution's type is about what it names; by its objects, without the index."""
+    """True for an event of the distribution's type that is about what it names; by its objects, without the index."""
     trigger = TRIGGERS[distribution.trigger.event]
     if trigger.addressed:
         return bool(_id_of(data.distribution) == distribution.id)

@@ -87,7 +87,7 @@ def _check_content_type(content_type: object) -> None:
 def _attributes(headers: Headers) -> dict[str, str]:
     """The attributes in the headers of a record in binary mode; of several with one name the last, as Kafka has it.
 
-    A header without a value is none. What is not text is refused only where it would be taken for something.
+    A header without a value does not count. What is not text is refused only where it would be taken for something.
     """
     found = {}
     for name, value in headers:
@@ -105,7 +105,7 @@ def _text(value: bytes, attribute: str) -> str:
 
 
 def _from_old_webhook(envelope: JsonObject, inner: Mapping[str, Any], project_id: str) -> JsonObject:
-    """Where the inner event lacks a field, the envelope's counts."""
+    """An event of the inner one's fields, and the envelope's where it lacks some."""
     identity, moment = inner.get("id") or envelope.get("id"), inner.get("created_at") or envelope.get("created_at")
     return _event(identity, envelope.get("project_id") or project_id, inner["type"], moment, envelope["data"])
 

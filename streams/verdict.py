@@ -1,4 +1,4 @@
-"""What a check of the audience answers: go on, do not send, or not before a moment."""
+"""Answers of the audience checks: go on, do not send, or not before a moment."""
 
 from __future__ import annotations
 

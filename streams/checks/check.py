@@ -33,8 +33,8 @@ class Subject(msgspec.Struct, frozen=True):
 class Message(Subject, frozen=True):
     """One of its messages. `step` is the place of its channel among the others.
 
-    `address` is the customer's on that channel, or why there is none. `recent` reads what the customer was sent lately,
-    which few checks ask for.
+    `address` is the customer's on that channel, or the reason why it has none. `recent` reads what the customer was sent
+    lately, which few checks ask for.
     """
 
     plan: ChannelPlan
@@ -52,7 +52,7 @@ S = TypeVar("S", bound=Subject)
 class AudienceCheck(Generic[S_contra]):
     """One check. `judge` decides; `shown` is the test in words and the value that it saw, None where it does not apply.
 
-    A check without `shown` is not told of where it passes.
+    A check without `shown` leaves no row where it passes.
     """
 
     judge: Callable[[S_contra], Verdict]
@@ -60,7 +60,7 @@ class AudienceCheck(Generic[S_contra]):
 
 
 def first_objection(checks: Sequence[AudienceCheck[S]], subject: S, record: Recorder) -> Skip | Defer | None:
-    """What the first check that objects says; None where none does. Every check that is shown is recorded."""
+    """The answer of the first check that objects; None where all say go. Every check that is shown is recorded."""
     objection: Skip | Defer | None = None
     for check in checks:
         if objection is not None and check.shown is None:

@@ -1,4 +1,4 @@
-"""Does the customer agree? The distribution's consent category has to be given, unless it is transactional."""
+"""Consent: the customer has to have given the distribution's category, unless it is transactional."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _shown(subject: Subject) -> tuple[str, str]:
 
 
 def _given(subject: Subject) -> object:
-    """What the profile says of the category: only `true` is a consent. None where it says nothing."""
+    """The profile's value for the category: only `true` is a consent. None where it says nothing."""
     consents = subject.profile.get("consents")
     return consents.get(subject.distribution.consent) if isinstance(consents, dict) else misfit(consents, "consents")
 

@@ -1,4 +1,4 @@
-"""Is the distribution sending? It is not while it is paused, before its start and from its end on."""
+"""Lifecycle: a distribution does not send while it is paused, before its start and from its end on."""
 
 from __future__ import annotations
 

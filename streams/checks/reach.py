@@ -1,4 +1,4 @@
-"""Does the customer have an address on the message's channel? The channel has been asked; here its answer counts."""
+"""Reach: the customer needs an address on the message's channel. The channel was asked; here its answer counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Has another event caused the same delivery before? The distribution's `again` says which sends are the same."""
+"""Re-entry: no other event may have caused the same delivery. The distribution's `again` says which are the same."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Which rules an event may fit, found without trying them all."""
+"""The rules that an event may fit, found without trying them all."""

@@ -30,7 +30,7 @@ _MOST_TABLES = 16
 
 
 class _Place(NamedTuple):
-    """Where a guard stands in its bucket, and which of its parts hold for every event that finds it there."""
+    """A guard's place in its bucket, and the parts of it that hold for every event that finds it there."""
 
     combinations: tuple[Combination, ...]
     covered: frozenset[int]
@@ -149,7 +149,7 @@ class Bucket:
         return _Place(combinations, frozenset(choice.part for choice in chosen if choice.part is not None))
 
     def _demand_for(self, choice: Choice) -> float:
-        """How many guards demand one of its values, on average."""
+        """The number of guards that demand one of its values, on average."""
         demands = (values.demands.get(value, 0) for path, value in choice.keys if (values := self._values.get(path)))
         return sum(demands) / len(choice.keys)
 

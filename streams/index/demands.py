@@ -19,7 +19,7 @@ _ABSENT = frozenset({type(None)})
 
 
 class Demands:
-    """What is demanded of a path, and which guards stand under it, with the types that each can judge."""
+    """The values that are demanded of a path, and the guards under it, with the types that each can judge."""
 
     __slots__ = ("_guards", "_judged", "_next", "_read", "_types", "demands", "number", "numbers")
 

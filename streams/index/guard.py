@@ -43,7 +43,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What the index holds: anything with an id, a selection of events and a condition on them.
+    """A thing that the index holds: anything with an id, a selection of events and a condition on them.
 
     The id is one of its project's; without a condition every selected event fits.
     """
@@ -68,7 +68,7 @@ class Guard:
     """Of each path that it tests for equality, the types of values that every such test can judge."""
 
     def without(self, parts: Collection[int]) -> tuple[Run, ...]:
-        """What is left to test where some parts are known to hold, cheap tests first."""
+        """The tests that are left where some parts are known to hold, cheap ones first."""
         left = [number for number in range(len(self.runs)) if number not in parts]
         return tuple(self.runs[number] for number in sorted(left, key=self.costs.__getitem__))
 
@@ -99,7 +99,7 @@ def compile_guard(guarded: Guarded, compiler: Compiler = PLAIN) -> Guard:
 
 
 def _cost(condition: Condition) -> int:
-    """Which of several parts to test first."""
+    """The lower, the sooner a part is tested."""
     match condition:
         case Test():
             return 0

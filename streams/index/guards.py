@@ -1,4 +1,4 @@
-"""The index: which guards an event may fit, found without trying them all.
+"""The index: the guards that an event may fit, found without trying them all.
 
 A selection leads to a bucket (`buckets.py`). In it a guard stands under values that it demands (`demands.py`), and
 there, where others stand as well and it has a numeric bound, in a list sorted by that (`table.py`). One that demands no
@@ -55,7 +55,7 @@ class GuardIndex:
             del self._buckets[guard.selection]
 
     def buckets(self, head: Head[Any]) -> list[Bucket]:
-        """Where the guards for an event stand; empty where there is none for its type and what it is about."""
+        """The buckets of an event's type and what it is about; empty where no guard is for it."""
         project, kind = head.project_id, head.type
         bucket = self._buckets.get((project, kind, None))
         found = [] if bucket is None else [bucket]

@@ -43,7 +43,7 @@ class RuleIndex:
         return rule
 
     def remove(self, project_id: str, rule_id: str) -> None:
-        """Take out; nothing where there is none."""
+        """Take out; nothing where it is not in."""
         rule = self._rules.pop((project_id, rule_id), None)
         if rule is not None and rule.distribution.status in _REACTING:
             self._guards.discard(rule.guard)
@@ -53,7 +53,7 @@ class RuleIndex:
         return self._rules[guard.selection.project_id, guard.id]
 
     def has_any(self, head: Head[Any]) -> bool:
-        """Whether any rule reacts to an event's type and what it is about."""
+        """True where some rule reacts to an event's type and what it is about."""
         return bool(self._guards.buckets(head))
 
     def some_for(self, head: Head[Any], begin: int, most: int) -> Iterator[Rule]:

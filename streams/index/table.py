@@ -39,7 +39,7 @@ class Table:
         self.sorted: dict[TableKey, dict[tuple[Path, bool], _BoundList]] = {}
 
     def is_empty(self) -> bool:
-        """Whether no guard stands here."""
+        """True where no guard stands here."""
         return not self.unsorted and not self.sorted
 
     def add(self, key: TableKey, guard: Guard, covered: frozenset[int]) -> None:

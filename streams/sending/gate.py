@@ -14,7 +14,7 @@ DEPENDENCY_WAIT = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is known of a delivery and its destination right before an attempt.
+    """A delivery and its destination right before an attempt.
 
     `expires_at` is as the delivery says it, `expires` that moment by the process's steady clock, which reads `now`.
     """
@@ -27,12 +27,12 @@ class Situation:
 
 
 def entry_wait(*, has_capacity: bool, poll: timedelta) -> timedelta:
-    """How long a new delivery waits in the ledger: it is sent at once where its destination takes one more."""
+    """The wait of a new delivery in the ledger: it is sent at once where its destination takes one more."""
     return timedelta() if has_capacity else poll
 
 
 def stopped_at_gate(situation: Situation) -> Judgement | None:
-    """What becomes of a delivery that may not be sent now; None where it may."""
+    """Judge a delivery that may not be sent now; None where it may."""
     if situation.is_paused:
         return held_back("the destination is paused", "paused")
     if not situation.has_turn:

@@ -1,4 +1,4 @@
-"""What becomes of a delivery that was held for sending: it ends, or it waits in the ledger."""
+"""The judgement of a delivery that was held for sending: it ends, or it waits in the ledger."""
 
 from __future__ import annotations
 

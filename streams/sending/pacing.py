@@ -1,4 +1,4 @@
-"""How fast one destination may be asked: learned from what it takes, and from where it says that it is too much.
+"""The pace at which a destination may be asked: learned from what it takes, and from where it says that it is too much.
 
 A destination that says so is closed. One message at a time then tries whether it takes any again, after waits that
 grow; when it does, it is open, at the rate that it has kept up until then and a little above, which grows while all
@@ -27,7 +27,7 @@ _GAP_SHRINKS, _GAP_SHRINKS_LATER, _SOON = 0.99, 0.95, 10
 """With each message that is taken, and the more after so many: the limit may be another one now."""
 _LONGEST_GAP = 60.0
 _NO_GAP = 0.002
-"""A shorter gap is none."""
+"""A shorter gap counts as 0."""
 _MOST_AT_ONCE = 2.0
 """A new measurement changes the gap by at most this factor."""
 _AT_REST = 5.0
@@ -55,7 +55,7 @@ class Pace(msgspec.Struct, frozen=True):
         return None if self.is_tried else max(0.0, self.next_at - now)
 
     def capacity(self, most: int, now: float) -> int:
-        """How many messages are wanted in memory, at most `most`."""
+        """The number of messages that are wanted in memory, at most `most`."""
         if self.closed_at is not None:
             wait = self.wait_at(now)
             return 1 if wait is not None and wait <= IN_MEMORY else 0
@@ -70,7 +70,7 @@ class Pace(msgspec.Struct, frozen=True):
         return replace(self, next_at=now + self.gap, last_left=now)
 
     def heard(self, receipt: Receipt | None, left_at: float, now: float, asked: float = 0.0) -> Pace:
-        """What came back for a message that left at a time; None where the destination was not asked after all.
+        """Take in what came back for a message that left at a time; None where the destination was not asked after all.
 
         `asked` is the wait that the destination named.
         """
@@ -108,13 +108,13 @@ class Pace(msgspec.Struct, frozen=True):
         return replace(self, is_tried=False, wait=wait, next_at=now + max(wait, asked))
 
     def unknown(self, left_at: float, now: float) -> Pace:
-        """What left at a time came to nothing, which says nothing of the pace."""
+        """A message that left at a time came to nothing, which says nothing of the pace."""
         if self.closed_at is None or left_at < self.closed_at:
             return self
         return replace(self, is_tried=False, next_at=now + self.wait)
 
     def given_back(self, left_at: float, now: float) -> Pace:
-        """What should have left at a time did not: the turn is free."""
+        """A message that should have left at a time did not: the turn is free."""
         is_last = self.last_left <= left_at and (self.closed_at is None or left_at >= self.closed_at)
         return replace(self, is_tried=False, next_at=now) if is_last else self
 

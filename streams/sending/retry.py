@@ -1,4 +1,4 @@
-"""When to try again: a list that a person can read, and a pure function."""
+"""Retries: a list that a person can read, and a pure function."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ JITTER = 0.2
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
-"""What a provider may ask for in any case, however short the schedule's own waits are."""
+"""The wait that a provider may ask for in any case, however short the schedule's own are."""
 
 
 def next_attempt(
     schedule: Sequence[timedelta], attempts: int, *, random: float, retry_after: float | None = None
 ) -> timedelta | None:
-    """How long to wait after `attempts` failed tries, or None when the schedule is used up.
+    """The wait after `attempts` failed tries, or None when the schedule is used up.
 
     `random` is in [0, 1). `retry_after` (seconds, from the provider) lengthens a wait and never shortens it.
     """

@@ -31,7 +31,7 @@ class Attempt:
 
 
 def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
-    """What becomes of the delivery."""
+    """Judge what becomes of the delivery."""
     match receipt:
         case Accepted(detail, provider_id):
             return Judgement("sent", detail, provider_id=provider_id)

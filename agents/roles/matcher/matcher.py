@@ -37,9 +37,9 @@ from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import Matched, match_event, sample_no_match
 from streams.recent import with_sent
 
-_BREATH_SECONDS = 0.004
+_YIELD_AFTER_SECONDS = 0.004
 """Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
-_LOOK = 16
+_CLOCK_CHECK_EVERY = 16
 """Records between two looks at the clock."""
 
 
@@ -70,7 +70,7 @@ def build_matcher(
 
 
 def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
-    """Where a matcher's rows are: on disk, or in memory where the settings say so."""
+    """The store of a matcher's rows: on disk, or in memory where the settings say so."""
     settings = wiring.settings.matcher
     if settings.store == "memory":
         return in_memory
@@ -80,7 +80,7 @@ def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
 
 @dataclass(slots=True)
 class _Caused:
-    """What one record is to change, worked out and not yet done."""
+    """The changes of one record, worked out and not yet made."""
 
     outputs: Sequence[Output] = ()
     rows: Sequence[tuple[PartitionedTable, bytes, bytes | None]] = ()
@@ -94,7 +94,7 @@ Judge = Callable[[Batch, Incoming, datetime], _Caused]
 
 @dataclass(slots=True)
 class _Tally:
-    """What a batch comes to, counted once at its end."""
+    """The counts of a batch, taken once at its end."""
 
     outputs: int = 0
     matched: int = 0
@@ -162,7 +162,7 @@ class Matcher:
         Where something is away, the rest is left to be done aside: only there, or with a full disk, it is waited for.
         """
         tally = _Tally()
-        began = breathed = time.perf_counter()
+        began = yielded_at = time.perf_counter()
         now = self._clock()
         for number in range(start, len(batch.records)):
             record = batch.records[number]
@@ -173,10 +173,10 @@ class Matcher:
                     batch.rest = partial(self._each, batch, judge, number, is_aside=True)
                     break
                 await self._until_done(batch, record, judge, tally)
-            if number % _LOOK == 0 and time.perf_counter() - breathed > _BREATH_SECONDS:
+            if number % _CLOCK_CHECK_EVERY == 0 and time.perf_counter() - yielded_at > _YIELD_AFTER_SECONDS:
                 await batch.room()
                 await asyncio.sleep(0)
-                breathed, now = time.perf_counter(), self._clock()
+                yielded_at, now = time.perf_counter(), self._clock()
         await batch.room()
         self._finished(batch, time.perf_counter() - began, tally)
 

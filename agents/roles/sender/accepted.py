@@ -1,4 +1,4 @@
-"""What providers have accepted while the ledger could not be told: kept beside the process, until the ledger knows.
+"""Messages that providers accepted while the ledger could not be told: kept beside the process, until the ledger knows.
 
 A process that is stopped, or dies, while Postgres is away would else leave it to the next one to send the same again.
 """

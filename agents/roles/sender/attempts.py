@@ -157,7 +157,7 @@ class Attempts:
         return await self._templates(delivery.template.digest) if delivery.template else None
 
     def _made(self, work: Work, receipt: Receipt | None = None) -> Attempt:
-        """What is known of an attempt, after its answer was heard."""
+        """The attempt as it is judged, after its answer was heard."""
         attempt = Attempt(work.attempts, self._policies[work.delivery.channel].retries, random.random())
         if not isinstance(receipt, Throttled):
             return attempt
@@ -182,7 +182,7 @@ class Attempts:
 
 
 def _settlement(work: Work, judgement: Judgement, started: float, ended: float) -> Settlement:
-    """What the ledger is told."""
+    """The judgement in the ledger's words."""
     return Settlement(
         work.delivery.delivery_id,
         judgement.state,

@@ -45,11 +45,11 @@ class Capacity:
         return is_last
 
     def has(self, destination: Destination) -> bool:
-        """Whether one more delivery for a destination may be held."""
+        """True where one more delivery for a destination may be held."""
         return destination not in self.paused and self._held[destination] < self._of(destination)
 
     def free(self) -> dict[Destination, int]:
-        """How many more each destination takes, of those that do not take as many as any other."""
+        """The number that each destination takes yet, of those that do not take as many as any other."""
         known = dict.fromkeys((*self._held, *self._paces.known))
         return {one: max(0, self._of(one) - self._held[one]) for one in known} | dict.fromkeys(self.paused, 0)
 
@@ -58,16 +58,17 @@ class Capacity:
         return {one for one, free in self.free().items() if not free}
 
     def is_busy(self) -> bool:
-        """Whether some destination is merely busy, and may take one more any moment."""
+        """True where some destination is merely busy, and may take one more any moment."""
         return any(count >= self.most for count in self._held.values())
 
     def _of(self, destination: Destination) -> int:
         return self._paces.capacity(destination, self.most)
 
     async def wait_for(self, destination: Destination) -> bool:
-        """Whether a destination takes one more, within a moment. One that did not is not waited for again for a while.
+        """True where a destination takes one more within a moment.
 
-        So a slow or dead destination cannot keep the deliveries to others from being taken in.
+        One that did not is not waited for again for a while, so that a slow or dead destination cannot keep the
+        deliveries to others from being taken in.
         """
         if self.has(destination):
             return True

@@ -24,7 +24,7 @@ from streams.events import read_tombstone
 
 log = structlog.get_logger()
 
-_HAND = 500
+_BATCH_SIZE = 500
 
 
 class Erasures:
@@ -58,7 +58,7 @@ class Erasures:
     async def sweep(self, customers: Iterable[Keyed]) -> None:
         """Blank what is in the ledger of those of some customers who are erased. Raises TryLater."""
         asked = list(customers)
-        while found := await self._erasure.find(asked, _HAND):
+        while found := await self._erasure.find(asked, _BATCH_SIZE):
             self._leases.let_go(found)
             await self._erasure.erase({one: redacted(record) for one, record in found.items()}, owner="")
 

@@ -1,4 +1,4 @@
-"""Which deliveries in memory are ours to send, and whose leases may be taken over: by a steady clock, never the wall's.
+"""The leases of deliveries in memory, ours and those that may be taken over: by a steady clock, never the wall's.
 
 The database gives leases and ends them by its own clock. Here they are counted from before it was asked, so never for
 longer than it gives them: what cannot be renewed in time is not sent, since somebody else may have it by then.
@@ -15,7 +15,7 @@ _SETTLING_SECONDS = 10.0
 
 
 class Leases:
-    """What one sender holds. `length` is how long the database gives a lease for."""
+    """The leases of one sender. `length` is how long the database gives one for."""
 
     def __init__(self, length: timedelta, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._ticks = length.total_seconds(), ticks
@@ -46,7 +46,7 @@ class Leases:
         self.are_over = True
 
     def is_ours(self, delivery_id: str) -> bool:
-        """Whether a delivery may be sent now."""
+        """True where a delivery may be sent now."""
         return not self.are_over and self._until.get(delivery_id, 0.0) > self._ticks()
 
     def in_touch(self) -> None:
@@ -59,6 +59,6 @@ class Leases:
         self._in_touch_since = None
 
     def may_take_over(self) -> bool:
-        """Whether a lease of somebody else that has ended means that they are gone."""
+        """True where an ended lease of somebody else means that they are gone."""
         since = self._in_touch_since
         return since is not None and self._ticks() - since >= self._seconds / 2 + _SETTLING_SECONDS

@@ -20,7 +20,7 @@ class _Kept(msgspec.Struct):
 
 
 def row_of(work: Work, wait: timedelta) -> NewDelivery:
-    """What the ledger is to keep. Due after `wait`, or later where the delivery says so."""
+    """The row that the ledger is to keep. Due after `wait`, or later where the delivery says so."""
     delivery = work.delivery
     return NewDelivery(
         delivery_id=delivery.delivery_id,

@@ -1,4 +1,4 @@
-"""When the ledger may have something due again, as far as this process knows without asking."""
+"""The moment when the ledger may have something due again, as far as this process knows without asking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of attempts: written to the ledger in batches, then told on `delivery.status`."""
+"""Outcomes of attempts: written to the ledger in batches, then announced on `delivery.status`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from store.sending.ledger import Ended, Ledger, Settled, Settlement
 
 log = structlog.get_logger()
 
-_HAND = 500
+_CHUNK_SIZE = 500
+_BATCH_SIZE = 500
 _GATHER = 0.005
 _SWEEP = timedelta(seconds=15)
 
@@ -59,25 +60,25 @@ class Outcomes:
 
     @property
     def idle(self) -> bool:
-        """Whether everything handed over is in the ledger and announced."""
+        """True where everything handed over is in the ledger and announced."""
         return not self.unsettled and not self._announced
 
     async def run(self) -> None:
         """Settle for ever; ends when cancelled."""
         while True:
-            hand = [await self._queue.get()]
+            chunk = [await self._queue.get()]
             await asyncio.sleep(_GATHER)
-            while not self._queue.empty() and len(hand) < _HAND:
-                hand.append(self._queue.get_nowait())
-            await self._settle(hand)
-            for settlement, _ in hand:
+            while not self._queue.empty() and len(chunk) < _CHUNK_SIZE:
+                chunk.append(self._queue.get_nowait())
+            await self._settle(chunk)
+            for settlement, _ in chunk:
                 self.unsettled.pop(settlement.delivery_id, None)
 
-    async def _settle(self, hand: list[tuple[Settlement, Delivery]]) -> None:
-        settlements = [settlement for settlement, _ in hand]
+    async def _settle(self, chunk: list[tuple[Settlement, Delivery]]) -> None:
+        settlements = [settlement for settlement, _ in chunk]
         settled = await retry_until_available(lambda: self._tell(settlements), what="Postgres")
         self._accepted.forget()
-        by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in hand}
+        by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in chunk}
         lost = by_id.keys() - {row.delivery_id for row in settled}
         if lost:
             log.warning("lease_lost", deliveries=len(lost))
@@ -138,7 +139,7 @@ class Outcomes:
     async def sweep(self) -> int:
         """Announce what an earlier process settled but did not live to tell; how many."""
         left = await retry_until_available(
-            lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_HAND), what="Postgres"
+            lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_BATCH_SIZE), what="Postgres"
         )
         for ended in left:
             try:

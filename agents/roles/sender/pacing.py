@@ -46,7 +46,7 @@ class Paces:
             await self._change(destination, deadline - now if wait is None else wait)
 
     def heard(self, destination: Destination, left_at: float, receipt: Receipt | None, asked: float = 0.0) -> None:
-        """What came back for a message that left at a time; None where the destination was not asked after all."""
+        """Take in what came back for a message that left at a time; None where it was not sent after all."""
         pace, now = self._of(destination), self._ticks()
         if isinstance(receipt, Throttled) and pace.closed_at is None:
             channel, name = destination
@@ -59,7 +59,7 @@ class Paces:
             self._put(destination, self._paces[destination].hurried())
 
     def capacity(self, destination: Destination, most: int) -> int:
-        """How many messages for a destination are wanted in memory, at most `most`."""
+        """The number of messages for a destination that are wanted in memory, at most `most`."""
         pace = self._paces.get(destination)
         return most if pace is None else pace.capacity(most, self._ticks())
 
@@ -79,11 +79,11 @@ class Paces:
 
     @property
     def closed(self) -> int:
-        """How many destinations take nothing for now."""
+        """The number of destinations that take nothing for now."""
         return sum(pace.closed_at is not None for pace in self._paces.values())
 
     def taken_by(self, destination: Destination) -> int:
-        """How many messages a destination has taken in all."""
+        """The number of messages that a destination has taken in all."""
         return self._of(destination).total
 
     def _of(self, destination: Destination) -> Pace:

@@ -81,7 +81,7 @@ def build_sender(
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What becomes of deliveries that are over: by time, and because their customer is gone."""
+    """The end of deliveries that are over: by time, and because their customer is gone."""
 
     retention: Retention
     erasure: Erasure
@@ -175,7 +175,7 @@ class Sender:
         return len(claimed)
 
     async def _claim_new(self, rows: list[NewDelivery]) -> dict[str, float | None]:
-        """What is ours now, and when it is no longer valid, by the steady clock."""
+        """Deliveries that are ours now, and when each is no longer valid, by the steady clock."""
         asked = time.monotonic()
         claimed = await self._ledger.claim_new(rows, owner=self._owner, lease=self._settings.lease)
         self._leases.taken(claimed, asked)
@@ -232,7 +232,7 @@ class Sender:
         return self._attempts.capacity.paused
 
     async def _look_at_hurries(self) -> bool:
-        """Whether somebody wants a destination asked at once: what it said of when is forgotten."""
+        """True where somebody wants a destination asked at once: what it said of when is forgotten."""
         known, rows = self._hurried, await self._ledger.hurried_destinations()
         self._hurried = {(row["channel"], row["destination"]): row["hurried_at"] for row in rows}
         hurried = [one for one, at in self._hurried.items() if known is not None and known.get(one) != at]

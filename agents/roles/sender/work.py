@@ -23,5 +23,5 @@ class Work:
 
     @property
     def destination(self) -> Destination:
-        """Where it goes."""
+        """The destination that it goes to."""
         return self.delivery.channel, self.delivery.account

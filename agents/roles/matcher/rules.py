@@ -1,9 +1,6 @@
 """The rule table: every distribution, followed from the compacted `distributions` topic by each matcher for itself.
 
-A consumer without a group reads the one partition from its beginning and goes on for ever. So the table is whole on
-every matcher, survives rebalances untouched, sees a change within milliseconds, and says exactly when it is complete.
-(Faust's GlobalTable was the other choice: its standby copies are not waited for before events are processed, and its
-recovery starts over at each rebalance.)
+A consumer without a group reads the one partition from its beginning and goes on for ever: deploy/decisions/rule-table.md.
 """
 
 from __future__ import annotations

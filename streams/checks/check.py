@@ -33,8 +33,8 @@ class Subject(msgspec.Struct, frozen=True):
 class Message(Subject, frozen=True):
     """One of its messages. `step` is the place of its channel among the others.
 
-    `address` is the customer's on that channel, or the reason why it has none. `recent` reads what the customer was sent
-    lately, which few checks ask for.
+    `address` is the customer's on that channel, or why it has none. `recent` reads what the customer was sent lately,
+    which few checks ask for.
     """
 
     plan: ChannelPlan

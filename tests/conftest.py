@@ -29,12 +29,6 @@ from store.migrate import migrate
 from store.postgres import connect
 
 hypothesis.settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
-)
-hypothesis.settings.load_profile("busy")  # how long an example takes is the machine's affair
-
-
-hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
 )
 hypothesis.settings.load_profile("suite")  # how long an example takes says how busy the machine is

@@ -1,6 +1,7 @@
 """The rule table: every distribution, followed from the compacted `distributions` topic by each matcher for itself.
 
-A consumer without a group reads the one partition from its beginning and goes on for ever: deploy/decisions/rule-table.md.
+A consumer without a group reads the one partition from its beginning and goes on for ever. Why, and what else was
+considered: deploy/decisions/rule-table.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the commands called `apply` share: check all, show the plan, ask, and save all or nothing."""
+"""The steps of every command called `apply`: check all, show the plan, ask, and save all or nothing."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
-from console.cli.terminal import must_exist, say, show_json
+from console.cli.terminal import must_exist, show_json, show_text
 from console.control.plan import Planned, changes
 from schemas.errors import TidingsError
 
 C = TypeVar("C")
 
 
-def _there(files: list[Path]) -> list[Path]:
+def _existing(files: list[Path]) -> list[Path]:
     must_exist(files)
     return files
 
 
-Files = Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.", callback=_there)]
+Files = Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.", callback=_existing)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
 
@@ -54,7 +54,7 @@ async def carry_out(
         _confirm()
     await save(plan)
     if is_change and not asked.as_json:
-        say("applied")
+        show_text("applied")
 
 
 def _confirm() -> None:
@@ -70,4 +70,4 @@ def _show(one: Planned[C], name: str, *, as_json: bool) -> None:
         return
     version = f"v{one.version}"
     shown = {"new": f"{version} new", "unchanged": version}.get(one.what, f"v{one.version - 1} → {version}")
-    say(f"  {escape(name):<30} {shown:<10} {escape('; '.join(one.lines) or 'unchanged')}")
+    show_text(f"  {escape(name):<30} {shown:<10} {escape('; '.join(one.lines) or 'unchanged')}")

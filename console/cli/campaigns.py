@@ -13,15 +13,14 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from agents.clock import utc_now
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import database, load_wiring
+from console.cli.context import Session, in_session, session
 from console.cli.imported import show_imported
-from console.cli.terminal import AsJson, err, must_exist, say, show_json, show_rows
-from console.control import campaigns as doing
-from schemas.campaign import VOUCHER_TYPES, Campaign
-from store.campaigns import Campaigns
-from store.codes.pool import Codes, Count
+from console.cli.terminal import AsJson, err, must_exist, show_json, show_rows, show_text
+from console.control import campaigns, codes
+from console.control.files.code_file import CodeFile
+from console.control.files.code_row import RowReader
+from console.control.files.documents import read_documents
 
 commands = typer.Typer()
 campaigns_app = typer.Typer(no_args_is_help=True, help="Campaigns and their codes.")
@@ -35,61 +34,40 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wiring = load_wiring("postgres")
-    async with database(wiring) as pool:
-        plan = await doing.plan(files, wiring.project, pool, wiring.settings.zone)
-        await carry_out(plan, partial(doing.save, pool=pool), asked)
+    async with session("postgres") as opened:
+        plan = await campaigns.plan(opened.pool, read_documents(files), opened.project, opened.now)
+        await carry_out(plan, partial(campaigns.save, opened.pool, actor=opened.actor, now=opened.now), asked)
 
 
 @campaigns_app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Every campaign with its newest version, and how many codes are left."""
-    found, counts = asyncio.run(_current())
-    left = {count.campaign_id: count.left for count in counts}
+    found = in_session(lambda opened: campaigns.listed(opened.pool, opened.project_id, opened.now))
     columns = ("campaign", "version", "kind", "type", "active", "left")
-    show_rows(columns, [_listed(one, left.get(one.id)) for one in found], as_json=as_json)
+    show_rows(columns, map(_listed, found), as_json=as_json)
 
 
-def _listed(one: Campaign, left: int | None) -> tuple[object, ...]:
-    codes = one.kind in VOUCHER_TYPES
-    return one.id, one.version, one.kind, one.type if codes else None, one.active, left if codes else None
-
-
-async def _current() -> tuple[list[Campaign], list[Count]]:
-    wiring = load_wiring("postgres")
-    project = wiring.project
-    async with database(wiring) as pool:
-        return list((await Campaigns(pool).current(project)).values()), await Codes(pool).counts(project, utc_now())
+def _listed(one: campaigns.CampaignSummary) -> tuple[object, ...]:
+    made = one.campaign
+    kind = made.type if campaigns.has_codes(made) else None
+    return made.id, made.version, made.kind, kind, made.active, one.left
 
 
 @campaigns_app.command("show")
 def show_command(campaign: str) -> None:
     """One campaign, as claims hold it."""
-
-    async def read() -> Campaign:
-        wiring = load_wiring("postgres")
-        async with database(wiring) as pool:
-            return await doing.campaign(pool, wiring.project, campaign)
-
-    show_json(asyncio.run(read()))
+    show_json(in_session(lambda opened: campaigns.find(opened.pool, opened.project_id, campaign)))
 
 
 @campaigns_app.command("codes")
 def codes_command(campaign: str, as_json: AsJson = False) -> None:
     """How full a campaign's pool is."""
-
-    async def read() -> list[Count]:
-        wiring = load_wiring("postgres")
-        project = wiring.project
-        async with database(wiring) as pool:
-            await doing.campaign(pool, project, campaign)
-            return await Codes(pool).counts(project, utc_now(), [campaign])
-
+    counts = in_session(lambda opened: codes.count(opened.pool, opened.project_id, campaign, opened.now))
     columns = ("campaign", "total", "free", "published", "inactive", "expired", "left", "low_water", "low")
     rows = [
         (one.campaign_id, one.total, one.free, one.published, one.inactive, one.expired, one.left, one.low_water,
          one.is_low)
-        for one in asyncio.run(read())
+        for one in counts
     ]  # fmt: skip
     show_rows(columns, rows, as_json=as_json)
 
@@ -102,17 +80,17 @@ def generate_command(
 ) -> None:
     """Make codes of the campaign's pattern ahead of time; all of them, or none where they do not fit."""
 
-    async def make() -> int:
-        wiring = load_wiring("postgres")
-        async with database(wiring) as pool:
-            with _bar("making codes", count) as bar:
-                return await doing.generate(pool, wiring.project, campaign, count, bar)
+    async def make(opened: Session) -> int:
+        with _bar("making codes", count) as bar:
+            return await codes.generate(
+                opened.pool, opened.project_id, campaign, count, now=opened.now, on_progress=bar
+            )
 
-    made = asyncio.run(make())
+    made = in_session(make)
     if as_json:
         show_json({"campaign": campaign, "made": made})
     else:
-        say(f"{escape(campaign)}: {made:,} codes made")
+        show_text(f"{escape(campaign)}: {made:,} codes made")
 
 
 @campaigns_app.command("import")
@@ -128,36 +106,34 @@ def import_command(
     """Add the codes of a file to a campaign; the same file again adds what is missing."""
     must_exist([file])
 
-    async def add() -> doing.Imported:
-        wiring = load_wiring("postgres")
-        settings = wiring.settings
-        async with database(wiring) as pool:
-            with _bar("checking", file.stat().st_size) as bar:
-                return await doing.import_codes(
-                    pool, wiring.project, campaign, file, batch, bar.at, zone=settings.zone, as_written=as_written
-                )
+    async def add(opened: Session) -> codes.Imported:
+        code_file = CodeFile(file, RowReader(opened.project.zone, as_written=as_written))
+        with _bar("checking", file.stat().st_size) as bar:
+            return await codes.import_codes(
+                opened.pool, opened.project_id, campaign, code_file, batch=batch, now=opened.now, on_progress=bar.at
+            )
 
-    show_imported(file, campaign, asyncio.run(add()), as_json=as_json)
+    show_imported(file, campaign, in_session(add), as_json=as_json)
 
 
-class _Told:
+class _Bar:
     """Moves a bar on by so much."""
 
-    def __init__(self, bars: Progress, total: int, what: str) -> None:
+    def __init__(self, bars: Progress, total: int, step: str) -> None:
         self._bars = bars
-        self._task = bars.add_task(what, total=total)
+        self._task = bars.add_task(step, total=total)
 
     def __call__(self, by: int) -> None:
         self._bars.advance(self._task, by)
 
-    def at(self, what: str, place: int) -> None:
+    def at(self, step: str, place: int) -> None:
         """Move to a place, under a word for what is done."""
-        self._bars.update(self._task, completed=place, description=what)
+        self._bars.update(self._task, completed=place, description=step)
 
 
 @contextmanager
-def _bar(what: str, total: int) -> Iterator[_Told]:
+def _bar(step: str, total: int) -> Iterator[_Bar]:
     """A bar on standard error, where that is a terminal; gone when the work is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        yield _Told(bars, total, what)
+        yield _Bar(bars, total, step)

@@ -41,16 +41,16 @@ COMMANDS: dict[str, Command] = {
         "What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers.",
     ),
     "preview": Command(
-        "why",
+        "preview",
         _TRY,
         "What would be sent, word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no "
         "servers.",
     ),
-    "sample": Command("why", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
+    "sample": Command("events", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
     "why": Command("why", _TRY, "What was decided about a customer, and what became of each delivery."),
-    "tail": Command("why", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
+    "tail": Command("events", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
     "publish": Command(
-        "why", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
+        "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
     ),
     "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
     "lag": Command("operations", _OPERATE, "How far each consumer group is behind."),

@@ -1,17 +1,22 @@
-"""What a command works on: settings with the servers that answer, and connections to them."""
+"""The context of a command: settings with the servers that answer, and connections to them."""
 
 from __future__ import annotations
 
+import asyncio
+import getpass
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import asyncpg
 
+from agents.clock import utc_now
 from agents.wiring import Wiring
+from console.control.context import ProjectContext
 from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
@@ -19,8 +24,13 @@ from schemas.errors import CannotStart
 from store.migrate import migrate
 from store.postgres import connect
 
+if TYPE_CHECKING:
+    from console.control.distributions import Announce
+
+T = TypeVar("T")
+
 Server = Literal["kafka", "postgres"]
-"""What a command may need the address of."""
+"""Servers whose address a command may need."""
 SERVERS: tuple[Server, ...] = get_args(Server)
 _NAMES: dict[Server, str] = {"kafka": "Kafka", "postgres": "Postgres"}
 
@@ -75,3 +85,44 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
         yield pool
     finally:
         await pool.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One command's database, its project, who runs it and when."""
+
+    wiring: Wiring
+    pool: asyncpg.Pool
+    project: ProjectContext
+    actor: str
+    now: datetime
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return self.project.project_id
+
+    @property
+    def announce(self) -> Announce:
+        """Tells Kafka what was saved."""
+        from console.control.distributions import announcer
+
+        return announcer(self.wiring)
+
+
+@asynccontextmanager
+async def session(*used: Server) -> AsyncIterator[Session]:
+    """A session of a command that uses Postgres, and those servers. Raises TryLater, CannotStart."""
+    wiring = load_wiring(*used)
+    async with database(wiring) as pool:
+        yield Session(wiring, pool, ProjectContext.of(wiring.settings, wiring.project), getpass.getuser(), utc_now())
+
+
+def in_session(work: Callable[[Session], Awaitable[T]], *used: Server) -> T:
+    """The answer of a use case; Postgres alone is needed where nothing else is named."""
+
+    async def run() -> T:
+        async with session(*(used or ("postgres",))) as opened:
+            return await work(opened)
+
+    return asyncio.run(run())

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from agents.broker.reader import TopicReader
 from console.cli.context import load_wiring
-from console.cli.terminal import AsJson, fail, say, show_json, show_rows
+from console.cli.terminal import AsJson, fail, show_json, show_rows, show_text
 from console.control import dead_letters as letters
 from console.control.dead_letters import Filter, Letter, Replay, Replayed
 from schemas.errors import TidingsError
@@ -92,18 +92,18 @@ def dead_replay(
             if as_json:
                 show_json(one)
             else:
-                _say(one, dry_run=dry_run)
+                _show(one, dry_run=dry_run)
     if refused:
         raise TidingsError(f"{refused} not replayed")
 
 
-def _say(one: Replayed, *, dry_run: bool) -> None:
+def _show(one: Replayed, *, dry_run: bool) -> None:
     if one.why_not:
         fail(f"{one.place} not replayed to {one.source}: {one.why_not}")
         return
     note = f" ({one.note})" if one.note else ""
-    said = f"would replay {one.place} from {one.source}" if dry_run else f"replayed {one.place} as {one.now_at}"
-    say(escape(said + note))
+    line = f"would replay {one.place} from {one.source}" if dry_run else f"replayed {one.place} as {one.now_at}"
+    show_text(escape(line + note))
 
 
 def _row(letter: Letter) -> tuple[object, ...]:
@@ -115,11 +115,11 @@ def _shown(raw: bytes | None) -> str | None:
     return None if raw is None else raw[:4000].decode(errors="backslashreplace")
 
 
-def _moment(said: str | None) -> datetime | None:
-    if said is None:
+def _moment(since: str | None) -> datetime | None:
+    if since is None:
         return None
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(since)
     except ValueError as error:
-        raise typer.BadParameter(f'--since: "{said}" is not a time; as in 2026-11-24T08:00Z') from error
+        raise typer.BadParameter(f'--since: "{since}" is not a time; as in 2026-11-24T08:00Z') from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

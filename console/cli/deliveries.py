@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import astuple
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from console.cli.applying import Asked, DryRun, Yes
-from console.cli.context import database, load_wiring
-from console.cli.terminal import AsJson, say, show_json, show_rows
-from console.control import deliveries as work
+from console.cli.context import Session, session
+from console.cli.terminal import AsJson, show_json, show_rows, show_text
+from console.control import deliveries
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 
 commands = typer.Typer()
@@ -37,11 +37,10 @@ Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
 
 
 @asynccontextmanager
-async def _opened(given: dict[str, Any]) -> AsyncIterator[tuple[Deliveries, DeliveryFilter]]:
-    wiring = load_wiring("postgres")
-    async with database(wiring) as pool:
-        found = Deliveries(pool)
-        yield found, work.read_filter(wiring.project, given, await found.now())
+async def _chosen(given: dict[str, Any]) -> AsyncIterator[tuple[Session, Deliveries, DeliveryFilter]]:
+    async with session("postgres") as opened:
+        store = Deliveries(opened.pool)
+        yield opened, store, deliveries.read_filter(opened.project_id, given, await store.now())
 
 
 @deliveries_app.command("list")
@@ -55,17 +54,18 @@ def list_command(
     """The newest deliveries that fit, or how many by what became of them."""
     given = dict(locals())
 
-    async def read() -> list[Any]:
-        async with _opened(given) as (found, chosen):
-            return await (found.groups(chosen, limit) if counts else found.newest(chosen, limit))
+    asyncio.run(_list(given, limit, counts=counts, as_json=as_json))
 
-    rows = asyncio.run(read())
-    if counts:
-        _show_groups(rows, as_json=as_json)
-        return
+
+async def _list(given: dict[str, Any], limit: int, *, counts: bool, as_json: bool) -> None:
+    async with _chosen(given) as (_, store, chosen):
+        if counts:
+            _show_groups(await deliveries.groups(store, chosen, limit), as_json=as_json)
+            return
+        found = await deliveries.newest(store, chosen, limit)
     columns = ("delivery", "distribution", "customer", "channel", "destination", "state", "reason", "detail",
                "attempts", "due", "taken in", "ended")  # fmt: skip
-    show_rows(columns, (tuple(row.values()) for row in rows), as_json=as_json)
+    show_rows(columns, map(astuple, found), as_json=as_json)
 
 
 @deliveries_app.command("resend")
@@ -99,18 +99,18 @@ def hurry_command(
 
 
 async def _act(action: Action, given: dict[str, Any], asked: Asked) -> None:
-    async with _opened(given) as (found, chosen):
-        foreseen = await work.foresee(found, action, chosen)
+    async with _chosen(given) as (opened, store, chosen):
+        foreseen = await deliveries.foresee(store, action, chosen)
         _show(foreseen, asked)
         if asked.dry_run or not foreseen.standing.within:
             return
         if not asked.yes:
             typer.confirm(f"{action} {foreseen.standing.within} deliveries?", abort=True, err=True)
-        done = await work.carry_out(found, action, chosen, actor=getpass.getuser())
-    show_json({"action": action, "done": done}) if asked.as_json else say(f"{_DONE[action]}: {done}")
+        done = await deliveries.carry_out(store, action, chosen, actor=opened.actor)
+    show_json({"action": action, "done": done}) if asked.as_json else show_text(f"{_DONE[action]}: {done}")
 
 
-def _show(foreseen: work.Foreseen, asked: Asked) -> None:
+def _show(foreseen: deliveries.Foreseen, asked: Asked) -> None:
     if asked.as_json:
         show_json({"action": foreseen.action, "standing": msgspec.to_builtins(foreseen.standing)})
     _show_groups(foreseen.groups, as_json=asked.as_json)
@@ -123,9 +123,9 @@ def _show(foreseen: work.Foreseen, asked: Asked) -> None:
         "erased": standing.erased,
     }
     but = "".join(f"; {count} {why}" for why, count in left.items() if count)
-    say(f"{standing.within} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
+    show_text(f"{standing.within} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
 
 
-def _show_groups(rows: list[Any], *, as_json: bool) -> None:
+def _show_groups(groups: Iterable[deliveries.DeliveryGroup], *, as_json: bool) -> None:
     columns = ("channel", "destination", "state", "reason", "detail", "deliveries", "oldest")
-    show_rows(columns, (tuple(row.values()) for row in rows), as_json=as_json)
+    show_rows(columns, map(astuple, groups), as_json=as_json)

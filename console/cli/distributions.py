@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from agents.clock import utc_now
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import database, load_wiring
-from console.cli.terminal import AsJson, say, show_json, show_rows
-from console.control import distributions as applying
+from console.cli.context import SERVERS, Session, in_session, session
+from console.cli.terminal import AsJson, show_json, show_rows, show_text
+from console.control import distributions
+from console.control.files.documents import read_documents
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
-from schemas.errors import TidingsError
-from store.campaigns import Campaigns
-from store.distributions import Control
-from store.templates import NamedTemplates
 from streams.values.wording import unknown
 
 commands = typer.Typer()
@@ -35,54 +31,45 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    wiring = load_wiring("postgres") if asked.dry_run else load_wiring()
-    async with database(wiring) as pool:
-        control = Control(pool)
-        plan = await applying.plan(files, wiring, control, Campaigns(pool), NamedTemplates(pool))
-        await carry_out(plan, partial(applying.save, wiring=wiring, control=control), asked)
+    async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
+        plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now)
+        save = partial(distributions.save, opened.pool, announce=opened.announce, actor=opened.actor, now=opened.now)
+        await carry_out(plan, save, asked)
 
 
 @rules_app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """Every distribution with its newest version."""
-    found = asyncio.run(current_distributions())
+    found = in_session(lambda opened: distributions.listed(opened.pool, opened.project_id))
     rows = [(d.id, d.version, d.status, d.trigger.event, ", ".join(c.channel for c in d.channels)) for d in found]
     show_rows(("distribution", "version", "status", "trigger", "channels"), rows, as_json=as_json)
-
-
-async def current_distributions() -> list[Distribution]:
-    wiring = load_wiring("postgres")
-    async with database(wiring) as pool:
-        return list((await Control(pool).current(wiring.project)).values())
 
 
 @rules_app.command("show")
 def show_command(distribution: str) -> None:
     """One distribution, as the matchers hold it."""
-    found = [one for one in asyncio.run(current_distributions()) if one.id == distribution]
-    if not found:
-        raise TidingsError(f"there is no distribution {distribution}")
-    show_json(found[0])
+    show_json(in_session(lambda opened: distributions.find(opened.pool, opened.project_id, distribution)))
 
 
 @rules_app.command("history")
 def history_command(distribution: str, as_json: AsJson = False) -> None:
     """Who applied which version and when."""
-
-    async def read() -> list[Any]:
-        wiring = load_wiring("postgres")
-        async with database(wiring) as pool:
-            return await Control(pool).history(wiring.project, distribution)
-
-    rows = [(row["version"], row["applied_by"], row["applied_at"]) for row in asyncio.run(read())]
+    found = in_session(lambda opened: distributions.history(opened.pool, opened.project_id, distribution))
+    rows = [(one.version, one.applied_by, one.applied_at) for one in found]
     show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)
 
 
 def _status_command(name: str, status: DistributionStatus, help_text: str) -> None:
     @rules_app.command(name, help=help_text)
     def change(distribution: str) -> None:
-        after = asyncio.run(applying.set_status(load_wiring(), distribution, status, utc_now()))
-        say(f"{escape(after.id)} v{after.version} is {after.status}")
+        after = in_session(partial(_set_status, identity=distribution, status=status), *SERVERS)
+        show_text(f"{escape(after.id)} v{after.version} is {after.status}")
+
+
+async def _set_status(opened: Session, identity: str, status: DistributionStatus) -> Distribution:
+    return await distributions.set_status(
+        opened.pool, opened.project_id, identity, status, opened.announce, actor=opened.actor, now=opened.now
+    )
 
 
 _status_command("pause", "PAUSED", "Send nothing for now; decisions say `paused`.")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from console.cli.terminal import say, show_json, warn
-from console.control.campaigns import Imported
+from console.cli.terminal import show_json, show_text, warn
+from console.control.codes import Imported
 from console.control.files.code_check import Checked
 from schemas.campaign import moment_text
 
@@ -18,15 +18,15 @@ def show_imported(file: Path, campaign: str, done: Imported, *, as_json: bool) -
         show_json(_as_json(done))
         return
     rows = done.checked.rows
-    say(
+    show_text(
         f"{escape(campaign)}: {done.added:,} of {rows:,} codes added; {done.in_project:,} were there already, "
         f"{done.in_file:,} are repeated in the file"
     )
     if done.checked.first_end:
-        say(f"  {_ends(done.checked)}")
+        show_text(f"  {_ends(done.checked)}")
     for one in done.doubles:
         where = "stands in the file above" if one.is_of_file else f"is in {one.campaign_id}"
-        say(f"  {escape(f'{file}:{one.line}  {one.code} {where}')}")
+        show_text(f"  {escape(f'{file}:{one.line}  {one.code} {where}')}")
     _more(done.in_file + done.in_project - len(done.doubles))
     _warn(file, done)
 
@@ -52,13 +52,13 @@ def _warn(file: Path, done: Imported) -> None:
         warn(f"{done.alike.total:,} codes are like another one but for capitals, or zeros in front:")
         for one in done.alike.first:
             where = f"of {one.campaign_id}" if one.campaign_id else "above it"
-            say(f"  {escape(f'{file}:{one.line}  {one.code} is like {one.other} {where}')}")
+            show_text(f"  {escape(f'{file}:{one.line}  {one.code} is like {one.other} {where}')}")
         _more(done.alike.total - len(done.alike.first))
 
 
 def _more(count: int) -> None:
     if count:
-        say(f"  and {count:,} more")
+        show_text(f"  and {count:,} more")
 
 
 def _as_json(done: Imported) -> dict[str, object]:

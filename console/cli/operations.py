@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Annotated, Any
+from dataclasses import astuple, replace
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from agents.broker.topics import Provision
+from agents.broker.wire import Wire
+from agents.clock import utc_now
 from console.cli import terminal
-from console.cli.context import database, load_wiring
-from console.cli.terminal import AsJson, say, show_json, show_rows
+from console.cli.context import Session, in_session, load_wiring
+from console.cli.terminal import AsJson, show_json, show_rows, show_text
 
 commands = typer.Typer()
 topics_app = typer.Typer(no_args_is_help=True, help="Topics on the broker: what differs from the declaration.")
@@ -42,11 +45,17 @@ def topics_copy(
     as_json: AsJson = False,
 ) -> None:
     """Copy what is kept for ever (profiles, distributions, tables) into new topics, by key: to more partitions."""
-    from console.control.copying import copy_kept
+    from console.control.topics import copy_kept
 
     wiring = load_wiring("kafka")
     Provision(wiring).check()
-    rows = list(asyncio.run(copy_kept(wiring, source)).items())
+    old = Wire(
+        wiring.kafka,
+        replace(wiring.topics, prefix=source),
+        wiring.settings.wire,
+        default_project=wiring.default_project,
+    )
+    rows = list(asyncio.run(copy_kept(old, wiring)).items())
     show_rows(("topic", "records"), rows, as_json=as_json)
 
 
@@ -63,10 +72,10 @@ def lag_command(
     rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
     if not as_json:
-        say(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
+        show_text(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
         for group in dict.fromkeys(one.group for one in shown):
             if all(one.committed is None for one in found if one.group == group):
-                say(f"{group} has never committed: start a worker of this role where one is needed")
+                show_text(f"{group} has never committed: start a worker of this role where one is needed")
 
 
 @commands.command("top")
@@ -109,19 +118,17 @@ def destinations_command(
     as_json: AsJson = False,
 ) -> None:
     """Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits."""
-    from console.control.destinations import resume_destination
+    from console.control.destinations import HeldDestination, held, resume_destination
     from store.sending.ledger import Ledger
 
-    async def work() -> list[Any]:
-        async with database(load_wiring("postgres")) as pool:
-            ledger = Ledger(pool)
-            if resume:
-                await resume_destination(ledger, resume)
-            return await ledger.held_destinations()
+    async def work(opened: Session) -> list[HeldDestination]:
+        ledger = Ledger(opened.pool)
+        if resume:
+            await resume_destination(ledger, resume)
+        return await held(ledger)
 
-    rows = [tuple(row.values()) for row in asyncio.run(work())]
     columns = ("channel", "destination", "state", "reason", "paused at", "waiting", "oldest")
-    show_rows(columns, rows, as_json=as_json)
+    show_rows(columns, map(astuple, in_session(work)), as_json=as_json)
 
 
 @commands.command("doctor")
@@ -129,12 +136,14 @@ def doctor_command(as_json: AsJson = False) -> None:
     """Check everything that a worker needs, and say how to mend it."""
     from console.control.doctor import examine
 
-    findings = asyncio.run(examine(load_wiring(), dict(os.environ)))
+    findings = asyncio.run(examine(load_wiring(), os.environ, utc_now()))
     if as_json:
         for finding in findings:
             show_json(finding)
     else:
         for finding in findings:
-            say(f"{'[green]✓[/green]' if finding.ok else '[red]✗[/red]'} {finding.what:<20} {escape(finding.said)}")
+            show_text(
+                f"{'[green]✓[/green]' if finding.ok else '[red]✗[/red]'} {finding.what:<20} {escape(finding.said)}"
+            )
     if not all(finding.ok for finding in findings):
         sys.exit(terminal.PROBLEM)

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
-from console.cli.terminal import fail, say
+from console.cli.terminal import fail, show_text
 from deploy.embedded.servers import Endpoints
 from deploy.settings.settings import load_settings
 from schemas.closed import Role, members
@@ -35,13 +35,13 @@ def up(
     servers = embedded(read_settings())
     if stop:
         servers.stop()
-        say("stopped")
+        show_text("stopped")
         return
     end_in_order_on_sigterm()
     endpoints = start_servers()
-    say(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
+    show_text(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
     if detach:
-        say("Stop them with: tidings up --stop")
+        show_text("Stop them with: tidings up --stop")
         return
     try:
         _wait_for_signal()
@@ -83,7 +83,7 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
         Provision(wiring).apply()
         everyone = Supervisor(workers(members(Role), processes, worker_environ(settings, os.environ), None))  # type: ignore[arg-type]
         everyone.start()
-        say(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
+        show_text(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
         try:
             _supervise(everyone)
         finally:
@@ -159,4 +159,4 @@ def serve_console(
     settings = load_settings(os.environ)
     if port is not None:
         settings = replace(settings, console=replace(settings.console, port=port))
-    run_console(settings, lambda address: say(f"Console  {escape(address)}"))
+    run_console(settings, lambda address: show_text(f"Console  {escape(address)}"))

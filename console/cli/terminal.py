@@ -1,4 +1,4 @@
-"""What a command prints: tables for people, JSON for programs; colour only on a terminal."""
+"""Output of a command: tables for people, JSON for programs; colour only on a terminal."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def must_exist(files: Iterable[Path]) -> None:
             raise typer.BadParameter(f"there is no {file}")
 
 
-def say(text: str) -> None:
+def show_text(line: str) -> None:
     """A line for people; square brackets in it are markup."""
-    out.print(text)
+    out.print(line)
 
 
 def show_json(value: Any) -> None:
@@ -73,10 +73,10 @@ def text(value: object) -> str:
 
 
 def warn(message: str) -> None:
-    """What should be looked at, though it is done; to standard error."""
+    """A warning of what should be looked at, though it is done; to standard error."""
     err.print(f"[yellow]![/yellow] {escape(message)}")
 
 
 def fail(message: str) -> None:
-    """A complaint, to standard error."""
+    """A problem, to standard error."""
     err.print(f"[red]✗[/red] {escape(message)}")

@@ -17,7 +17,8 @@ from confluent_kafka import KafkaError, Message
 
 from agents.broker.producer import SETTINGS
 from agents.broker.reader import TopicReader, headers_of
-from agents.wiring import Wiring
+from agents.broker.wire import Wire
+from console.control.not_found import not_found
 from schemas.dead_letter import WHOLE_BATCH, DeadLetter, names_written_out
 from schemas.errors import TidingsError
 from schemas.topics import TOPICS
@@ -52,7 +53,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which dead-letters are meant; None asks for nothing. `after` is a place, `since` when they were refused."""
+    """Some dead-letters; None asks for nothing. `after` is a place, `since` when they were refused."""
 
     kind: str | None = None
     topic: str | None = None
@@ -70,7 +71,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one: the new place of its record, or why it was not written. `note`: what is not as it was."""
+    """The end of one replay: the new place of its record, or why it was not written. `note`: what is not as it was."""
 
     place: str
     source: str
@@ -88,11 +89,11 @@ def place_of(name: str) -> tuple[int, int]:
 
 
 def find(reader: TopicReader, name: str) -> Letter:
-    """The dead-letter of a place, without reading those before it. Raises TidingsError."""
+    """The dead-letter of a place, without reading those before it. Raises NotFound, TidingsError."""
     message = reader.at(*place_of(name))
     letter = None if message is None else _letter(message)
     if letter is None:
-        raise TidingsError(f"there is no dead-letter {name}; see: tidings dead-letters list")
+        raise not_found("dead-letter", name, see="tidings dead-letters list")
     return letter
 
 
@@ -123,9 +124,9 @@ def _moment(failed_at: str) -> datetime:
 class Replay:
     """Writes dead-letters back. `force` also those that would undo what came later."""
 
-    def __init__(self, wiring: Wiring, *, force: bool = False) -> None:
-        self._wiring, self._force = wiring, force
-        client = wiring.settings.kafka.client()
+    def __init__(self, wire: Wire, *, force: bool = False) -> None:
+        self._wire, self._force = wire, force
+        client = wire.kafka.client()
         self._producer = confluent_kafka.Producer({**SETTINGS, **client})
         self._partitions: dict[str, int] = {}
 
@@ -157,7 +158,7 @@ class Replay:
     def _why_not(self, letter: Letter) -> str:
         facts = letter.facts
         if facts.topic not in TOPICS:
-            return f"there is no topic {facts.topic}"
+            return f'no topic "{facts.topic}"'
         if facts.cut:
             return (
                 f"it was too large to be kept whole ({facts.cut} bytes); the record is at {letter.source} for as long "
@@ -188,7 +189,7 @@ class Replay:
         for one in letters:
             start[one.facts.partition] = min(start.get(one.facts.partition, one.facts.offset), one.facts.offset)
         keys, newest = {one.message.key() for one in letters}, {}
-        with TopicReader(self._wiring, topic) as reader:
+        with TopicReader(self._wire, topic) as reader:
             for message in reader.until_now([one for one in start if one in reader.partitions], start=start):
                 if message.key() in keys:
                     newest[message.partition(), message.key()] = message.offset()
@@ -209,7 +210,7 @@ class Replay:
             facts, time = letter.facts, max(0, letter.facts.timestamp)
             try:
                 self._producer.produce(
-                    self._wiring.topic(facts.topic), letter.message.value(), letter.message.key(),
+                    self._wire.topic(facts.topic), letter.message.value(), letter.message.key(),
                     self._partition(facts), report(letter), timestamp=time, headers=letter.own_headers(),
                 )  # fmt: skip
             except confluent_kafka.KafkaException as error:
@@ -220,7 +221,7 @@ class Replay:
     def _partition(self, facts: DeadLetter) -> int:
         """The one that it was on, as long as the topic has it."""
         if facts.topic not in self._partitions:
-            with TopicReader(self._wiring, facts.topic) as reader:
+            with TopicReader(self._wire, facts.topic) as reader:
                 self._partitions[facts.topic] = len(reader.partitions)
         return facts.partition if facts.partition < self._partitions[facts.topic] else -1
 

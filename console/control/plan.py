@@ -1,16 +1,15 @@
-"""What applying some files would do, whichever documents they hold: all checked, and each beside what is there."""
+"""The plan of applying documents, whichever they are: all checked, and each beside what is there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
-from console.control.files.documents import Document, read_documents
+from console.control.documents import Document
 from schemas.campaign import moment_text
 from schemas.errors import DefinitionInvalid, Problem
 
@@ -18,12 +17,13 @@ _UNCOMPARED = ("version", "created_at", "updated_at")
 _LONGEST = 60
 
 Kind = Literal["distribution", "campaign", "segment", "template"]
-"""What is defined; in a document, the key of its id has the same name."""
+"""Nouns that are defined by documents; in one, the key of its id has the same name."""
 
 What = Literal["new", "changed", "unchanged"]
+"""What becomes of a definition."""
 
-Said = Mapping[str, Callable[[Any, Any], str]]
-"""How the difference between two values of a field reads; nothing where there is none that matters."""
+Wordings = Mapping[str, Callable[[Any, Any], str]]
+"""By field, how the difference between two of its values reads; nothing where there is none that matters."""
 
 
 class Definition(Protocol):
@@ -38,7 +38,7 @@ class Definition(Protocol):
         """Counts from 1."""
 
 
-_ALIKE: Said = {}
+_ALIKE: Wordings = {}
 
 V = TypeVar("V", bound=Definition)
 C_co = TypeVar("C_co", covariant=True)
@@ -58,13 +58,13 @@ class Planned(Generic[C_co]):
 
 
 def check_documents(
-    paths: list[Path], kind: Kind, read: Callable[[Document], T], identity: Callable[[T], str]
+    documents: Iterable[Document], kind: Kind, read: Callable[[Document], T], identity: Callable[[T], str]
 ) -> list[tuple[Document, T]]:
-    """Every document of some files, checked. Raises DefinitionInvalid with all problems, each with its line."""
+    """Every document, read and checked. Raises DefinitionInvalid with all problems, each with its line."""
     problems: list[Problem] = []
     checked: list[tuple[Document, T]] = []
     first: dict[str, Document] = {}
-    for document in read_documents(paths):
+    for document in documents:
         try:
             one = read(document)
         except DefinitionInvalid as error:
@@ -72,8 +72,8 @@ def check_documents(
             continue
         before = first.setdefault(identity(one), document)
         if before is not document:
-            said = f"{kind} {identity(one)} stands in {before.file}:{before.line(kind)} already"
-            problems.append(document.located(Problem(kind, said)))
+            reason = f"{kind} {identity(one)} stands in {before.place}:{before.line(kind)} already"
+            problems.append(document.located(Problem(kind, reason)))
         checked.append((document, one))
     if problems:
         raise DefinitionInvalid(tuple(problems))
@@ -87,25 +87,25 @@ def planned(
     change: T,
     *,
     new: str,
-    said: Said = _ALIKE,
+    wordings: Wordings = _ALIKE,
     besides: tuple[str, ...] = (),
 ) -> Planned[T]:
-    """A change beside what is there; `new` is what is said where nothing is, `besides` what the fields do not show."""
-    lines = (new,) if before is None else (*besides, *differences(before, after, said))
+    """A change beside what is there. `new` is its line where nothing is, `besides` are those that no field shows."""
+    lines = (new,) if before is None else (*besides, *differences(before, after, wordings))
     what: What = "new" if before is None else "changed" if lines else "unchanged"
     version = before.version if before is not None and not lines else after.version
     return Planned(what, kind, after.id, version, change, lines)
 
 
-def changes(plan: Sequence[Planned[T]]) -> list[T]:
-    """What there is to save."""
+def changes(plan: Iterable[Planned[T]]) -> list[T]:
+    """The changes that there are to save."""
     return [one.change for one in plan if one.what != "unchanged"]
 
 
-def differences(before: Any, after: Any, said: Said) -> tuple[str, ...]:
+def differences(before: Any, after: Any, wordings: Wordings) -> tuple[str, ...]:
     """A line for each field in which two versions differ."""
     fields = [(name, getattr(before, name), getattr(after, name)) for name in after.__struct_fields__]
-    found = [(name, said.get(name, arrow)(*values)) for name, *values in fields if name not in _UNCOMPARED]
+    found = [(name, wordings.get(name, arrow)(*values)) for name, *values in fields if name not in _UNCOMPARED]
     return tuple(f"{name}: {difference}" for name, difference in found if difference)
 
 

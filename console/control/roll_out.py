@@ -1,7 +1,7 @@
-"""Bring distributions up to the newest version of the stored templates that they send, without their files.
+"""New versions of distributions, with the newest version of the stored templates that they send; without their files.
 
-Only the template changes, with the brand as the settings have it now: subject, trigger, guard and all else stay as they
-were applied. Templates are stored first; where that is all that was reached, the same command does the rest.
+Only the template changes, with the brand as it is now: subject, trigger, guard and all else stay as they were applied.
+Templates are stored first; where that is all that was reached, the same command does the rest.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
-from agents.wiring import Wiring
 from channels.templates.bundle import bundled
-from console.control.distributions import brand_texts, email_problems
+from console.control.context import ProjectContext
+from console.control.distribution_check import email_problems
 from console.control.plan import Planned
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
@@ -25,15 +26,20 @@ from streams.documents.distribution import Definition
 
 
 async def plan(
-    older: Sequence[Use], newest: Mapping[str, NamedTemplate], wiring: Wiring, control: Control, now: datetime
+    pool: asyncpg.Pool,
+    older: Sequence[Use],
+    newest: Mapping[str, NamedTemplate],
+    project: ProjectContext,
+    now: datetime,
 ) -> list[Planned[Change]]:
     """A new version of each distribution that sends an older one; `older` says which do.
 
     Raises DefinitionInvalid where a template names what a distribution's trigger does not have, or the brand lacks.
     """
-    current = await control.current(wiring.project)
+    control = Control(pool)
+    current = await control.current(project.project_id)
     planned = [
-        await _planned(current[identity], newest, wiring, control, now)
+        await _planned(current[identity], newest, project, control, now)
         for identity in sorted({use.distribution_id for use in older})
     ]
     problems = [problem for one, found in planned for problem in _located(one, found)]
@@ -43,9 +49,8 @@ async def plan(
 
 
 async def _planned(
-    rule: Distribution, newest: Mapping[str, NamedTemplate], wiring: Wiring, control: Control, now: datetime
+    rule: Distribution, newest: Mapping[str, NamedTemplate], project: ProjectContext, control: Control, now: datetime
 ) -> tuple[Planned[Change], tuple[Problem, ...]]:
-    brand = wiring.settings.brand
     channels = list(rule.channels)
     made: list[tuple[str, StoredTemplate]] = []
     lines: list[str] = []
@@ -56,7 +61,7 @@ async def _planned(
         named = newest.get(before.name)
         if named is None or before.version in (None, named.version):
             continue
-        after = bundled(named.with_subject(before.subject), brand_texts(brand))
+        after = bundled(named.with_subject(before.subject), project.brand_texts)
         made.append((f"channels[{index}].{plan.channel}.template", after))
         lines.append(f"template {named.name}: v{before.version} → v{named.version}")
         channels[index] = msgspec.structs.replace(plan, template=after.ref)
@@ -64,7 +69,7 @@ async def _planned(
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
     planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
-    return planned, email_problems(definition, wiring.settings, to_save=True)
+    return planned, email_problems(definition, project, to_save=True)
 
 
 async def _sent(ref: TemplateRef, control: Control) -> StoredTemplate:
@@ -76,5 +81,5 @@ async def _sent(ref: TemplateRef, control: Control) -> StoredTemplate:
 
 def _located(one: Planned[Change], problems: Sequence[Problem]) -> list[Problem]:
     rule = one.change.distribution
-    said = f"distribution {rule.id} (on {rule.trigger.event})"
-    return [replace(problem, path=f"{said}  {problem.path}") for problem in problems]
+    place = f"distribution {rule.id} (on {rule.trigger.event})"
+    return [replace(problem, path=f"{place}  {problem.path}") for problem in problems]

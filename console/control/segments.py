@@ -1,35 +1,81 @@
-"""Segments from files to the database: check everything, show the plan, save all or nothing; and taking one away."""
+"""Segments: check documents, plan, save all or nothing; who is in one, and taking one away."""
 
 from __future__ import annotations
 
-import csv
-import getpass
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from agents.clock import utc_now
-from console.control.files.documents import Document
+import asyncpg
+
+from console.control.documents import Document
+from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
 from store.distributions import Control
-from store.segments import Segments
+from store.segments import Listed, Segments
 from streams.documents.segment import parse_segment
 
-_HEADERS = frozenset({"id", "customer", "customer_id", "customer.id"})
-"""What the first line of a list may say, where it is no id."""
 _USING = ("LIVE", "PAUSED")
-
+_REASONS = 5
+"""Of those why a segment cannot judge customers, how many are shown."""
 
 SegmentChange = tuple[SegmentDefinition, str]
 """A definition, and its source as written."""
 
 
-async def plan(paths: list[Path], project_id: str, segments: Segments) -> list[Planned[SegmentChange]]:
-    """What applying some files would do. Raises DefinitionInvalid with all problems, each with its line."""
-    current = {one.definition.id: one.definition for one in await segments.current(project_id)}
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A customer in a segment."""
+
+    customer: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """Why a segment cannot judge some customers, with one of them as an example."""
+
+    customers: int
+    customer_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentShown:
+    """A segment with its members counted, and why it cannot judge some customers, where there are any."""
+
+    summary: Listed
+    reasons: tuple[Unjudged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A segment that a customer is in, or that cannot judge it."""
+
+    segment: str
+    since: datetime | None
+    cannot_judge: str | None
+
+
+async def plan(
+    pool: asyncpg.Pool, documents: Iterable[Document], project_id: str, now: datetime
+) -> list[Planned[SegmentChange]]:
+    """The plan of applying some documents. Raises DefinitionInvalid with all problems, each with its line."""
+    current = {one.definition.id: one.definition for one in await Segments(pool).current(project_id)}
+    return [
+        _planned(current.get(after.id), after, document.source)
+        for document, after in check(documents, current, project_id, now)
+    ]
+
+
+def check(
+    documents: Iterable[Document], current: Mapping[str, SegmentDefinition], project_id: str, now: datetime
+) -> list[tuple[Document, SegmentDefinition]]:
+    """Every segment, checked. Raises DefinitionInvalid with all problems, each with its line."""
 
     def read(document: Document) -> SegmentDefinition:
         before = current.get(document.identity("segment"))
@@ -37,19 +83,16 @@ async def plan(paths: list[Path], project_id: str, segments: Segments) -> list[P
             document.plain,
             project_id=project_id,
             version=before.version + 1 if before else 1,
-            now=utc_now(),
-            read_members=_reader_beside(document.file),
+            now=now,
+            read_members=document.beside.members,
         )
 
-    return [
-        _planned(current.get(after.id), after, document.source)
-        for document, after in check_documents(paths, "segment", read, lambda segment: segment.id)
-    ]
+    return check_documents(documents, "segment", read, lambda segment: segment.id)
 
 
 def _planned(before: SegmentDefinition | None, after: SegmentDefinition, source: str) -> Planned[SegmentChange]:
-    new, said = f"{after.kind}, computed from now on", {"members": _come_and_gone}
-    return planned("segment", before, after, (after, source), new=new, said=said)
+    new, wordings = f"{after.kind}, computed from now on", {"members": _come_and_gone}
+    return planned("segment", before, after, (after, source), new=new, wordings=wordings)
 
 
 def _come_and_gone(before: list[str] | None, after: list[str] | None) -> str:
@@ -57,35 +100,65 @@ def _come_and_gone(before: list[str] | None, after: list[str] | None) -> str:
     return "" if old == new else f"+{len(new - old)} -{len(old - new)}"
 
 
-def _reader_beside(file: Path) -> Callable[[str], Sequence[str]]:
-    """Reads a list of ids: the first column of a CSV file, with or without a header."""
+async def save(pool: asyncpg.Pool, plan: Sequence[Planned[SegmentChange]], *, actor: str) -> None:
+    """Save what differs, in one transaction, at the database's time: it is compared with that of profiles.
 
-    def read(name: str) -> Sequence[str]:
-        try:
-            with (file.parent / name).open(newline="", encoding="utf-8-sig") as lines:
-                ids = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(f"{name} cannot be read: {error}") from error
-        return ids[1:] if ids and ids[0].lower() in _HEADERS else ids
-
-    return read
+    Raises SegmentConflict, TryLater.
+    """
+    segments = Segments(pool)
+    await segments.save(changes(plan), applied_by=actor, now=await segments.now())
 
 
-async def save(plan: Sequence[Planned[SegmentChange]], segments: Segments) -> None:
-    """Save what differs, in one transaction. Raises SegmentConflict, TryLater."""
-    await segments.save(changes(plan), applied_by=getpass.getuser(), now=await segments.now())
+async def listed(pool: asyncpg.Pool, project_id: str) -> tuple[list[Listed], int]:
+    """Every segment, and how many customers there are to compare. Raises TryLater."""
+    segments = Segments(pool)
+    return await segments.current(project_id), await segments.customers(project_id)
 
 
-async def remove(segment_id: str, project_id: str, segments: Segments, control: Control) -> None:
-    """Take a segment away. Raises TidingsError where a live or paused distribution names it, or there is none."""
-    users = [one.id for one in (await control.current(project_id)).values() if _uses(one, segment_id)]
+async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Listed:
+    """One segment, with its members counted. Raises NotFound, TryLater."""
+    current = {one.definition.id: one for one in await Segments(pool).current(project_id)}
+    if identity not in current:
+        raise not_found("segment", identity, current)
+    return current[identity]
+
+
+async def show(pool: asyncpg.Pool, project_id: str, identity: str) -> SegmentShown:
+    """One segment, and why it cannot judge some customers. Raises NotFound, TryLater."""
+    found = await find(pool, project_id, identity)
+    rows = await Segments(pool).unjudged_reasons(project_id, identity, _REASONS) if found.unjudged else []
+    return SegmentShown(found, tuple(Unjudged(row["customers"], row["customer_id"], row["reason"]) for row in rows))
+
+
+async def members(pool: asyncpg.Pool, project_id: str, identity: str, limit: int) -> list[Member]:
+    """At most `limit` members, by id. Raises NotFound, TryLater."""
+    await find(pool, project_id, identity)
+    return [
+        Member(row["customer_id"], row["since"]) for row in await Segments(pool).members(project_id, identity, limit)
+    ]
+
+
+async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> list[Membership]:
+    """The segments that a customer is in, then those that cannot judge it. Raises TryLater."""
+    segments = Segments(pool)
+    inside = [
+        Membership(row["segment_id"], row["since"], None) for row in await segments.of_customer(project_id, customer)
+    ]
+    unjudged = await segments.unjudged_of_customer(project_id, customer)
+    return inside + [Membership(row["segment_id"], None, row["reason"]) for row in unjudged]
+
+
+async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
+    """Take a segment away. Raises TidingsError where a live or paused distribution names it, NotFound, TryLater."""
+    users = [one.id for one in (await Control(pool).current(project_id)).values() if _uses(one, identity)]
     if users:
         raise TidingsError(
-            f"segment {segment_id} is used by {', '.join(sorted(users))}; stop them first: "
+            f"segment {identity} is used by {', '.join(sorted(users))}; stop them first: "
             f"tidings distributions stop {min(users)}"
         )
-    if not await segments.remove(project_id, segment_id):
-        raise TidingsError(f"there is no segment {segment_id}")
+    segments = Segments(pool)
+    if not await segments.remove(project_id, identity):
+        raise not_found("segment", identity, [one.definition.id for one in await segments.current(project_id)])
 
 
 def _uses(distribution: Distribution, segment_id: str) -> bool:

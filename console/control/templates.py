@@ -1,180 +1,238 @@
-"""Templates from files to the database, stored under their names: check all, show the plan, save all or nothing.
+"""Templates stored under their names: check, plan, save all or nothing; list, find, roll out, delete.
 
-What leaves is not changed by that: a distribution keeps the text that it was applied with.
+Storing changes nothing that leaves: a distribution keeps the text that it was applied with, until it is applied anew or
+the template is rolled out to it.
 """
 
 from __future__ import annotations
 
-import getpass
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import SequenceMatcher
-from pathlib import Path
+from pathlib import PurePath
 
-from agents.clock import utc_now
-from channels.templates.bundle import wrong_sections
-from channels.templates.engine import check_source
-from channels.templates.mjml import is_document
-from console.control.files.templates import (
-    LAYOUT,
-    FileSet,
-    FileWrong,
-    file_sets,
-    front_matter,
-    named_file,
-    read_source,
-    read_template,
-)
+import asyncpg
+
+from console.control.not_found import not_found
 from console.control.plan import Planned, What, changes
-from console.control.preview.variables import Variables, every_variable
-from console.control.stored_templates import kinds, locales
-from schemas.errors import DefinitionInvalid, Problem
+from console.control.template_check import check
+from console.control.template_source import LAYOUT, TemplateSource, named_file
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate
-from store.templates import NamedTemplates
-from streams.channels.template_files import TemplateFiles
+from store.templates import Kept, NamedTemplates, Sent, Use
 
-MAX_CHARACTERS = 1_000_000
-"""Of all files of a template; mail readers cut an e-mail of a tenth of that."""
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LONGEST = 60
-_NO_TEMPLATE = "is no template: its name ends in .mjml, .html or .txt, and layout.mjml is none"
-_PLACES: dict[str, Variables] = {"mjml": {"footer": ()}, "layout": {"footer": (), "content": ()}}
-"""What MJML may name beside variables: where the layout puts what it is given."""
 
 
-async def plan(paths: Sequence[Path], project_id: str, templates: NamedTemplates) -> list[Planned[NamedTemplate]]:
-    """What applying some files and folders would do. Raises DefinitionInvalid, TryLater."""
-    current, counted = await templates.current(project_id), await templates.last_versions(project_id)
-    return plan_files(paths, project_id, current, counted)
+@dataclass(frozen=True, slots=True)
+class UsedBy:
+    """A distribution that sends a version of a template."""
+
+    distribution: str
+    version: int
 
 
-def plan_files(
-    paths: Sequence[Path], project_id: str, current: Mapping[str, NamedTemplate], counted: Mapping[str, int]
+@dataclass(frozen=True, slots=True)
+class TemplateSummary:
+    """A stored template: in what it is written, as in `mjml, txt`, its locales, and who sends it."""
+
+    template: str
+    version: int
+    format: str
+    locales: str
+    used_by: tuple[UsedBy, ...]
+
+    @property
+    def older(self) -> tuple[UsedBy, ...]:
+        """The distributions that send another version."""
+        return tuple(one for one in self.used_by if one.version != self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateShown:
+    """A version of a template, with the files of one locale (empty for the default) by name."""
+
+    summary: TemplateSummary
+    applied_by: str
+    applied_at: datetime
+    locale: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SentVersion:
+    """A version, who applied it, and which versions of which distributions it went out with."""
+
+    version: int
+    applied_by: str
+    applied_at: datetime
+    sent_by: str
+
+
+async def plan(
+    pool: asyncpg.Pool, sources: Iterable[TemplateSource], project_id: str, problems: Iterable[Problem] = ()
 ) -> list[Planned[NamedTemplate]]:
-    """The same, against what is there; a file stands for its template, with the files beside it.
+    """The plan of applying templates; `problems` are those of choosing them. Raises DefinitionInvalid, TryLater."""
+    templates = NamedTemplates(pool)
+    current, counted = await templates.current(project_id), await templates.last_versions(project_id)
+    return plan_sources(sources, project_id, current, counted, problems)
 
-    `counted` is the last version of each name, deleted ones among them.
+
+def plan_sources(
+    sources: Iterable[TemplateSource],
+    project_id: str,
+    current: Mapping[str, NamedTemplate],
+    counted: Mapping[str, int],
+    problems: Iterable[Problem] = (),
+) -> list[Planned[NamedTemplate]]:
+    """The same, beside what is there. `counted` is the last version of each name, deleted ones among them.
 
     Raises DefinitionInvalid with all problems, each with file and line.
     """
-    problems: list[Problem] = []
+    found = list(problems)
     plan: list[Planned[NamedTemplate]] = []
-    for name, one in _chosen(paths, problems).items():
+    for one in _each_once(sources, found):
         try:
-            after = _read(name, one, project_id, counted.get(name, 0) + 1)
+            after = check(one, project_id, counted.get(one.name, 0) + 1)
         except DefinitionInvalid as error:
-            problems += error.problems
+            found += error.problems
             continue
-        plan.append(_planned(current.get(name), after, one))
-    if problems:
-        raise DefinitionInvalid(tuple(dict.fromkeys(problems)))
+        plan.append(_planned(current.get(one.name), after, one))
+    if found:
+        raise DefinitionInvalid(tuple(dict.fromkeys(found)))
     return plan
 
 
-def problems_of(name: str, one: FileSet) -> tuple[Problem, ...]:
-    """What keeps a template's files from being used, each with file and line."""
-    try:
-        _read(name, one, "", 1)
-    except DefinitionInvalid as error:
-        return error.problems
-    return ()
+def _each_once(sources: Iterable[TemplateSource], problems: list[Problem]) -> Iterable[TemplateSource]:
+    chosen: dict[str, TemplateSource] = {}
+    for one in sources:
+        first = chosen.setdefault(one.name, one)
+        if first != one:
+            problems.append(Problem(f"{one.first}:1", f"template {one.name} stands in {first.first} already"))
+    return chosen.values()
 
 
-def _chosen(paths: Sequence[Path], problems: list[Problem]) -> dict[str, FileSet]:
-    """The files of every template that was named, each template once."""
-    chosen: dict[str, FileSet] = {}
-    for path in paths:
-        found = file_sets(path if path.is_dir() else path.parent)
-        if not path.is_dir():
-            found = {name: one for name, one in found.items() if name == named_file(path)[0]}
-        if not found:
-            folder = "holds no templates: files that end in .mjml, .html or .txt"
-            problems.append(Problem(str(path), folder if path.is_dir() else _NO_TEMPLATE))
-        for name, one in found.items():
-            if name in chosen and chosen[name] != one:
-                problems.append(Problem(f"{one.first}:1", f"template {name} stands in {chosen[name].first} already"))
-            chosen.setdefault(name, one)
-    return chosen
+async def save(pool: asyncpg.Pool, plan: Sequence[Planned[NamedTemplate]], *, actor: str, now: datetime) -> None:
+    """Store what differs, in one transaction. Raises VersionConflict, TryLater."""
+    await NamedTemplates(pool).save(changes(plan), applied_by=actor, now=now)
 
 
-def _read(name: str, one: FileSet, project_id: str, version: int) -> NamedTemplate:
-    """Raises DefinitionInvalid with everything that is wrong with one template's files."""
-    problems = list(_problems(name, one))
-    made = TemplateFiles(text=None, html=None)
-    try:
-        made = read_template(one)
-    except FileWrong as error:
-        problems.append(error)
-    if problems:
-        raise DefinitionInvalid(_by_place(problems))
-    return NamedTemplate(
-        project_id=project_id,
-        name=name,
-        version=version,
-        files={file.name: read_source(file) for file in _sources(one)},
-        text=made.text,
-        html=made.html,
-        locales=dict(made.locales),
-    )
+async def listed(pool: asyncpg.Pool, project_id: str) -> list[TemplateSummary]:
+    """Every stored template in its newest version, and who sends it. Raises TryLater."""
+    templates = NamedTemplates(pool)
+    uses = await templates.uses(project_id)
+    return [_summary(one, uses) for one in (await templates.current(project_id)).values()]
 
 
-def _by_place(problems: list[FileWrong]) -> tuple[Problem, ...]:
-    ordered = sorted(problems, key=lambda wrong: wrong.place)
-    return tuple(dict.fromkeys(Problem(f"{wrong.file}:{wrong.line}", wrong.reason) for wrong in ordered))
+async def show(
+    pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None, locale: str | None = None
+) -> TemplateShown:
+    """One version, or the newest: the files of the locale that a customer's would take. Raises NotFound, TryLater."""
+    kept = await find(pool, project_id, name, version)
+    summary = _summary(kept.template, await NamedTemplates(pool).uses(project_id, name))
+    tag = kept.template.variant(locale)
+    return TemplateShown(summary, kept.applied_by, kept.applied_at, tag, files_in(kept.template, tag))
 
 
-def _sources(one: FileSet) -> Iterator[Path]:
-    """The files that a template is made of, the layout where it is around one of them."""
-    files = [file for by_kind in one.files.values() for file in by_kind.values()]
-    yield from files
-    if one.layout.is_file() and any(file.suffix == ".mjml" and not is_document(read_source(file)) for file in files):
-        yield one.layout
+async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None) -> Kept:
+    """One version, or the newest. Raises NotFound, and TidingsError with the versions that there are; TryLater."""
+    templates = NamedTemplates(pool)
+    kept = await templates.find(project_id, name, version)
+    if kept is not None:
+        return kept
+    versions = [row["version"] for row in await templates.history(project_id, name)]
+    if versions and version is not None:
+        raise TidingsError(f"template {name} has no version {version}. There are: {versions[-1]} to {versions[0]}")
+    if versions:
+        kept_versions = f"its versions are kept: --version {versions[0]} is the last"
+        raise TidingsError(f"template {name} is deleted; {kept_versions}")
+    raise not_found("template", name, await templates.current(project_id))
 
 
-def _problems(name: str, one: FileSet) -> Iterator[FileWrong]:
-    if not _NAME.fullmatch(name):
-        said = "a template's name is of letters, digits, dash, dot and underscore, at most 128 long"
-        yield FileWrong(one.first, 1, f'"{name}" is no name: {said}')
-    try:
-        files = list(_sources(one))
-        for file in files:
-            yield from _wrong_in(file, *_read_parts(file))
-        if sum(len(read_source(file)) for file in files) > MAX_CHARACTERS:
-            yield FileWrong(one.first, 1, f"has more than {MAX_CHARACTERS:,} characters, with its other files")
-    except FileWrong as error:
-        yield error
+async def history(pool: asyncpg.Pool, project_id: str, name: str) -> list[SentVersion]:
+    """Every version, newest first; of a deleted template as well. Raises NotFound, TryLater."""
+    templates = NamedTemplates(pool)
+    rows = await templates.history(project_id, name)
+    if not rows:
+        await find(pool, project_id, name)
+    sent = await templates.sent_by(project_id, name)
+    return [
+        SentVersion(row["version"], row["applied_by"], row["applied_at"], sent_by(row["version"], sent)) for row in rows
+    ]
 
 
-def _read_parts(file: Path) -> tuple[str, str | None, str]:
-    """What kind of file it is, its subject and its text. Raises FileWrong."""
-    if file.name == LAYOUT:
-        return "layout", None, read_source(file)
-    return file.suffix.lstrip("."), *front_matter(file, named_file(file)[1])
+async def delete(pool: asyncpg.Pool, project_id: str, name: str, *, now: datetime) -> None:
+    """Forget a name, but not its versions. Raises NotFound, and TidingsError where what is live or paused uses it."""
+    await find(pool, project_id, name)
+    uses = sorted({use.distribution_id for use in await NamedTemplates(pool).delete(project_id, name, now)})
+    if uses:
+        stop = f"stop them first: tidings distributions stop {uses[0]}"
+        raise TidingsError(f"template {name} is used by {', '.join(uses)}; {stop}")
 
 
-def _wrong_in(file: Path, kind: str, subject: str | None, source: str) -> Iterator[FileWrong]:
-    known = {**every_variable(), **_PLACES.get(kind, {})}
-    if "\0" in source:
-        yield FileWrong(file, source.count("\n", 0, source.index("\0")) + 1, "holds a NUL, which no text does")
-    for line, reason in (*check_source(source, known), *wrong_sections(source)):
-        yield FileWrong(file, line, reason)
-    for _, reason in check_source(subject or "", known):
-        yield FileWrong(file, 2, f"subject: {reason}")
+async def older_uses(pool: asyncpg.Pool, project_id: str, plan: Iterable[Planned[NamedTemplate]]) -> list[Use]:
+    """The distributions that send another version than a plan's. Raises TryLater."""
+    newest = {one.identity: one.version for one in plan}
+    return [
+        use for use in await NamedTemplates(pool).uses(project_id) if newest.get(use.name, use.version) != use.version
+    ]
 
 
-def _planned(before: NamedTemplate | None, after: NamedTemplate, one: FileSet) -> Planned[NamedTemplate]:
+# -- how they read ----------------------------------------------------------------------------------------------
+
+
+def _summary(one: NamedTemplate, uses: Iterable[Use]) -> TemplateSummary:
+    used_by = tuple(UsedBy(use.distribution_id, use.version) for use in uses if use.name == one.name)
+    return TemplateSummary(one.name, one.version, kinds(one), locales(one), used_by)
+
+
+def kinds(template: NamedTemplate) -> str:
+    """In what a template is written, as in `mjml, txt`."""
+    return ", ".join(sorted({PurePath(file).suffix.lstrip(".") for file in template.files if file != LAYOUT}))
+
+
+def locales(template: NamedTemplate) -> str:
+    """The default and every locale."""
+    return ", ".join(("default", *sorted(template.locales)))
+
+
+def files_in(template: NamedTemplate, tag: str) -> dict[str, str]:
+    """The files of one locale, by name; of the default for the empty tag."""
+    return {
+        name: text for name, text in template.files.items() if name != LAYOUT and named_file(PurePath(name))[1] == tag
+    }
+
+
+def sent_by(version: int, sent: Iterable[Sent]) -> str:
+    """Which versions of which distributions a version of a template went out with, as in `winback v1-v3, v5`."""
+    found = [(one.distribution_id, _ranges(one.distribution_versions)) for one in sent if one.version == version]
+    return "; ".join(f"{distribution} {versions}" for distribution, versions in found)
+
+
+def _ranges(versions: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for version in versions:
+        if runs and version == runs[-1][-1] + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    return ", ".join(f"v{run[0]}" + (f"-v{run[-1]}" if len(run) > 1 else "") for run in runs)
+
+
+def _planned(before: NamedTemplate | None, after: NamedTemplate, one: TemplateSource) -> Planned[NamedTemplate]:
     new = f"{kinds(after)}; {locales(after)}"
-    lines = (new, *_hints(after.name, one)) if before is None else tuple(_differences(before, after))
+    lines = (new, *_hints(one)) if before is None else tuple(_differences(before, after))
     what: What = "new" if before is None else "changed" if lines else "unchanged"
-    there = before if before is not None and not lines else after
-    return Planned(what, "template", after.name, there.version, there, lines)
+    stored = before if before is not None and not lines else after
+    return Planned(what, "template", after.name, stored.version, stored, lines)
 
 
-def _hints(name: str, one: FileSet) -> tuple[str, ...]:
-    """A slip in a locale makes a template of its own: said, since it may be meant."""
-    stem, _, suffix = name.rpartition(".")
-    meant = bool(stem) and len(suffix) <= len("zho") and stem in file_sets(one.layout.parent)
-    return (f"{suffix} is no locale, so this is another template than {stem}",) if meant else ()
+def _hints(one: TemplateSource) -> tuple[str, ...]:
+    """A slip in a locale makes a template of its own: pointed out, since it may be meant."""
+    stem, _, suffix = one.name.rpartition(".")
+    meant = bool(stem) and len(suffix) <= len("zho") and stem in one.beside
+    return (f"{suffix} is not a locale, so this is another template than {stem}",) if meant else ()
 
 
 def _differences(before: NamedTemplate, after: NamedTemplate) -> Iterator[str]:
@@ -206,8 +264,3 @@ def _difference(old: list[str], new: list[str]) -> str:
 def _short(line: str = "") -> str:
     shown = line.strip()
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
-
-
-async def save(plan: Sequence[Planned[NamedTemplate]], templates: NamedTemplates) -> None:
-    """Store what differs, in one transaction. Raises VersionConflict, TryLater."""
-    await templates.save(changes(plan), applied_by=getpass.getuser(), now=utc_now())

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
-from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, say
+from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, show_text
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
 from console.demo.stage import Stage, stage
@@ -249,13 +249,13 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
         ("missing / doubled", f"{report['missing']} / {report['doubled']}"),
         ("event to receiver", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"),
     ]
-    say("")
+    show_text("")
     for name, value in rows:
-        say(f"  {name:<24} {value}")
+        show_text(f"  {name:<24} {value}")
     if played.mailbox.mails:
         example = played.folder / "example.eml"
         example.write_bytes(played.mailbox.mails[0].content)
-        say(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
+        show_text(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
     customer = next((one for one in played.receiver.received), None)
     _show_next(customer.id if customer else "dlv_…", kept=kept)
 
@@ -263,7 +263,7 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
 def _show_next(delivery: str, *, kept: bool) -> None:
     settings = shlex.quote(str((FOLDER / "tidings.toml").absolute()))
     path = "" if shutil.which("tidings") else f" PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
-    say(
+    show_text(
         ("\nIn" if kept else "\nTo play on, `tidings demo --keep` (`make demo KEEP=1`), and in")
         + " another terminal:\n"
         f"  export TIDINGS_SETTINGS={escape(settings + path)}\n"
@@ -276,5 +276,5 @@ def _show_next(delivery: str, *, kept: bool) -> None:
 
 
 async def _keep() -> None:
-    say("\nEverything is still running; Ctrl-C stops it.")
+    show_text("\nEverything is still running; Ctrl-C stops it.")
     await asyncio.Event().wait()

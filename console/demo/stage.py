@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -12,24 +13,22 @@ from pathlib import Path
 
 from agents.broker.lag import LagReader
 from agents.broker.topics import Provision
+from agents.clock import utc_now
 from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database, with_endpoints
 from console.cli.supervisor import Supervisor, worker_environ, workers
-from console.control.campaigns import plan as plan_campaigns
-from console.control.campaigns import save as save_campaigns
-from console.control.distributions import check_files, save
-from console.control.distributions import plan as plan_files
+from console.control import campaigns, distributions
+from console.control.context import ProjectContext
+from console.control.distributions import announcer
+from console.control.files.documents import read_documents
 from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
 from deploy.settings.settings import load_settings
 from schemas.closed import Role
 from schemas.distribution import Distribution
 from schemas.errors import CannotStart
-from store.campaigns import Campaigns
-from store.distributions import Control
-from store.templates import NamedTemplates
 
 EXAMPLES = Path(__file__).parent / "examples"
 """Those of the repository, by a link; in an installation, files."""
@@ -155,12 +154,10 @@ async def _apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distr
     for file in files.glob("*.yaml"):
         file.write_text(file.read_text().replace("https://hooks.example.com/tidings", hook))
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
+    project, now, actor = ProjectContext.of(wiring.settings, wiring.project), utc_now(), getpass.getuser()
     async with database(wiring) as pool:
-        control = Control(pool)
-        project, campaigns = wiring.project, Campaigns(pool)
-        await save_campaigns(
-            await plan_campaigns([folder / "examples" / "campaigns"], project, pool, wiring.settings.zone), pool
-        )
-        await save(await plan_files([files], wiring, control, campaigns, NamedTemplates(pool)), wiring, control)
-        there = await campaigns.current(project)
-    return [definition.distribution for _, definition in check_files([files], wiring, {}, there)]
+        made = await campaigns.plan(pool, read_documents([folder / "examples" / "campaigns"]), project, now)
+        await campaigns.save(pool, made, actor=actor, now=now)
+        plan = await distributions.plan(pool, read_documents([files]), project, now)
+        await distributions.save(pool, plan, announcer(wiring), actor=actor, now=now)
+    return [one.change.distribution for one in plan]

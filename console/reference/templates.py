@@ -13,8 +13,8 @@ from channels.templates.bundle import FOOTER_LANGUAGES, bundled, sections
 from channels.templates.engine import Templates
 from channels.templates.filters import WORD_LANGUAGES
 from console.cli.templates import templates_app
-from console.control.distributions import brand_texts
-from console.control.preview.template import SAMPLE_BRAND
+from console.control.context import brand_texts
+from console.control.preview.samples import SAMPLE_BRAND
 from schemas.closed import Action
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS, Trigger

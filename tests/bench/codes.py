@@ -17,7 +17,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from console.control.campaigns import import_codes
+from console.control.codes import import_codes
+from console.control.files.code_file import CodeFile
+from console.control.files.code_row import RowReader
 from schemas.campaign import Campaign
 from store.campaigns import CampaignChange, Campaigns
 from store.codes.claims import Claim, Published
@@ -151,7 +153,8 @@ def _run_import(dsn: str, file: str) -> tuple[float, float]:
 
     async def run() -> None:
         pool = await connect(dsn, size=1)
-        await import_codes(pool, "shop", "spring", Path(file), 10_000, lambda *_: None)
+        codes = CodeFile(Path(file), RowReader())
+        await import_codes(pool, "shop", "spring", codes, batch=10_000, now=datetime.now(UTC))
         await pool.close()
 
     began = time.monotonic()

@@ -27,7 +27,7 @@ from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database
 from console.cli.supervisor import Supervisor, workers
-from console.control.distributions import publish
+from console.control.distributions import announcer
 from console.demo.expected import Expected, expect
 from deploy.settings.settings import Settings, load_settings
 from schemas.closed import Role
@@ -148,7 +148,7 @@ class Product:
             templates = tuple(template for _, template in made.templates)
             control = Control(pool)
             await control.save([Change(made.distribution, "", templates)], applied_by="test", now=datetime.now(UTC))
-            await publish(self.wiring, control)
+            await announcer(self.wiring)(control)
         self.rules = [*(one for one in self.rules if one.id != made.distribution.id), made.distribution]
         return made.distribution
 

@@ -18,8 +18,10 @@ import msgspec
 import pytest
 
 from agents.wiring import Wiring
-from console.control import campaigns as doing
+from console.control import codes as doing
 from console.control.files.code_check import folded
+from console.control.files.code_file import CodeFile
+from console.control.files.code_row import RowReader
 from console.control.preview.messages import from_store
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
@@ -210,12 +212,14 @@ def test_a_wrong_file_changes_nothing(tidings: Run, tmp_path: Path) -> None:
 async def test_a_campaign_without_codes_or_without_a_pattern_says_so(tmp_path: Path, pool: asyncpg.Pool) -> None:
     kinds = [campaign("spring"), campaign("summer", kind="PROMOTION", discount=None)]
     await Campaigns(pool).save([CampaignChange(one, "") for one in kinds], applied_by="t", now=NOW)
-    for identity, said in (("summer", "which has no codes"), ("spring", "no code_config"), ("sprin", "mean spring?")):
+    for identity, said in (("summer", "which has no codes"), ("spring", "no code_config"), ("sprin", 'mean "spring"?')):
         with pytest.raises(TidingsError, match=said):
-            await doing.generate(pool, "shop", identity, 1, lambda _: None)
-    for identity, said in (("summer", "which has no codes"), ("sprin", "mean spring?")):
+            await doing.generate(pool, "shop", identity, 1, now=NOW)
+    for identity, said in (("summer", "which has no codes"), ("sprin", 'mean "spring"?')):
         with pytest.raises(TidingsError, match=said):
-            await doing.import_codes(pool, "shop", identity, tmp_path / "none.csv", 10, lambda *_: None)
+            await doing.import_codes(
+                pool, "shop", identity, CodeFile(tmp_path / "none.csv", RowReader()), batch=1, now=NOW
+            )
 
 
 async def test_what_is_applied_is_previewed_with_its_campaign(wiring: Wiring, pool: asyncpg.Pool) -> None:
@@ -223,7 +227,7 @@ async def test_what_is_applied_is_previewed_with_its_campaign(wiring: Wiring, po
     publishing = msgspec.structs.replace(rule(), publish=Publish(campaign="spring"))
     await Campaigns(pool).save([CampaignChange(spring, "")], applied_by="t", now=NOW)
     await Control(pool).save([Change(publishing, "", ())], applied_by="t", now=NOW)
-    candidate = await from_store(publishing.id, wiring)
+    candidate = await from_store(pool, "shop", publishing.id)
     assert (candidate.distribution.publish, candidate.campaign) == (publishing.publish, spring)
 
 

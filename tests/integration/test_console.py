@@ -129,11 +129,11 @@ WRONG: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
         69,
         "127.0.0.1:1/x does not",
     ),
-    (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format is one of"),
+    (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format must be one of"),
     (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
     (("worker", "cook"), {}, 2, "none of matcher, publisher, sender, segmenter"),
     (("tail", "nothing"), {}, 1, "There are: events.segments"),
-    (("why", "dlv_x"), {}, 1, "no delivery dlv_x"),
+    (("why", "dlv_x"), {}, 1, 'no delivery "dlv_x"'),
     (("doctor",), {}, 1, "webhook secrets"),
 ]
 
@@ -167,4 +167,4 @@ def test_segments_are_applied_listed_and_deleted(tidings: Run, tmp_path: Path) -
     assert tidings("segments", "count", "vip").stdout.strip() == "0"
     assert tidings("segments", "of", "c1", "--json").stdout == ""
     assert tidings("segments", "delete", "vip").returncode == 0
-    assert "no segment vip" in tidings("segments", "members", "vip").stderr
+    assert 'no segment "vip"' in tidings("segments", "members", "vip").stderr

@@ -72,8 +72,8 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wiring: Wiring, tid
     assert [(one["place"], one["record"], one["message"]) for one in listed] == [
         ("0:1", "3@5", "why"), ("0:2", "3@5", "why"),
     ]  # fmt: skip
-    of_customer = await asyncio.to_thread(dead_letters_of, wiring, "c1")
-    assert [(one["place"], one["record"], one["message"]) for one in of_customer] == [
+    of_customer = await asyncio.to_thread(dead_letters_of, wiring, b"c1")
+    assert [(one.place, one.record, one.facts.message) for one in of_customer] == [
         ("0:1", "events.orders 3@5", "why"), ("0:2", "events.orders 3@5", "why"),
     ]  # fmt: skip
     assert (await tidings("list", "--json", "--kind", "too_large")).text.count("\n") == 1

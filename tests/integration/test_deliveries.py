@@ -60,7 +60,7 @@ async def test_failed_ones_are_sent_again_under_their_ids_with_a_schedule_that_b
     by_detail = chosen(detail="http 501", ids=[])
     foreseen = await foresee(deliveries, "resend", by_detail)
     assert (foreseen.standing.within, foreseen.standing.chosen) == (3, 3)
-    assert [(row["detail"], row["deliveries"]) for row in foreseen.groups] == [("HTTP 501", 3)]
+    assert [(one.detail, one.deliveries) for one in foreseen.groups] == [("HTTP 501", 3)]
     assert await due(ledger) == {}
     assert await carry_out(deliveries, "resend", by_detail, actor="me") == 3
     assert await due(ledger) == {"d0": 0, "d1": 0, "d2": 0}

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from agents.broker.lag import LagReader
 from agents.broker.reader import TopicReader
+from agents.clock import utc_now
 from agents.telemetry.health import ProgressWatch
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
@@ -189,7 +190,7 @@ async def test_records_that_were_deleted_before_they_were_read_are_no_work(
 
 async def doctor(wiring: Wiring) -> str:
     """What it says of the records."""
-    return next(one.said for one in await examine(wiring, {}) if one.what == "records")
+    return next(one.said for one in await examine(wiring, {}, utc_now()) if one.what == "records")
 
 
 def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:

@@ -12,7 +12,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
-from console.control.copying import copy_kept
+from console.control.topics import copy_kept
 from deploy.settings.servers import Kafka, Topics
 from deploy.settings.settings import Settings
 from schemas.errors import CannotStart, TidingsError, TryLater
@@ -66,7 +66,7 @@ async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings
         await write_all(producer, [Output(topic, key.encode(), topic.encode()) for key in keys])
     await write_all(producer, [Output(rows, b"c1", None)])
     producer.close()
-    copied = await copy_kept(new, settings.topics.prefix)
+    copied = await copy_kept(old, new)
     assert sorted(copied.values()) == [0, 0, 50, 51]
     for topic in (CUSTOMERS, changelog(RECENT)):
         with TopicReader(new, topic) as reader:
@@ -75,4 +75,4 @@ async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings
             assert all(message.partition() == reader.partition_of(message.key().decode()) for message in found)
             assert len({message.partition() for message in found}) == 6
     with pytest.raises(TidingsError, match=r"v2\.customers holds records already"):
-        await copy_kept(new, settings.topics.prefix)
+        await copy_kept(old, new)

@@ -323,8 +323,8 @@ async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with
     assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
     of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("shop", "c2")}
     assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
-    found = await story(stage.wiring, "c2", None)
-    assert ({one["segment_id"]: one["reason"] for one in found.unjudged}, found.dead_letters) == (of_c2, [])
+    found = await story(stage.pool, stage.wiring, "shop", "c2")
+    assert ({one.segment_id: one.reason for one in found.unjudged}, found.dead_letters) == (of_c2, ())
     await one.measure()
     assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]
     await stage.take(one, stage.record("c1", score=1), stage.tombstone("c2"), stage.record("c3", score=50))
@@ -350,12 +350,12 @@ async def test_a_segment_in_use_is_not_deleted(stage: Stage) -> None:
     made = parse_definition(using, CONTEXT).distribution
     await control.save([Change(made, "", ())], applied_by="test", now=NOW)
     with pytest.raises(TidingsError, match="vip is used by thanks"):
-        await remove("vip", "shop", stage.segments, control)
+        await remove(stage.pool, "shop", "vip")
     stopped = msgspec.structs.replace(made, version=2, status="STOPPED")
     await control.save([Change(stopped, "", ())], applied_by="test", now=NOW)
-    await remove("vip", "shop", stage.segments, control)
-    with pytest.raises(TidingsError, match="there is no segment vip"):
-        await remove("vip", "shop", stage.segments, control)
+    await remove(stage.pool, "shop", "vip")
+    with pytest.raises(TidingsError, match='no segment "vip"'):
+        await remove(stage.pool, "shop", "vip")
 
 
 async def test_a_lost_connection_to_postgres_loses_no_change(stage: Stage, dsn: str) -> None:

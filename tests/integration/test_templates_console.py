@@ -244,7 +244,7 @@ def test_a_template_in_use_is_not_deleted_and_a_deleted_one_keeps_its_versions(t
     assert "Order {{ order.id }}" in tidings("templates", "show", "winback", "--version", "1").out
     assert "v2 new" in applied(tidings, "templates", "apply", "mails").out
     unknown = tidings("templates", "delete", "winbak")
-    assert (unknown.code, 'no template winbak. Did you mean "winback"?' in unknown.err) == (1, True)
+    assert (unknown.code, 'no template "winbak". Did you mean "winback"?' in unknown.err) == (1, True)
 
 
 def test_an_export_gives_back_the_files_and_mixes_with_no_others(tidings: Run) -> None:
@@ -304,7 +304,7 @@ def test_wrong_templates_are_refused_each_with_file_and_line_and_nothing_is_stor
         'mails/broken.mjml:2 there is no element mj-txt. Did you mean "mj-text"?',
         'mails/broken.mjml:3 filter mony is unknown. Did you mean "money"?',
         'mails/parts.html:2 there is no section heder. Did you mean "header"?',
-        'mails/żółw ☃.txt:1 "żółw ☃" is no name',
+        'mails/żółw ☃.txt:1 "żółw ☃" is not valid',
         "5 problems, nothing was applied",
     ):
         assert problem in said
@@ -312,5 +312,5 @@ def test_wrong_templates_are_refused_each_with_file_and_line_and_nothing_is_stor
     for name in ("żółw ☃", "../winback", "win'; drop table named_templates; --"):
         for command in (("show", name), ("delete", name), ("export", name, "out"), ("history", name)):
             unknown = tidings("templates", *command)
-            assert (unknown.code, "there is no template" in unknown.err) == (1, True)
+            assert (unknown.code, "no template" in unknown.err) == (1, True)
     assert tidings("templates", "apply", "missing").code == 2

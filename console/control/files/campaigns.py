@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from console.control.campaigns import check_campaigns
-from console.control.files.documents import Document
+from console.control.campaigns import check
+from console.control.context import ProjectContext
+from console.control.distribution_check import Offered
+from console.control.documents import Document
+from console.control.files.documents import read_documents
 from schemas.campaign import Campaign
 from schemas.errors import DefinitionInvalid, Problem
 
 FOLDER = "campaigns"
 _NAMING = ("publish", "promote")
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """The campaigns that a distribution may name, and where they were looked for."""
-
-    campaigns: Mapping[str, Campaign]
-    where: str = ""
 
 
 class CampaignFiles:
@@ -33,19 +27,18 @@ class CampaignFiles:
 
     def __init__(
         self,
-        project_id: str,
-        applied: Mapping[str, Campaign] | None,
-        place: Path | None = None,
+        project: ProjectContext,
+        now: datetime,
         *,
-        zone: tzinfo = UTC,
+        applied: Mapping[str, Campaign] | None = None,
+        place: Path | None = None,
     ) -> None:
-        self._project_id, self._zone = project_id, zone
-        self._applied = applied
-        self._place = place
+        self._project, self._now = project, now
+        self._applied, self._place = applied, place
         self._read: dict[Path, dict[str, Campaign]] = {}
 
-    def of(self, document: Document) -> Offered:
-        """What one distribution may name. Raises DefinitionInvalid where it names one and a file is wrong."""
+    def __call__(self, document: Document) -> Offered:
+        """The campaigns that one may name. Raises DefinitionInvalid where it names one and a file is wrong."""
         at = _names(document.plain)
         if at is None:
             return Offered({})
@@ -66,14 +59,15 @@ class CampaignFiles:
 
     def _places(self, document: Document) -> tuple[Path, ...]:
         """The later ones win."""
-        beside = document.file.parent.parent / FOLDER, document.file.parent / FOLDER
-        return beside if self._place is None else (self._place,)
+        if self._place is not None:
+            return (self._place,)
+        folder = document.beside.folder
+        return () if folder is None else (folder.parent / FOLDER, folder / FOLDER)
 
     def _at(self, place: Path) -> dict[str, Campaign]:
         if place not in self._read:
-            checked = (
-                check_campaigns([place], self._project_id, self._applied or {}, self._zone) if place.exists() else []
-            )
+            documents = read_documents([place]) if place.exists() else []
+            checked = check(documents, self._applied or {}, self._project, self._now)
             self._read[place] = {campaign.id: campaign for _, campaign in checked}
         return self._read[place]
 

@@ -14,12 +14,12 @@ from store.codes.names import CodeName
 
 _NAMED = 10
 """Of the problems of a file, how many are named."""
-_TOLD_EVERY = 1000
+_PROGRESS_EVERY = 1000
 
 
 @dataclass(slots=True)
 class Checked:
-    """What a file holds. Of its ends the first and the last, and how many have passed at the moment of the check."""
+    """The content of a file in figures: of its ends the first and the last, and how many have passed by the check."""
 
     rows: int = 0
     first_end: datetime | None = None
@@ -31,13 +31,12 @@ class Checked:
 
 
 class FileCheck:
-    """One look through a file. Bytes read are told from time to time."""
+    """One look through a file. `on_progress` gets the bytes read from time to time."""
 
-    def __init__(self, file: CodeFile, now: datetime, told: Callable[[int], None], *, as_written: bool = False) -> None:
+    def __init__(self, file: CodeFile, now: datetime, on_progress: Callable[[int], None] = lambda _: None) -> None:
         self._file = file
         self._now = now
-        self._told = told
-        self._as_written = as_written
+        self._on_progress = on_progress
         self._wrong = 0
         self._problems: list[Problem] = []
         self._checked = Checked()
@@ -47,8 +46,8 @@ class FileCheck:
         checked = self._checked
         for line, fields, wrong in self._file.rows():
             checked.rows += 1
-            if checked.rows % _TOLD_EVERY == 0:
-                self._told(self._file.offset)
+            if checked.rows % _PROGRESS_EVERY == 0:
+                self._on_progress(self._file.offset)
             if wrong:
                 self._note(line, wrong)
                 continue
@@ -60,17 +59,16 @@ class FileCheck:
             yield CodeName(line, code)
 
     def result(self) -> Checked:
-        """What was found when all names were read. Raises DefinitionInvalid with the first problems."""
-        if self._checked.digits.are_rounded and not self._as_written:
-            said = f"code ends in zeros where a spreadsheet drops the digits behind the fifteenth. {REMEDY}"
+        """The figures, when all names were read. Raises DefinitionInvalid with the first problems."""
+        if self._checked.digits.are_rounded and not self._file.reader.as_written:
+            reason = f"code ends in zeros where a spreadsheet drops the digits behind the fifteenth. {REMEDY}"
             for line in self._checked.digits.rounded:
-                self._note(line, said)
+                self._note(line, reason)
         problems = list(self._problems)
         if self._wrong > _NAMED:
             problems.append(Problem(str(self._file.file), f"{self._wrong - _NAMED:,} more lines are wrong"))
         if not self._checked.rows:
-            said = "has no codes below the line that names the columns"
-            problems.append(Problem(f"{self._file.file}:1", said))
+            problems.append(Problem(f"{self._file.file}:1", "has no codes below the line that names the columns"))
         if problems:
             raise DefinitionInvalid(tuple(problems))
         return self._checked

@@ -33,7 +33,7 @@ class RowReader:
     """
 
     def __init__(self, zone: tzinfo = UTC, *, as_written: bool = False) -> None:
-        self._as_written = as_written
+        self.as_written = as_written
         self._start: ReadMoment = lru_cache(_MOMENTS_KEPT)(lambda text: read_moment(text, zone))
         self._end: ReadMoment = lru_cache(_MOMENTS_KEPT)(lambda text: read_moment(text, zone, is_end=True))
 
@@ -76,7 +76,7 @@ class RowReader:
         if not code.isprintable():
             unseen = next(character for character in code if not character.isprintable())
             return f"code holds a character that cannot be printed{_named(unseen)}"
-        form = "" if self._as_written else spreadsheet_form(code)
+        form = "" if self.as_written else spreadsheet_form(code)
         return f"code {form}. {REMEDY}" if form else ""
 
     def _wrong_dates(self, fields: Fields) -> str:

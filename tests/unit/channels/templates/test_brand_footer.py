@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
-from agents.wiring import Wiring
 from channels.templates.bundle import SectionWrong, bundled
 from channels.templates.engine import Templates
 from channels.templates.mjml import built_in_layout, compile_mjml
-from console.control.distributions import check_files
-from deploy.settings.messages import Brand, EmailAccountSettings
-from deploy.settings.settings import Settings
+from console.control.context import ProjectContext
+from console.control.distribution_check import Known, check, offer
+from console.control.documents import Document
+from console.control.files.documents import read_documents
+from deploy.settings.messages import Brand
 from schemas.errors import DefinitionInvalid
 from schemas.template import LocalText, StoredTemplate
+from streams.documents.distribution import Definition
+from tests.factory import NOW
 
 BRAND = {
     "name": "Kawa & Co",
@@ -165,17 +168,16 @@ def mail_file(tmp_path: Path) -> Path:
     return file
 
 
-def wiring(brand: Brand) -> Wiring:
-    return Wiring(
-        Settings(brand=brand, email_accounts={"main": EmailAccountSettings(host="x.example", sender="s@x.example")})
-    )
+def checked(file: Path, brand: Brand) -> list[tuple[Document, Definition]]:
+    project = ProjectContext("shop", brand=brand, accounts={"email": ("main",)})
+    return check(read_documents([file]), project, Known(offer({})), NOW)
 
 
 @pytest.mark.parametrize("missing", [("address",), ("name", "privacy_url"), tuple(BRAND)], ids=",".join)
 def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path, missing: tuple[str, ...]) -> None:
     brand = Brand(**{name: said for name, said in BRAND.items() if name not in missing})
     with pytest.raises(DefinitionInvalid) as caught:
-        check_files([mail_file(tmp_path)], wiring(brand), {}, {})
+        checked(mail_file(tmp_path), brand)
     (problem,) = caught.value.problems
     assert problem.path.endswith("thanks.yaml:5  channels[0].email")
     named = problem.message.split("Missing in the settings: ")[1].split(", ")
@@ -183,7 +185,7 @@ def test_e_mail_is_refused_on_save_where_the_brand_is_incomplete(tmp_path: Path,
 
 
 def test_e_mail_is_accepted_with_a_whole_brand(tmp_path: Path) -> None:
-    ((_, definition),) = check_files([mail_file(tmp_path)], wiring(Brand(**BRAND)), {}, {})
+    ((_, definition),) = checked(mail_file(tmp_path), Brand(**BRAND))
     ((_, template),) = definition.templates
     assert template.brand == BRAND
 
@@ -194,4 +196,4 @@ def test_a_distribution_without_e_mail_needs_no_brand(tmp_path: Path) -> None:
         "distribution: hook\ntrigger: customer.order.paid\nconsent: transactional\n"
         "channels:\n  - webhook: {url: https://hooks.example.com/x, type: t}\n"
     )
-    assert len(check_files([file], wiring(Brand()), {}, {})) == 1
+    assert len(checked(file, Brand())) == 1

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.wiring import Wiring
-from console.control.distributions import check_files
+from console.control.context import ProjectContext
+from console.control.distribution_check import Known, check, offer
+from console.control.files.documents import read_documents
 from deploy.settings.messages import Brand, EmailAccountSettings
 from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid
+from tests.factory import NOW
 
 URL = "https://x.example"
 BRAND = Brand("x", "x", "x", privacy_url=URL, terms_url=URL, logo_url=URL, permission_reminder="x")
@@ -25,7 +27,12 @@ def refused(folder: Path, files: dict[str, str]) -> list[str]:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     with pytest.raises(DefinitionInvalid) as caught:
-        check_files([folder / "d.yaml"], Wiring(SETTINGS), {}, {}, to_save=True)
+        check(
+            read_documents([folder / "d.yaml"]),
+            ProjectContext.of(SETTINGS, "shop"),
+            Known(offer({}), to_save=True),
+            NOW,
+        )
     return [str(one).removeprefix(f"{folder}/") for one in caught.value.problems]
 
 

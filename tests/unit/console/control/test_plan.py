@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from console.cli.applying import Asked, carry_out
-from console.control.files.documents import Document
+from console.control.documents import Document
+from console.control.files.documents import read_documents
 from console.control.plan import Planned, changes, check_documents, planned
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 
@@ -39,9 +40,9 @@ def test_a_plan_says_what_differs() -> None:
 
 def test_how_a_field_differs_may_be_said_otherwise_or_not_matter() -> None:
     after = msgspec.structs.replace(NEW, colour="x" * 100)
-    told = planned("campaign", OLD, after, "", new="", said={"size": lambda old, new: f"+{new - old}"})
+    told = planned("campaign", OLD, after, "", new="", wordings={"size": lambda old, new: f"+{new - old}"})
     assert told.lines == (f"colour: red → {'x' * 59}…", "size: +1")
-    assert planned("campaign", OLD, NEW, "", new="", said={"size": lambda *_: ""}).what == "unchanged"
+    assert planned("campaign", OLD, NEW, "", new="", wordings={"size": lambda *_: ""}).what == "unchanged"
 
 
 @pytest.mark.parametrize(
@@ -84,10 +85,10 @@ def test_every_document_is_checked_and_each_problem_has_its_line(tmp_path: Path)
     (tmp_path / "a.yaml").write_text("segment: a\n---\nsegment: wrong\nmembers:\n  - x\n  - y\n---\nsegment: b\n")
     (tmp_path / "b.yaml").write_text("\nsegment: a\n")
     with pytest.raises(DefinitionInvalid) as caught:
-        check_documents([tmp_path], "segment", read, lambda identity: identity)
+        check_documents(read_documents([tmp_path]), "segment", read, lambda identity: identity)
     assert [(one.path.removeprefix(f"{tmp_path}/"), one.message) for one in caught.value.problems] == [
         ("a.yaml:6  members[1]", "is wrong"),
         ("b.yaml:2  segment", f"segment a stands in {tmp_path}/a.yaml:1 already"),
     ]
-    checked = check_documents([tmp_path / "b.yaml"], "segment", read, lambda identity: identity)
+    checked = check_documents(read_documents([tmp_path / "b.yaml"]), "segment", read, lambda identity: identity)
     assert [identity for _, identity in checked] == ["a"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from console.control.files.templates import chosen_sources
 from console.control.plan import Planned
-from console.control.templates import plan_files
+from console.control.templates import plan_sources
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
 from tests import ROOT
@@ -32,7 +33,8 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 def planned(*paths: str, before: dict[str, NamedTemplate] | None = None) -> list[Planned[NamedTemplate]]:
     current = before or {}
-    return plan_files([Path(path) for path in paths], "shop", current, dict.fromkeys(current, 1))
+    sources, problems = chosen_sources([Path(path) for path in paths])
+    return plan_sources(sources, "shop", current, dict.fromkeys(current, 1), problems)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_the_same_files_are_stored_anew_where_they_make_something_else(folder: P
 
 
 def test_a_deleted_name_counts_on(folder: Path) -> None:
-    (after,) = plan_files([folder], "shop", {}, {"b": 4})
+    (after,) = plan_sources(chosen_sources([folder])[0], "shop", {}, {"b": 4})
     assert (after.what, after.change.version) == ("new", 5)
 
 
@@ -100,7 +102,7 @@ def test_the_examples_can_be_stored() -> None:
 def test_a_slip_in_a_locale_is_told(folder: Path) -> None:
     write(folder, {"b.xq.txt": "x"})
     plain, slip = planned("mails")
-    assert slip.lines[1] == "xq is no locale, so this is another template than b"
+    assert slip.lines[1] == "xq is not a locale, so this is another template than b"
     assert len(plain.lines) == 1
 
 
@@ -124,9 +126,9 @@ def test_a_slip_in_a_locale_is_told(folder: Path) -> None:
         ({"a.txt": "x", "a.pl.txt": "---\ntitle: x\n---\n"}, "a.pl.txt:2 between the lines of --- stands subject:"),
         ({"a.pl.txt": "x"}, "a.pl.txt:1 there is no such template without a locale"),
         ({"a.mjml": "x", "layout.mjml": SHORT_OF_CONTENT}, "layout.mjml:2 there is no variable contnt. Did you mean"),
-        ({"żółw ☃.txt": "x"}, 'żółw ☃.txt:1 "żółw ☃" is no name: a template\'s name is of letters, digits'),
-        ({"-rf.txt": "x"}, '-rf.txt:1 "-rf" is no name'),
-        ({f"{'a' * 129}.txt": "x"}, f'{"a" * 129}.txt:1 "{"a" * 129}" is no name'),
+        ({"żółw ☃.txt": "x"}, 'żółw ☃.txt:1 "żółw ☃" is not valid: a template\'s name is of letters, digits'),
+        ({"-rf.txt": "x"}, '-rf.txt:1 "-rf" is not valid'),
+        ({f"{'a' * 129}.txt": "x"}, f'{"a" * 129}.txt:1 "{"a" * 129}" is not valid'),
         ({"a.txt": "x\n\0"}, "a.txt:2 holds a NUL"),
         ({"a.txt": "x" * 1_000_001}, "a.txt:1 has more than 1,000,000 characters"),
     ],
@@ -150,8 +152,8 @@ def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "said"),
     [
-        (("event.json",), "event.json: is no template: its name ends in"),
-        (("mails/layout.mjml",), "mails/layout.mjml: is no template"),
+        (("event.json",), "event.json: is not a template: its name ends in"),
+        (("mails/layout.mjml",), "mails/layout.mjml: is not a template"),
         (("empty",), "empty: holds no templates"),
         (("mails", "copy"), "copy/b.txt:1: template b stands in mails/b.txt already"),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from channels.templates.bundle import bundled
 from channels.templates.engine import OWN_VARIABLES, check_template
-from console.control.distributions import template_problems
+from console.control.distribution_check import template_problems
 from console.control.files.documents import read_documents
 from schemas.campaign import Campaign
 from schemas.distribution import Promote, Publish
@@ -267,7 +267,9 @@ def test_fields_that_upstream_may_add_are_accepted_in_templates() -> None:
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_are_valid(file: Path) -> None:
     (document,) = read_documents([file])
-    context = replace(CONTEXT, templates=document.templates(), campaigns=CAMPAIGNS, complete=partial(bundled, brand={}))
+    context = replace(
+        CONTEXT, templates=document.beside.templates(), campaigns=CAMPAIGNS, complete=partial(bundled, brand={})
+    )
     made = parse_definition(document.plain, context)
     assert template_problems(made) == ()
     assert made.distribution.id == file.stem

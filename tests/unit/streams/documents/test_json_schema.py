@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from channels.templates.bundle import bundled
 from console.cli.main import app
-from console.control.files.documents import Document, read_documents
+from console.control.documents import Document
+from console.control.files.documents import read_documents
 from schemas.errors import DefinitionInvalid
 from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
@@ -32,7 +33,7 @@ CAMPAIGNS = {
     one.plain["campaign"]: parse_campaign(one.plain, CampaignContext("shop", NOW))
     for one in read_documents([EXAMPLES / "campaigns"])
 }
-TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].templates()
+TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].beside.templates()
 MANY = replace(
     CONTEXT,
     templates=TEMPLATES,
@@ -75,9 +76,7 @@ def without(document: dict[str, Any], *names: str, **changes: Any) -> dict[str, 
     return {name: value for name, value in {**document, **changes}.items() if name not in names}
 
 
-@pytest.mark.parametrize(
-    ("kind", "document"), FILES, ids=lambda one: one.file.stem if isinstance(one, Document) else one
-)
+@pytest.mark.parametrize(("kind", "document"), FILES, ids=lambda one: one.place if isinstance(one, Document) else one)
 def test_the_examples_are_valid(kind: str, document: Document) -> None:
     READERS[kind](document.plain)
     assert fits(kind, document.plain)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from console.cli.main import app
+from console.control.context import ProjectContext
 from console.control.files.campaigns import CampaignFiles
 from console.control.files.documents import read_documents
 from schemas.campaign import Campaign
@@ -133,7 +134,7 @@ def test_a_file_wins_over_what_is_applied_and_the_nearer_folder_over_the_other(t
     put("campaigns/spring.yaml", SPRING + "name: Far\n")
     put("distributions/campaigns/spring.yaml", SPRING + "name: Near\n")
     (document,) = read_documents([Path("distributions")])
-    offered = CampaignFiles("shop", applied).of(document)
+    offered = CampaignFiles(ProjectContext("shop"), NOW, applied=applied)(document)
     assert {name: (one.name, one.version) for name, one in offered.campaigns.items()} == {
         "spring": ("Near", 4),
         "other": ("Applied", 3),

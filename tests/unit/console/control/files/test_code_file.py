@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 def check(file: Path, content: bytes, *, zone: str = "UTC", as_written: bool = False) -> Checked:
     file.write_bytes(content)
     reader = RowReader(ZoneInfo(zone), as_written=as_written)
-    looking = FileCheck(CodeFile(file, reader), NOW, lambda _: None, as_written=as_written)
+    looking = FileCheck(CodeFile(file, reader), NOW)
     for _ in looking.names():
         pass
     return looking.result()

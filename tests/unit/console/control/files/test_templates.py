@@ -127,7 +127,7 @@ def test_a_broken_template_refuses_only_the_distributions_that_use_it(tmp_path: 
             f"channels:\n  - email: {{account: main, subject: s, template: {name}}}\n"
         )
     bad, good = read_documents([tmp_path / "bad.yaml", tmp_path / "good.yaml"])
-    around = DefinitionContext("shop", 1, NOW, {"email": ("main",)}, good.templates())
+    around = DefinitionContext("shop", 1, NOW, {"email": ("main",)}, good.beside.templates())
     assert parse_definition(good.plain, around).distribution.id == "good"
     with pytest.raises(DefinitionInvalid) as caught:
         parse_definition(bad.plain, around)

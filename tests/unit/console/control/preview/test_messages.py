@@ -12,7 +12,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.preview import messages as preview
 from deploy.settings.settings import load_settings
@@ -145,9 +144,9 @@ def test_a_message_that_cannot_be_made_says_why_beside_the_others(tidings: Run) 
     [
         (("--event", "event.json"), order_event(type="customer.order.created"), "reacts to customer.order.paid"),
         (("--event", "event.json"), order_event(project_id="other"), "in project other"),
-        (("--event", "event.json"), [1], "event.json holds no JSON object"),
+        (("--event", "event.json"), [1], "event.json does not hold a JSON object"),
         (("--event", "event.json"), {"type": "customer.order.paid"}, "id"),
-        (("--customer", "event.json"), {"name": 1}, "event.json is no customer"),
+        (("--customer", "event.json"), {"name": 1}, "event.json is not a customer"),
     ],
     ids=str,
 )
@@ -172,7 +171,7 @@ def test_a_customer_may_be_given_for_the_sample_but_not_beside_an_event_about_an
     ("arguments", "said"),
     [
         (("thanks.yaml", "--sample", "--event", "event.json"), "not both"),
-        (("thanks.yaml", "--channel", "fax"), "none of webhook, email"),
+        (("thanks.yaml", "--channel", "fax"), "must be one of webhook, email"),
         (("nothing.yaml",), "there is no nothing.yaml"),
         (("thanks.yaml", "--event", "none.json"), "there is no none.json"),
     ],
@@ -197,7 +196,7 @@ def bodies(**action: Any) -> Any:
     plan = msgspec.structs.replace(made.channels[0], payload=payload)
     made = msgspec.structs.replace(made, channels=[plan], **action)
     event = preview.sample_event(made, "shop")
-    found = preview.preview(preview.Candidate(made, {}), event, None, Wiring(load_settings({})), NOW)
+    found = preview.preview(preview.Candidate(made, {}), event, None, preview.Rendering.of(load_settings({})), NOW)
     return json.loads(found.messages[0].raw)
 
 

@@ -99,7 +99,7 @@ def test_a_place_that_cannot_be_written_is_refused(shop: Path, arguments: tuple[
         ("x.mjml", "<mj-txt/>", "x.mjml:1: there is no element mj-txt"),
         ("x.txt", "{{ ordr.id }}", "template x, text, line 1: `ordr.id` is undefined"),
         ("x.html", '{% from "sections" import heder %}', 'there is no section heder. Did you mean "header"?'),
-        ("x.md", "x", "is no template: its name ends in .mjml, .html or .txt"),
+        ("x.md", "x", "is not a template: its name ends in .mjml, .html or .txt"),
     ],
 )
 def test_a_template_that_cannot_be_shown_says_why(shop: Path, file: str, source: str, said: str) -> None:

@@ -1,0 +1,121 @@
+"""A simulation and a story as people read them, and a story as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.markup import escape
+
+from console.cli.terminal import show_text, text
+from console.control.explain import DeliveryStory, RefusedRecord, Simulated, Story
+from schemas.decision import Check, Decision
+from streams import selection
+from streams.match import Explained
+
+_MARKS = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]![/yellow]"}
+_WIDTH = 52
+
+
+def show_simulation(simulated: Simulated) -> None:
+    """The whole decision about an event, distribution by distribution."""
+    event = simulated.event
+    show_text(f"[bold]{escape(event.type)}[/bold]  {event.id}  customer {escape(event.customer_id)}")
+    if not simulated.outcomes:
+        show_text("  no distribution reacts to this type")
+    for one in simulated.outcomes:
+        show_text(f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one)}")
+        for check in one.checks:
+            _show_check(check)
+        for decision in (*one.decisions, *(draft.decision for asked in one.requests for draft in asked.drafts)):
+            _show_decision(decision)
+
+
+def _verdict(one: Explained) -> str:
+    if not one.selected:
+        return f"selects another: {selection.said(one.distribution.trigger)}"
+    if one.failure:
+        return f"rule_error: {escape(one.failure)}"
+    if not one.answer:
+        return "does not match"
+    for asked in one.requests:
+        return f"would send with a code of {escape(asked.campaign)}; where none is left: {asked.when_empty}"
+    return "would send" if one.deliveries else "would not send"
+
+
+def _show_check(check: Check) -> None:
+    gap = " " * max(1, _WIDTH - len(check.test))
+    show_text(f"  {_MARKS[check.passed]} {escape(check.test)}{gap}{escape(check.seen)}")
+
+
+def _show_decision(decision: Decision) -> None:
+    channel = decision.channel or "all channels"
+    if decision.outcome == "emitted":
+        show_text(f"  → {channel}: {decision.outcome}, delivery {decision.delivery_id}")
+    else:
+        show_text(f"  → {channel}: {decision.outcome}, {decision.reason}: {escape(decision.detail or '')}")
+
+
+def show_story(story: Story) -> None:
+    """Each event with the decisions about it, and what became of its deliveries."""
+    for letter in story.dead_letters:
+        _show_refused(letter)
+    for one in story.unjudged:
+        show_text(f"\nsegment {escape(one.segment_id)} cannot judge this customer: {escape(one.reason)}")
+    deliveries = {one.delivery_id: one for one in story.deliveries}
+    headings: set[tuple[str, str]] = set()
+    for decision in story.decisions:
+        heading = (decision.event.id, decision.distribution.id)
+        if heading not in headings:
+            headings.add(heading)
+            _show_heading(decision)
+        _show_decision(decision)
+        delivery = deliveries.pop(decision.delivery_id or "", None)
+        if delivery:
+            _show_delivery(delivery)
+    for rest in deliveries.values():
+        show_text(f"\n{text(rest.created_at)}  {rest.channel}  {rest.distribution_id}  delivery {rest.delivery_id}")
+        _show_delivery(rest)
+
+
+def _show_refused(letter: RefusedRecord) -> None:
+    facts = letter.facts
+    line = f"{facts.failed_at}  {letter.record}  dead-lettered by the {facts.role}, {facts.kind}"
+    show_text(f"\n{escape(line)}: {escape(facts.message)}")
+    show_text(f"  tidings dead-letters show {letter.place}")
+
+
+def _show_heading(decision: Decision) -> None:
+    event, rule = decision.event, decision.distribution
+    show_text(f"\n{text(event.created_at)}  {event.type}  event {escape(event.id)}   {escape(rule.id)} v{rule.version}")
+    for check in decision.checks:
+        _show_check(check)
+
+
+def _show_delivery(one: DeliveryStory) -> None:
+    for attempt in one.attempts_made:
+        took = f"attempt {attempt.number}, {attempt.duration_ms} ms"
+        show_text(f"    {text(attempt.at)}  {attempt.outcome}  {escape(attempt.detail)}  ({took})")
+    for action in one.actions:
+        show_text(f"    {text(action.at)}  {action.action} by {escape(action.actor)}")
+    if one.state == "waiting" and one.reason:  # it is due, and its destination is not
+        show_text(f"    waiting, {one.reason}: {escape(one.detail)}; see: tidings destinations")
+    elif one.state == "waiting":
+        show_text(f"    waiting until {text(one.due_at)}  {escape(one.detail)}")
+    elif not one.attempts_made:
+        show_text(f"    {one.state}  {one.reason or ''} {escape(one.detail)}")
+
+
+def story_json(story: Story, read_at: datetime) -> dict[str, Any]:
+    """A story for programs: the facts of a dead-letter beside its place."""
+    letters = [
+        {"place": one.place, "record": one.record, **msgspec.to_builtins(one.facts)} for one in story.dead_letters
+    ]
+    return {
+        "decisions": story.decisions,
+        "deliveries": story.deliveries,
+        "dead_letters": letters,
+        "unjudged": story.unjudged,
+        "read_at": read_at,
+    }

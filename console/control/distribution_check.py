@@ -1,0 +1,125 @@
+"""Distributions as written, checked whole: the definition, and whether its e-mails can be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from channels.templates.bundle import bundled, wrong_sections
+from channels.templates.engine import PARTS, check_template
+from console.control.context import ProjectContext
+from console.control.documents import Document
+from console.control.plan import check_documents
+from console.control.preview.trial import perhaps_problems, trial_problems
+from console.control.preview.variables import variables
+from deploy.settings.messages import Brand
+from schemas.campaign import Campaign
+from schemas.errors import DefinitionInvalid, Problem
+from schemas.events.triggers import TRIGGERS
+from schemas.template import StoredTemplate
+from streams.channels.template_files import TemplateFiles
+from streams.documents.distribution import Definition, DefinitionContext, parse_definition
+from streams.documents.offers import how_it_comes
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The campaigns that a distribution may name, and where they were looked for."""
+
+    campaigns: Mapping[str, Campaign]
+    where: str = ""
+
+
+Offers = Callable[[Document], Offered]
+"""The campaigns that one document may name. Raises DefinitionInvalid where a file of them is wrong."""
+
+
+def offer(campaigns: Mapping[str, Campaign]) -> Offers:
+    """The same campaigns to every document."""
+    offered = Offered(campaigns)
+    return lambda _: offered
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What definitions are held against. `templates` are those that need no files beside a document.
+
+    `versions` are the newest ones; `to_save`: e-mails are tried without what not every event and profile has as well.
+    """
+
+    offers: Offers
+    templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    to_save: bool = False
+
+
+def check(
+    documents: Iterable[Document], project: ProjectContext, known: Known, now: datetime
+) -> list[tuple[Document, Definition]]:
+    """Every distribution, checked. Raises DefinitionInvalid with all problems, each with its line."""
+    return check_documents(
+        documents,
+        "distribution",
+        lambda document: _check(document, project, known, now),
+        lambda definition: definition.distribution.id,
+    )
+
+
+def _check(document: Document, project: ProjectContext, known: Known, now: datetime) -> Definition:
+    offered = known.offers(document)
+    context = DefinitionContext(
+        project_id=project.project_id,
+        version=known.versions.get(document.identity("distribution"), 0) + 1,
+        now=now,
+        accounts=project.accounts,
+        templates=document.beside.templates(),
+        campaigns=offered.campaigns,
+        campaigns_from=offered.where,
+        complete=partial(bundled, brand=project.brand_texts),
+        stored_templates=known.templates,
+        consents=project.consents,
+        zone=project.zone,
+    )
+    definition = parse_definition(document.plain, context)
+    problems = email_problems(definition, project, to_save=known.to_save)
+    if problems:
+        raise DefinitionInvalid(problems)
+    return definition
+
+
+def email_problems(definition: Definition, project: ProjectContext, *, to_save: bool) -> tuple[Problem, ...]:
+    """The problems that would keep a definition's e-mails from being sent, as far as they can be told now."""
+    seen = template_problems(definition) or trial_problems(definition, links=project.has_links)
+    if to_save and not seen:
+        seen = perhaps_problems(definition)
+    return (*_brand_problems(definition, project.brand), *map(definition.located, seen))
+
+
+def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:
+    """The brand's gaps, of which a definition's e-mails need every one filled."""
+    missing = ", ".join(f"brand.{name}" for name in brand.missing())
+    reason = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"
+    return tuple(Problem(at, reason) for at, _ in definition.templates) if missing else ()
+
+
+def template_problems(definition: Definition) -> tuple[Problem, ...]:
+    """Problems of a definition's templates, seen with the objects of its trigger."""
+    rule = definition.distribution
+    trigger = TRIGGERS[rule.trigger.event]
+    objects, how = variables(trigger, rule.action), partial(how_it_comes, trigger=trigger)
+    found = [check_template(template, objects, at, how) for at, template in definition.templates]
+    found += [_reaching_out(template, at) for at, template in definition.templates]
+    return tuple(problem for problems in found for problem in problems)
+
+
+def _reaching_out(template: StoredTemplate, at: str) -> tuple[Problem, ...]:
+    """Templates take nothing from elsewhere but sections, and those are in them by now."""
+    parts = [(tag, part, getattr(template.in_locale(tag), part)) for tag in ("", *template.locales) for part in PARTS]
+    return tuple(
+        Problem(f"{at}.{part}", reason, line, tag)
+        for tag, part, source in parts
+        if source
+        for line, reason in wrong_sections(source)
+    )

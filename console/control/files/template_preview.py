@@ -1,0 +1,49 @@
+"""A template in a file, to be shown with the subject of a distribution beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from console.control.documents import Document
+from console.control.files.documents import ENDINGS, read_documents
+from console.control.files.templates import NO_TEMPLATE, template_sources
+from console.control.preview.template import NO_SUBJECT, Source, from_source
+from console.control.template_source import named_file
+from deploy.settings.messages import Brand
+from schemas.errors import DefinitionInvalid, TidingsError
+
+
+def from_file(file: Path, brand: Brand) -> Source:
+    """A template in a file, with the files beside it; subject and consent are those of a distribution that names it.
+
+    Raises TidingsError.
+    """
+    name, tag = named_file(file)
+    source = template_sources(file.parent).get(name)
+    if source is None:
+        raise TidingsError(f"{file} {NO_TEMPLATE}")
+    subject, consent = _distribution_of(name, file.parent)
+    return from_source(source, brand, subject=subject, consent=consent, tag=tag)
+
+
+def _distribution_of(name: str, folder: Path) -> tuple[str, str]:
+    """Subject and consent of the first distribution that names a template: in the places from which it is read."""
+    for document in _documents([folder.parent, *sorted(folder.parent.iterdir())]):
+        body = document.plain if isinstance(document.plain, dict) else {}
+        channels = body.get("channels")
+        for channel in channels if isinstance(channels, list) else []:
+            plan = channel.get("email") if isinstance(channel, dict) else None
+            if isinstance(plan, dict) and plan.get("template") == name:
+                return str(plan.get("subject", NO_SUBJECT)), str(body.get("consent", "marketing"))
+    return NO_SUBJECT, "marketing"
+
+
+def _documents(folders: Iterable[Path]) -> Iterator[Document]:
+    """What can be read: here a broken distribution is not what was asked about."""
+    for folder in folders:
+        for file in sorted(found for ending in ENDINGS for found in folder.glob(f"*{ending}") if folder.is_dir()):
+            try:
+                yield from read_documents([file])
+            except DefinitionInvalid:
+                continue

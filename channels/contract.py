@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,8 +15,6 @@ from schemas.template import StoredTemplate
 
 DETAIL = 300
 """Longest text of a provider that is kept."""
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 D_contra = TypeVar("D_contra", contravariant=True, bound=Delivery)
 R = TypeVar("R")
@@ -105,6 +102,9 @@ AnyChannel = Channel[Any, Any]
 
 
 def shortened(text: str) -> str:
-    """One line of at most `DETAIL` characters that any store and any topic can keep, whatever a provider wrote."""
-    line = " ".join(_UNPRINTABLE.sub(" ", text).encode(errors="replace").decode().split())
+    """One line of at most `DETAIL` characters that any store, topic and terminal can show, whatever a provider wrote.
+
+    What does not print goes: line ends, and marks that would turn the direction of what stands around them.
+    """
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= DETAIL else line[: DETAIL - 1] + "…"

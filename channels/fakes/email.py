@@ -85,6 +85,11 @@ class SmtpSink:
         self.port = 0
         self._server: asyncio.Server | None = None
 
+    @property
+    def ids(self) -> list[str]:
+        """The deliveries that were taken, one entry each time."""
+        return [mail.message_id for mail in self.mails]
+
     async def start(self, port: int = 0) -> None:
         """Listen on loopback; port 0 takes a free one."""
         loop = asyncio.get_running_loop()

@@ -1,46 +1,33 @@
-"""Laws of every channel, held by the real one against a receiver that behaves and misbehaves."""
+"""E-mail: the laws of all channels, and what is its own."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from html import unescape
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 import trustme
-from standardwebhooks import Webhook as Reference
 
-from channels.email.channel import Email
+from channels.contract import AnyChannel
+from channels.email.channel import Email, EmailRequest
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
-from channels.fakes.http import Reply
-from channels.fakes.webhook import WebhookReceiver
-from channels.http.ssrf import is_public
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
-from channels.webhook.channel import Webhook
-from channels.webhook.signing import Signer
-from schemas.channels.email import EmailDelivery
-from schemas.channels.webhook import WebhookDelivery
-from schemas.contract import topic_codec
-from schemas.errors import CannotStart, RenderRefused, TemplateFailed
-from schemas.events.triggers import MANUAL
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.delivery import Delivery
+from schemas.errors import RenderRefused, TemplateFailed
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
-from streams.index.rules import RuleIndex
-from streams.match import match_event
-from tests.factory import NOW, SECRET, TEMPLATE, context, customer, delivery, rule
+from tests.contract.channels.case import Answer, Fake
+from tests.factory import TEMPLATE, customer, delivery
 
-GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
-GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
 _VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
 LOCAL = bundled(
     StoredTemplate(
@@ -60,233 +47,69 @@ LOCAL = bundled(
 )
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-# -- webhook ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[WebhookReceiver]:
-    made = WebhookReceiver(SECRET, "legacy")
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def webhook() -> AsyncIterator[Webhook]:
-    made = Webhook(Signer([SECRET], "legacy"), allow_private=True, max_bytes=100_000)
-    yield made
-    await made.close()
-
-
-async def post(webhook: Webhook, receiver: WebhookReceiver, timeout: float = 60.0) -> Any:
-    return await webhook.send(webhook.render(delivery("webhook", url=receiver.url)), timeout=timeout, now=now())
-
-
-async def test_a_webhook_is_accepted_and_both_signatures_hold(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    assert await post(webhook, receiver) == Accepted("HTTP 200")
-    assert (len(receiver.received), receiver.unverified) == (1, 0)
-
-
-async def test_the_body_is_the_envelope_and_the_same_each_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    made = delivery("webhook", url=receiver.url)
-    body = json.loads(webhook.render(made).body)
-    assert webhook.render(made) == webhook.render(made)
-    assert set(body) == {"id", "project_id", "created_at", "type", "data", "source", "event"}
-    assert body["id"].startswith("whs_")
-    assert (body["type"], body["source"]["id"], body["source"]["object"]) == ("thanks", "thanks", "distribution")
-    assert body["data"]["order"]["items"] == [{"sku": "GIFT-1", "price": 100}]
-    assert body["event"]["entity_id"] == "c1"
-
-
-async def test_the_body_is_the_recorded_one(webhook: Webhook) -> None:
-    made = delivery("webhook")
-    assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())
-
-
-def test_a_webhook_goes_to_the_host_of_idna_2008_however_it_is_stored() -> None:
-    channel = Webhook(Signer([SECRET], ""), allow_private=True, max_bytes=100_000)
-    made, old = delivery("webhook", url="https://faß.example/x"), "https://faß.example/x"
-    assert made.webhook.url == "https://xn--fa-hia.example/x"
-    kept = msgspec.structs.replace(made, webhook=msgspec.structs.replace(made.webhook, url=old))
-    assert channel.render(kept).url == "https://xn--fa-hia.example/x"
-    never = msgspec.structs.replace(made, webhook=msgspec.structs.replace(made.webhook, url="https://i❤.example/x"))
-    with pytest.raises(RenderRefused, match="IDNA 2008"):
-        channel.render(never)
-
-
-async def test_a_schedule_made_by_hand_is_posted_with_its_objects_as_they_are(webhook: Webhook) -> None:
-    recorded = json.loads(GOLDEN_MANUAL.read_text())
-    made = delivery("webhook")
-    event = msgspec.structs.replace(made.event, type=MANUAL)
-    body = json.loads(webhook.render(msgspec.structs.replace(made, event=event, data=recorded["data"])).body)
-    assert body == recorded
-    assert list(body["data"]) == ["distribution", "campaign", "voucher", "customer", "publication"]
-
-
-@pytest.mark.parametrize(
-    ("event_type", "said"), [(MANUAL, "Dashboard"), ("customer.order.paid", "Automation"), (MANUAL + "d", "Automation")]
-)
-async def test_the_event_source_says_who_set_it_off(webhook: Webhook, event_type: str, said: str) -> None:
-    made = delivery("webhook")
-    made = msgspec.structs.replace(made, event=msgspec.structs.replace(made.event, type=event_type))
-    assert json.loads(webhook.render(made).body)["event"]["event_source"] == {"channel": said}
-
-
-DESIGNED = {
-    "customer_id": {"from": "customer.id"},
-    "amount": {"from": "order.amount"},
-    "first_sku": {"from": "order.items[0].sku"},
-    "country": {"from": "customer.metadata.country", "default": "unknown"},
-    "phone": {"from": "customer.phone"},
-    "source": "tidings",
-    "at": {"from": "event.created_at"},
-    "nested": {"tags": ["a", {"from": "customer.name"}], "flag": True, "items": {"from": "order.items"}},
-}
-
-
-def designed(url: str, **design: Any) -> WebhookDelivery:
-    index = RuleIndex()
-    index.insert(rule(channels=[{"webhook": {"url": url, "type": "thanks", **design}}]))
-    (made,) = match_event(context(), index, NOW).deliveries
-    codec = topic_codec("deliveries.webhook", "avro")
-    return msgspec.convert(codec.decode(codec.encode(made)), WebhookDelivery)
-
-
-@pytest.mark.parametrize("envelope", [True, False])
-async def test_the_designed_body_is_what_is_signed_and_received(
-    webhook: Webhook, receiver: WebhookReceiver, envelope: bool
-) -> None:
-    made = designed(receiver.url, payload=DESIGNED, envelope=envelope)
-    assert await webhook.send(webhook.render(made), timeout=60.0, now=now()) == Accepted("HTTP 200")
-    (received,) = receiver.received
-    assert (receiver.unverified, received.body) == (0, webhook.render(made).body)
-    assert b'"amount":5000,' in received.body
-    golden = GOLDEN.with_name(f"webhook-designed{'' if envelope else '-alone'}.json")
-    assert json.loads(received.body.replace(receiver.url.encode(), b"https://hooks.example.com/x")) == json.loads(
-        golden.read_text()
-    )
-
-
-async def test_without_the_envelope_the_objects_go_out_alone(webhook: Webhook) -> None:
-    made = designed("https://hooks.example.com/x", envelope=False)
-    assert json.loads(webhook.render(made).body) == json.loads(GOLDEN.read_text())["data"]
-
-
-async def test_a_code_that_joins_after_matching_is_in_the_designed_body(webhook: Webhook) -> None:
-    made = designed("https://hooks.example.com/x", attributes=["order.id"])
-    address = msgspec.structs.replace(made.webhook, payload={"code": {"from": "voucher.code"}}, envelope=False)
-    assert webhook.render(msgspec.structs.replace(made, webhook=address)).body == b"{}"
-    joined = msgspec.structs.replace(made, webhook=address, data={**made.data, "voucher": {"code": "SPRING"}})
-    assert webhook.render(joined).body == b'{"code":"SPRING"}'
-
-
-def test_the_signature_is_that_of_the_reference_library() -> None:
-    body, at = b'{"a":1}', now()
-    headers = Signer([SECRET, "whsec_" + "QUFB" * 8]).headers("msg_1", int(at.timestamp()), body)
-    assert Reference(SECRET).verify(body, headers) == {"a": 1}
-    assert headers["webhook-signature"].count("v1,") == 2
-
-
-def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:
-    with pytest.raises(CannotStart) as caught:
-        Signer(["whsec_not base64!"])
-    assert "not base64!" not in str(caught.value)
-    assert "MDEy" not in repr(Signer([SECRET]))
-
-
-@pytest.mark.parametrize(
-    "status", [408, 409, 423, 425, 500, 501, 502, 503, 504, 507, 508, 511, 520, 530, 599, 600, 999]
-)
-async def test_what_may_pass_is_deferred(webhook: Webhook, receiver: WebhookReceiver, status: int) -> None:
-    receiver.replies.append(Reply(status, headers=(("retry-after", "7"),)))
-    assert await post(webhook, receiver) == Deferred(f"HTTP {status}", 7.0)
-
-
-async def test_too_many_requests_slow_the_destination_down(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    receiver.replies += [Reply(429, headers=(("retry-after", "7"),)), Reply(429)]
-    assert [await post(webhook, receiver) for _ in range(2)] == [Throttled("HTTP 429", 7.0), Throttled("HTTP 429")]
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [(400, Refused), (404, Refused), (422, Refused), (505, Refused), (410, Gone), (302, Refused)]
-)
-async def test_what_will_not_pass_is_refused(
-    webhook: Webhook, receiver: WebhookReceiver, status: int, kind: type[Receipt]
-) -> None:
-    receiver.replies.append(Reply(status, headers=(("location", receiver.url),)))
-    assert isinstance(await post(webhook, receiver), kind)
-    assert sum(receiver.tried.values()) == 1
-
-
-@pytest.mark.parametrize("status", [401, 403])
-async def test_where_our_access_is_refused_the_delivery_is_not_burnt(
-    webhook: Webhook, receiver: WebhookReceiver, status: int
-) -> None:
-    receiver.replies.append(Reply(status))
-    assert isinstance(await post(webhook, receiver), Blocked)
-
-
-async def test_a_slow_receiver_is_left_in_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    receiver.replies.append(Reply(delay=30))
-    assert await asyncio.wait_for(post(webhook, receiver, timeout=0.2), 60) == Unanswered("no answer within 0.2 s")
-
-
-async def test_a_dropped_connection_is_possibly_accepted(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    receiver.replies.append(Reply(drop=True))
-    receipt = await post(webhook, receiver)
-    assert isinstance(receipt, Unanswered)
-
-
-async def test_nobody_there_is_deferred(webhook: Webhook, receiver: WebhookReceiver) -> None:
-    await receiver.stop()
-    receipt = await post(webhook, receiver)
-    assert isinstance(receipt, Deferred)
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "10.0.0.1", "0x7f.1", "2130706433"]
-)
-async def test_private_addresses_are_not_called(receiver: WebhookReceiver, host: str) -> None:
-    careful = Webhook(Signer([SECRET]), allow_private=False, max_bytes=1000_000)
-    url = receiver.url.replace("127.0.0.1", host)
-    receipt = await careful.send(careful.render(delivery("webhook", url=url)), timeout=60, now=now())
-    await careful.close()
-    assert isinstance(receipt, Refused | Deferred)
-    assert not receiver.tried
-    if host not in ("0x7f.1", "2130706433"):
-        assert isinstance(receipt, Refused)
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("::ffff:127.0.0.1", False),
-        ("fe80::1%eth0", False),
-        ("100.64.0.1", False),
-        ("224.0.0.1", False),
-    ],
-)
-def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert is_public(address) is public
-
-
-def test_a_body_over_the_limit_is_refused() -> None:
-    small = Webhook(Signer([]), allow_private=True, max_bytes=100)
-    with pytest.raises(RenderRefused, match="at most 100"):
-        small.render(delivery("webhook"))
-
-
-# -- e-mail -------------------------------------------------------------------------------------------------------
-
-
 def account(port: int, **changes: Any) -> EmailAccount:
     plain = EmailAccount("main", "127.0.0.1", port, "none", "shop@example.com", "The Shop")
     return replace(plain, **changes)
+
+
+def says(reply: str, kind: type[Receipt], stage: str = "data", retry_after: float | None = None) -> Answer:
+    """What the server says to the next message, and where."""
+
+    def prepare(fake: SmtpSink) -> None:
+        fake.at_stage = stage
+        fake.replies.append(reply)
+
+    return Answer(prepare, kind, retry_after)
+
+
+class EmailCase:
+    """E-mail before a server without encryption that knows a login."""
+
+    name = "email"
+    secrets = ("hush-password",)
+    names = ("jo@example.com", "Jo")
+    template = TEMPLATE
+    is_untrusted = Blocked
+    answers: Mapping[str, Answer] = {
+        "taken": says("250 2.0.0 queued", Accepted),
+        "busy": says("451 4.3.0 try again in 7 seconds", Deferred, retry_after=7.0),
+        "too fast": says("450 4.7.1 too many messages, try again in 5 minutes", Throttled, "mail", 300.0),
+        "too fast, for ever": says("450 4.7.1 too fast, try again in 99999 hours", Throttled, "rcpt", 359_996_400.0),
+        "we are not wanted": says("550 5.7.1 go away", Blocked, "mail"),
+        "no such mailbox": says("550 5.1.1 no such user", Refused, "rcpt"),
+        "hostile words": says("554 5.7.1 a\x07b" + "\u2028\u202e" + "x" * 400, Refused),
+        "a code that nobody has defined": says("999 hm", Deferred),
+        "no code": says("hello?", Unanswered),
+    }
+
+    def fake(self) -> SmtpSink:
+        return SmtpSink(login=("user", "hush-password"))
+
+    def slow(self, fake: SmtpSink, seconds: float) -> None:
+        fake.delay = seconds
+
+    def channel(self, fake: Fake) -> Email:
+        return self._email(fake.port)
+
+    def delivery(self, fake: Fake) -> Delivery:
+        return cast(Delivery, delivery("email", customer()))
+
+    def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
+        security = {"security": "tls", "tls": ssl.create_default_context()} if tls else {}
+        return self._email(port, host=host, **security), delivery("email", customer())
+
+    def sent(self, request: EmailRequest) -> bytes:
+        return request.sender.encode() + request.recipient.encode() + request.message
+
+    def _email(self, port: int, **changes: Any) -> Email:
+        return Email({"main": account(port, username="user", password="hush-password", **changes)}, Templates())
+
+
+CASE = EmailCase()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -444,12 +267,6 @@ async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, reason: Any
     assert await mail(sink) == Refused(reply, reason)
 
 
-async def test_a_slow_server_is_left_in_time(sink: SmtpSink) -> None:
-    sink.delay = 30
-    receipt = await asyncio.wait_for(mail(sink, timeout=0.3), 60)
-    assert isinstance(receipt, Unanswered)
-
-
 async def test_connections_are_used_again(sink: SmtpSink) -> None:
     channel = Email({"main": account(sink.port)}, Templates())
     for _ in range(5):
@@ -516,12 +333,6 @@ async def test_an_answer_that_is_none_is_possibly_accepted_and_ends_the_session(
     await channel.close()
 
 
-async def test_a_name_that_leads_nowhere_and_a_server_that_is_away_may_pass(sink: SmtpSink) -> None:
-    for host in ("mail.invalid", "127.0.0.3"):
-        receipt = await mail(sink, host=host)
-        assert isinstance(receipt, Deferred)
-
-
 async def again(channel: Email) -> Any:
     return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=60, now=now())
 
@@ -545,9 +356,3 @@ async def test_tls_and_login(implicit: bool) -> None:
     assert "wrong" not in bad.detail
     assert isinstance(distrusting, Blocked)
     assert len(sink.mails) == 1
-
-
-def test_deliveries_have_the_type_of_their_channel() -> None:
-    assert isinstance(delivery("webhook"), WebhookDelivery)
-    assert isinstance(delivery("email"), EmailDelivery)
-    assert "password" not in repr(account(1, password="hush")) or "hush" not in repr(account(1, password="hush"))

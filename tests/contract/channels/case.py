@@ -1,0 +1,65 @@
+"""A channel before its fake, as the laws of all channels need it. Each channel's own test file has one: `CASE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from channels.contract import AnyChannel
+from schemas.delivery import Delivery
+from schemas.receipt import Receipt
+from schemas.template import StoredTemplate
+
+
+class Fake(Protocol):
+    """A provider on loopback. `ids` are the deliveries that it took, one entry each time."""
+
+    port: int
+
+    @property
+    def ids(self) -> list[str]: ...
+
+    async def start(self, port: int = 0) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the fake is to say next, and the kind of receipt that it makes. `retry_after` where it names a wait."""
+
+    prepare: Callable[[Any], None]
+    kind: type[Receipt]
+    retry_after: float | None = None
+
+
+class ChannelCase(Protocol):
+    """One channel. `secrets` are those of its account; `names` are the customer's, in what `delivery` makes."""
+
+    name: str
+    secrets: tuple[str, ...]
+    names: tuple[str, ...]
+    template: StoredTemplate | None
+    answers: Mapping[str, Answer]
+    """By what they are called here: each row of the provider's table, the unknown and the hostile."""
+    is_untrusted: type[Receipt]
+    """The receipt where a server's certificate is not trusted."""
+
+    def fake(self) -> Fake:
+        """One that behaves."""
+
+    def slow(self, fake: Any, seconds: float) -> None:
+        """Have it read whole messages and answer that much later."""
+
+    def channel(self, fake: Fake) -> AnyChannel:
+        """The channel as it is set up for that fake."""
+
+    def delivery(self, fake: Fake) -> Delivery:
+        """A message to a customer, over that fake."""
+
+    def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
+        """The same to a server that is none of its fakes."""
+
+    def sent(self, request: Any) -> bytes:
+        """All that a request puts on the wire, without what an attempt adds."""

@@ -15,7 +15,8 @@ from schemas.events.objects import Customer, Segment
 from schemas.events.triggers import SegmentsData
 from schemas.segment import SegmentDefinition
 from streams.conditions.answer import Failure
-from streams.conditions.moments import Moment, changes_at, earliest
+from streams.conditions.dates import earliest
+from streams.conditions.moments import Moment, changes_at
 from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS
 from streams.event_context import EventContext, Head

@@ -18,8 +18,7 @@ from console.reference.templates import templates_page
 from schemas.closed import Action
 from schemas.events.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
 from streams.conditions.answer import Kind
-from streams.conditions.parse import ITEM_TESTS
-from streams.conditions.predicates import tests_for
+from streams.conditions.predicates import ITEM_TESTS, PREDICATES, tests_for
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "reference"
 
@@ -105,14 +104,11 @@ def _anchor(title: str) -> str:
 def conditions_page() -> str:
     """Every test of the condition language, with an example of each."""
     kinds: tuple[Kind, ...] = ("text", "number", "boolean", "list", "object")
-    by_kind = [f"| {kind} | {', '.join(_tests_for(kind))} |" for kind in kinds]
-    rows = [f"| {name} | `{source}` |" for name, source in EXAMPLES.items()]
+    by_kind = [f"| {kind} | {', '.join(tests_for(kind))} |" for kind in kinds]
+    examples = {name: test.example for name, test in PREDICATES.items()} | dict(ITEM_TESTS)
+    rows = [f"| {name} | `{source}` |" for name, source in examples.items()]
     head = "| a field that holds a | tests |\n|---|---|"
     return "\n".join([_CONDITIONS_HEAD, head, *by_kind, "", "| test | example |\n|---|---|", *rows]) + "\n"
-
-
-def _tests_for(kind: Kind) -> tuple[str, ...]:
-    return (*tests_for(kind), *(ITEM_TESTS if kind == "list" else ()))
 
 
 _CONDITIONS_HEAD = """\
@@ -145,40 +141,6 @@ behind it. `day_is` is about the day of the year: 29 February is 28 February in 
 `every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items
 that count.
 """
-
-EXAMPLES: dict[str, str] = {
-    "is": "customer.metadata.country: {is: PL}",
-    "is_not": "order.status: {is_not: CANCELED}",
-    "in": "customer.metadata.country: {in: [PL, DE]}",
-    "not_in": "customer.metadata.country: {not_in: [US]}",
-    "at_least": "order.amount: {at_least: 10000}",
-    "at_most": "order.amount: {at_most: 10000}",
-    "more_than": "order.amount: {more_than: 0}",
-    "less_than": "order.metadata.weight: {less_than: 2.5}",
-    "between": "order.amount: {between: [1000, 5000]}",
-    "is_any_case": "customer.address.city: {is_any_case: warszawa}",
-    "in_any_case": "customer.address.city: {in_any_case: [warszawa, gdynia]}",
-    "contains": "customer.metadata.tags: {contains: vip}",
-    "starts_with": "customer.phone: {starts_with: '+48'}",
-    "ends_with": "customer.email: {ends_with: '@example.com'}",
-    "contains_any_case": "customer.name: {contains_any_case: nowak}",
-    "starts_with_any_case": "customer.name: {starts_with_any_case: dr}",
-    "ends_with_any_case": "customer.email: {ends_with_any_case: '@example.com'}",
-    "matches": "order.source_id: {matches: '^web-'}",
-    "before": "customer.metadata.last_order: {before: 30d ago}",
-    "after": "customer.metadata.contract_until: {after: 2026-12-31}",
-    "on": "customer.metadata.trial_until: {on: in 3d}",
-    "within_last": "customer.metadata.last_order: {within_last: 30d}",
-    "within_next": "customer.metadata.contract_until: {within_next: 2w}",
-    "day_is": "customer.birthday: {day_is: today}",
-    "is_set": "customer.email: {is_set: true}",
-    "any_item": "order.items: {any_item: {sku_id: {starts_with: GIFT-}}}",
-    "every_item": "order.items: {every_item: {amount: {at_least: 1000}}}",
-    "no_item": "order.items: {no_item: {sku_id: VOUCHER}}",
-    "count": "order.items: {count: {where: {price: {at_least: 1000}}, at_least: 2}}",
-    "sum": "order.items: {sum: {of: amount, where: {metadata.kind: shoe}, at_least: 10000}}",
-}
-"""Test to a condition on `customer.order.paid` that makes it, in YAML; a test parses each."""
 
 PAGES: dict[str, Callable[[], str]] = {
     "triggers.md": triggers_page,

@@ -216,7 +216,7 @@ def value_getter(path: Path, name: str, read: Callable[[Path], Getter]) -> Gette
 def _test(test: Test, get: Getter) -> Run:
     predicate = PREDICATES[test.name]
     check = predicate.build(test.operand)
-    absent = not test.operand if test.name == "is_set" else predicate.absent
+    absent = predicate.absent(test.operand)
     said = str(test)
 
     def run(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:

@@ -33,15 +33,11 @@ from streams.conditions.language import (
     Test,
     Total,
 )
-from streams.conditions.predicates import COMPARING, PREDICATES, SCALARS, a_number, tests_for
+from streams.conditions.predicates import PREDICATES, SCALAR_KINDS, number_tests, tests_for
 
 _GROUPS = ("all", "any", "not")
 QUANTIFIERS: tuple[Quantifier, ...] = get_args(Quantifier)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-ITEM_TESTS = (*QUANTIFIERS, *MEASURES)
-"""The tests that look into a list's items."""
-NUMBER_TESTS = ("is", "is_not", "at_least", "at_most", "more_than", "less_than", "between")
-"""The tests of a count or a sum."""
 
 
 def parse_condition(
@@ -116,11 +112,11 @@ class _Parser:
             for measure in MEASURES:
                 if name == measure:
                     return self._total(path, measure, operand, Fields.of_item(found.item), f"{at}.{name}", depth)
-        valid = (*tests_for(found.kind), *(ITEM_TESTS if found.kind in ("list", "any") else ()))
-        if name not in valid:
-            return self._problem(f"{at}.{name}", _wrong_test(name, found, valid))
+        predicate = PREDICATES.get(name)
+        if predicate is None or (found.kind != "any" and found.kind not in predicate.kinds):
+            return self._problem(f"{at}.{name}", _wrong_test(name, found, tests_for(found.kind)))
         try:
-            test = Test(path, name, PREDICATES[name].operand(operand))
+            test = Test(path, name, predicate.operand.read(operand))
         except ValueError as error:
             return self._problem(f"{at}.{name}", str(error))
         other = None if self._is_stored else _other_kind(test, found)
@@ -155,12 +151,12 @@ class _Parser:
 
     def _number_test(self, name: str, operand: object, at: str) -> Test | None:
         self._nodes += 1
-        if name not in NUMBER_TESTS:
-            self._problem(f"{at}.{name}", _wrong_test(name, Found("number"), NUMBER_TESTS))
+        valid = number_tests()
+        if name not in valid:
+            self._problem(f"{at}.{name}", _wrong_test(name, Found("number"), tuple(valid)))
             return None
         try:
-            number = operand if name == "between" else a_number(operand)
-            return Test((), name, PREDICATES[name].operand(number))
+            return Test((), name, valid[name].read(operand))
         except ValueError as error:
             self._problem(f"{at}.{name}", str(error))
             return None
@@ -200,7 +196,7 @@ def _other_kind(test: Test, found: Found) -> str | None:
             return f"{path_text(test.path)} is a list of objects; any_item asks about them, as in any_item: {{id: …}}"
     else:
         kind = found.kind
-    if test.name not in COMPARING or kind not in SCALARS:
+    if not PREDICATES[test.name].compared or kind not in SCALAR_KINDS:
         return None
     for operand in test.operand if isinstance(test.operand, tuple) else (test.operand,):
         if kind_of(operand) != kind:

@@ -1,4 +1,4 @@
-"""Every test that a condition can make, in one table: which kinds of value it is for, its operand, and what it does.
+"""Every test that a condition can make, in one table: adding one is one entry, and nothing else knows it by name.
 
 A test gets a value that is present (never null) and answers True, False, or `Failure` where the value is of a kind that
 the test cannot judge; None where it counts as missing, as a blank text does for all but the tests of texts. That holds
@@ -8,181 +8,85 @@ for equality, too: of "1" and 1 nobody can say that they differ.
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache, partial
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-import re2
-
 from schemas.formats.blank import is_blank, trimmed
-from schemas.formats.durations import parse_duration
-from schemas.formats.kinds import kind_in_words
 from streams.conditions.answer import (
     Answer,
     Failure,
     Kind,
     Misfit,
     equality_key,
-    is_nan,
     kinds_of,
     same_in_any_case,
     types_of,
     unfit,
 )
-from streams.conditions.language import MAX_LIST, MAX_PATTERN
+from streams.conditions.dates import (
+    LENGTH_OF_DATE,
+    Changes,
+    Relative,
+    before_changes,
+    day_is_changes,
+    on_changes,
+    parse_date,
+    within_last_changes,
+    within_next_changes,
+)
+from streams.conditions.operands import (
+    DAY,
+    FLAG,
+    FOLDED_TEXT,
+    MOMENT,
+    NEAR_DAY,
+    NUMBER,
+    PATTERN,
+    RANGE,
+    SCALAR,
+    SCALARS,
+    SPAN,
+    TEXT,
+    TEXTS,
+    Operand,
+)
 
 Check = Callable[[Any, datetime], Answer | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Predicate:
-    """One test. `operand` turns what was written into what `build` takes, or raises ValueError saying what is allowed.
+def _never(_operand: Any) -> bool:
+    return False
 
-    `absent` is the answer for a missing or null value. `costly`: asking twice takes longer than remembering the answer.
-    `local`: it is about days, and the day begins when it does for the customer. `dated`: it reads a date.
+
+def _always(_operand: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicate:
+    """One test of values of some `kinds`, which `build` makes of its operand.
+
+    `example` makes it, in YAML, of a paid order. `changes` says when the clock alone changes its answer; None: never.
+    `absent` is the answer for a missing or null value, by the operand. `compared`: the operand has to be of the field's
+    kind. `of_number` is the operand where a count or a sum is tested; None where it is not.
+    `costly`: asking twice takes longer than remembering the answer. `local`: it is about days, and the day begins when
+    it does for the customer. `dated`: it reads a date.
     """
 
     kinds: tuple[Kind, ...]
-    operand: Callable[[Any], Any]
+    operand: Operand
     build: Callable[[Any], Check]
-    absent: bool = False
+    example: str
+    changes: Changes | None
+    absent: Callable[[Any], bool] = _never
+    compared: bool = False
+    of_number: Operand | None = None
     costly: bool = False
     local: bool = False
     dated: bool = False
-
-
-# -- operands -----------------------------------------------------------------------------------------------------
-
-
-def _scalar(operand: Any) -> Any:
-    if isinstance(operand, date) and not isinstance(operand, datetime):
-        return operand.isoformat()
-    if not isinstance(operand, str | int | float) or is_nan(operand):
-        raise ValueError(f"takes a text, a number or true/false, not {kind_in_words(operand)}")
-    return operand
-
-
-def _scalars(operand: Any) -> tuple[Any, ...]:
-    if not isinstance(operand, list) or not operand:
-        raise ValueError(f"takes a list such as [PL, DE], not {kind_in_words(operand)}")
-    if len(operand) > MAX_LIST:
-        raise ValueError(f"takes at most {MAX_LIST} values, got {len(operand)}; use a segment for long lists")
-    return tuple(map(_scalar, operand))
-
-
-def a_number(operand: Any) -> Any:
-    """An operand that is a number. Raises ValueError that says what it is instead."""
-    if isinstance(operand, bool) or not isinstance(operand, int | float) or is_nan(operand):
-        raise ValueError(f"takes a number, not {kind_in_words(operand)}")
-    return operand
-
-
-def _range(operand: Any) -> tuple[Any, Any]:
-    if not isinstance(operand, list) or len(operand) != 2:
-        raise ValueError("takes two numbers, as in [10, 20]")
-    low, high = map(a_number, operand)
-    if low > high:
-        raise ValueError(f"takes the lower number first: [{high}, {low}]")
-    return low, high
-
-
-def _text(operand: Any) -> str:
-    if not isinstance(operand, str) or not operand:
-        raise ValueError(f"takes a text, not {kind_in_words(operand)}")
-    return operand
-
-
-def _folded(operand: Any) -> str:
-    return same_in_any_case(_text(operand))
-
-
-def _texts(operand: Any) -> tuple[str, ...]:
-    return tuple(map(_text, _scalars(operand)))
-
-
-def _pattern(operand: Any) -> Any:
-    text = _text(operand)
-    if len(text) > MAX_PATTERN:
-        raise ValueError(f"takes a pattern of at most {MAX_PATTERN} characters, got {len(text)}")
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(text, options=options)
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-        raise ValueError(f"takes a regular expression (RE2, without look-around): {reason}") from error
-
-
-def _flag(operand: Any) -> bool:
-    if not isinstance(operand, bool):
-        raise ValueError(f"takes true or false, not {kind_in_words(operand)}")
-    return operand
-
-
-@dataclass(frozen=True, slots=True)
-class Relative:
-    """A moment or a day that is so far from now, as it was written."""
-
-    span: timedelta
-    said: str
-
-    def __str__(self) -> str:
-        return self.said
-
-
-_LONGEST = timedelta(days=36_525)
-"""A hundred years: so far from now there is always a date."""
-_DAYS = {"yesterday": timedelta(days=-1), "today": timedelta(), "tomorrow": timedelta(days=1)}
-_FROM_NOW = re.compile(r"in (\w+)|(\w+) ago")
-
-
-def _relative(operand: Any) -> Relative | None:
-    """`in 7d` and `7d ago`; None for anything else."""
-    found = _FROM_NOW.fullmatch(operand) if isinstance(operand, str) else None
-    if found is None:
-        return None
-    span = _span(found[1] or found[2])
-    return Relative(span if found[1] else -span, operand)
-
-
-def _span(operand: Any) -> timedelta:
-    span = parse_duration(operand)
-    if span > _LONGEST:
-        raise ValueError(f"takes at most {_LONGEST.days}d, got {operand}")
-    return span
-
-
-def _moment(operand: Any) -> datetime | Relative:
-    if operand == "now":
-        return Relative(timedelta(), "now")
-    moment = read_date(operand.isoformat() if isinstance(operand, date) else operand) or _relative(operand)
-    if moment is None:
-        raise ValueError("takes a date (2026-11-20 or 2026-11-20T09:00:00Z), now, in 7d or 7d ago")
-    return moment
-
-
-def _near_day(operand: Any) -> Relative:
-    near = Relative(_DAYS[operand], operand) if isinstance(operand, str) and operand in _DAYS else _relative(operand)
-    if near is None or near.span % timedelta(days=1):
-        raise ValueError("takes today, tomorrow, yesterday, in 7d or 7d ago")
-    return near
-
-
-def _day(operand: Any) -> date | Relative:
-    written = operand.isoformat() if isinstance(operand, date) else operand
-    day = read_date(written)
-    try:
-        if day is None:
-            return _near_day(operand)
-        return day.date() if len(trimmed(written)) == _LENGTH_OF_DATE else day
-    except ValueError as error:
-        raise ValueError("takes a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago") from error
-
-
-# -- tests --------------------------------------------------------------------------------------------------------
 
 
 def _among(operands: tuple[Any, ...], *, wanted: bool) -> Check:
@@ -254,7 +158,7 @@ def _contains(operand: Any) -> Check:
 
 def _on_date(test: Callable[[datetime, datetime], bool]) -> Check:
     def check(value: Any, now: datetime) -> Answer | None:
-        moment = _read_date(value) if type(value) is str else value if isinstance(value, datetime) else None
+        moment = parse_date(value) if type(value) is str else value if isinstance(value, datetime) else None
         return unfit(value, "a date") if moment is None else test(moment, now)
 
     return check
@@ -286,11 +190,11 @@ def _on_day(span: timedelta, test: Callable[[date, date], bool]) -> Check:
     """`test` gets the value's day and the day so far from now, both where `now` is. A date without time is a day."""
 
     def check(value: Any, now: datetime) -> Answer | None:
-        moment = _read_date(value) if type(value) is str else None
+        moment = parse_date(value) if type(value) is str else None
         if moment is None:
             return unfit(value, "a date")
         try:
-            day = moment if len(trimmed(value)) == _LENGTH_OF_DATE else moment.astimezone(now.tzinfo)
+            day = moment if len(trimmed(value)) == LENGTH_OF_DATE else moment.astimezone(now.tzinfo)
         except OverflowError:  # the first or the last day that there is
             return Failure("needs a date that is a day everywhere")
         return test(day.date(), (now + span).date())
@@ -319,80 +223,160 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-_DATES_KEPT = 4096
-"""Texts whose moment is remembered: days come again and again."""
-_LENGTH_OF_DATE = len("2026-11-20")
-_DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
+def _passes(test: Callable[[Any, Any], bool], operand: Any) -> Check:
+    """`test` gets the operand and the value, which is a number."""
+    return _on_number(partial(test, operand))
 
 
-def read_date(value: Any) -> datetime | None:
-    """A `YYYY-MM-DD` (midnight UTC) or RFC 3339 text as a moment with an offset; None for anything else."""
-    return _read_date(value) if isinstance(value, str) else None
+def _between(ends: tuple[Any, Any]) -> Check:
+    low, high = ends
+    return _on_number(lambda value: bool(low <= value <= high))
 
 
-@lru_cache(_DATES_KEPT)
-def _read_date(value: str) -> datetime | None:
-    value = trimmed(value)
-    if not _DATE_ONLY.match(value):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _in_folded(test: Callable[[str, str], bool], part: str) -> Check:
+    return _on_text(lambda value: test(same_in_any_case(value), part))
 
 
-SCALARS: tuple[Kind, ...] = ("text", "number", "boolean")
+SCALAR_KINDS: tuple[Kind, ...] = ("text", "number", "boolean")
 """Kinds of which one value can be equal to another."""
-COMPARING = ("is", "is_not", "in", "not_in", "contains")
-"""Tests that take operands of every such kind, so that it has to be the field's."""
+
+_equal = partial(Predicate, kinds=SCALAR_KINDS, changes=None, compared=True)
+_number = partial(Predicate, kinds=("number",), operand=NUMBER, of_number=NUMBER, changes=None)
+_text = partial(Predicate, kinds=("text",), changes=None)
+_date = partial(Predicate, kinds=("text",), costly=True, dated=True)
 
 PREDICATES: dict[str, Predicate] = {
-    "is": Predicate(SCALARS, _scalar, _is),
-    "is_not": Predicate(SCALARS, _scalar, _is_not, absent=True),
-    "in": Predicate(SCALARS, _scalars, partial(_among, wanted=True)),
-    "not_in": Predicate(SCALARS, _scalars, partial(_among, wanted=False), absent=True),
-    "at_least": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.le, low))),
-    "at_most": Predicate(("number",), a_number, lambda high: _on_number(partial(operator.ge, high))),
-    "more_than": Predicate(("number",), a_number, lambda low: _on_number(partial(operator.lt, low))),
-    "less_than": Predicate(("number",), a_number, lambda high: _on_number(partial(operator.gt, high))),
-    "between": Predicate(("number",), _range, lambda ends: _on_number(lambda value: bool(ends[0] <= value <= ends[1]))),
-    "is_any_case": Predicate(("text",), _text, _is_any_case, costly=True),
-    "in_any_case": Predicate(("text",), _texts, _in_any_case, costly=True),
-    "contains": Predicate(("text", "list"), _scalar, _contains, costly=True),
-    "starts_with": Predicate(("text",), _text, lambda start: _on_text(lambda value: value.startswith(start))),
-    "ends_with": Predicate(("text",), _text, lambda end: _on_text(lambda value: value.endswith(end))),
-    "contains_any_case": Predicate(
-        ("text",), _folded, lambda part: _on_text(lambda value: part in same_in_any_case(value)), costly=True
+    "is": _equal(operand=SCALAR, of_number=NUMBER, build=_is, example="customer.metadata.country: {is: PL}"),
+    "is_not": _equal(
+        operand=SCALAR, of_number=NUMBER, build=_is_not, absent=_always, example="order.status: {is_not: CANCELED}"
     ),
-    "starts_with_any_case": Predicate(
-        ("text",),
-        _folded,
-        lambda start: _on_text(lambda value: same_in_any_case(value).startswith(start)),
+    "in": _equal(
+        operand=SCALARS, build=partial(_among, wanted=True), example="customer.metadata.country: {in: [PL, DE]}"
+    ),
+    "not_in": _equal(
+        operand=SCALARS,
+        build=partial(_among, wanted=False),
+        absent=_always,
+        example="customer.metadata.country: {not_in: [US]}",
+    ),
+    "at_least": _number(build=partial(_passes, operator.le), example="order.amount: {at_least: 10000}"),
+    "at_most": _number(build=partial(_passes, operator.ge), example="order.amount: {at_most: 10000}"),
+    "more_than": _number(build=partial(_passes, operator.lt), example="order.amount: {more_than: 0}"),
+    "less_than": _number(build=partial(_passes, operator.gt), example="order.metadata.weight: {less_than: 2.5}"),
+    "between": _number(operand=RANGE, of_number=RANGE, build=_between, example="order.amount: {between: [1000, 5000]}"),
+    "is_any_case": _text(
+        operand=TEXT, build=_is_any_case, costly=True, example="customer.address.city: {is_any_case: warszawa}"
+    ),
+    "in_any_case": _text(
+        operand=TEXTS,
+        build=_in_any_case,
         costly=True,
+        example="customer.address.city: {in_any_case: [warszawa, gdynia]}",
     ),
-    "ends_with_any_case": Predicate(
-        ("text",), _folded, lambda end: _on_text(lambda value: same_in_any_case(value).endswith(end)), costly=True
+    "contains": Predicate(
+        kinds=("text", "list"),
+        operand=SCALAR,
+        build=_contains,
+        changes=None,
+        compared=True,
+        costly=True,
+        example="customer.metadata.tags: {contains: vip}",
     ),
-    "matches": Predicate(("text",), _pattern, lambda pattern: _on_text(pattern.search), costly=True),
-    "before": Predicate(("text",), _moment, _before, costly=True, dated=True),
-    "after": Predicate(("text",), _moment, _after, costly=True, dated=True),
-    "on": Predicate(("text",), _day, _on, costly=True, local=True, dated=True),
-    "within_last": Predicate(
-        ("text",), _span, lambda span: _on_date(lambda value, now: now - span <= value <= now), costly=True, dated=True
+    "starts_with": _text(
+        operand=TEXT,
+        build=lambda start: _on_text(lambda value: value.startswith(start)),
+        example="customer.phone: {starts_with: '+48'}",
     ),
-    "within_next": Predicate(
-        ("text",), _span, lambda span: _on_date(lambda value, now: now <= value <= now + span), costly=True, dated=True
+    "ends_with": _text(
+        operand=TEXT,
+        build=lambda end: _on_text(lambda value: value.endswith(end)),
+        example="customer.email: {ends_with: '@example.com'}",
     ),
-    "day_is": Predicate(
-        ("text",), _near_day, lambda near: _on_day(near.span, _same_day_of_year), costly=True, local=True, dated=True
+    "contains_any_case": _text(
+        operand=FOLDED_TEXT,
+        build=partial(_in_folded, str.__contains__),
+        costly=True,
+        example="customer.name: {contains_any_case: nowak}",
     ),
-    "is_set": Predicate(("text", "number", "boolean", "list", "object"), _flag, _is_set),
+    "starts_with_any_case": _text(
+        operand=FOLDED_TEXT,
+        build=partial(_in_folded, str.startswith),
+        costly=True,
+        example="customer.name: {starts_with_any_case: dr}",
+    ),
+    "ends_with_any_case": _text(
+        operand=FOLDED_TEXT,
+        build=partial(_in_folded, str.endswith),
+        costly=True,
+        example="customer.email: {ends_with_any_case: '@example.com'}",
+    ),
+    "matches": _text(
+        operand=PATTERN,
+        build=lambda pattern: _on_text(pattern.search),
+        costly=True,
+        example="order.source_id: {matches: '^web-'}",
+    ),
+    "before": _date(
+        operand=MOMENT,
+        build=_before,
+        changes=before_changes,
+        example="customer.metadata.last_order: {before: 30d ago}",
+    ),
+    "after": _date(
+        operand=MOMENT,
+        build=_after,
+        changes=before_changes,
+        example="customer.metadata.contract_until: {after: 2026-12-31}",
+    ),
+    "on": _date(
+        operand=DAY, build=_on, changes=on_changes, local=True, example="customer.metadata.trial_until: {on: in 3d}"
+    ),
+    "within_last": _date(
+        operand=SPAN,
+        build=lambda span: _on_date(lambda value, now: now - span <= value <= now),
+        changes=within_last_changes,
+        example="customer.metadata.last_order: {within_last: 30d}",
+    ),
+    "within_next": _date(
+        operand=SPAN,
+        build=lambda span: _on_date(lambda value, now: now <= value <= now + span),
+        changes=within_next_changes,
+        example="customer.metadata.contract_until: {within_next: 2w}",
+    ),
+    "day_is": _date(
+        operand=NEAR_DAY,
+        build=lambda near: _on_day(near.span, _same_day_of_year),
+        changes=day_is_changes,
+        local=True,
+        example="customer.birthday: {day_is: today}",
+    ),
+    "is_set": Predicate(
+        kinds=("text", "number", "boolean", "list", "object"),
+        operand=FLAG,
+        build=_is_set,
+        changes=None,
+        absent=operator.not_,
+        example="customer.email: {is_set: true}",
+    ),
 }
 """Name to test. `is_set` is the one test that a missing value can pass, by `is_set: false`."""
 
+ITEM_TESTS: Mapping[str, str] = {
+    "any_item": "order.items: {any_item: {sku_id: {starts_with: GIFT-}}}",
+    "every_item": "order.items: {every_item: {amount: {at_least: 1000}}}",
+    "no_item": "order.items: {no_item: {sku_id: VOUCHER}}",
+    "count": "order.items: {count: {where: {price: {at_least: 1000}}, at_least: 2}}",
+    "sum": "order.items: {sum: {of: amount, where: {metadata.kind: shoe}, at_least: 10000}}",
+}
+"""The tests that look into a list's items, which are forms of the language themselves, with an example of each."""
 
-@cache
+
 def tests_for(kind: Kind) -> tuple[str, ...]:
     """The tests that make sense for a kind of field, in the order they are listed."""
-    return tuple(name for name, test in PREDICATES.items() if kind == "any" or kind in test.kinds)
+    names = tuple(name for name, test in PREDICATES.items() if kind == "any" or kind in test.kinds)
+    return (*names, *ITEM_TESTS) if kind in ("list", "any") else names
+
+
+def number_tests() -> dict[str, Operand]:
+    """The tests of a count or a sum, with the operand that each takes there."""
+    return {name: test.of_number for name, test in PREDICATES.items() if test.of_number is not None}

@@ -14,8 +14,9 @@ from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import PATH_PATTERN
 from schemas.payload import DEFAULT, FROM, VALUE
 from streams.channels.tables import CHANNEL_RULES
-from streams.conditions.parse import NUMBER_TESTS, QUANTIFIERS
-from streams.conditions.predicates import PREDICATES
+from streams.conditions.operands import SCALAR, SCALARS
+from streams.conditions.parse import QUANTIFIERS
+from streams.conditions.predicates import PREDICATES, number_tests
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution import IDENTITY, KEYS, PRIORITY, REQUIRED
 from streams.documents.segment import MEMBERSHIP, SEGMENT
@@ -23,26 +24,8 @@ from streams.values.kinds import Moment, Span
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DURATION = Span().schema()
-_SCALAR = {"type": ["string", "number", "boolean"]}
-_LIST = {"type": "array", "minItems": 1, "items": _SCALAR}
 _TEXT = {"type": "string", "minLength": 1}
 _PATH: dict[str, Any] = {"type": "string", "pattern": f"^{PATH_PATTERN}$"}
-_OPERANDS: dict[str, Any] = {
-    "in": _LIST,
-    "not_in": _LIST,
-    "between": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-    "is_set": {"type": "boolean"},
-    "within_last": _DURATION,
-    "within_next": _DURATION,
-    **dict.fromkeys(("is_any_case", "starts_with", "ends_with", "matches"), _TEXT),
-    **dict.fromkeys(("contains_any_case", "starts_with_any_case", "ends_with_any_case"), _TEXT),
-    "before": _TEXT,
-    "after": _TEXT,
-    "on": _TEXT,
-    "in_any_case": {"type": "array", "minItems": 1, "items": _TEXT},
-    "day_is": {"type": "string", "pattern": r"^(today|tomorrow|yesterday|in \d{1,6}[dw]|\d{1,6}[dw] ago)$"},
-}
-_NUMERIC = ("at_least", "at_most", "more_than", "less_than")
 
 
 def definition_schema() -> dict[str, Any]:
@@ -146,17 +129,16 @@ def _condition() -> dict[str, Any]:
         "type": "object",
         "minProperties": 1,
         "properties": {"all": group, "any": group, "not": {"$ref": "#/$defs/condition"}},
-        "additionalProperties": {"oneOf": [_SCALAR, _LIST, {"$ref": "#/$defs/tests"}]},
+        "additionalProperties": {"oneOf": [SCALAR.schema, SCALARS.schema, {"$ref": "#/$defs/tests"}]},
     }
 
 
 def _tests() -> dict[str, Any]:
-    operands = {name: {"type": "number"} for name in _NUMERIC} | _OPERANDS
-    tests = {name: operands.get(name, _SCALAR) for name in PREDICATES}
+    tests = {name: test.operand.schema for name, test in PREDICATES.items()}
     items: dict[str, Any] = {name: {"$ref": "#/$defs/condition"} for name in QUANTIFIERS}
-    number = {name: _OPERANDS.get(name, {"type": "number"}) for name in NUMBER_TESTS}
+    number = {name: operand.schema for name, operand in number_tests().items()}
     where = {"where": {"$ref": "#/$defs/condition"}}
-    count = _closed({**where, **number}, required=()) | {"anyOf": [{"required": [name]} for name in NUMBER_TESTS]}
+    count = _closed({**where, **number}, required=()) | {"anyOf": [{"required": [name]} for name in number]}
     items["count"] = {"oneOf": [{"type": "number"}, count]}
     items["sum"] = {**count, "properties": {"of": _TEXT, **where, **number}, "required": ["of"]}
     return _closed({**tests, **items}, required=()) | {"minProperties": 1}

@@ -21,7 +21,7 @@ from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
 from store.segments import EventRow, MembershipRow, Profile, Segments, State, Work
-from streams.conditions.moments import earliest
+from streams.conditions.dates import earliest
 from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
 
 log = structlog.get_logger()

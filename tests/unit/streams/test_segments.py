@@ -15,10 +15,8 @@ from schemas.errors import DefinitionInvalid
 from schemas.segment import SegmentDefinition
 from streams.conditions.answer import Failure
 from streams.conditions.compile import PLAIN
-from streams.conditions.language import Test as Leaf
-from streams.conditions.moments import MOMENTS, TIMELESS, changes_at
+from streams.conditions.moments import changes_at
 from streams.conditions.parse import parse_condition
-from streams.conditions.predicates import PREDICATES
 from streams.documents.segment import CUSTOMER_FIELDS, parse_segment
 from streams.segments import Membership, SegmentIndex, differences
 from tests.factory import NOW
@@ -54,16 +52,6 @@ def test_a_wrong_definition_says_where_and_what_would_be_right(source: Any, path
     with pytest.raises(DefinitionInvalid) as caught:
         read(source)
     assert any(one.path == path and said in one.message for one in caught.value.problems), caught.value.problems
-
-
-def test_every_test_is_known_to_change_with_time_or_not_to() -> None:
-    assert set(PREDICATES) <= TIMELESS | set(MOMENTS)
-
-
-def test_an_unknown_test_is_looked_at_again_in_an_hour() -> None:
-    moment = changes_at(Leaf(("customer", "birthday"), "some_day", 1))
-    assert moment is not None
-    assert moment({}, NOW) == NOW + timedelta(hours=1)
 
 
 DATES = st.one_of(

@@ -14,13 +14,13 @@ from channels.templates.engine import check_source
 from channels.templates.filters import Formats
 from console.cli.main import app
 from console.control.preview.variables import variables
-from console.reference.pages import EXAMPLES, FOLDER, PAGES
+from console.reference.pages import FOLDER, PAGES
 from console.reference.templates import ASKED_FOR, FILTER_EXAMPLES, SECTION_EXAMPLES
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
 from streams.conditions.fields import Fields
-from streams.conditions.parse import ITEM_TESTS, parse_condition
-from streams.conditions.predicates import PREDICATES
+from streams.conditions.parse import parse_condition
+from streams.conditions.predicates import ITEM_TESTS, PREDICATES
 from streams.values.kinds import plain_json
 
 
@@ -45,7 +45,7 @@ def test_what_messages_say_most_may_be_said_on_the_trigger_that_the_page_names(
 
 @pytest.mark.parametrize("name", [*PREDICATES, *ITEM_TESTS])
 def test_every_test_has_an_example_that_is_valid(name: str) -> None:
-    source = YAML(typ="safe").load(EXAMPLES[name])
+    source = YAML(typ="safe").load(PREDICATES[name].example if name in PREDICATES else ITEM_TESTS[name])
     made, problems = parse_condition(plain_json(source), Fields.of(TRIGGERS["customer.order.paid"]))
     assert made, problems
     assert getattr(made, "name", None) == name

@@ -19,8 +19,7 @@ from schemas.distribution import Promote, Publish
 from schemas.errors import DefinitionInvalid
 from schemas.events.triggers import TRIGGERS
 from schemas.template import LocalText, StoredTemplate
-from streams.conditions.parse import ITEM_TESTS
-from streams.conditions.predicates import PREDICATES
+from streams.conditions.predicates import ITEM_TESTS, PREDICATES
 from streams.documents.distribution import KEYS, Definition, parse_definition
 from streams.documents.json_schema import definition_schema
 from streams.documents.offers import how_it_comes

@@ -16,6 +16,8 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
 }
 
 
-def build_channels(context: ChannelContext) -> dict[ChannelName, AnyChannel]:
+def build_channels(
+    context: ChannelContext, types: Mapping[ChannelName, type[AnyChannel]] = CHANNEL_TYPES
+) -> dict[ChannelName, AnyChannel]:
     """One instance of each, for the life of a process."""
-    return {name: channel.build(context) for name, channel in CHANNEL_TYPES.items()}
+    return {name: channel.build(context) for name, channel in types.items()}

@@ -114,17 +114,19 @@ def sample_no_match(context: EventContext, rules: RuleIndex, now: datetime, one_
     return found
 
 
-def explain_event(context: EventContext, rules: RuleIndex, now: datetime) -> list[Explained]:
+def explain_event(
+    context: EventContext, rules: RuleIndex, now: datetime, *, channels: ChannelTable = CHANNEL_RULES
+) -> list[Explained]:
     """Every rule of the event's project and type, fitting or not, with each test that was made."""
     of_type = [rule for rule in rules if _same_type(rule.distribution, context.head)]
-    return [_explain(rule, context, now) for rule in sorted(of_type, key=_by_priority)]
+    return [_explain(rule, context, now, channels) for rule in sorted(of_type, key=_by_priority)]
 
 
-def _explain(rule: Rule, context: EventContext, now: datetime) -> Explained:
+def _explain(rule: Rule, context: EventContext, now: datetime, channels: ChannelTable) -> Explained:
     answer, checks = rule.guard.explain(context, now)
     selected = is_selected(rule.distribution, context.head.data)
     outcome = Matched()
-    evaluation = _Evaluation(rule, context, now)
+    evaluation = _Evaluation(rule, context, now, channels)
     if selected and answer is True:
         evaluation.decide(outcome)
         checks = evaluation.checks

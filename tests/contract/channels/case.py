@@ -15,7 +15,8 @@ from schemas.template import StoredTemplate
 class Fake(Protocol):
     """A provider on loopback. `ids` are the deliveries that it took, one entry each time."""
 
-    port: int
+    @property
+    def port(self) -> int: ...
 
     @property
     def ids(self) -> list[str]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -25,7 +25,7 @@ from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
-from tests.contract.channels.case import Answer, Fake
+from tests.contract.channels.case import Answer, ChannelCase, Fake
 from tests.factory import TEMPLATE, customer, delivery
 
 _VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
@@ -62,7 +62,7 @@ def says(reply: str, kind: type[Receipt], stage: str = "data", retry_after: floa
     return Answer(prepare, kind, retry_after)
 
 
-class EmailCase:
+class EmailCase(ChannelCase):
     """E-mail before a server without encryption that knows a login."""
 
     name = "email"
@@ -70,7 +70,7 @@ class EmailCase:
     names = ("jo@example.com", "Jo")
     template = TEMPLATE
     is_untrusted = Blocked
-    answers: Mapping[str, Answer] = {
+    answers = {
         "taken": says("250 2.0.0 queued", Accepted),
         "busy": says("451 4.3.0 try again in 7 seconds", Deferred, retry_after=7.0),
         "too fast": says("450 4.7.1 too many messages, try again in 5 minutes", Throttled, "mail", 300.0),
@@ -85,7 +85,7 @@ class EmailCase:
     def fake(self) -> SmtpSink:
         return SmtpSink(login=("user", "hush-password"))
 
-    def slow(self, fake: SmtpSink, seconds: float) -> None:
+    def slow(self, fake: Any, seconds: float) -> None:
         fake.delay = seconds
 
     def channel(self, fake: Fake) -> Email:

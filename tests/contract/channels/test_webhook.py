@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ from schemas.events.triggers import MANUAL
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.contract.channels.case import Answer, Fake
+from tests.contract.channels.case import Answer, ChannelCase, Fake
 from tests.factory import NOW, SECRET, context, customer, delivery, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
@@ -44,7 +44,7 @@ def answers(
     return Answer(lambda fake: fake.replies.append(Reply(status, headers=headers, body=body)), kind, retry_after)
 
 
-class WebhookCase:
+class WebhookCase(ChannelCase):
     """A webhook before a receiver that checks both signatures."""
 
     name = "webhook"
@@ -52,7 +52,7 @@ class WebhookCase:
     names = ("jo@example.com", "hooks-of-jo", "x-of-jo")
     template = None
     is_untrusted = Deferred
-    answers: Mapping[str, Answer] = {
+    answers = {
         "taken": answers(200, Accepted),
         "busy": answers(503, Deferred, "7", 7.0),
         "too fast": answers(429, Throttled, "7", 7.0),
@@ -70,7 +70,7 @@ class WebhookCase:
     def fake(self) -> WebhookReceiver:
         return WebhookReceiver(SECRET, "hush-legacy")
 
-    def slow(self, fake: WebhookReceiver, seconds: float) -> None:
+    def slow(self, fake: Any, seconds: float) -> None:
         fake.usually = Reply(delay=seconds)
 
     def channel(self, fake: Fake) -> Webhook:

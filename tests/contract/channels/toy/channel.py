@@ -1,0 +1,82 @@
+"""What `channels/toy.py` would be."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import msgspec
+
+from channels.context import ChannelContext
+from channels.contract import Policy, StatusCall, StatusEvent
+from channels.http.api import HttpChannel, HttpRequest, Reply, receipt_by_status
+from schemas.closed import ChannelName
+from schemas.errors import RenderRefused
+from schemas.receipt import Accepted, Deferred, Receipt, Refused
+from schemas.template import StoredTemplate
+from tests.contract.channels.toy.records import TOY, ToyDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class ToyAccount:
+    """Where the provider is, and how it knows us."""
+
+    url: str
+    token: str = field(repr=False)
+
+
+class Toy(HttpChannel[ToyDelivery]):
+    """A provider whose every answer is a 200, with the outcome in its body."""
+
+    name: ClassVar[ChannelName] = TOY
+    policy: ClassVar[Policy] = Policy(
+        timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), concurrency=5
+    )
+
+    def __init__(self, accounts: Mapping[str, ToyAccount], *, allow_private: bool) -> None:
+        super().__init__(allow_private=allow_private)
+        self._accounts = accounts
+
+    @classmethod
+    def build(cls, context: ChannelContext) -> Toy:
+        """See `Channel`."""
+        return cls(context.accounts.get(cls.name, {}), allow_private=context.allow_private)
+
+    def render(self, delivery: ToyDelivery, template: StoredTemplate | None = None) -> HttpRequest:
+        """See `Channel`."""
+        account = self._accounts.get(delivery.account)
+        if account is None:
+            raise RenderRefused("no_address", f"no toy account {delivery.account}")
+        body = msgspec.json.encode(delivery.toy)
+        key = {"idempotency-key": delivery.delivery_id}
+        return HttpRequest(account.url, delivery.account, delivery.delivery_id, key, body)
+
+    def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
+        """See `HttpChannel`."""
+        return {"authorization": f"Bearer {self._accounts[request.account].token}"}
+
+    def receipt(self, reply: Reply, now: datetime) -> Receipt:
+        """See `HttpChannel`."""
+        if reply.status != 200:
+            return receipt_by_status(reply, now)
+        try:
+            said = msgspec.json.decode(reply.body, type=dict[str, str])
+        except msgspec.DecodeError:
+            return Deferred("HTTP 200 with a body that is not the provider's")
+        return Refused(f"HTTP 200: {said['error']}") if "error" in said else Accepted("HTTP 200", said.get("id"))
+
+    def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
+        """See `Channel`."""
+        proof = hmac.new(self._accounts[account].token.encode(), call.body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(proof, call.headers.get("x-proof", "")):
+            return []
+        said = msgspec.json.decode(call.body, type=dict[str, str])
+        return [StatusEvent("delivered", said["id"], "the toy has arrived")]
+
+    async def check(self, account: str) -> str:
+        """See `Channel`."""
+        return f"{account} has a token of {len(self._accounts[account].token)} characters"

@@ -1,1 +1,1 @@
-"""What crosses a boundary: records, closed lists, Avro files, the codec and the errors."""
+"""All that crosses a boundary: records, closed lists, Avro files, the codec and the errors."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 CampaignKind = Literal["DISCOUNT_COUPONS", "GIFT_VOUCHERS", "LOYALTY_PROGRAM", "REFERRAL_PROGRAM", "PROMOTION"]
-"""What a campaign hands out; all but PROMOTION hand out codes."""
+"""What a campaign gives; all but PROMOTION give codes."""
 PoolType = Literal["STATIC", "AUTO_UPDATE"]
 """A fixed pool, or codes made on demand from a pattern."""
 
@@ -38,7 +38,7 @@ class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def capacity(self) -> int:
-        """How many different codes the pattern can give."""
+        """The number of different codes that the pattern can give."""
         return int(len(set(self.charset)) ** self.pattern.count("#"))
 
 
@@ -217,7 +217,7 @@ def _redemption(campaign: Campaign) -> dict[str, Any]:
 
 
 def _worth(campaign: Campaign, code: Code) -> dict[str, Any]:
-    """What a code is worth: a discount, or a balance that starts from the code's own value or the campaign's."""
+    """The worth of a code: a discount, or a balance that starts from the code's own value or the campaign's."""
     if campaign.kind == "GIFT_VOUCHERS":
         amount = campaign.gift if code.value is None else code.value
         return {"gift": {"amount": amount, "balance": amount}}

@@ -23,7 +23,7 @@ Outcome = Literal["emitted", "deferred", "skipped"]
 DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 
 Action = Literal["message", "publish", "promote"]
-"""What the customer gets: a plain message, a unique code of a campaign, or word of a promotion tier."""
+"""What the customer gets: a plain message, a unique code of a campaign, or a promotion notice."""
 
 WhenEmpty = Literal["stop", "wait", "skip", "send_without"]
 """What becomes of a message whose campaign has no code left: pause the distribution, hold it, skip it, send it so."""
@@ -35,10 +35,10 @@ ChannelName = Literal["webhook", "email"]
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 
 DeliveryOutcome = Literal["sent", "recovered", "failed"]
-"""The end of a delivery: sent at the first try, after retries, or given up: `customer.<channel>.<outcome>`."""
+"""The end of a delivery: sent at the first try, after retries, or failed: `customer.<channel>.<outcome>`."""
 
 NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low"]
-"""What a project's owner is told of: an account or endpoint that refuses us, no codes left, few codes left."""
+"""What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left."""
 
 NoticeState = Literal["opened", "closed"]
 

@@ -85,17 +85,17 @@ def released_schema(topic: str, fingerprint: bytes) -> dict[str, Any] | None:
 
 
 def released_file(topic: str, fingerprint: bytes) -> Path:
-    """Where a schema is kept once records with it may be in anybody's Kafka."""
+    """The file of a schema once records with it may be in anybody's Kafka."""
     return RELEASED / f"{topic}.{fingerprint.hex()}.avsc"
 
 
 def avro_file(topic: str) -> Path:
-    """Where the topic's schema is committed."""
+    """The file of a topic's schema."""
     return FOLDER / f"{topic}.avsc"
 
 
 def avro_text(topic: str) -> str:
-    """What the topic's file has to say."""
+    """The content that the topic's file has to have."""
     return json.dumps(topic_schema(topic), indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What is said about a record that could not be processed.
+"""Facts about a record that could not be processed.
 
 The dead-letter keeps the record's own key, bytes and headers as they came; the facts below stand in headers after
 these, so that a replay is a copy without them. It has a timestamp of its own, since the record's may be one that no
@@ -70,7 +70,7 @@ class DeadLetter(Record, frozen=True, kw_only=True):
 
 
 def names_written_out(headers: Headers) -> int:
-    """How many of the own header names of a dead-letter were not UTF-8, and cannot be written again as they were."""
+    """The number of own header names of a dead-letter were not UTF-8, and cannot be written again as they were."""
     return sum(name.startswith(_NAME) for name, _ in headers)
 
 

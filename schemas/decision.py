@@ -1,4 +1,4 @@
-"""What a matcher decided, and what became of a delivery."""
+"""Decisions of a matcher, and ends of deliveries."""
 
 from __future__ import annotations
 

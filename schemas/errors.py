@@ -2,7 +2,7 @@
 
     TidingsError
     ├── BadRecord          dead-letter: this record is wrong and trying it again cannot help
-    │   ├── Undecodable        the bytes are no known encoding, or not valid in it
+    │   ├── Undecodable        the bytes are not a known encoding, or not valid in it
     │   ├── TooLarge           more bytes than allowed
     │   ├── TooDeep            nested deeper than allowed
     │   └── InvalidEvent       decoded, but a field is missing or of the wrong kind

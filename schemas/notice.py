@@ -1,4 +1,4 @@
-"""What a project's owner is told: a record of `notices`, and of each message that goes out about it."""
+"""Notices to a project's owner: a record of `notices`, and of each message that goes out about it."""
 
 from __future__ import annotations
 

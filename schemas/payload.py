@@ -19,12 +19,12 @@ VALUE = "value"
 
 
 def is_dynamic(node: Mapping[str, Any]) -> bool:
-    """Whether a mapping stands for a value of the event."""
+    """True for a mapping that stands for a value of the event."""
     return FROM in node
 
 
 def is_escape(node: Mapping[str, Any]) -> bool:
-    """Whether a mapping stands for the object inside it."""
+    """True for a mapping that stands for the object inside it."""
     return len(node) == 1 and VALUE in node
 
 

@@ -1,4 +1,4 @@
-"""What a matcher asks of a publisher: a code for a customer, and the messages that go out with it."""
+"""The request of a matcher to a publisher: a code for a customer, and the messages that go out with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of asking a provider to take a message over: said by channels, judged by the sender."""
+"""Answers of providers that were asked to take a message over: given by channels, judged by the sender."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def record_key(project_id: str, identity: str, default: str) -> str:
 
 
 def parse_key(key: bytes, default: str) -> Keyed:
-    """What a key stands for. Raises InvalidEvent for one that `record_key` never makes."""
+    """The project and id of a key. Raises InvalidEvent for one that `record_key` never makes."""
     try:
         text = key.decode()
     except UnicodeDecodeError as error:

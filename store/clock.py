@@ -22,7 +22,7 @@ async def database_now(asked: asyncpg.Connection | asyncpg.Pool) -> datetime:
 
 
 async def ahead_of_database(pool: asyncpg.Pool, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> timedelta:
-    """How far the clock of this machine is ahead at least, negative where it is behind. Raises TryLater."""
+    """The time by which the clock of this machine is ahead at least, negative where it is behind. Raises TryLater."""
     async with passing_errors(pool):
         await database_now(pool)  # so that connecting does not count
         before, there, after = clock(), await database_now(pool), clock()
@@ -32,7 +32,7 @@ async def ahead_of_database(pool: asyncpg.Pool, clock: Callable[[], datetime] = 
 
 
 def said_of_clocks(ahead: timedelta) -> str:
-    """What is wrong with clocks that differ by more than they may."""
+    """The warning about clocks that differ by more than they may."""
     seconds, side = abs(ahead).total_seconds(), "ahead of" if ahead > timedelta() else "behind"
     return (
         f"the clock of this machine is {seconds:.1f} s {side} the database's: leases and retries go by the database's,"

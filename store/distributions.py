@@ -18,7 +18,7 @@ from schemas.topics import DISTRIBUTIONS
 from store.postgres import passing_errors
 from store.sql import queries
 
-_OUTBOX_HAND = 500
+_OUTBOX_BATCH = 500
 
 
 class VersionConflict(TidingsError):
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """What Kafka has to be told. `payload` is the record as JSON; None is a tombstone."""
+    """A record that Kafka has to get. `payload` is the record as JSON; None is a tombstone."""
 
     id: int
     topic: str
@@ -102,14 +102,14 @@ class Control:
         return None if body is None else _read(body, StoredTemplate)
 
     async def publish_outbox(self, publish: Callable[[Sequence[OutboxEntry]], Awaitable[None]]) -> int:
-        """Hand entries to `publish`, oldest first, and forget them after it returned; how many.
+        """Pass entries to `publish`, oldest first, and forget them after it returned; their number.
 
         Where `publish` raises, or the process dies, they stay and are published again: the topic is compacted.
         """
         published = 0
         while True:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
+                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_BATCH)
                 if not rows:
                     return published
                 await publish([_entry(row) for row in rows])

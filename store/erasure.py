@@ -22,7 +22,7 @@ class Erasure:
         self._sql = queries("erasure")
 
     async def note(self, erased_at: Mapping[Keyed, datetime | None]) -> None:
-        """Remember customers, with the moment at which Kafka was told; and blank what their codes say of them.
+        """Remember customers, with the moment of the tombstone in Kafka; and blank what their codes say of them.
 
         None, where that is not known, is now; and so is what lies ahead.
         """

@@ -83,7 +83,7 @@ def _check(applied: dict[str, str], files: dict[str, str]) -> None:
 
 
 async def _default_project(connection: asyncpg.Connection) -> str | None:
-    """That of the deployment; None where a release before there was one is being brought up."""
+    """That of the deployment; None where a release before there was one is being upgraded."""
     if await connection.fetchval("select to_regclass('deployment')") is None:
         return None
     kept: str = await connection.fetchval("select default_project from deployment")

@@ -1,4 +1,4 @@
-"""What waits for a person: opened and closed once each, with the messages that tell its owner."""
+"""Notices of what waits for a person: opened and closed once each, with the messages that tell its owner."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from store.postgres import passing_errors, storable
 from store.sql import queries
 
 QUIET = timedelta(hours=1)
-"""What comes back within this time is not told again: it comes and goes."""
+"""What comes back within this time is not sent again: it comes and goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Notices:
         return sum(opened) + sum([await self.close(project_id, kind, about, settle=settle) for about in sorted(over)])
 
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
-        """What open notices of a kind are about."""
+        """Subjects of the open notices of a kind."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
         return {row["about"] for row in rows}

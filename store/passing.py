@@ -1,4 +1,4 @@
-"""Which errors of Postgres pass with time, and whether the connection that said so is of any further use."""
+"""Errors of Postgres that pass with time, and what to do with the connection that met one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Cure = Literal["again", "reconnect"]
 _BY_STATE: dict[str, Cure | None] = {
     "08": "reconnect",  # connection exceptions; pgbouncer says 08P01 of whatever it cannot do
     "0A000": None,
-    "25006": "reconnect",  # read only: what was the primary is a standby, or was told not to write
+    "25006": "reconnect",  # read only: what was the primary is a standby, or is set to refuse writes
     "25P03": "reconnect",  # idle in a transaction for too long
     "25P04": "reconnect",  # a transaction that took too long
     "26000": "reconnect",  # a prepared statement that another session has: a pooler that is new in between
@@ -25,7 +25,7 @@ _BY_STATE: dict[str, Cure | None] = {
     "53300": "reconnect",  # too many clients
     "55006": "again",  # in use
     "55P03": "again",  # a lock was not to be had in time
-    "57": "reconnect",  # told to end, crashed, starting, stopping
+    "57": "reconnect",  # shut down, crashed, starting, stopping
     "57014": "again",  # a statement that took too long
     "58": "reconnect",  # input or output of the server failed
     "72": "again",  # a snapshot that is too old
@@ -35,7 +35,7 @@ _BY_STATE: dict[str, Cure | None] = {
 
 
 def cure_of(error: BaseException) -> Cure | None:
-    """What to do about an error before the same work is tried again; None where trying again cannot help."""
+    """The step after an error before the same work is tried again; None where trying again cannot help."""
     if isinstance(error, asyncpg.InvalidCachedStatementError):  # the schema has changed since it was prepared
         return "reconnect"
     if isinstance(error, asyncpg.PostgresError):

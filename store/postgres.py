@@ -1,4 +1,4 @@
-"""Connections to Postgres: to whichever host may be written to, and given up once they are of no further use."""
+"""Connections to Postgres: to whichever host may be written to, and dropped once they are of no further use."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncp
 
 
 async def finds_pooler(dsn: str) -> bool:
-    """Whether something answers for the server. Raises like `connect`."""
+    """True where something answers in the server's place. Raises like `connect`."""
     async with _refusals(dsn):
         return await _is_pooled(_each_host(dsn))
 
@@ -198,7 +198,7 @@ def _away(dsn: str, error: BaseException) -> TryLater:
 def _said(error: BaseException) -> str:
     """The kind of an error and its first line; what may follow quotes rows."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        return "no host can be written to: each is a standby, or was told to be read only"
+        return "no host can be written to: each is a standby, or is set to read only"
     return f"{type(error).__name__} {str(error).partition(chr(10))[0]}".strip()
 
 
@@ -212,5 +212,5 @@ def where(dsn: str) -> str:
 
 
 def storable(text: str) -> str:
-    """What others say, as a text column takes it: neither U+0000 nor half a character, which it refuses."""
+    """A text of others, as a column takes it: neither U+0000 nor half a character, which it refuses."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -18,8 +18,8 @@ from store.clock import DatabaseClock, database_now
 from store.postgres import passing_errors
 from store.sql import queries
 
-_OUTBOX_HAND = 4
-"""Transactions whose events are told at once."""
+_OUTBOX_BATCH = 4
+"""Transactions whose events go out at once."""
 
 
 class SegmentConflict(TidingsError):
@@ -27,7 +27,7 @@ class SegmentConflict(TidingsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SegmentSummary:
     """A segment as operators see it: `computed` of all customers are compared with its version."""
 
     definition: SegmentDefinition
@@ -40,7 +40,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Which version a segment has, and how far over the customers, by id, it is computed."""
+    """The version of a segment, and how far over the customers, by id, it is computed."""
 
     segment_id: str
     serial: int
@@ -75,14 +75,14 @@ class MembershipRow:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """How many customers' time has come, and how long the first of them has been waiting."""
+    """The number of customers whose time has come, and how long the first of them has been waiting."""
 
     customers: int
     waits: timedelta = timedelta()
 
 
 class EventRow(NamedTuple):
-    """An event that Kafka has to be told: the partition it goes to, its key, and the record's value."""
+    """An event that Kafka has to get: the partition it goes to, its key, and the record's value."""
 
     partition: int
     key: str
@@ -102,12 +102,12 @@ class Segments:
         async with passing_errors(self._pool):
             return await self._clock(self._pool)
 
-    async def current(self, project_id: str) -> list[Listed]:
+    async def current(self, project_id: str) -> list[SegmentSummary]:
         """Every segment of a project, by id."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current"], project_id)
         return [
-            Listed(
+            SegmentSummary(
                 _definition(row["definition"]),
                 row["applied_at"],
                 row["members"],
@@ -119,7 +119,7 @@ class Segments:
         ]
 
     async def customers(self, project_id: str) -> int:
-        """How many profiles of a project are known."""
+        """The number of profiles of a project."""
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_customers"], project_id))
 
@@ -142,7 +142,7 @@ class Segments:
         return await self._fetch("members", project_id, segment_id, limit)
 
     async def count(self, project_id: str, segment_id: str) -> int:
-        """How many are in a segment."""
+        """The number of members of a segment."""
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count"], project_id, segment_id))
 
@@ -171,14 +171,14 @@ class Segments:
         return Overdue(row["customers"], now - row["since"] if row["since"] else timedelta())
 
     async def publish_outbox(self, publish: Callable[[Sequence[EventRow]], Awaitable[None]]) -> int:
-        """Hand events to `publish`, oldest first, and forget them after it returned; how many.
+        """Pass events to `publish`, oldest first, and forget them after it returned; their number.
 
         Where `publish` raises, or the process dies, they stay and are published again, the same to the last byte.
         """
-        published, taken = 0, _OUTBOX_HAND
-        while taken == _OUTBOX_HAND:
+        published, taken = 0, _OUTBOX_BATCH
+        while taken == _OUTBOX_BATCH:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_HAND)
+                rows = await connection.fetch(self._sql["take_outbox"], _OUTBOX_BATCH)
                 columns = [(row["partitions"], row["keys"], row["events"]) for row in rows]
                 events = [EventRow(*one) for three in columns for one in zip(*three, strict=True)]
                 if events:
@@ -193,16 +193,16 @@ class Segments:
             return rows
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[Work]:
+    async def transaction(self) -> AsyncIterator[SegmentTransaction]:
         """One piece of work, kept as a whole or not at all."""
         try:
             async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-                yield Work(connection, self._sql, self._clock)
+                yield SegmentTransaction(connection, self._sql, self._clock)
         except asyncpg.ForeignKeyViolationError as error:  # done again, it no longer sees the segment
             raise TryLater("a segment was deleted meanwhile") from error
 
 
-class Work:
+class SegmentTransaction:
     """A transaction. What it locks stays with it until its end."""
 
     def __init__(self, connection: Any, sql: dict[str, str], clock: DatabaseClock) -> None:
@@ -272,7 +272,7 @@ class Work:
             await self._connection.execute(self._sql["put_memberships"], project_id, *columns)
 
     async def put_unjudged(self, project_id: str, ids: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> None:
-        """What cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
+        """Put what cannot be judged of some customers: (customer, segment, reason), in place of what stood there."""
         if ids:
             await self._connection.execute(self._sql["clear_unjudged"], project_id, ids)
         if rows:
@@ -292,13 +292,13 @@ class Work:
             )
 
     async def put_due(self, project_id: str, due: Sequence[tuple[str, datetime | None]]) -> None:
-        """When to look again at customers."""
+        """Put the times at which to look again at customers."""
         if due:
             ids, moments = [one[0] for one in due], [one[1] for one in due]
             await self._connection.execute(self._sql["put_due"], project_id, ids, moments)
 
     async def put_events(self, events: Sequence[EventRow]) -> None:
-        """What Kafka has to be told once this work is kept, in order."""
+        """Put events that Kafka has to get once this work is kept, in order."""
         if events:
             await self._connection.execute(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
 

@@ -16,7 +16,7 @@ from store.sql import queries
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TemplateVersion:
     """A version of a template, and who applied it."""
 
     template: NamedTemplate
@@ -25,7 +25,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class TemplateUse:
     """A live or paused distribution whose e-mail was made from a version of a template."""
 
     distribution_id: str
@@ -34,7 +34,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class VersionsSent:
     """The versions of a distribution, ever, whose e-mail was made from a version of a template."""
 
     distribution_id: str
@@ -56,16 +56,16 @@ class NamedTemplates:
         return {row["name"]: _read(row["definition"]) for row in rows}
 
     async def last_versions(self, project_id: str) -> dict[str, int]:
-        """How far each name has counted: a deleted template counts on where it comes back."""
+        """The last version of each name: a deleted template counts on where it comes back."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["last_versions"], project_id)
         return {row["name"]: row["version"] for row in rows}
 
-    async def find(self, project_id: str, name: str, version: int | None = None) -> Kept | None:
+    async def find(self, project_id: str, name: str, version: int | None = None) -> TemplateVersion | None:
         """One version, of a deleted template as well; or the newest, where it is not deleted."""
         async with passing_errors(self._pool):
             row = await self._pool.fetchrow(self._sql["get_version"], project_id, name, version)
-        return None if row is None else Kept(_read(row["definition"]), row["applied_by"], row["applied_at"])
+        return None if row is None else TemplateVersion(_read(row["definition"]), row["applied_by"], row["applied_at"])
 
     async def history(self, project_id: str, name: str) -> list[asyncpg.Record]:
         """version, applied_by, applied_at; newest first."""
@@ -84,18 +84,18 @@ class NamedTemplates:
                 definition = msgspec.json.encode(one).decode()
                 await connection.execute(self._sql["add_version"], *place, definition, applied_by, now)
 
-    async def uses(self, project_id: str, name: str | None = None) -> list[Use]:
-        """Which distributions send which version, of one template or of all."""
+    async def uses(self, project_id: str, name: str | None = None) -> list[TemplateUse]:
+        """Distributions and the versions that they send, of one template or of all."""
         async with passing_errors(self._pool):
             return await self._uses(self._pool, project_id, name)
 
-    async def sent_by(self, project_id: str, name: str) -> list[Sent]:
-        """What a delivery was made from, by the version of its distribution."""
+    async def sent_by(self, project_id: str, name: str) -> list[VersionsSent]:
+        """Versions that deliveries were made from, by the version of its distribution."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["sent_by"], project_id, name)
-        return [Sent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
+        return [VersionsSent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
 
-    async def delete(self, project_id: str, name: str, now: datetime) -> list[Use]:
+    async def delete(self, project_id: str, name: str, now: datetime) -> list[TemplateUse]:
         """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             await connection.fetchval(self._sql["lock_template"], project_id, name)
@@ -106,9 +106,9 @@ class NamedTemplates:
 
     async def _uses(
         self, connection: asyncpg.Connection | asyncpg.Pool, project_id: str, name: str | None
-    ) -> list[Use]:
+    ) -> list[TemplateUse]:
         rows = await connection.fetch(self._sql["uses"], project_id, name)
-        return [Use(row["distribution_id"], row["name"], row["version"]) for row in rows]
+        return [TemplateUse(row["distribution_id"], row["name"], row["version"]) for row in rows]
 
 
 def _read(definition: str) -> NamedTemplate:

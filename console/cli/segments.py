@@ -16,7 +16,7 @@ from console.cli.context import in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text
 from console.control import segments
 from console.control.files.documents import read_documents
-from store.segments import Listed
+from store.segments import SegmentSummary
 
 commands = typer.Typer()
 segments_app = typer.Typer(no_args_is_help=True, help="Groups of customers that are kept up here.")
@@ -43,7 +43,7 @@ def list_command(as_json: AsJson = False) -> None:
     show_rows(("segment", "version", "kind", "members", "unjudged", "computed"), rows, as_json=as_json)
 
 
-def _row(one: Listed, customers: int) -> tuple[object, ...]:
+def _row(one: SegmentSummary, customers: int) -> tuple[object, ...]:
     computed = "yes" if one.is_computed else f"{one.computed} of {max(one.computed, customers)}"
     return one.definition.id, one.definition.version, one.definition.kind, one.members, one.unjudged, computed
 

@@ -30,7 +30,7 @@ from schemas.errors import TidingsError
 from schemas.template import NamedTemplate
 from schemas.wire.json_text import decode_json
 from store.distributions import Change
-from store.templates import Use
+from store.templates import TemplateUse
 from streams.channels.template_files import TemplateFiles
 
 commands = typer.Typer()
@@ -70,7 +70,7 @@ async def _apply(files: list[Path], asked: Asked, *, is_rolled_out: bool) -> Non
 
 
 async def _rolled_out(
-    opened: Session, plan: Sequence[Planned[NamedTemplate]], older: Sequence[Use]
+    opened: Session, plan: Sequence[Planned[NamedTemplate]], older: Sequence[TemplateUse]
 ) -> list[Planned[Change]]:
     newest = {one.identity: one.change for one in plan}
     return await roll_out.plan(opened.pool, older, newest, opened.project, opened.now)
@@ -84,7 +84,7 @@ async def _save(
         await distributions.save(opened.pool, rolled, opened.announce, actor=opened.actor, now=opened.now)
 
 
-def _behind(older: Sequence[Use]) -> str:
+def _behind(older: Sequence[TemplateUse]) -> str:
     uses = ", ".join(f"{use.distribution_id} ({use.name} v{use.version})" for use in older)
     return f"older versions are sent by {escape(uses)}. To bring them up: --roll-out, or tidings apply their files"
 

@@ -21,13 +21,13 @@ from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate, StoredTemplate, TemplateRef
 from store.distributions import Change, Control
-from store.templates import Use
+from store.templates import TemplateUse
 from streams.documents.distribution import Definition
 
 
 async def plan(
     pool: asyncpg.Pool,
-    older: Sequence[Use],
+    older: Sequence[TemplateUse],
     newest: Mapping[str, NamedTemplate],
     project: ProjectContext,
     now: datetime,

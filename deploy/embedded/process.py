@@ -24,7 +24,7 @@ _KILL_SECONDS = 60.0
 
 
 class ProcessFile(Identity, frozen=True):
-    """What the pid file says."""
+    """The content of a pid file."""
 
     ports: dict[str, int]
 

@@ -15,7 +15,7 @@ from deploy.embedded.postgres import PostgresServer
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where the servers answer."""
+    """Addresses at which the servers answer."""
 
     kafka: str
     postgres: str
@@ -43,7 +43,7 @@ class Servers:
             raise
 
     def running(self) -> Endpoints | None:
-        """Where they answer, if both are running."""
+        """Their addresses, if both are running."""
         both = self.kafka.process.running() and self.postgres.process.running()
         return Endpoints(self.kafka.bootstrap, self.postgres.dsn) if both else None
 

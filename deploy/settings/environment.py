@@ -23,7 +23,7 @@ _SERVICE_SCHEMES = ("tcp://", "udp://", "sctp://")
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Whether Kubernetes set a variable, as it does in every pod for a Service named tidings, or tidings-anything.
+    """True for what Kubernetes sets, as it does in every pod for a Service named tidings, or tidings-anything.
 
     Nearly all have names that no setting has. `TIDINGS_HTTP_PORT` has one: for a Service it holds `tcp://10.0.0.1:80`.
     """
@@ -33,7 +33,7 @@ def is_service_link(name: str, value: str) -> bool:
 
 
 def check_names(kind: Any, environ: Mapping[str, str]) -> None:
-    """Raises CannotStart for variables that begin as ours do and are none, with the nearest that is one."""
+    """Raises CannotStart for variables that begin as ours do and are not settings, with the nearest that is one."""
     known = {*_variables(kind), *_SHORT, *_NO_SETTINGS}
     unknown = sorted(
         name
@@ -57,7 +57,7 @@ def _unknown(name: str, known: set[str]) -> str:
 
 
 def with_environment(kind: Any, written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """What a file says, with what variables say in its place. The short names win."""
+    """The keys of a file, with what variables say in their place. The short names win."""
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in written.items()}
     for name, path in {**_variables(kind), **_SHORT}.items():
         text = environ.get(name)
@@ -70,7 +70,7 @@ def _put(merged: dict[str, Any], path: tuple[str, ...], text: str) -> None:
     group, *key = path
     if not key:
         merged[group] = text
-    elif isinstance(inner := merged.setdefault(group, {}), dict):  # what it is else, is said when it is read
+    elif isinstance(inner := merged.setdefault(group, {}), dict):  # another kind is refused when it is read
         inner[key[0]] = text
 
 

@@ -26,7 +26,7 @@ _WEB = ("https://", "http://")
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """How receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
+    """Signatures by which receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
 
     secrets: tuple[Secret, ...] = ()
     legacy_secret: Secret = Secret("")
@@ -34,7 +34,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Where the console answers, and how pictures of codes are addressed. Port 0 takes a free one.
+    """The console's own address, and those of pictures of codes. Port 0 takes a free one.
 
     `public_url` is how customers reach it, and needs `secrets`: the first signs addresses, all prove them. Without
     `public_url` no message carries such an address.
@@ -91,7 +91,7 @@ class EmailAccountSettings:
 
 @dataclass(frozen=True, slots=True)
 class NoticeSettings:
-    """Who is told what waits for a person: `emails`, through the e-mail account named `account`, and a `webhook`."""
+    """Addresses that hear what waits for a person: `emails`, by the e-mail account named `account`, and a `webhook`."""
 
     emails: tuple[str, ...] = ()
     account: str = ""
@@ -115,14 +115,14 @@ class NoticeSettings:
             raise CannotStart("notices.webhook must begin with https:// or http://")
 
     def ways(self, notice: Notice) -> tuple[str, ...]:
-        """As `email:ADDRESS` and `webhook:URL`: people are told what begins, programs the end as well."""
+        """As `email:ADDRESS` and `webhook:URL`: people hear what begins, programs the end as well."""
         mails = [f"email:{address}" for address in self.emails] if notice.state == "opened" else []
         return (*mails, *([f"webhook:{self.webhook}"] if self.webhook else ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """Who writes: stands in the footer of every e-mail, and has to be complete before one can be sent.
+    """The sender as customers see it: in the footer of every e-mail, and complete before one can be sent.
 
     `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English.
     """

@@ -20,7 +20,7 @@ _SHORTEST_SESSION, _LONGEST_SESSION = timedelta(seconds=6), timedelta(seconds=35
 
 @dataclass(frozen=True, slots=True)
 class Kafka:
-    """How to reach the brokers. Empty `bootstrap` means the embedded server."""
+    """The brokers, and how to log in. Empty `bootstrap` means the embedded server."""
 
     bootstrap: str = ""
     security_protocol: SecurityProtocol = "PLAINTEXT"
@@ -83,7 +83,7 @@ class Postgres:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """How topics are named and made."""
+    """Names of topics, and how they are made."""
 
     prefix: str = ""
     partitions: int = 8
@@ -109,7 +109,7 @@ class WireFormat:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Where a worker answers /metrics and /healthz. Port 0 takes a free one."""
+    """The address at which a worker answers /metrics and /healthz. Port 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = 0

@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Where the project's days begin and end."""
+        """The zone in which the project's days begin and end."""
         return zone_of(self.timezone)
 
     def check(self) -> None:

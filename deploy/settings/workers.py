@@ -26,7 +26,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """How deliveries are tried."""
+    """Attempts of deliveries."""
 
     lease: timedelta = timedelta(seconds=60)
     concurrency: int = 50
@@ -48,11 +48,11 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long what is over is kept; of a delivery its id stays, so that no replay sends it again."""
+    """Times for which what is over is kept; of a delivery its id stays, so that no replay sends it again."""
 
     deliveries: timedelta = timedelta(days=90)
 
     def check(self) -> None:
-        """Raises CannotStart for less than a day: what has just ended may not have been told and looked at yet."""
+        """Raises CannotStart for less than a day: what has just ended may not have been announced and looked at yet."""
         if self.deliveries < timedelta(days=1):
             raise CannotStart("retention.deliveries must be at least 1d")

@@ -157,7 +157,7 @@ class ReferralsData(Record, frozen=True, kw_only=True):
 
 
 ALL: tuple[Action, ...] = ("promote", "publish", "message")
-"""What a trigger may offer at most: word of a promotion tier (P), a code of a campaign (C), a plain message (M)."""
+"""What a trigger may offer at most: a promotion notice (P), a code of a campaign (C), a plain message (M)."""
 
 ACTION_NAMES: Mapping[Action, str] = {
     "promote": "Notify customers about promotion",
@@ -174,7 +174,7 @@ PUBLISHED = "customer.publication.succeeded"
 
 
 def began_in(event_type: str) -> str:
-    """Where a sending began, as the `channel` of publications and of a webhook's event source says it."""
+    """The place where a sending began, as the `channel` of publications and of a webhook's event source says it."""
     return "Dashboard" if event_type == MANUAL else "Automation"
 
 
@@ -221,7 +221,7 @@ class Trigger:
 
     @property
     def selector_keys(self) -> tuple[str, ...]:
-        """What may stand beside `event` in a distribution's trigger."""
+        """Keys that may stand beside `event` in a distribution's trigger."""
         return tuple(selector.key for selector in self.selectors)
 
     def sample(self, *, project_id: str = "default", event_id: str = "ev_sample_1") -> JsonObject:

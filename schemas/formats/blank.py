@@ -1,4 +1,4 @@
-"""Which characters show nothing: around a value they mean nothing, and a text of them alone says nothing."""
+"""Characters that show nothing: around a value they mean nothing, and a text of them alone is blank."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def trimmed(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing of it would be seen. Where a value may be missing, such a text counts as missing."""
+    """True where nothing of it would be seen. Where a value may be missing, such a text counts as missing."""
     return not text.strip(_BLANKS)

@@ -1,4 +1,4 @@
-"""Which of some languages a customer's locale takes, by the data of CLDR: aliases, likely subtags and parents.
+"""The one of some languages that a customer's locale takes, by the data of CLDR: aliases, likely subtags and parents.
 
 `zh-TW` is written in traditional letters (`zh-Hant`), `iw` is `he`, `nb` is what `no` says, and Mexico reads `es-419`
 before the Spanish of Spain. Sources: RFC 4647 (lookup), UTS 35 (likely subtags, aliases, parent locales).
@@ -34,7 +34,7 @@ def taken(tags: Collection[str], locale: str | None) -> str:
 
 
 def forms(locale: str | None) -> tuple[str, ...]:
-    """A locale as CLDR may have it, best first: `iw_IL` is he_IL, then he. None for what is no language tag."""
+    """A locale as CLDR may have it, best first: `iw_IL` is he_IL, then he. None for what is not a language tag."""
     found = _parsed(_normal(locale))
     if found is None:
         return ()
@@ -58,7 +58,7 @@ def _taken(tags: tuple[str, ...], locale: str) -> str:
 
 
 def _rank(wanted: Language, there: Language, tag: str, locale: str) -> int:
-    """How well a tag fits, 1 is best; 0 where it does not."""
+    """The rank of a tag that fits, 1 is best; 0 where it does not."""
     parents = _parents(wanted)
     if locale.startswith(f"{tag}-") and there.region:
         return 1
@@ -105,7 +105,7 @@ def _likely(tag: Language) -> Language:
 
 @lru_cache(maxsize=10_000)
 def _parsed(tag: str) -> Language | None:
-    """A lower-case tag with what is out of use replaced; None where it is no language tag."""
+    """A lower-case tag with what is out of use replaced; None where it is not a language tag."""
     found = _split(tag)
     if found is None:
         return None

@@ -58,7 +58,7 @@ def _address(written: str) -> str:
 
 
 def mailto(value: str) -> str:
-    """What stands behind `mailto:`: an address, and `?subject=…` if there is one. Raises ValueError."""
+    """The part behind `mailto:`: an address, and `?subject=…` if there is one. Raises ValueError."""
     address, question, rest = value.partition("?")
     return f"{mail_address(address)}{question}{quote(rest, safe=_OF_QUERY)}" if value else ""
 
@@ -67,6 +67,6 @@ def _checked(address: str) -> str:
     try:
         found = validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
-        said = _QUOTED_DOMAIN.sub("", str(error))
-        raise ValueError(said[:_MOST_SAID].rstrip(".")) from error
+        reason = _QUOTED_DOMAIN.sub("", str(error))
+        raise ValueError(reason[:_MOST_SAID].rstrip(".")) from error
     return str(found.ascii_email)

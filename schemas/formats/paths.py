@@ -1,4 +1,4 @@
-"""How a path into an event's objects is written: one reader for conditions, payloads, re-entry and segments.
+"""Paths into an event's objects: one reader for conditions, payloads, re-entry and segments.
 
 Steps are names, names in quotes where they hold a dot, a bracket or a quote (which is written `\\"`), and the places of
 list items from 0: customer.id, order.items[0].sku_id, customer.metadata."first.order".

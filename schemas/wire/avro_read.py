@@ -275,7 +275,7 @@ def _skip_text(raw: bytes, at: int) -> tuple[None, int]:
 
 
 def _skip_extra(known: tuple[str, ...]) -> Read:
-    """What is unknown is passed over; a known field among it needs a closer look: its value is of another kind."""
+    """Passes over what is unknown; a known field among it needs a closer look: its value is of another kind."""
     odd = re.compile(b'"(?:%b)":' % b"|".join(re.escape(name).encode() for name in known))
 
     def read(raw: bytes, at: int) -> tuple[None, int]:

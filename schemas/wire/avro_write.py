@@ -75,7 +75,7 @@ class _Compiler:
 
 
 def _absent(field: dict[str, Any], write: Write) -> bytes | None:
-    """What stands for a field that a mapping lacks: its default, or null; None where it has to be there."""
+    """The value for a field that a mapping lacks: its default, or null; None where it has to be there."""
     out = bytearray()
     if isinstance(field["type"], list) and field["type"][0] == "null":
         return b"\x00"
@@ -167,7 +167,7 @@ def _enum(symbols: list[str]) -> Write:
 
     def write(out: bytearray, value: Any) -> None:
         if value not in numbers:
-            raise ValueError(f"{value!r} is none of {', '.join(symbols)}")
+            raise ValueError(f"{value!r} must be one of {', '.join(symbols)}")
         out += numbers[value]
 
     return write

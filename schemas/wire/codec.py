@@ -176,7 +176,7 @@ def _foreign_reader(number: int, found: RegisteredSchema) -> Read:
         return mapping_reader(found.schema, found.references)
     except Exception as error:  # a broken schema leads anywhere
         raise Undecodable(
-            f"schema {number} of the registry is no Avro schema: {type(error).__name__} {error}"
+            f"schema {number} of the registry is not an Avro schema: {type(error).__name__} {error}"
         ) from error
 
 
@@ -220,6 +220,6 @@ def _unknown_start(raw: bytes) -> str:
     if raw.lstrip(_WHITE_SPACE)[:1] in (b"[", b'"'):
         return "JSON, but not an object; a record is an object in { }"
     return (
-        f"starts with {raw[:2].hex(' ').upper()}, which is no encoding that is read here: "
+        f"starts with {raw[:2].hex(' ').upper()}, which is not an encoding that is read here: "
         "{ (JSON), C3 01 (Avro single-object) or 00 (Confluent framing)"
     )

@@ -29,12 +29,12 @@ def decode_json(raw: bytes | str) -> Any:
 
 
 def _cause(raw: bytes | str, error: Exception) -> str:
-    """What is wrong, in words that say more than the parser's where it is led astray."""
+    """The fault, in words that say more than the parser's where it is led astray."""
     if isinstance(raw, bytes) and b"\0" in raw[:4]:
         return "UTF-16 or UTF-32; JSON is read in UTF-8"
     text = raw if isinstance(raw, str) else raw.decode(errors="replace")
     if _LONE_SURROGATE.search(text):
-        return "half of a surrogate pair, which is no character (\\ud800 to \\udfff come in twos)"
+        return "half of a surrogate pair, which is not a character (\\ud800 to \\udfff come in twos)"
     return str(error)
 
 

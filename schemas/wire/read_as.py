@@ -42,6 +42,6 @@ def _with_known_symbols(value: Any, hint: Any) -> Any:
 
 
 def _arms(hint: Any) -> tuple[Any, ...]:
-    """What a hint allows, without its annotations."""
+    """A hint without its annotations."""
     is_plain = get_origin(hint) in (None, Literal, list, dict)
     return (hint,) if is_plain else tuple(arm for one in get_args(hint) for arm in _arms(one))

@@ -1,4 +1,4 @@
-"""What a schema registry is to the codec: two questions, answered elsewhere (`agents/broker/registry.py`)."""
+"""A schema registry as the codec sees it: two questions, answered elsewhere (`agents/broker/registry.py`)."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Pool:
         return self.version.campaign
 
     def making(self) -> Making | None:
-        """How codes of the campaign's pattern are made; None without one."""
+        """The making of codes by the campaign's pattern; None without one."""
         campaign, config = self.campaign, self.campaign.code_config
         if config is None:
             return None
@@ -93,7 +93,7 @@ class Claiming:
         return answers
 
     async def _recall(self, claims: Sequence[Claim]) -> None:
-        """What was published before: under the same ids, or to the same customers of campaigns joined once."""
+        """Publications of before: under the same ids, or to the same customers of campaigns joined once."""
         versions: dict[tuple[int, int], Version] = {}
         for row in await self._fetch("publications_by_id", [claim.publication_id for claim in claims]):
             self._known[row["publication_id"]] = _publication(row, versions)
@@ -182,7 +182,7 @@ class Claiming:
 
 
 def _unusable(campaign: Campaign | None, campaign_id: str, now: datetime) -> str:
-    """Why a campaign gives no codes; empty where it does."""
+    """The reason why a campaign gives no codes; empty where it does."""
     if campaign is None:
         return f"there is no campaign {campaign_id}"
     if campaign.kind not in VOUCHER_TYPES:

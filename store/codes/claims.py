@@ -1,4 +1,4 @@
-"""What is asked of a pool, and what is answered: the objects of a publication, made of what is kept of it."""
+"""Claims on a pool and their answers: the objects of a publication, made of what is kept of it."""
 
 from __future__ import annotations
 

@@ -47,17 +47,17 @@ class Held:
             )
 
     @asynccontextmanager
-    async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[Hand]:
+    async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[HeldBatch]:
         """Some requests that were not tried for so long, locked until the end of the block; all or nothing is noted."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._sql["take"], untried_for, most)
             read = {row["publication_id"]: _read(row) for row in rows}
             if unreadable := [identity for identity, one in read.items() if one is None]:
                 await connection.execute(self._sql["still_held"], unreadable)
-            yield Hand(connection, self._sql, [one for one in read.values() if one is not None])
+            yield HeldBatch(connection, self._sql, [one for one in read.values() if one is not None])
 
     async def count(self) -> int:
-        """How many wait, of all projects."""
+        """The number of those that wait, of all projects."""
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_held"]))
 
@@ -71,8 +71,8 @@ def _read(row: Mapping[str, Any]) -> HeldRequest | None:
         return None
 
 
-class Hand:
-    """Requests that were taken up."""
+class HeldBatch:
+    """Requests that were taken up, in one transaction."""
 
     def __init__(self, connection: asyncpg.Connection, sql: dict[str, str], requests: list[HeldRequest]) -> None:
         self._connection, self._sql, self.requests = connection, sql, requests

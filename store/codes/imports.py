@@ -37,7 +37,7 @@ class Double(NamedTuple):
 
 
 class Merged(NamedTuple):
-    """What became of a batch. `doubles` names the first of them only."""
+    """The outcome of a batch. `doubles` names the first of them only."""
 
     added: int
     in_file: int

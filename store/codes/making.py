@@ -12,8 +12,8 @@ from schemas.campaign import CodeConfig
 from schemas.patterns import Choose, all_codes, make_code, pattern_regex, pick
 from store.sql import queries
 
-_HAND = 4096
-"""Codes that are looked up at a time in a crowded pattern."""
+_BATCH_SIZE = 4096
+"""Codes that are looked up at a time in a pattern that is nearly exhausted."""
 _NARROW = 1_000_000
 """Patterns of so few codes are made from by one transaction at a time: in wider ones two hardly ever meet."""
 _SPARSE = 0.5
@@ -22,7 +22,7 @@ _SPARSE = 0.5
 
 @dataclass(slots=True)
 class Making:
-    """Where codes go, and what has become of it. The caller holds the campaign's row and keeps the counts.
+    """A pool that codes go into, and what was added. The caller holds the campaign's row and keeps the counts.
 
     `place` is the next free position of the pool; `is_exhausted` says that the pattern gives nothing more.
     """
@@ -37,7 +37,7 @@ class Making:
     tried: int = 0
 
     def is_done(self, count: int) -> bool:
-        """Whether there are as many as wanted."""
+        """True where there are as many as wanted."""
         return len(self.rows) >= count
 
 
@@ -72,9 +72,9 @@ class Maker:
     async def _one_by_one(self, making: Making, count: int) -> None:
         """Come past every code of the pattern once, and take what nobody has."""
         codes = all_codes(making.config, self._choose)
-        while hand := list(islice(codes, _HAND)):
+        while batch := list(islice(codes, _BATCH_SIZE)):
             # An insert waits for others that make the same code, so what is still free is asked again after it.
-            while free := await self._connection.fetch(self._sql["free_names"], making.project_id, hand):
+            while free := await self._connection.fetch(self._sql["free_names"], making.project_id, batch):
                 if making.is_done(count):
                     return
                 wanted = count - len(making.rows)

@@ -40,7 +40,7 @@ class Alike(NamedTuple):
 
 
 class AlikeCodes(NamedTuple):
-    """How many there are, and the first of them."""
+    """The number of doubles, and the first of them."""
 
     total: int
     first: tuple[Alike, ...]

@@ -23,7 +23,7 @@ from store.sql import queries
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How full a pool is. `capacity` is how many codes the pattern can give; None for a fixed pool.
+    """The counts of a pool. `capacity` is how many codes the pattern can give; None for a fixed pool.
 
     `is_exhausted` says that the pattern is known to give no more.
     """
@@ -52,7 +52,7 @@ class Count:
 
     @property
     def is_low(self) -> bool:
-        """Whether it is time to add codes."""
+        """True when it is time to add codes."""
         return self.left <= self.low_water
 
 
@@ -116,14 +116,14 @@ class Codes:
         return await transaction(self._pool, generate)
 
     async def used(self, project_id: str, config: CodeConfig) -> int:
-        """How many codes of a pattern the project has, in whichever campaign."""
+        """The number of codes of a pattern that the project has, in whichever campaign."""
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_pattern"], project_id, pattern_regex(config)))
 
     async def counts(
         self, project_id: str | None, now: datetime, campaign_ids: Sequence[str] | None = None
     ) -> list[Count]:
-        """How full pools are, all of a project's or the named ones, by id; without a project those of all."""
+        """The counts of pools, all of a project's or the named ones, by id; without a project those of all."""
         ids = None if campaign_ids is None else list(campaign_ids)
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["counts"], project_id, ids, now)

@@ -11,7 +11,7 @@ import pytest
 from schemas.channels.email import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
 from store.distributions import Change, Control, VersionConflict
-from store.templates import NamedTemplates, Use
+from store.templates import NamedTemplates, TemplateUse
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
 from tests.factory import NOW, definition
@@ -68,7 +68,7 @@ async def test_a_distribution_sends_the_version_that_it_was_made_from(pool: asyn
     assert isinstance(plan, EmailPlan)
     sent = await Control(pool).template(plan.template.digest)
     assert sent == StoredTemplate(name="hello", subject="s", text="Hi", locales=dict(one.locales), version=1)
-    assert await NamedTemplates(pool).uses("shop") == [Use("winback", "hello", 1)]
+    assert await NamedTemplates(pool).uses("shop") == [TemplateUse("winback", "hello", 1)]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ async def test_only_what_may_send_keeps_a_template_from_being_deleted(
     await save(pool, named(), named("other"))
     await apply(pool, sending(named(), status=status))
     assert await store.delete("shop", "other", NOW) == []
-    assert await store.delete("shop", "hello", NOW) == ([Use("winback", "hello", 1)] if is_used else [])
+    assert await store.delete("shop", "hello", NOW) == ([TemplateUse("winback", "hello", 1)] if is_used else [])
     assert list(await store.current("shop")) == (["hello"] if is_used else [])
     assert await store.last_versions("shop") == {"hello": 1, "other": 1}
     assert (await store.find("shop", "hello") is not None) is is_used
@@ -119,6 +119,6 @@ async def test_a_template_is_deleted_or_a_distribution_of_it_saved_whoever_comes
         if isinstance(saved, VersionConflict):
             assert deleted == []
         else:
-            assert (saved, deleted) == (None, [Use(f"winback-{number}", one.name, 1)])
+            assert (saved, deleted) == (None, [TemplateUse(f"winback-{number}", one.name, 1)])
         is_there = one.name in await NamedTemplates(pool).current("shop")
         assert is_there is (saved is None)

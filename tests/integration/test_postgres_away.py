@@ -188,7 +188,7 @@ async def _codes(pools: list[asyncpg.Pool]) -> None:
 
 async def _outboxes(pools: list[asyncpg.Pool]) -> None:
     await Control(pools[0]).save([Change(rule(), "", ())], applied_by="me", now=NOW)
-    async with Segments(pools[1]).work() as work:
+    async with Segments(pools[1]).transaction() as work:
         await work.put_events([EventRow(0, "c1", b"event")])
     told: list[Sequence[object]] = []
 

@@ -37,7 +37,7 @@ IDS = ("dlv_" + "0a" * 16, "dlv_" + "0b" * 16, "dlv_abcdefghijklmnopqrstuvwx")
 
 
 def retention(pool: asyncpg.Pool) -> Retention:
-    return Retention(pool, KEEP, hand=2, each=timedelta())
+    return Retention(pool, KEEP, batch_size=2, each=timedelta())
 
 
 async def ended(ledger: Ledger, *ids: str, announced: bool = True) -> list[NewDelivery]:

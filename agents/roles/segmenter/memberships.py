@@ -20,7 +20,7 @@ from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
-from store.segments import EventRow, MembershipRow, Profile, Segments, State, Work
+from store.segments import EventRow, MembershipRow, Profile, Segments, SegmentTransaction, State
 from streams.conditions.dates import earliest
 from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
 
@@ -43,7 +43,7 @@ class Customer:
 class UnitOfWork:
     """Customers of a project in one transaction, the segments as they are in it, and the events it comes to."""
 
-    work: Work
+    work: SegmentTransaction
     project_id: str
     index: SegmentIndex
     now: datetime
@@ -77,7 +77,12 @@ class Memberships:
         self._known: dict[str, _Known] = {}
 
     async def begin(
-        self, work: Work, project_id: str, found: dict[str, Profile], newcomers: Iterable[str], now: datetime
+        self,
+        work: SegmentTransaction,
+        project_id: str,
+        found: dict[str, Profile],
+        newcomers: Iterable[str],
+        now: datetime,
     ) -> UnitOfWork:
         """A hand of customers that are locked, and of some that are not known yet. The segments are asked for last."""
         customers = {one: Customer(None) for one in newcomers}
@@ -88,7 +93,7 @@ class Memberships:
             customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
         return UnitOfWork(work, project_id, index, now, states, customers)
 
-    async def _learned(self, work: Work, project_id: str, states: dict[str, State]) -> SegmentIndex:
+    async def _learned(self, work: SegmentTransaction, project_id: str, states: dict[str, State]) -> SegmentIndex:
         """A project's index, brought to the definitions of this moment."""
         if project_id not in self._known:
             self._known[project_id] = _Known(SegmentIndex(project_id, self._zone))

@@ -30,7 +30,7 @@ from agents.wiring import Wiring
 from schemas.errors import TooLarge, TryLater
 from schemas.record_key import label_of, parse_key
 from schemas.topics import CUSTOMERS
-from store.segments import Overdue, Profile, Segments, State, Work
+from store.segments import Overdue, Profile, Segments, SegmentTransaction, State
 from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
@@ -101,7 +101,7 @@ class Segmenter:
         end, latest_stamp = taken.records[-1].offset + 1, max(map(stamp, taken.records))
 
         async def work() -> int:
-            async with self._segments.work() as transaction:
+            async with self._segments.transaction() as transaction:
                 position, latest = await transaction.position(topic, partition)
                 new = _not_yet_in(taken.items, position, latest)
                 hands = [
@@ -118,7 +118,9 @@ class Segmenter:
         await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
         return changed
 
-    async def _update_project(self, work: Work, project: str, updates: list[Update], partition: int) -> UnitOfWork:
+    async def _update_project(
+        self, work: SegmentTransaction, project: str, updates: list[Update], partition: int
+    ) -> UnitOfWork:
         concerned = {one.customer_id for one in updates}
         known = await work.customers(project, concerned)
         now = await work.now()
@@ -165,7 +167,7 @@ class Segmenter:
 
     async def look_at_due(self) -> int:
         """Look again at a hand of customers whose time has come; how many."""
-        async with self._segments.work() as work:
+        async with self._segments.transaction() as work:
             now = await work.now()
             found = await work.due(now, _HAND)
             if not found:
@@ -198,7 +200,7 @@ class Segmenter:
 
         At the first computation nobody enters: they are in it already. Later ones tell the differences.
         """
-        async with self._segments.work() as work:
+        async with self._segments.transaction() as work:
             segment = await work.computation()
             if segment is None:
                 return 0

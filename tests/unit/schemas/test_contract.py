@@ -172,11 +172,11 @@ def test_what_stands_behind_a_frame_is_read_by_the_kind_of_its_schema() -> None:
         (1, b"[]", "not an object"),
         (1, b"", "starts as JSON but is not valid"),
         (2, b"\x00\x0a\x01", "is PROTOBUF; Avro and JSON Schema are read here"),
-        (4, b"\x02a", "schema 4 of the registry is no Avro schema"),
+        (4, b"\x02a", "schema 4 of the registry is not an Avro schema"),
         (5, b"\x02a", "is of a str; a record is read here"),
         (6, b"", "RecursionError"),
-        (7, b"", "no Avro schema"),
-        (8, b"", "no Avro schema"),
+        (7, b"", "not an Avro schema"),
+        (8, b"", "not an Avro schema"),
     ],
 )
 def test_what_cannot_be_read_behind_a_frame_is_said(number: int, body: bytes, said: str) -> None:

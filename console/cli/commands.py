@@ -74,3 +74,11 @@ COMMANDS: dict[str, Command] = {
     "dead-letters": Command("dead_letters", _OPERATE, "Records that could not be processed."),
 }
 """In the order of the list. A test holds each against its module, where the help stands as well."""
+
+WITHIN_A_PROJECT = frozenset(
+    {
+        *("apply", "distributions", "campaigns", "segments", "templates"),
+        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices"),
+    }
+)
+"""Commands that act within a project, and take `--project`."""

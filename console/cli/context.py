@@ -7,12 +7,15 @@ import getpass
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import asyncpg
+import typer
+from typer.main import get_command
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
@@ -20,7 +23,9 @@ from console.control.context import ProjectContext
 from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
-from schemas.errors import CannotStart
+from schemas.errors import BadRecord, CannotStart
+from schemas.events.event import MAX_ID
+from schemas.record_key import check_parts
 from store.migrate import migrate
 from store.postgres import connect
 
@@ -59,6 +64,50 @@ def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
     return replace(settings, kafka=kafka, postgres=postgres)
 
 
+_project: ContextVar[str] = ContextVar("project", default="")
+"""The project that the command was asked to act within; empty for the settings'."""
+
+
+def within_project(command: Any) -> Any:
+    """A command, or each of a group, with the option that says which project it acts within."""
+    for one in getattr(command, "commands", {}).values():
+        within_project(one)
+    if not hasattr(command, "commands"):
+        declared = typer.Typer(add_completion=False)
+        declared.command()(_option)
+        command.params += get_command(declared).params
+    return command
+
+
+def _choose(project: str | None) -> None:
+    if project is not None and not (0 < len(project) <= MAX_ID):
+        raise typer.BadParameter(f"a project's id has 1 to {MAX_ID} characters")
+    try:
+        check_parts("", project or "")
+    except BadRecord as error:
+        raise typer.BadParameter(str(error)) from error
+    _project.set(project or "")
+
+
+def _option(
+    project: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="The project to act within. Default: the settings' project_id.",
+            expose_value=False,
+            callback=_choose,
+        ),
+    ] = None,
+) -> None:
+    """The option alone: typer makes it of a function's parameter."""
+
+
+def wiring_of(settings: Settings) -> Wiring:
+    """The wiring of a command with whatever servers the settings name."""
+    return Wiring(settings, project=_project.get())
+
+
 def load_wiring(*used: Server) -> Wiring:
     """The wiring of a command that uses these servers; every one, where none is named.
 
@@ -72,7 +121,7 @@ def load_wiring(*used: Server) -> Wiring:
         variables = " and ".join(f"TIDINGS_{server.upper()}" for server in missing)
         one = "one" if len(missing) == 1 else "both"
         raise CannotStart(f"{no}: start {one} with `tidings up`, or name yours in {variables}")
-    return Wiring(settings)
+    return wiring_of(settings)
 
 
 @asynccontextmanager

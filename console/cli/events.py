@@ -13,7 +13,7 @@ import typer
 from agents.broker.reader import TopicReader
 from agents.clock import utc_now
 from console.cli import terminal
-from console.cli.context import load_wiring, read_settings
+from console.cli.context import load_wiring, read_settings, wiring_of
 from console.cli.terminal import fail, must_exist, show_json, show_rows, show_text
 from console.control import events
 from schemas.errors import BadRecord
@@ -32,7 +32,7 @@ def sample_command(
     if event is None:
         show_rows(("type", "topic"), [(one.type, one.topic) for one in TRIGGERS.values()], as_json=False)
     else:
-        show_json(events.sample(event, read_settings().project_id, utc_now()))
+        show_json(events.sample(event, wiring_of(read_settings()).project, utc_now()))
 
 
 @commands.command("publish")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from console.cli.commands import COMMANDS
+from console.cli.commands import COMMANDS, WITHIN_A_PROJECT
 from schemas.errors import CannotStart, DefinitionInvalid, TidingsError, TryLater
 
 
@@ -29,7 +29,12 @@ class Commands(TyperGroup):
         if name is None or found is None:
             return name, found, rest
         made = get_group(import_module(f"console.cli.{COMMANDS[name].module}").commands)
-        return name, made.commands[name], rest
+        found = made.commands[name]
+        if name in WITHIN_A_PROJECT:
+            from console.cli.context import within_project
+
+            found = within_project(found)
+        return name, found, rest
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

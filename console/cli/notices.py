@@ -26,7 +26,7 @@ def notices_command(
     async def work() -> list[ShownNotice]:
         wiring = load_wiring("postgres")
         async with database(wiring) as pool:
-            return await notices_of(Notices(pool, nobody), wiring.settings.project_id, closed=closed)
+            return await notices_of(Notices(pool, nobody), wiring.project, closed=closed)
 
     rows = [astuple(one) for one in asyncio.run(work())]
     columns = tuple(field.name.replace("_", " ") for field in fields(ShownNotice))

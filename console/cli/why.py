@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.cli.context import SERVERS, Session, in_session, load_wiring, read_settings
+from console.cli.context import SERVERS, Session, in_session, load_wiring, read_settings, wiring_of
 from console.cli.explained import show_simulation, show_story, story_json
 from console.cli.terminal import AsJson, must_exist, show_json, show_text
 from console.cli.trying import At, InCampaigns, known_to_files, moment_of, only_with_files
@@ -39,7 +39,7 @@ def simulate_command(
     """What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers."""
     must_exist([event, *(files or ())])
     only_with_files(campaigns, is_file=bool(files))
-    wiring = Wiring(read_settings()) if files else load_wiring()
+    wiring = wiring_of(read_settings()) if files else load_wiring()
     given = unwrapped(decode_json(event.read_bytes()), (), wiring.project)
     if files:
         rules, profile = asyncio.run(_rules_from(files, wiring, campaigns)), None

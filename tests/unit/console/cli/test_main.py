@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -13,7 +14,8 @@ from typer.main import get_group
 from typer.testing import CliRunner
 
 import console.cli
-from console.cli.commands import COMMANDS
+from console.cli.commands import COMMANDS, WITHIN_A_PROJECT
+from console.cli.context import within_project
 from console.cli.main import app
 
 _OF_ANOTHER = {"stored_templates"}
@@ -37,6 +39,29 @@ def test_all_commands_are_in_the_help_and_a_near_name_is_said() -> None:
     assert all(name in said for name in COMMANDS)
     wrong = CliRunner().invoke(app, ["campaign"])
     assert (wrong.exit_code, "campaigns" in wrong.output) == (2, True)
+
+
+@pytest.mark.parametrize("name", sorted(WITHIN_A_PROJECT))
+def test_a_command_that_acts_within_a_project_is_told_which(name: str) -> None:
+    group = get_group(import_module(f"console.cli.{COMMANDS[name].module}").commands)
+    made = within_project(group.commands[name])
+    leaves = list(getattr(made, "commands", {name: made}).values())
+    assert all(any("--project" in one.opts for one in leaf.params) for leaf in leaves)
+
+
+def test_a_project_is_that_of_the_option_else_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options: str) -> tuple[int, str]:
+        made = CliRunner().invoke(app, ["sample", "customer.order.paid", *options])
+        return made.exit_code, made.output
+
+    assert '"project_id":"outlet"' in run("--project", "outlet")[1]
+    assert '"project_id":"default"' in run()[1]
+    assert run("--project", "")[0] == 2
+    code, said = run("--project", "a\x1fb")
+    assert (code, "U+001F" in said) == (2, True)
+    assert CliRunner().invoke(app, ["lag", "--project", "outlet"]).exit_code == 2
 
 
 IMPORTED = """

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.errors import RenderRefused, TemplateFailed
+from schemas.errors import BadRecord, RenderRefused, TemplateFailed
 from streams.sending.judgement import Judgement, held_back, impossible
 
 DEPENDENCY_WAIT = timedelta(seconds=5)
 """After something that an attempt needs was away: Postgres, for a template."""
+UNREADABLE_WAIT = timedelta(minutes=5)
+"""Of a row that is of another release, say: a sender of that one may take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +52,8 @@ def not_rendered(error: TemplateFailed | RenderRefused) -> Judgement:
 def dependency_unavailable(what: str) -> Judgement:
     """Something that the attempt needs does not answer now."""
     return held_back(what, wait=DEPENDENCY_WAIT)
+
+
+def not_readable(error: BadRecord) -> Judgement:
+    """Its row in the ledger cannot be read."""
+    return held_back(str(error), wait=UNREADABLE_WAIT)

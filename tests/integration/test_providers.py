@@ -64,7 +64,7 @@ class Running:
     async def take(self, deliveries: list[Delivery]) -> None:
         works = [Work(one, 0, utc_now()) for one in deliveries]
         for start in range(0, len(works), 100):
-            await self.sender._enter(cast(Any, SimpleNamespace(items=works[start : start + 100])))
+            await self.sender._entry.enter(cast(Any, SimpleNamespace(items=works[start : start + 100])))
 
     async def counts(self) -> Counter[str]:
         rows = await self.ledger.counts()
@@ -192,7 +192,7 @@ async def test_a_server_that_refuses_us_pauses_the_account_and_burns_nothing(
         await run.take(mails(20))
 
         async def paused() -> bool:
-            return bool(await run.ledger.paused_destinations()) and not run.sender._mine()
+            return bool(await run.ledger.paused_destinations()) and not run.sender._due.held()
 
         await until(paused)
         assert await run.counts() == {"waiting": 20}
@@ -218,7 +218,7 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
         await run.take(webhooks(30, receiver.url))
 
         async def held() -> bool:
-            return not run.sender._mine() and (await run.counts())["waiting"] == 25
+            return not run.sender._due.held() and (await run.counts())["waiting"] == 25
 
         await until(held)
         (row,) = await run.ledger.held_destinations()

@@ -15,6 +15,7 @@ import structlog
 
 from agents.clock import Clock
 from agents.roles.sender.capacity import Capacity
+from agents.roles.sender.ledger_rows import settlement_of
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Destination, Paces
 from agents.roles.sender.work import Work
@@ -25,7 +26,6 @@ from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
-from store.sending.ledger import Settlement
 from streams.sending.gate import Situation, dependency_unavailable, not_rendered, stopped_at_gate
 from streams.sending.judgement import Judgement
 from streams.sending.retry import asked_wait
@@ -95,8 +95,9 @@ class Attempts:
                 log.exception("attempt_failed", delivery=work.delivery.delivery_id)
                 judgement = tried_again(f"internal error: {type(error).__name__}", self._made(work))
             ended = time.monotonic()
-        self._outcomes.put(_settlement(work, judgement, started, ended), work.delivery)
-        self._measure(work, judgement, ended - started)
+        took = ended - started
+        self._outcomes.put(settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took), work.delivery)
+        self._measure(work, judgement, took)
 
     def _slot(self, destination: Destination) -> asyncio.Semaphore:
         if destination not in self._slots:
@@ -179,18 +180,3 @@ class Attempts:
         if judgement.state == "sent":
             age = (self._clock() - work.arrived_at).total_seconds()
             self._metrics.end_to_end_seconds.labels(channel).observe(max(0.0, age))
-
-
-def _settlement(work: Work, judgement: Judgement, started: float, ended: float) -> Settlement:
-    """The judgement in the ledger's words."""
-    return Settlement(
-        work.delivery.delivery_id,
-        judgement.state,
-        judgement.detail,
-        judgement.wait,
-        judgement.reason,
-        judgement.provider_id,
-        judgement.tried,
-        ended,
-        round((ended - started) * 1000),
-    )

@@ -11,7 +11,8 @@ from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
-from store.sending.ledger import NewDelivery
+from store.sending.ledger import NewDelivery, Settlement
+from streams.sending.judgement import Judgement
 
 
 class _Kept(msgspec.Struct):
@@ -37,6 +38,21 @@ def row_of(work: Work, wait: timedelta) -> NewDelivery:
         arrived_at=work.arrived_at,
         not_before=delivery.not_before,
         wait=wait,
+    )
+
+
+def settlement_of(delivery_id: str, judgement: Judgement, *, ended: float, took: float = 0.0) -> Settlement:
+    """A judgement as the ledger takes it. `ended` is by the process's steady clock, `took` in seconds."""
+    return Settlement(
+        delivery_id=delivery_id,
+        state=judgement.state,
+        detail=judgement.detail,
+        wait=judgement.wait,
+        reason=judgement.reason,
+        provider_id=judgement.provider_id,
+        tried=judgement.tried,
+        ended=ended,
+        duration_ms=round(took * 1000),
     )
 
 

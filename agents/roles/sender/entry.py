@@ -1,0 +1,82 @@
+"""From Kafka into the ledger: what is new there and can be sent at once is begun."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from agents.broker.records import Incoming
+from agents.ingest_time import arrived_at
+from agents.intake import Chunk
+from agents.roles.sender.attempts import Attempts
+from agents.roles.sender.claimant import Claimant
+from agents.roles.sender.erasures import Erasures
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.next_due import NextDue
+from agents.roles.sender.pacing import Destination
+from agents.roles.sender.work import Work
+from agents.waiting import retry_until_available
+from schemas.channels.tables import DELIVERY_TYPES
+from schemas.closed import ChannelName
+from schemas.errors import InvalidEvent
+from schemas.record_key import Keyed
+from schemas.wire.codec import TopicCodec
+from schemas.wire.read_as import read_as
+from streams.sending.gate import entry_wait
+
+
+class Entry:
+    """Takes deliveries in. `poll` is how long those wait in the ledger that their destination does not take now."""
+
+    def __init__(
+        self,
+        claimant: Claimant,
+        attempts: Attempts,
+        erasures: Erasures,
+        next_due: NextDue,
+        codecs: Mapping[ChannelName, TopicCodec],
+        *,
+        poll: timedelta,
+    ) -> None:
+        self._claimant, self._attempts, self._erasures = claimant, attempts, erasures
+        self._next_due, self._codecs, self._poll = next_due, codecs, poll
+        self._is_open = asyncio.Event()
+
+    def open(self) -> None:
+        """Begin: an earlier process's leases have been released, and with them what was claimed before would be."""
+        self._is_open.set()
+
+    def read(self, channel: ChannelName, record: Incoming) -> Work:
+        """The delivery of a record. Raises BadRecord."""
+        if record.value is None:
+            raise InvalidEvent("a delivery has a value; this record is a tombstone")
+        delivery = read_as(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
+        return Work(delivery, 0, arrived_at(record))
+
+    async def enter(self, chunk: Chunk[Work]) -> int:
+        """Claim in the ledger; only what was new and is taken at once is ours to send now."""
+        works = {work.delivery.delivery_id: work for work in chunk.items}
+        if not works:
+            return 0
+        await self._is_open.wait()
+        waits = await self._waits({work.destination for work in works.values()})
+        rows = [row_of(work, waits[work.destination]) for work in works.values()]
+        claimed = await retry_until_available(lambda: self._claimant.claim_new(rows), what="Postgres")
+        for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
+            self._attempts.start(replace(works[delivery_id], expires=expires))
+        if len(claimed) < len(rows):
+            self._next_due.within()
+            others = {Keyed(row.project_id, row.customer_id) for row in rows if row.delivery_id not in claimed}
+            await retry_until_available(lambda: self._erasures.sweep(others), what="Postgres")
+        return len(claimed)
+
+    async def _waits(self, destinations: Iterable[Destination]) -> dict[Destination, timedelta]:
+        """The wait of a new delivery to each; a hundred busy destinations are waited for as one."""
+        ordered = list(destinations)
+        taking = await asyncio.gather(*map(self._attempts.capacity.wait_for, ordered))
+        return {
+            destination: entry_wait(has_capacity=has_capacity, poll=self._poll)
+            for destination, has_capacity in zip(ordered, taking, strict=True)
+        }

@@ -1,0 +1,68 @@
+"""What stands in for attempts and the ledger where only the way between them is tested."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from agents.roles.sender.capacity import Capacity
+from agents.roles.sender.claimant import Claimant
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.pacing import Paces
+from agents.roles.sender.work import Work
+from schemas.delivery import Delivery
+from store.sending.ledger import Leased
+from tests.factory import NOW, delivery
+
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
+
+
+class Started:
+    """Attempts that note what is started."""
+
+    def __init__(self, log: list[Any]) -> None:
+        self._log, self.paces = log, Paces()
+        self.held: list[str] = []
+        self.capacity = Capacity(self.paces, concurrency=2)
+
+    def start(self, work: Work) -> None:
+        self._log.append(("start", work.delivery.delivery_id))
+
+
+class World:
+    """The ledger and what erases, as far as they are asked here."""
+
+    def __init__(self, log: list[Any]) -> None:
+        self.good: Delivery = delivery("webhook")
+        self._log = log
+        self.claimant = Claimant(cast(Any, self), owner="o", lease=MINUTE)
+
+    async def claim_new(self, *_: Any, **__: Any) -> dict[str, None]:
+        return {self.good.delivery_id: None}
+
+    async def claim_due(self, **_: Any) -> list[Leased]:
+        record = row_of(Work(self.good, 0, NOW), timedelta()).record
+        good = Leased(self.good.delivery_id, "webhook", "h", 0, record, NOW, None, is_erased=False)
+        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False), good]
+
+    async def paused_destinations(self) -> list[Any]:
+        return []
+
+    async def hurried_destinations(self) -> list[Any]:
+        return []
+
+    async def settle(self, settlements: list[Any], **_: Any) -> list[Any]:
+        self._log += [(one.state, one.delivery_id) for one in settlements]
+        return []
+
+    async def release_leases(self, _: str) -> None:
+        self._log.append("free")
+
+    async def sweep(self, _: Any) -> None:
+        self._log.append("sweep")
+
+
+def nothing_unsettled() -> Any:
+    """Outcomes that are all told."""
+    return SimpleNamespace(unsettled={})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_origin, get_type_hints
 
+from deploy.settings.service_links import is_address, service_links
 from schemas.errors import CannotStart
 from schemas.names import ROUGHLY_LIKE, nearest
 
@@ -16,32 +16,13 @@ _SHORT = {"TIDINGS_KAFKA": ("kafka", "bootstrap"), "TIDINGS_POSTGRES": ("postgre
 _NO_SETTINGS = ("TIDINGS_SETTINGS", "TIDINGS_JAVA", "TIDINGS_CACHE")
 """Where the file is, and where the embedded servers find Java and keep what they downloaded."""
 
-_SERVICE_LINK = re.compile(r"TIDINGS_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?"
-                           r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)")  # fmt: skip
-_SERVICE_ADDRESS = re.compile(r"TIDINGS_(?:[A-Z0-9_]+_)?PORT")
-_SERVICE_SCHEMES = ("tcp://", "udp://", "sctp://")
-
-
-def is_service_link(name: str, value: str) -> bool:
-    """True for what Kubernetes sets, as it does in every pod for a Service named tidings, or tidings-anything.
-
-    Nearly all have names that no setting has. `TIDINGS_HTTP_PORT` has one: for a Service it holds `tcp://10.0.0.1:80`.
-    """
-    if _SERVICE_LINK.fullmatch(name):
-        return True
-    return bool(_SERVICE_ADDRESS.fullmatch(name)) and value.startswith(_SERVICE_SCHEMES)
-
 
 def check_names(kind: Any, environ: Mapping[str, str]) -> None:
     """Raises CannotStart for variables that begin as ours do and are not settings, with the nearest that is one."""
     known = {*_variables(kind), *_SHORT, *_NO_SETTINGS}
-    unknown = sorted(
-        name
-        for name, value in environ.items()
-        if name.startswith(_OURS) and name not in known and not is_service_link(name, value)
-    )
+    unknown = {name for name in environ if name.startswith(_OURS)} - known - service_links(environ)
     if unknown:
-        raise CannotStart("\n".join(_unknown(name, known) for name in unknown))
+        raise CannotStart("\n".join(_unknown(name, known) for name in sorted(unknown)))
 
 
 def _unknown(name: str, known: set[str]) -> str:
@@ -61,7 +42,7 @@ def with_environment(kind: Any, written: dict[str, Any], environ: Mapping[str, s
     merged = {name: dict(value) if isinstance(value, dict) else value for name, value in written.items()}
     for name, path in {**_variables(kind), **_SHORT}.items():
         text = environ.get(name)
-        if text is not None and not is_service_link(name, text):
+        if text is not None and not is_address(name, text):
             _put(merged, path, text)
     return merged
 

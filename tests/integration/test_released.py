@@ -245,6 +245,21 @@ async def test_what_kafka_was_not_told_is_told(migrated: Migrated) -> None:
         assert reader.read(one.event, one.key.encode(), datetime.now(UTC)).customer_id == one.key
 
 
+async def test_a_database_that_was_restored_counts_on(migrated: Migrated) -> None:
+    """New rows come behind those of the dump, by their number and in the order in which they go out."""
+    control, entries = Control(migrated.pool), list[OutboxEntry]()
+
+    async def publish(taken: Sequence[OutboxEntry]) -> None:
+        entries.extend(taken)
+
+    before = (await control.current(PROJECT))["thanks"]
+    await control.set_status(before, "PAUSED", applied_by="today", now=datetime.now(UTC))
+    assert (await control.current(PROJECT))["thanks"].version == before.version + 1
+    assert await control.publish_outbox(publish) == len(migrated.rows("outbox")) + 1
+    assert entries[-1].id > max(row["id"] for row in migrated.rows("outbox"))
+    assert msgspec.json.decode(entries[-1].payload or b"", type=Distribution).status == "PAUSED"
+
+
 async def test_every_version_of_a_stored_template_is_found(migrated: Migrated) -> None:
     templates, old = NamedTemplates(migrated.pool), migrated.rows("named_template_versions")
     newest = {row["name"]: row["version"] for row in migrated.rows("named_templates")}

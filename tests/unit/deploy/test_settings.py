@@ -185,6 +185,22 @@ def test_the_links_of_a_service_in_kubernetes_are_no_settings(service: str) -> N
     assert load_settings(_links(service)) == load_settings({})
 
 
+def test_the_links_of_a_container_are_no_settings() -> None:
+    """As Docker sets them for `--link`: with the environment of the other container."""
+    link = {
+        "TIDINGS_1_PORT": "tcp://172.17.0.2:6379",
+        "TIDINGS_1_NAME": "/worker/tidings_1",
+        "TIDINGS_1_ENV_TIDINGS_SENDER_LEASE": "7s",
+        "TIDINGS_1_ENV_PATH": "/usr/bin",
+    }
+    assert load_settings(link) == load_settings({})
+    assert (
+        load_settings({"TIDINGS_BRAND_PORT": "tcp://[fd00::2]:80", "TIDINGS_BRAND_NAME": "Shop"}).brand.name == "Shop"
+    )
+    with pytest.raises(CannotStart, match="TIDINGS_1_NAME in the environment"):
+        load_settings({"TIDINGS_1_NAME": "/worker/tidings_1"})
+
+
 def test_a_setting_that_a_service_could_name_is_one_where_it_holds_no_address() -> None:
     assert load_settings({**_links("TIDINGS_CONSOLE"), "TIDINGS_HTTP_PORT": "9090"}).http.port == 9090
     with pytest.raises(CannotStart, match=r"http\.port must be a whole number, not a text"):

@@ -1,64 +1,116 @@
-"""Deliveries in memory, and how many of them each destination takes."""
+"""Attempts as they are carried out: a turn is used or given back, and what came of it is handed on."""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import timedelta
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from agents.clock import utc_now
 from agents.roles.sender.attempts import Attempts
-from agents.roles.sender.pacing import Paces
+from agents.roles.sender.pacing import Destination
+from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
-from schemas.receipt import Accepted, Throttled
+from schemas.errors import RenderRefused, TryLater
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
+from store.sending.ledger import Settlement
+from tests.factory import NOW, delivery
+
+GOOD = delivery("webhook")
+HOST: Destination = ("webhook", GOOD.account)
 
 
-class Clock:
+class Provider:
+    """A channel with one answer: a receipt, or an error in place of it."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer, self.asked = answer, 0
+
+    def at_once(self, _: str) -> int | None:
+        return None
+
+    def render(self, *_: Any) -> str:
+        if isinstance(self.answer, RenderRefused | TryLater):
+            raise self.answer
+        return "request"
+
+    async def send(self, *_: Any, **__: Any) -> Any:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class Told:
+    """Outcomes that note what they are told."""
+
     def __init__(self) -> None:
-        self.now = 100.0
+        self.settlements: list[Settlement] = []
+        self.paused: list[tuple[Destination, str]] = []
 
-    def __call__(self) -> float:
-        return self.now
+    def put(self, settlement: Settlement, _: Any) -> None:
+        self.settlements.append(settlement)
+
+    async def pause(self, destination: Destination, why: str) -> None:
+        self.paused.append((destination, why))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def attempts(clock: Clock) -> Attempts:
-    nothing = cast(Any, None)
-    policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),) * 2)}
-    return Attempts(
-        {}, cast(Any, policies), nothing, lambda _: True, nothing, nothing, Metrics(),
-        concurrency=50, clock=utc_now, paces=Paces(ticks=clock),
+async def carried_out(work: Work, answer: Any, *, is_ours: bool = True, is_paused: bool = False) -> Any:
+    told, provider = Told(), Provider(answer)
+    policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
+    attempts = Attempts(
+        cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
+        told.pause, Metrics(), concurrency=2, clock=utc_now,
     )  # fmt: skip
+    if is_paused:
+        attempts.capacity.paused.add(HOST)
+    attempts.start(work)
+    async with asyncio.timeout(60):
+        while attempts.held:
+            await asyncio.sleep(0)
+    return told, provider, attempts
 
 
-async def test_a_closed_destination_has_capacity_for_one_that_tries_and_none_while_its_answer_is_far(
-    attempts: Attempts, clock: Clock
-) -> None:
-    one = ("webhook", "hooks.example.com")
-    paces, destination = attempts.paces, cast(Any, one)
-    left = await paces.turn(destination)
-    assert left == clock.now
-    paces.heard(destination, left, Throttled("HTTP 429", 60.0), 60.0)
-    assert (paces.soonest(1.0), paces.soonest(90.0)) == (1.0, 60.0)
-    assert attempts.capacity.free() == {one: 0}
-    assert not await attempts.capacity.wait_for(destination)
-    assert await paces.turn(destination) is None
-    clock.now += 58.0
-    assert attempts.capacity.free() == {one: 1}
-    paces.hurry(destination)
-    assert await paces.turn(destination) == clock.now
+@pytest.mark.parametrize(
+    ("answer", "state", "reason", "tried", "asked"),
+    [
+        (Accepted("HTTP 200", "id"), "sent", None, True, 1),
+        (Deferred("HTTP 503"), "waiting", None, True, 1),
+        (Throttled("HTTP 429"), "waiting", "throttled", False, 1),
+        (Refused("HTTP 400"), "failed", None, True, 1),
+        (RenderRefused("no_address", "no address"), "failed", "no_address", False, 0),
+        (TryLater("Postgres is away"), "waiting", None, False, 0),
+        (ValueError("a defect"), "waiting", None, True, 1),
+    ],
+)
+async def test_each_answer_is_settled_once(answer: Any, state: str, reason: Any, tried: bool, asked: int) -> None:
+    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), answer)
+    (settlement,) = told.settlements
+    assert (settlement.state, settlement.reason, settlement.tried) == (state, reason, tried)
+    assert (provider.asked, told.paused) == (asked, [])
 
 
-def test_destinations_at_rest_are_forgotten_once_they_are_many(clock: Clock) -> None:
-    paces = Paces(ticks=clock)
-    for number in range(5000):
-        clock.now += 1.0
-        paces.heard(cast(Any, ("webhook", str(number))), clock.now, Accepted("HTTP 200"))
-    assert len(paces._paces) <= 1100
+@pytest.mark.parametrize(("answer", "state"), [(Blocked("HTTP 401"), "waiting"), (Gone("HTTP 410"), "failed")])
+async def test_what_pauses_is_paused_at_once_and_in_the_ledger(answer: Any, state: str) -> None:
+    told, _, attempts = await carried_out(Work(GOOD, 0, NOW), answer)
+    assert [one.state for one in told.settlements] == [state]
+    assert told.paused == [(HOST, answer.detail)]
+    assert attempts.capacity.paused == {HOST}
+
+
+async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
+    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""), is_paused=True)
+    assert ([one.reason for one in told.settlements], provider.asked) == (["paused"], 0)
+    expiring = Work(msgspec.structs.replace(GOOD, expires_at=NOW), 0, NOW, expires=time.monotonic() - 1)
+    told, provider, _ = await carried_out(expiring, Accepted(""))
+    assert ([one.reason for one in told.settlements], provider.asked) == (["expired"], 0)
+
+
+async def test_what_is_no_longer_ours_is_left_to_whoever_has_it_and_its_turn_is_free() -> None:
+    told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted(""), is_ours=False)
+    assert (told.settlements, provider.asked, attempts.paces.taken_by(HOST)) == ([], 0, 0)

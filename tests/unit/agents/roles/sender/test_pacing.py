@@ -38,3 +38,12 @@ async def test_many_destinations_are_looked_through_seldom_and_those_at_rest_are
     for number in range(5000):
         await paces.turn(("webhook", f"other-{number}"))
     assert len(paces._paces) < 9000
+
+
+def test_destinations_at_rest_are_forgotten_once_they_are_many() -> None:
+    ticks = Ticks()
+    paces = Paces(ticks=ticks)
+    for number in range(5000):
+        ticks.now += 1.0
+        paces.heard(("webhook", str(number)), ticks.now, Accepted("HTTP 200"))
+    assert len(paces._paces) <= 1100

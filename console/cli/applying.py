@@ -30,7 +30,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a plan is to be carried out."""
+    """The way in which a plan is to be carried out."""
 
     yes: bool
     dry_run: bool

@@ -61,7 +61,7 @@ def show_command(campaign: str) -> None:
 
 @campaigns_app.command("codes")
 def codes_command(campaign: str, as_json: AsJson = False) -> None:
-    """How full a campaign's pool is."""
+    """Count the codes of a campaign's pool."""
     counts = in_session(lambda opened: codes.count(opened.pool, opened.project_id, campaign, opened.now))
     columns = ("campaign", "total", "free", "published", "inactive", "expired", "left", "low_water", "low")
     rows = [

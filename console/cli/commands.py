@@ -38,22 +38,21 @@ COMMANDS: dict[str, Command] = {
     "simulate": Command(
         "why",
         _TRY,
-        "What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers.",
+        "Show what an event would cause, with every test made. Nothing is sent; with files it needs no servers.",
     ),
     "preview": Command(
         "preview",
         _TRY,
-        "What would be sent, word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no "
-        "servers.",
+        "Show messages word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no servers.",
     ),
     "sample": Command("events", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
-    "why": Command("why", _TRY, "What was decided about a customer, and what became of each delivery."),
+    "why": Command("why", _TRY, "Show what was decided about a customer, and what became of each delivery."),
     "tail": Command("events", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
     "publish": Command(
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
     ),
     "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
-    "lag": Command("operations", _OPERATE, "How far each consumer group is behind."),
+    "lag": Command("operations", _OPERATE, "Show how far each consumer group is behind."),
     "top": Command(
         "operations",
         _OPERATE,
@@ -67,7 +66,7 @@ COMMANDS: dict[str, Command] = {
     "notices": Command(
         "notices",
         _OPERATE,
-        "What waits for a person: accounts that refuse us, distributions without codes, pools that run low.",
+        "Show what waits for a person: accounts that refuse us, distributions without codes, pools that run low.",
     ),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
     "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),

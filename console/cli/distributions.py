@@ -53,7 +53,7 @@ def show_command(distribution: str) -> None:
 
 @rules_app.command("history")
 def history_command(distribution: str, as_json: AsJson = False) -> None:
-    """Who applied which version and when."""
+    """Every version with who applied it and when."""
     found = in_session(lambda opened: distributions.history(opened.pool, opened.project_id, distribution))
     rows = [(one.version, one.applied_by, one.applied_at) for one in found]
     show_rows(("version", "applied by", "applied at"), rows, as_json=as_json)

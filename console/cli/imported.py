@@ -1,4 +1,4 @@
-"""What an import of codes says: what was added, and what is strange about the file."""
+"""The outcome of an import of codes: what was added, and what is strange about the file."""
 
 from __future__ import annotations
 

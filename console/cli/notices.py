@@ -20,7 +20,7 @@ def notices_command(
     closed: Annotated[bool, typer.Option("--all", help="Those that are over as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What waits for a person: accounts that refuse us, distributions without codes, pools that run low."""
+    """Show what waits for a person: accounts that refuse us, distributions without codes, pools that run low."""
     from store.notices import Notices, nobody
 
     async def work() -> list[ShownNotice]:

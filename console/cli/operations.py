@@ -25,7 +25,7 @@ commands.add_typer(topics_app, name="topics")
 
 @topics_app.command("plan")
 def topics_plan(as_json: AsJson = False) -> None:
-    """What differs between the declaration and the broker."""
+    """Show what differs between the declaration and the broker."""
     rows = [(change.kind, change.topic, change.detail) for change in Provision(load_wiring("kafka")).plan()]
     show_rows(("change", "topic", "detail"), rows, as_json=as_json)
 
@@ -64,7 +64,7 @@ def lag_command(
     everything: Annotated[bool, typer.Option("--all", help="Partitions without lag as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How far each consumer group is behind."""
+    """Show how far each consumer group is behind."""
     from agents.broker.lag import LagReader
 
     found = LagReader(load_wiring("kafka")).read()

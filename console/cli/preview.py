@@ -47,7 +47,7 @@ def preview_command(
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What would be sent, word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no servers."""
+    """Show messages word for word: bodies, headers, subjects, texts. Nothing is sent; a file needs no servers."""
     if sample and event:
         raise typer.BadParameter("give --sample or --event, not both")
     if channel not in (None, *CHANNELS):

@@ -57,7 +57,7 @@ def start_servers() -> Endpoints:
     with bar:
         task = bar.add_task("jars", total=None, visible=False)
         return embedded(read_settings()).start(
-            lambda there, needed: bar.update(task, completed=there, total=needed, visible=True)
+            lambda loaded, needed: bar.update(task, completed=loaded, total=needed, visible=True)
         )
 
 
@@ -109,8 +109,8 @@ def demo_command(
 def _supervise(everyone: Any) -> None:
     end_in_order_on_sigterm()
     while not everyone.misconfigured():
-        for said in everyone.look():
-            fail(said)
+        for restart in everyone.look():
+            fail(restart)
         time.sleep(0.5)
     raise CannotStart("a worker refuses to start; its message stands above")
 
@@ -146,7 +146,7 @@ def _role(name: str) -> Role:
     for role in members(Role):
         if role == name:
             return role  # type: ignore[return-value]
-    raise typer.BadParameter(f"{name} is none of {', '.join(members(Role))}")
+    raise typer.BadParameter(f'"{name}" is not valid: must be one of {", ".join(members(Role))}')
 
 
 @commands.command("console")

@@ -60,14 +60,14 @@ def show_command(segment: str) -> None:
 def members_command(
     segment: str, limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100, as_json: AsJson = False
 ) -> None:
-    """Who is in a segment, and since when."""
+    """List who is in a segment, and since when."""
     found = in_session(lambda opened: segments.members(opened.pool, opened.project_id, segment, limit))
     show_rows(("customer", "since"), [(one.customer, one.since) for one in found], as_json=as_json)
 
 
 @segments_app.command("count")
 def count_command(segment: str) -> None:
-    """How many are in a segment."""
+    """Count who is in a segment."""
     show_text(str(in_session(lambda opened: segments.find(opened.pool, opened.project_id, segment)).members))
 
 

@@ -1,4 +1,4 @@
-"""Worker processes kept running: started again at once when one ends by itself, stopped in order when told."""
+"""Worker processes kept running: started again at once when one ends by itself, stopped in order at the end."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class WorkerProcess:
         return None if self._process is None else self._process.poll()
 
     def is_stable(self) -> bool:
-        """Whether it may be started again at once: it ran for a while."""
+        """True where it may be started again at once: it ran for a while."""
         return time.monotonic() - self._started > _CALM_SECONDS
 
     def send(self, number: signal.Signals) -> None:
@@ -92,16 +92,16 @@ class Supervisor:
 
     def look(self) -> list[str]:
         """Start again what has ended; what to say about it. A worker that cannot start as configured is left alone."""
-        said = []
+        restarts = []
         for worker in self.workers:
             code = worker.exit_code()
             if code is None or code in _FATAL:
                 continue
-            said.append(f"{worker.instance} ended with exit code {code}; starting it again")
+            restarts.append(f"{worker.instance} ended with exit code {code}; starting it again")
             if not worker.is_stable():
                 time.sleep(1.0)
             worker.start()
-        return said
+        return restarts
 
     def misconfigured(self) -> list[WorkerProcess]:
         """Those that refuse to run."""

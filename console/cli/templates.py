@@ -47,7 +47,7 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help="Instead o
 def apply_command(
     files: Annotated[list[Path], typer.Argument(help="Folders, or files: each stands for its whole template.")],
     roll_out: Annotated[
-        bool, typer.Option("--roll-out", help="Bring up the distributions that send an older version.")
+        bool, typer.Option("--roll-out", help="Upgrade the distributions that send an older version.")
     ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -86,7 +86,7 @@ async def _save(
 
 def _behind(older: Sequence[TemplateUse]) -> str:
     uses = ", ".join(f"{use.distribution_id} ({use.name} v{use.version})" for use in older)
-    return f"older versions are sent by {escape(uses)}. To bring them up: --roll-out, or tidings apply their files"
+    return f"older versions are sent by {escape(uses)}. To upgrade them: --roll-out, or tidings apply their files"
 
 
 @templates_app.command("list")
@@ -107,7 +107,7 @@ def list_command(
     show_rows(("template", "version", "format", "locales", "used by"), rows, as_json=False)
     if any(one.older for one in found):
         how = "tidings templates apply FILES --roll-out, or tidings apply their files"
-        show_text(f"a version in brackets is older than the newest; to bring it up: {how}")
+        show_text(f"a version in brackets is older than the newest; to upgrade it: {how}")
 
 
 def _used_by(one: TemplateSummary) -> str:
@@ -142,7 +142,7 @@ def show_command(
 
 @templates_app.command("history")
 def history_command(template: str, as_json: AsJson = False) -> None:
-    """Who applied which version and when, and which versions of distributions sent it; of a deleted one as well."""
+    """Every version with who applied it and when, and which distributions sent it; of a deleted one as well."""
     found = in_session(lambda opened: templates.history(opened.pool, opened.project_id, template))
     rows = [(one.version, one.applied_by, one.applied_at, one.sent_by) for one in found]
     show_rows(("version", "applied by", "applied at", "sent by"), rows, as_json=as_json)

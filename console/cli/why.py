@@ -1,4 +1,4 @@
-"""What happens and why: simulate, why."""
+"""Explanations: simulate, why."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def simulate_command(
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
-    """What an event would cause, with every test that is made. Nothing is sent; with files it needs no servers."""
+    """Show what an event would cause, with every test made. Nothing is sent; with files it needs no servers."""
     must_exist([event, *(files or ())])
     only_with_files(campaigns, is_file=bool(files))
     wiring = wiring_of(read_settings()) if files else load_wiring()
@@ -74,7 +74,7 @@ def why_command(
     distribution: Annotated[str | None, typer.Option(help="Only this distribution.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What was decided about a customer, and what became of each delivery."""
+    """Show what was decided about a customer, and what became of each delivery."""
 
     async def tell(opened: Session) -> None:
         story = await explain.story(opened.pool, opened.wiring, opened.project_id, who, distribution)

@@ -75,5 +75,5 @@ async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Campaign:
 
 
 def has_codes(campaign: Campaign) -> bool:
-    """Whether a campaign is of a kind that gives codes."""
+    """True for a campaign of a kind that gives codes."""
     return campaign.kind in VOUCHER_TYPES

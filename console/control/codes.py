@@ -19,7 +19,7 @@ from store.codes.names import AlikeCodes, alike_codes
 from store.codes.pool import Codes, Count
 
 NAMED = 10
-"""Of the codes that were there already, how many are named."""
+"""Codes that were there already and are named, at most."""
 CHUNK_SIZE = 5000
 """Codes that are made in one transaction; claims of the campaign wait for so long."""
 
@@ -28,7 +28,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file of codes. `doubles` names the first that were there already."""
+    """The outcome of importing a file of codes. `doubles` names the first that were there already."""
 
     checked: Checked
     alike: AlikeCodes
@@ -39,7 +39,7 @@ class Imported:
 
 
 async def count(pool: asyncpg.Pool, project_id: str, campaign: str, now: datetime) -> list[Count]:
-    """How full a campaign's pool is; empty where it never had codes. Raises NotFound, TryLater."""
+    """The fill of a campaign's pool; empty where it never had codes. Raises NotFound, TryLater."""
     await find(pool, project_id, campaign)
     return await Codes(pool).counts(project_id, now, [campaign])
 

@@ -1,4 +1,4 @@
-"""What a project gives to every judgement about its documents, so that no use case reads the settings."""
+"""The facts of a project that its documents are judged by, so that no use case reads the settings."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class ProjectContext:
 
     @property
     def brand_texts(self) -> dict[str, str]:
-        """The brand as templates see it: what is empty is not there."""
+        """The brand as templates see it, without what is empty."""
         return brand_texts(self.brand)
 
 
 def brand_texts(brand: Brand) -> dict[str, str]:
-    """A brand as templates see it: what is empty is not there."""
+    """A brand as templates see it, without what is empty."""
     return {name: text for name, text in asdict(brand).items() if text}

@@ -43,7 +43,7 @@ class Letter:
 
     @property
     def source(self) -> str:
-        """Where the record was."""
+        """The place where the record was."""
         return f"{self.facts.topic} {self.facts.partition}@{self.facts.offset}"
 
     def own_headers(self) -> list[tuple[str, bytes | None]]:
@@ -62,7 +62,7 @@ class Filter:
     since: datetime | None = None
 
     def takes(self, facts: DeadLetter) -> bool:
-        """Whether a dead-letter is one of them."""
+        """True for a dead-letter that is one of them."""
         asked = ((self.kind, facts.kind), (self.topic, facts.topic), (self.role, facts.role))
         return all(wanted in (None, found) for wanted, found in asked) and (
             self.since is None or _moment(facts.failed_at) >= self.since

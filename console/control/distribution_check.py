@@ -44,7 +44,7 @@ def offer(campaigns: Mapping[str, Campaign]) -> Offers:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What definitions are held against. `templates` are those that need no files beside a document.
+    """Everything that definitions are held against. `templates` are those that need no files beside a document.
 
     `versions` are the newest ones; `to_save`: e-mails are tried without what not every event and profile has as well.
     """
@@ -90,7 +90,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
 
 
 def email_problems(definition: Definition, project: ProjectContext, *, to_save: bool) -> tuple[Problem, ...]:
-    """The problems that would keep a definition's e-mails from being sent, as far as they can be told now."""
+    """The problems that would keep a definition's e-mails from being sent, as far as they can be seen now."""
     seen = template_problems(definition) or trial_problems(definition, links=project.has_links)
     if to_save and not seen:
         seen = perhaps_problems(definition)

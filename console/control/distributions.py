@@ -29,7 +29,7 @@ from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition
 
 Announce = Callable[[Control], Awaitable[None]]
-"""Tells Kafka everything that was saved and not told yet. Raises TryLater."""
+"""Announces to Kafka everything that was saved and not announced yet. Raises TryLater."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Distributi
 
 
 async def history(pool: asyncpg.Pool, project_id: str, identity: str) -> list[AppliedVersion]:
-    """Who applied which version and when, newest first. Raises TryLater."""
+    """Every version with who applied it and when, newest first. Raises TryLater."""
     rows = await Control(pool).history(project_id, identity)
     return [AppliedVersion(row["version"], row["applied_by"], row["applied_at"]) for row in rows]
 

@@ -20,11 +20,11 @@ _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
 class Beside(Protocol):
-    """What stands beside a document, read only where the document asks for it."""
+    """Files beside a document, read only where the document asks for them."""
 
     @property
     def folder(self) -> Path | None:
-        """Where the document stands; None for one that came by itself."""
+        """The folder of the document; None for one that came by itself."""
 
     def templates(self) -> Mapping[str, TemplateFiles]:
         """Templates by name."""
@@ -88,7 +88,7 @@ class Document:
         return Problem(f"{self.place}:{line}  {problem.path}", problem.message)
 
     def _value(self, path: str) -> Any:
-        """What stands at a path; None where that is not there."""
+        """The value at a path; None where there is none."""
         node = self.tree
         for quoted, index, name in _STEP.findall(path):
             try:

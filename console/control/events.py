@@ -37,7 +37,7 @@ class WrongLine:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How many records went to each topic, and which lines did not."""
+    """The number of records that went to each topic, and the lines that did not."""
 
     topics: Mapping[str, int]
     problems: tuple[WrongLine, ...]
@@ -45,7 +45,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How lines are read. `customers`: they are profiles; else events, of `project_id` where they name none."""
+    """The reading of lines, as events or profiles. `project_id` is that of lines that name none."""
 
     project_id: str
     max_future: timedelta

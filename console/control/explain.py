@@ -1,4 +1,4 @@
-"""Why a message was or was not sent, and what would happen to an event."""
+"""Explanations: why a message was or was not sent, and what would happen to an event."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from streams.index.rules import RuleIndex
 from streams.match import Explained, explain_event
 
 _MOST = 200
-"""Of a customer's deliveries, how many are told of."""
+"""Deliveries of a customer in a story, at most."""
 _DELIVERY_ID = "dlv_"
 
 
@@ -121,7 +121,7 @@ class DeliveryStory:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """A record that was dead-lettered: its place there, where it was read, and why it was refused."""
+    """A record that was dead-lettered: its place among them, where it was read, and why it was refused."""
 
     place: str
     record: str
@@ -150,7 +150,7 @@ class Story:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known."""
+        """True where nothing is known."""
         return not (self.decisions or self.deliveries or self.dead_letters or self.unjudged)
 
 

@@ -1,4 +1,4 @@
-"""What waits for a person, for whoever asks."""
+"""Notices: what waits for a person, for whoever asks."""
 
 from __future__ import annotations
 

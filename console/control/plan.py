@@ -20,7 +20,7 @@ Kind = Literal["distribution", "campaign", "segment", "template"]
 """Nouns that are defined by documents; in one, the key of its id has the same name."""
 
 What = Literal["new", "changed", "unchanged"]
-"""What becomes of a definition."""
+"""The fate of a definition."""
 
 Wordings = Mapping[str, Callable[[Any, Any], str]]
 """By field, how the difference between two of its values reads; nothing where there is none that matters."""

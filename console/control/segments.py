@@ -21,7 +21,7 @@ from streams.documents.segment import parse_segment
 
 _USING = ("LIVE", "PAUSED")
 _REASONS = 5
-"""Of those why a segment cannot judge customers, how many are shown."""
+"""Reasons why a segment cannot judge customers that are shown, at most."""
 
 SegmentChange = tuple[SegmentDefinition, str]
 """A definition, and its source as written."""
@@ -37,7 +37,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Unjudged:
-    """Why a segment cannot judge some customers, with one of them as an example."""
+    """A reason why a segment cannot judge some customers, with one of them as an example."""
 
     customers: int
     customer_id: str
@@ -162,7 +162,7 @@ async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
 
 
 def _uses(distribution: Distribution, segment_id: str) -> bool:
-    """Whether it reacts, and names the segment in its trigger or guard."""
+    """True where it reacts, and names the segment in its trigger or guard."""
     if distribution.status not in _USING:
         return False
     return distribution.trigger.segment == segment_id or _names(distribution.when, segment_id, inside=False)

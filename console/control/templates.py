@@ -205,7 +205,7 @@ def files_in(template: NamedTemplate, tag: str) -> dict[str, str]:
 
 
 def sent_by(version: int, sent: Iterable[VersionsSent]) -> str:
-    """Which versions of which distributions a version of a template went out with, as in `winback v1-v3, v5`."""
+    """The versions of distributions that a version of a template went out with, as in `winback v1-v3, v5`."""
     found = [(one.distribution_id, _ranges(one.distribution_versions)) for one in sent if one.version == version]
     return "; ".join(f"{distribution} {versions}" for distribution, versions in found)
 

@@ -1,4 +1,4 @@
-"""What has to come out, recomputed without the index and without Kafka: every rule tried on every event."""
+"""The results of a run, recomputed without the index and without Kafka: every rule tried on every event."""
 
 from __future__ import annotations
 

@@ -35,14 +35,14 @@ from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
 from schemas.wire.read_as import read_as
 
 FOLDER = Path("var/demo")
-_HAND = 100
-_PATIENCE = 60.0
+_CHUNK_SIZE = 100
+_PROGRESS_WITHIN = 60.0
 """Seconds without any progress after which the demo gives up and says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is played. `rate` is in events a second."""
+    """The size of a run. `rate` is in events a second."""
 
     events: int
     customers: int
@@ -81,8 +81,8 @@ async def _demo(size: Size, *, keep: bool) -> int:
 
 
 def _downloading(bars: Progress, task: TaskID) -> Any:
-    def show(there: int, needed: int) -> None:
-        bars.update(task, completed=there, total=needed, description="Kafka: downloading jars (once)")
+    def show(loaded: int, needed: int) -> None:
+        bars.update(task, completed=loaded, total=needed, description="Kafka: downloading jars (once)")
 
     return show
 
@@ -131,13 +131,13 @@ async def _feed(
     """Publish at the given rate: every other event as Avro, the rest as JSON."""
     task, sink = bars.add_task("events published", total=size.events), bars.add_task("deliveries received", total=None)
     published: list[Event] = []
-    malformed, began, hand = 0, time.monotonic(), []
+    malformed, began, chunk = 0, time.monotonic(), []
     for number, sent in enumerate(events(size.events, people, size.seed, "demo"), 1):
         malformed += sent.event is None
-        hand.append(_output(sent, number, played, published))
-        if number % _HAND == 0 or number == size.events:
-            await write_all(producer, hand)
-            hand = []
+        chunk.append(_output(sent, number, played, published))
+        if number % _CHUNK_SIZE == 0 or number == size.events:
+            await write_all(producer, chunk)
+            chunk = []
             bars.update(task, completed=number)
             bars.update(sink, completed=_received(played))
             _look_after(played)
@@ -166,20 +166,20 @@ async def _wait_for_end(expected: Expected, played: Stage, bars: Progress) -> No
     total = sum(map(len, expected.deliveries.values()))
     task = bars.add_task("deliveries received", total=total)
     seen, since = -1, time.monotonic()
-    while _received(played) < total and time.monotonic() - since < _PATIENCE:
+    while _received(played) < total and time.monotonic() - since < _PROGRESS_WITHIN:
         if _received(played) != seen:
             seen, since = _received(played), time.monotonic()
         bars.update(task, completed=seen)
         _look_after(played)
         await asyncio.sleep(0.1)
-    while await asyncio.to_thread(_lag, played, lambda _: True) and time.monotonic() - since < _PATIENCE:
+    while await asyncio.to_thread(_lag, played, lambda _: True) and time.monotonic() - since < _PROGRESS_WITHIN:
         await asyncio.sleep(0.2)
     bars.update(task, completed=_received(played))
 
 
 def _look_after(played: Stage) -> None:
-    for said in played.workers.look():
-        fail(said)
+    for restart in played.workers.look():
+        fail(restart)
     refused = played.workers.misconfigured()
     if refused:
         raise TidingsError(f"{refused[0].instance} refuses to start; its log is {refused[0].log}")

@@ -1,4 +1,4 @@
-"""What the demo plays on: fresh servers, receivers that verify, the sample distributions, and worker processes."""
+"""The stage of the demo: fresh servers, receivers that verify, the sample distributions, and worker processes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ unsubscribe_mailto = "unsubscribe@demo.example.com"
 
 
 ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender")
-"""What the demo runs; segments come from upstream here."""
+"""Roles that the demo runs; segments come from upstream here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every answer says to browsers: guess no types, load nothing, tell no other site the address."""
+"""Headers of every answer, for browsers: guess no types, load nothing, tell no other site the address."""
 
 from __future__ import annotations
 

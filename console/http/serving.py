@@ -22,7 +22,7 @@ from schemas.errors import CannotStart
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 8.0
-"""How long requests under way may take once told to stop: within the usual 10 s of orchestrators."""
+"""Seconds that requests under way may take after a signal to stop: within the usual 10 s of orchestrators."""
 
 _KEEP_ALIVE_SECONDS = 75.0
 
@@ -34,16 +34,16 @@ def run_console(settings: Settings, announce: Callable[[str], None]) -> None:
 
 
 async def _run(settings: Console, announce: Callable[[str], None]) -> None:
-    told = asyncio.Event()
+    stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     runner, port = await listen(settings)
     try:
         announce(f"http://{_in_url(settings.host)}:{port}")
         if not settings.secrets:
             log.warning("no_secrets", effect="no address of a picture is valid", setting="console.secrets")
         log.info("started", pid=os.getpid(), port=port, secrets=len(settings.secrets))
-        await told.wait()
+        await stopping.wait()
         log.info("stopping")
     finally:
         await runner.cleanup()
@@ -70,7 +70,7 @@ async def listen(settings: Console, *, clock: Callable[[], float] = time.time) -
 
 
 def _without_quotations() -> logging.Logger:
-    """The library's complaints about what is no HTTP quote the request, and with it an address."""
+    """The library's complaints about what is not HTTP quote the request, and with it an address."""
     logger = logging.getLogger("console.http.server")
     logger.addFilter(_drop_traceback)
     return logger

@@ -1,1 +1,1 @@
-"""What customers reach without signing in: signed links."""
+"""Routes that customers reach without signing in: signed links."""

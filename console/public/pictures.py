@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from channels.codes.images import CodeKind, ImageFormat, code_image
 
 KEPT_BYTES = 32 * 1024 * 1024
-"""What the kept pictures of one process may take: some ten thousand usual ones."""
+"""Bytes that the kept pictures of one process may take: some ten thousand usual ones."""
 
 _ENTRY_BYTES = 1024
-"""What an entry takes beside its picture, rounded up."""
+"""Bytes of an entry beside its picture, rounded up."""
 
 Key = tuple[str, CodeKind, ImageFormat]
 Draw = Callable[[str, CodeKind, ImageFormat], bytes]
@@ -53,7 +53,7 @@ class Pictures:
 
     @property
     def kept_bytes(self) -> int:
-        """What the kept pictures take."""
+        """Bytes that the kept pictures take."""
         return self._bytes
 
     def _known(self, key: Key) -> Picture | None:

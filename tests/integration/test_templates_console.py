@@ -157,7 +157,7 @@ def test_a_distribution_sends_a_stored_template_as_it_was_until_it_is_applied_ag
     assert "older versions are sent by winback (winback v1)" in told and "--roll-out, or tidings apply" in told
     assert sent(tidings) == before
     listed = tidings("templates", "list").out
-    assert "winback (v1)" in listed and "to bring it up: tidings templates apply" in listed
+    assert "winback (v1)" in listed and "to upgrade it: tidings templates apply" in listed
     (row,) = applied(tidings, "apply", "rules", "--json").rows
     assert row["changes"][0] == "template winback: v1 → v2"
     assert row["changes"][1].startswith('channels: email.template {"name":"winback","digest":"')

@@ -21,7 +21,7 @@ _NAMED = 10
 _LONGEST_LINE = 1 << 20
 _LONGEST_ROW = 1 << 22
 _WIDE = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-"""What the first bytes say of an encoding that we do not read; the longer comes first."""
+"""Encodings that we do not read, by their first bytes; the longer comes first."""
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -67,8 +67,8 @@ class CodeFile:
                     line, self._row_at = reader.line_num + 1, self.offset
             except csv.Error as error:
                 other = _other_separator(self._first_line) if line == 1 else ""
-                said = f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
-                raise self._refused(line, other or said) from error
+                reason = f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
+                raise self._refused(line, other or reason) from error
 
     def _lines(self, readline: Callable[[int], bytes]) -> Iterator[str]:
         number = 0
@@ -78,16 +78,16 @@ class CodeFile:
                 raw = self._without_mark(raw)
             if b"\0" in raw:
                 at = self.offset + raw.index(0)
-                said = "it looks like UTF-16 without a mark" if number == 1 else "a text has none"
-                raise self._refused(number, f"byte {at} is zero: {said}. Save the file as UTF-8")
+                reason = "it looks like UTF-16 without a mark" if number == 1 else "a text has none"
+                raise self._refused(number, f"byte {at} is zero: {reason}. Save the file as UTF-8")
             if len(raw) > _LONGEST_LINE:
                 raise self._refused(number, "is longer than a megabyte; lines end with LF or CRLF")
             try:
                 text = raw.decode()
             except UnicodeDecodeError as error:
                 at = self.offset + error.start
-                said = f"byte {at} (0x{raw[error.start]:02X}) is not UTF-8; it may be latin-1 or Windows-1252"
-                raise self._refused(number, f"{said}. Save the file as UTF-8") from error
+                reason = f"byte {at} (0x{raw[error.start]:02X}) is not UTF-8; it may be latin-1 or Windows-1252"
+                raise self._refused(number, f"{reason}. Save the file as UTF-8") from error
             if number == 1:
                 self._first_line = text
             self.offset += len(raw)
@@ -106,9 +106,9 @@ class CodeFile:
 
     def _header(self, row: list[str]) -> list[str]:
         columns = [name.strip() for name in row]
-        there = f"The columns are: {', '.join(COLUMNS)} and {METADATA}<name>, separated by commas"
+        known = f"The columns are: {', '.join(COLUMNS)} and {METADATA}<name>, separated by commas"
         problems = [
-            f'"{name}" is no column.{_meant(name)} {there}'
+            f'"{name}" is not a column.{_meant(name)} {known}'
             for name in columns
             if name not in COLUMNS and not (name.startswith(METADATA) and name != METADATA)
         ]
@@ -116,7 +116,7 @@ class CodeFile:
             f'the column "{name}" stands there twice' for name in dict.fromkeys(columns) if columns.count(name) > 1
         ]
         if "code" not in columns:
-            problems.insert(0, f'the first line names the columns, and "code" is not among them. {there}')
+            problems.insert(0, f'the first line names the columns, and "code" is not among them. {known}')
         other = _other_separator(self._first_line)
         if problems and other:
             problems = [other]
@@ -124,12 +124,12 @@ class CodeFile:
             raise DefinitionInvalid(tuple(Problem(f"{self.file}:1", one) for one in problems[:_NAMED]))
         return columns
 
-    def _refused(self, line: int, said: str) -> DefinitionInvalid:
-        return DefinitionInvalid((Problem(f"{self.file}:{line}", said),))
+    def _refused(self, line: int, reason: str) -> DefinitionInvalid:
+        return DefinitionInvalid((Problem(f"{self.file}:{line}", reason),))
 
 
 def _other_separator(first_line: str) -> str:
-    """What to say of a first line whose fields are separated otherwise; empty where they are not."""
+    """The problem of a first line whose fields are separated otherwise; empty where they are not."""
     if "\r" in first_line.rstrip("\r\n"):
         return "ends with CR alone, as old Macintosh files do; lines end with LF or CRLF. Save the file as CSV UTF-8"
     if first_line.lower().startswith("sep="):

@@ -38,7 +38,7 @@ class RowReader:
         self._end: ReadMoment = lru_cache(_MOMENTS_KEPT)(lambda text: read_moment(text, zone, is_end=True))
 
     def wrong(self, fields: Fields) -> str:
-        """What is wrong with a row; empty where nothing is."""
+        """The problem of a row; empty where there is none."""
         found = self._wrong_code(fields["code"])
         if found or len(fields) == 1:
             return found
@@ -84,14 +84,14 @@ class RowReader:
         read = {name: moment(fields[name]) for name, moment in written if fields.get(name)}
         for name, moment in read.items():
             if moment is None:
-                said = "a date, as in 2026-11-20, which holds through that day as an end, or 2026-11-20T09:00:00Z"
-                return f"{name}: {invalid(fields[name][:40], said)}"
+                allowed = "a date, as in 2026-11-20, which holds through that day as an end, or 2026-11-20T09:00:00Z"
+                return f"{name}: {invalid(fields[name][:40], allowed)}"
         start, end = read.get("start_date"), read.get("expiration_date")
         return "expiration_date is not after start_date" if start and end and end <= start else ""
 
 
 def _named(character: str) -> str:
-    """Which character it is, where it is not the plain space."""
+    """The character by its name, where it is not the plain space."""
     return "" if character == " " else f" (U+{ord(character):04X} {unicodedata.name(character, 'a control character')})"
 
 

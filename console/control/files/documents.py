@@ -15,12 +15,12 @@ from streams.channels.template_files import TemplateFiles
 ENDINGS = (".yaml", ".yml", ".json")
 """Of files that hold documents."""
 _HEADERS = frozenset({"id", "customer", "customer_id", "customer.id"})
-"""What the first line of a list of members may say, where it is not an id."""
+"""First lines of a list of members that are not ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What stands beside a file."""
+    """The files beside a document."""
 
     folder: Path
 

@@ -1,8 +1,8 @@
-"""What a spreadsheet makes of codes: numbers, dates, errors and quotes where texts stood.
+"""Forms that a spreadsheet gives to codes: numbers, dates, errors and quotes where texts stood.
 
 A sheet takes `123456789012` for a number and writes 1.23457E+11, takes `10-12` for a day, keeps fifteen digits of a
 long number, and drops zeros in front. What has such a form is not what was once made, so it is refused, unless it is
-said to be written so. Forms as Excel, LibreOffice, Numbers, Google Sheets and pandas write them.
+meant so. Forms as Excel, LibreOffice, Numbers, Google Sheets and pandas write them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u201f\u00ab\u00bb"
 
 
 def spreadsheet_form(code: str) -> str:
-    """What a code looks like that a spreadsheet has changed; empty where it does not look so."""
+    """The form of a code that a spreadsheet has changed; empty where it does not look so."""
     if (code.isascii() and code.isalnum()) or _PLAIN.fullmatch(code):
         return "is what a program writes for no value" if code in _WORDS else ""
-    return next((said for looks, said in _FORMS if looks(code)), "")
+    return next((form for looks, form in _FORMS if looks(code)), "")
 
 
 def _is_date(code: str) -> bool:
@@ -81,7 +81,7 @@ _FORMS: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda code: ";" in code, "holds a semicolon; fields are separated by commas"),
 )
 REMEDY = "Format the column as text before codes are pasted into it, or take the file of who made the codes"
-"""What would be right."""
+"""The way out."""
 
 
 @dataclass(slots=True)
@@ -122,12 +122,12 @@ class DigitCodes:
 
     @property
     def are_rounded(self) -> bool:
-        """Whether a spreadsheet has taken the last digits of the long ones."""
+        """True where a spreadsheet has taken the last digits of the long ones."""
         return not self._exact and self._zeros >= _CERTAIN_ZEROS
 
     @property
     def may_lack_zeros(self) -> bool:
-        """Whether they are of several lengths and none has a zero in front."""
+        """True where they are of several lengths and none has a zero in front."""
         return self.shortest < self.longest and not self.zero_in_front
 
 

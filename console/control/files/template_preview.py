@@ -40,7 +40,7 @@ def _distribution_of(name: str, folder: Path) -> tuple[str, str]:
 
 
 def _documents(folders: Iterable[Path]) -> Iterator[Document]:
-    """What can be read: here a broken distribution is not what was asked about."""
+    """Documents that can be read: a broken distribution is not what was asked about."""
     for folder in folders:
         for file in sorted(found for ending in ENDINGS for found in folder.glob(f"*{ending}") if folder.is_dir()):
             try:

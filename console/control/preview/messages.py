@@ -213,7 +213,7 @@ def _of_campaign(campaign: Campaign, data: object, now: datetime) -> JsonObject:
 def _withheld(
     rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime, zone: tzinfo
 ) -> str | None:
-    """Why the rule as it stands would not send: the first test of its guard that fails, or the reason."""
+    """The reason why the rule as it stands would not send: the first test of its guard that fails, or the reason."""
     (one,) = simulate(event, [rule], profile, now, zone).outcomes
     if one.answer is False:
         failed = next((check for check in one.checks if check.passed is False), None)

@@ -38,13 +38,13 @@ _LINKLESS = (
 _NOT_ALWAYS = 'write {{{{ {0} | default("…") }}}} or {{% if {0} %}} around it: {1}'
 _PERHAPS = "not every {0} has one"
 _FILLERS: tuple[Any, ...] = (1, "2026-11-20", {}, [])
-"""What may stand for a field that samples do not have: each is tried."""
+"""Stand-ins for a field that samples do not have: each is tried."""
 _EXPECTED = ("id", "object", "email", "consents", "metadata")
 """Fields of a profile that need no asking: without an address no mail is made, and the others are never absent."""
 
 
 class _Lack(NamedTuple):
-    """The data without what is not always there, whether pictures have addresses, and what is said where it fails."""
+    """The data without what is not always there, whether pictures have addresses, and the advice where it fails."""
 
     data: JsonObject
     links: bool
@@ -77,7 +77,7 @@ def _problems(definition: Definition, lacks: Lacks) -> Iterator[Problem]:
 
 
 def _in_variant(rule: Distribution, template: StoredTemplate, tag: str, at: str, lacks: Lacks) -> Iterator[Problem]:
-    """Where it can be written with everything: what it cannot be written without."""
+    """Problems where it can be written with everything, and not without something."""
     used = _used(template.in_locale(tag))
     whole = _whole(rule, template, tag, used)
     if whole is None:
@@ -115,7 +115,7 @@ def _filled(sample: JsonObject, used: Iterable[str], filler: Any) -> JsonObject:
 
 
 def _set_so(rule: Distribution, template: StoredTemplate, whole: JsonObject, *, links: bool) -> Iterator[_Lack]:
-    """What the distribution or the settings leave out."""
+    """Data without what the distribution or the settings leave out."""
     if rule.publish is not None and rule.publish.when_empty == "send_without":
         without = {name: one for name, one in whole.items() if name not in BROUGHT["publish"]}
         yield _Lack(without, True, _CODELESS)
@@ -124,7 +124,7 @@ def _set_so(rule: Distribution, template: StoredTemplate, whole: JsonObject, *, 
 
 
 def _perhaps(rule: Distribution, _template: StoredTemplate, whole: JsonObject, used: Names) -> Iterator[_Lack]:
-    """What is there perhaps, as far as the template names it and the guard does not."""
+    """Data without what is there perhaps, as far as the template names it and the guard does not."""
     trigger = TRIGGERS[rule.trigger.event]
     asked = tuple(_paths(rule.when))
     for name in trigger.optional:
@@ -140,7 +140,7 @@ def _perhaps(rule: Distribution, _template: StoredTemplate, whole: JsonObject, u
 
 
 def _profile_fields(trigger: Trigger) -> Iterator[tuple[str, str]]:
-    """What upstream may not know of a customer."""
+    """Fields of a customer that upstream may not know."""
     for name, hint in object_fields(trigger.data).items():
         if hint is Customer and name in trigger.objects:
             yield from ((name, field) for field in object_fields(Customer) if field not in _EXPECTED)
@@ -151,7 +151,7 @@ def _names(names: Iterable[str], path: str) -> bool:
 
 
 def _paths(node: object) -> Iterator[str]:
-    """What a guard asks about: a distribution that does need not ask again."""
+    """Paths that a guard asks about: a distribution that does need not ask again."""
     if isinstance(node, dict):
         yield from map(str, node)
         for inner in node.values():

@@ -1,4 +1,4 @@
-"""What a template may use: the objects of its trigger and of its distribution's action, with their known fields."""
+"""Variables of a template: the objects of its trigger and of its distribution's action, with their known fields."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from streams.channels.payload import sent_objects
 
 Variables = Mapping[str, tuple[str, ...]]
-"""Object to its known fields; none where it is no object of which fields are known."""
+"""Object to its known fields; none where its fields are not known."""
 
 
 def variables(trigger: Trigger, action: Action) -> Variables:
     """The objects of a trigger, and those that an action brings."""
-    there = sent_objects(trigger, action)
-    return {name: tuple(object_fields(hint)) if isinstance(hint, type) else () for name, hint in there.items()}
+    sent = sent_objects(trigger, action)
+    return {name: tuple(object_fields(hint)) if isinstance(hint, type) else () for name, hint in sent.items()}
 
 
 @cache
 def every_variable() -> Variables:
-    """What a template may use that is not about one trigger: the objects of all."""
+    """Variables of a template that is not about one trigger: the objects of all."""
     found: dict[str, tuple[str, ...]] = {}
     for trigger in TRIGGERS.values():
         for action in trigger.purposes:

@@ -49,7 +49,7 @@ from store.erasure import Erasure
 from store.migrate import migrate
 from store.notices import Notices
 from store.postgres import connect
-from store.retention import Retention
+from store.retention import Retention, ids_kept
 from store.segments import Segments
 from store.sending.ledger import Ledger
 
@@ -230,7 +230,7 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         settings = wiring.settings
         past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool))
         around = _faust_settings(wiring, options)
-        ledger, control = Ledger(pool), Control(pool)
+        ledger, control = Ledger(pool, keep=ids_kept(settings.retention.deliveries)), Control(pool)
         app, sender = build_sender(
             wiring,
             ledger,

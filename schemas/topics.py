@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from schemas.closed import CHANNELS, ChannelName
@@ -78,6 +79,14 @@ TOPICS: dict[str, Topic] = {
     )
 }
 """Name to declaration, in the order of the data path."""
+
+REPLAYABLE = timedelta(
+    seconds=sum(
+        max(TOPICS[name].retention or 0 for name in names)
+        for names in (EVENT_TOPICS, (PUBLICATION_REQUESTS,), map(deliveries, CHANNELS))
+    )
+)
+"""How long after an event its delivery may be read from Kafka, where each topic on the way keeps it to the end."""
 
 RECENT = "recent-sends"
 """The matcher's table of who was sent what; its other one is of CUSTOMERS."""

@@ -37,7 +37,11 @@ class Erasure:
         """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""
         projects, ids = [one.project_id for one in customers], [one.id for one in customers]
         async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["find"], projects, ids, limit)
+            erased = await self._pool.fetch(self._sql["erased_among"], projects, ids)
+            if not erased:  # nearly always, and deliveries are many days to look through
+                return {}
+            asked = [[row[name] for row in erased] for name in ("project_id", "customer_id")]
+            rows = await self._pool.fetch(self._sql["find"], *asked, limit)
         return {row["delivery_id"]: row["record"] for row in rows}
 
     async def erase(self, records: Mapping[str, bytes], *, owner: str) -> None:

@@ -1,4 +1,4 @@
-"""Retention of the past: finished deliveries with their attempts, and texts that are sent no more."""
+"""Retention of the past: deliveries that are over, their ids, and texts that are sent no more."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ from datetime import timedelta
 
 import asyncpg
 
+from schemas.topics import REPLAYABLE
 from store.postgres import passing_errors
 from store.sql import queries
 
 _EACH = timedelta(minutes=2)
 """Between two rounds: longer than statements may take, so that none still sees what was there before the last one."""
-_TEXTS_EACH = timedelta(days=1)
+_DAILY = timedelta(days=1)
+
+
+def ids_kept(keep: timedelta) -> timedelta:
+    """How old an event may be that is still sent, and how long its ids are known: as long as any topic has it."""
+    return max(keep, REPLAYABLE)
 
 
 class Retention:
-    """Drops what is older than `keep`, a batch at a time. Raises TryLater while Postgres is away."""
+    """Drops deliveries older than `keep` by the day, and ids in batches. Raises TryLater while Postgres is away."""
 
     def __init__(
-        self, pool: asyncpg.Pool, keep: timedelta, *, batch_size: int = 20_000, each: timedelta = _EACH
+        self, pool: asyncpg.Pool, keep: timedelta, *, batch_size: int = 50_000, each: timedelta = _EACH
     ) -> None:
         self._pool, self._keep, self._batch_size, self._each = pool, keep, batch_size, each
         self._sql = queries("retention")
@@ -27,16 +33,27 @@ class Retention:
         """One round, where it is time for one and no other process makes it: how many of what was dropped."""
         if not await self._begins("deliveries", self._each):
             return {}
-        dropped = {"deliveries": await self._count("drop_deliveries", self._keep, self._batch_size)}
-        await self._count("keep_ids", self._keep, self._batch_size)
-        if await self._begins("texts", _TEXTS_EACH):
-            dropped["templates"] = await self._count("drop_templates", self._keep)
-            await self._count("forget_erasures", self._keep)
+        await self._rows("make_days")
+        dropped = {"days": await self._drop_days(), "ids": len(await self._rows("forget_ids", self._batch_size))}
+        if await self._begins("texts", _DAILY):
+            dropped["templates"] = len(await self._rows("drop_templates", self._keep))
+            await self._rows("forget_erasures", self._keep)
+            await self._rows("keep_ids_of_open", ids_kept(self._keep))
+            await self._rows("raise_oldest_event", ids_kept(self._keep))
         return {what: count for what, count in dropped.items() if count}
 
-    async def _begins(self, chore: str, each: timedelta) -> bool:
-        return bool(await self._count("begin_chore", chore, each))
+    async def _drop_days(self) -> int:
+        days = [row["day"] for row in await self._rows("old_days", self._keep)]
+        for count, day in enumerate(days):
+            (row,) = await self._rows("drop_day", day)
+            if not row["is_dropped"]:  # somebody reads: a dump, say
+                return count
+        return len(days)
 
-    async def _count(self, name: str, *arguments: object) -> int:
+    async def _begins(self, chore: str, each: timedelta) -> bool:
+        return bool(await self._rows("begin_chore", chore, each))
+
+    async def _rows(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         async with passing_errors(self._pool):
-            return len(await self._pool.fetch(self._sql[name], *arguments))
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
+            return rows

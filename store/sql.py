@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "sql"
 
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 
 
 @cache
 def queries(file: str) -> dict[str, str]:
-    """The blocks of `store/sql/<file>.sql` by name."""
+    """The blocks of `store/sql/<file>.sql` by name. `:name` in a block stands for the block of that name."""
     _, *parts = _HEAD.split((FOLDER / f"{file}.sql").read_text())
-    return dict(zip(parts[::2], (body.strip() for body in parts[1::2]), strict=True))
+    blocks = dict(zip(parts[::2], (body.strip() for body in parts[1::2]), strict=True))
+    return {name: with_parts(block, blocks) for name, block in blocks.items()}
+
+
+def with_parts(sql: str, parts: Mapping[str, str]) -> str:
+    """The statement with parts in place of their names, each without its comment. Other names stay."""
+
+    def part(found: re.Match[str]) -> str:
+        name = found[1]
+        return with_parts(_bare(parts[name]), parts) if name in parts else found[0]
+
+    return _NAME.sub(part, sql)
+
+
+def _bare(block: str) -> str:
+    return "\n".join(line for line in block.splitlines() if not line.startswith("--"))

@@ -48,7 +48,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Times for which what is over is kept; of a delivery its id stays, so that no replay sends it again."""
+    """Times for which what is over is kept. An event that is older is not sent, so that no replay sends it again."""
 
     deliveries: timedelta = timedelta(days=90)
 

@@ -9,7 +9,7 @@ from typing import Literal
 import asyncpg
 
 from store.postgres import passing_errors
-from store.sql import queries
+from store.sql import queries, with_parts
 
 Action = Literal["resend", "cancel", "hurry"]
 
@@ -71,11 +71,11 @@ class Deliveries:
 
     async def newest(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """The newest of those chosen, at most `limit`, without their records."""
-        return await self._fetch(self._with(self._sql["listed"]), *_arguments(chosen), limit)
+        return await self._fetch(self._sql["listed"], *_arguments(chosen), limit)
 
     async def groups(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """channel, destination, state, reason, detail, deliveries, oldest; the most frequent first."""
-        return await self._fetch(self._with(self._sql["groups"]), *_arguments(chosen), limit)
+        return await self._fetch(self._sql["groups"], *_arguments(chosen), limit)
 
     async def standing(self, action: Action, chosen: DeliveryFilter) -> Standing:
         """What an action would reach."""
@@ -92,12 +92,8 @@ class Deliveries:
         """delivery_id, at, action, actor; in order."""
         return await self._fetch(self._sql["actions_of"], delivery_ids)
 
-    def _with(self, sql: str, action: Action | None = None) -> str:
-        whole = sql.replace(":chosen", f"({_body(self._sql['chosen'])})")
-        if action is None:
-            return whole
-        in_the_way = _body(self._sql[_IN_THE_WAY[action]])
-        return whole.replace(":within", f"({_WITHIN[action]})").replace(":in_the_way", in_the_way)
+    def _with(self, sql: str, action: Action) -> str:
+        return with_parts(sql, {"within": f"({_WITHIN[action]})", "in_the_way": self._sql[_IN_THE_WAY[action]]})
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         async with passing_errors(self._pool):
@@ -107,8 +103,3 @@ class Deliveries:
 
 def _arguments(chosen: DeliveryFilter) -> tuple[object, ...]:
     return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(chosen))
-
-
-def _body(block: str) -> str:
-    """A block without its comment."""
-    return "\n".join(line for line in block.splitlines() if not line.startswith("--"))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
+import msgspec
 
 from schemas.closed import Reason
+from schemas.distribution import Again
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
 State = Literal["waiting", "sent", "recovered", "failed"]
+Lane = Literal["live", "retry", "bulk"]
+"""First tries, what was tried before, and what is sent to many at once."""
+VersionKey = tuple[str, str, int]
+"""Project, distribution and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +30,8 @@ class NewDelivery:
     """A delivery on its way into the ledger; the fields are the columns, in the order of `claim_new`.
 
     `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
+    `happened_at` says whether it is too old to be sent; `repeats_until` is when the last event happens that can make
+    its id again, None where any can.
     """
 
     delivery_id: str
@@ -36,8 +46,11 @@ class NewDelivery:
     expires_at: datetime | None
     record: bytes
     arrived_at: datetime
+    happened_at: datetime
+    repeats_until: datetime | None
     not_before: datetime | None = None
     wait: timedelta = timedelta()
+    lane: Lane = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +125,44 @@ class Ended:
     record: bytes
 
 
+def claim_key(delivery_id: str) -> str:
+    """What `claims` knows a delivery by: 16 bytes as hexadecimal digits. The function in SQL is the same."""
+    if _ID.fullmatch(delivery_id):
+        return delivery_id.removeprefix("dlv_")
+    raw = delivery_id.encode()
+    return (raw if len(raw) == _KEY_BYTES else hashlib.sha256(raw).digest()[:_KEY_BYTES]).hex()
+
+
+_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
+_KEY_BYTES = 16
 _NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
+_KEEP = timedelta(days=90)
 
 
 class Ledger:
     """Every call is one statement. Raises TryLater while Postgres is away.
 
-    The database's clock decides: durations go in. `ticks` is the process's steady clock, in seconds.
+    The database's clock decides: durations go in. `ticks` is the process's steady clock, in seconds. What happened
+    longer ago than `keep` is not sent.
     """
 
-    def __init__(self, pool: asyncpg.Pool, *, ticks: Callable[[], float] = time.monotonic) -> None:
-        self._pool = pool
+    def __init__(
+        self, pool: asyncpg.Pool, *, keep: timedelta = _KEEP, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._pool, self._keep = pool, keep
         self._sql = queries("ledger")
         self._ticks = ticks
 
     async def claim_new(
         self, deliveries: Sequence[NewDelivery], *, owner: str, lease: timedelta
     ) -> dict[str, timedelta | None]:
-        """Enter deliveries; those that were new, are due, and are now leased to `owner`: how long each is valid."""
+        """Enter deliveries; those that were new, are due, and are now leased to `owner`: how long each is valid.
+
+        What is too old to be sent is over at once, as expired.
+        """
         columns = [[getattr(delivery, name) for delivery in deliveries] for name in _NEW_FIELDS]
-        rows = await self._fetch("claim_new", *columns, owner, lease)
+        keys = [claim_key(delivery.delivery_id) for delivery in deliveries]
+        rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys)
         return {row["delivery_id"]: row["expires_in"] for row in rows}
 
     async def claim_due(
@@ -190,7 +221,27 @@ class Ledger:
 
     async def mark_announced(self, delivery_ids: Iterable[str]) -> None:
         """`delivery.status` has acknowledged these."""
-        await self._fetch("mark_announced", list(delivery_ids))
+        ids = list(delivery_ids)
+        try:
+            await self._fetch("mark_announced", ids)
+        except asyncpg.CheckViolationError:  # the clock has gone past the days that were made
+            await self.make_days()
+            await self._fetch("mark_announced", ids)
+
+    async def make_days(self) -> None:
+        """Make the days in which deliveries will end, where they are missing."""
+        async with passing_errors(self._pool):
+            await self._pool.execute(queries("retention")["make_days"])
+
+    async def again_of(self, versions: Collection[VersionKey]) -> dict[VersionKey, Again]:
+        """How often a customer may get what these versions send; without those that we do not have."""
+        columns = [list(column) for column in zip(*versions, strict=True)]
+        rows = await self._fetch("again_of", *columns)
+        return {
+            (row["project_id"], row["distribution_id"], row["version"]): msgspec.json.decode(row["again"], type=Again)
+            for row in rows
+            if row["again"] is not None
+        }
 
     async def pause_destination(self, channel: str, destination: str, reason: str) -> None:
         """Stop sending to a destination until somebody resumes it."""

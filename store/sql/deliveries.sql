@@ -1,14 +1,15 @@
--- Deliveries as people choose them. `:chosen` stands for the block `chosen`, which every other one has in its condition.
+-- Deliveries as people choose them. `:chosen` stands for the block of that name, and so do the other names of blocks;
+-- `:within` and `:in_the_way` are the action's.
 
 -- name: chosen
 -- A filter: null lets everything through. A reason of '' is none.
-d.project_id = $1
+(d.project_id = $1
 and ($2::text[] is null or d.delivery_id = any($2)) and ($3::text is null or d.distribution_id = $3)
 and ($4::text is null or d.channel = $4) and ($5::text is null or d.destination = $5)
 and ($6::text is null or d.customer_id = $6) and ($7::text is null or d.state = $7)
 and ($8::text is null or coalesce(d.reason, '') = $8)
 and ($9::text is null or position(lower($9) in lower(d.detail)) > 0)
-and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11)
+and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11))
 
 -- name: listed
 -- The newest, without their records.
@@ -30,10 +31,10 @@ order by deliveries desc, 1, 2, 3, 4, 5
 limit $12;
 
 -- name: standing
--- How many an action can reach, and how many it cannot, by why.
-select count(*) filter (where :within and not :in_the_way) as within,
+-- How many an action can reach, and how many it cannot, by why. An end that has still to be told is not sent again.
+select count(*) filter (where :within and not :in_the_way and (announced or state = 'waiting')) as within,
        count(*) filter (where state = 'waiting' and lease_until > now()) as under_way,
-       count(*) filter (where state = 'failed' and expires_at <= now()) as expired,
+       count(*) filter (where state = 'failed' and (expires_at <= now() or reason = 'expired')) as expired,
        count(*) filter (where state = 'failed' and (erased or record = '')) as erased,
        count(*) as chosen
 from deliveries d
@@ -44,70 +45,74 @@ where :chosen;
 (lease_until is not null and lease_until > now())
 
 -- name: in_the_way_of_failed
--- It may not be sent any more, its content is gone, or its end has still to be told.
-(expires_at is not null and expires_at <= now() or erased or record = '' or not announced)
+-- It may not be sent any more, or its content is gone. `expired` is also what may have been sent long ago.
+(expires_at is not null and expires_at <= now() or coalesce(reason, '') = 'expired' or erased or record = '')
+
+-- name: next_chosen
+-- The next $13 that an action reaches, after the id $12; not those that somebody else is at.
+:chosen and :within and not :in_the_way and d.delivery_id > $12
+order by delivery_id limit $13
+for update skip locked
+
+-- name: hurry_changed
+-- The destinations of what was changed are asked at once.
+insert into hurried_destinations select distinct channel, destination, now() from changed
+on conflict (channel, destination) do update set hurried_at = excluded.hurried_at
 
 -- name: resend
--- Failed ones are due again under the same id, with a schedule that begins anew; $13 at most, after the id $12.
+-- Failed ones are due again under the same id, with a schedule that begins anew: they are in the queue once more.
 with chosen as (
-    select delivery_id from deliveries d
-    where :chosen and :within and not :in_the_way and d.delivery_id > $12
-    order by delivery_id limit $13
-    for update skip locked
+    select delivery_id, announced_at from ended_deliveries d
+    where :next_chosen
+), taken as (
+    delete from ended_deliveries d using chosen
+    where d.delivery_id = chosen.delivery_id and d.announced_at = chosen.announced_at
+    returning d.*
 ), changed as (
-    update deliveries d
-    set state = 'waiting', due_at = now(), attempts_before = attempts, reason = null, provider_id = null,
-        detail = 'sent again by ' || $14::text, settled_at = null, announced = false,
-        lease_owner = null, lease_until = null
-    from chosen where d.delivery_id = chosen.delivery_id
-    returning d.delivery_id, d.channel, d.destination
-), noted as (
-    insert into delivery_actions select delivery_id, now(), 'resend', $14 from changed
+    insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
+                                 channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
+                                 attempts, attempts_before, detail, created_at, erased, tries, actions)
+    select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
+           'retry', priority, expires_at, record, arrived_at, 'waiting', now(), attempts, attempts,
+           'sent again by ' || $14::text, created_at, erased, tries,
+           actions || (now(), 'resend', $14)::delivery_action
+    from taken
+    returning delivery_id, channel, destination
 ), hurried as (
-    insert into hurried_destinations select distinct channel, destination, now() from changed
-    on conflict (channel, destination) do update set hurried_at = excluded.hurried_at
+    :hurry_changed
 )
 select delivery_id from changed;
 
 -- name: cancel
 -- Waiting ones end, unless they are being sent this moment; senders tell delivery.status.
 with chosen as (
-    select delivery_id from deliveries d
-    where :chosen and :within and not :in_the_way and d.delivery_id > $12
-    order by delivery_id limit $13
-    for update skip locked
-), changed as (
-    update deliveries d
-    set state = 'failed', reason = 'ended', detail = 'cancelled by ' || $14::text, settled_at = now(),
-        lease_owner = null, lease_until = null
-    from chosen where d.delivery_id = chosen.delivery_id
-    returning d.delivery_id
-), noted as (
-    insert into delivery_actions select delivery_id, now(), 'cancel', $14 from changed
+    select delivery_id from open_deliveries d
+    where :next_chosen
 )
-select delivery_id from changed;
+update open_deliveries d
+set state = 'failed', reason = 'ended', detail = 'cancelled by ' || $14::text, settled_at = now(),
+    lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $14)::delivery_action
+from chosen where d.delivery_id = chosen.delivery_id
+returning d.delivery_id;
 
 -- name: hurry
 -- Waiting ones that were put off are due now, and their destinations are asked at once. What was never tried waits for a
 -- time that its distribution gave, and goes on waiting.
 with chosen as (
-    select delivery_id from deliveries d
-    where :chosen and :within and not :in_the_way and d.delivery_id > $12
-    order by delivery_id limit $13
-    for update skip locked
+    select delivery_id from open_deliveries d
+    where :next_chosen
 ), changed as (
-    update deliveries d
-    set due_at = least(due_at, now())
+    update open_deliveries d
+    set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $14)::delivery_action
     from chosen where d.delivery_id = chosen.delivery_id
     returning d.delivery_id, d.channel, d.destination
-), noted as (
-    insert into delivery_actions select delivery_id, now(), 'hurry', $14 from changed
 ), hurried as (
-    insert into hurried_destinations select distinct channel, destination, now() from changed
-    on conflict (channel, destination) do update set hurried_at = excluded.hurried_at
+    :hurry_changed
 )
 select delivery_id from changed;
 
 -- name: actions_of
 -- What people did to some deliveries, in order.
-select delivery_id, at, action, actor from delivery_actions where delivery_id = any($1::text[]) order by at;
+select d.delivery_id, a.at, a.action, a.actor
+from deliveries d cross join lateral unnest(d.actions) as a
+where d.delivery_id = any($1::text[]) order by a.at;

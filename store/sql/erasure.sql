@@ -6,6 +6,12 @@ from unnest($1::text[], $2::text[], $3::timestamptz[]) as erased (project_id, cu
 on conflict (project_id, customer_id) do update
     set erased_at = greatest(erased_customers.erased_at, excluded.erased_at);
 
+-- name: erased_among
+-- Of some customers, those who were erased.
+select project_id, customer_id
+from unnest($1::text[], $2::text[]) as asked (project_id, customer_id)
+join erased_customers e using (project_id, customer_id);
+
 -- name: find
 -- Deliveries that still say something of erased customers.
 select d.delivery_id, d.record
@@ -15,28 +21,37 @@ join deliveries d on d.customer_id = e.customer_id and d.project_id = e.project_
 where not d.erased
 limit $3;
 
+-- name: without_details
+-- The attempts, without what was answered: answers name addresses.
+array(select (t.at, t.duration_ms, t.outcome, '')::attempt
+      from unnest(d.tries) with ordinality as t (at, duration_ms, outcome, detail, number) order by t.number)
+
 -- name: erase
 -- Keeps of deliveries what has to be told of them, and ends those that wait. One that somebody else is sending at this
--- moment is ended by whoever has it next, since it says whose it was.
-with kept as (
-    select k.delivery_id, k.record,
+-- moment is ended by whoever has it next, since it says whose it was. What has left the queue meanwhile is found again.
+with asked as (
+    select * from unnest($1::text[], $2::bytea[]) as a (delivery_id, record)
+), kept as (
+    select asked.delivery_id, asked.record,
            d.state = 'waiting' and (d.lease_owner is null or d.lease_until < now() or d.lease_owner = $3) as ends
-    from unnest($1::text[], $2::bytea[]) as k (delivery_id, record)
-    join deliveries d on d.delivery_id = k.delivery_id
-    order by k.delivery_id for update of d
-), tried as (
-    update attempts set detail = '' where delivery_id = any($1) and detail <> ''
+    from asked join open_deliveries d on d.delivery_id = asked.delivery_id
+    order by asked.delivery_id for update of d
+), in_queue as (
+    update open_deliveries d
+    set record = kept.record, provider_id = null, erased = true, tries = :without_details,
+        state = case when ends then 'failed' else state end,
+        reason = case when ends then 'no_address' else reason end,
+        detail = case when ends then 'the customer was erased' else '' end,
+        settled_at = case when ends then now() else settled_at end,
+        lease_owner = case when ends then null else lease_owner end,
+        lease_until = case when ends then null else lease_until end
+    from kept
+    where d.delivery_id = kept.delivery_id
 )
-update deliveries d
-set record = kept.record, provider_id = null, erased = true,
-    state = case when ends then 'failed' else state end,
-    reason = case when ends then 'no_address' else reason end,
-    detail = case when ends then 'the customer was erased' else '' end,
-    settled_at = case when ends then now() else settled_at end,
-    lease_owner = case when ends then null else lease_owner end,
-    lease_until = case when ends then null else lease_until end
-from kept
-where d.delivery_id = kept.delivery_id;
+update ended_deliveries d
+set record = asked.record, provider_id = null, erased = true, detail = '', tries = :without_details
+from asked
+where d.delivery_id = asked.delivery_id;
 
 -- name: erase_publications
 -- What publications of codes say of the customer they went to; the codes stay, and are the customer's.

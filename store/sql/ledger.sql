@@ -1,85 +1,106 @@
 -- Every time in this file is the database's: senders say how long, never until when.
 
 -- name: claim_new
--- Takes deliveries into the ledger with a lease; those that are there already are left alone.
--- A delivery that is not due yet gets no lease, nor does that of an erased customer. Returns those that are now ours to send, and how long they are valid.
-with taken as (
-    insert into deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
-                            channel, destination, priority, expires_at, record, arrived_at, due_at,
-                            lease_owner, lease_until, state, created_at)
+-- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.
+-- A delivery that is not due yet gets no lease, nor does that of an erased customer. One that is older than all that may
+-- have been forgotten, or than $20, is over at once: it may have been sent before. Returns those that are now ours to
+-- send, and how long they are valid.
+with claimed as (
+    insert into claims (delivery_key, last_day)
+    select r.delivery_key,
+           case when r.repeats_until is not null
+                then (greatest(r.repeats_until, now()) at time zone 'UTC')::date end -- its content is kept from now
+    from unnest($21::uuid[], $14::timestamptz[]) as r (delivery_key, repeats_until)
+    order by 1 -- so that two who claim the same do not wait for each other
+    on conflict do nothing
+    returning delivery_key
+), entered as (
+    insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
+                                 channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
+                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at)
     select r.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
-           destination, priority, expires_at, record, arrived_at, due_at,
-           case when is_ours then $15::text end,
-           case when is_ours then now() + $16::interval end,
-           'waiting', now()
+           destination, lane, priority, expires_at, record, arrived_at, due_at,
+           case when is_ours then $18::text end,
+           case when is_ours then now() + $19::interval end,
+           case when is_past then 'failed' else 'waiting' end,
+           case when is_past then 'expired' end,
+           case when is_past then 'its event is older than what is kept' else '' end,
+           case when is_past then now() end,
+           now()
     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
-                $14::interval[])
-             as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
-                   channel, destination, priority, expires_at, record, arrived_at, not_before, wait)
-    cross join lateral (select greatest(now() + r.wait, r.not_before) as due_at) as due
+                $15::timestamptz[], $16::interval[], $17::text[], $21::uuid[])
+             as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
+                   destination, priority, expires_at, record, arrived_at, happened_at, not_before, wait, lane,
+                   delivery_key)
+    join claimed using (delivery_key)
+    cross join lateral (select greatest(now() + r.wait, r.not_before) as due_at,
+                               r.happened_at < greatest((select at from oldest_event), now() - $20::interval)
+                                   as is_past) as judged
     cross join lateral (
-        select due_at <= now()
+        select due_at <= now() and not is_past
                and not exists (select from erased_customers e
                                where e.project_id = r.project_id and e.customer_id = r.customer_id
                                  and e.erased_at >= r.arrived_at) as is_ours) as lease
-    where not exists (select from past_deliveries p where p.key = delivery_key(r.delivery_id))
-    on conflict (delivery_id) do nothing
+    on conflict do nothing -- the same id twice in one batch
     returning delivery_id, lease_owner, expires_at
 )
-select delivery_id, expires_at - clock_timestamp() as expires_in from taken where lease_owner is not null;
+select delivery_id, expires_at - clock_timestamp() as expires_in from entered where lease_owner is not null;
+
+-- name: free_queues
+-- The queues in which something waits without a lease: found one after the other in the index, so that a million that
+-- wait in one are not looked at.
+(select channel, destination, lane from open_deliveries where state = 'waiting' and lease_owner is null
+ order by channel, destination, lane limit 1)
+union all
+select following.channel, following.destination, following.lane
+from queues cross join lateral (
+    select d.channel, d.destination, d.lane from open_deliveries d
+    where d.state = 'waiting' and d.lease_owner is null
+      and (d.channel, d.destination, d.lane) > (queues.channel, queues.destination, queues.lane)
+    order by d.channel, d.destination, d.lane limit 1) as following
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- At most $4 of one destination, so that a dead one cannot fill the hand; or what $7 says for those in $5 (`channel
--- name`), none where that is 0.
--- With $6, leases of others that have ended are taken over; our own always are. Destinations are found one after the
--- other in the index of what is free, so that a million that wait for a paused one are not looked at.
+-- At most $4 of one destination, so that a dead one cannot fill the batch; or what $7 says for those in $5 (`channel
+-- name`), none where that is 0. With $6, leases of others that have ended are taken over; our own always are.
 with recursive limited as (
-    select * from unnest($5::text[], $7::integer[]) as l (name, room)
-), places as (
-    (select channel, destination from deliveries where state = 'waiting' and lease_owner is null
-     order by channel, destination limit 1)
-    union all
-    select following.channel, following.destination
-    from places cross join lateral (
-        select d.channel, d.destination from deliveries d
-        where d.state = 'waiting' and d.lease_owner is null
-          and (d.channel, d.destination) > (places.channel, places.destination)
-        order by d.channel, d.destination limit 1) as following
+    select * from unnest($5::text[], $7::integer[]) as l (name, capacity)
+), queues as (
+    :free_queues
 ), free as (
     select one.delivery_id, one.channel, one.destination, one.priority, one.due_at
-    from places cross join lateral (
-        select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from deliveries d
+    from queues cross join lateral (
+        select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from open_deliveries d
         where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
-          and d.channel = places.channel and d.destination = places.destination
-        order by d.due_at
-        limit coalesce((select room from limited where name = places.channel || ' ' || places.destination), $4)) as one
+          and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
+        order by d.due_at, d.delivery_id
+        limit coalesce((select capacity from limited where name = queues.channel || ' ' || queues.destination), $4)) as one
     where not exists (select from paused_destinations p
-                      where p.channel = places.channel and p.destination = places.destination)
+                      where p.channel = queues.channel and p.destination = queues.destination)
 ), abandoned as (
-    select delivery_id, channel, destination, priority, due_at,
-           row_number() over (partition by channel, destination order by due_at, delivery_id) as place
-    from deliveries
+    select delivery_id, channel, destination, priority, due_at
+    from open_deliveries d
     where state = 'waiting' and lease_owner is not null and lease_until < now() and ($6 or lease_owner = $1)
-      and not exists (select from paused_destinations p
-                      where p.channel = deliveries.channel and p.destination = deliveries.destination)
+      and not exists (select from paused_destinations p where p.channel = d.channel and p.destination = d.destination)
 ), due as (
-    select delivery_id, priority, due_at from free
-    union all
-    select delivery_id, priority, due_at from abandoned
-    where place <= coalesce((select room from limited where name = channel || ' ' || destination), $4)
+    select *, row_number() over (partition by channel, destination order by due_at, delivery_id) as place
+    from (select * from free union all select * from abandoned) as either
+), first as ( -- a number that the planner can read: else it would go through the whole table for some hundreds
+    select delivery_id, priority, due_at from due
+    where place <= coalesce((select capacity from limited where name = channel || ' ' || destination), $4)
+    order by priority desc, due_at limit 2000
 ), chosen as (
     select d.delivery_id
-    from deliveries d
-    join due using (delivery_id)
+    from first
+    join open_deliveries d using (delivery_id)
     where d.state = 'waiting' and d.due_at <= now()
       and (d.lease_owner is null or d.lease_until < now() and ($6 or d.lease_owner = $1))
-    order by due.priority desc, due.due_at
+    order by first.priority desc, first.due_at
     limit $3
     for update of d skip locked
 )
-update deliveries d
+update open_deliveries d
 set lease_owner = $1, lease_until = now() + $2::interval
 from chosen
 where d.delivery_id = chosen.delivery_id
@@ -92,75 +113,86 @@ returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_befor
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those
 -- of paused destinations and of those in $1.
-with recursive places as (
-    (select channel, destination from deliveries where state = 'waiting' and lease_owner is null
-     order by channel, destination limit 1)
-    union all
-    select following.channel, following.destination
-    from places cross join lateral (
-        select d.channel, d.destination from deliveries d
-        where d.state = 'waiting' and d.lease_owner is null
-          and (d.channel, d.destination) > (places.channel, places.destination)
-        order by d.channel, d.destination limit 1) as following
+with recursive queues as (
+    :free_queues
 )
 select min(first.due_at) - now() as due_in
-from places cross join lateral (
-    select d.due_at from deliveries d
+from queues cross join lateral (
+    select d.due_at from open_deliveries d
     where d.state = 'waiting' and d.lease_owner is null
-      and d.channel = places.channel and d.destination = places.destination
+      and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
     order by d.due_at limit 1) as first
 where not exists (select from paused_destinations p
-                  where p.channel = places.channel and p.destination = places.destination)
-  and places.channel || ' ' || places.destination <> all($1::text[]);
+                  where p.channel = queues.channel and p.destination = queues.destination)
+  and queues.channel || ' ' || queues.destination <> all($1::text[]);
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken
 -- over are left alone, but what was accepted counts whoever has it now: nobody should send it again. Returns what was
--- settled. A `waiting` one goes back to the queue, due again after its wait.
+-- settled. A `waiting` one goes back to the queue, due again after its wait; once tried, to that of the retries.
 with result as (
     select * from unnest($1::text[], $2::text[], $3::interval[], $4::text[], $5::text[], $6::text[],
                          $7::interval[], $8::integer[], $9::boolean[])
                       as r (delivery_id, state, wait, reason, detail, provider_id, ago, duration_ms, tried)
-), settled as (
-    update deliveries d
-    set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
-        due_at = coalesce(now() + r.wait, d.due_at),
-        attempts = d.attempts + r.tried::int,
-        reason = r.reason,
-        detail = case when d.erased then '' else r.detail end, -- answers name addresses
-        provider_id = case when d.erased then null else r.provider_id end,
-        lease_owner = null, lease_until = null,
-        settled_at = case when r.state = 'waiting' then null else now() end
-    from result r
-    where d.delivery_id = r.delivery_id and (d.lease_owner = $10 or r.state = 'sent') and d.state = 'waiting'
-    returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id
-), logged as (
-    insert into attempts (delivery_id, number, at, duration_ms, outcome, detail)
-    select s.delivery_id, s.attempts, now() - r.ago, r.duration_ms,
-           case when s.state = 'waiting' then 'deferred' else s.state end, s.detail
-    from settled s join result r using (delivery_id)
-    where r.tried
-    on conflict do nothing
 )
-select delivery_id, attempts, state, settled_at, detail, provider_id from settled;
+update open_deliveries d
+set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
+    due_at = coalesce(now() + r.wait, d.due_at),
+    lane = case when r.tried then 'retry' else d.lane end,
+    attempts = d.attempts + r.tried::int,
+    tries = case when r.tried
+                 then d.tries || (now() - r.ago, r.duration_ms,
+                                  case when r.state = 'waiting' then 'deferred'
+                                       when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
+                                  case when d.erased then '' else r.detail end)::attempt
+                 else d.tries end,
+    reason = r.reason,
+    detail = case when d.erased then '' else r.detail end, -- answers name addresses
+    provider_id = case when d.erased then null else r.provider_id end,
+    lease_owner = null, lease_until = null,
+    settled_at = case when r.state = 'waiting' then null else now() end
+from result r
+where d.delivery_id = r.delivery_id and (d.lease_owner = $10 or r.state = 'sent') and d.state = 'waiting'
+returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id;
 
 -- name: renew
 -- Lengthens the lease of deliveries that are still being sent; those that are still ours, though it may have ended.
-update deliveries set lease_until = now() + $3::interval
+update open_deliveries set lease_until = now() + $3::interval
 where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
 returning delivery_id;
 
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between.
 select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record
-from deliveries
-where state <> 'waiting' and not announced and settled_at < now() - $1::interval
+from open_deliveries
+where state <> 'waiting' and settled_at < now() - $1::interval
 order by settled_at
 limit $2;
 
 -- name: mark_announced
--- delivery.status has acknowledged these.
-update deliveries set announced = true where delivery_id = any($1::text[]);
+-- delivery.status has acknowledged these: they are over, and leave the queue. Of one that has waited long, the id stays
+-- as long as if it had come now, since the content does.
+with told as (
+    delete from open_deliveries where delivery_id = any($1::text[]) and state <> 'waiting' returning *
+), kept as (
+    update claims c set last_day = (now() at time zone 'UTC')::date
+    from told
+    where told.created_at < now() - interval '1 day' and c.delivery_key = claim_key(told.delivery_id)
+      and c.last_day < (now() at time zone 'UTC')::date
+)
+insert into ended_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
+                              channel, destination, priority, expires_at, record, arrived_at, state, due_at, attempts,
+                              reason, detail, provider_id, created_at, settled_at, announced_at, erased, tries, actions)
+select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
+       priority, expires_at, record, arrived_at, state, due_at, attempts, reason, detail, provider_id, created_at,
+       settled_at, now(), erased, tries, actions
+from told;
+
+-- name: again_of
+-- How often a customer may get what some versions of distributions send; none where we do not have the version.
+select project_id, distribution_id, version, v.definition->'again' as again
+from unnest($1::text[], $2::text[], $3::bigint[]) as asked (project_id, distribution_id, version)
+join distribution_versions v using (project_id, distribution_id, version);
 
 -- name: counts
 -- How many deliveries stand where.
@@ -181,8 +213,9 @@ from deliveries where delivery_id = $1;
 
 -- name: attempts_of
 -- The attempts of some deliveries, in order.
-select delivery_id, number, at, duration_ms, outcome, detail
-from attempts where delivery_id = any($1::text[]) order by delivery_id, number;
+select d.delivery_id, t.number, t.at, t.duration_ms, t.outcome, t.detail
+from deliveries d cross join lateral unnest(d.tries) with ordinality as t (at, duration_ms, outcome, detail, number)
+where d.delivery_id = any($1::text[]) order by d.delivery_id, t.number;
 
 -- name: pause_destination
 -- Stops sending to a destination.
@@ -199,7 +232,7 @@ select channel, destination, reason, paused_at from paused_destinations order by
 
 -- name: free_leases_of
 -- Gives back what an earlier process of the same name held when it ended.
-update deliveries set lease_owner = null, lease_until = null
+update open_deliveries set lease_owner = null, lease_until = null
 where lease_owner = $1 and state = 'waiting'
 returning delivery_id;
 
@@ -212,11 +245,11 @@ select channel, destination, hurried_at from hurried_destinations where hurried_
 -- that it is too much.
 select p.channel, p.destination, 'paused' as state, p.reason, p.paused_at, w.waiting, w.oldest
 from paused_destinations p cross join lateral (
-    select count(*) as waiting, min(d.created_at) as oldest from deliveries d
+    select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
     where d.state = 'waiting' and d.channel = p.channel and d.destination = p.destination) as w
 union all
 select d.channel, d.destination, 'throttled', max(d.detail), null, count(*), min(d.created_at)
-from deliveries d
+from open_deliveries d
 where d.state = 'waiting' and d.reason = 'throttled'
   and not exists (select from paused_destinations p where p.channel = d.channel and p.destination = d.destination)
 group by 1, 2

@@ -4,32 +4,49 @@ insert into chores (name, began_at) values ($1, now())
 on conflict (name) do update set began_at = excluded.began_at where chores.began_at < now() - $2::interval
 returning true;
 
--- name: drop_deliveries
--- Deliveries that were over long ago and whose ids are kept apart, with their attempts. The ids were written one round
--- earlier: who enters deliveries meanwhile sees the one or the other.
-with gone as (
-    select delivery_id from deliveries
-    where state <> 'waiting' and announced and settled_at < now() - $1::interval
-      and exists (select from past_deliveries p where p.key = delivery_key(delivery_id))
-    order by settled_at limit $2
-    for update skip locked -- one that is being sent again stays
-), tried as (
-    delete from attempts where delivery_id in (select delivery_id from gone)
-), done as (
-    delete from delivery_actions where delivery_id in (select delivery_id from gone)
-)
-delete from deliveries where delivery_id in (select delivery_id from gone) returning delivery_id;
+-- name: make_days
+-- The days in which deliveries will end: today's, and a week's, should no sender be there to make them.
+select make_days(today, today + 7) from (select (now() at time zone 'UTC')::date as today) as clock;
 
--- name: keep_ids
--- The ids of those that come next.
-insert into past_deliveries (key)
-select delivery_key(delivery_id) from deliveries
-where state <> 'waiting' and announced and settled_at < now() - $1::interval
-order by settled_at limit $2
-on conflict do nothing;
+-- name: old_days
+-- Days whose deliveries were over long ago, oldest first.
+select day from (
+    select to_date(right(c.relname, 8), 'YYYYMMDD') as day
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'ended_deliveries'::regclass and c.relname ~ '^ended_deliveries_[0-9]{8}$') as days
+where day < ((now() - $1::interval) at time zone 'UTC')::date
+order by day;
+
+-- name: drop_day
+-- A day with all that is in it. It stays where somebody reads for long: nobody is to wait behind us.
+select drop_day($1::date) as is_dropped;
+
+-- name: forget_ids
+-- Ids that no event can make again which would still be sent; two days behind, so that they outlive the content.
+with past as (
+    select delivery_key from claims
+    where last_day < ((select at from oldest_event) at time zone 'UTC')::date - 2
+    order by last_day limit $1
+    for update skip locked
+)
+delete from claims c using past where c.delivery_key = past.delivery_key returning true;
+
+-- name: keep_ids_of_open
+-- The ids of what has waited for so long stay as if it had come today: its content is still there.
+update claims c set last_day = (now() at time zone 'UTC')::date
+from open_deliveries d
+where d.created_at < now() - $1::interval + interval '1 day' and c.delivery_key = claim_key(d.delivery_id)
+  and c.last_day < (now() at time zone 'UTC')::date
+returning true;
+
+-- name: raise_oldest_event
+-- From here on nothing older is sent. Its ids are forgotten a round later: who enters deliveries meanwhile sees the one
+-- or the other.
+update oldest_event set at = now() - $1::interval where at < now() - $1::interval returning true;
 
 -- name: drop_templates
--- Texts that no newest version of a distribution sends, for so long, and that no delivery waits with.
+-- Texts that no newest version of a distribution sends, for so long, and that no delivery has which waits, or which
+-- failed and may be sent again.
 delete from templates t
 where t.created_at < now() - $1::interval
   and not exists (
@@ -41,8 +58,11 @@ where t.created_at < now() - $1::interval
     cross join lateral jsonb_array_elements(v.definition->'channels') as plan
     where plan->'template'->>'digest' = t.digest
       and (v.replaced_at is null or v.replaced_at > now() - $1::interval
-           or exists (select from deliveries d
-                      where d.state = 'waiting' and d.project_id = v.project_id and d.distribution_id = v.distribution_id
+           or exists (select from open_deliveries d
+                      where d.project_id = v.project_id and d.distribution_id = v.distribution_id
+                        and d.distribution_version = v.version)
+           or exists (select from ended_deliveries d
+                      where d.state = 'failed' and d.project_id = v.project_id and d.distribution_id = v.distribution_id
                         and d.distribution_version = v.version)))
 returning digest;
 

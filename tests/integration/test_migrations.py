@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from store import migrate as migrating
 from store.codes.claims import Claim, Published
 from store.codes.pool import Codes
 from store.postgres import connect
+from store.retention import Retention
+from store.sending.deliveries import Deliveries, DeliveryFilter
+from store.sending.ledger import Ledger
 from tests.factory import NOW
+from tests.integration.test_store import new
 
 END = NOW + timedelta(days=30)
 SPRING = Campaign(
@@ -25,15 +30,21 @@ SPRING = Campaign(
 JO = {"id": "c1", "source_id": "s1", "name": "Jö", "metadata": {"b": 1, "a": [None]}, "object": "customer"}
 
 
+async def earlier(dsn: str, folder: Path, monkeypatch: pytest.MonkeyPatch, last: int) -> asyncpg.Pool:
+    """A pool on a database as it was when migration `last` was the last."""
+    pool = await connect(dsn)
+    for file in sorted(migrating.FOLDER.glob("*.sql"))[:last]:
+        shutil.copy(file, folder)
+    with monkeypatch.context() as before:
+        before.setattr(migrating, "FOLDER", folder)
+        await migrating.migrate(pool, "shop")
+    return pool
+
+
 async def test_a_publication_of_version_0_3_is_answered_with_the_objects_that_it_had(
     dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = await connect(dsn)
-    for file in sorted(migrating.FOLDER.glob("000[1-5]_*.sql")):
-        shutil.copy(file, tmp_path)
-    with monkeypatch.context() as earlier:
-        earlier.setattr(migrating, "FOLDER", tmp_path)
-        await migrating.migrate(pool, "shop")
+    pool = await earlier(dsn, tmp_path, monkeypatch, last=5)
     code = Code(code="A", created_at=NOW, expiration_date=END, value=70, metadata={"y": 1.5, "z": "é"})
     voucher = voucher_object(SPRING, code, "c1", NOW)
     publication = publication_object(
@@ -76,3 +87,71 @@ async def _as_0_3_kept_it(pool: asyncpg.Pool, publication: dict[str, object], vo
         "insert into publications values ('pub_1', $1, 1, 1, 'c1', 'd', 'e1', $2, $3, $4)",
         key, msgspec.json.encode(publication).decode(), msgspec.json.encode(voucher).decode(), NOW,
     )  # fmt: skip
+
+
+LEASE = timedelta(seconds=60)
+KNOWN = {
+    "free": ("waiting", "now()", "null", "null", 0, False),
+    "tried": ("waiting", "now()", "null", "null", 1, False),
+    "later": ("waiting", "now() + interval '1 day'", "null", "null", 1, False),
+    "leased": ("waiting", "now()", "'other'", "null", 0, False),
+    "untold": ("recovered", "now()", "null", "now() - interval '1 hour'", 2, False),
+    "sent": ("sent", "now()", "null", "now()", 1, True),
+    "failed": ("failed", "now()", "null", "now() - interval '40 days'", 2, True),
+    "dlv_" + "0a" * 16: ("sent", "now()", "null", "now() - interval '200 days'", 1, True),
+}
+"""Id to state, due_at, lease_owner, settled_at, attempts and announced of deliveries of an earlier version."""
+
+
+@pytest.mark.parametrize("last", [5, 13])
+async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_none_twice(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    pool = await earlier(dsn, tmp_path, monkeypatch, last)
+    past = ["dlv_" + "0b" * 16, "of another shape and long", "of sixteen chars"] if last == 13 else []
+    await _as_a_ledger_was(pool, past)
+    assert "0016_ids_outlive_content" in await migrating.migrate(pool, "shop")
+
+    ledger, now = Ledger(pool), datetime.now(NOW.tzinfo)
+    rows = await pool.fetch("select delivery_id, state, announced from deliveries")
+    assert {row["delivery_id"]: (row["state"], row["announced"]) for row in rows} == {
+        one: (state, announced) for one, (state, *_, announced) in KNOWN.items()
+    }
+    made = await ledger.attempts_of(KNOWN)
+    assert Counter(row["delivery_id"] for row in made) == Counter({one: row[4] for one, row in KNOWN.items() if row[4]})
+    assert [(row["number"], row["detail"]) for row in made if row["delivery_id"] == "failed"] == [(1, "1"), (2, "2")]
+    again = [new(0, delivery_id=one, happened_at=now) for one in (*KNOWN, *past, "another")]
+    assert set(await ledger.claim_new(again, owner="s", lease=LEASE)) == {"another"}
+    leased = await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9, take_over=False)
+    assert {one.delivery_id: one.attempts for one in leased} == {"free": 0, "tried": 1}
+    assert await ledger.renew(["leased"], owner="other", lease=LEASE) == {"leased"}
+    assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=9)] == ["untold"]
+    await ledger.mark_announced(["untold"])
+    if last == 13:
+        assert [row["action"] for row in await Deliveries(pool).actions_of(["failed"])] == ["resend"]
+    assert await Deliveries(pool).act("resend", DeliveryFilter("shop", state="failed"), "me", after="", limit=9) == [
+        "failed"
+    ]
+    assert (await Retention(pool, timedelta(days=90)).tidy())["days"] == 1
+    assert await ledger.delivery("dlv_" + "0a" * 16) is None
+    await pool.close()
+
+
+async def _as_a_ledger_was(pool: asyncpg.Pool, past: list[str]) -> None:
+    for one, (state, due_at, owner, settled_at, attempts, announced) in KNOWN.items():
+        await pool.execute(
+            "insert into deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id,"
+            " customer_id, channel, destination, priority, record, arrived_at, state, due_at, lease_owner, lease_until,"
+            " attempts, created_at, settled_at, announced)"
+            " select $1, 'shop', 'x', 1, 'e', 'c1', 'webhook', 'a', 0, 'r',"
+            f" now(), $2, {due_at}, {owner}, case when {owner} is not null then now() + interval '1 hour' end, $3,"
+            f" now(), {settled_at}, $4",
+            one, state, attempts, announced,
+        )  # fmt: skip
+        for number in range(1, attempts + 1):
+            await pool.execute(
+                "insert into attempts values ($1, $2, now(), 5, 'deferred', $3)", one, number, str(number)
+            )
+    if past:
+        await pool.execute("insert into past_deliveries select delivery_key(id) from unnest($1::text[]) as id", past)
+        await pool.execute("insert into delivery_actions values ('failed', now(), 'resend', 'me')")

@@ -163,7 +163,7 @@ async def test_ids_that_were_claimed_are_not_new(migrated: Migrated) -> None:
     ids |= {f"dlv_{row['key'].hex()}" for row in migrated.rows("past_deliveries")}
     arrived = datetime.now(UTC)
     claims = [
-        NewDelivery(identity, PROJECT, "x", 1, "e", "c1", "webhook", "a", 0, None, b"r", arrived)
+        NewDelivery(identity, PROJECT, "x", 1, "e", "c1", "webhook", "a", 0, None, b"r", arrived, arrived, None)
         for identity in sorted({*ids, "dlv_" + "0" * 32})
     ]
     assert set(await ledger.claim_new(claims, owner="today", lease=LEASE)) == {"dlv_" + "0" * 32}

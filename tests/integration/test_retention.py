@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import asyncpg
@@ -26,22 +27,25 @@ from store.codes.pool import Codes
 from store.distributions import Change, Control
 from store.erasure import Erasure
 from store.retention import Retention
+from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, NewDelivery
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_codes import claim as code_claim
 from tests.integration.test_store import LEASE, claim, due, later, new, settlement
 
-KEEP = timedelta(days=90)
+KEEP, DAY = timedelta(days=90), timedelta(days=1)
 IDS = ("dlv_" + "0a" * 16, "dlv_" + "0b" * 16, "dlv_abcdefghijklmnopqrstuvwx")
+PAST = KEEP + 4 * DAY
+"""Longer ago than anything is kept."""
 
 
-def retention(pool: asyncpg.Pool) -> Retention:
-    return Retention(pool, KEEP, batch_size=2, each=timedelta())
+def retention(pool: asyncpg.Pool, keep: timedelta = KEEP) -> Retention:
+    return Retention(pool, keep, batch_size=2, each=timedelta())
 
 
-async def ended(ledger: Ledger, *ids: str, announced: bool = True) -> list[NewDelivery]:
-    rows = [new(0, delivery_id=one) for one in ids]
+async def ended(ledger: Ledger, *ids: str, announced: bool = True, **changes: Any) -> list[NewDelivery]:
+    rows = [new(0, delivery_id=one, **changes) for one in ids]
     await claim(ledger, "s", rows)
     await ledger.settle([settlement(one) for one in ids], owner="s")
     if announced:
@@ -49,37 +53,133 @@ async def ended(ledger: Ledger, *ids: str, announced: bool = True) -> list[NewDe
     return rows
 
 
-async def counts(pool: asyncpg.Pool) -> tuple[int, int]:
-    return await pool.fetchval("select count(*) from deliveries"), await pool.fetchval("select count(*) from attempts")
+async def kept(pool: asyncpg.Pool) -> dict[str, str]:
+    return {row["delivery_id"]: row["state"] for row in await pool.fetch("select delivery_id, state from deliveries")}
 
 
-async def test_what_is_long_over_goes_hand_by_hand_and_its_id_never_sends_again(pool: asyncpg.Pool) -> None:
+async def tidied(pool: asyncpg.Pool) -> None:
+    """The days go, and a round after it is known that nothing older is sent, the ids."""
+    for _ in range(4):
+        await retention(pool).tidy()
+
+
+async def test_days_that_are_long_over_go_and_no_other(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
-    rows = await ended(ledger, *IDS)
-    await later(pool, KEEP)
-    assert await retention(pool).tidy() == {}, "first the ids are kept, for whoever enters deliveries meanwhile"
-    assert [await retention(pool).tidy() for _ in range(3)] == [{"deliveries": 2}, {"deliveries": 1}, {}]
-    assert await counts(pool) == (0, 0)
-    assert await claim(ledger, "s", [*rows, new(1)]) == {"d1"}
+    await ended(ledger, "old")
+    await later(pool, 30 * DAY)
+    await ended(ledger, "younger")
+    await later(pool, KEEP - 30 * DAY + DAY)
+    await ended(ledger, "today")
+    assert (await retention(pool).tidy())["days"] >= 1
+    assert await kept(pool) == {"younger": "sent", "today": "sent"}
+    assert await ledger.attempts_of(["old"]) == []
 
 
-async def test_what_waits_is_not_told_yet_or_is_young_stays(pool: asyncpg.Pool) -> None:
+async def test_what_waits_or_is_not_told_yet_never_goes_with_a_day(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await ended(ledger, "untold", announced=False)
     await claim(ledger, "s", [new(1)])
-    await later(pool, KEEP)
-    await ended(ledger, "young")
-    for _ in range(3):
-        assert await retention(pool).tidy() == {}
-    assert await counts(pool) == (3, 2)
+    await later(pool, PAST)
+    await tidied(pool)
+    assert await kept(pool) == {"untold": "sent", "d1": "waiting"}
+    await ledger.mark_announced(["untold"])
+    await tidied(pool)
+    assert await kept(pool) == {"untold": "sent", "d1": "waiting"}, "it is over since today"
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+async def test_an_id_is_known_as_long_as_its_event_would_be_sent_and_for_ever_where_it_is_sent_once(
+    pool: asyncpg.Pool, lasts: bool
+) -> None:
+    ledger = Ledger(pool, keep=KEEP)
+    happened_at = datetime.now(UTC)
+    repeats_until = None if lasts else happened_at
+    rows = await ended(ledger, *IDS, happened_at=happened_at, repeats_until=repeats_until)
+    await later(pool, KEEP - DAY)
+    await tidied(pool)
+    assert await claim(ledger, "s", rows) == set()
+    await later(pool, 5 * DAY)
+    await tidied(pool)
+    assert await pool.fetchval("select count(*) from claims") == (3 if lasts else 0)
+    assert await kept(pool) == {}
+    again = [replace(one, happened_at=happened_at - PAST) for one in rows]
+    assert await claim(ledger, "s", [*again, new(1)]) == {"d1"}, "known, or too old: never sent again"
+    assert await kept(pool) == {"d1": "waiting"} | ({} if lasts else dict.fromkeys(IDS, "failed"))
+
+
+async def test_ids_outlive_the_content_of_what_waited_for_long(pool: asyncpg.Pool) -> None:
+    ledger, now = Ledger(pool, keep=KEEP), datetime.now(UTC)
+    rows = [new(number, happened_at=now, repeats_until=now) for number in range(2)]
+    await claim(ledger, "s", rows)
+    await later(pool, PAST)
+    await tidied(pool)
+    await ledger.settle([settlement("d0")], owner="s")
+    await ledger.mark_announced(["d0"])
+    await later(pool, 3 * DAY)
+    await tidied(pool)
+    assert await claim(ledger, "s", [replace(one, happened_at=now - PAST) for one in rows]) == set()
+    assert await kept(pool) == {"d0": "sent", "d1": "waiting"}
+    assert await ledger.unannounced(settled_for=timedelta(), limit=9) == [], "nothing is said of them a second time"
+
+
+async def test_what_is_longer_ago_than_is_kept_is_expired_and_told_and_never_sent(pool: asyncpg.Pool) -> None:
+    ledger, now = Ledger(pool, keep=KEEP), datetime.now(UTC)
+    ages = {"young": KEEP - DAY, "past": KEEP + DAY, "future": -KEEP}
+    rows = [new(0, delivery_id=one, happened_at=now - age, repeats_until=now - age) for one, age in ages.items()]
+    assert await claim(ledger, "s", rows) == {"young", "future"}
+    (told,) = await ledger.unannounced(settled_for=timedelta(), limit=9)
+    assert (told.delivery_id, told.state, told.reason, told.attempts) == ("past", "failed", "expired", 0)
+    assert await claim(ledger, "s", rows) == set()
+    await ledger.mark_announced(["past"])
+    everything = DeliveryFilter("shop", ids=("past",))
+    assert await Deliveries(pool).act("resend", everything, "me", after="", limit=9) == []
+
+
+async def test_what_may_be_forgotten_stays_too_old_when_more_is_kept_from_now_on(pool: asyncpg.Pool) -> None:
+    await retention(pool).tidy()
+    years, now = Ledger(pool, keep=1000 * DAY), datetime.now(UTC)
+    rows = [new(number, happened_at=now - age, repeats_until=now - age) for number, age in enumerate((PAST, DAY))]
+    assert await claim(years, "s", rows) == {"d1"}
+
+
+async def test_two_senders_at_once_enter_each_delivery_once_while_ids_are_forgotten(pool: asyncpg.Pool) -> None:
+    ledger, now = Ledger(pool, keep=KEEP), datetime.now(UTC)
+    rows = [new(number, happened_at=now, repeats_until=now) for number in range(200)]
+    shuffled = [rows, rows[::-1], rows[100:] + rows[:100]]
+    claims = await asyncio.gather(
+        *(claim(ledger, f"s{number}", one) for number, one in enumerate(shuffled)), tidied(pool)
+    )
+    assert sorted(identity for one in claims[:3] for identity in one or ()) == sorted(row.delivery_id for row in rows)
+
+
+async def test_who_reads_for_long_keeps_a_day_and_stops_nobody(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await ended(ledger, "old")
+    await later(pool, PAST)
+    async with pool.acquire() as reader, reader.transaction():
+        await reader.fetch("select count(*) from deliveries")
+        assert "days" not in await retention(pool).tidy()
+        await ended(ledger, "new")
+    assert (await retention(pool).tidy())["days"] >= 1
+    assert await kept(pool) == {"new": "sent"}
+
+
+async def test_days_are_made_where_the_clock_has_gone_past_them(pool: asyncpg.Pool) -> None:
+    days = await pool.fetch("select inhrelid::regclass::text as day from pg_inherits where inhparent = $1::regclass",
+                            "ended_deliveries")  # fmt: skip
+    for row in days:
+        await pool.execute(f"drop table {row['day']}")
+    await ended(Ledger(pool), "d1")
+    assert await kept(pool) == {"d1": "sent"}
 
 
 async def test_one_process_at_a_time_tidies(pool: asyncpg.Pool) -> None:
     await ended(Ledger(pool), *IDS)
-    await later(pool, KEEP)
-    two = [Retention(pool, KEEP) for _ in range(2)]
-    assert [await one.tidy() for one in two * 2] == [{}] * 4
-    assert await counts(pool) == (3, 3), "two minutes have not passed"
+    first, second = (Retention(pool, KEEP) for _ in range(2))
+    await first.tidy()
+    await later(pool, PAST)
+    assert [await one.tidy() for one in (first, second)] == [{}] * 2, "two minutes have not passed"
+    assert len(await kept(pool)) == 3
 
 
 async def test_texts_go_once_nothing_sends_them(pool: asyncpg.Pool) -> None:
@@ -102,6 +202,13 @@ async def test_texts_go_once_nothing_sends_them(pool: asyncpg.Pool) -> None:
     await claim(ledger, "s", [new(1, distribution_id=one.id, distribution_version=2)])
     assert await retention(pool).tidy() == {"templates": 1}
     assert [await control.template(text.ref.digest) for text in texts] == [None, *texts[1:]]
+    await ledger.settle([settlement("d1", "failed")], owner="s")
+    await ledger.mark_announced(["d1"])
+    await pool.execute("delete from chores")
+    assert await retention(pool).tidy() == {}, "what failed may be sent again"
+    await later(pool, PAST)
+    await pool.execute("delete from chores")
+    assert (await retention(pool).tidy())["templates"] == 1
 
 
 # -- erasure ----------------------------------------------------------------------------------------------------
@@ -122,7 +229,8 @@ class Records:
 def delivery(number: int, customer: str) -> Delivery:
     shared: dict[str, Any] = {
         "delivery_id": f"d{number}", "project_id": "shop", "distribution": DistributionRef(id="x", version=1, name="X"),
-        "event": EventRef(id="e", type="customer.order.paid", created_at=NOW), "priority": 0, "category": "marketing",
+        "event": EventRef(id="e", type="customer.order.paid", created_at=datetime.now(UTC)),
+        "priority": 0, "category": "marketing",
         "customer": Recipient(id=customer, locale="pl-PL"), "data": {"customer": {"email": "jo@example.com"}},
     }  # fmt: skip
     if number % 2:
@@ -177,7 +285,7 @@ async def test_a_tombstone_ends_what_waits_and_blanks_what_was_sent(stage: Stage
     assert {row["detail"] for row in await stage.ledger.attempts_of(["d1", "d2"])} == {""}
     kept = read_stored(rows["d3"]["record"])
     assert (kept.delivery_id, kept.customer, kept.event.type) == ("d3", Recipient(id="jo"), "customer.order.paid")
-    await stage.pool.execute("update deliveries set settled_at = settled_at - interval '1 minute'")
+    await stage.pool.execute("update open_deliveries set settled_at = settled_at - interval '1 minute'")
     told = await stage.ledger.unannounced(settled_for=timedelta(seconds=1), limit=10)
     assert {one.delivery_id: read_stored(one.record).customer.id for one in told} == dict.fromkeys(
         ["d1", "d2", "d3"], "jo"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -14,12 +15,13 @@ import msgspec
 import pytest
 
 from deploy.embedded.postgres import PostgresServer
+from schemas.distribution import Again
 from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
 from store.distributions import Change, Control, OutboxEntry, VersionConflict
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
-from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement
+from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement, claim_key
 from store.sql import queries
 from tests.factory import NOW, rule
 
@@ -31,7 +33,7 @@ def new(number: int, destination: str = "a", **changes: Any) -> NewDelivery:
     fields: dict[str, Any] = {
         "delivery_id": f"d{number}", "project_id": "shop", "distribution_id": "x", "distribution_version": 1,
         "event_id": "e", "customer_id": "c1", "channel": "webhook", "destination": destination, "priority": 0,
-        "expires_at": None, "record": b"r", "arrived_at": NOW,
+        "expires_at": None, "record": b"r", "arrived_at": NOW, "happened_at": datetime.now(UTC), "repeats_until": None,
     }  # fmt: skip
     return NewDelivery(**{**fields, **changes})
 
@@ -52,10 +54,23 @@ async def due(ledger: Ledger, owner: str, **changes: Any) -> set[str]:
 async def later(pool: asyncpg.Pool, time_: timedelta) -> None:
     """So much time passes by the only clock that counts: all that is written down lies further back."""
     await pool.execute(
-        "update deliveries set due_at = due_at - $1::interval, lease_until = lease_until - $1::interval,"
-        " settled_at = settled_at - $1::interval, expires_at = expires_at - $1::interval",
+        "update open_deliveries set due_at = due_at - $1::interval, lease_until = lease_until - $1::interval,"
+        " settled_at = settled_at - $1::interval, expires_at = expires_at - $1::interval,"
+        " created_at = created_at - $1::interval",
         time_,
     )
+    days = await pool.fetch(
+        "select distinct ((announced_at - $1::interval) at time zone 'UTC')::date as day from ended_deliveries", time_
+    )
+    await pool.execute("select make_days(day, day) from unnest($1::date[]) as day", [row["day"] for row in days])
+    await pool.execute("update ended_deliveries set announced_at = announced_at - $1::interval", time_)
+    await pool.execute("update claims set last_day = last_day - $1::int", time_.days)
+
+
+async def test_an_id_has_one_key_here_and_in_the_database(pool: asyncpg.Pool) -> None:
+    ours = "dlv_" + "0a" * 16
+    for identity in (ours, ours.upper(), ours + "0a", ours + "\n", "", "d1", "of sixteen chars", "ósixteen bytes!"):
+        assert await pool.fetchval("select claim_key($1)", identity) == uuid.UUID(claim_key(identity)), identity
 
 
 async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
@@ -187,8 +202,8 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, "b", wait=SOON), new(2, "c", wait=LEASE)])
     await pool.execute(
-        "insert into deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n,"
-        " 'destination', 'a', 'due_at', now()))).* from deliveries d, generate_series(1, 30000) n"
+        "insert into open_deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'x' || n,"
+        " 'destination', 'a', 'due_at', now()))).* from open_deliveries d, generate_series(1, 30000) n"
         " where delivery_id = 'd1'"
     )
     await ledger.pause_destination("webhook", "a", "HTTP 410")
@@ -225,6 +240,29 @@ async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Po
     assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=10)] == ["d1"]
     await ledger.mark_announced(["d1"])
     assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
+
+
+async def test_how_often_a_version_may_be_sent_is_known_by_project_id_and_version(pool: asyncpg.Pool) -> None:
+    once = msgspec.structs.replace(rule(), again=Again(mode="once_in", seconds=60))
+    await Control(pool).save([Change(once, "", ())], applied_by="me", now=NOW)
+    known = (once.project_id, once.id, once.version)
+    asked = [known, ("other", *known[1:]), (*known[:2], known[2] + 1)]
+    assert await Ledger(pool).again_of(asked) == {known: once.again}
+
+
+async def test_a_destination_is_bounded_over_its_lanes_and_what_was_tried_waits_in_one_of_its_own(
+    pool: asyncpg.Pool,
+) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1), new(2, lane="bulk", wait=SOON), new(3, wait=SOON), new(4, lane="bulk")])
+    await ledger.settle([settlement("d1", "waiting", wait=SOON), settlement("d4", "waiting", tried=False)], owner="s")
+    lanes = await pool.fetch("select delivery_id, lane from open_deliveries")
+    assert {row["delivery_id"]: row["lane"] for row in lanes} == {
+        "d1": "retry", "d2": "bulk", "d3": "live", "d4": "bulk",
+    }  # fmt: skip
+    await later(pool, LEASE)
+    assert len(await due(ledger, "s", a_destination=3)) == 3
+    assert len(await due(ledger, "next", a_destination=3)) == 1
 
 
 async def test_migrations_run_once_however_many_start(dsn: str) -> None:

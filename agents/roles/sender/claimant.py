@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.leases import Leases
+from agents.roles.sender.repeats import AgainCache
 from store.sending.ledger import Leased, Ledger, NewDelivery
 
 _BATCH_SIZE = 500
@@ -28,6 +29,7 @@ class Claimant:
     def __init__(self, ledger: Ledger, *, owner: str, lease: timedelta) -> None:
         self.ledger, self.owner, self._lease = ledger, owner, lease
         self.leases = Leases(lease)
+        self.again = AgainCache(ledger.again_of)
 
     async def claim_new(self, rows: list[NewDelivery]) -> dict[str, float | None]:
         """Enter rows: those that are ours now, and when each is no longer valid, by the steady clock."""

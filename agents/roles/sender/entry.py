@@ -13,7 +13,7 @@ from agents.intake import Chunk
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.erasures import Erasures
-from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.ledger_rows import row_of, version_of
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.pacing import Destination
 from agents.roles.sender.work import Work
@@ -62,7 +62,9 @@ class Entry:
             return 0
         await self._is_open.wait()
         waits = await self._waits({work.destination for work in works.values()})
-        rows = [row_of(work, waits[work.destination]) for work in works.values()]
+        versions = {version_of(work.delivery) for work in works.values()}
+        again = await retry_until_available(lambda: self._claimant.again.of(versions), what="Postgres")
+        rows = [row_of(work, waits[work.destination], again[version_of(work.delivery)]) for work in works.values()]
         claimed = await retry_until_available(lambda: self._claimant.claim_new(rows), what="Postgres")
         for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
             self._attempts.start(replace(works[delivery_id], expires=expires))

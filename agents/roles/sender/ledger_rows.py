@@ -10,9 +10,11 @@ from agents.roles.sender.work import Work
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.distribution import Again
 from schemas.errors import BadRecord
-from store.sending.ledger import NewDelivery, Settlement
+from store.sending.ledger import NewDelivery, Settlement, VersionKey
 from streams.sending.judgement import Judgement
+from streams.sending.replay import happened_at, repeats_until
 
 
 class _Kept(msgspec.Struct):
@@ -20,8 +22,16 @@ class _Kept(msgspec.Struct):
     delivery: msgspec.Raw
 
 
-def row_of(work: Work, wait: timedelta) -> NewDelivery:
-    """The row that the ledger is to keep. Due after `wait`, or later where the delivery says so."""
+def version_of(delivery: Delivery) -> VersionKey:
+    """The version that decided."""
+    return delivery.project_id, delivery.distribution.id, delivery.distribution.version
+
+
+def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelivery:
+    """The row that the ledger is to keep. Due after `wait`, or later where the delivery says so.
+
+    `again` is how often a customer may get its distribution; None where that is not known.
+    """
     delivery = work.delivery
     return NewDelivery(
         delivery_id=delivery.delivery_id,
@@ -36,6 +46,8 @@ def row_of(work: Work, wait: timedelta) -> NewDelivery:
         expires_at=delivery.expires_at,
         record=_kept(delivery),
         arrived_at=work.arrived_at,
+        happened_at=happened_at(delivery),
+        repeats_until=repeats_until(again, delivery),
         not_before=delivery.not_before,
         wait=wait,
     )

@@ -118,6 +118,7 @@ class Sender:
 
     async def run(self) -> None:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
+        await retry_until_available(self._ledger.make_days, what="Postgres")
         await self._accepted.tell(self._ledger, self._owner)
         freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
         if freed:

@@ -46,6 +46,9 @@ class World:
         good = Leased(self.good.delivery_id, "webhook", "h", 0, record, NOW, None, is_erased=False)
         return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False), good]
 
+    async def again_of(self, _: Any) -> dict[Any, Any]:
+        return {}
+
     async def paused_destinations(self) -> list[Any]:
         return []
 

@@ -1,0 +1,32 @@
+"""Statements that are put together of named parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from store import sql
+
+
+def test_a_name_stands_for_the_block_of_that_name_without_its_comment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.sql").write_text(
+        "-- name: part\n-- For both.\na = :inner\n\n-- name: inner\n-- One.\n$1::text\n"
+        "\n-- name: whole\n-- All.\nselect :part, :other, b::part\n"
+    )
+    monkeypatch.setattr(sql, "FOLDER", tmp_path)
+    sql.queries.cache_clear()
+    whole = sql.queries("x")["whole"]
+    sql.queries.cache_clear()
+    assert whole == "-- All.\nselect a = $1::text, :other, b::part"
+    assert sql.with_parts(whole, {"other": "-- Said later.\nc"}).endswith("select a = $1::text, c, b::part")
+
+
+@pytest.mark.parametrize("file", sorted(one.stem for one in sql.FOLDER.glob("*.sql")))
+def test_no_statement_names_a_part_that_is_not_there(file: str) -> None:
+    for name, block in sql.queries(file).items():
+        bare = "\n".join(line for line in block.splitlines() if not line.startswith("--"))
+        left = set(sql._NAME.findall(bare)) - {"within", "in_the_way"}
+        assert not left, f"{file}.{name}"

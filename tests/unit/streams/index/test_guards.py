@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.events.triggers import TRIGGERS
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
-from streams.index.guard import Guarded
+from streams.index.guard import Guard, Guarded
 from streams.index.guards import GuardIndex
 from streams.selection import Selection
 from tests.factory import NOW, context, customer
@@ -61,3 +63,29 @@ def test_what_goes_out_leaves_the_others(count: int) -> None:
         assert found(index, value=count) == {f"g{other}" for other in range(number, count)}
         index.discard(guard)
     assert not index._buckets
+
+
+CONDITIONS: list[Any] = [
+    None,
+    {"customer.metadata.a": "x"},
+    {"customer.metadata.a": ["x", "y"], "customer.metadata.b": 1},
+    {"customer.metadata.b": 1, "customer.metadata.v": {"at_least": 2}},
+    {"customer.metadata.v": {"less_than": 2}},
+    {"any": [{"customer.metadata.a": "x"}, {"customer.metadata.b": 2}]},
+]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(CONDITIONS)), max_size=40))
+def test_what_goes_in_and_out_and_in_again_is_found_as_by_trying_all(changes: list[tuple[int, Any]]) -> None:
+    """Each change takes out what is in under its number, or puts in what is not."""
+    index, held = GuardIndex(), dict[int, Guard]()
+    for number, when in changes:
+        if number in held:
+            index.discard(held.pop(number))
+        else:
+            held[number] = index.compile(guarded(f"g{number}", when))
+            index.add(held[number])
+        for metadata in ({}, {"a": "x", "b": 1, "v": 2}, {"a": "y", "b": 2, "v": 1}):
+            happened = context(customer(metadata=metadata))
+            assert found(index, **metadata) == {one.id for one in held.values() if one.run(happened, NOW) is True}

@@ -27,14 +27,14 @@ def check_names(kind: Any, environ: Mapping[str, str]) -> None:
 
 def _unknown(name: str, known: set[str]) -> str:
     if name.startswith(_ACCOUNTS):
-        return f"{name} in the environment: accounts are set in the file; there, a secret may be file:/path"
+        return f"{name} in the environment is not a setting: accounts are in the file, a secret as file:/path"
     meant = nearest(name.removeprefix(_OURS).upper(), [one.removeprefix(_OURS) for one in known], ROUGHLY_LIKE)
     hint = (
         f'Did you mean "{_OURS}{meant}"?'
         if meant
         else "deploy/settings.example.toml names all, as TIDINGS_<GROUP>_<KEY>"
     )
-    return f"{name} in the environment: there is no such setting. {hint}"
+    return f"{name} in the environment is not a setting. {hint}"
 
 
 def with_environment(kind: Any, written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

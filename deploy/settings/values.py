@@ -23,7 +23,9 @@ def read_group(kind: Any, written: Any, path: str) -> Any:
     for name in values:
         if name not in known:
             hint = did_you_mean(name, known, ROUGHLY_LIKE)
-            raise CannotStart(f"{_join(path, name)}: there is no such setting.{hint} There are: {', '.join(known)}")
+            raise CannotStart(
+                f"{_join(path, name)} is not a setting: must be one of {', '.join(known)}.{hint}".rstrip(".")
+            )
     read = {name: _read(hints[name], value, _join(path, name)) for name, value in values.items()}
     missing = [name for name, entry in known.items() if name not in read and _is_required(entry)]
     if missing:

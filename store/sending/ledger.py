@@ -112,7 +112,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class UnannouncedOutcome:
     """An outcome that `delivery.status` has still to be told."""
 
     delivery_id: str
@@ -172,22 +172,22 @@ class Ledger:
         lease: timedelta,
         limit: int,
         a_destination: int,
-        rooms: Iterable[tuple[tuple[str, str], int]] = (),
+        capacity: Iterable[tuple[tuple[str, str], int]] = (),
         take_over: bool = True,
     ) -> list[Leased]:
-        """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `rooms` says for it.
+        """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `capacity` says for it.
 
         With `take_over`, also what others have leased for a time that is over.
         """
-        limits = {f"{channel} {destination}": room for (channel, destination), room in rooms}
+        limits = {f"{channel} {destination}": most for (channel, destination), most in capacity}
         rows = await self._fetch(
             "claim_due", owner, lease, limit, a_destination, list(limits), take_over, list(limits.values())
         )
         return [Leased(**row) for row in rows]
 
-    async def next_due(self, full: Iterable[tuple[str, str]] = ()) -> timedelta | None:
-        """In how long something is due that can be claimed; None where nothing waits but for paused and full ones."""
-        skipped = [f"{channel} {destination}" for channel, destination in full]
+    async def next_due(self, saturated: Iterable[tuple[str, str]] = ()) -> timedelta | None:
+        """In how long something is due that can be claimed; None where nothing waits but for paused and saturated ones."""
+        skipped = [f"{channel} {destination}" for channel, destination in saturated]
         (row,) = await self._fetch("next_due", skipped)
         due_in: timedelta | None = row["due_in"]
         return due_in
@@ -215,9 +215,9 @@ class Ledger:
         """Give back what an earlier process of the same name held when it ended; how many."""
         return len(await self._fetch("free_leases_of", owner))
 
-    async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[Ended]:
+    async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[UnannouncedOutcome]:
         """Outcomes that `delivery.status` was not told in so long, oldest first."""
-        return [Ended(**row) for row in await self._fetch("unannounced", settled_for, limit)]
+        return [UnannouncedOutcome(**row) for row in await self._fetch("unannounced", settled_for, limit)]
 
     async def mark_announced(self, delivery_ids: Iterable[str]) -> None:
         """`delivery.status` has acknowledged these."""

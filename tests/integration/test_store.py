@@ -193,8 +193,8 @@ async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> No
     await later(pool, LEASE)
     found = await due(ledger, "s", limit=20, a_destination=10)
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
-    assert await due(ledger, "s", rooms=[(("webhook", "dead"), 0)]) == set()
-    assert len(await due(ledger, "s", rooms=[(("webhook", "dead"), 3)])) == 3
+    assert await due(ledger, "s", capacity=[(("webhook", "dead"), 0)]) == set()
+    assert len(await due(ledger, "s", capacity=[(("webhook", "dead"), 3)])) == 3
 
 
 async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncpg.Pool) -> None:

@@ -19,7 +19,7 @@ from schemas.delivery import Delivery
 from schemas.errors import BadRecord, TryLater
 from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
-from store.sending.ledger import Ended, Ledger, Settled, Settlement
+from store.sending.ledger import Ledger, Settled, Settlement, UnannouncedOutcome
 
 log = structlog.get_logger()
 
@@ -107,7 +107,7 @@ class Outcomes:
             self._accepted.forget()
 
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
-        ended = Ended(
+        ended = UnannouncedOutcome(
             row.delivery_id, row.state, settlement.reason, row.detail, row.provider_id, row.attempts, settled_at, b"",
         )  # fmt: skip
         return status_of(ended, delivery)
@@ -152,7 +152,7 @@ class Outcomes:
         return len(left)
 
 
-def status_of(ended: Ended, delivery: Delivery) -> DeliveryStatus:
+def status_of(ended: UnannouncedOutcome, delivery: Delivery) -> DeliveryStatus:
     """The public record of an end."""
     assert ended.state != "waiting"  # noqa: S101 - only ends are told
     return DeliveryStatus(

@@ -14,7 +14,7 @@ from agents.roles.sender.outcomes import Outcomes
 from schemas.contract import topic_codec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
-from store.sending.ledger import Ended
+from store.sending.ledger import UnannouncedOutcome
 from tests.factory import delivery
 
 
@@ -63,10 +63,10 @@ class Left:
     """A ledger with one end that was not told, of a record that cannot be read, and one that can."""
 
     def __init__(self) -> None:
-        ended = Ended("dlv_0", "failed", None, "", None, 1, datetime(2026, 1, 1, tzinfo=UTC), b"")
+        ended = UnannouncedOutcome("dlv_0", "failed", None, "", None, 1, datetime(2026, 1, 1, tzinfo=UTC), b"")
         self.ends = [ended, replace(ended, delivery_id="dlv_1", record=b"good")]
 
-    async def unannounced(self, **_: Any) -> list[Ended]:
+    async def unannounced(self, **_: Any) -> list[UnannouncedOutcome]:
         return self.ends
 
 

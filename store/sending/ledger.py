@@ -186,7 +186,7 @@ class Ledger:
         return [Leased(**row) for row in rows]
 
     async def next_due(self, saturated: Iterable[tuple[str, str]] = ()) -> timedelta | None:
-        """In how long something is due that can be claimed; None where nothing waits but for paused and saturated ones."""
+        """The time until something is due that can be claimed; None where only what is paused or saturated waits."""
         skipped = [f"{channel} {destination}" for channel, destination in saturated]
         (row,) = await self._fetch("next_due", skipped)
         due_in: timedelta | None = row["due_in"]

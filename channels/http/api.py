@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, TypeVar, assert_never
 
@@ -27,6 +27,7 @@ from schemas.template import StoredTemplate
 _LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _OF_THE_CONNECTION = (408, 421)
 """Said of a connection that was used before, these are about it, not about the request: some servers end one so."""
+_SHORTEST_SECRET = 8
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _IS_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 
@@ -101,7 +102,12 @@ class HttpChannel(Channel[D, HttpRequest]):
     async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
         """See `Channel`. Redirects are not followed."""
         answer = await self.ask(request, timeout=timeout, now=now)
-        return self.receipt(answer, now) if isinstance(answer, Reply) else answer
+        if not isinstance(answer, Reply):
+            return answer
+        try:
+            return self.receipt(answer, now)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            return _not_understood(answer, now, error)
 
     async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
         """The reply, or what becomes of a request that got none. The status decides, whatever comes after it.
@@ -109,9 +115,12 @@ class HttpChannel(Channel[D, HttpRequest]):
         A receiver may close a connection at rest just as the next request leaves: that one is asked again at once
         on a connection of its own, where the receiver knows a message by its key in case it had it all the same.
         """
-        exchange = Exchange()
+        added = self.attempt_headers(request, now)
+        for name, value in added.items():
+            if not (value.isascii() and value.isprintable()):  # a secret that was copied with its line end, mostly
+                return Blocked(f"the header {name} cannot be written: a secret of the account is not printable ASCII")
+        headers, exchange = {**request.headers, **added, **self.own_headers}, Exchange()
         try:
-            headers = {**request.headers, **self.attempt_headers(request, now), **self.own_headers}
             self._check_literal(request.url)
             async with asyncio.timeout(timeout):
                 reply = await self._ask(request, headers, exchange)
@@ -120,7 +129,7 @@ class HttpChannel(Channel[D, HttpRequest]):
                     reply = await self._ask(request, headers, exchange, fresh=True)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return _unread(exchange) or unanswered(error, timeout, is_connected=exchange.connected)
-        return reply or Unanswered("connection lost")
+        return replace(reply, body=_without(added, reply.body)) if reply else Unanswered("connection lost")
 
     async def close(self) -> None:
         """Close the sessions."""
@@ -188,6 +197,14 @@ async def _beginning(response: aiohttp.ClientResponse, limits: BodyLimits) -> tu
     return (b"", False) if "content-encoding" in response.headers else (beginning, is_whole)
 
 
+def _without(secrets: Mapping[str, str], body: bytes) -> bytes:
+    """A body without what the request proved itself by: some providers repeat a key that they do not accept."""
+    for secret in " ".join(secrets.values()).split():
+        if len(secret) >= _SHORTEST_SECRET:
+            body = body.replace(secret.encode(), b"[secret]")
+    return body
+
+
 def _unread(exchange: Exchange) -> Reply | None:
     """A reply that could not be read to its end, where at least its status was."""
     if exchange.status is None:
@@ -214,6 +231,14 @@ def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Recei
     if isinstance(error, TimeoutError):
         return outcome(f"no {'answer' if is_connected else 'connection'} within {timeout:g} s")
     return outcome(shortened(f"connection lost: {type(error).__name__}"))
+
+
+def _not_understood(reply: Reply, now: datetime, error: Exception) -> Receipt:
+    """A body that is not as documented: an error is known by its status, a success is not proved by it."""
+    receipt = receipt_by_status(reply, now)
+    if isinstance(receipt, Accepted):
+        return Unanswered(f"HTTP {reply.status} with a body that cannot be read: {type(error).__name__}")
+    return receipt
 
 
 def receipt_by_status(reply: Reply, now: datetime) -> Receipt:

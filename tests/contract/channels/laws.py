@@ -73,7 +73,7 @@ async def no_secret_is_shown(case: ChannelCase) -> None:
         shown = [repr(channel), repr(request)]
         for answer in case.answers.values():
             answer.prepare(fake)
-            shown.append(repr(await send(case, case.channel(fake), delivery)))
+            shown.append(repr(await send(case, channel, delivery)))
         for secret in case.secrets:
             assert not [text for text in shown if secret in text]
             assert secret.encode() not in case.sent(request)

@@ -78,10 +78,12 @@ class ToyCase(ChannelCase):
     answers = {
         "taken": says(200, Accepted, b'{"id": "toy-7"}'),
         "refused under a 200": says(200, Refused, b'{"error": "no such number"}'),
-        "a page of somebody else's": says(200, Deferred, b"<html>"),
+        "a page of somebody else's": says(200, Unanswered, b"<html>"),
+        "a success that lacks what is documented": says(200, Unanswered, b'{"delayed": "yes"}'),
         "busy": says(503, Deferred),
-        "too fast": says(429, Throttled),
+        "too fast, in words for people": says(429, Throttled, b"<html>slow down</html>"),
         "access refused": says(401, Blocked),
+        "not wanted, with our secret in the words": says(422, Refused, b"unknown token: hush-token"),
         "dropped": says(200, Unanswered, drop=True),
     }
 

@@ -7,20 +7,33 @@ from schemas.formats.blank import is_blank
 from schemas.formats.mail_address import mail_address
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
-from streams.channels.keys import AsWritten
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.channels.template_files import TemplateFiles, named_template
 from streams.event_context import Profile, profile_text
-from streams.values.kinds import Group, Key, Text
+from streams.values.kinds import AsWritten, Group, Key, Text
 from streams.verdict import Skip
 
 KEYS = Group(
     {
-        "account": Key(AsWritten(), required=True),
-        "subject": Key(Text(": the subject line, a template"), required=True),
-        "template": Key(AsWritten()),
-        "text": Key(AsWritten()),
-        "html": Key(AsWritten()),
+        "account": Key(
+            AsWritten("the name of an e-mail account"),
+            required=True,
+            doc="From which account of the settings it is sent.",
+            example="main",
+        ),
+        "subject": Key(
+            Text(": the subject line, a template"),
+            required=True,
+            doc="The subject line ([templates.md](templates.md)).",
+            example="Hello {{ customer.name }}",
+        ),
+        "template": Key(
+            AsWritten("the name of a template"),
+            doc="A template in files or stored ([templates.md](templates.md)); it, or `text` and `html`.",
+            example="winback",
+        ),
+        "text": Key(AsWritten("a text, a template"), doc="The text part, where it is short.", example="We miss you."),
+        "html": Key(AsWritten("HTML, a template"), doc="The HTML part, where it is short.", example="<b>Hello.</b>"),
     }
 )
 _MORE_ACCOUNTS = "Add one under [email_accounts] in the settings"

@@ -11,11 +11,10 @@ from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.formats.paths import PATH_PATTERN
 from schemas.payload import FROM
 from schemas.record import JsonObject
-from streams.channels.keys import AsWritten
 from streams.channels.payload import MAX_ATTRIBUTES, read_design
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.event_context import Profile
-from streams.values.kinds import Group, Key, Text
+from streams.values.kinds import AsWritten, Group, Key, Text
 from streams.values.wording import Report, invalid_kind
 
 RESERVED_HEADERS = frozenset(
@@ -45,6 +44,11 @@ _HEADER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 class WebhookUrl:
     """An address over HTTP. It may hold a secret: what is wrong with it is said without showing it."""
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "an address such as https://hooks.example.com/tidings"
+
     def read(self, value: object, at: str, report: Report) -> str | None:
         """See `Value`."""
         text = value if isinstance(value, str) else ""
@@ -54,7 +58,7 @@ class WebhookUrl:
         except ValueError:
             valid = False
         if not valid:
-            report(at, invalid_kind(value, "an address such as https://hooks.example.com/tidings"))
+            report(at, invalid_kind(value, self.allowed))
             return None
         if parts.username or parts.password:
             report(at, "holds a user name or password; receivers know us by the signature instead")
@@ -73,12 +77,17 @@ class WebhookUrl:
 class Headers:
     """Headers of the author's own. They may hold secrets, so no text of one is shown."""
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "a mapping of header names to texts"
+
     def read(self, value: object, at: str, report: Report) -> dict[str, str] | None:
         """See `Value`."""
         if not value:
             return {}
         if not isinstance(value, Mapping):
-            report(at, invalid_kind(value, "a mapping of header names to texts"))
+            report(at, invalid_kind(value, self.allowed))
             return None
         for name, text in value.items():
             _check_header(str(name), text, f"{at}.{name}", report)
@@ -108,12 +117,32 @@ class _Keys(Group):
 
 KEYS = _Keys(
     {
-        "url": Key(WebhookUrl(), required=True),
-        "type": Key(Text(": the free name under which receivers know it"), required=True),
-        "headers": Key(Headers()),
-        "payload": Key(AsWritten(_BODY)),
-        "attributes": Key(AsWritten(_PATHS)),
-        "envelope": Key(AsWritten({"type": "boolean"})),
+        "url": Key(WebhookUrl(), required=True, doc="Where it goes.", example="https://hooks.example.com/tidings"),
+        "type": Key(
+            Text(": the free name under which receivers know it"),
+            required=True,
+            doc="The `type` of the envelope.",
+            example="winback",
+        ),
+        "headers": Key(Headers(), doc="Headers beside those that every webhook has.", example="{x-shop: north}"),
+        "payload": Key(
+            AsWritten("a mapping of the names in the body to their values", _BODY),
+            doc="A body of your own ([payload.md](payload.md)).",
+            default="the event's objects",
+            example="{id: {from: customer.id}}",
+        ),
+        "attributes": Key(
+            AsWritten(f"a list of 1 to {MAX_ATTRIBUTES} paths", _PATHS),
+            doc="What the body takes of the event's objects; not beside `payload`.",
+            default="the event's objects",
+            example="[customer.id, customer.metadata]",
+        ),
+        "envelope": Key(
+            AsWritten("true or false", {"type": "boolean"}),
+            doc="False: the payload alone is the body.",
+            default="true",
+            example="false",
+        ),
     }
 )
 

@@ -60,12 +60,16 @@ class Percent(Plain[float]):
 class CodeText:
     """A part of a code."""
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "a text of printable characters without spaces, in quotes, as a bare # begins a comment"
+
     def read(self, value: object, at: str, report: Report) -> str | None:
         """See `Value`."""
         if isinstance(value, str) and value.isprintable() and not any(map(str.isspace, value)):
             return value
-        allowed = "a text of printable characters without spaces, in quotes, as a bare # begins a comment"
-        report(at, invalid(value, allowed))
+        report(at, invalid(value, self.allowed))
         return None
 
     def schema(self) -> JsonObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any, get_args
@@ -24,20 +24,118 @@ from streams.channels.template_files import TemplateFiles
 from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields, Unknown
 from streams.conditions.parse import parse_condition, without_inside
+from streams.documents.distribution_kinds import CONDITION, AgainForm, ChannelList, TriggerForm, WrittenChannel
 from streams.documents.offers import why_not_offered
-from streams.values.kinds import Identifier, Span, Whole, plain_json
+from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole, plain_json
 from streams.values.reader import DocumentReader
 
-KEYS = (
-    "distribution", "name", "trigger", "when", "publish", "promote", "consent", "channels", "again", "starts_at",
-    "ends_at",
-    "expires_after", "priority", "status",
-)  # fmt: skip
-"""The keys of a distribution, in the order in which they read best."""
+PUBLISH = Group(
+    {
+        "campaign": Key(
+            AsWritten("the id of a campaign that gives codes"),
+            required=True,
+            doc="Whose code is published.",
+            example="spring-codes",
+        ),
+        "when_empty": Key(
+            OneOf(get_args(WhenEmpty)),
+            null="wrong",
+            doc="What becomes of a message where no code is left.",
+            default="stop",
+            example="wait",
+        ),
+    },
+    "{campaign: spring-codes, when_empty: wait}",
+)
+PROMOTE = Group(
+    {
+        "campaign": Key(
+            AsWritten("the id of a campaign that has tiers"),
+            required=True,
+            doc="Whose tier is told of.",
+            example="summer-tiers",
+        ),
+        "tier": Key(AsWritten("the id of one of its tiers"), required=True, doc="Which one.", example="gold"),
+    },
+    "{campaign: spring-promotion, tier: gold}",
+)
 
-REQUIRED = ("distribution", "trigger", "consent", "channels")
-IDENTITY = Identifier("winback")
-PRIORITY = Whole(-1_000_000, 1_000_000, "; higher goes first")
+
+DISTRIBUTION = Group(
+    {
+        "distribution": Key(
+            Identifier("winback"),
+            required=True,
+            doc="Its id, which it keeps.",
+            example="winback",
+        ),
+        "name": Key(
+            Text(": what people call it"),
+            null="wrong",
+            doc="What people call it.",
+            default="its id",
+            example="Win back",
+        ),
+        "trigger": Key(
+            TriggerForm(),
+            required=True,
+            doc="The event type that starts it ([triggers.md](triggers.md)), and what the event is about.",
+            example="{event: customer.segment.entered, segment: lapsed-90-days}",
+        ),
+        "when": Key(
+            AsWritten("a condition", CONDITION),
+            doc="What has to hold of the event and the customer ([conditions.md](conditions.md)).",
+            default="always",
+            example="{customer.metadata.country: PL}",
+        ),
+        "publish": Key(PUBLISH, doc="Publish a code of a campaign, and send it.", example="{campaign: spring-codes}"),
+        "promote": Key(
+            PROMOTE,
+            doc="Tell of a promotion tier; not beside `publish`.",
+            example="{campaign: summer-tiers, tier: gold}",
+        ),
+        "consent": Key(
+            Text(f": a consent category such as marketing, or {TRANSACTIONAL}"),
+            required=True,
+            doc=f"What the customer has to have agreed to; `{TRANSACTIONAL}` needs no consent.",
+            example="marketing",
+        ),
+        "channels": Key(
+            ChannelList(CHANNEL_RULES),
+            required=True,
+            doc="What goes out, over one or more channels, each with its own keys (below).",
+            example="[{webhook: {url: 'https://hooks.example.com/tidings', type: winback}}]",
+        ),
+        "again": Key(
+            AgainForm(),
+            doc="How often one customer may get it: a path counts each of its values, a span each of its windows.",
+            default="every_event",
+            example="{once_per: order.id}",
+        ),
+        "starts_at": Key(Moment(), doc="From when on it sends.", default="at once", example="2026-11-20"),
+        "ends_at": Key(
+            Moment(), doc="Until when it sends; a date includes its day.", default="never", example="2026-12-31"
+        ),
+        "expires_after": Key(
+            Span(), doc="How long after the event it is worth sending.", default="does not expire", example="2h"
+        ),
+        "priority": Key(
+            Whole(-1_000_000, 1_000_000, "; higher goes first"),
+            null="wrong",
+            doc="Which message of one event goes first.",
+            default="0",
+            example="10",
+        ),
+        "status": Key(
+            OneOf(get_args(DistributionStatus)),
+            null="wrong",
+            doc="Only a live one sends; a paused one says why it did not.",
+            default="LIVE",
+            example="DRAFT",
+        ),
+    }
+)
+"""All that a distribution may say, in the order in which it reads best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +153,7 @@ class DefinitionContext:
     templates: Mapping[str, TemplateFiles]
     campaigns: Mapping[str, Campaign] = field(default_factory=dict)
     campaigns_from: str = ""
-    """Where campaigns were looked for, as the end of a complaint, where that is a question."""
+    """Where campaigns were looked for, as the end of a problem, where that is a question."""
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
     """Adds layout, sections and footer to a template. Raises PartWrong."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
@@ -88,78 +186,63 @@ def parse_definition(source: object, context: DefinitionContext) -> Definition:
 
 
 class _Reader(DocumentReader):
-    """One method a key."""
+    """What has to hold between the keys and with what the project has, beside what each key may hold."""
 
     def __init__(self, context: DefinitionContext) -> None:
         super().__init__(context.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
         self.written: dict[str, TemplateFiles] = {}
         self._context = context
-        self._id = ""
-        self._sent: Fields | None = None
 
     def distribution(self, source: object) -> Distribution | None:
-        written = self._document(source, "distribution", KEYS)
-        return None if written is None else self._distribution(written)
-
-    def _distribution(self, source: Mapping[Any, Any]) -> Distribution | None:
-        self._known_keys(source, KEYS, "")
-        self._id = self._value(IDENTITY, source.get("distribution"), "distribution") or ""
-        trigger_ref, trigger = self._trigger(source.get("trigger"))
-        fields = Fields.of(trigger) if trigger else None
-        action = _action(source)
-        self._sent = payload_fields(trigger, action) if trigger else None
+        keys = _with_channels(self._context.channels)
+        written = self._document(source, "distribution", keys.keys)
+        if written is None:
+            return None
+        read = self._value(keys, written, "") or {}
+        trigger, action = TRIGGERS.get(read.get("trigger", {}).get("event")), _action(written)
         parts: dict[str, Any] = {
-            "when": self._when(source.get("when"), fields),
-            "publish": self._publish(source.get("publish")),
-            "promote": self._promote(source.get("promote")),
-            "consent": self._consent(source.get("consent")),
-            "channels": self._channels(source.get("channels")),
-            "again": self._again(source.get("again"), fields),
-            "starts_at": self._instant(source.get("starts_at"), "starts_at"),
-            "ends_at": self._instant(source.get("ends_at"), "ends_at", is_end=True),
-            "expires_after": self._seconds(source.get("expires_after"), "expires_after"),
-            "priority": self._value(PRIORITY, source.get("priority", 0), "priority"),
-            "status": self._closed(source.get("status", "LIVE"), get_args(DistributionStatus), "status", "DRAFT"),
-            "name": self._word(source.get("name", self._id or "?"), "name", ": what people call it"),
+            **self._timing(read),
+            "when": self._when(read.get("when"), trigger),
+            "publish": self._publish(read.get("publish")),
+            "promote": self._promote(read.get("promote")),
+            "consent": self._consent(read.get("consent")),
+            "channels": self._plans(read, payload_fields(trigger, action) if trigger else None),
+            "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
         }
-        if source.get("publish") is not None and source.get("promote") is not None:
+        if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
         self._offered(trigger, action, parts["channels"])
-        if parts["starts_at"] and parts["ends_at"] and parts["ends_at"] <= parts["starts_at"]:
+        return None if self.problems else self._made(read, parts)
+
+    def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
+        """A distribution of what was read; a key that is not written has the default of the record."""
+        context, identity = self._context, read["distribution"]
+        plain = {name: read[name] for name in ("expires_after", "priority") if name in read}
+        return Distribution(
+            id=identity,
+            project_id=context.project_id,
+            version=context.version,
+            updated_at=context.now,
+            name=str(read.get("name", identity)),
+            status=read.get("status", "LIVE"),
+            trigger=TriggerRef(**read["trigger"]),
+            **plain,
+            **parts,
+        )
+
+    def _timing(self, read: JsonObject) -> dict[str, Any]:
+        start = self._instant(read.get("starts_at"), "starts_at")
+        end = self._instant(read.get("ends_at"), "ends_at", is_end=True)
+        if start and end and end <= start:
             self._problem("ends_at", "is not after starts_at")
-        if self.problems or trigger_ref is None:
-            return None
-        context = self._context
-        head: dict[str, Any] = {
-            "id": self._id,
-            "project_id": context.project_id,
-            "version": context.version,
-            "updated_at": context.now,
-        }
-        return Distribution(trigger=trigger_ref, **head, **parts)
+        return {"starts_at": start, "ends_at": end}
 
-    # -- one method a key ---------------------------------------------------------------------------------------
-
-    def _trigger(self, value: object) -> tuple[TriggerRef | None, Trigger | None]:
-        if isinstance(value, str):
-            value = {"event": value}
-        body = self._mapping(value, "trigger", "{event: customer.order.paid}")
-        trigger = None if body is None else self._one_of(body.get("event"), TRIGGERS, "trigger.event", "an event type")
-        if body is None or trigger is None:
-            return None, None
-        self._known_keys(body, ("event", *trigger.selector_keys), "trigger")
-        named = {key: body[key] for key in trigger.selector_keys if body.get(key) is not None}
-        selection = {key: self._word(one, f"trigger.{key}", f": the id of one {key}") for key, one in named.items()}
-        return TriggerRef(event=trigger.type, **selection), trigger
-
-    def _consent(self, value: object) -> str:
+    def _consent(self, value: str | None) -> str:
         """A category that the project has declared: of another one nobody has given any consent."""
-        if not self._word(value, "consent", f": a consent category such as marketing, or {TRANSACTIONAL}"):
-            return ""
         known = {name: name for name in (*self._context.consents, TRANSACTIONAL)}
         how = "Others are declared as consents in the settings"
-        return self._one_of(value, known, "consent", "a consent category", how) or ""
+        return (value and self._one_of(value, known, "consent", "a consent category", how)) or ""
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
         """The action has to be one of its trigger's."""
@@ -167,35 +250,24 @@ class _Reader(DocumentReader):
         if refused:
             self._problem("channels" if action == "message" else action, refused)
 
-    def _when(self, value: object, fields: Fields | None) -> JsonObject | None:
-        if value is None or fields is None:
+    def _when(self, value: object, trigger: Trigger | None) -> JsonObject | None:
+        if value is None or trigger is None:
             return None
         plain = plain_json(value)
-        _, problems = parse_condition(plain, fields)
+        _, problems = parse_condition(plain, Fields.of(trigger))
         self.problems.extend(problems)
         return plain if isinstance(plain, dict) else None
 
-    def _publish(self, value: object) -> Publish | None:
-        body = None if value is None else self._mapping(value, "publish", "{campaign: spring-codes, when_empty: wait}")
-        if body is None:
-            return None
-        self._known_keys(body, ("campaign", "when_empty"), "publish")
-        campaign = self._campaign(body.get("campaign"), "publish", gives_codes=True)
-        when_empty: Any = self._closed(
-            body.get("when_empty", "stop"), get_args(WhenEmpty), "publish.when_empty", "stop"
-        )
-        return Publish(campaign=campaign.id, when_empty=when_empty) if campaign else None
+    def _publish(self, read: JsonObject | None) -> Publish | None:
+        campaign = None if read is None else self._campaign(read.get("campaign"), "publish", gives_codes=True)
+        return Publish(**{**(read or {}), "campaign": campaign.id}) if campaign else None
 
-    def _promote(self, value: object) -> Promote | None:
-        body = None if value is None else self._mapping(value, "promote", "{campaign: spring-promotion, tier: gold}")
-        if body is None:
-            return None
-        self._known_keys(body, ("campaign", "tier"), "promote")
-        campaign = self._campaign(body.get("campaign"), "promote", gives_codes=False)
-        if campaign is None:
+    def _promote(self, read: JsonObject | None) -> Promote | None:
+        campaign = None if read is None else self._campaign(read.get("campaign"), "promote", gives_codes=False)
+        if read is None or campaign is None:
             return None
         tiers = {tier.id: tier for tier in campaign.tiers}
-        tier = self._one_of(body.get("tier"), tiers, "promote.tier", f"a tier of {campaign.id}")
+        tier = self._one_of(read.get("tier"), tiers, "promote.tier", f"a tier of {campaign.id}")
         if tier is None:
             return None
         return Promote(campaign=campaign_object(campaign), promotion_tier=tier_object(campaign, tier))
@@ -208,42 +280,27 @@ class _Reader(DocumentReader):
         other = self._context.campaigns.get(str(name))
         if other is not None and other.id not in fitting:
             said = "gives no codes" if gives_codes else "gives codes and has no tiers"
-            there = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
-            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {there}")
+            others = f"Fitting are: {', '.join(sorted(fitting)) or 'none'}"
+            return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {others}")
         return self._one_of(name, fitting, f"{at}.campaign", "a campaign", self._context.campaigns_from)
 
-    def _channels(self, value: object) -> list[ChannelPlan]:
-        if not isinstance(value, list) or not value:
-            self._invalid(value, "channels", f"a list of at least one of {', '.join(self._context.channels)}")
-            return []
-        plans = [self._channel(channel, f"channels[{index}]") for index, channel in enumerate(value)]
+    def _plans(self, read: JsonObject, fields: Fields | None) -> list[ChannelPlan]:
+        channels: list[WrittenChannel] = read.get("channels", [])
+        identity = read.get("distribution", "")
+        plans = [one.rules.plan(one.written, self._plan_context(one, identity, fields)) for one in channels]
         return [plan for plan in plans if plan is not None]
 
-    def _channel(self, value: object, at: str) -> ChannelPlan | None:
-        known = self._context.channels
-        if not isinstance(value, Mapping) or len(value) != 1:
-            return self._invalid(value, at, f"a mapping with exactly one of {', '.join(known)}", shown=False)
-        ((name, body),) = value.items()
-        rules = self._one_of(name, known, at, "a channel")
-        if rules is None:
-            return None
-        if not isinstance(body, Mapping):
-            return self._invalid(body, f"{at}.{name}", "a mapping", shown=False)
-        written = self._value(rules.keys, body, f"{at}.{name}") or {}
-        plan: ChannelPlan | None = rules.plan(written, self._plan_context(str(name), f"{at}.{name}"))
-        return plan
-
-    def _plan_context(self, channel: str, at: str) -> PlanContext:
+    def _plan_context(self, channel: WrittenChannel, identity: str, fields: Fields | None) -> PlanContext:
         context = self._context
         return PlanContext(
-            at=at,
+            at=channel.at,
             report=self._problem,
-            distribution=self._id,
-            accounts=context.accounts.get(channel, ()),
-            fields=self._sent,
+            distribution=identity,
+            accounts=context.accounts.get(channel.name, ()),
+            fields=fields,
             templates=context.templates,
             stored_templates=context.stored_templates,
-            keep=partial(self._keep, at),
+            keep=partial(self._keep, channel.at),
         )
 
     def _keep(self, at: str, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:
@@ -259,28 +316,16 @@ class _Reader(DocumentReader):
         self.templates.append((at, whole))
         return whole
 
-    def _again(self, value: object, fields: Fields | None) -> Again:
-        again = Again(mode="every_event")
-        match value:
-            case None | "every_event":
-                pass
-            case "once_per_customer":
-                again = Again(mode="once_per_customer")
-            case {"once_per": str(path), **rest} if not rest:
-                self._once_per(path, fields)
-                again = Again(mode="once_per", path=path)
-            case {"once_in": span, **rest} if not rest:
-                again = Again(mode="once_in", seconds=self._value(Span(), span, "again.once_in"))
-            case _:
-                options = "every_event, once_per_customer, {once_per: order.id} or {once_in: 30d}"
-                self._invalid(value, "again", f"one of {options}")
-        return again
-
-    def _once_per(self, path: str, fields: Fields | None) -> None:
+    def _again(self, again: Again, trigger: Trigger | None) -> Again:
+        """Its path has to lead to one value of the event."""
+        if again.path is None:
+            return again
         try:
-            names = read_names(path)
+            names = read_names(again.path)
         except ValueError as error:
-            return self._problem("again.once_per", str(error))
+            self._problem("again.once_per", str(error))
+            return again
+        fields = Fields.of(trigger) if trigger else None
         found = fields.find(names) if fields else None
         holder = without_inside(names, fields) if fields else None
         if isinstance(found, Unknown):
@@ -288,8 +333,14 @@ class _Reader(DocumentReader):
         elif holder:
             self._problem("again.once_per", holder.partition(";")[0])
         elif found and found.kind in ("list", "object"):
-            self._problem("again.once_per", f"is a field that holds one value; {path} is {a_kind(found.kind)}")
-        return None
+            self._problem("again.once_per", f"is a field that holds one value; {again.path} is {a_kind(found.kind)}")
+        return again
+
+
+def _with_channels(table: ChannelTable) -> Group:
+    """The keys of a distribution whose channels are those of a table."""
+    channels = replace(DISTRIBUTION.keys["channels"], holds=ChannelList(table))
+    return Group({**DISTRIBUTION.keys, "channels": channels})
 
 
 def _action(source: Mapping[Any, Any]) -> Action:

@@ -1,29 +1,24 @@
 """The JSON Schemas of what authors write, for editors and for other languages. Closed: an unknown key is refused.
 
-They say what can be said without knowing the project: paths, accounts and templates are checked on `apply`. Those of
-campaigns and segments are the tables by which these are read.
+They say what can be said without knowing the project: paths, accounts and templates are checked on `apply`. Each
+is made of the table by which its documents are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
-from schemas.closed import DistributionStatus, WhenEmpty
-from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import PATH_PATTERN
 from schemas.payload import DEFAULT, FROM, VALUE
-from streams.channels.tables import CHANNEL_RULES
 from streams.conditions.operands import SCALAR, SCALARS
 from streams.conditions.parse import QUANTIFIERS
 from streams.conditions.predicates import PREDICATES, number_tests
 from streams.documents.campaign import CAMPAIGN
-from streams.documents.distribution import IDENTITY, KEYS, PRIORITY, REQUIRED
+from streams.documents.distribution import DISTRIBUTION
 from streams.documents.segment import MEMBERSHIP, SEGMENT
-from streams.values.kinds import Moment, Span
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_DURATION = Span().schema()
 _TEXT = {"type": "string", "minLength": 1}
 _PATH: dict[str, Any] = {"type": "string", "pattern": f"^{PATH_PATTERN}$"}
 
@@ -33,7 +28,7 @@ def definition_schema() -> dict[str, Any]:
     return {
         "$schema": _DIALECT,
         "title": "Distribution",
-        **_closed({name: _property(name) for name in KEYS}, required=REQUIRED),
+        **DISTRIBUTION.schema(),
         "$defs": {"condition": _condition(), "tests": _tests(), "body": _body()},
     }
 
@@ -60,50 +55,6 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "segment": segment_schema,
 }
 """By the kind of document."""
-
-
-def _property(name: str) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "distribution": IDENTITY.schema(),
-        "trigger": {"oneOf": [{"enum": list(TRIGGERS)}, *_triggers()]},
-        "publish": _closed(
-            {"campaign": {"type": "string"}, "when_empty": {"enum": list(get_args(WhenEmpty))}}, required=("campaign",)
-        ),
-        "promote": _closed({"campaign": {"type": "string"}, "tier": {"type": "string"}}, required=("campaign", "tier")),
-        "when": {"$ref": "#/$defs/condition"},
-        "channels": {"type": "array", "minItems": 1, "items": {"oneOf": _channels()}},
-        "again": {
-            "oneOf": [
-                {"enum": ["every_event", "once_per_customer"]},
-                _closed({"once_per": {"type": "string"}}, required=("once_per",)),
-                _closed({"once_in": _DURATION}, required=("once_in",)),
-            ]
-        },
-        "starts_at": Moment().schema(),
-        "ends_at": Moment().schema(),
-        "expires_after": _DURATION,
-        "priority": PRIORITY.schema(),
-        "status": {"enum": list(get_args(DistributionStatus))},
-    }
-    text: dict[str, Any] = {"type": "string"}
-    return dict(properties.get(name, text))
-
-
-def _triggers() -> list[dict[str, Any]]:
-    """One form for each set of selectors, so that a selector of another type is refused."""
-    types: dict[tuple[str, ...], list[str]] = {}
-    for trigger in TRIGGERS.values():
-        types.setdefault(trigger.selector_keys, []).append(trigger.type)
-    texts = {"type": "string"}
-    return [
-        _closed({"event": {"enum": names}, **dict.fromkeys(keys, texts)}, required=("event",))
-        for keys, names in types.items()
-    ]
-
-
-def _channels() -> list[dict[str, Any]]:
-    """One form for each channel."""
-    return [_closed({name: rules.keys.schema()}, required=(name,)) for name, rules in CHANNEL_RULES.items()]
 
 
 def _body() -> dict[str, Any]:

@@ -30,6 +30,11 @@ ReadMembers = Callable[[str], Sequence[str]]
 class CustomerCondition:
     """A condition over the customer's profile."""
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "a condition on the customer"
+
     def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -28,6 +28,10 @@ T_co = TypeVar("T_co", covariant=True)
 class Value(Protocol[T_co]):
     """A kind of value."""
 
+    @property
+    def allowed(self) -> str:
+        """What stands after `must be`."""
+
     def read(self, value: object, at: str, report: Report) -> T_co | None:
         """The value as it is kept. None, after saying why, for a wrong one and for None, which is a missing one."""
 
@@ -41,11 +45,17 @@ NullMeans = Literal["absent", "wrong", "itself"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key of a mapping, and what null means there: that is what stands behind a key where nothing is written."""
+    """A key of a mapping, and what null means there: that is what stands behind a key where nothing is written.
+
+    `doc` is what it is for, `default` what holds without it, in words, and `example` a value of it, in YAML.
+    """
 
     holds: Value[Any]
     required: bool = False
     null: NullMeans = "absent"
+    doc: str = ""
+    default: str = ""
+    example: str = ""
 
 
 Keys = Mapping[str, Key]
@@ -203,10 +213,31 @@ class Free(Plain[JsonObject]):
 
 
 @dataclass(frozen=True, slots=True)
+class AsWritten:
+    """Taken as it stands: what it refers to, or what stands beside it, decides what is right."""
+
+    allowed: str = "a text"
+    form: JsonObject = field(default_factory=lambda: {"type": "string"})
+
+    def read(self, value: object, at: str, report: Report) -> Any:
+        """See `Value`."""
+        return value
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return dict(self.form)
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """A member of a closed list."""
 
     options: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return f"one of {', '.join(self.options)}"
 
     def read(self, value: object, at: str, report: Report) -> str | None:
         """See `Value`."""
@@ -231,11 +262,16 @@ class ListOf(Generic[T]):
     least: int = 1
     most: int | None = None
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        some = f"at least {_count(self.least)} of " if self.least else ""
+        return f"a list of {some}{self.example}"
+
     def read(self, value: object, at: str, report: Report) -> list[T] | None:
         """See `Value`."""
         if not isinstance(value, list | tuple) or len(value) < self.least:
-            some = f"at least {_count(self.least)} of " if self.least else ""
-            report(at, invalid(value, f"a list of {some}{self.example}"))
+            report(at, invalid(value, self.allowed))
             return None
         if self.most is not None and len(value) > self.most:
             report(at, f"has {len(value)} entries; at most {self.most} are allowed")
@@ -255,10 +291,15 @@ class Group:
     keys: Keys
     example: str = ""
 
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return a_mapping(self.keys, self.example)
+
     def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
-            report(at, invalid(value, a_mapping(self.keys, self.example)))
+            report(at, invalid(value, self.allowed))
             return None
         refuse_unknown(value, self.keys, at, report)
         return read_keys(value, self.keys, at, report)
@@ -281,6 +322,11 @@ class Varies:
     example: str = ""
 
     @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return a_mapping((), self.example) if self.example else "a mapping"
+
+    @property
     def common(self) -> Keys:
         """The keys that it has whatever `by` says, without that one."""
         first, *others = self.groups.values()
@@ -289,7 +335,7 @@ class Varies:
     def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
         if not isinstance(value, Mapping):
-            report(at, invalid(value, a_mapping((), self.example)))
+            report(at, invalid(value, self.allowed))
             return None
         kind = OneOf(tuple(self.groups)).read(value.get(self.by), under(at, self.by), report)
         if kind is None:

@@ -20,7 +20,7 @@ from schemas.errors import DefinitionInvalid
 from schemas.events.triggers import TRIGGERS
 from schemas.template import LocalText, StoredTemplate
 from streams.conditions.predicates import ITEM_TESTS, PREDICATES
-from streams.documents.distribution import KEYS, Definition, parse_definition
+from streams.documents.distribution import DISTRIBUTION, Definition, parse_definition
 from streams.documents.json_schema import definition_schema
 from streams.documents.offers import how_it_comes
 from tests import ROOT
@@ -294,6 +294,6 @@ def test_yaml_that_is_none_says_on_which_line(tmp_path: Path) -> None:
 
 def test_the_exported_schema_knows_every_key_and_test() -> None:
     schema = definition_schema()
-    assert set(schema["properties"]) == set(KEYS)
+    assert set(schema["properties"]) == set(DISTRIBUTION.keys)
     assert {*PREDICATES, *ITEM_TESTS} == set(schema["$defs"]["tests"]["properties"])
     assert schema["additionalProperties"] is False

@@ -14,7 +14,7 @@ from schemas.record import JsonObject
 from streams.channels.payload import MAX_ATTRIBUTES, read_design
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.event_context import Profile
-from streams.values.kinds import AsWritten, Group, Key, Text
+from streams.values.kinds import AsWritten, Flag, Group, Key, Text
 from streams.values.wording import Report, invalid_kind
 
 RESERVED_HEADERS = frozenset(
@@ -138,7 +138,8 @@ KEYS = _Keys(
             example="[customer.id, customer.metadata]",
         ),
         "envelope": Key(
-            AsWritten("true or false", {"type": "boolean"}),
+            Flag(),
+            null="wrong",
             doc="False: the payload alone is the body.",
             default="true",
             example="false",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from schemas.record import JsonObject
-from streams.channels.keys import AsWritten
 from streams.channels.rules import ChannelRules, PlanContext
 from streams.event_context import Profile, profile_text
-from streams.values.kinds import Group, Key, Text
+from streams.values.kinds import AsWritten, Group, Key, Text
 from streams.verdict import Skip
 from tests.contract.channels.toy.records import ToyAddress, ToyDelivery, ToyPlan
 

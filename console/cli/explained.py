@@ -54,7 +54,8 @@ def _show_decision(decision: Decision) -> None:
     if decision.outcome == "emitted":
         show_text(f"  → {channel}: {decision.outcome}, delivery {decision.delivery_id}")
     else:
-        show_text(f"  → {channel}: {decision.outcome}, {decision.reason}: {escape(decision.detail or '')}")
+        until = f" until {text(decision.until)}" if decision.until else ""
+        show_text(f"  → {channel}: {decision.outcome}{until}, {decision.reason}: {escape(decision.detail or '')}")
 
 
 def show_story(story: Story) -> None:

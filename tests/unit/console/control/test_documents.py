@@ -1,0 +1,71 @@
+"""Documents as text: over HTTP they come without a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.control import segments
+from console.control.context import ProjectContext
+from console.control.distribution_check import Known, check, offer
+from console.control.documents import parse_documents
+from schemas.errors import DefinitionInvalid, Problem
+from tests.factory import NOW
+
+PROJECT = ProjectContext("shop")
+THANKS = """\
+{"distribution": "thanks", "trigger": "customer.order.paid", "consent": "transactional",
+ "channels": [{"webhook": {"url": "https://hooks.example.com/x", "type": "t"}}]}
+"""
+
+
+def problems(caught: pytest.ExceptionInfo[DefinitionInvalid]) -> list[Problem]:
+    return list(caught.value.problems)
+
+
+def test_a_distribution_is_checked_without_a_file() -> None:
+    ((document, made),) = check(parse_documents(THANKS, "body"), PROJECT, Known(offer({})), NOW)
+    rule = made.distribution
+    assert (rule.id, rule.project_id, rule.version, rule.updated_at) == ("thanks", "shop", 1, NOW)
+    assert document.source == THANKS
+
+
+def test_a_problem_names_the_document_and_the_line() -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        check(parse_documents(THANKS.replace("url", "ulr"), "body"), PROJECT, Known(offer({})), NOW)
+    assert {one.path.split("  ")[0] for one in problems(caught)} == {"body:2"}
+
+
+def test_two_of_one_id_are_refused_with_the_place_of_the_first() -> None:
+    source = "segment: vip\nmembers: [c1]\n---\n\nsegment: vip\nmembers: [c2]\n"
+    with pytest.raises(DefinitionInvalid) as caught:
+        segments.check(parse_documents(source, "body"), {}, "shop", NOW)
+    assert "segment vip stands in body:1 already" in [one.message for one in problems(caught)]
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [("a: [", "body:1"), ("a: 1\nb: }", "body:2"), ("a: \x00", "body")],
+    ids=["open", "line", "nul"],
+)
+def test_a_text_that_cannot_be_read_is_refused_with_its_line(source: str, place: str) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        list(parse_documents(source, "body"))
+    assert [one.path for one in problems(caught)] == [place]
+
+
+def test_a_list_of_members_needs_a_file_beside_the_document() -> None:
+    source = "segment: vip\nmembers_file: vip.csv\n"
+    with pytest.raises(DefinitionInvalid) as caught:
+        segments.check(parse_documents(source, "body"), {}, "shop", NOW)
+    (problem,) = problems(caught)
+    assert (problem.path, "write the ids under members" in problem.message) == ("body:2  members_file", True)
+    ((_, made),) = segments.check(parse_documents("segment: vip\nmembers: [c1]\n", "body"), {}, "shop", NOW)
+    assert made.members == ["c1"]
+
+
+def test_a_template_by_name_has_to_be_a_stored_one() -> None:
+    mail = "  - email: {account: main, subject: s, template: hello}"
+    source = f"distribution: d\ntrigger: customer.order.paid\nconsent: transactional\nchannels:\n{mail}\n"
+    with pytest.raises(DefinitionInvalid) as caught:
+        check(parse_documents(source, "body"), PROJECT, Known(offer({})), NOW)
+    assert "body:5  channels[0].email.template" in [one.path for one in problems(caught)]

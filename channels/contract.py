@@ -24,12 +24,14 @@ R = TypeVar("R")
 class Policy:
     """How a channel is tried, where the settings do not say otherwise.
 
-    `timeout` is for one attempt, `retries` are the waits between them. `concurrency` bounds what is under way to one
-    destination; None leaves that to the settings.
+    `timeout` is for one attempt, `retries` are the waits between them. `rate` bounds the messages a second from one
+    process to one destination; None leaves that to what it takes. `concurrency` bounds what is under way to it; None
+    leaves that to the settings.
     """
 
     timeout: timedelta
     retries: tuple[timedelta, ...]
+    rate: float | None = None
     concurrency: int | None = None
 
     def overridden(self, timeout: timedelta, retries: tuple[timedelta, ...]) -> Policy:

@@ -58,7 +58,7 @@ class Attempts:
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
-        self.paces = paces or Paces()
+        self.paces = paces or Paces({name: one.rate for name, one in policies.items() if one.rate is not None})
         self.capacity = Capacity(self.paces, concurrency=concurrency)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -23,10 +23,16 @@ _MANY, _REMEMBERED = 1000, 60.0
 
 
 class Paces:
-    """The pace of each destination that this process knows, by its steady clock. Another process learns its own."""
+    """The pace of each destination that this process knows, by its steady clock. Another process learns its own.
 
-    def __init__(self, *, ticks: Callable[[], float] = time.monotonic) -> None:
+    `rates` are messages a second that no destination of a channel gets more than, where that is known beforehand.
+    """
+
+    def __init__(
+        self, rates: Mapping[ChannelName, float] | None = None, *, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ticks = ticks
+        self._least_gaps = {channel: 1 / rate for channel, rate in (rates or {}).items()}
         self._paces: dict[Destination, Pace] = {}
         self._changed: dict[Destination, asyncio.Event] = {}
         self._many = _MANY
@@ -87,7 +93,7 @@ class Paces:
         return self._of(destination).total
 
     def _of(self, destination: Destination) -> Pace:
-        return self._paces.get(destination) or Pace(since=self._ticks())
+        return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination[0], 0.0))
 
     def _put(self, destination: Destination, pace: Pace) -> None:
         if destination not in self._paces and len(self._paces) >= self._many:
@@ -102,7 +108,7 @@ class Paces:
         self._paces = {
             one: pace
             for one, pace in self._paces.items()
-            if pace.closed_at is not None or pace.gap or now - pace.last_left < _REMEMBERED
+            if pace.closed_at is not None or pace.gap > pace.least_gap or now - pace.last_left < _REMEMBERED
         }
         self._many = max(_MANY, 2 * len(self._paces))  # where all are at work, not each new one has them all looked at
 

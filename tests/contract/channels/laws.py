@@ -211,7 +211,9 @@ async def its_name_and_its_policy_are_those_of_its_records(case: ChannelCase) ->
         assert timedelta() < policy.timeout
         assert timedelta() < policy.retries[0]
         assert list(policy.retries) == sorted(policy.retries)
-        assert all(bound is None or bound >= 1 for bound in (policy.concurrency, channel.at_once(delivery.account)))
+        assert all(
+            bound is None or bound > 0 for bound in (policy.rate, policy.concurrency, channel.at_once(delivery.account))
+        )
         assert channel.at_once("an account that is not known") is None
 
 

@@ -34,7 +34,7 @@ class Toy(HttpChannel[ToyDelivery]):
 
     name: ClassVar[ChannelName] = TOY
     policy: ClassVar[Policy] = Policy(
-        timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), concurrency=5
+        timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), rate=10, concurrency=5
     )
 
     def __init__(self, accounts: Mapping[str, ToyAccount], *, allow_private: bool) -> None:

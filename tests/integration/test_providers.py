@@ -121,14 +121,19 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
         await sender.close()
 
 
+def of_now(made: Any) -> Any:
+    """The same of an event of today: what is old is not sent."""
+    return msgspec.structs.replace(made, event=msgspec.structs.replace(made.event, created_at=utc_now()))
+
+
 def mails(count: int) -> list[Delivery]:
-    made = delivery("email")
+    made = of_now(delivery("email"))
     email = msgspec.structs.replace(made.email, template=TEMPLATE.ref)
     return [msgspec.structs.replace(made, delivery_id=f"dlv_{n}", email=email) for n in range(count)]
 
 
 def webhooks(count: int, url: str) -> list[Delivery]:
-    made = delivery("webhook", url=url)
+    made = of_now(delivery("webhook", url=url))
     return [msgspec.structs.replace(made, delivery_id=f"dlv_{n}") for n in range(count)]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from agents.broker.registry import HttpSchemaRegistry, RegistryAside
 from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
-from schemas.contract import topic_codec
 from schemas.events.triggers import PUBLISHED, TRIGGERS
 from schemas.record_key import record_key
 from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, NOTICES, PUBLICATION_REQUESTS, deliveries
-from schemas.wire.codec import TopicCodec
 from schemas.wire.registry import SchemaRegistry
+
+if TYPE_CHECKING:
+    from schemas.wire.codec import TopicCodec
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
 _OUTBOX = (DISTRIBUTIONS, NOTICES)
@@ -54,6 +56,8 @@ class Wire:
     def codec(self, topic: str) -> TopicCodec:
         """The codec of a topic (without prefix), writing the configured format."""
         if topic not in self._codecs:
+            from schemas.contract import topic_codec  # most commands neither read nor write a record
+
             self._codecs[topic] = topic_codec(topic, self._written.format, self._schemas)
         return self._codecs[topic]
 

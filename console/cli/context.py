@@ -20,7 +20,6 @@ from typer.main import get_command
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.control.context import ProjectContext
-from deploy.embedded.servers import Endpoints, Servers
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
 from schemas.errors import BadRecord, CannotStart
@@ -31,6 +30,7 @@ from store.postgres import connect
 
 if TYPE_CHECKING:
     from console.control.distributions import Announce
+    from deploy.embedded.servers import Endpoints, Servers
 
 T = TypeVar("T")
 
@@ -51,6 +51,8 @@ def read_settings() -> Settings:
 
 def embedded(settings: Settings) -> Servers:
     """The embedded servers of the settings' data folder, running or not."""
+    from deploy.embedded.servers import Servers  # with all that starts processes
+
     return Servers(Path(settings.data), os.environ)
 
 

@@ -66,7 +66,7 @@ async def retry_until_available(work: Callable[[], Awaitable[T]], *, what: str, 
                 await asyncio.sleep(_ASKING_PAUSE)
             except TryLater as error:
                 waits.refused(this, error.what or what)
-                log.warning("dependency_away", what=error.what or what, error=str(error), again_in=pause)
+                log.warning("dependency_unavailable", what=error.what or what, error=str(error), again_in=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
     finally:

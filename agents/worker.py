@@ -83,7 +83,7 @@ def run_worker(settings: Settings, options: WorkerOptions) -> int:
         log.error("cannot_start", error=str(error))
         return os.EX_CONFIG
     except TryLater as error:
-        log.error("dependency_away", error=str(error))
+        log.error("dependency_unavailable", error=str(error))
         return os.EX_UNAVAILABLE
 
 

@@ -55,7 +55,7 @@ class ClusterWatch:
         try:
             seen = await aside(self._provision.look)
         except TryLater as error:
-            self._say("dependency_away", str(error))
+            self._say("dependency_unavailable", str(error))
             self._waits.refused(self, "Kafka")
             return
         if seen.away:

@@ -233,7 +233,7 @@ class Publisher:
             try:
                 await self._count_once()
             except TryLater as error:
-                log.warning("dependency_away", what="Postgres", error=str(error))
+                log.warning("dependency_unavailable", what="Postgres", error=str(error))
             await asyncio.sleep(_COUNT_SECONDS)
 
     async def _count_once(self) -> None:

@@ -39,7 +39,7 @@ class Loop:
     """
 
     name: str
-    rounds: int = 0
+    iterations: int = 0
     must_progress: bool = False
 
 
@@ -159,7 +159,7 @@ class ProgressWatch:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
             yield phase, ((self._app.rebalancing_count, restored), bool(blocked))
         for loop in self._loops:
-            yield loop.name, (loop.rounds, not loop.must_progress)
+            yield loop.name, (loop.iterations, not loop.must_progress)
 
     def _open_transactions(self) -> dict[Any, int]:
         return dict(self._app.consumer.open_transactions()) if self._app.rebalancing_count else {}

@@ -124,7 +124,8 @@ async def test_workers_wait_for_servers_that_are_not_there_yet(own: Servers, tmp
             running.workers.start()
             noticed = [tmp_path / f"{role}-0.log" for role in ("matcher", "sender")]
             await running.until(
-                lambda: all("dependency_away" in log.read_text() for log in noticed), "both say what they wait for"
+                lambda: all("dependency_unavailable" in log.read_text() for log in noticed),
+                "both say what they wait for",
             )
             assert [worker.starts for worker in running.workers.workers] == [2, 2]
             said = [await asyncio.to_thread(health_of, worker) for worker in running.workers.workers]

@@ -90,13 +90,15 @@ async def test_a_segmenter_whose_look_at_the_due_hangs_is_a_stall_though_it_has_
     starting, background = asyncio.ensure_future(app.start()), asyncio.ensure_future(made.run())
     blocker = await asyncpg.connect(dsn)
     try:
-        await until(watch, lambda: watch.health().status == "ok" and made.loop.rounds > 0 and made.loop.must_progress)
+        await until(
+            watch, lambda: watch.health().status == "ok" and made.loop.iterations > 0 and made.loop.must_progress
+        )
         async with blocker.transaction():
             await blocker.execute("lock table segment_memberships in access exclusive mode")
             async with segments.transaction() as work:
                 hour_ago = datetime.now(UTC) - timedelta(hours=1)
                 await work.put_customers("shop", [Profile("c1", 0, 0, b'{"id": "c1"}', hour_ago)])
-            await until(watch, watch.is_stalled)
+            await until(watch, lambda: watch.is_stalled() and due(metrics)[0] == 1)
             health = watch.health()
             assert (health.healthy, health.stalled, sum(health.lag.values())) == (False, ["due customers"], 0)
             assert due(metrics)[0] == 1

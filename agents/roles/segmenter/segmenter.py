@@ -161,7 +161,7 @@ class Segmenter:
             due = await retry_until_available(self.look_at_due, what="Postgres")
             computed = await retry_until_available(self.compute, what="Postgres")
             await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
-            self.loop.rounds += 1
+            self.loop.iterations += 1
             if not due and not computed:
                 await asyncio.sleep(_IDLE_SECONDS)
 
@@ -238,7 +238,7 @@ class Segmenter:
                 await asyncio.wait_for(self.measure(), _ANSWER_SECONDS)
                 self.loop.must_progress = True
             except (TryLater, TimeoutError) as error:
-                log.warning("dependency_away", what="Postgres", error=str(error) or "no answer in time")
+                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
                 self.loop.must_progress = self._overdue.customers > 0
             await asyncio.sleep(_MEASURE_SECONDS)
 

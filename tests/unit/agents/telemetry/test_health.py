@@ -32,7 +32,7 @@ class Watched:
     async def pass_seconds(self, seconds: int, *, rounds: bool) -> None:
         for _ in range(seconds):
             self.now += 1
-            self.loop.rounds += rounds
+            self.loop.iterations += rounds
             await self.watch.observe()
 
 

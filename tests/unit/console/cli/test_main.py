@@ -88,15 +88,12 @@ SERVERS = {"asyncpg", "confluent_kafka", "aiohttp", "msgspec", "structlog"}
         ),
         ("campaigns list", WORKERS_ALONE | {"aiohttp", "minijinja"}),
         ("worker", WORKERS_ALONE | {"aiohttp", "minijinja"}),
-        ("demo", WORKERS_ALONE | {"aiohttp", "minijinja"}),
         ("doctor", WORKERS_ALONE),
-        ("top", WORKERS_ALONE),
         ("why", WORKERS_ALONE),
-        ("dead-letters replay", WORKERS_ALONE),
     ],
 )
 def test_a_command_imports_what_it_needs(command: str, without: set[str]) -> None:
     run = [sys.executable, "-c", IMPORTED, *command.split(), "--help"]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=240, check=True)
-    assert "Show this message" in done.stdout
+    done = subprocess.run(run, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, "Show this message" in done.stdout) == (0, True), done.stderr[-2000:]
     assert without & set(json.loads(done.stderr)) == set()

@@ -17,6 +17,14 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self._add_processing(registry)
+        self._add_attempts(registry)
+        self._add_positions(registry)
+        self._add_rules(registry)
+        self._add_codes(registry)
+        self._add_segments(registry)
+
+    def _add_processing(self, registry: CollectorRegistry) -> None:
         self.events = Counter("tidings_events", "Events read, by type.", ["type"], registry=registry)
         self.matches = Counter("tidings_matches", "Distributions whose trigger and guard fitted.", registry=registry)
         self.no_match = Counter("tidings_no_match", "Distributions whose guard did not fit.", registry=registry)
@@ -26,6 +34,11 @@ class Metrics:
         self.dead_letters = Counter(
             "tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry
         )
+        self.batch_seconds = Histogram(
+            "tidings_batch_seconds", "Time to process one batch.", ["topic"], buckets=_LATENCY, registry=registry
+        )
+
+    def _add_attempts(self, registry: CollectorRegistry) -> None:
         self.deliveries = Counter(
             "tidings_deliveries", "Attempts, by channel and outcome.", ["channel", "outcome"], registry=registry
         )
@@ -39,9 +52,16 @@ class Metrics:
             buckets=_LATENCY,
             registry=registry,
         )
-        self.batch_seconds = Histogram(
-            "tidings_batch_seconds", "Time to process one batch.", ["topic"], buckets=_LATENCY, registry=registry
+        self.destinations_paused = Gauge(
+            "tidings_destinations_paused", "Destinations that wait for somebody to resume them.", registry=registry
         )
+        self.destinations_throttled = Gauge(
+            "tidings_destinations_throttled", "Destinations that take nothing from this process for now.",
+            registry=registry,
+        )  # fmt: skip
+        self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
+
+    def _add_positions(self, registry: CollectorRegistry) -> None:
         self.commit_age = Gauge(
             "tidings_commit_age_seconds",
             "Since a partition with lag last made progress; 0 where there is no lag.",
@@ -57,6 +77,8 @@ class Metrics:
         self.rebalances = Gauge(
             "tidings_rebalances", "Times that this process was given its partitions.", registry=registry
         )
+
+    def _add_rules(self, registry: CollectorRegistry) -> None:
         self.rules = Gauge("tidings_rules", "Distributions in the rule table.", registry=registry)
         self.rules_unindexed = Gauge(
             "tidings_rules_unindexed", "Distributions that every event of their type has to try.", registry=registry
@@ -73,6 +95,8 @@ class Metrics:
         self.rule_table_age = Gauge(
             "tidings_rule_table_age_seconds", "Since the rule table was last known complete.", registry=registry
         )
+
+    def _add_codes(self, registry: CollectorRegistry) -> None:
         self.publications = Counter(
             "tidings_publications", "Requests for a code, by what came of them.", ["outcome"], registry=registry
         )
@@ -85,6 +109,8 @@ class Metrics:
             "Distributions paused because their campaign had no code left.",
             registry=registry,
         )
+
+    def _add_segments(self, registry: CollectorRegistry) -> None:
         self.segments = Gauge("tidings_segments", "Segments that this process knows.", registry=registry)
         self.segment_changes = Counter(
             "tidings_segment_changes", "Memberships changed, by direction.", ["direction"], registry=registry
@@ -105,14 +131,6 @@ class Metrics:
             "How late the look at the most overdue customer is; 0 where nobody is due.",
             registry=registry,
         )
-        self.destinations_paused = Gauge(
-            "tidings_destinations_paused", "Destinations that wait for somebody to resume them.", registry=registry
-        )
-        self.destinations_throttled = Gauge(
-            "tidings_destinations_throttled", "Destinations that take nothing from this process for now.",
-            registry=registry,
-        )  # fmt: skip
-        self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def text(self) -> tuple[bytes, str]:
         """What `/metrics` answers, and its content type."""

@@ -37,7 +37,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import codes, core, peers, segments
+from tests.bench import codes, core, peers, segments, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import SECRET, product, settings_text, thanks
@@ -497,7 +497,14 @@ def measure_codes(settings: Settings, _servers: Servers) -> Report:
     return codes.measure(settings.postgres.dsn.reveal(), FOLDER / "codes", ROUNDS, say)
 
 
+def measure_start(_settings: Settings, _servers: Servers) -> Report:
+    """The start of commands, cold and warm."""
+    say("start of a command, processor time:")
+    return start.measure(say)
+
+
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
+    "start": measure_start,
     "core": measure_core,
     "matching": measure_matching,
     "trivial": measure_trivial,

@@ -51,7 +51,7 @@ def is_selected(distribution: Distribution, data: Any) -> bool:
     )
 
 
-def said(ref: TriggerRef) -> str:
+def in_words(ref: TriggerRef) -> str:
     """The selection in words, as in `campaign camp_spring and tier gold`."""
     trigger = TRIGGERS[ref.event]
     if trigger.addressed:

@@ -34,7 +34,7 @@ def show_simulation(simulated: Simulated) -> None:
 
 def _verdict(one: Explained) -> str:
     if not one.selected:
-        return f"selects another: {selection.said(one.distribution.trigger)}"
+        return f"selects another: {selection.in_words(one.distribution.trigger)}"
     if one.failure:
         return f"rule_error: {escape(one.failure)}"
     if not one.answer:

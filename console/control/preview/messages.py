@@ -156,7 +156,7 @@ def preview(
         raise TidingsError(f"{reacts}; the event is {event.get('type')} in project {event.get('project_id')}")
     (one,) = outcomes
     if not one.selected:
-        raise TidingsError(f"{rule.id} selects {selection.said(rule.trigger)}; the event is about another")
+        raise TidingsError(f"{rule.id} selects {selection.in_words(rule.trigger)}; the event is about another")
     skipped = [decision for decision in one.decisions if decision.outcome == "skipped"]
     for decision in skipped:
         if decision.channel is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import astuple, fields
 from typing import Annotated
 
 import typer
 
-from console.cli.context import database, load_wiring
+from console.cli.context import in_session
 from console.cli.terminal import AsJson, show_rows
 from console.control.notices import ShownNotice, notices_of
 
@@ -23,11 +22,6 @@ def notices_command(
     """Show what waits for a person: accounts that refuse us, distributions without codes, pools that run low."""
     from store.notices import Notices, nobody
 
-    async def work() -> list[ShownNotice]:
-        wiring = load_wiring("postgres")
-        async with database(wiring) as pool:
-            return await notices_of(Notices(pool, nobody), wiring.project, closed=closed)
-
-    rows = [astuple(one) for one in asyncio.run(work())]
+    found = in_session(lambda opened: notices_of(Notices(opened.pool, nobody), opened.project_id, closed=closed))
     columns = tuple(field.name.replace("_", " ") for field in fields(ShownNotice))
-    show_rows(columns, rows, as_json=as_json)
+    show_rows(columns, map(astuple, found), as_json=as_json)

@@ -16,6 +16,11 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from schemas.errors import DefinitionInvalid, Problem
 from streams.channels.template_files import TemplateFiles
 
+_FREELY = 10_000
+"""Values that a document may have by aliases, however short it is."""
+_DEEPEST = 500
+"""Open brackets; the reader takes fewer, but texts may hold some that are not closed."""
+_BRACKET = re.compile(r"[\[\]{}]")
 _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
@@ -99,27 +104,57 @@ class Document:
 
 
 def parse_documents(source: str, place: str, beside: Beside = Alone()) -> Iterator[Document]:
-    """Every document of a text. Raises DefinitionInvalid where it is not YAML."""
+    """Every document of a text. Raises DefinitionInvalid where it is not YAML, too deep, or multiplied by aliases."""
     try:
+        _check_depth(source)
         trees = [tree for tree in YAML(typ="rt").load_all(source) if tree is not None]
+        plain = [_Values(max(_FREELY, len(source))).plain(tree) for tree in trees]
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DefinitionInvalid((Problem(f"{place}:{line}", str(error.problem)),)) from error
-    except YAMLError as error:
+    except (YAMLError, _TooMany) as error:
         raise DefinitionInvalid((Problem(place, f"cannot be read: {error}"),)) from error
-    yield from (Document(place, tree, _plain(tree), source, beside) for tree in trees)
+    except RecursionError as error:
+        raise DefinitionInvalid((Problem(place, "cannot be read: is nested too deeply"),)) from error
+    yield from (Document(place, *both, source, beside) for both in zip(trees, plain, strict=True))
 
 
-def _plain(node: Any) -> Any:
-    """Ordinary values: the reader's own classes know positions, but not every library knows them."""
-    if isinstance(node, Mapping):
-        return {str(name): _plain(value) for name, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    if isinstance(node, datetime):
-        return datetime.fromisoformat(node.isoformat())
-    if isinstance(node, date):
-        return node
-    return next((kind(node) for kind in (int, float, str) if isinstance(node, kind)), str(node))
+def _check_depth(source: str) -> None:
+    """Looked at first, since the reader's time grows with the square of it. Raises RecursionError."""
+    depth = 0
+    for bracket in _BRACKET.findall(source):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > _DEEPEST:
+            raise RecursionError
+
+
+class _TooMany(ValueError):
+    """Aliases stand for more values than a document may have."""
+
+
+class _Values:
+    """Makes ordinary values: the reader's own classes know positions, but not every library knows them.
+
+    A few lines of aliases can stand for billions of values, so they are counted, up to `most`. By itself a text has
+    fewer values than characters.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def plain(self, node: Any) -> Any:
+        """A node as ordinary values. Raises _TooMany."""
+        self._left -= 1
+        if self._left < 0:
+            raise _TooMany("its aliases (*) stand for far more than it says; write less of it by alias")
+        if isinstance(node, Mapping):
+            return {str(name): self.plain(value) for name, value in node.items()}
+        if isinstance(node, list):
+            return [self.plain(value) for value in node]
+        if isinstance(node, bool) or node is None:
+            return node
+        if isinstance(node, datetime):
+            return datetime.fromisoformat(node.isoformat())
+        if isinstance(node, date):
+            return node
+        return next((kind(node) for kind in (int, float, str) if isinstance(node, kind)), str(node))

@@ -290,7 +290,7 @@ async def test_the_process_says_where_it_is_and_stops_when_told(process: subproc
     [
         (("--port", "70000"), {}, 2, "65535"),
         ((), {"TIDINGS_CONSOLE_HOST": "192.0.2.1"}, 78, "console.host, console.port: cannot listen on 192.0.2.1:0"),
-        ((), {"TIDINGS_CONSOLE_SECRETS": "short"}, 78, "console.secrets[0]: at least 16 characters"),
+        ((), {"TIDINGS_CONSOLE_SECRETS": "short"}, 78, "console.secrets[0] must be at least 16 random characters"),
     ],
 )
 def test_what_keeps_it_from_starting_is_said(

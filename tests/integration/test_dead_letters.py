@@ -81,7 +81,7 @@ async def test_a_dead_letter_is_shown_and_replayed_as_it_was(wiring: Wiring, tid
     shown = (await tidings("show", "0:1")).text
     assert "{bad" in shown
     assert json.loads(shown.splitlines()[0])["headers"][3] == ["\\xfe", ""]
-    assert "no dead-letter 7;" in (await tidings("show", "7")).text
+    assert 'no dead-letter "7"' in (await tidings("show", "7")).text
     assert "must be PARTITION:OFFSET" in (await tidings("show", "x")).text
     assert "would replay 0:1" in (await tidings("replay", "0:1", "--dry-run")).text
     for arguments in (["replay"], ["replay", "0:1", "--all"]):

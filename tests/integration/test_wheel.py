@@ -16,7 +16,7 @@ from tests import ROOT
 
 CLONE = ROOT
 PACKAGES = ("schemas", "streams", "channels", "store", "agents", "console", "deploy")
-NOT_INSTALLED = ("README.md", "deploy/reference/", "__pycache__/")
+NOT_INSTALLED = ("README.md", "deploy/reference/", "deploy/decisions/", "__pycache__/")
 """Of what stands in our folders, what no code opens."""
 
 DISTRIBUTION = """\

@@ -53,6 +53,31 @@ def test_a_text_that_cannot_be_read_is_refused_with_its_line(source: str, place:
     assert [one.path for one in problems(caught)] == [place]
 
 
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (LAUGHS, "its aliases (*) stand for far more than it says"),
+        (f"a: {'[' * 100_000}{']' * 100_000}\n", "nested too deeply"),
+    ],
+    ids=["a billion laughs", "deep"],
+)
+def test_a_short_text_does_not_stand_for_much_more(source: str, reason: str) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        list(parse_documents(source, "body"))
+    (problem,) = problems(caught)
+    assert (problem.path, reason in problem.message) == ("body", True)
+
+
+def test_aliases_within_reason_are_read() -> None:
+    (document,) = parse_documents("both: &it {all: [{a: 1}, {b: 2}]}\nagain: [*it, *it]\n", "body")
+    assert document.plain["again"] == [document.plain["both"]] * 2
+
+
 def test_a_list_of_members_needs_a_file_beside_the_document() -> None:
     source = "segment: vip\nmembers_file: vip.csv\n"
     with pytest.raises(DefinitionInvalid) as caught:

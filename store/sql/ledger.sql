@@ -64,6 +64,7 @@ from queues cross join lateral (
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $7 says for those in $5 (`channel
 -- name`), none where that is 0. With $6, leases of others that have ended are taken over; our own always are.
+-- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
 with recursive limited as (
     select * from unnest($5::text[], $7::integer[]) as l (name, capacity)
 ), queues as (
@@ -71,10 +72,11 @@ with recursive limited as (
 ), free as (
     select one.delivery_id, one.channel, one.destination, one.priority, one.due_at
     from queues cross join lateral (
-        select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from open_deliveries d
-        where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
-          and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
-        order by d.due_at, d.delivery_id
+        select * from (
+            select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from open_deliveries d
+            where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
+              and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
+            order by d.due_at, d.delivery_id limit 2000) as oldest
         limit coalesce((select capacity from limited where name = queues.channel || ' ' || queues.destination), $4)) as one
     where not exists (select from paused_destinations p
                       where p.channel = queues.channel and p.destination = queues.destination)
@@ -86,7 +88,7 @@ with recursive limited as (
 ), due as (
     select *, row_number() over (partition by channel, destination order by due_at, delivery_id) as place
     from (select * from free union all select * from abandoned) as either
-), first as ( -- a number that the planner can read: else it would go through the whole table for some hundreds
+), first as (
     select delivery_id, priority, due_at from due
     where place <= coalesce((select capacity from limited where name = channel || ' ' || destination), $4)
     order by priority desc, due_at limit 2000

@@ -8,9 +8,13 @@ from typing import Any, cast
 
 import msgspec
 
+from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.entry import Entry
+from agents.roles.sender.ledger_rows import version_of
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.work import Work
+from schemas.distribution import Again
+from store.sending.ledger import NewDelivery
 from tests.factory import NOW
 from tests.unit.agents.roles.sender.doubles import SECOND, Started, World
 
@@ -57,3 +61,24 @@ async def test_nothing_is_claimed_before_an_earlier_process_has_given_back_what_
     assert log == []
     made.open()
     assert await asyncio.wait_for(entering, 60) == 1
+
+
+async def test_an_id_is_kept_as_long_as_its_distribution_says() -> None:
+    rows: list[NewDelivery] = []
+    world = World([])
+    other = msgspec.structs.replace(
+        world.good, delivery_id="dlv_1", distribution=msgspec.structs.replace(world.good.distribution, version=99)
+    )
+
+    async def again_of(versions: set[Any]) -> dict[Any, Again]:
+        return dict.fromkeys(versions & {version_of(world.good)}, Again(mode="every_event"))
+
+    async def claim_new(entered: list[NewDelivery], **_: Any) -> dict[str, None]:
+        rows.extend(entered)
+        return {}
+
+    world.again_of, world.claim_new = again_of, claim_new  # type: ignore[method-assign, assignment]
+    world.claimant = Claimant(cast(Any, world), owner="o", lease=SECOND)
+    works = [Work(one, 0, NOW) for one in (world.good, other)]
+    await entry(world, Started([])).enter(SimpleNamespace(items=works))
+    assert [row.repeats_until for row in rows] == [world.good.event.created_at, None]

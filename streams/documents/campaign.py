@@ -80,16 +80,20 @@ class CodeText:
 _ID = Identifier("spring-codes")
 _NAME = Text(": what people call it", most=_LONGEST_TEXT)
 _TEXT = Text(most=_LONGEST_TEXT)
-_CODE_TEXT = Key(CodeText(), null="wrong")
-_EFFECT = Key(_TEXT)
+_EFFECT = Key(_TEXT, doc="On what it works, as the redeeming side reads it.", example="APPLY_TO_ORDER")
+
+
+def _code_text(doc: str, example: str, default: str = "") -> Key:
+    return Key(CodeText(), null="wrong", doc=doc, example=example, default=default)
+
 
 CODE_CONFIG = Group(
     {
-        "pattern": _CODE_TEXT,
-        "length": Key(Whole(1, LONGEST_CODE)),
-        "charset": _CODE_TEXT,
-        "prefix": _CODE_TEXT,
-        "postfix": _CODE_TEXT,
+        "pattern": _code_text("The code, in which each # becomes a character of the charset.", "'SPRING-######'"),
+        "length": Key(Whole(1, LONGEST_CODE), doc="How many # there are, instead of a pattern.", example="6"),
+        "charset": _code_text("The characters to draw from.", "ABCDEFGH", "those that are easily read"),
+        "prefix": _code_text("What stands before the pattern.", "PL-"),
+        "postfix": _code_text("What stands after it.", "-PL"),
     }
 )
 _CODE_DEFAULTS = {"charset": EASILY_READ, "prefix": "", "postfix": ""}
@@ -98,9 +102,9 @@ _CODE_DEFAULTS = {"charset": EASILY_READ, "prefix": "", "postfix": ""}
 def _discount(kind: str, worth: str, value: Key, **others: Key) -> Keys:
     """The keys of a discount: what it takes off, or a formula for that."""
     return {
-        "type": Key(OneOf((kind,)), required=True),
+        "type": Key(OneOf((kind,)), required=True, doc="What is taken off.", example=kind),
         worth: value,
-        f"{worth}_formula": Key(_TEXT),
+        f"{worth}_formula": Key(_TEXT, doc="A formula instead, as the redeeming side reads it.", example="PRICE * 0.1"),
         **others,
         "effect": _EFFECT,
     }
@@ -109,57 +113,95 @@ def _discount(kind: str, worth: str, value: Key, **others: Key) -> Keys:
 DISCOUNT = Varies(
     "type",
     {
-        "PERCENT": _discount("PERCENT", "percent_off", Key(Percent(), required=True), amount_limit=Key(Whole(1))),
-        "AMOUNT": _discount("AMOUNT", "amount_off", Key(Whole(1), required=True)),
+        "PERCENT": _discount(
+            "PERCENT",
+            "percent_off",
+            Key(Percent(), required=True, doc="Percent of the price.", example="10"),
+            amount_limit=Key(Whole(1), doc="At most so much, in minor units.", example="5000"),
+        ),
+        "AMOUNT": _discount(
+            "AMOUNT", "amount_off", Key(Whole(1), required=True, doc="An amount, in minor units.", example="1000")
+        ),
         "UNIT": _discount(
             "UNIT",
             "unit_off",
-            Key(Whole(1), required=True),
-            unit_type=Key(Text(": the id of the product that is given", most=_LONGEST_TEXT), required=True),
+            Key(Whole(1), required=True, doc="So many of a product.", example="1"),
+            unit_type=Key(
+                Text(": the id of the product that is given", most=_LONGEST_TEXT),
+                required=True,
+                doc="Which product.",
+                example="prod_1",
+            ),
         ),
-        "FIXED": _discount("FIXED", "fixed_amount", Key(Whole(0), required=True)),
+        "FIXED": _discount(
+            "FIXED",
+            "fixed_amount",
+            Key(Whole(0), required=True, doc="The price that is paid instead, in minor units.", example="900"),
+        ),
     },
     example="{type: PERCENT, percent_off: 10}",
 )
 TIER = Group(
     {
-        "id": Key(Identifier("gold"), required=True),
-        "name": Key(_NAME),
-        "banner": Key(_TEXT),
-        "action": Key(Free()),
-        "metadata": Key(Free()),
+        "id": Key(Identifier("gold"), required=True, doc="Its id; each once.", example="gold"),
+        "name": Key(_NAME, doc="What people call it.", default="its id", example="Gold"),
+        "banner": Key(_TEXT, doc="What customers are told of it.", example="10 % off"),
+        "action": Key(Free(), doc="What it gives, as the redeeming side reads it.", example="{percent_off: 10}"),
+        "metadata": Key(Free(), doc="Whatever goes along in messages.", example="{colour: gold}"),
     }
 )
 _TIERS = ListOf(TIER, "{id: gold, name: Gold, banner: 10 % off}")
 
 _COMMON: Keys = {
-    "campaign": Key(_ID, required=True),
-    "name": Key(_NAME),
-    "description": Key(_TEXT),
-    "kind": Key(OneOf(get_args(CampaignKind)), required=True),
-    "active": Key(Flag()),
-    "category_id": Key(_TEXT),
-    "start_date": Key(Moment()),
-    "expiration_date": Key(Moment()),
-    "metadata": Key(Free()),
+    "campaign": Key(_ID, required=True, doc="Its id, which it keeps.", example="spring-codes"),
+    "name": Key(_NAME, doc="What people call it.", default="its id", example="Spring"),
+    "description": Key(_TEXT, doc="What it is about, for people.", example="Codes of spring"),
+    "kind": Key(
+        OneOf(get_args(CampaignKind)), required=True, doc="What it gives, for ever.", example="DISCOUNT_COUPONS"
+    ),
+    "active": Key(Flag(), doc="False: none of its codes is given out.", default="true", example="false"),
+    "category_id": Key(_TEXT, doc="A category, as upstream names it.", example="cat_1"),
+    "start_date": Key(Moment(), doc="From when on it holds.", default="at once", example="2026-11-20"),
+    "expiration_date": Key(
+        Moment(), doc="Until when it holds; a date includes its day.", default="for ever", example="2026-12-31"
+    ),
+    "metadata": Key(Free(), doc="Whatever goes along in messages.", example="{season: spring}"),
 }
 _POOL: Keys = {
-    "type": Key(OneOf(get_args(PoolType)), required=True),
-    "code_config": Key(CODE_CONFIG),
-    "quantity": Key(Whole(1), null="itself"),
-    "join_once": Key(Flag()),
-    "auto_join": Key(Flag()),
-    "valid_for": Key(Span()),
-    "low_water": Key(Whole(0)),
+    "type": Key(
+        OneOf(get_args(PoolType)),
+        required=True,
+        doc="STATIC: codes are imported. AUTO_UPDATE: they are made as they are needed.",
+        example="STATIC",
+    ),
+    "code_config": Key(
+        CODE_CONFIG, doc="How codes are made; AUTO_UPDATE needs it.", example="{pattern: 'SPRING-######'}"
+    ),
+    "quantity": Key(
+        Whole(1), null="itself", doc="How often a code may be redeemed; null: without limit.", default="1", example="5"
+    ),
+    "join_once": Key(Flag(), doc="Whether a customer gets one code for ever.", default="false", example="true"),
+    "auto_join": Key(Flag(), doc="Whether customers join by themselves.", default="false", example="true"),
+    "valid_for": Key(
+        Span(), doc="How long a code holds once it is published.", default="as long as the campaign", example="14d"
+    ),
+    "low_water": Key(Whole(0), doc="At so many free codes it is said that few are left.", default="0", example="100"),
 }
+GIFT = Group(
+    {"amount": Key(Whole(0), required=True, doc="An amount, in minor units.", example="5000")}, "{amount: 5000}"
+)
+CARD = Group({"points": Key(Whole(0), required=True, doc="A number of points.", example="100")}, "{points: 100}")
+_DISCOUNTED = Key(DISCOUNT, required=True, doc="What a code takes off.", example="{type: PERCENT, percent_off: 10}")
 _WORTH: dict[CampaignKind, Keys] = {
-    "DISCOUNT_COUPONS": {"discount": Key(DISCOUNT, required=True)},
-    "GIFT_VOUCHERS": {"gift": Key(Group({"amount": Key(Whole(0), required=True)}, "{amount: 5000}"), required=True)},
+    "DISCOUNT_COUPONS": {"discount": _DISCOUNTED},
+    "GIFT_VOUCHERS": {"gift": Key(GIFT, required=True, doc="What a gift card is worth.", example="{amount: 5000}")},
     "LOYALTY_PROGRAM": {
-        "loyalty_card": Key(Group({"points": Key(Whole(0), required=True)}, "{points: 100}"), required=True)
+        "loyalty_card": Key(CARD, required=True, doc="What a loyalty card begins with.", example="{points: 100}")
     },
-    "REFERRAL_PROGRAM": {"discount": Key(DISCOUNT, required=True)},
-    "PROMOTION": {"tiers": Key(_TIERS, required=True)},
+    "REFERRAL_PROGRAM": {"discount": _DISCOUNTED},
+    "PROMOTION": {
+        "tiers": Key(_TIERS, required=True, doc="Its tiers.", example="[{id: gold, name: Gold, banner: 10 % off}]")
+    },
 }
 """What a campaign of a kind is worth."""
 

@@ -110,7 +110,7 @@ DISTRIBUTION = Group(
             AgainForm(),
             doc="How often one customer may get it: a path counts each of its values, a span each of its windows.",
             default="every_event",
-            example="{once_per: order.id}",
+            example="{once_in: 30d}",
         ),
         "starts_at": Key(Moment(), doc="From when on it sends.", default="at once", example="2026-11-20"),
         "ends_at": Key(

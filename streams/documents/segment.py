@@ -64,17 +64,30 @@ class CustomerId(Plain[str]):
 
 MEMBERS = ListOf(CustomerId(), "customer ids, as in [cust_1, cust_2]", least=0, most=MAX_MEMBERS)
 MEMBERSHIP = {
-    "when": Key(CustomerCondition(), null="wrong"),
-    "members": Key(MEMBERS, null="wrong"),
+    "when": Key(
+        CustomerCondition(),
+        null="wrong",
+        doc="What has to hold of a customer ([conditions.md](conditions.md)).",
+        example="{customer.metadata.last_order: {before: 90d ago}}",
+    ),
+    "members": Key(MEMBERS, null="wrong", doc="Its customers, one by one.", example="[cust_1, cust_2]"),
     "members_file": Key(
-        Text(": the name of a CSV file beside this one, customer ids in its first column"), null="wrong"
+        Text(": the name of a CSV file beside this one, customer ids in its first column"),
+        null="wrong",
+        doc="Its customers, in a file.",
+        example="testers.csv",
     ),
 }
 """Who belongs to a segment: it has exactly one of these keys."""
 SEGMENT = Group(
     {
-        "segment": Key(Identifier("lapsed-90-days", most=MAX_ID), required=True),
-        "name": Key(Text(": what people call it")),
+        "segment": Key(
+            Identifier("lapsed-90-days", most=MAX_ID),
+            required=True,
+            doc="Its id, which it keeps.",
+            example="lapsed-90-days",
+        ),
+        "name": Key(Text(": what people call it"), doc="What people call it.", default="its id", example="Lapsed"),
         **MEMBERSHIP,
     }
 )

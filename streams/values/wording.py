@@ -39,8 +39,10 @@ def _refused(value: object, given: str, allowed: str) -> str:
 def shown(value: object) -> str:
     """A value as a problem names it: a number or a short text itself, all else by its kind."""
     match value:
+        case int() if value.bit_length() > _LONGEST_SHOWN * 2:  # of thousands of digits Python makes no text
+            return kind_of(value)
         case bool() | int() | float():
-            return str(value).lower()[:_LONGEST_SHOWN]
+            return str(value).lower()
         case str() if value.strip() and len(value) <= _LONGEST_SHOWN:
             return f'"{value}"'
         case date():

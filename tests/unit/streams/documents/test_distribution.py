@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from channels.templates.bundle import bundled
 from channels.templates.engine import OWN_VARIABLES, check_template
@@ -297,3 +300,26 @@ def test_the_exported_schema_knows_every_key_and_test() -> None:
     assert set(schema["properties"]) == set(DISTRIBUTION.keys)
     assert {*PREDICATES, *ITEM_TESTS} == set(schema["$defs"]["tests"]["properties"])
     assert schema["additionalProperties"] is False
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
+VALUES = st.recursive(
+    SCALARS | st.sampled_from([*TRIGGERS, "spring-codes", "main", "hello", "https://x.eu", "order.id", "a..b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["email", "webhook", "event", "campaign", "once_per", "once_in", "all", "url", "type"])
+            | st.text(max_size=4),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(list(DISTRIBUTION.keys)) | st.text(max_size=5) | st.integers() | st.none()
+
+
+@given(st.dictionaries(KEYS, VALUES), st.booleans())
+def test_whatever_stands_under_whatever_key_is_taken_or_refused(written: dict[Any, Any], whole: bool) -> None:
+    with contextlib.suppress(DefinitionInvalid):
+        parse_definition({**definition(), **written} if whole else written, CONTEXT)

@@ -160,3 +160,7 @@ def test_whatever_is_written_is_kept_or_refused(value: Any) -> None:
         kept, found = read(kind, value)
         assert (kept is None) <= bool(found)
     assert shown(value) and kind_of(value)
+
+
+def test_a_number_of_thousands_of_digits_is_refused_by_its_kind() -> None:
+    assert read(Whole(0), 10**5000)[1] == {"here": "a number is not valid: must be a whole number from 0"}

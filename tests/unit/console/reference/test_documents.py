@@ -1,0 +1,104 @@
+"""Every key of what authors write stands on its reference page, with an example that its reader takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from channels.templates.bundle import bundled
+from console.control.files.documents import read_documents
+from console.reference.documents import Row, rows
+from streams.channels.tables import CHANNEL_RULES
+from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
+from streams.documents.distribution import DISTRIBUTION, parse_definition
+from streams.documents.json_schema import SCHEMAS
+from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
+from streams.values.kinds import Group, Key, Keys, ListOf, Value, Varies, plain_json
+from tests import ROOT
+from tests.factory import CONTEXT, NOW
+from tests.json_schema import is_valid
+
+EXAMPLES = ROOT / "examples"
+CAMPAIGNS = {
+    one.plain["campaign"]: parse_campaign(one.plain, CampaignContext("shop", NOW))
+    for one in read_documents([EXAMPLES / "campaigns"])
+}
+WHOLE = replace(
+    CONTEXT,
+    templates=read_documents([EXAMPLES / "distributions"])[0].beside.templates(),
+    campaigns=CAMPAIGNS,
+    complete=partial(bundled, brand={}),
+)
+READERS: dict[str, Callable[[Any], object]] = {
+    "distribution": lambda source: parse_definition(source, WHOLE),
+    "campaign": lambda source: parse_campaign(source, CampaignContext("shop", NOW)),
+    "segment": lambda source: parse_segment(
+        source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
+    ),
+}
+DECLARED: dict[str, Value[Any]] = {"distribution": DISTRIBUTION, "campaign": CAMPAIGN, "segment": SEGMENT}
+DOCUMENT_ROWS = [(kind, row) for kind, declared in DECLARED.items() for row in rows(declared)]
+CHANNEL_ROWS = [(name, row) for name, rules in CHANNEL_RULES.items() for row in rows(rules.keys)]
+
+
+def shown(one: Row | str) -> str:
+    return ".".join(one.path) if isinstance(one, Row) else one
+
+
+def value(key: Key) -> Any:
+    return YAML(typ="safe").load(key.example)
+
+
+def document(declared: Value[Any], path: tuple[str, ...]) -> Any:
+    """What is required, and the key at a path, all as in their examples."""
+    match declared:
+        case Group(keys):
+            return _mapping(keys, path)
+        case Varies(by, groups):
+            kind = next(kind for kind, keys in groups.items() if path[0] in keys)
+            return {**_mapping(groups[kind], path), by: kind}
+        case ListOf(item):
+            return [document(item, path)]
+        case _:
+            raise AssertionError(path)
+
+
+def _mapping(keys: Keys, path: tuple[str, ...]) -> dict[str, Any]:
+    name, *below = path
+    made = {one: value(key) for one, key in keys.items() if key.required or one == name}
+    if below:
+        inner = document(keys[name].holds, tuple(below))
+        plain = isinstance(keys[name].holds, Group)
+        made[name] = {**value(keys[name]), **inner} if plain else inner
+    return made
+
+
+@pytest.mark.parametrize(("kind", "row"), DOCUMENT_ROWS, ids=shown)
+def test_each_example_is_taken_by_reader_and_schema(kind: str, row: Row) -> None:
+    made = document(DECLARED[kind], row.path)
+    if kind == "segment" and not made.keys() & MEMBERSHIP.keys():
+        made["members"] = []
+    READERS[kind](made)
+    assert is_valid(plain_json(made), SCHEMAS[kind]())
+
+
+@pytest.mark.parametrize(("channel", "row"), CHANNEL_ROWS, ids=shown)
+def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
+    body = document(CHANNEL_RULES[channel].keys, row.path)
+    if channel == "email" and not body.keys() & {"template", "text", "html"}:
+        body["text"] = "x"
+    made = {**document(DISTRIBUTION, ("distribution",)), "channels": [{channel: body}]}
+    READERS["distribution"](made)
+    assert is_valid(plain_json(made), SCHEMAS["distribution"]())
+
+
+@pytest.mark.parametrize(("of", "row"), [*DOCUMENT_ROWS, *CHANNEL_ROWS], ids=shown)
+def test_each_key_says_what_it_is_for(of: str, row: Row) -> None:
+    assert row.key.doc.endswith(".")
+    assert row.key.example
+    assert row.key.holds.allowed

@@ -110,7 +110,7 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         settings = with_endpoints(load_settings({}, file), endpoints)
         wiring = Wiring(settings)
         Provision(wiring).apply()
-        distributions = await _apply_examples(wiring, folder, receiver.url)
+        distributions = await apply_examples(wiring, folder, receiver.url)
         environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
         everyone = Supervisor(workers(ROLES, 1, environ, folder))
         everyone.start()
@@ -147,7 +147,7 @@ def _write_examples(folder: Path) -> None:
             copy.write_bytes(file.read_bytes())
 
 
-async def _apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distribution]:
+async def apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distribution]:
     """The examples, with the receiver of this run for their webhooks."""
     _write_examples(folder / "examples")
     files = folder / "examples" / "distributions"

@@ -42,10 +42,11 @@ _TRIGGERS_HEAD = """\
 
 Written from `schemas/events/triggers.py` by `python -m console.reference.pages`.
 
-A record's key is the customer's id. `data` holds `customer` and the objects below; an event that lacks a required one
-is dead-lettered with its name. Objects may carry `metadata` and fields of upstream's own, which are kept and forwarded.
-Actions: P tells of a promotion tier, C publishes a code of a campaign, M sends a message. What else upstream may send
-(CloudEvents, the old system's webhooks) is in [upstream.md](upstream.md).
+A record's key is the customer's id, of another project than the default one [the pair](upstream.md#keys). `data` holds
+`customer` and the objects below; an event that lacks a required one is dead-lettered with its name. Objects may carry
+`metadata` and fields of upstream's own, which are kept and forwarded. Actions: P tells of a promotion tier, C publishes
+a code of a campaign, M sends a message. What else upstream may send (CloudEvents, the old system's webhooks) is in
+[upstream.md](upstream.md).
 """
 
 

@@ -94,3 +94,50 @@ async def test_segments_of_one_name_have_members_of_their_own_projects_alone(
     assert [row["segment_id"] for row in await stage.segments.of_customer("shop", "c2")] == ["vip"]
     assert await stage.segments.remove("outlet", "vip")
     assert await stage.found() == {"shop": ["c1", "c2"], "outlet": []}
+
+
+CONTAIN_THE_PROJECT = {
+    "project_id",
+    "delivery_id",
+    "publication_id",
+    "notice_id",
+    "campaign_key",
+    "delivery_key",
+}
+"""Columns of ids that are the project's, or hashes of it among other things."""
+OF_THE_DEPLOYMENT = {
+    "deployment": "its one row",
+    "migrations": "of the schema",
+    "chores": "work on whole tables",
+    "outbox": "an order of records",
+    "segment_outbox": "an order of records",
+    "segment_positions": "offsets of the topic that all projects share",
+    "templates": "the digest of a content, equal only for equal texts",
+    "campaigns": "a number of the database's own, beside (project_id, id)",
+    "paused_destinations": "an account or a host, for all who send there",
+    "hurried_destinations": "an account or a host, for all who send there",
+}
+
+
+async def test_every_unique_key_of_every_table_has_the_project_in_it_or_is_known_to_need_none(
+    pool: asyncpg.Pool,
+) -> None:
+    rows = await pool.fetch(
+        "select c.relname as table, array_agg(a.attname::text) as columns from pg_index i"
+        " join pg_class c on c.oid = i.indrelid join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)"
+        " where i.indisunique and c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')"
+        " and not c.relispartition group by c.relname, i.indexrelid"
+    )
+    without = {row["table"] for row in rows if not set(row["columns"]) & CONTAIN_THE_PROJECT}
+    assert without <= OF_THE_DEPLOYMENT.keys(), without - OF_THE_DEPLOYMENT.keys()
+
+
+async def test_no_row_may_leave_its_project_open(pool: asyncpg.Pool) -> None:
+    """A null would make a row that no unique key compares."""
+    rows = await pool.fetch(
+        "select table_name from information_schema.columns"
+        " join information_schema.tables using (table_schema, table_name)"
+        " where table_schema = 'public' and column_name = 'project_id' and is_nullable = 'YES'"
+        " and table_type = 'BASE TABLE'"
+    )
+    assert [row["table_name"] for row in rows] == []

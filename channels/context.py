@@ -1,4 +1,4 @@
-"""What channels are built from."""
+"""The parts that channels are built from."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a channel is tried, where the settings do not say otherwise.
+    """The way in which a channel is tried, where the settings do not say otherwise.
 
     `timeout` is for one attempt, `retries` are the waits between them. `rate` bounds the messages a second from one
     process to one destination; None leaves that to what it takes. `concurrency` bounds what is under way to it; None
@@ -76,7 +76,7 @@ class Channel(Protocol[D_contra, R]):
         ...
 
     def at_once(self, account: str) -> int | None:
-        """How many messages one of its accounts takes at once; None where policy and settings alone bound that."""
+        """Messages that one of its accounts takes at once; None where nothing but the policy bounds it."""
         return None
 
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
@@ -88,11 +88,11 @@ class Channel(Protocol[D_contra, R]):
         ...
 
     def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
-        """What a provider's call says, once it is proved to be the provider's. Raises NotOffered."""
+        """The events of a provider's call, once it is proved to be the provider's. Raises NotOffered."""
         raise NotOffered(f"{self.name}: nothing is reported back after a message was accepted")
 
     async def check(self, account: str) -> str:
-        """Whether an account can be used, in words, without sending anything. Raises NotOffered."""
+        """Try an account without sending anything, and say in words how it stands. Raises NotOffered."""
         raise NotOffered(f"{self.name}: accounts can only be tried with a message")
 
     async def close(self) -> None:

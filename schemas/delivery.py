@@ -37,7 +37,7 @@ class Recipient(Record, frozen=True, kw_only=True):
 
 
 class Delivery(Record, frozen=True, kw_only=True):
-    """What the delivery of every channel has; beside it stands its address, under the channel's name."""
+    """The delivery of any channel; beside it stands its address, under the channel's name."""
 
     channel: ClassVar[ChannelName]
     delivery_id: Annotated[str, doc("The idempotency key: the same event and distribution always make the same id.")]

@@ -71,7 +71,7 @@ def code_grid(code: str, kind: CodeKind) -> Grid:
 
 
 def can_draw(code: str) -> bool:
-    """Whether a code has a picture: 1 to LONGEST_CODE characters of valid Unicode."""
+    """Tell whether a code has a picture: 1 to LONGEST_CODE characters of valid Unicode."""
     return 0 < len(code) <= LONGEST_CODE and not any("\ud800" <= character <= "\udfff" for character in code)
 
 

@@ -25,7 +25,7 @@ _FORMATS: dict[str, ImageFormat] = {image_format: image_format for image_format 
 
 @dataclass(frozen=True, slots=True)
 class ProvenCode:
-    """What a signed address shows. `expires` is in Unix seconds, 0 for never. The code is not part of its `repr`."""
+    """A signed address. `expires` is in Unix seconds, 0 for never. The code is not part of its `repr`."""
 
     code: str = field(repr=False)
     kind: CodeKind
@@ -45,7 +45,7 @@ def code_path(kind: CodeKind, image_format: ImageFormat, code: str, secrets: Seq
 
 
 def code_of_path(kind: str, name: str, secrets: Sequence[str], *, now: float) -> ProvenCode | None:
-    """What a path `/codes/<kind>/<name>` shows; None when no secret proves it, or it has expired."""
+    """The content of a path `/codes/<kind>/<name>`; None when no secret proves it, or it has expired."""
     token, _, ending = name.rpartition(".")
     signed, _, signature = token.rpartition(".")
     known_kind, image_format = _KINDS.get(kind), _FORMATS.get(ending)
@@ -75,7 +75,7 @@ Links = Callable[[str], Mapping[str, str]]
 
 
 def no_links(_code: str) -> Mapping[str, str]:
-    """Where nothing serves pictures."""
+    """Links where nothing serves pictures."""
     return {}
 
 

@@ -123,13 +123,13 @@ class _Pool:
 
     def __init__(self, account: EmailAccount) -> None:
         self._account = account
-        self._places = asyncio.Semaphore(account.connections)
+        self._slots = asyncio.Semaphore(account.connections)
         self._idle: list[SmtpSession] = []
         self._under_way = 0
 
     async def send(self, request: EmailRequest, timeout: float) -> Receipt:
         while True:
-            await self._places.acquire()
+            await self._slots.acquire()
             is_one_too_many = False
             try:
                 receipt, is_one_too_many = await self._send(request, timeout)
@@ -137,9 +137,9 @@ class _Pool:
                     return receipt
             finally:
                 if is_one_too_many:  # the others go on, and this place stays empty for a while
-                    asyncio.get_running_loop().call_later(_FEWER_SECONDS, self._places.release)
+                    asyncio.get_running_loop().call_later(_FEWER_SECONDS, self._slots.release)
                 else:
-                    self._places.release()
+                    self._slots.release()
 
     async def _send(self, request: EmailRequest, timeout: float) -> tuple[Receipt | None, bool]:
         """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
@@ -170,7 +170,7 @@ def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTempl
 
 
 def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:
-    """Of mail that needs consent: what is transactional is no list that one leaves.
+    """Of mail that needs consent: what is transactional is not a list that one leaves.
 
     Source: RFC 2369 and RFC 8058 (one click needs an https address).
     """

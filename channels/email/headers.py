@@ -67,7 +67,7 @@ def valid_address(address: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether it can stand as it is: what looks like an encoded word would be decoded."""
+    """Tell whether it can stand as it is: what looks like an encoded word would be decoded."""
     return text.isascii() and "=?" not in text
 
 
@@ -107,7 +107,7 @@ def _bytes_within(characters: int) -> int:
 
 
 def _characters(text: str) -> Iterator[str]:
-    """What people see as one: a letter with its marks, a flag, a family. Close to UAX 29, without its tables."""
+    """Characters as people see them: a letter with its marks, a flag, a family. Close to UAX 29, without its tables."""
     cluster = ""
     for letter in text:
         if cluster and not _continues(cluster, letter):

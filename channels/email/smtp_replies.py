@@ -1,4 +1,4 @@
-"""What a mail server's answer means, by where it was given, its code, its enhanced code and its words: one table.
+"""The meaning of a mail server's answer, by where it was given, its code, its enhanced code and its words: one table.
 
 Whatever is refused before a recipient was named is about us, and so is what the table names beside it: it must not burn
 the messages of an account. Sources: RFC 5321 (codes), RFC 3463 and the IANA registry of enhanced status codes, RFC 4954
@@ -52,7 +52,7 @@ class Rule:
     words: str = ""
 
     def fits(self, stage: Stage, code: int, enhanced: str, text: str) -> bool:
-        """Whether this row says what an answer means."""
+        """Tell whether this row says what an answer means."""
         return (
             stage in self.stages
             and re.fullmatch(self.codes, str(code)) is not None
@@ -127,7 +127,7 @@ def enhanced_code(code: int, text: str) -> str:
 
 
 def is_about_session(code: int, text: str) -> bool:
-    """Whether only this session is at its end: by 421 a server says goodbye, and some let each take so many messages.
+    """Tell whether only this session is at its end: 421 says goodbye, and some servers let each take so many messages.
 
     Sources: RFC 5321, 3.8; RFC 3463, 3.5 (at rest for too long).
     """
@@ -137,7 +137,7 @@ def is_about_session(code: int, text: str) -> bool:
 
 
 def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
-    """What becomes of the message that got this answer."""
+    """The receipt of the message that got this answer."""
     rule, said = rule_for(stage, code, text), f"{code} {text}"
     about_us = shortened(f"{stage}: {said} ({rule.why})")
     match rule.meaning:

@@ -13,7 +13,7 @@ from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered
 
 _LEAST_CODE = 200
-"""Anything less is no answer: a line that is none, or one that does not end. Nobody knows what comes after it."""
+"""Anything less is not an answer: a line without a code, or one that does not end. Nobody knows what comes after it."""
 _KNOWS_NO_EHLO = (500, 501, 502, 504)
 _REST_SECONDS = 5.0
 """To hear from a server whether a session that was at rest still stands."""
@@ -59,12 +59,12 @@ class SmtpSession:
 
     @property
     def was_greeted(self) -> bool:
-        """Whether the server has let us in at all."""
+        """Tell whether the server has let us in at all."""
         return self._stage != "greeting"
 
     @property
     def is_open(self) -> bool:
-        """Whether it can take another message."""
+        """Tell whether it can take another message."""
         return self._smtp.is_connected
 
     async def send(self, sender: str, recipient: str, message: bytes, timeout: float) -> Receipt | None:

@@ -16,7 +16,7 @@ from channels.fakes.limit import Limit
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How to answer: a status after a delay in seconds; `drop` closes the connection instead."""
+    """An answer: a status after a delay in seconds; `drop` closes the connection instead."""
 
     status: int = 200
     delay: float = 0.0
@@ -64,7 +64,7 @@ class HttpFake:
 
     @property
     def port(self) -> int:
-        """Where on loopback it listens."""
+        """The port of loopback that it listens at."""
         return self._port
 
     @property

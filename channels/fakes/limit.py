@@ -17,7 +17,7 @@ class Limit:
     _taken: deque[float] = field(default_factory=deque)
 
     def takes(self) -> bool:
-        """Whether one more is taken now."""
+        """Tell whether one more is taken now, and count it."""
         now = time.monotonic()
         while self._taken and self._taken[0] <= now - self.seconds:
             self._taken.popleft()

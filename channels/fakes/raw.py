@@ -12,7 +12,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class RawReply:
-    """What is written after a request: `parts` one by one; then the connection stays as it is, ends, or is reset.
+    """Bytes written after a request: `parts` one by one; then the connection stays as it is, ends, or is reset.
 
     `stays` seconds are waited first: less than for ever, so that nothing outlives a test.
     """
@@ -39,7 +39,7 @@ class RawReceiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address that it listens at."""
         return f"http://127.0.0.1:{self._port}/hook"
 
     async def start(self) -> None:
@@ -71,7 +71,7 @@ class RawReceiver:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+        """Answer one request, and tell whether the connection goes on."""
         head = await reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
         self.requests.append(head + await reader.readexactly(int(length[1]) if length else 0))

@@ -1,1 +1,1 @@
-"""What all channels over HTTP share: replies and what they mean, and which addresses may be reached."""
+"""The part that all channels over HTTP share: replies and what they mean, and which addresses may be reached."""

@@ -36,7 +36,7 @@ D = TypeVar("D", bound=Delivery)
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """What goes where, the same at each attempt. What only an attempt has (its time, a secret) is added by `send`."""
+    """A request, the same at each attempt. What only an attempt has (its time, a secret) is added by `send`."""
 
     url: str
     account: str
@@ -78,10 +78,10 @@ class HttpChannel(Channel[D, HttpRequest]):
         "accept-encoding": "identity",
         "user-agent": "Tidings/1",
     }
-    """What every request has; nothing else can replace it."""
+    """Headers of every request; nothing else can replace them."""
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=1_048_576, read=1_048_576, seconds=5.0)
     repeats_safely: ClassVar[bool] = True
-    """Whether the receiver knows a message again that it has had before, by the key in the request."""
+    """True where the receiver knows a message again that it has had before, by the key in the request."""
 
     def __init__(self, *, allow_private: bool) -> None:
         self._allow_private = allow_private
@@ -92,11 +92,11 @@ class HttpChannel(Channel[D, HttpRequest]):
         raise NotImplementedError
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
-        """What an attempt adds: a signature with its time, the secret of its account."""
+        """Headers that an attempt adds: a signature with its time, the secret of its account."""
         return {}
 
     def receipt(self, reply: Reply, now: datetime) -> Receipt:
-        """What a reply means: here, its status alone."""
+        """The meaning of a reply: here, that of its status alone."""
         return receipt_by_status(reply, now)
 
     async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
@@ -214,7 +214,7 @@ def _unread(exchange: Exchange) -> Reply | None:
 
 
 def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
-    """No status came back: what that means for another try."""
+    """The receipt where no status came back."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, PrivateAddress):
         return Refused(f"{cause}; allow it with sender.webhook_allow_private")
@@ -242,7 +242,7 @@ def _not_understood(reply: Reply, now: datetime, error: Exception) -> Receipt:
 
 
 def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
-    """What the table says of a status. The words of a reply are shown where it refuses the request."""
+    """The receipt that the table has for a status. The words of a reply are shown where it refuses the request."""
     detail, meaning = f"HTTP {reply.status}", status_meaning(reply.status)
     match meaning.meaning:
         case "accepted":

@@ -1,4 +1,4 @@
-"""What an HTTP status means for a delivery, and why: one table for every number that a reply can begin with.
+"""The meaning of each HTTP status for a delivery, and the reason: one table for every number that may come.
 
 Sources: RFC 9110 (HTTP semantics; section 15 on numbers that nobody has defined), RFC 4918 (423, 507), RFC 5842 (508),
 RFC 6585 (429, 511), RFC 8470 (425), and what operators of proxies document for numbers of their own (520 to 530).
@@ -38,7 +38,7 @@ _NAMED: dict[int, Status] = {
     508: Status("later", "servers on the way lead in a circle, until their settings are mended"),
     511: Status("later", "a network on the way wants a login first"),
 }
-"""Where a number means something else than others that begin with its digit."""
+"""Numbers that mean something else than others that begin with their digit."""
 
 _UNDEFINED = Status("later", "no status of HTTP: to be read as a problem of the receiver")
 

@@ -58,12 +58,12 @@ class Exchange:
 
     @property
     def connected(self) -> bool:
-        """Whether there was a connection, so that the request may have reached the receiver."""
+        """Tell whether there was a connection, so that the request may have reached the receiver."""
         return self._reader is not None
 
     @property
     def answered(self) -> bool:
-        """Whether a single byte came back."""
+        """Tell whether a single byte came back."""
         return bool(self._head)
 
     @property

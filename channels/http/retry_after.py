@@ -1,4 +1,4 @@
-"""When a provider wants to be asked again: the header Retry-After as it is really written.
+"""The moment at which a provider wants to be asked again: the header Retry-After as it is really written.
 
 Sources: RFC 9110, 10.2.3 (seconds, or a date in any of the three forms of 5.6.7). Seen besides: fractions, Unix time in
 seconds and finer, ISO 8601, dates without a zone, a header that stands there

@@ -1,4 +1,4 @@
-"""Which network addresses a webhook may reach: public ones, unless the operator allows others.
+"""Network addresses that may be reached: public ones, unless the operator allows others.
 
 The check is made on the address that is connected to, so that a name that changes its mind in between is of no use.
 """
@@ -18,7 +18,7 @@ class PrivateAddress(OSError):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody may call: not loopback, private, link-local, multicast or reserved."""
+    """Tell whether an IP address is public: not loopback, private, link-local, multicast or reserved."""
     ip = ipaddress.ip_address(address.split("%", 1)[0])
     mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     return ip.is_global and not ip.is_multicast and (mapped is None or mapped.is_global)
@@ -54,5 +54,5 @@ class PublicResolver(AbstractResolver):
 
 
 def connector_options(*, allow_private: bool) -> dict[str, Any]:
-    """What aiohttp's connector needs for that."""
+    """Options of aiohttp's connector for that."""
     return {} if allow_private else {"resolver": PublicResolver()}

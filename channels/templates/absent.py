@@ -32,7 +32,7 @@ _CALCULATES = tuple("+-*/%~")
 _LOW, _HIGH = "tidings_low", "tidings_high"
 _SIDES = {"<": (_HIGH, _LOW), "<=": (_HIGH, _LOW), ">": (_LOW, _HIGH), ">=": (_LOW, _HIGH)}
 _EQUAL = (_LOW, _HIGH)
-"""What stands for a missing value on the left and on the right, so that no comparison holds (of `!=` each)."""
+"""Stand-ins for a missing value on the left and on the right, so that no comparison holds (of `!=` each)."""
 _OPENED = "(\t"
 _LOOKED_INTO = "\tor {})"
 _PRESENT = "tidings_present"
@@ -80,7 +80,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     _LOW: lambda value: value,
     _HIGH: lambda value: _HIGHEST if value is None else value,
 }
-"""What rewritten sources need."""
+"""Functions that rewritten sources need."""
 
 
 def forgiving(source: str) -> str:
@@ -140,7 +140,7 @@ class _Code:
         return self._target() + self._rest("")
 
     def _target(self) -> str:
-        """What `set` gives a value to, as it is."""
+        """The name that `set` gives a value to, as it is."""
         names = [token.text for token in self._tokens if token.kind == "name"]
         if names[:1] != ["set"]:
             return ""
@@ -149,7 +149,7 @@ class _Code:
         return "".join(token.text for token in self._tokens[: self._at])
 
     def _inner(self, closing: str) -> str:
-        """What stands in brackets, with the one that closes them."""
+        """The part in brackets, with the one that closes them."""
         around = (self._done, self._value, self._asks, self._right)
         self._done, self._value, self._right = "", "", None
         inner = self._rest(closing)
@@ -210,7 +210,7 @@ class _Code:
         return f"{into}.{self._word()}"
 
     def _into_item(self, value: str) -> str:
-        """What stands before a place in brackets, or before a slice, which MiniJinja takes of what is not there."""
+        """The part before a place in brackets, or before a slice, which MiniJinja takes of what is not there."""
         if not self._is_slice():
             return _looked_into(value)
         return _added(value, f"\t|{_CUT})") if self._shows and not self._asks else value

@@ -111,7 +111,7 @@ def sections() -> dict[str, str]:
 
 
 def wrong_sections(source: str) -> tuple[tuple[int, str], ...]:
-    """What a source takes from elsewhere that is not there, each with its author's line, counted from 1."""
+    """Names that a source takes from elsewhere and that are missing, each with its author's line, counted from 1."""
     wrong = []
     for tag in _REACHING_OUT.finditer(source):
         line = author_line(source, tag.start()).line

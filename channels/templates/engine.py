@@ -34,15 +34,15 @@ Objects = Mapping[str, tuple[str, ...]]
 """Names of objects, each with its known fields."""
 
 How = Callable[[str], str | None]
-"""How an object comes that is not there; None where nothing could bring it."""
+"""The way in which a missing object comes; None where nothing could bring it."""
 
 PARTS: tuple[Part, ...] = ("subject", "text", "html")
 OWN_VARIABLES = ("distribution", "delivery_id", "category", "event", "brand", "unsubscribe_url", "preferences_url")
-"""What every template may use beside the objects of its trigger."""
+"""Names that every template may use beside the objects of its trigger."""
 
 _KEPT = 1000
 _ABSENT: Any = "semi_strict"  # which its stub lacks
-"""What is not there may be asked for in `if`, but not shown."""
+"""A missing value may be asked for in `if`, but not shown."""
 _TAG = re.compile(r"\{#.*?#\}|(?P<code>\{[{%].*?[%}]\})", re.DOTALL)
 """A comment, or code: a comment may hold the beginning of code."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -128,7 +128,7 @@ class Templates:
             raise TemplateFailed(said, part, place.line, place.file) from None
 
     def _place_of_wrong(self, source: str, part: Part, name: str, variables: Any) -> AuthorLine:
-        """Where a filter got what it cannot write, which nothing else says: each use is tried without the others."""
+        """The place of a filter that got what it cannot write: each use is tried without the others."""
         uses = [found.start(1) for found in re.finditer(rf"\|\s*({name})\b", source)]
         for use in uses:
             others = [at for at in uses if at != use]
@@ -149,7 +149,7 @@ def _unsaid(_name: str) -> None:
 
 
 def check_template(template: StoredTemplate, objects: Objects, at: str, how: How = _unsaid) -> tuple[Problem, ...]:
-    """What is wrong with a template, seen with the objects of its trigger and their known fields.
+    """Problems of a template, seen with the objects of its trigger and their known fields.
 
     `how` says how an object comes that is not there, where one could.
     """
@@ -197,7 +197,7 @@ def names_in(source: str) -> set[str]:
 
 
 def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[tuple[int, str], ...]:
-    """What is wrong with a text as its author wrote it, each with its line, counted from 1.
+    """Problems of a text as its author wrote it, each with its line, counted from 1.
 
     `objects` are what it may use beside OWN_VARIABLES, with their known fields.
     """
@@ -211,7 +211,7 @@ def check_source(source: str, objects: Mapping[str, tuple[str, ...]]) -> tuple[t
 
 
 def _place_of(pattern: str, source: str) -> AuthorLine:
-    """Where a pattern is in the code of a source, not in its quoted texts; the first line where it is nowhere."""
+    """The line of a pattern in the code of a source, not in its quoted texts; the first line where it is nowhere."""
     for tag in _TAG.finditer(source):
         code = _QUOTED.sub(lambda quoted: re.sub(r"[^\n]", " ", quoted.group()), tag["code"] or "")
         found = re.search(pattern, code)
@@ -276,7 +276,7 @@ def _unknown_filter(name: str) -> str | None:
 
 
 def _codeless(html: str, objects: Objects, how: How) -> list[str]:
-    """Pictures of a code where there is none: such an e-mail could never be sent."""
+    """Pictures of a code that the message does not have: such an e-mail could never be sent."""
     if "voucher" in objects:
         return []
     return [

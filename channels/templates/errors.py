@@ -1,4 +1,4 @@
-"""What MiniJinja says of an error, in the author's own words and without the values that its message lists."""
+"""Errors of MiniJinja, in the author's own words and without the values that its message lists."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def said(error: minijinja.TemplateError) -> str:
 
 
 def author_place(error: minijinja.TemplateError) -> AuthorLine:
-    """Where the author wrote what is wrong. What is opened and never closed is told where it is opened."""
+    """The place where the author wrote what is wrong. What is opened and never closed is told where it is opened."""
     source = error.template_source or ""
     opened = _never_closed(source) if error.kind == "SyntaxError" else None
     if opened is not None:
@@ -103,7 +103,7 @@ def author_place(error: minijinja.TemplateError) -> AuthorLine:
 
 
 def _never_closed(source: str) -> int | None:
-    """Where a comment, an expression or a tag begins that does not end."""
+    """The beginning of a comment, an expression or a tag that does not end."""
     at = 0
     while begin := _BEGIN.search(source, at):
         end = source.find(_ENDS[begin.group()], begin.end())

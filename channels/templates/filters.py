@@ -33,7 +33,7 @@ _TAKES = {
     "date": f"a text such as 2026-11-20 and {_PATTERN}",
     "datetime": f"a text such as 2026-11-20T09:00:00Z and {_PATTERN}",
 }
-"""What each filter takes, for errors."""
+"""The kinds of value that each filter takes, for errors."""
 
 _WORDS: dict[str, dict[str, dict[str, str]]] = {
     "point": {
@@ -96,7 +96,7 @@ class Formats:
         return self._counted(_whole(value, "points"), "point")
 
     def value(self, voucher: Any, currency: Any = None) -> str:
-        """What a voucher, or its discount, gift or loyalty card, is worth. Amounts need the currency."""
+        """The worth of a voucher, or of its discount, gift or loyalty card. Amounts need the currency."""
         if not isinstance(voucher, Mapping):
             raise WrongValue(f"value takes a voucher or its discount, not {_kind(voucher)}")
         parts = (voucher.get(name) for name in ("discount", "gift", "loyalty_card"))

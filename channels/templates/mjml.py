@@ -16,7 +16,7 @@ from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 LAYOUT = Path(__file__).parent / "layout"
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-"""What belongs to MiniJinja."""
+"""Marks that belong to MiniJinja."""
 
 _MARK = "tidingsmark{}x"
 _MARKS = re.compile(r"tidingsmark(\d+)x")
@@ -52,7 +52,7 @@ class MjmlWrong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What stands around the content of a template that is not a whole document."""
+    """The document around the content of a template that is not a whole document."""
 
     source: str
     name: str = "layout.mjml"
@@ -100,7 +100,7 @@ def _lines(source: str) -> list[int]:
 
 
 def _layout_lines(layout: Layout) -> list[AuthorLine | None]:
-    """Those of the tags around the content; what is built in is no line of the author's."""
+    """Those of the tags around the content; what is built in is not a line of the author's."""
     tags = zip(TAG.finditer(layout.source), _lines(layout.source), strict=True)
     name = "" if layout == built_in_layout() else Path(layout.name).name
     return [AuthorLine(line, name) if name else None for tag, line in tags if tag.group() != _CONTENT]
@@ -136,7 +136,7 @@ def _html(whole: str, source: str) -> str:
 
 
 def _unreadable(source: str, reason: str) -> tuple[int, str]:
-    """Where the compiler stopped, as far as it can be seen, and what would be right."""
+    """The place where the compiler stopped, as far as it can be seen, and what would be right."""
     texts = re.sub(r"<!--.*?-->", _blanked, TAG.sub(_blanked, source), flags=re.DOTALL)
     bare = re.search(r"<(?![A-Za-z/!?])", texts)
     if bare:
@@ -179,7 +179,7 @@ def _line_of(pattern: str, texts: str) -> int:
 
 
 def is_document(source: str) -> bool:
-    """Whether MJML is whole; other MJML is the content of a layout."""
+    """Tell whether MJML is whole; other MJML is the content of a layout."""
     return "<mjml" in source
 
 

@@ -99,5 +99,5 @@ ANY = frozenset().union(*ATTRIBUTES.values())
 
 
 def attributes_of(element: str) -> frozenset[str]:
-    """What an element takes."""
+    """The attributes that an element takes."""
     return ATTRIBUTES.get(element, ANY)

@@ -1,7 +1,7 @@
 """The text part of an e-mail whose author wrote HTML alone, made of what each customer's HTML became.
 
 Inscriptis lays out what lxml has read, as a browser would: cells, rows and lists stay apart. What only arranges a page
-is taken out first, so that a table of columns is no table of data.
+is taken out first, so that a table of columns is not read as a table of data.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _HARD, _KEPT = "\u00a0", "\ue0a0"
 _NO_ADDRESS = ("#", "cid:", "javascript:")
 _FILLERS = re.compile(r"[\u034f\u00ad\u200b\u2060\ufeff]+")
 _JOINERS = re.compile(r"(?<!\S)[\u200c-\u200f]+(?!\S)|(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
-"""What fills a preview only beside blanks: within a word Persian, Indic scripts and emoji are written with it."""
+"""Fillers of a preview, only beside blanks: within a word Persian, Indic scripts and emoji are written with it."""
 
 
 def text_of(html: str) -> str:
-    """What a reader without HTML sees: links with their addresses, pictures as what is said of them."""
+    """The text for a reader without HTML: links with their addresses, pictures as what is said of them."""
     try:
         tree = document_fromstring(html)
     except ParserError:
@@ -115,7 +115,7 @@ def _show_address(link: HtmlElement) -> None:
 
 
 def _is_glued(link: HtmlElement) -> bool:
-    """Whether what comes next would be read as a part of the address."""
+    """Tell whether what comes next would be read as a part of the address."""
     following = link.getnext()
     is_link = following is not None and following.tag == "a"
     return link.tail[0].isalnum() if link.tail else is_link

@@ -23,7 +23,7 @@ from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
 OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
-"""What every request has beside the signatures."""
+"""Headers of every request, beside the signatures."""
 POLICY = Policy(
     timeout=timedelta(seconds=10),
     retries=tuple(timedelta(minutes=min(2**power, 480)) for power in range(12)),
@@ -74,7 +74,7 @@ def _body(delivery: WebhookDelivery, links: Links) -> Any:
 
 
 def _variables(delivery: WebhookDelivery, links: Links) -> dict[str, Any]:
-    """What a payload may name: the event's objects, and of the envelope what they leave free."""
+    """The names that a payload may use: the event's objects, and of the envelope what they leave free."""
     event, distribution = delivery.event, delivery.distribution
     return {
         "event": {"id": event.id, "type": event.type, "created_at": event.created_at},

@@ -47,7 +47,7 @@ def _compiled(payload: bytes) -> Fill:
 
 
 def _node(node: Any) -> tuple[Fill, bool]:
-    """How a part is made, and whether it is the same for every event."""
+    """The function that makes a part, and whether it is the same for every event."""
     if isinstance(node, dict):
         if is_dynamic(node):
             return _dynamic(node), False
@@ -105,5 +105,5 @@ def _dynamic(node: dict[str, Any]) -> Fill:
 
 
 def _holder(step: Step) -> type:
-    """What a step looks into; into anything else it leads nowhere."""
+    """The type that a step looks into; into anything else it leads nowhere."""
     return list if isinstance(step, int) else dict

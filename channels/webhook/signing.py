@@ -1,4 +1,4 @@
-"""How receivers know that a webhook is ours.
+"""Signatures, by which receivers know that a webhook is ours.
 
 Sources: Standard Webhooks specification 1.0 (`webhook-signature: v1,<base64 HMAC-SHA256 of id.timestamp.body>`, several
 separated by spaces while a secret is rotated), and `x-voucherify-signature` (hex HMAC-SHA256 of the body) for receivers

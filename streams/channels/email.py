@@ -47,7 +47,7 @@ def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
 
 
 def _template(written: JsonObject, context: PlanContext) -> tuple[StoredTemplate, TemplateFiles | None] | None:
-    """What is written in the distribution itself, or in the files of the template that it names."""
+    """The template that is written in the distribution itself, or in the files of the template that it names."""
     name, text, html = written.get("template"), written.get("text"), written.get("html")
     subject = written.get("subject", "")
     if name is None and not text and not html:

@@ -58,12 +58,12 @@ class _Shown(Voucher, frozen=True, kw_only=True):
 
 
 _OWN: Mapping[str, Any] = {EVENT: EVENT_FIELDS, "distribution": DistributionRef, "delivery_id": str}
-"""What every body may name, where the event has no object of that name."""
+"""Names that every body may use, where the event has no object of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What a webhook's body is: None for the objects as they come; in the envelope or alone."""
+    """The form of a webhook's body: None for the objects as they come; in the envelope or alone."""
 
     payload: JsonObject | None = None
     envelope: bool = True
@@ -78,7 +78,7 @@ def sent_objects(trigger: Trigger, action: Action) -> dict[str, Any]:
 
 @cache
 def payload_fields(trigger: Trigger, action: Action) -> Fields:
-    """What the paths of a payload may name: the objects of the message, and the delivery."""
+    """Fields that the paths of a payload may name: the objects of the message, and the delivery."""
     return Fields({**_OWN, **sent_objects(trigger, action)}, closed=True)
 
 
@@ -221,7 +221,7 @@ class _Reader:
         return steps
 
     def _fits(self, plain: JsonObject, at: str) -> bool:
-        """Whether it can be kept. Asked once nothing else is wrong."""
+        """Tell whether it can be kept. Asked once nothing else is wrong."""
         if self.problems:
             return False
         try:
@@ -235,7 +235,7 @@ class _Reader:
 
 
 def _why_not(steps: Steps, fields: Fields) -> str | None:
-    """What is wrong with a path, as far as the fields on its way are known."""
+    """The problem of a path, as far as the fields on its way are known."""
     names: tuple[str, ...] = ()
     passed: list[Step] = []
     for step in steps:

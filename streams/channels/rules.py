@@ -33,7 +33,7 @@ class KeepTemplate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
+    """The things that a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
 
     `templates` are those in files beside the document, which win over the `stored_templates` of the same name.
     `fields` are what its messages may name, where the trigger is known.

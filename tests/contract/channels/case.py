@@ -28,7 +28,7 @@ class Fake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the fake is to say next, and the kind of receipt that it makes. `retry_after` where it names a wait."""
+    """The next answer of a fake, and the kind of receipt that it makes. `retry_after` where it names a wait."""
 
     prepare: Callable[[Any], None]
     kind: type[Receipt]
@@ -60,7 +60,7 @@ class ChannelCase(Protocol):
         """A message to a customer, over that fake."""
 
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
-        """The same to a server that is none of its fakes."""
+        """The same to a server that is not one of its fakes."""
 
     def sent(self, request: Any) -> bytes:
         """All that a request puts on the wire, without what an attempt adds."""

@@ -1,4 +1,4 @@
-"""What every channel keeps to, as functions of its case: `LAWS`."""
+"""Laws of every channel, as functions of its case: `LAWS`."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def account(port: int, **changes: Any) -> EmailAccount:
 
 
 def says(reply: str, kind: type[Receipt], stage: str = "data", retry_after: float | None = None) -> Answer:
-    """What the server says to the next message, and where."""
+    """An answer of the server to the next message, at a stage."""
 
     def prepare(fake: SmtpSink) -> None:
         fake.at_stage = stage

@@ -1,4 +1,4 @@
-"""What a webhook makes of replies that are not as they should be: the status decides, and nothing after it."""
+"""Receipts of a webhook for replies that are not as they should be: the status decides, and nothing after it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from tests.factory import NOW, SECRET, context, customer, delivery, rule
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
 HOSTILE = b"a\x00b\r\n\xff" + "\u2028\u202e".encode() + b"x" * 9999
-"""What a receiver may say of a request, and no log should show as it is."""
+"""Words that a receiver may say of a request, and no log should show as it is."""
 
 
 def answers(

@@ -1,4 +1,4 @@
-"""What `channels/toy.py` would be."""
+"""The file that would be `channels/toy.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.contract.channels.toy.records import TOY, ToyDelivery
 
 @dataclass(frozen=True, slots=True)
 class ToyAccount:
-    """Where the provider is, and how it knows us."""
+    """The address of a provider, and the secret by which it knows us."""
 
     url: str
     token: str = field(repr=False)

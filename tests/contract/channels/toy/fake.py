@@ -1,4 +1,4 @@
-"""What `channels/fakes/toy.py` would be."""
+"""The file that would be `channels/fakes/toy.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `schemas/channels/toy.py` would be."""
+"""The file that would be `schemas/channels/toy.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.delivery import Delivery
 from schemas.record import Record
 
 TOY = cast(ChannelName, "toy")
-"""What a line in `schemas/closed.py` would make of it."""
+"""As a line in `schemas/closed.py` would have it."""
 
 
 class ToyPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="toy"):
@@ -22,7 +22,7 @@ class ToyPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="toy"):
 
 
 class ToyAddress(Record, frozen=True, kw_only=True):
-    """Where it goes and what it says."""
+    """A number, and the text for it."""
 
     phone: str
     text: str

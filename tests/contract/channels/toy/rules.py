@@ -1,4 +1,4 @@
-"""What `streams/channels/toy.py` would be."""
+"""The file that would be `streams/channels/toy.py`."""
 
 from __future__ import annotations
 

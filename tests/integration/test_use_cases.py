@@ -16,7 +16,7 @@ from console.control.not_found import NotFound
 from console.control.template_source import SourceFile, sources
 from deploy.settings.messages import Brand
 from schemas.errors import TidingsError
-from store.distributions import Control
+from store.distributions import Control, VersionConflict
 from tests.factory import NOW
 
 URL = "https://x.example"
@@ -143,3 +143,13 @@ async def test_a_segment_in_use_stays(pool: asyncpg.Pool) -> None:
     await apply_distribution(pool, WINBACK.replace("customer.order.paid", ENTERED), Announcements())
     with pytest.raises(TidingsError, match="segment vip is used by winback"):
         await segments.remove(pool, "shop", "vip")
+
+
+async def test_of_two_who_plan_at_once_the_second_is_refused(pool: asyncpg.Pool) -> None:
+    await apply_campaign(pool, SPRING)
+    changed = [SPRING.replace("10", discount) for discount in ("20", "30")]
+    first, second = [await campaigns.plan(pool, parse_documents(one, "body"), SHOP, LATER) for one in changed]
+    await campaigns.save(pool, first, actor="ann", now=LATER)
+    with pytest.raises(VersionConflict, match="plan again"):
+        await campaigns.save(pool, second, actor="bob", now=LATER)
+    assert (await campaigns.find(pool, "shop", "spring")).version == 2

@@ -78,16 +78,23 @@ class EventReader:
         required = self._required.get(head.type)
         if required is None or head.created_at > self._too_late or head.created_at.year == 1:
             return None
-        is_default = head.project_id == self._default
-        right = head.customer_id if is_default else record_key(head.project_id, head.customer_id, self._default)
-        if right.encode() != key or _NOT_KEPT in right or _NOT_KEPT in head.id:
+        customer = head.customer_id
+        if _NOT_KEPT in customer or _NOT_KEPT in head.id:
             return None
-        if right.count(SEPARATOR) != (not is_default):
+        if head.project_id == self._default:
+            if customer.encode() != key or SEPARATOR in customer:
+                return None
+        elif not self._is_right(key, head.project_id, customer):
             return None
         for name in required:
             if getattr(head.data, name) is None:
                 return None
         return head
+
+    def _is_right(self, key: bytes | None, project_id: str, customer_id: str) -> bool:
+        """True for the key of a customer of another project than the default one."""
+        right = record_key(project_id, customer_id, self._default)
+        return right.encode() == key and right.count(SEPARATOR) == 1 and _NOT_KEPT not in right
 
 
 def read_event(

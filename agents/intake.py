@@ -1,4 +1,4 @@
-"""A batch on its way into a role: in hands, each record read or dead-lettered, and one line in the log at its end."""
+"""A batch on its way into a role: in chunks, each record read or dead-lettered, and one line in the log at its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Chunk(Generic[T]):
 
     @property
     def items(self) -> list[T]:
-        """What was read, in the order of the records."""
+        """The items that were read, in the order of the records."""
         return [item for _, item in self.read]
 
     def halves(self) -> tuple[Chunk[T], Chunk[T]]:
@@ -50,8 +50,8 @@ class Intake(Generic[T]):
     """Takes batches in for a role, at most `size` records at a time.
 
     `read` makes of a record what the role works with: TryLater is waited for, an error of the record dead-letters that
-    record alone, any other ends the process. `work` does all that a hand causes and says how many of what the log calls
-    `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
+    record alone, any other ends the process. `work` does all that a chunk causes and says how many of what the log
+    calls `counted` that was; where it raises BadRecord it has changed nothing, and the record to blame is looked for.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Intake(Generic[T]):
         """Of the work: what was read aside does not meddle with what goes on meanwhile."""
 
     async def take(self, batch: Batch, begin: int = 0, *, is_aside: bool = False) -> None:
-        """Bring a batch in, hand after hand. Where something is away, the rest is left to be done aside."""
+        """Bring a batch in, chunk after chunk. Where something is away, the rest is left to be done aside."""
         began, count = time.perf_counter(), 0
         for start in range(begin, len(batch.records), self._size):
             records = batch.records[start : start + self._size]
@@ -84,7 +84,7 @@ class Intake(Generic[T]):
             for record, error in refused:
                 self._dead_letters.put(batch, record, error, self._clock())
             await batch.room()
-            await asyncio.sleep(0)  # a hand of dead letters causes no work that would let others have their turn
+            await asyncio.sleep(0)  # a chunk of dead letters causes no work that would let others have their turn
             async with self._turn:
                 count += await self._work_on(Chunk(batch, records, read))
         log_batch(batch, time.perf_counter() - began, self._metrics, **{self._counted: count})
@@ -105,7 +105,7 @@ class Intake(Generic[T]):
     async def _read_each(
         self, records: list[Incoming], *, waits: bool
     ) -> tuple[list[tuple[Incoming, T]], list[tuple[Incoming, Exception]]]:
-        """What was read, and what could not be: none stops the others. Raises TryLater unless it `waits`."""
+        """Records that were read, and those that were not: none stops the others. Raises TryLater unless it `waits`."""
         read, refused = [], []
         for record in records:
             try:

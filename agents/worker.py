@@ -56,12 +56,12 @@ from store.sending.ledger import Ledger
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 8.0
-"""How long a worker that is told to stop finishes what is under way: within the usual 10 s of orchestrators."""
+"""For so long a worker that is told to stop finishes what is under way: within the usual 10 s of orchestrators."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Which worker this is. `instance` is its stable name: the same after a restart, so that nobody else is disturbed.
+    """A worker to run. `instance` is its stable name: the same after a restart, so that nobody else is disturbed.
 
     `wait` says whether servers that do not answer are waited for, or end the process. `status_file` gets the address
     of the status server.
@@ -89,11 +89,11 @@ def run_worker(settings: Settings, options: WorkerOptions) -> int:
 
 async def _run(settings: Settings, options: WorkerOptions) -> int:
     """The status server answers before any other server is asked, so that a start that waits says what for."""
-    metrics, status, told = Metrics(), Status(), _told()
+    metrics, status, stopped = Metrics(), Status(), _stopped()
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_status_server(settings, metrics, status, options))
         starting = asyncio.ensure_future(_started(settings, metrics, options, stack))
-        if not await _done_before(starting, told):
+        if not await _done_before(starting, stopped):
             log.info("stopped")
             return 0
         process, provision = starting.result()
@@ -101,15 +101,15 @@ async def _run(settings: Settings, options: WorkerOptions) -> int:
         stack.callback(looking.cancel)
         watch = ProgressWatch(process.app, metrics, process.loops)
         status.follow(watch)
-        return await _until_told(process, watch, told)
+        return await _until_stopped(process, watch, stopped)
 
 
-def _told() -> asyncio.Event:
+def _stopped() -> asyncio.Event:
     """Set when the process is told to stop."""
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    return told
+        loop.add_signal_handler(number, stopped.set)
+    return stopped
 
 
 @asynccontextmanager
@@ -149,9 +149,9 @@ async def _started(
     return process, provision
 
 
-async def _done_before(work: asyncio.Future[Any], told: asyncio.Event) -> bool:
-    """Whether some work ended, however, before the process was told to stop; it is cancelled otherwise."""
-    waiting = asyncio.ensure_future(told.wait())
+async def _done_before(work: asyncio.Future[Any], stopped: asyncio.Event) -> bool:
+    """True where some work ended, however, before the process was told to stop; it is cancelled otherwise."""
+    waiting = asyncio.ensure_future(stopped.wait())
     await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     if not work.done():
@@ -266,7 +266,7 @@ _ROLES = {"matcher": _matcher, "publisher": _publisher, "sender": _sender, "segm
 
 
 def _folder(settings: Settings, options: WorkerOptions) -> Path:
-    """Where a process keeps its rows and notes: the same after a restart."""
+    """The folder of a process's rows and notes: the same after a restart."""
     folder = Path(settings.data) / "workers" / options.instance
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -281,15 +281,15 @@ async def _at_rest() -> None:
     """Nothing to wait for."""
 
 
-async def _until_told(process: _Process, watch: ProgressWatch, told: asyncio.Event) -> int:
+async def _until_stopped(process: _Process, watch: ProgressWatch, stopped: asyncio.Event) -> int:
     """Work until a signal. A crash, a stall or the end of the background work is a reason to end as well."""
     app = process.app
     background = asyncio.ensure_future(process.background())
     app.finalize()
     starting = asyncio.ensure_future(app.start())  # ends once tables are restored, or never: that is watched as well
-    while not told.is_set():
+    while not stopped.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), 1.0)
+            await asyncio.wait_for(stopped.wait(), 1.0)
         await watch.observe()
         _look_for_trouble(app, watch, starting, background)
         if app.crash_reason is not None:

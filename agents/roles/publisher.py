@@ -1,6 +1,6 @@
 """The publisher: requests for codes in, messages with their codes out, each code to one customer.
 
-A batch is claimed in hands, each in one transaction of Postgres, by ids that a replay repeats: so a crash, a rebalance
+A batch is claimed in chunks, each in one transaction of Postgres, by ids that a replay repeats: so a crash, a rebalance
 or a replay gets the same code and makes the same messages again.
 """
 
@@ -43,7 +43,7 @@ from streams.publication import Settled, is_expired, too_late, with_code, withou
 
 log = structlog.get_logger()
 
-_HAND = 500
+_CHUNK_SIZE = 500
 """Requests of one transaction."""
 _TRY_AGAIN = timedelta(seconds=2)
 """A held request asks again so often."""
@@ -98,7 +98,9 @@ class Publisher:
         self._default, self._requests = wiring.default_project, wiring.codec(PUBLICATION_REQUESTS)
         self._low: set[str] = set()
         dead_letters = DeadLetters("publisher", wiring, metrics)
-        self.intake = Intake(self._read, self._answer, dead_letters, metrics, clock, size=_HAND, counted="outputs")
+        self.intake = Intake(
+            self._read, self._answer, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="outputs"
+        )
 
     # -- from Kafka ---------------------------------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ class Publisher:
     # -- codes --------------------------------------------------------------------------------------------------
 
     async def _settle(self, requests: Sequence[PublicationRequest]) -> list[Settled]:
-        """What each request comes to. Raises TryLater."""
+        """The end of each request. Raises TryLater."""
         now = await self._codes.now()
         asking = [one for one in requests if not is_expired(one, now)]
         answers = await self._codes.claim([_claim(one) for one in asking], now)
@@ -207,19 +209,19 @@ class Publisher:
 
     async def try_held(self) -> int:
         """Ask again for requests that wait; how many got an end. Raises TryLater, and then nothing is noted."""
-        async with self._held.take(_TRY_AGAIN, _HAND) as hand:
-            if not hand.requests:
+        async with self._held.take(_TRY_AGAIN, _CHUNK_SIZE) as batch:
+            if not batch.requests:
                 return 0
-            settled = await self._settle([one.request for one in hand.requests])
-            pairs = list(zip(hand.requests, settled, strict=True))
+            settled = await self._settle([one.request for one in batch.requests])
+            pairs = list(zip(batch.requests, settled, strict=True))
             await write_all(self._app.outputs, self._outputs_of_held(pairs))
             ended = [one.request.publication_id for one, end in pairs if not end.held]
             waiting = [one.request.publication_id for one, end in pairs if end.held]
-            await hand.note(settled=ended, still_held=waiting)
+            await batch.note(settled=ended, still_held=waiting)
         return len(ended)
 
     def _outputs_of_held(self, pairs: Sequence[tuple[HeldRequest, Settled]]) -> list[Output]:
-        """What was decided before is not told again: those that wait on say nothing."""
+        """Nothing that was decided before is told again: those that wait on say nothing."""
         return [
             output
             for held, end in pairs
@@ -228,7 +230,7 @@ class Publisher:
         ]
 
     async def _count(self) -> None:
-        """How full the pools are, for those who have to fill them."""
+        """The codes left in each pool, for those who have to fill them."""
         while True:
             try:
                 await self._count_once()

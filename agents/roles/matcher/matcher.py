@@ -172,7 +172,7 @@ class Matcher:
                 if not is_aside and error.what != DISK:
                     batch.rest = partial(self._each, batch, judge, number, is_aside=True)
                     break
-                await self._until_done(batch, record, judge, tally)
+                await self._retry_until_judged(batch, record, judge, tally)
             if number % _CLOCK_CHECK_EVERY == 0 and time.perf_counter() - yielded_at > _YIELD_AFTER_SECONDS:
                 await batch.room()
                 await asyncio.sleep(0)
@@ -198,7 +198,7 @@ class Matcher:
         batch.emit(caused.outputs)
         tally.add(caused)
 
-    async def _until_done(self, batch: Batch, record: Incoming, judge: Judge, tally: _Tally) -> None:
+    async def _retry_until_judged(self, batch: Batch, record: Incoming, judge: Judge, tally: _Tally) -> None:
         async def again() -> None:
             self._process(batch, record, judge, self._clock(), tally)
 

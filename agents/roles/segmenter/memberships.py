@@ -1,6 +1,6 @@
-"""What becomes of customers' memberships in one transaction, and how it is told.
+"""The changes of customers' memberships in one transaction, and the telling of them.
 
-A hand begins with customers that are locked and with the segments as they are now; changes are noted in it, and kept
+A unit of work begins with locked customers and with the segments as they are now; changes are noted in it, and kept
 together with the events that tell of them. Only what is committed is told, and all of it is: events wait in an outbox
 until Kafka has acknowledged them, so a crash in between repeats the same ones, whatever else has changed meanwhile.
 """
@@ -31,7 +31,7 @@ _EVENTS = "events.segments"
 
 @dataclass(slots=True)
 class Customer:
-    """What is known of a customer inside a hand, and becomes known."""
+    """Everything known of a customer inside a unit of work, and becomes known."""
 
     profile: Profile | None
     memberships: dict[str, Membership] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class _Known:
 
 
 class Memberships:
-    """Who is in which segment, kept right hand by hand. What is known of segments is as the last hand found them."""
+    """The members of each segment, kept right unit by unit. What is known of segments is as the last one found them."""
 
     def __init__(self, segments: Segments, producer: Producer, wiring: Wiring, metrics: Metrics) -> None:
         self._segments, self._producer, self._metrics = segments, producer, metrics
@@ -84,7 +84,7 @@ class Memberships:
         newcomers: Iterable[str],
         now: datetime,
     ) -> UnitOfWork:
-        """A hand of customers that are locked, and of some that are not known yet. The segments are asked for last."""
+        """A unit of work on locked customers, and on some that are not known yet. The segments are asked for last."""
         customers = {one: Customer(None) for one in newcomers}
         customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
         states = await work.states(project_id)
@@ -115,64 +115,64 @@ class Memberships:
         return index
 
     def change(
-        self, hand: UnitOfWork, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
+        self, unit: UnitOfWork, customer: Customer, judged: Judged, among: Collection[str], happened: datetime | None
     ) -> None:
         """Note what differs among some segments, with its events; without where `happened` is None.
 
         Whom a segment cannot judge it neither takes in nor lets go: what nobody can say is no change.
         """
         profile, customer.unjudged = customer.profile, judged.unjudged
-        usable = [one for one in among if one in hand.index.definitions and one not in judged.unjudged]
+        usable = [one for one in among if one in unit.index.definitions and one not in judged.unjudged]
         for change in differences(judged.members, customer.memberships, usable):
             customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
-            customer.since[change.segment_id] = happened or hand.now
+            customer.since[change.segment_id] = happened or unit.now
             if happened is not None and profile is not None:
-                hand.events.append((profile.partition, self._event(hand, profile, change, happened)))
+                unit.events.append((profile.partition, self._event(unit, profile, change, happened)))
 
-    def _event(self, hand: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
-        definition, serial = hand.index.definitions[change.segment_id], hand.states[change.segment_id].serial
+    def _event(self, unit: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
+        definition, serial = unit.index.definitions[change.segment_id], unit.states[change.segment_id].serial
         return segment_event(change, definition, serial, msgspec.json.decode(profile.row), profile.epoch, happened)
 
-    async def write(self, hand: UnitOfWork, *, profiles: bool = False, keep_due: bool = False) -> None:
-        """Keep what has become of a hand, and the events that are to tell it.
+    async def write(self, unit: UnitOfWork, *, profiles: bool = False, keep_due: bool = False) -> None:
+        """Keep what has become of a unit of work, and the events that are to tell it.
 
         `keep_due` where not all segments were looked at: what is due for the others stays due.
         """
-        await hand.work.put_events(
+        await unit.work.put_events(
             [
                 EventRow(partition, self._key(event.project_id, event.customer_id).decode(), self._codec.encode(event))
-                for partition, event in hand.events
+                for partition, event in unit.events
             ]
         )
-        if hand.erased:
-            await hand.work.erase(hand.project_id, hand.erased)
-        await self._keep_unjudged(hand)
+        if unit.erased:
+            await unit.work.erase(unit.project_id, unit.erased)
+        await self._keep_unjudged(unit)
         there = [
             replace(
                 one.profile,
-                due_at=earliest((hand.index.due(one.profile.row, hand.now), one.profile.due_at if keep_due else None)),
+                due_at=earliest((unit.index.due(one.profile.row, unit.now), one.profile.due_at if keep_due else None)),
             )
-            for one in hand.customers.values()
+            for one in unit.customers.values()
             if one.profile is not None
         ]
         if profiles:
-            await hand.work.put_customers(hand.project_id, there)
+            await unit.work.put_customers(unit.project_id, there)
         else:
-            await hand.work.put_due(hand.project_id, [(one.customer_id, one.due_at) for one in there])
-        await hand.work.put_memberships(
-            hand.project_id,
+            await unit.work.put_due(unit.project_id, [(one.customer_id, one.due_at) for one in there])
+        await unit.work.put_memberships(
+            unit.project_id,
             [
                 MembershipRow(identity, segment, now.is_member, now.number, since)
-                for identity, customer in hand.customers.items()
+                for identity, customer in unit.customers.items()
                 for segment, since in customer.since.items()
                 for now in (customer.memberships[segment],)
             ],
         )
 
-    async def _keep_unjudged(self, hand: UnitOfWork) -> None:
-        customers = {identity: one for identity, one in hand.customers.items() if one.profile is not None}
+    async def _keep_unjudged(self, unit: UnitOfWork) -> None:
+        customers = {identity: one for identity, one in unit.customers.items() if one.profile is not None}
         rows = [(identity, *one) for identity, known in customers.items() for one in known.unjudged.items()]
-        await hand.work.put_unjudged(hand.project_id, list(customers), rows)
+        await unit.work.put_unjudged(unit.project_id, list(customers), rows)
 
     async def tell(self) -> int:
         """Publish the events of all that is kept and not told yet; how many. Raises TryLater, and then they wait on."""
@@ -182,8 +182,8 @@ class Memberships:
         outputs = [Output(self._topic, one.key.encode(), one.event, one.partition) for one in events]
         await write_all(self._producer, outputs)
 
-    def count(self, hand: UnitOfWork) -> int:
-        """Count what a hand that is committed has changed; how many memberships."""
-        for _, event in hand.events:
+    def count(self, unit: UnitOfWork) -> int:
+        """Count what a unit that is committed has changed; how many memberships."""
+        for _, event in unit.events:
             self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()
-        return len(hand.events)
+        return len(unit.events)

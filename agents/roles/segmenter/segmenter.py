@@ -1,8 +1,8 @@
 """The segmenter: profiles in, entries into segments and leaves out. What it knows is in Postgres.
 
 Here is where the work comes from: a record of `customers`, a moment that has come, a definition that is new. It is done
-in hands, each in one transaction: lock customers, ask what the segments are now, work out what changes, keep it. The
-offset of a batch may be committed only after the transactions of all its hands.
+in chunks, each in one transaction: lock customers, ask what the segments are now, work out what changes, keep it. The
+offset of a batch may be committed only after the transactions of all its chunks.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
 
-_HAND = 500
+_CHUNK_SIZE = 500
 """Customers, or records, of one transaction."""
 _IDLE_SECONDS = 0.5
 """Between two looks for what is due, or to be computed, while there is nothing."""
@@ -77,7 +77,9 @@ class Segmenter:
         metrics.segments_due_age.set_function(self._due_age)
         self.loop = Loop("due customers")
         dead_letters = DeadLetters("segmenter", wiring, metrics)
-        self.intake = Intake(self._read, self._bring_in, dead_letters, metrics, clock, size=_HAND, counted="changed")
+        self.intake = Intake(
+            self._read, self._bring_in, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="changed"
+        )
 
     # -- profiles -----------------------------------------------------------------------------------------------
 
@@ -104,7 +106,7 @@ class Segmenter:
             async with self._segments.transaction() as transaction:
                 position, latest = await transaction.position(topic, partition)
                 new = _not_yet_in(taken.items, position, latest)
-                hands = [
+                units = [
                     await self._update_project(transaction, project, list(updates), partition)
                     for project, updates in groupby(sorted(new, key=_by_project), _by_project)
                 ]
@@ -112,7 +114,7 @@ class Segmenter:
                     now = await transaction.now()
                     written = min(latest_stamp, int(now.timestamp() * 1000))  # later ones would hide what comes
                     await transaction.move(topic, partition, end, written)
-            return sum(map(self.memberships.count, hands))
+            return sum(map(self.memberships.count, units))
 
         changed = await retry_until_available(work, what="Postgres")
         await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
@@ -124,28 +126,28 @@ class Segmenter:
         concerned = {one.customer_id for one in updates}
         known = await work.customers(project, concerned)
         now = await work.now()
-        hand = await self.memberships.begin(work, project, known, concerned - known.keys(), now)
+        unit = await self.memberships.begin(work, project, known, concerned - known.keys(), now)
         for update in updates:
-            self._update(hand, update, partition)
-        await self.memberships.write(hand, profiles=True)
-        return hand
+            self._update(unit, update, partition)
+        await self.memberships.write(unit, profiles=True)
+        return unit
 
-    def _update(self, hand: UnitOfWork, update: Update, partition: int) -> None:
+    def _update(self, unit: UnitOfWork, update: Update, partition: int) -> None:
         if update.row is None:
-            hand.erase(update.customer_id)
+            unit.erase(update.customer_id)
             return
-        customer = hand.customers[update.customer_id]
+        customer = unit.customers[update.customer_id]
         before, epoch = customer.profile, customer.profile.epoch if customer.profile else update.stamp
-        happened = min(moment(update.stamp), hand.now)
-        quiet = {one.segment_id for one in hand.states.values() if _is_before(one, update, before)}
+        happened = min(moment(update.stamp), unit.now)
+        quiet = {one.segment_id for one in unit.states.values() if _is_before(one, update, before)}
         if before is not None and quiet:  # what it was when the segment came to be is no change
-            was = hand.index.of(before.customer_id, before.row, hand.now)
-            self.memberships.change(hand, customer, was, quiet, None)
+            was = unit.index.of(before.customer_id, before.row, unit.now)
+            self.memberships.change(unit, customer, was, quiet, None)
             quiet = set()
         customer.profile = Profile(update.customer_id, partition, epoch, update.row)
-        wanted = hand.index.of(update.customer_id, update.row, hand.now)
-        self.memberships.change(hand, customer, wanted, quiet, None)
-        self.memberships.change(hand, customer, wanted, hand.index.definitions.keys() - quiet, happened)
+        wanted = unit.index.of(update.customer_id, update.row, unit.now)
+        self.memberships.change(unit, customer, wanted, quiet, None)
+        self.memberships.change(unit, customer, wanted, unit.index.definitions.keys() - quiet, happened)
 
     # -- time and definitions -----------------------------------------------------------------------------------
 
@@ -166,37 +168,37 @@ class Segmenter:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def look_at_due(self) -> int:
-        """Look again at a hand of customers whose time has come; how many."""
+        """Look again at a chunk of customers whose time has come; how many."""
         async with self._segments.transaction() as work:
             now = await work.now()
-            found = await work.due(now, _HAND)
+            found = await work.due(now, _CHUNK_SIZE)
             if not found:
                 return 0
-            hands = []
+            units = []
             for project, profiles in found.items():
-                hand = await self.memberships.begin(work, project, profiles, (), now)
-                for customer in hand.customers.values():
-                    self._look_again(hand, customer)
-                await self.memberships.write(hand)
-                hands.append(hand)
-        customers, changed = sum(map(len, found.values())), sum(map(self.memberships.count, hands))
+                unit = await self.memberships.begin(work, project, profiles, (), now)
+                for customer in unit.customers.values():
+                    self._look_again(unit, customer)
+                await self.memberships.write(unit)
+                units.append(unit)
+        customers, changed = sum(map(len, found.values())), sum(map(self.memberships.count, units))
         log.info("due", customers=customers, changed=changed)
         return customers
 
-    def _look_again(self, hand: UnitOfWork, customer: Customer) -> None:
+    def _look_again(self, unit: UnitOfWork, customer: Customer) -> None:
         """Segments whose first computation has not come to the customer are left to it."""
         profile = customer.profile
         if profile is not None:
-            wanted = hand.index.of(profile.customer_id, profile.row, hand.now)
+            wanted = unit.index.of(profile.customer_id, profile.row, unit.now)
             begun = {
                 one.segment_id
-                for one in hand.states.values()
+                for one in unit.states.values()
                 if one.computed_version or profile.customer_id <= one.computed_to
             }
-            self.memberships.change(hand, customer, wanted, begun, min(profile.due_at or hand.now, hand.now))
+            self.memberships.change(unit, customer, wanted, begun, min(profile.due_at or unit.now, unit.now))
 
     async def compute(self) -> int:
-        """Compute a new or changed segment for the next hand of customers; how many, 0 where there is nothing to do.
+        """Compute a new or changed segment for the next chunk of customers; how many, 0 where there is nothing to do.
 
         At the first computation nobody enters: they are in it already. Later ones tell the differences.
         """
@@ -206,20 +208,20 @@ class Segmenter:
                 return 0
             project, segment_id = segment
             state = (await work.states(project))[segment_id]
-            found = await work.following(project, state.computed_to, _HAND)
+            found = await work.following(project, state.computed_to, _CHUNK_SIZE)
             if not found:
                 await work.finish(segment)
                 log.info("segment_computed", project=project, segment=segment_id, version=state.version)
                 return 1
             now = await work.now()
-            hand = await self.memberships.begin(work, project, found, (), now)
+            unit = await self.memberships.begin(work, project, found, (), now)
             happened = state.applied_at if state.computed_version else None
-            for customer_id, customer in hand.customers.items():
+            for customer_id, customer in unit.customers.items():
                 row = found[customer_id].row
-                self.memberships.change(hand, customer, hand.index.of(customer_id, row, now), {segment_id}, happened)
-            await self.memberships.write(hand, keep_due=True)
+                self.memberships.change(unit, customer, unit.index.of(customer_id, row, now), {segment_id}, happened)
+            await self.memberships.write(unit, keep_due=True)
             await work.advance(segment, max(found), len(found))
-        self.memberships.count(hand)
+        self.memberships.count(unit)
         return len(found)
 
     # -- health -------------------------------------------------------------------------------------------------
@@ -264,7 +266,7 @@ def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Upd
 
 
 def _is_before(segment: State, update: Update, before: Profile | None) -> bool:
-    """Whether what a customer was until now is no change of a segment that is being computed for the first time."""
+    """True where what a customer was until now is no change of a segment that is being computed for the first time."""
     if segment.computed_version:
         return before is None and moment(update.stamp) < segment.created_at
     return update.customer_id > segment.computed_to if before else moment(update.stamp) < segment.created_at

@@ -27,7 +27,7 @@ _LONGEST_MESSAGE = 1000
 
 
 class DeadLetters:
-    """Where one role leaves what it cannot process."""
+    """The place where one role leaves what it cannot process."""
 
     def __init__(self, role: Role, wiring: Wiring, metrics: Metrics) -> None:
         self._role, self._metrics = role, metrics
@@ -61,7 +61,7 @@ class DeadLetters:
 
 
 class _Kept(NamedTuple):
-    """What is kept of a record; `cut` is how many bytes it had, where that is not all."""
+    """The parts of a record that are kept; `cut` is how many bytes it had, where that is not all."""
 
     key: bytes | None
     value: bytes | None

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Waits:
-    """What work waits for, and how often it was told to: an attempt that hangs is told nothing."""
+    """Dependencies that work waits for, and how often it was told to: an attempt that hangs is told nothing."""
 
     def __init__(self) -> None:
         self.refusals = 0

@@ -1,4 +1,4 @@
-"""How far each consumer group is behind."""
+"""The lag of each consumer group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the control plane has decided, on its way to Kafka."""
+"""Decisions of the control plane, on their way to Kafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a key's records are among the partitions of a topic: as Kafka's own clients decide it.
+"""The partition of a key among those of a topic: as Kafka's own clients decide it.
 
 Source: `org.apache.kafka.common.utils.Utils.murmur2` and `BuiltInPartitioner`.
 """

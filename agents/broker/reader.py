@@ -50,7 +50,7 @@ class TopicReader:
         return sorted(found.partitions)
 
     def partition_of(self, key: str) -> int:
-        """Where a key's records are: the partitioner of Kafka's own clients."""
+        """The partition of a key's records: the partitioner of Kafka's own clients."""
         return partition_of(key.encode(), len(self.partitions))
 
     def at(self, partition: int, offset: int) -> Message | None:
@@ -93,7 +93,7 @@ class TopicReader:
                 raise TryLater(f"Kafka stopped answering while {self.name} was read")
 
     def from_now(self) -> Iterator[Message]:
-        """What comes from now on, for ever."""
+        """Records that come from now on, for ever."""
         self._assign(self.partitions, OFFSET_END)
         while True:
             yield from self._poll(0.2)

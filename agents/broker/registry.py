@@ -123,7 +123,7 @@ def _parsed(answer: dict[str, Any]) -> Any:
     try:
         return json.loads(answer["schema"])
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise Undecodable(f"a schema of the registry is no JSON: {type(error).__name__}") from error
+        raise Undecodable(f"a schema of the registry is not JSON: {type(error).__name__}") from error
 
 
 def _code_of(error: urllib.error.HTTPError) -> int:

@@ -53,7 +53,7 @@ class Provision:
         self._where = wire.kafka.bootstrap
 
     def plan(self) -> list[TopicChange]:
-        """What differs from the declaration. Raises TryLater while the broker is away."""
+        """Differences from the declaration. Raises TryLater while the broker is away."""
         there = self._counts()
         missing = [name for name in self._declared if name not in there]
         changes = [TopicChange("create", name, self._described(self._declared[name])) for name in missing]

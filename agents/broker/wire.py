@@ -1,4 +1,4 @@
-"""What a deployment's topics and groups are called on the broker, and how records on them are written."""
+"""Names of a deployment's topics and groups on the broker, and the codecs of the records there."""
 
 from __future__ import annotations
 

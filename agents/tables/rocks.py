@@ -40,7 +40,7 @@ _NOT_MENDED_BY_NEW_FILES = (
 
 
 class Memory:
-    """What all partitions of one process share: one block cache, and one limit for what is not yet on disk."""
+    """Memory that all partitions of one process share: one block cache, and one limit for what is not yet on disk."""
 
     def __init__(self, megabytes: int) -> None:
         self.cache = rocksdict.Cache(megabytes * 1024 * 1024)

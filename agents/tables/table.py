@@ -62,7 +62,7 @@ class LocalStore(Store):
             yield from partition.items()
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """From where Faust's recovery reads on."""
+        """The offset after which Faust's recovery reads on."""
         return self._opened(tp.partition).offset
 
     def set_persisted_offset(self, tp: TP, offset: int) -> None:

@@ -45,7 +45,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `/healthz` answers.
+    """The answer of `/healthz`.
 
     `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick, `waits_for` what is away.
     """
@@ -59,7 +59,7 @@ class Health:
 
 
 class Status:
-    """What `/healthz` answers over the life of a process: until there is progress to watch, what is waited for."""
+    """The answer of `/healthz` over the life of a process: until there is progress to watch, what is waited for."""
 
     def __init__(self, waits: Waits = OUTAGES) -> None:
         self._waits = waits
@@ -125,7 +125,7 @@ class ProgressWatch:
         return max((now - moved.at for moved in self._moved.values()), default=0.0)
 
     def is_stalled(self) -> bool:
-        """Whether the process should end."""
+        """True where the process should end."""
         return self.stalled_seconds() > self._stall_seconds
 
     def stalled(self) -> list[str]:
@@ -169,7 +169,7 @@ class ProgressWatch:
         return known if known is not None and known.position == offset else _Moved(offset, now)
 
     def _obstacles(self) -> Iterator[str]:
-        """What is in the way of reading, and would be in the way of any other process."""
+        """Obstacles in the way of reading, and would be in the way of any other process."""
         now = self._clock()
         for tp, began in self._open.items():
             if now - began.at > self._open_seconds:

@@ -133,5 +133,5 @@ class Metrics:
         )
 
     def text(self) -> tuple[bytes, str]:
-        """What `/metrics` answers, and its content type."""
+        """The answer of `/metrics`, and its content type."""
         return generate_latest(self.registry), CONTENT_TYPE_LATEST

@@ -21,11 +21,11 @@ class Table(Protocol):
 
     @property
     def changelog_topic_name(self) -> str:
-        """Where its writes are kept."""
+        """The topic that keeps its writes."""
 
 
 class BatchOwner(Protocol):
-    """Who is told how a batch ends."""
+    """The one who is told how a batch ends."""
 
     def batch_done(self, batch: Batch) -> None:
         """Closed, and every output acknowledged."""
@@ -87,7 +87,7 @@ class Batch:
         await self.producer.room()
 
     def take_rest(self) -> Callable[[], Awaitable[None]]:
-        """What is left to be done, for whoever does it."""
+        """The work that is left, for whoever does it."""
         rest, self.rest = self.rest, None
         assert rest is not None  # noqa: S101 - asked for where there is one
         return rest

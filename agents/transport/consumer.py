@@ -79,7 +79,7 @@ class Consumer(driver.Consumer):
         self.app.stop_at_once(error)
 
     def fatal_error(self) -> BaseException | None:
-        """What the client cannot recover from."""
+        """An error that the client cannot recover from."""
         error: BaseException | None = self._thread.fatal_error()
         return error
 

@@ -1,4 +1,4 @@
-"""What a fetch brought, read so that no record of any kind ends the reading.
+"""Fetched records, read so that no record of any kind ends the reading.
 
 aiokafka's parser takes header names for UTF-8, which no broker checks, and raises inside the fetcher where one is not.
 A batch that it cannot read is read once more by its slow twin, any bytes in names allowed. One that is damaged as a

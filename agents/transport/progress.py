@@ -1,4 +1,4 @@
-"""How far each partition has been processed: the only owner of that knowledge.
+"""Progress of each partition: the only owner of that knowledge.
 
 Batches of a partition are entered in the order of the log. An offset may be committed when its batch and all before it
 are complete. After a seek or a rebalance everything entered before is forgotten; a batch from before changes nothing.
@@ -38,7 +38,7 @@ class Limit:
     most: int
 
     def is_reached(self, queue: deque[Batch]) -> bool:
-        """Whether these are enough."""
+        """True where these are enough."""
         many = len(queue)
         return many >= self.batches and (many >= self.most or sum(len(one.records) for one in queue) >= self.records)
 
@@ -53,7 +53,7 @@ class Progress:
         self._committed: dict[TP, int] = {}
 
     def enter(self, batch: Batch) -> None:
-        """Take a batch into account. Raises HoleInTheLog when its records were fetched before the last one's end."""
+        """Enter a batch. Raises OffsetRegression when its records were fetched before the last one's end."""
         queue = self._in_flight[batch.tp]
         if queue and batch.records[0].offset < queue[-1].next_offset:
             raise OffsetRegression(
@@ -92,7 +92,7 @@ class Progress:
         return iter(list(self._next))
 
     def is_news(self, tp: TP, offset: int) -> bool:
-        """Whether an offset is another one than the broker was last told."""
+        """True where an offset is another one than the broker was last told."""
         return self._committed.get(tp) != offset
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
@@ -104,11 +104,11 @@ class Progress:
         return {tp for tp in tps if limit.is_reached(self._in_flight[tp])}
 
     def busy(self) -> bool:
-        """Whether any batch is in flight."""
+        """True while any batch is in flight."""
         return any(self._in_flight.values())
 
     def awaiting_reports(self) -> bool:
-        """Whether the head of some partition only waits for the broker's acknowledgements."""
+        """True while the head of some partition only waits for the broker's acknowledgements."""
         return any(queue and queue[0].closed for queue in self._in_flight.values())
 
     def forget_partition(self, tp: TP) -> None:

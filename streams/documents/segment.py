@@ -124,10 +124,10 @@ class _Reader(DocumentReader):
         if written is None:
             return {}
         read = self._value(SEGMENT, written, "") or {}
-        there = [key for key in MEMBERSHIP if key in written]
-        if len(there) != 1:
-            said = f"{' and '.join(there)} stand together; a segment has" if there else "is missing: a segment has"
-            self._problem(there[1] if there else "when", f"{said} exactly one of {', '.join(MEMBERSHIP)}")
+        chosen = [key for key in MEMBERSHIP if key in written]
+        if len(chosen) != 1:
+            said = f"{' and '.join(chosen)} stand together; a segment has" if chosen else "is missing: a segment has"
+            self._problem(chosen[1] if chosen else "when", f"{said} exactly one of {', '.join(MEMBERSHIP)}")
         elif "members_file" in read:
             read["members"] = self._from_file(read["members_file"])
         if "members" in read:

@@ -114,8 +114,8 @@ class Identifier(Plain[str]):
 
     @property
     def allowed(self) -> str:
-        said = f"an id of letters, digits, dash, dot and underscore, at most {self.most} long"
-        return f"{said}, such as {self.example}"
+        form = f"an id of letters, digits, dash, dot and underscore, at most {self.most} long"
+        return f"{form}, such as {self.example}"
 
     def accepted(self, value: object) -> str | None:
         return value if isinstance(value, str) and re.fullmatch(self._pattern(), value) else None
@@ -359,7 +359,7 @@ class Varies:
 
 
 def read_keys(source: Mapping[Any, Any], keys: Keys, at: str, report: Report) -> JsonObject:
-    """The values of the keys that are written, and complaints about those that are wrong or missing."""
+    """The values of the keys that are written, and a problem for each that is wrong or missing."""
     found: JsonObject = {}
     for name, key in keys.items():
         value = source.get(name)

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.days import read_moment
-from streams.values.kinds import Moment, OneOf, Span, Text, Value
-from streams.values.wording import a_mapping, invalid, invalid_kind, refuse_unknown, unknown
+from streams.values.kinds import Moment, Value
+from streams.values.wording import a_mapping, invalid_kind, unknown
 
 T = TypeVar("T")
 
@@ -36,37 +36,16 @@ class DocumentReader:
             return source
         return self._problem("", invalid_kind(source, f"a {name}, {a_mapping(keys)}"))
 
-    def _mapping(self, value: object, at: str, example: str) -> Mapping[Any, Any] | None:
-        """A mapping that is written like the example."""
-        return value if isinstance(value, Mapping) else self._invalid(value, at, a_mapping((), example))
-
     def _value(self, kind: Value[T], value: object, at: str) -> T | None:
         return kind.read(value, at, self._problem)
-
-    def _word(self, value: object, at: str, hint: str) -> str:
-        return self._value(Text(hint), value, at) or ""
 
     def _instant(self, value: object, at: str, *, is_end: bool = False) -> datetime | None:
         """When something begins or ends; a day is meant in the project's zone, and as an end it is included."""
         written = None if value is None else self._value(Moment(), value, at)
         return read_moment(written, self._zone, is_end=is_end)
 
-    def _seconds(self, value: object, at: str) -> int | None:
-        return None if value is None else self._value(Span(), value, at)
-
-    def _closed(self, value: object, allowed: tuple[str, ...], at: str, otherwise: str) -> str:
-        """A member of a closed list."""
-        return self._value(OneOf(allowed), value, at) or otherwise
-
-    def _known_keys(self, source: Mapping[Any, Any], known: tuple[str, ...], at: str) -> None:
-        refuse_unknown(source, known, at, self._problem)
-
     def _one_of(self, name: object, options: Mapping[str, T], at: str, kind: str, where: str = "") -> T | None:
         """What is there under a name. `where` says where it was looked for, where that is a question."""
         if isinstance(name, str) and name in options:
             return options[name]
         return self._problem(at, unknown(name, sorted(options), kind, where))
-
-    def _invalid(self, value: object, at: str, allowed: str, *, shown: bool = True) -> None:
-        """What a value is and what is allowed. What may hold a secret is not shown, only its kind is named."""
-        self._problem(at, invalid(value, allowed) if shown else invalid_kind(value, allowed))

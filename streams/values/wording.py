@@ -65,10 +65,10 @@ def unknown(name: object, known: Collection[str], kind: str = "valid", more: str
     return sentences(head, did_you_mean(name, known).strip() if isinstance(name, str) else "", more)
 
 
-def sentences(*said: str) -> str:
+def sentences(*parts: str) -> str:
     """Those that are there, one after the other; the last one has no full stop of ours."""
     text = ""
-    for one in filter(None, said):
+    for one in filter(None, parts):
         text += (". " if text and text[-1] not in "?." else " ") * bool(text) + one
     return text
 

@@ -49,7 +49,7 @@ def _said(action: Action) -> str:
         case "publish":
             return "publishing a code"
         case "promote":
-            return "word of a promotion"
+            return "a promotion notice"
         case "message":
             return "a plain message"
         case _:

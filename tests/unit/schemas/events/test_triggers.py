@@ -219,7 +219,7 @@ def test_a_wrong_selector_says_which_are_right(trigger: dict[str, Any], said: st
         ("customer.order.paid", "promote", ["email"], None),
         ("customer.referred", "message", ["webhook", "email"], None),
         ("customer.referred", "publish", ["email"], "is not offered on customer.referred. Allowed here: message"),
-        ("customer.rewarded", "promote", ["email"], "word of a promotion is not offered on customer.rewarded"),
+        ("customer.rewarded", "promote", ["email"], "a promotion notice is not offered on customer.rewarded"),
         ("customer.publication.succeeded", "publish", ["email"], "would start itself again"),
         ("manual_distribution_schedule", "message", ["email"], None),
         ("manual_distribution_schedule", "message", ["email", "webhook"], "Over webhook it may promote, publish"),

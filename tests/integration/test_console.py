@@ -131,7 +131,7 @@ WRONG: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     ),
     (("lag",), {"TIDINGS_WIRE_FORMAT": "xml"}, 78, "wire.format must be one of"),
     (("worker", "matcher", "--no-wait"), {"TIDINGS_KAFKA": "127.0.0.1:1"}, 69, "does not answer"),
-    (("worker", "cook"), {}, 2, "must be one of matcher, publisher, sender, segmenter"),
+    (("worker", "cook"), {}, 2, "must be one of matcher, publisher"),
     (("tail", "nothing"), {}, 1, "There are: events.segments"),
     (("why", "dlv_x"), {}, 1, 'no delivery "dlv_x"'),
     (("doctor",), {}, 1, "webhook secrets"),

@@ -1,3 +1,6 @@
+-- Who still writes waits until all is copied: a delivery that came in after the ids were read would be sent again.
+lock table deliveries, attempts, delivery_actions, past_deliveries in access exclusive mode;
+
 -- Ids of deliveries, without content: whoever enters one here first may send it. In place of past_deliveries, which held
 -- those of deliveries that were dropped; now every id is here from its claim on.
 create function claim_key(delivery_id text) returns uuid immutable parallel safe language sql as $$
@@ -135,7 +138,8 @@ order by day;
 insert into open_deliveries
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        case when attempts > 0 then 'retry' else 'live' end, priority, expires_at, record, arrived_at, state, due_at,
-       lease_owner, lease_until, attempts, attempts_before, reason, detail, provider_id, created_at, settled_at, erased,
+       lease_owner, lease_until, attempts, attempts_before, reason, detail, provider_id, created_at,
+       case when state <> 'waiting' then coalesce(settled_at, created_at) end, erased,
        array(select (at, duration_ms, outcome, t.detail)::attempt
              from old_attempts t where t.delivery_id = d.delivery_id order by number),
        array(select (at, action, actor)::delivery_action

@@ -23,6 +23,8 @@ Lane = Literal["live", "retry", "bulk"]
 """First tries, what was tried before, and what is sent to many at once."""
 VersionKey = tuple[str, str, int]
 """Project, distribution and version."""
+End = tuple[str, datetime]
+"""Delivery, and when it was settled: one that is sent again has another end later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,14 +221,14 @@ class Ledger:
         """Outcomes that `delivery.status` was not told in so long, oldest first."""
         return [UnannouncedOutcome(**row) for row in await self._fetch("unannounced", settled_for, limit)]
 
-    async def mark_announced(self, delivery_ids: Iterable[str]) -> None:
+    async def mark_announced(self, ends: Collection[End]) -> None:
         """`delivery.status` has acknowledged these."""
-        ids = list(delivery_ids)
+        columns = [one for one, _ in ends], [settled_at for _, settled_at in ends]
         try:
-            await self._fetch("mark_announced", ids)
+            await self._fetch("mark_announced", *columns)
         except asyncpg.CheckViolationError:  # the clock has gone past the days that were made
             await self.make_days()
-            await self._fetch("mark_announced", ids)
+            await self._fetch("mark_announced", *columns)
 
     async def make_days(self) -> None:
         """Make the days in which deliveries will end, where they are missing."""

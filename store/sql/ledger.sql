@@ -172,10 +172,13 @@ order by settled_at
 limit $2;
 
 -- name: mark_announced
--- delivery.status has acknowledged these: they are over, and leave the queue. Of one that has waited long, the id stays
+-- delivery.status has acknowledged these ends, each named by when it was: they are over, and leave the queue. What was
+-- sent again since has another end, which is still to be told. Of one that has waited long, the id stays
 -- as long as if it had come now, since the content does.
 with told as (
-    delete from open_deliveries where delivery_id = any($1::text[]) and state <> 'waiting' returning *
+    delete from open_deliveries d using unnest($1::text[], $2::timestamptz[]) as r (delivery_id, settled_at)
+    where d.delivery_id = r.delivery_id and d.settled_at = r.settled_at and d.state <> 'waiting'
+    returning d.*
 ), kept as (
     update claims c set last_day = (now() at time zone 'UTC')::date
     from told

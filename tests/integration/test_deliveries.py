@@ -22,7 +22,7 @@ from store.postgres import connect
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, Settlement
 from tests.factory import NOW
-from tests.integration.test_store import LEASE, new
+from tests.integration.test_store import LEASE, announce, new
 
 DAY = timedelta(days=1)
 
@@ -35,7 +35,7 @@ async def settle(ledger: Ledger, *settlements: Settlement) -> None:
     now = time.monotonic()
     settled = await ledger.settle([replace(one, ended=now) for one in settlements], owner="s")
     assert len(settled) == len(settlements)
-    await ledger.mark_announced([one.delivery_id for one in settled if one.state != "waiting"])
+    await announce(ledger, *(one.delivery_id for one in settled))
 
 
 def failed(identity: str, detail: str = "HTTP 501", **changes: Any) -> Settlement:
@@ -82,7 +82,7 @@ async def test_what_is_expired_erased_or_not_yet_told_is_not_sent_again(pool: as
     standing = (await foresee(deliveries, "resend", everything)).standing
     assert (standing.within, standing.expired, standing.erased, standing.chosen) == (0, 1, 1, 3)
     assert await carry_out(deliveries, "resend", everything, actor="me") == 0
-    await ledger.mark_announced(["d2"])
+    await announce(ledger, "d2")
     assert await carry_out(deliveries, "resend", everything, actor="me") == 1
 
 

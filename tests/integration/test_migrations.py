@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections import Counter
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from store.retention import Retention
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
 from tests.factory import NOW
-from tests.integration.test_store import new
+from tests.integration.test_store import announce, claim, due, new, settlement
 
 END = NOW + timedelta(days=30)
 SPRING = Campaign(
@@ -96,6 +97,7 @@ KNOWN = {
     "later": ("waiting", "now() + interval '1 day'", "null", "null", 1, False),
     "leased": ("waiting", "now()", "'other'", "null", 0, False),
     "untold": ("recovered", "now()", "null", "now() - interval '1 hour'", 2, False),
+    "undated": ("sent", "now()", "null", "null", 0, False),
     "sent": ("sent", "now()", "null", "now()", 1, True),
     "failed": ("failed", "now()", "null", "now() - interval '40 days'", 2, True),
     "dlv_" + "0a" * 16: ("sent", "now()", "null", "now() - interval '200 days'", 1, True),
@@ -125,8 +127,11 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_non
     leased = await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9, take_over=False)
     assert {one.delivery_id: one.attempts for one in leased} == {"free": 0, "tried": 1}
     assert await ledger.renew(["leased"], owner="other", lease=LEASE) == {"leased"}
-    assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=9)] == ["untold"]
-    await ledger.mark_announced(["untold"])
+    assert [one.delivery_id for one in await ledger.unannounced(settled_for=timedelta(), limit=9)] == [
+        "untold",
+        "undated",
+    ]
+    await announce(ledger, "untold", "undated")
     if last == 13:
         assert [row["action"] for row in await Deliveries(pool).actions_of(["failed"])] == ["resend"]
     assert await Deliveries(pool).act("resend", DeliveryFilter("shop", state="failed"), "me", after="", limit=9) == [
@@ -134,6 +139,36 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_non
     ]
     assert (await Retention(pool, timedelta(days=90)).tidy())["days"] == 1
     assert await ledger.delivery("dlv_" + "0a" * 16) is None
+    await pool.close()
+
+
+async def test_what_is_written_while_the_ledger_is_copied_is_not_sent_twice(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await earlier(dsn, tmp_path, monkeypatch, last=13)
+    async with pool.acquire() as writer:
+        writing = writer.transaction()
+        await writing.start()
+        await writer.execute(
+            "insert into deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id,"
+            " customer_id, channel, destination, priority, record, arrived_at, state, due_at, created_at) values"
+            " ('d1', 'shop', 'x', 1, 'e', 'c1', 'webhook', 'a', 0, 'r', now(), 'waiting', now(), now())"
+        )
+        migration = asyncio.create_task(migrating.migrate(pool, "shop"))
+        waits = (
+            "select from pg_locks where not granted"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
+        async with asyncio.timeout(90):
+            while not await writer.fetchval(f"select exists ({waits})"):
+                await asyncio.sleep(0.05)
+        await writing.commit()
+    await migration
+    ledger = Ledger(pool)
+    assert await due(ledger, "s") == {"d1"}
+    await ledger.settle([settlement("d1")], owner="s")
+    await announce(ledger, "d1")
+    assert await claim(ledger, "s", [new(1)]) == set()
     await pool.close()
 
 

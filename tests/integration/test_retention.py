@@ -32,7 +32,7 @@ from store.sending.ledger import Ledger, NewDelivery
 from tests.factory import NOW, rule
 from tests.integration.test_codes import campaign, filled, saved
 from tests.integration.test_codes import claim as code_claim
-from tests.integration.test_store import LEASE, claim, due, later, new, settlement
+from tests.integration.test_store import LEASE, announce, claim, due, later, new, settlement
 
 KEEP, DAY = timedelta(days=90), timedelta(days=1)
 IDS = ("dlv_" + "0a" * 16, "dlv_" + "0b" * 16, "dlv_abcdefghijklmnopqrstuvwx")
@@ -49,7 +49,7 @@ async def ended(ledger: Ledger, *ids: str, announced: bool = True, **changes: An
     await claim(ledger, "s", rows)
     await ledger.settle([settlement(one) for one in ids], owner="s")
     if announced:
-        await ledger.mark_announced(ids)
+        await announce(ledger, *ids)
     return rows
 
 
@@ -82,7 +82,7 @@ async def test_what_waits_or_is_not_told_yet_never_goes_with_a_day(pool: asyncpg
     await later(pool, PAST)
     await tidied(pool)
     assert await kept(pool) == {"untold": "sent", "d1": "waiting"}
-    await ledger.mark_announced(["untold"])
+    await announce(ledger, "untold")
     await tidied(pool)
     assert await kept(pool) == {"untold": "sent", "d1": "waiting"}, "it is over since today"
 
@@ -114,7 +114,7 @@ async def test_ids_outlive_the_content_of_what_waited_for_long(pool: asyncpg.Poo
     await later(pool, PAST)
     await tidied(pool)
     await ledger.settle([settlement("d0")], owner="s")
-    await ledger.mark_announced(["d0"])
+    await announce(ledger, "d0")
     await later(pool, 3 * DAY)
     await tidied(pool)
     assert await claim(ledger, "s", [replace(one, happened_at=now - PAST) for one in rows]) == set()
@@ -130,7 +130,7 @@ async def test_what_is_longer_ago_than_is_kept_is_expired_and_told_and_never_sen
     (told,) = await ledger.unannounced(settled_for=timedelta(), limit=9)
     assert (told.delivery_id, told.state, told.reason, told.attempts) == ("past", "failed", "expired", 0)
     assert await claim(ledger, "s", rows) == set()
-    await ledger.mark_announced(["past"])
+    await announce(ledger, "past")
     everything = DeliveryFilter("shop", ids=("past",))
     assert await Deliveries(pool).act("resend", everything, "me", after="", limit=9) == []
 
@@ -203,7 +203,7 @@ async def test_texts_go_once_nothing_sends_them(pool: asyncpg.Pool) -> None:
     assert await retention(pool).tidy() == {"templates": 1}
     assert [await control.template(text.ref.digest) for text in texts] == [None, *texts[1:]]
     await ledger.settle([settlement("d1", "failed")], owner="s")
-    await ledger.mark_announced(["d1"])
+    await announce(ledger, "d1")
     await pool.execute("delete from chores")
     assert await retention(pool).tidy() == {}, "what failed may be sent again"
     await later(pool, PAST)

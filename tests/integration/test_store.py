@@ -21,6 +21,7 @@ from schemas.template import StoredTemplate
 from store.distributions import Change, Control, OutboxEntry, VersionConflict
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
+from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement, claim_key
 from store.sql import queries
 from tests.factory import NOW, rule
@@ -49,6 +50,12 @@ async def claim(ledger: Ledger, owner: str, rows: Sequence[NewDelivery]) -> set[
 async def due(ledger: Ledger, owner: str, **changes: Any) -> set[str]:
     options: dict[str, Any] = {"lease": LEASE, "limit": 100, "a_destination": 100, **changes}
     return {row.delivery_id for row in await ledger.claim_due(owner=owner, **options)}
+
+
+async def announce(ledger: Ledger, *ids: str) -> None:
+    """`delivery.status` has been told how these ended."""
+    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=1000)
+    await ledger.mark_announced([(one.delivery_id, one.settled_at) for one in ends if one.delivery_id in ids])
 
 
 async def later(pool: asyncpg.Pool, time_: timedelta) -> None:
@@ -238,8 +245,22 @@ async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Po
     assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
     await later(pool, LEASE)
     assert [one.delivery_id for one in await ledger.unannounced(settled_for=LEASE, limit=10)] == ["d1"]
-    await ledger.mark_announced(["d1"])
+    await announce(ledger, "d1")
     assert await ledger.unannounced(settled_for=LEASE, limit=10) == []
+
+
+async def test_a_late_acknowledgement_of_an_earlier_end_hides_no_later_one(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1)])
+    (failed,) = await ledger.settle([settlement("d1", "failed")], owner="s")
+    await announce(ledger, "d1")
+    await Deliveries(pool).act("resend", DeliveryFilter("shop"), "me", after="", limit=1)
+    assert await due(ledger, "s") == {"d1"}
+    await ledger.settle([settlement("d1")], owner="s")
+    assert failed.settled_at is not None
+    await ledger.mark_announced([("d1", failed.settled_at)])
+    (untold,) = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    assert untold.state == "recovered"
 
 
 async def test_how_often_a_version_may_be_sent_is_known_by_project_id_and_version(pool: asyncpg.Pool) -> None:

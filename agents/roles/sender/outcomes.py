@@ -19,7 +19,7 @@ from schemas.delivery import Delivery
 from schemas.errors import BadRecord, TryLater
 from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
-from store.sending.ledger import Ledger, Settled, Settlement, UnannouncedOutcome
+from store.sending.ledger import End, Ledger, Settled, Settlement, UnannouncedOutcome
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ class Outcomes:
         self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
         self._on_refused, self._accepted, self._default = on_refused, accepted, default_project
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
-        self._announced: list[str] = []
+        self._announced: list[End] = []
         self.unsettled: dict[str, Settlement] = {}
 
     def put(self, settlement: Settlement, delivery: Delivery) -> None:
@@ -118,14 +118,14 @@ class Outcomes:
             output = Output(self._topic, key.encode(), self._codec.encode(status))
         except BadRecord as error:  # of a delivery that was not ours: telling it again cannot help
             log.error("status_not_told", delivery=status.delivery_id, error=str(error))
-            self._announced.append(status.delivery_id)
+            self._announced.append((status.delivery_id, status.occurred_at))
             return
 
         def report(error: Any, record: Any) -> None:
             if error is not None:
                 self._on_refused(RefusedByBroker(error, record))
                 return
-            self._announced.append(status.delivery_id)
+            self._announced.append((status.delivery_id, status.occurred_at))
 
         self._producer.produce(output, report)
         await self._producer.room()
@@ -146,7 +146,7 @@ class Outcomes:
                 delivery = self._read_delivery(ended.record)
             except BadRecord as error:  # it would be met first each time, before all that came after it
                 log.error("status_not_told", delivery=ended.delivery_id, error=str(error))
-                self._announced.append(ended.delivery_id)
+                self._announced.append((ended.delivery_id, ended.settled_at))
             else:
                 await self._announce(status_of(ended, delivery))
         return len(left)

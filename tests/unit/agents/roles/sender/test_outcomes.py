@@ -56,7 +56,7 @@ async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> Non
     of_no_calendar = msgspec.structs.replace(good.event, created_at=early)
     await outcomes._announce(msgspec.structs.replace(good, delivery_id="dlv_0", event=of_no_calendar))
     await outcomes._announce(good)
-    assert (len(writes.outputs), outcomes._announced) == (1, ["dlv_0"])
+    assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", now)])
 
 
 class Left:
@@ -81,4 +81,4 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told()
         ledger, told, "t", codec, read, nothing, Accepted(None), owner="o", default_project="shop", on_refused=nothing
     )
     assert await outcomes.sweep() == 2
-    assert (len(writes.outputs), outcomes._announced) == (1, ["dlv_0"])
+    assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", ledger.ends[0].settled_at)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
 
@@ -149,6 +150,10 @@ class TopicReader:
 def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
     """A record's headers; none where a name is not UTF-8, which this client cannot show."""
     try:
-        return message.headers() or []
+        return _HEADERS(message) or []
     except SystemError:
         return []
+
+
+_HEADERS = methodcaller("headers")
+"""The client raises and returns a broken list at once, which a call by the interpreter, once warm, no longer checks."""

@@ -82,12 +82,14 @@ class Producer:
             self._serving.cancel()
 
     def _take(self, output: Output, report: Report) -> bool:
-        topic, key, value, partition, headers = output
+        topic, key, value, partition, headers, timestamp = output
         try:
-            if headers is None:
+            if headers is None and not timestamp:
                 self._producer.produce(topic, value, key, partition, report)
             else:
-                self._producer.produce(topic, value, key, partition, report, headers=list(headers))
+                self._producer.produce(
+                    topic, value, key, partition, report, timestamp=timestamp, headers=list(headers or ())
+                )
         except BufferError:
             return False
         except confluent_kafka.KafkaException as error:

@@ -10,13 +10,14 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Output(NamedTuple):
-    """One record to write. `partition` -1 lets the key decide (murmur2)."""
+    """One record to write. `partition` -1 lets the key decide (murmur2); `timestamp` in Unix ms, 0 for now."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     partition: int = -1
     headers: Headers | None = None
+    timestamp: int = 0
 
 
 class Incoming(Protocol):

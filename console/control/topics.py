@@ -1,6 +1,7 @@
 """Topics: records that are kept for ever, copied into topics of another prefix: the way to more partitions.
 
-Each record goes where its key belongs among the new partitions, by the partitioner of Kafka's own clients.
+Each record goes where its key belongs among the new partitions, by the partitioner of Kafka's own clients. It keeps its
+time: with another, a tombstone would erase what a customer who came back was sent, and entries into segments were new.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from agents.broker.producer import Producer, write_all
-from agents.broker.reader import TopicReader
+from agents.broker.reader import TopicReader, headers_of
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from schemas.errors import TidingsError
@@ -54,4 +55,5 @@ async def _copy(old: Wire, new: Wire, topic: str, producer: Producer) -> int:
 
 def _outputs(reader: TopicReader, target: str) -> Iterator[Output]:
     for message in reader.until_now():
-        yield Output(target, message.key(), message.value(), headers=message.headers())
+        _, timestamp = message.timestamp()
+        yield Output(target, message.key(), message.value(), -1, headers_of(message), max(0, timestamp))

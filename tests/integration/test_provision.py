@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from agents.broker.partitioner import partition_of
 from agents.broker.producer import Producer, write_all
-from agents.broker.reader import TopicReader
+from agents.broker.reader import TopicReader, headers_of
 from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
@@ -17,6 +19,7 @@ from deploy.settings.servers import Kafka, Topics
 from deploy.settings.settings import Settings
 from schemas.errors import CannotStart, TidingsError, TryLater
 from schemas.topics import CUSTOMERS, RECENT, TOPICS, changelog
+from tests.record_batches import Made, produce_raw, record_batch
 
 
 def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings) -> None:
@@ -62,17 +65,36 @@ async def test_what_is_kept_moves_to_topics_with_more_partitions_by_key(settings
     keys = [f"c{number}" for number in range(50)]
     producer = Producer(settings.kafka.client())
     rows = old.topic(changelog(RECENT))
+    erased = 1_600_000_000_000
     for topic in (old.topic(CUSTOMERS), rows):
         await write_all(producer, [Output(topic, key.encode(), topic.encode()) for key in keys])
-    await write_all(producer, [Output(rows, b"c1", None)])
     producer.close()
+    tombstone = record_batch([Made(None, b"c1", [(b"\xff", b"a name that is not UTF-8")], erased)])
+    for topic in (old.topic(CUSTOMERS), rows):
+        assert await produce_raw(settings.kafka.bootstrap, topic, partition_of(b"c1", 4), tombstone) == 0
+    copied_at = time.time() * 1000
     copied = await copy_kept(old, new)
-    assert sorted(copied.values()) == [0, 0, 50, 51]
+    assert sorted(copied.values()) == [0, 0, 51, 51]
     for topic in (CUSTOMERS, changelog(RECENT)):
         with TopicReader(new, topic) as reader:
             found = list(reader.until_now())
             assert {message.key().decode() for message in found} == set(keys)
             assert all(message.partition() == reader.partition_of(message.key().decode()) for message in found)
             assert len({message.partition() for message in found}) == 6
+            assert all(message.timestamp()[1] < copied_at for message in found)
+            assert [message.timestamp()[1] for message in found if message.value() is None] == [erased]
     with pytest.raises(TidingsError, match=r"v2\.customers holds records already"):
         await copy_kept(old, new)
+
+
+async def test_headers_with_a_name_that_is_not_utf_8_are_none_however_many_were_read_before(settings: Settings) -> None:
+    wiring = Wiring(settings)
+    Provision(wiring).apply()
+    topic, plain = wiring.topic(CUSTOMERS), ("a", b"b")
+    producer = Producer(settings.kafka.client())
+    await write_all(producer, [Output(topic, b"c1", b"{}", 0, [plain]) for _ in range(200)])
+    producer.close()
+    odd = record_batch([Made(b"{}", b"c1", [(b"\xff", b"x"), (b"a", b"b")])] * 20)
+    assert await produce_raw(settings.kafka.bootstrap, topic, 0, odd) == 0
+    with TopicReader(wiring, CUSTOMERS) as reader:
+        assert [headers_of(message) for message in reader.until_now([0])] == [*[[plain]] * 200, *[[]] * 20]

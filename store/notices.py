@@ -18,7 +18,7 @@ from store.postgres import passing_errors, storable
 from store.sql import queries
 
 QUIET = timedelta(hours=1)
-"""What comes back within this time is not sent again: it comes and goes."""
+"""What comes back within this time is not sent again, unless it stays: it comes and goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ class Notices:
         is_open = {row["about"] for row in rows}
         opened = [one.about not in is_open and await self.open(one) for one in found]
         over = is_open - {one.about for one in found}
-        return sum(opened) + sum([await self.close(project_id, kind, about, settle=settle) for about in sorted(over)])
+        closed = [await self.close(project_id, kind, about, settle=settle) for about in sorted(over)]
+        return sum(opened) + sum(closed) + await self.tell_late(project_id, kind)
 
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
         """Subjects of the open notices of a kind."""
@@ -86,13 +87,24 @@ class Notices:
                 await self._tell(connection, notice)
         return True
 
+    async def tell_late(self, project_id: str, kind: NoticeKind) -> int:
+        """Tell of what came back within the quiet time and has stayed; how many."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(self._sql["tell_late"], project_id, kind, self._quiet)
+            for row in rows:
+                words = (row["summary"], row["look_at"])
+                await self._tell(connection, _notice(project_id, kind, row["about"], "opened", *words, row))
+        return len(rows)
+
     async def close(self, project_id: str, kind: NoticeKind, about: str, *, settle: timedelta = timedelta()) -> bool:
         """Close a notice; False where it is not open, or has not been for `settle`."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["close_notice"], project_id, kind, about, settle)
             if row is not None and row["was_told"]:
                 words = (row["summary"], row["look_at"])
-                await self._tell(connection, _notice(project_id, kind, about, "closed", *words, row))
+                notice = _notice(project_id, kind, about, "closed", *words, row)
+                await connection.execute(self._sql["drop_late_messages"], f"{notice.notice_id}.opened")
+                await self._tell(connection, notice)
         return row is not None
 
     async def _tell(self, connection: asyncpg.Connection, notice: Notice) -> None:

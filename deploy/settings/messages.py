@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Literal
+from urllib.parse import urlsplit
 
 from deploy.secret import Secret
 from schemas.errors import CannotStart
@@ -113,6 +114,8 @@ class NoticeSettings:
             )
         if self.webhook and not self.webhook.startswith(_WEB):
             raise CannotStart("notices.webhook must begin with https:// or http://")
+        if self.webhook and not _has_host(self.webhook):
+            raise CannotStart("notices.webhook must name a host, as in https://ops.shop.example/notices")
 
     def ways(self, notice: Notice) -> tuple[str, ...]:
         """As `email:ADDRESS` and `webhook:URL`: people hear what begins, programs the end as well."""
@@ -149,3 +152,10 @@ class Brand:
                 raise CannotStart(f"brand.{key} must be an address such as https://shop.example.com/page, not {url!r}")
         if self.locale and not _LANGUAGE_TAG.fullmatch(self.locale):
             raise CannotStart(f"brand.locale must be a language tag such as pl or pl-PL, not {self.locale!r}")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # brackets of IPv6 that are not closed
+        return False

@@ -18,6 +18,12 @@ update notices set closed_at = now()
 where project_id = $1 and kind = $2 and about = $3 and closed_at is null and opened_at <= now() - $4::interval
 returning number, summary, look_at, opened_at, closed_at, told_at >= opened_at as was_told;
 
+-- name: tell_late
+-- Of what came back and was passed over, what has stayed for longer than $3 after its owner was told.
+update notices set told_at = now()
+where project_id = $1 and kind = $2 and closed_at is null and told_at < opened_at and told_at < now() - $3::interval
+returning about, number, summary, look_at, opened_at;
+
 -- name: list_notices
 -- Notices of a project, those that are open first, then by time.
 select kind, about, summary, look_at, opened_at, closed_at from notices
@@ -28,6 +34,10 @@ order by closed_at is not null, opened_at desc, kind, about;
 -- A message to an owner, due at once.
 insert into notice_messages (notice_id, way, project_id, notice, due_at) values ($1, $2, $3, $4, now())
 on conflict do nothing;
+
+-- name: drop_late_messages
+-- What could not be told in time, and is over.
+delete from notice_messages where notice_id = $1 and attempts > 0;
 
 -- name: take_messages
 -- Messages that are due, leased by putting their next attempt off; whoever dies meanwhile leaves them to others.

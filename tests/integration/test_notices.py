@@ -75,6 +75,28 @@ async def test_what_comes_and_goes_is_told_once_in_the_quiet_time(pool: asyncpg.
     assert later[0].notice_id != (await told(pool))[0].notice_id
 
 
+async def test_what_comes_back_in_the_quiet_time_and_stays_is_told_after_it(pool: asyncpg.Pool) -> None:
+    notices = Notices(pool, ways)
+    for found in ([MAIL], [], [MAIL], [MAIL]):
+        await notices.keep("shop", "destination_paused", found)
+    assert [one.state for one in await told(pool)] == ["opened", "closed"]
+    await pool.execute("update notices set told_at = told_at - interval '2 hours'")
+    await asyncio.gather(*(notices.keep("shop", "destination_paused", [MAIL]) for _ in range(4)))
+    await notices.keep("shop", "destination_paused", [])
+    first, _, *back = await told(pool)
+    assert [one.state for one in back] == ["opened", "closed"]
+    assert {one.notice_id for one in back}.isdisjoint({first.notice_id})
+
+
+async def test_what_could_not_be_told_and_is_over_is_not_told_as_news(pool: asyncpg.Pool) -> None:
+    notices = Notices(pool, ways)
+    await notices.open(MAIL)
+    for message in await notices.take("me", limit=9, lease=LEASE):
+        await notices.put_off(message, "me", timedelta(), "no answer")
+    await notices.close("shop", "destination_paused", MAIL.about)
+    assert [one.notice.state for one in await notices.take("me", limit=9, lease=LEASE)] == ["closed"]
+
+
 async def test_projects_and_kinds_are_apart(pool: asyncpg.Pool) -> None:
     notices = Notices(pool, ways)
     for project in ("shop", "spa"):

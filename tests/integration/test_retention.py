@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
@@ -13,9 +14,12 @@ import msgspec
 import pytest
 
 from agents.ingest_time import moment
+from agents.roles.sender.claimant import Claimant
+from agents.roles.sender.entry import Entry
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
+from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.work import Work
 from agents.transport.batch import Batch
 from schemas.channels.email import EmailAddress, EmailDelivery
@@ -302,6 +306,32 @@ async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not
     rows = await stage.rows()
     assert [rows[one]["state"] for one in ("d1", "d2", "d3")] == ["failed", "waiting", "failed"]
     assert [says_nothing(rows[one]) for one in ("d1", "d2", "d3")] == [True, False, True]
+
+
+async def test_what_is_entered_while_the_tombstone_is_read_is_blanked_as_well(stage: Stage) -> None:
+    claimant = Claimant(stage.ledger, owner="s", lease=LEASE)
+    attempts: Any = SimpleNamespace(start=lambda work: None, capacity=SimpleNamespace(wait_for=takes_more))
+    entry = Entry(claimant, attempts, stage.erasures, NextDue(), {}, poll=timedelta(seconds=1))
+    entry.open()
+    chunk: Any = SimpleNamespace(items=[Work(delivery(1, "jo"), 0, moment(0))])
+    async with stage.pool.acquire() as other:
+        entering_too = other.transaction()
+        await entering_too.start()
+        await other.execute("insert into claims (delivery_key) values (claim_key('d1'))")
+        entering = asyncio.create_task(entry.enter(chunk))
+        waiting = "select exists (select from pg_stat_activity where datname = current_database()"
+        async with asyncio.timeout(90):
+            while not await other.fetchval(f"{waiting} and wait_event_type = 'Lock' and query like '%claimed as%')"):
+                await other.execute("select pg_stat_clear_snapshot()")
+                await asyncio.sleep(0.05)
+        await stage.tombstone("jo", at=10)
+        await entering_too.rollback()
+    assert await entering == 1
+    assert says_nothing((await stage.rows())["d1"])
+
+
+async def takes_more(destination: object) -> bool:
+    return True
 
 
 async def test_a_tombstone_that_does_not_say_when_counts_from_now(stage: Stage) -> None:

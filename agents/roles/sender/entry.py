@@ -70,8 +70,9 @@ class Entry:
             self._attempts.start(replace(works[delivery_id], expires=expires))
         if len(claimed) < len(rows):
             self._next_due.within()
-            others = {Keyed(row.project_id, row.customer_id) for row in rows if row.delivery_id not in claimed}
-            await retry_until_available(lambda: self._erasures.sweep(others), what="Postgres")
+        # of all, since a tombstone may have been read while they were entered: then neither has seen the other
+        customers = {Keyed(row.project_id, row.customer_id) for row in rows}
+        await retry_until_available(lambda: self._erasures.sweep(customers), what="Postgres")
         return len(claimed)
 
     async def _waits(self, destinations: Iterable[Destination]) -> dict[Destination, timedelta]:

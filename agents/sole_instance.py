@@ -22,7 +22,7 @@ from schemas.errors import CannotStart
 log = structlog.get_logger()
 
 _ENDING_SECONDS = 15.0
-"""How long the process before may take to end: it finishes what is under way."""
+"""Time that the process before may take to end: it finishes what is under way."""
 _LOOK_SECONDS = 0.1
 
 

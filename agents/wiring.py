@@ -7,7 +7,7 @@ from deploy.settings.settings import Settings
 
 
 class Wiring(Wire):
-    """What follows from the settings for everybody; a role builds what it alone needs.
+    """Everything that follows from the settings for everybody; a role builds what it alone needs.
 
     `project` is the one that a command acts within; where none is named, the default one.
     """

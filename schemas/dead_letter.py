@@ -70,7 +70,7 @@ class DeadLetter(Record, frozen=True, kw_only=True):
 
 
 def names_written_out(headers: Headers) -> int:
-    """The number of own header names of a dead-letter were not UTF-8, and cannot be written again as they were."""
+    """The number of own header names of a dead-letter that were not UTF-8, and cannot be written again as they were."""
     return sum(name.startswith(_NAME) for name, _ in headers)
 
 

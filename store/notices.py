@@ -18,7 +18,7 @@ from store.postgres import passing_errors, storable
 from store.sql import queries
 
 QUIET = timedelta(hours=1)
-"""What comes back within this time is not sent again, unless it stays: it comes and goes."""
+"""A notice that comes back within this time is not sent again, unless it stays: it comes and goes."""
 
 
 @dataclass(frozen=True, slots=True)

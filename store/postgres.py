@@ -16,7 +16,7 @@ from schemas.errors import BadRecord, CannotStart, TryLater
 from store.passing import cure_of
 
 Pooler = Literal["auto", "transaction", "none"]
-"""Whether a pooler such as pgbouncer stands in between, whose servers change from transaction to transaction."""
+"""A pooler such as pgbouncer in between, whose servers change from transaction to transaction."""
 
 _NOT_KEPT: dict[type[BaseException], str] = {
     asyncpg.CharacterNotInRepertoireError: "a text holds the character U+0000",

@@ -16,7 +16,7 @@ _DAILY = timedelta(days=1)
 
 
 def ids_kept(keep: timedelta) -> timedelta:
-    """How old an event may be that is still sent, and how long its ids are known: as long as any topic has it."""
+    """The age up to which an event is still sent, and how long its ids are known: as long as any topic has it."""
     return max(keep, REPLAYABLE)
 
 

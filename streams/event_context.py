@@ -45,7 +45,7 @@ class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
 
     @property
     def customer_id(self) -> str:
-        """Whom the event is about."""
+        """The id of the customer whom the event is about."""
         customer_id: str = self.data.customer.id  # type: ignore[attr-defined]
         return customer_id
 

@@ -55,7 +55,7 @@ MAIL = StoredTemplate(
     subject="[{{ notice.project_id }}] {{ notice.summary }}",
     text="{{ notice.summary }}\n\nSince {{ notice.opened_at }}.\nTo look at: {{ notice.look_at }}\n",
 )
-"""What a mail to an owner says."""
+"""The words of a mail to an owner."""
 
 _TYPE = "tidings.notice"
 _SENDER = DistributionRef(id="notices", version=1, name="Notices")

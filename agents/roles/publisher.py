@@ -254,7 +254,7 @@ class Publisher:
         return label_of(count.project_id, count.campaign_id, self._default)
 
     async def _note(self, project: str, low: Sequence[Count]) -> None:
-        """What waits for a person: pools to be filled. What is over is closed, refilled or resumed by whomever."""
+        """Note what waits for a person: pools to be filled. What is over is closed, refilled or resumed by whomever."""
         concerns = [codes_low(project, one.campaign_id, one.left, one.left + one.published) for one in low]
         changed = await self._notices.keep(project, "codes_low", concerns)
         paused = await self._notices.is_open(project, "distribution_paused")

@@ -205,7 +205,7 @@ class RocksPartition:
 
 
 def _is_damage(error: Exception) -> bool:
-    """What new files mend: neither a lock held by another process nor a disk that is full or failing."""
+    """An error that new files mend: neither a lock held by another process nor a disk that is full or failing."""
     said = str(error)
     return not any(sign in said for sign in (*_LOCKED, *_FULL, *_NOT_MENDED_BY_NEW_FILES))
 

@@ -120,7 +120,7 @@ class ProgressWatch:
         self._measure(now, before.keys() - self._lag.keys())
 
     def stalled_seconds(self) -> float:
-        """How long the worst of what should move has not."""
+        """Seconds for which the worst of what should move has not."""
         now = self._clock()
         return max((now - moved.at for moved in self._moved.values()), default=0.0)
 
@@ -150,7 +150,7 @@ class ProgressWatch:
         return "restoring" if self._app.rebalancing else "ok"
 
     def _steps(self) -> Iterator[tuple[Hashable, tuple[Hashable, bool]]]:
-        """What should move: its position, and whether it is where it should be (or where no process would get on)."""
+        """Everything that should move: its position, and if it is there (or where no process would get on)."""
         phase, blocked = self._phase(), self._app.consumer.blocked if self._app.rebalancing_count else {}
         if phase == "ok":
             for tp, lag in self._lag.items():
@@ -169,7 +169,7 @@ class ProgressWatch:
         return known if known is not None and known.position == offset else _Moved(offset, now)
 
     def _obstacles(self) -> Iterator[str]:
-        """Obstacles in the way of reading, and would be in the way of any other process."""
+        """Obstacles to reading, which would be in the way of any other process as well."""
         now = self._clock()
         for tp, began in self._open.items():
             if now - began.at > self._open_seconds:
@@ -191,7 +191,7 @@ class ProgressWatch:
         return moved is None or moved.position == self._offset(tp)
 
     async def _ask_for_ends(self, tps: list[Any]) -> None:
-        """What is not fetched says nothing of its end, so that a consumer at rest would look as if it had no lag."""
+        """Ask for ends: what is not fetched does not say its own, and a consumer at rest would seem to have no lag."""
         with contextlib.suppress(Exception):  # a broker that is away is told elsewhere; what was known counts on
             if tps:
                 self._asked |= await asyncio.wait_for(self._app.consumer.highwaters(*tps), _ANSWER_SECONDS)

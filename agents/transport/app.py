@@ -34,7 +34,7 @@ class BatchApp(faust.App):
     """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
 
     in_flight = Limit(batches=4, records=1000, most=32)
-    """What of one partition may be delivered and not yet complete; bounds memory, and the time that a stop takes."""
+    """A limit of what is delivered of a partition and not yet complete: for memory, and the time that a stop takes."""
 
     def __init__(self, group: str, kafka: Kafka, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
         self.hot_topics: set[str] = set()
@@ -88,7 +88,7 @@ class BatchApp(faust.App):
             self._crashing = asyncio.ensure_future(self.crash(error))
 
     def fatal_error(self) -> BaseException | None:
-        """Why the consumer will never get on, if it is so: this has to end the process."""
+        """The reason why the consumer will never get on, if it is so: this has to end the process."""
         return None if self._consumer is None else self._consumer.fatal_error()
 
     def begin_anew(self, topic: str, since: float) -> None:

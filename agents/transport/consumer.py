@@ -216,7 +216,7 @@ class Consumer(driver.Consumer):
         return beyond
 
     def _position_of_the_world(self) -> tuple[bool, int, int]:
-        """What must not change while records are under way: flow, group generation, epoch."""
+        """State that must not change while records are under way: flow, group generation, epoch."""
         return bool(self.flow_active), int(self.app.consumer_generation_id), self.progress.epoch
 
     async def _hand_over(self, fetched: Fetched, before: tuple[bool, int, int]) -> None:
@@ -290,7 +290,7 @@ class Consumer(driver.Consumer):
             self._dropped = True  # which has the next fetch go back to what is committed: nothing
 
     def _read_anew(self, tp: TP) -> None:
-        """What was committed before is of another topic, until something of this one is."""
+        """Forget what was committed before: it is of another topic, until something of this one is."""
         self.progress.forget_partition(tp)
         self._committed_offset[tp] = None
         self._anew.add(tp)
@@ -314,7 +314,7 @@ class Consumer(driver.Consumer):
         return {tp: end for tp in self.assignment() if (end := self._thread.held_back(tp)) is not None}
 
     def _message_for(self, batch: Batch) -> Any:
-        """What Faust counts references on. Two: the stream's own acknowledgement, inlined in Cython, is never it."""
+        """A message that Faust counts references on. Two: the stream's own acknowledgement, in Cython, is never it."""
         tp, generation = batch.tp, self.app.consumer_generation_id
         last = batch.next_offset - 1
         message = ConsumerMessage(

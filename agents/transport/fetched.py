@@ -50,7 +50,7 @@ class FetchedBatch:
     """A batch as the C parser has it, with its bytes at hand for what that cannot read."""
 
     _damaged: dict[tuple[Any, int], int] = {}
-    """How often a damaged batch was fetched in this process, by partition and first offset."""
+    """The number of times that a damaged batch was fetched in this process, by partition and first offset."""
 
     def __init__(self, parsed: Any, whole: bytes, start: int, end: int) -> None:
         self._parsed, self._whole, self._start, self._end = parsed, whole, start, end
@@ -63,7 +63,7 @@ class FetchedBatch:
         return next(self._parsed)
 
     def is_usable(self, partition: Any) -> bool:
-        """Whether to go on with it: false where its checksum is wrong, until it has been asked for often enough."""
+        """True where to go on with it: false where its checksum is wrong, until it has been asked for often enough."""
         if self._parsed.validate_crc():
             return True
         place = partition, self._first()

@@ -90,7 +90,7 @@ def read_in_our_way() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one call brought, by partition.
+    """The records of one call, by partition.
 
     `positions`: where the next fetch begins, also where no record came: markers, compaction and what was left out take
     offsets. `resets`: positions that were not there any more, as (from, to).
@@ -122,7 +122,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
     def fatal_error(self) -> BaseException | None:
-        """Why this member can neither join nor fetch any more, although its thread is alive."""
+        """The reason why this member can neither join nor fetch any more, although its thread is alive."""
         if self._consumer is None:
             return None
         coordinator, fetching = self._consumer._coordinator, self._consumer._fetcher

@@ -16,7 +16,7 @@ BatchWork = Callable[[Batch], Awaitable[None]]
 
 
 class Lanes:
-    """Has `work` done on each batch, one at a time as long as none leaves a `rest` behind.
+    """Have `work` done on each batch, one at a time as long as none leaves a `rest` behind.
 
     What is left is done aside, and what comes of that partition meanwhile after it. How much that may be is limited by
     what may be in flight of a partition. An error of it ends the process as any other.

@@ -29,7 +29,7 @@ class TwinInstance(CannotStart):
 
 
 def client_id(instance: str) -> str:
-    """What the broker shows of a process: its name, and when it began, so that of twins one is the younger."""
+    """A process as the broker shows it: its name, and when it began, so that of twins one is the younger."""
     return f"{instance}@{time.time_ns()}-{os.getpid()}"
 
 
@@ -69,7 +69,7 @@ class Coordinator(GroupCoordinator):
             return False
 
     async def _elder_twin(self) -> TwinInstance | None:
-        """Why this process has to end, if another one that began before it is a member under its name."""
+        """The reason why this process has to end, if another one that began before it is a member under its name."""
         mine, own = self._client._client_id, f"{self._group_instance_id}-"
         for member_id, client, host, *_ in await self._members():
             if not member_id.startswith(own) or len(member_id) != len(own) + _UUID or client == mine:

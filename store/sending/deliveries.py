@@ -27,7 +27,7 @@ _IN_THE_WAY: dict[Action, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
+    """A choice of deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
 
     `reason` '' is none; `detail` is a part of the last answer; `since` and `until` are about when it was taken in.
     """
@@ -47,7 +47,7 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many of those chosen an action reaches (`within`), and how many it leaves, by why."""
+    """The number of those chosen that an action reaches (`within`), and how many it leaves, by why."""
 
     within: int
     under_way: int
@@ -78,7 +78,7 @@ class Deliveries:
         return await self._fetch(self._sql["groups"], *_arguments(chosen), limit)
 
     async def standing(self, action: Action, chosen: DeliveryFilter) -> Standing:
-        """What an action would reach."""
+        """The reach of an action, before it is done."""
         (row,) = await self._fetch(self._with(self._sql["standing"], action), *_arguments(chosen))
         return Standing(**row)
 

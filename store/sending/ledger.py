@@ -75,7 +75,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What came of a delivery that we held: its end (`sent`, `failed`), or `waiting` for `wait` from `ended` on.
+    """The outcome of a delivery that we held: its end (`sent`, `failed`), or `waiting` for `wait` from `ended` on.
 
     `tried` is False where the provider was not asked (paused, expired): that is no attempt. `ended` is when it was
     over, by the process's steady clock: however long the ledger is away, waits count from there.
@@ -92,7 +92,7 @@ class Settlement:
     duration_ms: int = 0
 
     def at(self, now: float) -> tuple[timedelta | None, timedelta]:
-        """What is left of the wait, and how long ago the attempt began."""
+        """The rest of the wait, and how long ago the attempt began."""
         over = timedelta(seconds=max(0.0, now - self.ended))
         wait = None if self.wait is None else max(timedelta(), self.wait - over)
         return wait, over + timedelta(milliseconds=self.duration_ms)
@@ -128,7 +128,7 @@ class UnannouncedOutcome:
 
 
 def claim_key(delivery_id: str) -> str:
-    """What `claims` knows a delivery by: 16 bytes as hexadecimal digits. The function in SQL is the same."""
+    """The key of a delivery in `claims`: 16 bytes as hexadecimal digits. The function in SQL is the same."""
     if _ID.fullmatch(delivery_id):
         return delivery_id.removeprefix("dlv_")
     raw = delivery_id.encode()
@@ -236,7 +236,7 @@ class Ledger:
             await self._pool.execute(queries("retention")["make_days"])
 
     async def again_of(self, versions: Collection[VersionKey]) -> dict[VersionKey, Again]:
-        """How often a customer may get what these versions send; without those that we do not have."""
+        """The number of times that a customer may get what these versions send; without those that we do not have."""
         columns = [list(column) for column in zip(*versions, strict=True)]
         rows = await self._fetch("again_of", *columns)
         return {

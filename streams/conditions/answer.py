@@ -1,4 +1,4 @@
-"""What kind a value is, and what a test says of one that it cannot judge: an error, never "not equal"."""
+"""The kind of a value, and what a test says of one that it cannot judge: an error, never "not equal"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unicodedata import normalize
 from schemas.formats.blank import is_blank
 
 Kind = Literal["text", "number", "boolean", "list", "object", "any"]
-"""What a field holds; `any` for metadata and fields of upstream's own. Dates are text."""
+"""The kind of a field; `any` for metadata and fields of upstream's own. Dates are text."""
 
 _LONGEST_SHOWN = 40
 _KINDS: dict[type, Kind] = {
@@ -37,7 +37,7 @@ Answer = bool | Failure
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """What a path leads to where it would go on inside a value that has nothing inside."""
+    """The value of a path that would go on inside a value that has nothing inside."""
 
     at: str
     kind: Kind
@@ -91,7 +91,7 @@ def _visible(character: str) -> str:
 
 
 def unfit(value: Any, wanted: str) -> Failure | None:
-    """What a test answers for a value of another kind than the one that is wanted. None for a blank: it is missing."""
+    """The answer of a test for a value of another kind than the one that is wanted. None for a blank: it is missing."""
     if isinstance(value, str) and is_blank(value):
         return None
     return Failure(str(value) if isinstance(value, Misfit) else f"needs {wanted}, the value is {with_kind(value)}")
@@ -105,7 +105,7 @@ def equality_key(value: Any) -> Any:
 
 
 def is_nan(value: Any) -> bool:
-    """Whether it is the number that is none."""
+    """True for the number that is not one."""
     return isinstance(value, float) and math.isnan(value)
 
 

@@ -33,7 +33,7 @@ ZONE: Path = ("customer", "timezone")
 
 
 Facts = dict[str, Any]
-"""What templates see of an event, and conditions that are not compiled for arrivals: its objects by name."""
+"""An event as templates see it, and conditions that are not compiled for its head: its objects by name."""
 
 Getter = Callable[[Any], Any]
 """Reads one path from what a condition is asked about; None where it leads nowhere."""
@@ -167,7 +167,7 @@ def _always(_about: Any, _now: datetime, _record: Recorder | None = None, /) -> 
 
 
 def _is_local(condition: Condition | None) -> bool:
-    """Whether a test in it is about days."""
+    """True where a test in it is about days."""
     match condition:
         case Test(_, name):
             return PREDICATES[name].local
@@ -206,7 +206,7 @@ def _zone(name: str, here: tzinfo) -> tzinfo | Failure:
 
 
 def value_getter(path: Path, name: str, read: Callable[[Path], Getter]) -> Getter:
-    """What a test asks about: of a field that is a day the day as it is written, whatever time stands behind it."""
+    """The value that a test asks about: of a field that is a day the day as written, whatever time stands behind it."""
     get, predicate = read(path), PREDICATES.get(name)
     if path[-1] not in PLAIN_DAYS or predicate is None or not predicate.dated:
         return get
@@ -316,7 +316,7 @@ def _total(condition: Total, get: Getter) -> Run:
 
 
 def _measured(items: Any, counts: Run, added: Getter | None, now: datetime) -> int | float | Failure:
-    """How many items count, or what they add up to. One that cannot be judged makes the whole a failure."""
+    """The number of items that count, or their sum. One that cannot be judged makes the whole a failure."""
     if type(items) is not list:
         return 0 if items is None else unfit(items, "a list") or 0
     numbers: list[int | float] = []

@@ -1,4 +1,4 @@
-"""Which paths a condition may name, and what they hold."""
+"""The paths that a condition may name, and what they hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.conditions.answer import Kind
 
 EVENT = "event"
 EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
-"""What a condition may ask of the envelope, as `event.created_at`."""
+"""The fields of the envelope that a condition may name, as `event.created_at`."""
 
 _PATHS_KEPT = 4096
 """Paths whose kind is remembered: many distributions name the same few."""
@@ -70,7 +70,7 @@ class Fields:
         return cls(known, closed=False)
 
     def _find(self, path: tuple[str, ...]) -> Found | Unknown:
-        """What the path leads to."""
+        """The kind of value that the path leads to."""
         names, closed, hint = self._roots, self._closed, Any
         for depth, name in enumerate(path):
             if name not in names:
@@ -82,7 +82,7 @@ class Fields:
 
 
 def has_own_event(kind: str) -> bool:
-    """Whether events of a type carry an object `event`, which then stands for the name, and not the envelope."""
+    """True where events of a type carry an object `event`, which then stands for the name, and not the envelope."""
     trigger = TRIGGERS.get(kind)
     return trigger is not None and EVENT in trigger.objects
 

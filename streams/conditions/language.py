@@ -33,10 +33,10 @@ class Test:
 
 
 Quantifier = Literal["any_item", "every_item", "no_item"]
-"""How many items of a list have to fulfil a condition."""
+"""The share of a list's items that have to fulfil a condition."""
 
 Measure = Literal["count", "sum"]
-"""What is made of a list's items: how many there are, or a field of theirs added up."""
+"""A number made of a list's items: how many there are, or a field of theirs added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ Condition = Test | Items | Total | All | AnyOf | Not
 
 
 def reads_as_other(text: str) -> bool:
-    """Whether a text would be taken for another kind of value, or for nothing, without quotes."""
+    """True where a text would be taken for another kind of value, or for nothing, without quotes."""
     first, last = text[:1], text[-1:]
     if first.isalpha() and not last.isspace():
         return text.lower() in _WORDS

@@ -179,7 +179,7 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
 
 
 def without_inside(path: Path, fields: Fields) -> str | None:
-    """What is wrong with a path that goes on inside of a list or of a value that has nothing inside."""
+    """The problem with a path that goes on inside of a list or of a value that has nothing inside."""
     for end in range(1, len(path)):
         found = fields.find(path[:end])
         if isinstance(found, Found) and found.kind not in ("object", "any"):
@@ -189,7 +189,7 @@ def without_inside(path: Path, fields: Fields) -> str | None:
 
 
 def _other_kind(test: Test, found: Found) -> str | None:
-    """What is wrong where a field of a known kind is compared with a value of another kind: nobody can say if it is."""
+    """The problem where a field of a known kind is compared with a value of another kind: nobody can say if it is."""
     if test.name == "contains" and found.kind == "list":
         kind = kind_of_field(found.item)
         if kind == "object":

@@ -203,7 +203,7 @@ _WORTH: dict[CampaignKind, Keys] = {
         "tiers": Key(_TIERS, required=True, doc="Its tiers.", example="[{id: gold, name: Gold, banner: 10 % off}]")
     },
 }
-"""What a campaign of a kind is worth."""
+"""The worth of a campaign of a kind."""
 
 CAMPAIGN = Varies(
     "kind", {kind: {**_COMMON, **worth, **(_POOL if kind in VOUCHER_TYPES else {})} for kind, worth in _WORTH.items()}
@@ -213,7 +213,7 @@ CAMPAIGN = Varies(
 
 @dataclass(frozen=True, slots=True)
 class CampaignContext:
-    """What a definition does not say itself. `before` is the newest version, where there is one."""
+    """Facts that a definition does not say itself. `before` is the newest version, where there is one."""
 
     project_id: str
     now: datetime
@@ -229,7 +229,7 @@ def parse_campaign(source: object, context: CampaignContext) -> Campaign:
 
 
 class _Reader(DocumentReader):
-    """What has to hold between the keys, beside what each may hold."""
+    """Check what has to hold between the keys, beside what each may hold."""
 
     def __init__(self, context: CampaignContext) -> None:
         super().__init__(context.zone)
@@ -256,7 +256,7 @@ class _Reader(DocumentReader):
             self._problem("kind", f"was {before.kind}, and a campaign keeps its kind; use another id for another kind")
 
     def _code_config(self, written: JsonObject) -> CodeConfig | None:
-        """What has to hold between the parts of a pattern."""
+        """Check what has to hold between the parts of a pattern."""
         if any(problem.path.startswith("code_config") for problem in self.problems):
             return None
         length = written.get("length")

@@ -140,7 +140,7 @@ DISTRIBUTION = Group(
 
 @dataclass(frozen=True, slots=True)
 class DefinitionContext:
-    """What a definition may refer to, and what it does not say itself.
+    """Everything that a definition may refer to, and what it does not say itself.
 
     `accounts` are the names of those that may be sent from, by channel. `templates` are those in files beside it,
     which win over the `stored_templates` of the same name.
@@ -186,7 +186,7 @@ def parse_definition(source: object, context: DefinitionContext) -> Definition:
 
 
 class _Reader(DocumentReader):
-    """What has to hold between the keys and with what the project has, beside what each key may hold."""
+    """Check what has to hold between the keys and with what the project has, beside what each key may hold."""
 
     def __init__(self, context: DefinitionContext) -> None:
         super().__init__(context.zone)

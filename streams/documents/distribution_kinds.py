@@ -59,7 +59,7 @@ def _trigger_form(selectors: tuple[str, ...], types: list[str]) -> JsonObject:
 
 @dataclass(frozen=True, slots=True)
 class AgainForm:
-    """How often one customer may get it. Whether a path leads somewhere is asked of its trigger."""
+    """A rule of how often one customer may get it. Its trigger says if a path leads somewhere."""
 
     @property
     def allowed(self) -> str:
@@ -89,7 +89,7 @@ class AgainForm:
 
 
 class WrittenChannel(NamedTuple):
-    """What stands in the list of channels: which one, where, and what its keys hold."""
+    """An entry in the list of channels: which one, where, and what its keys hold."""
 
     name: str
     at: str

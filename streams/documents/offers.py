@@ -1,4 +1,4 @@
-"""What a trigger offers to its distributions, and why it does not offer the rest."""
+"""The offers of a trigger to its distributions, and why it does not offer the rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.channels.payload import BROUGHT
 
 
 def why_not_offered(trigger: Trigger, action: Action, channels: Collection[ChannelName]) -> str | None:
-    """Why a distribution on this trigger may not do this over these channels, naming what it may; None where it may."""
+    """The reason why a distribution on this trigger may not do this over these channels; None where it may."""
     allowed = ", ".join(trigger.purposes)
     if action == "publish" and trigger.type == PUBLISHED:
         return (
@@ -33,7 +33,7 @@ _WRITTEN: Mapping[Action, str] = {
 
 
 def how_it_comes(name: str, trigger: Trigger) -> str | None:
-    """How a message gets an object that neither its trigger nor its action brings; None where nothing could."""
+    """The way for an object that neither trigger nor action brings into a message; None where nothing could."""
     bringing = [action for action, brought in BROUGHT.items() if name in brought]
     for action in bringing:
         if why_not_offered(trigger, action, ()) is None:

@@ -20,7 +20,7 @@ MAX_MEMBERS = 100_000
 """Ids of one static segment: every segmenter holds them."""
 
 CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
-"""What a segment may ask about: there is no event, so the customer is all there is."""
+"""The objects that a segment may ask about: there is no event, so the customer is all there is."""
 
 ReadMembers = Callable[[str], Sequence[str]]
 """The ids in a file that a definition names. Raises ValueError that says why it cannot be read."""
@@ -78,7 +78,7 @@ MEMBERSHIP = {
         example="testers.csv",
     ),
 }
-"""Who belongs to a segment: it has exactly one of these keys."""
+"""The keys that say who belongs to a segment: it has exactly one of these keys."""
 SEGMENT = Group(
     {
         "segment": Key(
@@ -113,7 +113,7 @@ def parse_segment(
 
 
 class _Reader(DocumentReader):
-    """What has to hold between the keys, beside what each may hold."""
+    """Check what has to hold between the keys, beside what each may hold."""
 
     def __init__(self, read_members: ReadMembers) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""How anything that people write is read: kinds of value, the reader of a document, and its wording of problems."""
+"""Reading of all that people write: kinds of value, the reader of a document, and its wording of problems."""

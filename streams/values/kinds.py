@@ -1,4 +1,4 @@
-"""What a key of a document may hold: each kind of value once, how it is read, what is said of a wrong one, its schema.
+"""The kinds of values in documents: each once, how it is read, what is said of a wrong one, its schema.
 
 Every problem says what was given and then what is allowed, as in `7 is not valid: must be true or false`; among names,
 which are known and the nearest one. Documents declare their keys with these: what is checked is what editors are told.
@@ -30,7 +30,7 @@ class Value(Protocol[T_co]):
 
     @property
     def allowed(self) -> str:
-        """What stands after `must be`."""
+        """The words after `must be`."""
 
     def read(self, value: object, at: str, report: Report) -> T_co | None:
         """The value as it is kept. None, after saying why, for a wrong one and for None, which is a missing one."""
@@ -71,7 +71,7 @@ class Plain(Generic[T]):
 
     @property
     def allowed(self) -> str:
-        """What stands after `must be`."""
+        """The words after `must be`."""
         raise NotImplementedError
 
     def accepted(self, value: object) -> T | None:

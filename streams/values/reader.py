@@ -1,4 +1,4 @@
-"""How a document that people write is read: key by key, so that one problem does not hide the next."""
+"""Reading of a document that people write: key by key, so that one problem does not hide the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DocumentReader:
         self._zone = zone
 
     def checked(self, made: T | None) -> T:
-        """What was made of it. Raises DefinitionInvalid where there are problems."""
+        """The result. Raises DefinitionInvalid where there are problems."""
         if self.problems or made is None:
             raise DefinitionInvalid(tuple(self.problems))
         return made
@@ -45,7 +45,7 @@ class DocumentReader:
         return read_moment(written, self._zone, is_end=is_end)
 
     def _one_of(self, name: object, options: Mapping[str, T], at: str, kind: str, where: str = "") -> T | None:
-        """What is there under a name. `where` says where it was looked for, where that is a question."""
+        """The value under a name. `where` says where it was looked for, where that is a question."""
         if isinstance(name, str) and name in options:
             return options[name]
         return self._problem(at, unknown(name, sorted(options), kind, where))

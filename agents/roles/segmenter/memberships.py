@@ -31,7 +31,7 @@ _EVENTS = "events.segments"
 
 @dataclass(slots=True)
 class Customer:
-    """Everything known of a customer inside a unit of work, and becomes known."""
+    """Everything that is known of a customer inside a unit of work, or becomes known."""
 
     profile: Profile | None
     memberships: dict[str, Membership] = field(default_factory=dict)

@@ -32,7 +32,7 @@ def channels_of(settings: Settings) -> dict[ChannelName, AnyChannel]:
 
 
 def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:
-    """How each channel is tried: as its own file says, but for what the settings say."""
+    """The way in which each channel is tried: as its own file says, but for what the settings say."""
     written = {
         "webhook": (settings.webhook_timeout, settings.webhook_retries),
         "email": (settings.email_timeout, settings.email_retries),

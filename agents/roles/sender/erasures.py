@@ -45,7 +45,7 @@ class Erasures:
             log.info("customers_erased", customers=len(erased))
 
     def _customer(self, key: bytes) -> Keyed | None:
-        """Whom a tombstone erases; None where the key is nobody's, which the matcher dead-letters."""
+        """The customer whom a tombstone erases; None where the key is nobody's, which the matcher dead-letters."""
         try:
             return read_tombstone(key, self._default)
         except InvalidEvent:

@@ -1,4 +1,4 @@
-"""How often a customer may get what a version of a distribution sends, remembered by version."""
+"""The number of times that a customer may get what a version of a distribution sends, remembered by version."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class EventReader:
     def _is_right(self, key: bytes | None, project_id: str, customer_id: str) -> bool:
         """True for the key of a customer of another project than the default one."""
         right = record_key(project_id, customer_id, self._default)
-        return right.encode() == key and right.count(SEPARATOR) == 1 and _NOT_KEPT not in right
+        return right.encode() == key and right.count(SEPARATOR) == 1 and _NOT_KEPT not in right and customer_id != ""
 
 
 def read_event(
@@ -172,7 +172,7 @@ def read_customer(decoded: dict[str, Any], key: bytes | None, default_project: s
         if not isinstance(decoded.get("id"), str):
             _convert(decoded.get("id"), str, at="id")
     project_id = decoded.get("project_id")
-    if not isinstance(project_id, str):
+    if not isinstance(project_id, str) or not project_id:
         project_id = parse_key(key or b"", default_project).project_id
     _check_key(key, project_id, decoded["id"], default_project)
     return decoded
@@ -220,6 +220,7 @@ def _check_key(key: bytes | None, project_id: str, customer_id: str, default_pro
         raise InvalidEvent("the record has no key; the key is the customer's id", path="key")
     right = record_key(project_id, customer_id, default_project)
     if key == right.encode():
+        parse_key(key, default_project)  # nobody could erase what another project has under no id
         return
     shown = shown_key(key.decode(errors="replace"))
     if project_id == default_project:

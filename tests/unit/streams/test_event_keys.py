@@ -55,6 +55,7 @@ def test_an_event_is_read_by_its_projects_key(project: str, who: str, key: bytes
         ("shop", "outlet\x1fc1", b"outlet\x1fc1", "the key holds the character U[+]001F, which stands between"),
         ("shop\x1fx", "c1", b"shop\x1fx\x1fc1", "project_id holds the character U[+]001F"),
         ("outlet", "c\x1f1", b"outlet\x1fc\x1f1", "the key holds the character U[+]001F"),
+        ("outlet", "", b"outlet\x1f", "has no id beside its U[+]001F"),
         ("outlet", "c\x001", b"outlet\x1fc\x001", "the key holds the character U[+]0000"),
         ("shop", "c1", None, "no key"),
     ],
@@ -73,6 +74,8 @@ def test_an_event_under_another_key_is_refused_and_told_the_right_one(
         (customer(), b"outlet\x1fc1"),
         (customer(project_id="shop"), b"c1"),
         (customer(project_id="outlet"), b"outlet\x1fc1"),
+        (customer(project_id=""), b"c1"),
+        (customer(project_id=""), b"outlet\x1fc1"),
     ],
 )
 def test_whose_profile_it_is_says_the_key(profile: dict[str, Any], key: bytes) -> None:
@@ -86,6 +89,7 @@ def test_whose_profile_it_is_says_the_key(profile: dict[str, Any], key: bytes) -
         (customer(project_id="shop"), b"outlet\x1fc1", "but customer.id is 'c1'"),
         (customer(id="outlet\x1fc1"), b"outlet\x1fc1", "the key holds the character U[+]001F"),
         (customer(), b"outlet\x1fc2", "of project outlet"),
+        (customer(id="", project_id="outlet"), b"outlet\x1f", "has no id beside its U[+]001F"),
     ],
 )
 def test_a_profile_that_would_take_anothers_place_is_refused(profile: dict[str, Any], key: bytes, said: str) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from schemas.errors import CannotStart
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
+_LONGEST_KEPT = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ class Retention:
     deliveries: timedelta = timedelta(days=90)
 
     def check(self) -> None:
-        """Raises CannotStart for less than a day: what has just ended may not have been announced and looked at yet."""
+        """Raises CannotStart for less than a day, since what has just ended may not have been looked at yet.
+
+        And for more than a hundred years, which is for ever: Postgres has no time that is millions of days ago.
+        """
         if self.deliveries < timedelta(days=1):
             raise CannotStart("retention.deliveries must be at least 1d")
+        if self.deliveries > _LONGEST_KEPT:
+            raise CannotStart(f"retention.deliveries must be at most {_LONGEST_KEPT.days}d")

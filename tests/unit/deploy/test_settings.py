@@ -60,6 +60,8 @@ def test_the_example_names_every_key() -> None:
         ("[notices]\nemails = ['ops']\naccount = 'main'", r"notices\.emails\[0\] must be an address"),
         ("[notices]\nemails = ['ops@example.com']", r'notices\.account "" must be one of the email_accounts: none'),
         ("[notices]\nwebhook = 'ops.example.com'", r"notices\.webhook must begin with https://"),
+        ("[retention]\ndeliveries = '23h'", r"retention\.deliveries must be at least 1d"),
+        ("[retention]\ndeliveries = '999999w'", r"retention\.deliveries must be at most 36500d"),
         ("[notices]\nwebhook = 'https://[::1'", r"notices\.webhook must name a host"),
         ("[notices]\nwebhook = 'https:///x'", r"notices\.webhook must name a host"),
         ("[console]\npublic_url = 'codes.example.com'", r"console\.public_url must begin with https://"),

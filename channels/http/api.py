@@ -7,7 +7,7 @@ A provider's own file says what is posted (`render`), what each attempt adds (`a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, TypeVar, assert_never
@@ -79,6 +79,8 @@ class HttpChannel(Channel[D, HttpRequest]):
         "user-agent": "Tidings/1",
     }
     """Headers of every request; nothing else can replace them."""
+    public_headers: ClassVar[frozenset[str]] = frozenset()
+    """Names of headers that an attempt adds and that are no secret: replies that repeat them are shown as they are."""
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=1_048_576, read=1_048_576, seconds=5.0)
     repeats_safely: ClassVar[bool] = True
     """True where the receiver knows a message again that it has had before, by the key in the request."""
@@ -129,7 +131,10 @@ class HttpChannel(Channel[D, HttpRequest]):
                     reply = await self._ask(request, headers, exchange, fresh=True)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return _unread(exchange) or unanswered(error, timeout, is_connected=exchange.connected)
-        return replace(reply, body=_without(added, reply.body)) if reply else Unanswered("connection lost")
+        if reply is None:
+            return Unanswered("connection lost")
+        secrets = [value for name, value in added.items() if name not in self.public_headers]
+        return replace(reply, body=_without(secrets, reply.body))
 
     async def close(self) -> None:
         """Close the sessions."""
@@ -197,9 +202,9 @@ async def _beginning(response: aiohttp.ClientResponse, limits: BodyLimits) -> tu
     return (b"", False) if "content-encoding" in response.headers else (beginning, is_whole)
 
 
-def _without(secrets: Mapping[str, str], body: bytes) -> bytes:
+def _without(secrets: Iterable[str], body: bytes) -> bytes:
     """A body without what the request proved itself by: some providers repeat a key that they do not accept."""
-    for secret in " ".join(secrets.values()).split():
+    for secret in " ".join(secrets).split():
         if len(secret) >= _SHORTEST_SECRET:
             body = body.replace(secret.encode(), b"[secret]")
     return body

@@ -36,6 +36,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
     name: ClassVar[ChannelName] = "webhook"
     policy: ClassVar[Policy] = POLICY
     own_headers: ClassVar[Mapping[str, str]] = OWN_HEADERS
+    public_headers: ClassVar[frozenset[str]] = frozenset({"webhook-id", "webhook-timestamp"})
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=100)  # for the log alone
 
     def __init__(self, signer: Signer, *, allow_private: bool, max_bytes: int, links: Links = no_links) -> None:

@@ -123,6 +123,16 @@ async def test_a_webhook_is_accepted_and_both_signatures_hold(webhook: Webhook, 
     assert (len(receiver.received), receiver.unverified) == (1, 0)
 
 
+async def test_a_refusal_names_the_message_as_the_receiver_did_but_not_its_signature(
+    webhook: Webhook, receiver: WebhookReceiver
+) -> None:
+    made, at = webhook.render(delivery("webhook", url=receiver.url)), now()
+    added = webhook.attempt_headers(made, at)
+    named = f"{added['webhook-id']} of {added['webhook-timestamp']}"
+    receiver.replies.append(Reply(400, body=f"{named}: {added['webhook-signature']}".encode()))
+    assert await webhook.send(made, timeout=60.0, now=at) == Refused(f"HTTP 400: {named}: [secret]")
+
+
 async def test_the_body_is_the_envelope_and_the_same_each_time(webhook: Webhook, receiver: WebhookReceiver) -> None:
     made = delivery("webhook", url=receiver.url)
     body = json.loads(webhook.render(made).body)

@@ -133,7 +133,7 @@ def objects_of(facts: Facts, kind: str) -> JsonObject:
 
 
 def reader(path: Path, data: type[Record]) -> Getter:
-    """A function of an arrival that reads a path: from the head where it is known there, else from the whole event.
+    """A function of an event that reads a path: from the head where it is known there, else from the whole event.
 
     Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarstring import LiteralScalarString
 
@@ -21,6 +22,8 @@ _FREELY = 10_000
 _DEEPEST = 500
 """Open brackets; the reader takes fewer, but texts may hold some that are not closed."""
 _BRACKET = re.compile(r"[\[\]{}]")
+_NO_VALUE = (ValueError, LookupError, TypeError, AttributeError)
+"""Raised by the YAML library where a date or a tagged value is none: 2026-02-30, `!!int x`."""
 _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
@@ -107,7 +110,7 @@ def parse_documents(source: str, place: str, beside: Beside = Alone()) -> Iterat
     """Every document of a text. Raises DefinitionInvalid where it is not YAML, too deep, or multiplied by aliases."""
     try:
         _check_depth(source)
-        trees = [tree for tree in YAML(typ="rt").load_all(source) if tree is not None]
+        trees = [tree for tree in _reader().load_all(source) if tree is not None]
         plain = [_Values(max(_FREELY, len(source))).plain(tree) for tree in trees]
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -117,6 +120,35 @@ def parse_documents(source: str, place: str, beside: Beside = Alone()) -> Iterat
     except RecursionError as error:
         raise DefinitionInvalid((Problem(place, "cannot be read: is nested too deeply"),)) from error
     yield from (Document(place, *both, source, beside) for both in zip(trees, plain, strict=True))
+
+
+class _Constructor(RoundTripConstructor):
+    """Names the line of a value that the library cannot make."""
+
+    def construct_non_recursive_object(self, node: Any, tag: str | None = None) -> Any:
+        """Raises ConstructorError."""
+        try:
+            return super().construct_non_recursive_object(node, tag)
+        except _NO_VALUE as error:
+            raise _not_made(node, error) from error
+
+    def construct_document(self, node: Any) -> Any:
+        """Raises ConstructorError: lists and mappings are filled after they are made."""
+        try:
+            return super().construct_document(node)
+        except _NO_VALUE as error:
+            raise _not_made(node, error) from error
+
+
+def _not_made(node: Any, error: Exception) -> ConstructorError:
+    reason = f"cannot be read: {error}" if isinstance(error, ValueError) else "cannot be read: its tag does not fit it"
+    return ConstructorError(None, None, reason, node.start_mark)
+
+
+def _reader() -> YAML:
+    reader = YAML(typ="rt")
+    reader.Constructor = _Constructor
+    return reader
 
 
 def _check_depth(source: str) -> None:

@@ -186,7 +186,7 @@ def front_matter(file: SourceFile, tag: str) -> tuple[str | None, str]:
         return None, source
     try:
         keys = YAML(typ="safe").load(front.group(1))
-    except YAMLError as error:
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise FileWrong(file.path, 2, "what stands between the lines of --- is not YAML") from error
     if not isinstance(keys, dict) or list(keys) != ["subject"] or not isinstance(keys["subject"], str):
         raise FileWrong(file.path, 2, "between the lines of --- stands subject: and a text, nothing else")

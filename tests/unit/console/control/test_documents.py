@@ -53,6 +53,21 @@ def test_a_text_that_cannot_be_read_is_refused_with_its_line(source: str, place:
     assert [one.path for one in problems(caught)] == [place]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("2026-02-30", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00+99:99", "0000-01-01", "{b: 2026-13-01}"),
+        *("9" * 5000, "!!int x", "!!int 1e5", "[!!int x]", "!!float x", "!!bool x", "!!set x", "!!omap x"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_its_line(value: str) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        list(parse_documents(f"a: 1\nb: 2\nc: {value}", "body"))
+    [problem] = problems(caught)
+    assert problem.path == "body:3"
+    assert problem.message.startswith("cannot be read: ")
+
+
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )

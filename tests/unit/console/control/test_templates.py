@@ -124,6 +124,7 @@ def test_a_slip_in_a_locale_is_told(folder: Path) -> None:
         ({"a.txt": "x", "a.pl.txt": "---\nsubject: '{{ 1 | y }}'\n---\n"}, "a.pl.txt:2 subject: filter y is unknown"),
         ({"a.txt": "x", "a.pl.txt": "---\nsubject: x\n---\n\n{{ 1 | y }}"}, "a.pl.txt:5 filter y is unknown"),
         ({"a.txt": "x", "a.pl.txt": "---\ntitle: x\n---\n"}, "a.pl.txt:2 between the lines of --- stands subject:"),
+        ({"a.txt": "x", "a.pl.txt": "---\nsubject: 2026-02-30\n---\n"}, "a.pl.txt:2 what stands between the lines of"),
         ({"a.pl.txt": "x"}, "a.pl.txt:1 there is no such template without a locale"),
         ({"a.mjml": "x", "layout.mjml": SHORT_OF_CONTENT}, "layout.mjml:2 there is no variable contnt. Did you mean"),
         ({"żółw ☃.txt": "x"}, 'żółw ☃.txt:1 "żółw ☃" is not valid: a template\'s name is of letters, digits'),

@@ -110,8 +110,10 @@ async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Distributi
 
 
 async def history(pool: asyncpg.Pool, project_id: str, identity: str) -> list[AppliedVersion]:
-    """Every version with who applied it and when, newest first. Raises TryLater."""
+    """Every version with who applied it and when, newest first. Raises NotFound, TryLater."""
     rows = await Control(pool).history(project_id, identity)
+    if not rows:
+        await find(pool, project_id, identity)
     return [AppliedVersion(row["version"], row["applied_by"], row["applied_at"]) for row in rows]
 
 

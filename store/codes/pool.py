@@ -25,7 +25,8 @@ from store.sql import queries
 class Count:
     """The counts of a pool. `capacity` is how many codes the pattern can give; None for a fixed pool.
 
-    `is_exhausted` says that the pattern is known to give no more.
+    `is_exhausted` says that the pattern is known to give no more; a campaign of tiers gives none and
+    is never low.
     """
 
     project_id: str
@@ -37,6 +38,7 @@ class Count:
     low_water: int
     capacity: int | None
     is_exhausted: bool = False
+    gives_codes: bool = True
 
     @property
     def free(self) -> int:
@@ -53,7 +55,7 @@ class Count:
     @property
     def is_low(self) -> bool:
         """True when it is time to add codes."""
-        return self.left <= self.low_water
+        return self.gives_codes and self.left <= self.low_water
 
 
 class Codes:
@@ -143,4 +145,5 @@ def _count(row: asyncpg.Record) -> Count:
         low_water=campaign.low_water,
         capacity=config.capacity if config and campaign.type == "AUTO_UPDATE" else None,
         is_exhausted=row["is_exhausted"],
+        gives_codes=campaign.kind != "PROMOTION",
     )

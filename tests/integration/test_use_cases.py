@@ -16,6 +16,7 @@ from console.control.not_found import NotFound
 from console.control.template_source import SourceFile, sources
 from deploy.settings.messages import Brand
 from schemas.errors import TidingsError
+from store.codes.pool import Codes
 from store.distributions import Control, VersionConflict
 from tests.factory import NOW
 
@@ -153,3 +154,15 @@ async def test_of_two_who_plan_at_once_the_second_is_refused(pool: asyncpg.Pool)
     with pytest.raises(VersionConflict, match="plan again"):
         await campaigns.save(pool, second, actor="bob", now=LATER)
     assert (await campaigns.find(pool, "shop", "spring")).version == 2
+
+
+async def test_a_campaign_of_tiers_is_never_low_in_codes(pool: asyncpg.Pool) -> None:
+    await apply_campaign(pool, SPRING)
+    await apply_campaign(pool, "campaign: tiers\nkind: PROMOTION\ntiers: [{id: gold, name: Gold, banner: 10 % off}]\n")
+    counts = await Codes(pool).counts("shop", NOW)
+    assert {one.campaign_id: one.is_low for one in counts} == {"spring": True, "tiers": False}
+
+
+async def test_the_history_of_what_never_was_is_not_found(pool: asyncpg.Pool) -> None:
+    with pytest.raises(NotFound, match='no distribution "winbck"'):
+        await distributions.history(pool, "shop", "winbck")

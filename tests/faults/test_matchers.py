@@ -9,6 +9,7 @@ import re
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
+from tests.e2e.harness import PATIENCE
 from tests.faults.harness import FULL, matchers
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 600)
@@ -211,11 +213,16 @@ agents.clock.utc_now = lambda: moment() + timedelta(seconds=offset())
 
 
 async def test_a_clock_that_jumps_loses_nothing(wiring: Wiring, tmp_path: Path) -> None:
+    """A process takes the latest time that it has seen for now, so each sees the latest before the clocks go back."""
     rng, offset = random.Random(85), tmp_path / "offset"
-    offset.write_text("0")
+    offset.write_text("86400")
     (tmp_path / "sitecustomize.py").write_text(CLOCK)
     environ = {"PYTHONPATH": str(tmp_path), "CLOCK_OFFSET": str(offset)}
     async with matchers(wiring.settings, tmp_path, environ=environ) as load:
+        logs, deadline = [tmp_path / f"matcher-{number}.log" for number in range(2)], time.monotonic() + PATIENCE
+        while not all(map(_has_read_events, logs)):
+            assert time.monotonic() < deadline, "not every process has read events"
+            await load.feed(100, RATE, rng, _nothing)
         jumps = iter([7200, -7200, 30, 86_400, -86_400, 0] * size(1, 5))
 
         def jump(number: int) -> None:
@@ -227,6 +234,11 @@ async def test_a_clock_that_jumps_loses_nothing(wiring: Wiring, tmp_path: Path) 
         await load.feed(size(3500, 17_500), RATE, rng, jump)
         await load.check()
         assert not load.running.dead_letters()
+
+
+def _has_read_events(log: Path) -> bool:
+    """Whether a process says of both topics of events that it has had a batch of them."""
+    return {"orders", "segments"} <= set(re.findall(r"events\.(orders|segments)\"", log.read_text()))
 
 
 def _largest_file(folder: Path) -> int:

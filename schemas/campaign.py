@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
+
+from schemas.formats.durations import later
 
 CampaignKind = Literal["DISCOUNT_COUPONS", "GIFT_VOUCHERS", "LOYALTY_PROGRAM", "REFERRAL_PROGRAM", "PROMOTION"]
 """What a campaign gives; all but PROMOTION give codes."""
@@ -229,5 +231,5 @@ def _worth(campaign: Campaign, code: Code) -> dict[str, Any]:
 
 def _expiration(campaign: Campaign, code: Code, now: datetime) -> datetime | None:
     """The first of the code's own end, the campaign's, and its validity after publishing."""
-    after = None if campaign.valid_for is None else now + timedelta(seconds=campaign.valid_for)
+    after = None if campaign.valid_for is None else later(now, campaign.valid_for)
     return min((end for end in (code.expiration_date, campaign.expiration_date, after) if end), default=None)

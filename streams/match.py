@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zlib import crc32
 
@@ -14,6 +14,7 @@ from schemas.channels.tables import ChannelPlan
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution, Publish
+from schemas.formats.durations import later
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
 from streams.channels.rules import ChannelTable
@@ -278,7 +279,7 @@ class _Evaluation:
 
     def _expires_at(self) -> datetime | None:
         after = self._distribution.expires_after
-        return self._event.created_at + timedelta(seconds=after) if after else None
+        return later(self._event.created_at, after) if after else None
 
     def _delivery(self, message: Message, data: JsonObject) -> Delivery:
         event, rule, profile, plan = self._event, self._distribution, self._profile, message.plan

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DURATION_PATTERN = "([0-9]{1,6})([smhdw])"
 """What a duration is, whole, as a regular expression that other languages read too."""
+LONGEST = timedelta(days=36_525)
+"""A century: what authors may write at most, so that no date that is counted from it leaves the calendar."""
 _FORM = re.compile(DURATION_PATTERN)
 
 
@@ -17,6 +19,14 @@ def parse_duration(text: object) -> timedelta:
     if found is None:
         raise ValueError(f"{text!r} is not a duration; write a whole number and s, m, h, d or w, as in 30m or 3d")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def later(moment: datetime, seconds: int) -> datetime | None:
+    """So many seconds after a moment; None where the calendar has ended by then, which is as good as never."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
 
 
 def format_duration(seconds: int) -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.formats.blank import trimmed
-from schemas.formats.durations import parse_duration
+from schemas.formats.durations import LONGEST, parse_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,6 @@ class Relative:
         return self.said
 
 
-_LONGEST = timedelta(days=36_525)
-"""A hundred years: so far from now there is always a date."""
 NAMED_DAYS = {"yesterday": timedelta(days=-1), "today": timedelta(), "tomorrow": timedelta(days=1)}
 _FROM_NOW = re.compile(r"in (\w+)|(\w+) ago")
 
@@ -42,8 +40,8 @@ def relative(operand: Any) -> Relative | None:
 def span_of(operand: Any) -> timedelta:
     """A duration, at most a hundred years. Raises ValueError."""
     span = parse_duration(operand)
-    if span > _LONGEST:
-        raise ValueError(f"takes at most {_LONGEST.days}d, got {operand}")
+    if span > LONGEST:
+        raise ValueError(f"takes at most {LONGEST.days}d, got {operand}")
     return span
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from schemas.formats.days import read_moment
-from schemas.formats.durations import DURATION_PATTERN, parse_duration
+from schemas.formats.durations import DURATION_PATTERN, LONGEST, parse_duration
 from schemas.record import JsonObject
 from streams.values.wording import Report, a_mapping, invalid, known_names, refuse_unknown, under, unknown
 
@@ -185,13 +185,14 @@ class Span(Plain[int]):
 
     @property
     def allowed(self) -> str:
-        return "a duration: a whole number and s, m, h, d or w, as in 30m or 3d"
+        return f"a duration of at most {LONGEST.days}d: a whole number and s, m, h, d or w, as in 30m or 3d"
 
     def accepted(self, value: object) -> int | None:
         try:
-            return int(parse_duration(value).total_seconds())
+            span = parse_duration(value)
         except ValueError:
             return None
+        return int(span.total_seconds()) if span <= LONGEST else None
 
     def schema(self) -> JsonObject:
         return {"type": "string", "pattern": f"^{DURATION_PATTERN}$"}

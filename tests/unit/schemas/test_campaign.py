@@ -91,6 +91,12 @@ def test_the_earliest_end_counts() -> None:
     assert moment(sent["expiration_date"]) == NOW + timedelta(days=7)
 
 
+def test_a_validity_beyond_the_calendar_is_none() -> None:
+    code = Code(code="A", created_at=NOW)
+    beyond, none = (spring(valid_for=seconds, expiration_date=None) for seconds in (10**12, None))
+    assert voucher_object(beyond, code, "c", NOW) == voucher_object(none, code, "c", NOW)
+
+
 def test_a_pattern_gives_as_many_codes_as_its_capacity_says() -> None:
     config = CodeConfig(pattern="#-#", length=3, charset="abb", prefix="x")
     assert sorted(all_codes(config, random.choice)) == ["xa-a", "xa-b", "xb-a", "xb-b"]

@@ -257,3 +257,11 @@ def test_bytes_that_are_no_event_say_of_which_kind_they_are(raw: bytes, kind: st
     with pytest.raises(BadRecord) as caught:
         READER.read(raw, b"c1", NOW)
     assert caught.value.kind == kind
+
+
+def test_a_span_beyond_the_calendar_never_ends() -> None:
+    stored = msgspec.structs.replace(rule(channels=[WEBHOOK]), expires_after=10**12)
+    index = RuleIndex()
+    index.insert(stored)
+    (delivery,) = match_event(context(), index, NOW).deliveries
+    assert delivery.expires_at is None

@@ -95,6 +95,8 @@ def problems(**changes: Any) -> dict[str, str]:
         ({"again": {"once_per": "customer.email.x"}}, "again.once_per", "customer.email is a text and has no x"),
         ({"starts_at": "2026-11-21", "ends_at": "2026-11-20"}, "ends_at", "is not after starts_at"),
         ({"expires_after": 5}, "expires_after", "5 is not valid: must be a duration"),
+        ({"expires_after": "999999w"}, "expires_after", "must be a duration of at most 36525d"),
+        ({"again": {"once_in": "999999w"}}, "again.once_in", "must be a duration of at most 36525d"),
         ({"priority": "high"}, "priority", "whole number"),
         ({"status": "ON"}, "status", "DRAFT, LIVE"),
         ({"distribution": "a b"}, "distribution", "letters, digits"),

@@ -54,7 +54,7 @@ def shown(value: object) -> str:
 def kind_of(value: object) -> str:
     """The kind of a value, without a word of it."""
     if isinstance(value, str) and value.strip():
-        return f"a text of {len(value)} characters"
+        return f"a text of {len(value)} character{'' if len(value) == 1 else 's'}"
     return kind_in_words(value)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import sysconfig
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 from tests import ROOT
@@ -72,10 +72,5 @@ def _is_there(page: Path, name: str) -> bool:
     """Below the page's own folder or from the root on; or in a library whose behaviour the page speaks of."""
     if (ROOT / name).exists() or any(page.parent.rglob(name)):
         return True
-    libraries = [Path(place) for one in ("faust", "aiokafka") for place in _places(one)]
-    return any((place.parent / name).exists() or any(place.rglob(name)) for place in libraries)
-
-
-def _places(package: str) -> list[str]:
-    spec = find_spec(package)
-    return list(spec.submodule_search_locations or ()) if spec else []
+    libraries = Path(sysconfig.get_path("purelib"))
+    return (libraries / name).exists() or any(any((libraries / one).rglob(name)) for one in ("faust", "aiokafka"))

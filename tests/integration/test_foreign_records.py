@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from agents.broker.lag import LagReader
 from agents.broker.reader import TopicReader
@@ -194,6 +194,19 @@ async def doctor(wiring: Wiring) -> str:
 
 
 def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:
+    """Delete what stands before some offsets, once it is there: a transaction's markers come after its end is said."""
     places = [TopicPartition(topic, partition, offset) for partition, offset in before.items()]
+    deadline = time.monotonic() + 90
+    while any(future.result(30).offset < before[place.partition] for place, future in _ends(admin, places).items()):
+        assert time.monotonic() < deadline, f"{topic}: not all of it was written"
+        time.sleep(0.05)
     for future in admin.delete_records(places).values():
         future.result(30)
+
+
+def _ends(admin: AdminClient, places: list[TopicPartition]) -> dict[TopicPartition, Any]:
+    """Where partitions end, whether that can be read yet or not."""
+    ends: dict[TopicPartition, Any] = admin.list_offsets(
+        {TopicPartition(place.topic, place.partition): OffsetSpec.latest() for place in places}
+    )
+    return ends

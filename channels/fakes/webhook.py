@@ -10,7 +10,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from channels.fakes.http import HttpFake
-from channels.webhook.signing import PREFIX
+from schemas.account import SECRET_PREFIX
 
 
 class WebhookReceiver(HttpFake):
@@ -20,7 +20,7 @@ class WebhookReceiver(HttpFake):
 
     def __init__(self, secret: str, legacy_secret: str = "") -> None:
         super().__init__()
-        self._key = base64.b64decode(secret.removeprefix(PREFIX))
+        self._key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
         self._legacy = legacy_secret.encode()
 
     def message_id(self, request: web.Request, body: bytes) -> str:

@@ -8,14 +8,12 @@ of the old system.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
 
+from schemas.account import signing_key
 from schemas.errors import CannotStart
-
-PREFIX = "whsec_"
 
 
 class Signer:
@@ -42,12 +40,9 @@ class Signer:
 
 def _key(secret: str) -> bytes:
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error as error:
-        raise CannotStart("webhook.secrets: a secret is whsec_ and base64") from error
-    if not 16 <= len(key) <= 64:
-        raise CannotStart(f"webhook.secrets: a secret holds 16 to 64 bytes, this one {len(key)}")
-    return key
+        return signing_key(secret)
+    except ValueError as error:
+        raise CannotStart(f"webhook.secrets: {error}") from None
 
 
 def _hmac(key: bytes, content: bytes) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from deploy.settings.accounts import AccountKeys
 from deploy.settings.environment import check_names, with_environment
 from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
@@ -48,6 +49,7 @@ class Settings:
     console: Console = Console()
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
+    accounts: AccountKeys = AccountKeys()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
 
     @property
@@ -66,7 +68,7 @@ class Settings:
                 raise CannotStart(f"consents[{index}]: {TRANSACTIONAL} is not a consent: it is sent without one")
             if is_blank(name):
                 raise CannotStart(f"consents[{index}] is empty")
-        for group in (self.topics, self.kafka, self.console, self.brand, self.retention, self.sender):
+        for group in (self.topics, self.kafka, self.console, self.brand, self.retention, self.sender, self.accounts):
             group.check()
         for name, account in self.email_accounts.items():
             account.check(name)

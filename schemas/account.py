@@ -1,0 +1,267 @@
+"""Accounts: what each channel needs to know of one, as a person writes it and as it is kept.
+
+Values of the fields of kind `secret` and `secrets` are shown nowhere: neither by `repr` nor by an error.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from schemas.closed import ChannelName
+from schemas.errors import DefinitionInvalid, Problem
+from schemas.formats.hosts import ascii_host, ascii_url
+from schemas.formats.kinds import kind_in_words
+from schemas.formats.mail_address import mail_address, mailto
+from schemas.names import ROUGHLY_LIKE, did_you_mean
+
+FieldKind = Literal["text", "number", "secret", "secrets"]
+MailSecurity = Literal["none", "starttls", "tls"]
+
+SIGNING = "main"
+"""The name of a project's one webhook account: its secrets sign whatever endpoint is called."""
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every signing secret begins with
+LONGEST_HEADER_URL = 900
+"""A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
+_LONGEST_NAME = 100
+_LONGEST_SECRET = 1000
+_LAST_PORT = 65_535
+_MOST_CONNECTIONS = 100
+_MOST_SECRETS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailAccountForm:
+    """A mailbox to send from."""
+
+    host: str
+    sender: str
+    port: int = 587
+    security: MailSecurity = "starttls"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    sender_name: str = ""
+    ssl_cafile: str = ""
+    connections: int = 4
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookAccountForm:
+    """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated."""
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    legacy_secret: str = field(default="", repr=False)
+
+
+AccountForm = EmailAccountForm | WebhookAccountForm
+
+
+@dataclass(frozen=True, slots=True)
+class AccountField:
+    """One field: `read` makes its value of a text, or raises ValueError without quoting it."""
+
+    name: str
+    read: Callable[[str], Any]
+    kind: FieldKind = "text"
+    is_required: bool = False
+
+    @property
+    def is_secret(self) -> bool:
+        """True for what is never shown, nor taken from a command line."""
+        return self.kind in ("secret", "secrets")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountType:
+    """A channel's accounts. `check` says what is wrong with fields that do not fit each other."""
+
+    form: type[AccountForm]
+    fields: tuple[AccountField, ...]
+    check: Callable[[Any], Mapping[str, str]]
+
+
+def signing_key(secret: str) -> bytes:
+    """The bytes of a signing secret: `whsec_` and 16 to 64 bytes as base64. Raises ValueError."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a secret is whsec_ and base64") from None
+    if not 16 <= len(key) <= 64:
+        raise ValueError(f"a secret holds 16 to 64 bytes, this one {len(key)}")
+    return key
+
+
+def read_account(channel: ChannelName, written: Mapping[str, object]) -> AccountForm:
+    """The account that somebody wrote, as texts or in their own kinds. Raises DefinitionInvalid with every problem."""
+    kind, problems, read = ACCOUNT_TYPES[channel], dict[str, str](), dict[str, Any]()
+    known = {one.name: one for one in kind.fields}
+    for name, value in written.items():
+        if name not in known:
+            problems[name] = f"must be one of {', '.join(known)}.{did_you_mean(name, known, ROUGHLY_LIKE)}".rstrip(".")
+            continue
+        try:
+            read[name] = _value(known[name], value)
+        except ValueError as error:
+            problems[name] = str(error)
+    problems |= {one.name: "is missing" for one in kind.fields if one.is_required and one.name not in written}
+    if not problems:
+        made = kind.form(**read)
+        problems |= kind.check(made)
+        if not problems:
+            return made
+    raise DefinitionInvalid(tuple(Problem(name, said) for name, said in problems.items()))
+
+
+def changed_account(channel: ChannelName, before: AccountForm, written: Mapping[str, object]) -> AccountForm:
+    """The same with what is written in place. Raises DefinitionInvalid."""
+    return read_account(channel, {**asdict(before), **written})
+
+
+def account_name(channel: ChannelName, name: str) -> str:
+    """A name as distributions refer to it. Raises DefinitionInvalid."""
+    if not (0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip() and "/" not in name):
+        said = f'"{name}" is not valid: must be a name of at most {_LONGEST_NAME} characters without /'
+        raise DefinitionInvalid((Problem("name", said),))
+    if channel == "webhook" and name != SIGNING:
+        said = f'"{name}" is not valid: must be {SIGNING}, since one account signs all webhooks of a project'
+        raise DefinitionInvalid((Problem("name", said),))
+    return name
+
+
+def _value(one: AccountField, value: object) -> Any:
+    if one.kind == "secrets":
+        items = value.replace(",", "\n").split() if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+            raise ValueError(f"must be a list of texts, not {kind_in_words(value)}")
+        if len(items) > _MOST_SECRETS:
+            raise ValueError(f"must be at most {_MOST_SECRETS}: all of them sign each message")
+        return tuple(map(one.read, items))
+    if one.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError(f"must be a {one.kind}, not {kind_in_words(value)}")
+    return one.read(value)
+
+
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line without characters that do not print")
+    return text
+
+
+def _secret(text: str) -> str:
+    if not text.isprintable() or len(text) > _LONGEST_SECRET:
+        raise ValueError(f"must be one line of at most {_LONGEST_SECRET} characters that print; it may have a line end")
+    return text
+
+
+def _ascii_secret(text: str) -> str:
+    if not text.isascii():
+        raise ValueError("must be ASCII")
+    return _secret(text)
+
+
+def _signing_secret(text: str) -> str:
+    if not text.startswith(SECRET_PREFIX):
+        raise ValueError(f"must begin with {SECRET_PREFIX}, as Standard Webhooks has it")
+    signing_key(text)
+    return text
+
+
+def _host(text: str) -> str:
+    if not text or (any(letter in text for letter in " /@:\t") and not text.startswith("[")):
+        raise ValueError(f'"{text}" is not valid: must be a host such as smtp.example.com, without port and address')
+    return ascii_host(_line(text))
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and least <= int(text[:9]) <= most):
+            raise ValueError(f'"{text[:20]}" is not valid: must be a whole number from {least} to {most}')
+        return int(text)
+
+    return read
+
+
+def _security(text: str) -> str:
+    if text not in ("none", "starttls", "tls"):
+        raise ValueError(f'"{text}" is not valid: must be one of none, starttls, tls')
+    return text
+
+
+def _mailbox(text: str) -> str:
+    try:
+        return mail_address(text)
+    except ValueError as error:
+        raise ValueError(f"must be an address such as news@shop.example: {error}") from None
+
+
+def _mailto(text: str) -> str:
+    try:
+        return mailto(text)
+    except ValueError as error:
+        raise ValueError(f"must be an address such as leave@shop.example: {error}") from None
+
+
+def _unsubscribe_url(text: str) -> str:
+    if not text:
+        return text
+    if len(text) > LONGEST_HEADER_URL:
+        raise ValueError(f"must have at most {LONGEST_HEADER_URL} characters")
+    url = ascii_url(_line(text))
+    if not url.startswith(("https://", "http://")) or not urlsplit(url.replace("{delivery_id}", "x")).hostname:
+        raise ValueError("must be an address of the web such as https://shop.example/leave?id={delivery_id}")
+    return url
+
+
+def _email_problems(account: EmailAccountForm) -> Mapping[str, str]:
+    if account.password and not account.username:
+        return {"username": "is missing: the server wants to know whose password it is"}
+    if account.username and not account.password:
+        return {"password": "is missing: username alone is no login"}
+    if account.password and account.security == "none" and account.host not in ("localhost", "127.0.0.1", "::1"):
+        return {"security": "must be starttls or tls: without either the password would cross the network in the clear"}
+    return {}
+
+
+def _webhook_problems(account: WebhookAccountForm) -> Mapping[str, str]:
+    if not account.secrets and not account.legacy_secret:
+        return {"secrets": "is missing: without secrets, and without legacy_secret, receivers cannot know us"}
+    return {}
+
+
+ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
+    "email": AccountType(
+        EmailAccountForm,
+        (
+            AccountField("host", _host, is_required=True),
+            AccountField("sender", _mailbox, is_required=True),
+            AccountField("port", _whole(1, _LAST_PORT), "number"),
+            AccountField("security", _security),
+            AccountField("username", _line),
+            AccountField("password", _secret, "secret"),
+            AccountField("sender_name", _line),
+            AccountField("ssl_cafile", _line),
+            AccountField("connections", _whole(1, _MOST_CONNECTIONS), "number"),
+            AccountField("unsubscribe_url", _unsubscribe_url),
+            AccountField("unsubscribe_mailto", _mailto),
+        ),
+        _email_problems,
+    ),
+    "webhook": AccountType(
+        WebhookAccountForm,
+        (
+            AccountField("secrets", _signing_secret, "secrets"),
+            AccountField("legacy_secret", _ascii_secret, "secret"),
+        ),
+        _webhook_problems,
+    ),
+}
+"""The accounts of each channel; whatever takes an account asks here for its fields."""

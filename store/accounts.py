@@ -1,0 +1,221 @@
+"""Accounts of projects, encrypted at rest. A row can be read only as what it was written as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import asyncpg
+import msgspec
+
+from schemas.account import ACCOUNT_TYPES, AccountForm
+from schemas.closed import CHANNELS, ChannelName
+from store.encryption import CannotDecrypt, Keys, Sealed
+from store.postgres import passing_errors
+from store.sql import queries
+
+AccountState = Literal["active", "paused", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKey:
+    """Whose account it is, for which channel, and under which name."""
+
+    project_id: str
+    channel: ChannelName
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.channel}/{self.name}"
+
+    @property
+    def bound_to(self) -> tuple[str, ...]:
+        """The texts that an encrypted account is bound to."""
+        return ("account", self.project_id, self.channel, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccount:
+    """An account as it stands in the database; a removed one has no content."""
+
+    key: AccountKey
+    state: AccountState
+    sealed: Sealed | None
+    changed_at: datetime
+    changed_by: str
+
+    def read(self, keys: Keys) -> AccountForm:
+        """The account itself. Raises CannotDecrypt."""
+        if self.sealed is None:
+            raise CannotDecrypt("it was removed")
+        content = keys.open(self.sealed, self.key.bound_to)
+        try:
+            return msgspec.json.decode(content, type=ACCOUNT_TYPES[self.key.channel].form)
+        except msgspec.DecodeError:  # its message may quote
+            raise CannotDecrypt("it was written by a release that keeps other fields") from None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSummary:
+    """An account of a project as people look at it."""
+
+    channel: ChannelName
+    name: str
+    state: AccountState
+    key_id: str
+    changed_at: datetime
+    changed_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The end of a rotation: how many were encrypted again, and which cannot be read, with why."""
+
+    count: int
+    unreadable: tuple[tuple[AccountKey, str], ...] = field(default=())
+
+
+class Accounts:
+    """Each change is one transaction, with what it means for the deliveries that wait. Raises TryLater."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("accounts")
+
+    async def version(self) -> int:
+        """A number that grows with every change of any account."""
+        async with passing_errors(self._pool):
+            return int(await self._pool.fetchval(self._sql["accounts_version"]))
+
+    async def all(self) -> list[StoredAccount]:
+        """Those of every project; of channels that this release knows."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["all_accounts"])
+        return [_stored(row) for row in rows if row["channel"] in CHANNELS]
+
+    async def of_project(self, project_id: str) -> list[AccountSummary]:
+        """Those of one project that were not removed."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["accounts_of"], project_id)
+        return [AccountSummary(**row) for row in rows if row["channel"] in CHANNELS]
+
+    async def get(self, key: AccountKey) -> StoredAccount | None:
+        """One account; None where there never was one."""
+        async with passing_errors(self._pool):
+            row = await self._pool.fetchrow(self._sql["get_account"], *_columns(key))
+        return None if row is None else _stored(row)
+
+    async def add(self, key: AccountKey, form: AccountForm, keys: Keys, *, by: str) -> bool:
+        """Keep a new account, and send what waits since one of its name was removed; False where there is one."""
+        sealed = _sealed(key, form, keys)
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            values = (*_columns(key), sealed.key_id, sealed.content, by)
+            is_new = await connection.fetchval(self._sql["add_account"], *values) is not None
+            if is_new:
+                await self._release(connection, key, only_ours=True)
+        return is_new
+
+    async def change(
+        self, key: AccountKey, changed: Callable[[AccountForm], AccountForm], keys: Keys, *, by: str
+    ) -> bool:
+        """Keep what `changed` makes of an account; False where there is none. Raises CannotDecrypt."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
+            if row is None or row["state"] == "removed":
+                return False
+            sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
+            await connection.execute(self._sql["change_account"], *_columns(key), sealed.key_id, sealed.content, by)
+        return True
+
+    async def pause(self, key: AccountKey, *, by: str) -> bool:
+        """Hold what is for an account; False where there is none."""
+        return await self._hold(key, "set_state", "paused", by=by)
+
+    async def remove(self, key: AccountKey, *, by: str) -> bool:
+        """Forget what an account holds; what is for it waits. False where there is none."""
+        return await self._hold(key, "remove_account", by=by)
+
+    async def resume(self, key: AccountKey, *, by: str) -> bool:
+        """Send what waits for an account, whatever it is paused for; False where there is none."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            state = await connection.fetchval(self._sql["set_state"], *_columns(key), "active", by)
+            if state is not None:
+                await self._release(connection, key)
+        return state is not None
+
+    async def hold_destination(self, key: AccountKey, destination: str, why: str) -> bool:
+        """Pause a destination because of its account; False where that is active again by now."""
+        async with passing_errors(self._pool):
+            values = (*_columns(key), destination, why)
+            return await self._pool.fetchval(self._sql["hold_destination"], *values) is not None
+
+    async def rotate(self, keys: Keys) -> Rotated:
+        """Encrypt everything under the first key that is not yet; each account is a transaction of its own."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["not_under_key"], keys.first)
+        count, unreadable = 0, []
+        for row in rows:
+            key = AccountKey(**row)
+            try:
+                count += await self._encrypt_again(key, keys)
+            except CannotDecrypt as error:
+                unreadable.append((key, str(error)))
+        return Rotated(count, tuple(unreadable))
+
+    async def _encrypt_again(self, key: AccountKey, keys: Keys) -> bool:
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
+            if row is None or row["key_id"] in (None, keys.first):  # changed or removed in between
+                return False
+            stored = _stored(row)
+            assert stored.sealed is not None  # noqa: S101 - it has a key
+            sealed = keys.seal(keys.open(stored.sealed, key.bound_to), key.bound_to)
+            await connection.execute(self._sql["encrypt_again"], *_columns(key), sealed.key_id, sealed.content)
+        return True
+
+    async def _hold(self, key: AccountKey, statement: str, *values: str, by: str) -> bool:
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            state: AccountState | None = await connection.fetchval(self._sql[statement], *_columns(key), *values, by)
+            if state is not None and is_destination(key.channel):
+                held = (*_columns(key), key.name, why_held(key, state))
+                await connection.fetchval(self._sql["hold_destination"], *held)
+        return state is not None
+
+    async def _release(self, connection: asyncpg.Connection, key: AccountKey, *, only_ours: bool = False) -> None:
+        """Resume what is paused because of an account, and the account where it is a destination itself."""
+        itself = key.name if is_destination(key.channel) and not only_ours else None
+        await connection.execute(
+            self._sql["release_destinations"], key.project_id, key.channel, itself, f"account {key} "
+        )
+
+
+def is_destination(channel: ChannelName) -> bool:
+    """True where deliveries go to the account itself; those of webhooks go to endpoints, and it signs them."""
+    return channel != "webhook"
+
+
+def why_held(key: AccountKey, state: AccountState, why: str = "") -> str:
+    """The reason that deliveries wait for; it begins the same for everything that one account holds."""
+    return f"account {key} {f'cannot be used: {why}' if state == 'active' else HELD[state]}"
+
+
+HELD = {
+    "paused": "is paused: tidings accounts resume",
+    "removed": "was removed: tidings accounts add",
+}
+
+
+def _columns(key: AccountKey) -> tuple[str, str, str]:
+    return key.project_id, key.channel, key.name
+
+
+def _sealed(key: AccountKey, form: AccountForm, keys: Keys) -> Sealed:
+    return keys.seal(msgspec.json.encode(asdict(form)), key.bound_to)
+
+
+def _stored(row: asyncpg.Record) -> StoredAccount:
+    key = AccountKey(row["project_id"], row["channel"], row["name"])
+    sealed = None if row["content"] is None else Sealed(row["key_id"], row["content"])
+    return StoredAccount(key, row["state"], sealed, row["changed_at"], row["changed_by"])

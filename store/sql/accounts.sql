@@ -1,0 +1,73 @@
+-- name: accounts_version
+-- Grows with every change of any account.
+select coalesce(sum(version), 0)::bigint from accounts;
+
+-- name: all_accounts
+-- Every account, removed ones without content.
+select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+order by project_id, channel, name;
+
+-- name: accounts_of
+-- Those of a project, without what is encrypted.
+select channel, name, state, key_id, changed_at, changed_by from accounts
+where project_id = $1 and state <> 'removed' order by channel, name;
+
+-- name: get_account
+-- One account.
+select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+where project_id = $1 and channel = $2 and name = $3;
+
+-- name: lock_account
+-- One account, for whoever is about to change it: one at a time.
+select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+where project_id = $1 and channel = $2 and name = $3 for update;
+
+-- name: add_account
+-- An account that is new, or was removed; no row where there is one.
+insert into accounts as a (project_id, channel, name, state, key_id, content, version, changed_at, changed_by)
+values ($1, $2, $3, 'active', $4, $5, 1, now(), $6)
+on conflict (project_id, channel, name) do update
+set state = 'active', key_id = excluded.key_id, content = excluded.content, version = a.version + 1, changed_at = now(),
+    changed_by = excluded.changed_by
+where a.state = 'removed'
+returning state;
+
+-- name: change_account
+-- Other content for an account that is there.
+update accounts set key_id = $4, content = $5, version = version + 1, changed_at = now(), changed_by = $6
+where project_id = $1 and channel = $2 and name = $3 and state <> 'removed'
+returning state;
+
+-- name: set_state
+-- Pauses or resumes an account that is there.
+update accounts set state = $4, version = version + 1, changed_at = now(), changed_by = $5
+where project_id = $1 and channel = $2 and name = $3 and state <> 'removed'
+returning state;
+
+-- name: remove_account
+-- Forgets what an account holds. Its row stays: what waits for it is held, and senders see the change.
+update accounts set state = 'removed', key_id = null, content = null, version = version + 1, changed_at = now(),
+                    changed_by = $4
+where project_id = $1 and channel = $2 and name = $3 and state <> 'removed'
+returning state;
+
+-- name: not_under_key
+-- Accounts that are encrypted under another key than $1.
+select project_id, channel, name from accounts where key_id <> $1 order by 1, 2, 3;
+
+-- name: encrypt_again
+-- The same content under another key: nothing that senders would have to hear of.
+update accounts set key_id = $4, content = $5 where project_id = $1 and channel = $2 and name = $3;
+
+-- name: hold_destination
+-- Pauses a destination because of its account, where that is held still: whoever resumes it locks its row first.
+insert into paused_destinations (channel, destination, reason, paused_at)
+select $2, $4, $5, now() from accounts a
+where a.project_id = $1 and a.channel = $2 and a.name = $3 and a.state <> 'active'
+for share of a
+on conflict do nothing
+returning destination;
+
+-- name: release_destinations
+-- Sends again to what is paused for a reason that begins with $4, and to $3 whatever the reason.
+delete from paused_destinations where channel = $2 and (destination = $3 or starts_with(reason, $4)) and $1::text <> '';

@@ -1,0 +1,102 @@
+"""Accounts as people write them: what is wrong is said early, and a secret is never repeated."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from schemas.account import (
+    ACCOUNT_TYPES,
+    EmailAccountForm,
+    WebhookAccountForm,
+    account_name,
+    changed_account,
+    read_account,
+)
+from schemas.closed import CHANNELS, ChannelName
+from schemas.errors import DefinitionInvalid
+
+PLANTED = "pl4nted-pa55word"
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef").decode()
+MAIL = {"host": "smtp.shop.example", "sender": "news@shop.example", "username": "news", "password": PLANTED}
+
+
+def test_every_channel_has_its_form_and_the_fields_of_it() -> None:
+    assert tuple(ACCOUNT_TYPES) and set(ACCOUNT_TYPES) == set(CHANNELS)
+    for kind in ACCOUNT_TYPES.values():
+        assert tuple(sorted(kind.form.__dataclass_fields__)) == tuple(sorted(one.name for one in kind.fields))
+
+
+def test_an_account_is_read_from_texts_and_from_values_alike() -> None:
+    written = read_account("email", {**MAIL, "port": "465", "security": "tls", "sender": "News@SHOP.example"})
+    assert written == read_account("email", {**MAIL, "port": 465, "security": "tls", "sender": "News@shop.example"})
+    assert isinstance(written, EmailAccountForm)
+    assert (written.port, written.connections, written.password) == (465, 4, PLANTED)
+    assert PLANTED not in repr(written)
+    signing = read_account("webhook", {"secrets": f"{SECRET}\n{SECRET}"})
+    assert signing == WebhookAccountForm(secrets=(SECRET, SECRET))
+    assert SECRET not in repr(signing)
+
+
+def test_a_change_keeps_what_it_does_not_name() -> None:
+    before = read_account("email", MAIL)
+    after = changed_account("email", before, {"password": "another-one"})
+    assert isinstance(after, EmailAccountForm)
+    assert (after.password, after.host) == ("another-one", "smtp.shop.example")
+
+
+@pytest.mark.parametrize(
+    ("channel", "written", "field", "said"),
+    [
+        ("email", {**MAIL, "hots": "x"}, "hots", 'Did you mean "host"?'),
+        ("email", {"sender": "a@b.example"}, "host", "is missing"),
+        ("email", {"host": "x"}, "sender", "is missing"),
+        ("email", {**MAIL, "host": "smtp.shop.example:587"}, "host", "without port"),
+        ("email", {**MAIL, "host": "https://smtp.shop.example"}, "host", "without port"),
+        ("email", {**MAIL, "host": "mail.☃.example"}, "host", "IDNA 2008"),
+        ("email", {**MAIL, "port": "70000"}, "port", "whole number from 1 to 65535"),
+        ("email", {**MAIL, "port": "-1"}, "port", "whole number"),
+        ("email", {**MAIL, "port": True}, "port", "must be a number, not"),
+        ("email", {**MAIL, "security": "ssl"}, "security", "must be one of none, starttls, tls"),
+        ("email", {**MAIL, "security": "none"}, "security", "in the clear"),
+        ("email", {**MAIL, "sender": "News <news@shop.example>"}, "sender", "must be an address such as"),
+        ("email", {**MAIL, "username": ""}, "username", "whose password"),
+        ("email", {**MAIL, "password": ""}, "password", "is missing"),
+        ("email", {**MAIL, "password": PLANTED + "\n"}, "password", "line end"),
+        ("email", {**MAIL, "sender_name": "a\r\nBcc: x@y.example"}, "sender_name", "one line"),
+        ("email", {**MAIL, "connections": 0}, "connections", "from 1 to 100"),
+        ("email", {**MAIL, "unsubscribe_url": "ftp://x"}, "unsubscribe_url", "an address of the web"),
+        ("email", {**MAIL, "unsubscribe_url": "https://x/" + "y" * 900}, "unsubscribe_url", "at most 900"),
+        ("email", {**MAIL, "unsubscribe_mailto": "x"}, "unsubscribe_mailto", "must be an address"),
+        ("webhook", {}, "secrets", "receivers cannot know us"),
+        ("webhook", {"secrets": [PLANTED]}, "secrets", "must begin with whsec_"),
+        ("webhook", {"secrets": ["whsec_" + PLANTED]}, "secrets", "a secret is whsec_ and base64"),
+        ("webhook", {"secrets": ["whsec_YWJj"]}, "secrets", "16 to 64 bytes, this one 3"),
+        ("webhook", {"secrets": [SECRET] * 6}, "secrets", "at most 5"),
+        ("webhook", {"secrets": 7}, "secrets", "must be a list of texts"),
+        ("webhook", {"legacy_secret": PLANTED + "ö"}, "legacy_secret", "must be ASCII"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_would_be_right(
+    channel: ChannelName, written: dict[str, Any], field: str, said: str
+) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        read_account(channel, written)
+    (problem,) = caught.value.problems
+    assert problem.path == field
+    assert said in problem.message
+    assert PLANTED not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"), [("email", ""), ("email", " main"), ("email", "a/b"), ("email", "x" * 101), ("webhook", "x")]
+)
+def test_a_name_that_nothing_could_refer_to_is_refused(channel: ChannelName, name: str) -> None:
+    with pytest.raises(DefinitionInvalid, match="is not valid"):
+        account_name(channel, name)
+
+
+def test_names_are_as_distributions_write_them() -> None:
+    assert [account_name("email", "main"), account_name("webhook", "main")] == ["main", "main"]

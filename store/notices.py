@@ -59,13 +59,12 @@ class Notices:
 
         So it does not matter who looks, how often, or who died in between.
         """
-        async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
-        is_open = {row["about"] for row in rows}
+        is_open = await self.is_open(project_id, kind)
         opened = [one.about not in is_open and await self.open(one) for one in found]
         over = is_open - {one.about for one in found}
         closed = [await self.close(project_id, kind, about, settle=settle) for about in sorted(over)]
-        return sum(opened) + sum(closed) + await self.tell_late(project_id, kind)
+        late = await self.tell_late(project_id, kind) if is_open else 0  # what has just been opened is not late
+        return sum(opened) + sum(closed) + late
 
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
         """Subjects of the open notices of a kind."""
@@ -76,24 +75,19 @@ class Notices:
     async def open(self, one: Concern) -> bool:
         """Open a notice; False where it is open already."""
         words = (storable(one.summary), storable(one.look_at))
+        subject = (one.project_id, one.kind, one.about)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                self._sql["open_notice"], one.project_id, one.kind, one.about, *words, self._quiet
-            )
-            if row is None:
-                return False
-            if row["is_told"]:
-                notice = _notice(one.project_id, one.kind, one.about, "opened", *words, row)
-                await self._tell(connection, notice)
-        return True
+            row = await connection.fetchrow(self._sql["open_notice"], *subject, *words, self._quiet)
+            if row is not None and row["is_told"]:
+                await self._tell(connection, _notice(one.project_id, one.kind, "opened", row))
+        return row is not None
 
     async def tell_late(self, project_id: str, kind: NoticeKind) -> int:
         """Tell of what came back within the quiet time and has stayed; how many."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(self._sql["tell_late"], project_id, kind, self._quiet)
             for row in rows:
-                words = (row["summary"], row["look_at"])
-                await self._tell(connection, _notice(project_id, kind, row["about"], "opened", *words, row))
+                await self._tell(connection, _notice(project_id, kind, "opened", row))
         return len(rows)
 
     async def close(self, project_id: str, kind: NoticeKind, about: str, *, settle: timedelta = timedelta()) -> bool:
@@ -101,8 +95,7 @@ class Notices:
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["close_notice"], project_id, kind, about, settle)
             if row is not None and row["was_told"]:
-                words = (row["summary"], row["look_at"])
-                notice = _notice(project_id, kind, about, "closed", *words, row)
+                notice = _notice(project_id, kind, "closed", row)
                 await connection.execute(self._sql["drop_late_messages"], f"{notice.notice_id}.opened")
                 await self._tell(connection, notice)
         return row is not None
@@ -143,10 +136,9 @@ class Notices:
             await self._pool.execute(self._sql[name], *arguments)
 
 
-def _notice(
-    project_id: str, kind: NoticeKind, about: str, state: NoticeState, summary: str, look_at: str, row: Any
-) -> Notice:
+def _notice(project_id: str, kind: NoticeKind, state: NoticeState, row: Any) -> Notice:
     opened: datetime = row["opened_at"]
+    about, summary, look_at = row["about"], row["summary"], row["look_at"]
     what = msgspec.json.encode([project_id, kind, about, row["number"]])
     return Notice(
         notice_id=f"ntc_{hashlib.blake2b(what, digest_size=16).hexdigest()}",

@@ -262,7 +262,7 @@ class Publisher:
             current = await self._control.current(project)
             for identity in sorted(one for one in paused if one not in current or current[one].status != "PAUSED"):
                 changed += await self._notices.close(project, "distribution_paused", identity, settle=_SETTLED)
-        changed += await self._notices.tell_late(project, "distribution_paused")
+            changed += await self._notices.tell_late(project, "distribution_paused")
         if changed:
             await publish_outbox(self._control, self._wiring, self._app.outputs)
 

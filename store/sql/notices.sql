@@ -1,6 +1,6 @@
 -- name: open_notices
 -- What is open of a kind, by what it is about.
-select about, summary from notices where project_id = $1 and kind = $2 and closed_at is null;
+select about from notices where project_id = $1 and kind = $2 and closed_at is null;
 
 -- name: open_notice
 -- Opens a notice, where it is not open. `is_told`: its owner was not told of it within $6.
@@ -10,13 +10,13 @@ on conflict (project_id, kind, about) do update
 set number = n.number + 1, summary = excluded.summary, look_at = excluded.look_at, opened_at = now(), closed_at = null,
     told_at = case when n.told_at < now() - $6::interval then now() else n.told_at end
 where n.closed_at is not null
-returning number, opened_at, told_at = now() as is_told;
+returning about, number, summary, look_at, opened_at, told_at = now() as is_told;
 
 -- name: close_notice
 -- Closes a notice that has been open for $4. `was_told`: its owner was told of this opening.
 update notices set closed_at = now()
 where project_id = $1 and kind = $2 and about = $3 and closed_at is null and opened_at <= now() - $4::interval
-returning number, summary, look_at, opened_at, closed_at, told_at >= opened_at as was_told;
+returning about, number, summary, look_at, opened_at, closed_at, told_at >= opened_at as was_told;
 
 -- name: tell_late
 -- Of what came back and was passed over, what has stayed for longer than $3 after its owner was told.

@@ -17,17 +17,18 @@ import asyncpg
 import structlog
 import uvloop
 
+from agents.accounts import LiveAccounts, account_keys
 from agents.aside import aside
 from agents.broker.cluster import ClusterWatch
 from agents.broker.codecs import check_codecs
 from agents.broker.outbox import publish_outbox
 from agents.broker.topics import Provision
+from agents.channels import channels_of
 from agents.clock import utc_now
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.channels import channels_of
 from agents.roles.sender.notifier import Notifier
 from agents.roles.sender.sender import Past, build_sender
 from agents.sole_instance import sole_instance
@@ -41,6 +42,7 @@ from agents.wiring import Wiring
 from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
+from store.accounts import Accounts
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
 from store.codes.held import Held
 from store.codes.pool import Codes
@@ -231,6 +233,9 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         past = Past(Retention(pool, settings.retention.deliveries), Erasure(pool))
         around = _faust_settings(wiring, options)
         ledger, control = Ledger(pool, keep=ids_kept(settings.retention.deliveries)), Control(pool)
+        account_keys(settings)  # what is wrong with them is said at the start
+        accounts = LiveAccounts(Accounts(pool), settings)
+        await retry_until_available(accounts.refresh, what="Postgres")
         app, sender = build_sender(
             wiring,
             ledger,
@@ -238,13 +243,14 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             past,
             metrics,
             owner=options.instance,
+            accounts=accounts,
             accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
             **around,
         )
         notifier = Notifier(
             Notices(pool, settings.notices.ways),
             ledger,
-            channels_of(settings),
+            channels_of(settings, accounts.book),
             lambda: publish_outbox(control, wiring, app.outputs),
             project_id=settings.project_id,
             account=settings.notices.account,

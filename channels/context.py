@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
 
+from channels.accounts import AccountBook
 from channels.codes.links import Links, no_links
 from channels.webhook.signing import Signer
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelContext:
-    """The settings as channels need them. `accounts` are by channel and name, each in its channel's own form.
+    """The settings as channels need them. `accounts` are in their channel's own form, and change while it is used.
 
     `allow_private`: whether servers may be called that stand in a private network. `max_bytes` bounds the body of a
     webhook, `zone` is the project's.
     """
 
-    accounts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accounts: AccountBook = field(default_factory=AccountBook)
     signer: Signer = field(default_factory=lambda: Signer(()))
     allow_private: bool = False
     max_bytes: int = 1_048_576

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
+from schemas.account import AccountForm
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.receipt import Receipt
@@ -60,6 +61,19 @@ class StatusEvent:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccountCheck:
+    """How an account stands, in words; where it is not well, with what would mend it.
+
+    `fields` are the names that the provider knows for what a message may fill in (fields, merge tags, attributes), read
+    from it now; None where it has no such list.
+    """
+
+    is_well: bool
+    said: str
+    fields: tuple[str, ...] | None = None
+
+
 class NotOffered(Exception):
     """A channel does not have what was asked of it; the message says why."""
 
@@ -75,7 +89,13 @@ class Channel(Protocol[D_contra, R]):
         """The channel of a process. Opens nothing."""
         ...
 
-    def at_once(self, account: str) -> int | None:
+    @classmethod
+    def account(cls, name: str, form: AccountForm) -> Any:
+        """An account in the form that this channel uses. Raises OSError, ValueError for what cannot be used here."""
+        del name
+        return form
+
+    def at_once(self, project_id: str, account: str) -> int | None:
         """Messages that one of its accounts takes at once; None where nothing but the policy bounds it."""
         return None
 
@@ -91,7 +111,7 @@ class Channel(Protocol[D_contra, R]):
         """The events of a provider's call, once it is proved to be the provider's. Raises NotOffered."""
         raise NotOffered(f"{self.name}: nothing is reported back after a message was accepted")
 
-    async def check(self, account: str) -> str:
+    async def check(self, project_id: str, account: str) -> AccountCheck:
         """Try an account without sending anything, and say in words how it stands. Raises NotOffered."""
         raise NotOffered(f"{self.name}: accounts can only be tried with a message")
 

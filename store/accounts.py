@@ -145,10 +145,13 @@ class Accounts:
                 await self._release(connection, key)
         return state is not None
 
-    async def hold_destination(self, key: AccountKey, destination: str, why: str) -> bool:
-        """Pause a destination because of its account; False where that is active again by now."""
+    async def hold_destination(self, key: AccountKey, destination: str, why: str, *, is_certain: bool = False) -> bool:
+        """Pause a destination because of its account; False where it is paused, or that is active again by now.
+
+        `is_certain`: whether it is to be paused though the account is active, since it cannot be used.
+        """
         async with passing_errors(self._pool):
-            values = (*_columns(key), destination, why)
+            values = (*_columns(key), destination, why, is_certain)
             return await self._pool.fetchval(self._sql["hold_destination"], *values) is not None
 
     async def rotate(self, keys: Keys) -> Rotated:
@@ -179,7 +182,7 @@ class Accounts:
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             state: AccountState | None = await connection.fetchval(self._sql[statement], *_columns(key), *values, by)
             if state is not None and is_destination(key.channel):
-                held = (*_columns(key), key.name, why_held(key, state))
+                held = (*_columns(key), key.name, why_held(key, state), False)
                 await connection.fetchval(self._sql["hold_destination"], *held)
         return state is not None
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
-from channels.contract import Channel, Policy
+from channels.contract import AccountCheck, Channel, Policy
+from channels.email.check import check_mailbox
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.mime import dated, message_bytes
 from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.templates.engine import Templates
+from schemas.account import AccountForm, EmailAccountForm
 from schemas.channels.email import EmailDelivery
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
@@ -32,7 +34,7 @@ _FEWER_SECONDS = 60.0
 class EmailRequest:
     """A message ready for SMTP, but for its Date: that is the time of each attempt."""
 
-    account: str
+    account: EmailAccount
     sender: str
     recipient: str
     message: bytes = field(repr=False)
@@ -50,33 +52,41 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     name: ClassVar[ChannelName] = "email"
     policy: ClassVar[Policy] = POLICY
 
-    def __init__(self, accounts: Mapping[str, EmailAccount], templates: Templates, links: Links = no_links) -> None:
+    def __init__(self, accounts: ChannelAccounts, templates: Templates, links: Links = no_links) -> None:
         self._code_links = links
         self._accounts = accounts
         self._templates = templates
-        self._pools = {name: _Pool(account) for name, account in accounts.items()}
+        self._pools: dict[EmailAccount, _Pool] = {}
 
     @classmethod
     def build(cls, context: ChannelContext) -> Email:
         """See `Channel`."""
-        return cls(context.accounts.get(cls.name, {}), Templates(context.zone), context.links)
+        return cls(context.accounts.of(cls.name), Templates(context.zone), context.links)
 
-    def at_once(self, account: str) -> int | None:
+    @classmethod
+    def account(cls, name: str, form: AccountForm) -> EmailAccount:
+        """See `Channel`."""
+        if not isinstance(form, EmailAccountForm):
+            raise TypeError(f"an email account, not {type(form).__name__}")
+        return EmailAccount.of(name, form)
+
+    def at_once(self, project_id: str, account: str) -> int | None:
         """As many as it has connections."""
-        return self._accounts[account].connections if account in self._accounts else None
+        found = self._accounts.find(project_id, account)
+        return found.connections if found else None
 
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
         """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
-        account = self._accounts.get(delivery.account)
+        account = self._accounts.find(delivery.project_id, delivery.account)
         if account is None:
-            there = ", ".join(self._accounts) or "none"
+            there = ", ".join(self._accounts.names(delivery.project_id)) or "none"
             raise RenderRefused("no_address", f"no email account {delivery.account}; there are: {there}")
         if template is None:
             raise TemplateFailed(
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
         recipient = valid_address(delivery.email.to)
-        return EmailRequest(account.name, account.sender, recipient, self._message(delivery, account, template))
+        return EmailRequest(account, account.sender, recipient, self._message(delivery, account, template))
 
     def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> bytes:
         event, distribution = delivery.event, delivery.distribution
@@ -111,7 +121,27 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection."""
         dated_now = dataclasses.replace(request, message=dated(request.message, now))
-        return await self._pools[request.account].send(dated_now, timeout)
+        return await self._pool(request.account).send(dated_now, timeout)
+
+    def _pool(self, account: EmailAccount) -> _Pool:
+        if account not in self._pools:
+            self._end_replaced()
+            self._pools[account] = _Pool(account)
+        return self._pools[account]
+
+    def _end_replaced(self) -> None:
+        """Take leave of servers whose account was changed or removed; what is under way there comes to its end."""
+        in_use = self._accounts.in_use()
+        for account in [one for one in self._pools if one not in in_use]:
+            self._pools.pop(account).retire()
+
+    async def check(self, project_id: str, account: str) -> AccountCheck:
+        """See `Channel`: connect, greet, encrypt, log in and take leave."""
+        found = self._accounts.find(project_id, account)
+        if found is None:
+            there = ", ".join(self._accounts.names(project_id)) or "none"
+            return AccountCheck(False, f'there is no email account "{account}"; there are: {there}')
+        return await check_mailbox(found, self.policy.timeout.total_seconds())
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
@@ -126,6 +156,7 @@ class _Pool:
         self._slots = asyncio.Semaphore(account.connections)
         self._idle: list[SmtpSession] = []
         self._under_way = 0
+        self._is_retired = False
 
     async def send(self, request: EmailRequest, timeout: float) -> Receipt:
         while True:
@@ -149,12 +180,22 @@ class _Pool:
             receipt = await session.send(request.sender, request.recipient, request.message, timeout)
         finally:
             self._under_way -= 1
-        if session.is_open:
+        if session.is_open and not self._is_retired:
             self._idle.append(session)
+        elif self._is_retired:
+            session.close()
         is_kept_out = isinstance(receipt, Throttled) and not session.was_greeted
         return receipt, is_kept_out and bool(self._under_way or self._idle)
 
+    def retire(self) -> None:
+        """Keep no session any longer than its message takes."""
+        self._is_retired = True
+        self._end_idle()
+
     async def close(self) -> None:
+        self._end_idle()
+
+    def _end_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import aiosmtplib
 
 from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
+from schemas.account import EmailAccountForm
+from schemas.formats.mail_address import mail_address, mailto
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered
 
 _LEAST_CODE = 200
@@ -34,10 +38,32 @@ class EmailAccount:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    ssl_cafile: str = ""
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
 
+    @classmethod
+    def of(cls, name: str, form: EmailAccountForm) -> EmailAccount:
+        """The mailbox that somebody described. Raises OSError where its authorities cannot be read."""
+        described = {
+            **asdict(form),
+            "sender": mail_address(form.sender),
+            "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
+        }
+        tls = None if form.security == "none" else ssl.create_default_context(cafile=form.ssl_cafile or None)
+        return cls(name=name, tls=tls, **described)
 
-class _NotOffered(Exception):
+    def without_secrets(self, text: str) -> str:
+        """A server's words without the password, which some repeat as they got it."""
+        if not self.password:
+            return text
+        user, password = self.username.encode(), self.password.encode()
+        plain = b"\0" + user + b"\0" + password
+        for secret in (self.password, *(base64.b64encode(one).decode() for one in (password, plain))):
+            text = text.replace(secret, "[secret]")
+        return text
+
+
+class StageNotOffered(Exception):
     """The server does not have what the account's settings ask for."""
 
 
@@ -56,6 +82,11 @@ class SmtpSession:
         )
         self._is_used = False
         self._stage: Stage = "greeting"
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that it has come to."""
+        return self._stage
 
     @property
     def was_greeted(self) -> bool:
@@ -79,10 +110,18 @@ class SmtpSession:
                 self._stage = "data"
                 answer = await self._smtp.data(message)
                 return Accepted(shortened(f"{answer.code} {answer.message}"))
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, _NotOffered) as error:
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, StageNotOffered) as error:
             receipt = self._receipt(error)
             await self._end(error)
             return receipt
+
+    async def try_login(self) -> None:
+        """Open it, log in and take leave, without a message. Raises what `explained` puts in words."""
+        self._is_used = True
+        await self._connect()
+        await self._smtp.noop()
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it has let us in, whatever its farewell
+            await self._smtp.quit()
 
     def close(self) -> None:
         """Drop the connection."""
@@ -115,13 +154,13 @@ class SmtpSession:
         if account.security == "starttls":
             self._stage = "starttls"
             if not smtp.supports_extension("starttls"):
-                raise _NotOffered("the server does not offer STARTTLS; security is starttls, tls or none")
+                raise StageNotOffered("the server does not offer STARTTLS; security is starttls, tls or none")
             await smtp.starttls()
             await self._greet()
         if account.username:
             self._stage = "auth"
             if not smtp.supports_extension("auth") or not smtp.supported_auth_methods:
-                raise _NotOffered("the server offers no login that can be used; security may have to be starttls")
+                raise StageNotOffered("the server offers no login that can be used; security may have to be starttls")
             await smtp.login(account.username, account.password)
 
     async def _greet(self) -> None:
@@ -134,10 +173,10 @@ class SmtpSession:
 
     def _receipt(self, error: Exception) -> Receipt:
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
-            return smtp_receipt(self._stage, error.code, error.message)
-        if isinstance(error, _NotOffered):
+            return smtp_receipt(self._stage, error.code, self._account.without_secrets(error.message))
+        if isinstance(error, StageNotOffered):
             return Blocked(f"{self._stage}: {error}")
-        certificate = _certificate_error(error)
+        certificate = certificate_error(error)
         if certificate is not None:
             return Blocked(shortened(f"tls: the server's certificate is not trusted: {certificate.verify_message}"))
         if isinstance(error, OSError | aiosmtplib.SMTPException):  # a TimeoutError is an OSError
@@ -162,7 +201,7 @@ def _ends_session(error: aiosmtplib.SMTPResponseException) -> bool:
     return error.code < _LEAST_CODE or is_about_session(error.code, error.message)
 
 
-def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+def certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """The failure of a certificate that an error comes from."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__

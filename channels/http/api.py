@@ -44,6 +44,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"
+    project_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

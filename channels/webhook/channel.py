@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from channels.accounts import AccountBook, ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.context import ChannelContext
-from channels.contract import Policy
+from channels.contract import AccountCheck, Policy
 from channels.http.api import BodyLimits, HttpChannel, HttpRequest
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
+from schemas.account import SIGNING, AccountForm, WebhookAccountForm
 from schemas.channels.webhook import WebhookDelivery
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
@@ -39,16 +41,37 @@ class Webhook(HttpChannel[WebhookDelivery]):
     public_headers: ClassVar[frozenset[str]] = frozenset({"webhook-id", "webhook-timestamp"})
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=100)  # for the log alone
 
-    def __init__(self, signer: Signer, *, allow_private: bool, max_bytes: int, links: Links = no_links) -> None:
+    def __init__(
+        self,
+        signer: Signer,
+        *,
+        allow_private: bool,
+        max_bytes: int,
+        links: Links = no_links,
+        accounts: ChannelAccounts | None = None,
+    ) -> None:
         super().__init__(allow_private=allow_private)
+        self._accounts = accounts or AccountBook().of(self.name)
         self._signer, self._max_bytes, self._links = signer, max_bytes, links
 
     @classmethod
     def build(cls, context: ChannelContext) -> Webhook:
         """See `Channel`."""
         return cls(
-            context.signer, allow_private=context.allow_private, max_bytes=context.max_bytes, links=context.links
+            context.signer,
+            allow_private=context.allow_private,
+            max_bytes=context.max_bytes,
+            links=context.links,
+            accounts=context.accounts.of(cls.name),
         )
+
+    @classmethod
+    def account(cls, name: str, form: AccountForm) -> Signer:
+        """See `Channel`: the signer of a project's webhooks."""
+        del name
+        if not isinstance(form, WebhookAccountForm):
+            raise TypeError(f"a webhook account, not {type(form).__name__}")
+        return Signer(form.secrets, form.legacy_secret)
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
@@ -61,11 +84,22 @@ class Webhook(HttpChannel[WebhookDelivery]):
             url = ascii_url(address.url)
         except HostRefused as error:
             raise RenderRefused("no_address", str(error)) from error
-        return HttpRequest(url, delivery.account, delivery.delivery_id, address.headers, body)
+        return HttpRequest(
+            url, delivery.account, delivery.delivery_id, address.headers, body, project_id=delivery.project_id
+        )
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The signatures, which carry the time of the attempt."""
-        return self._signer.headers(request.delivery_id, int(now.timestamp()), request.body)
+        signer = self._accounts.find(request.project_id, SIGNING) or self._signer
+        return signer.headers(request.delivery_id, int(now.timestamp()), request.body)
+
+    async def check(self, project_id: str, account: str) -> AccountCheck:
+        """See `Channel`: an account of secrets has no server to be tried at."""
+        signer = self._accounts.find(project_id, account)
+        if not isinstance(signer, Signer):
+            return AccountCheck(False, f'there is no webhook account "{account}"; it is named {SIGNING}')
+        said = f"{signer.said}; endpoints belong to distributions, so none was called"
+        return AccountCheck(True, said)
 
 
 def _body(delivery: WebhookDelivery, links: Links) -> Any:

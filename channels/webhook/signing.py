@@ -26,6 +26,12 @@ class Signer:
     def __repr__(self) -> str:
         return f"Signer({len(self._keys)} secrets)"
 
+    @property
+    def said(self) -> str:
+        """The number of secrets, in words."""
+        signing = f"{len(self._keys)} secret{'s' if len(self._keys) > 1 else ''} of 16 to 64 bytes sign"
+        return signing + (", and the legacy secret" if self._legacy else "")
+
     def headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         """The headers of one attempt. `timestamp` is in Unix seconds."""
         signed = f"{message_id}.{timestamp}.".encode() + body

@@ -63,6 +63,7 @@ COMMANDS: dict[str, Command] = {
         _OPERATE,
         "Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits.",
     ),
+    "accounts": Command("accounts", _OPERATE, "Accounts of a project at its providers, encrypted in the database."),
     "notices": Command(
         "notices",
         _OPERATE,
@@ -77,7 +78,7 @@ COMMANDS: dict[str, Command] = {
 WITHIN_A_PROJECT = frozenset(
     {
         *("apply", "distributions", "campaigns", "segments", "templates"),
-        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices"),
+        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices", "accounts"),
     }
 )
 """Commands that act within a project, and take `--project`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agents.broker.codecs import CODECS, check_codecs
 from agents.broker.topics import Provision
-from agents.roles.sender.channels import channels_of
+from agents.channels import channels_of
 from agents.wiring import Wiring
 from console.control.doctor_records import examine_records
 from deploy.embedded.jars import java

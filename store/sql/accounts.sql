@@ -60,10 +60,11 @@ select project_id, channel, name from accounts where key_id <> $1 order by 1, 2,
 update accounts set key_id = $4, content = $5 where project_id = $1 and channel = $2 and name = $3;
 
 -- name: hold_destination
--- Pauses a destination because of its account, where that is held still: whoever resumes it locks its row first.
+-- Pauses a destination because of its account, where that is held still (whoever resumes it locks its row first), or
+-- with $6 in any case.
 insert into paused_destinations (channel, destination, reason, paused_at)
 select $2, $4, $5, now() from accounts a
-where a.project_id = $1 and a.channel = $2 and a.name = $3 and a.state <> 'active'
+where a.project_id = $1 and a.channel = $2 and a.name = $3 and (a.state <> 'active' or $6)
 for share of a
 on conflict do nothing
 returning destination;

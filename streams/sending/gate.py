@@ -54,6 +54,11 @@ def dependency_unavailable(what: str) -> Judgement:
     return held_back(what, wait=DEPENDENCY_WAIT)
 
 
+def account_held(why: str) -> Judgement:
+    """The account that it leaves through is paused, gone or cannot be used; senders hear of a change a moment apart."""
+    return held_back(why, "paused", DEPENDENCY_WAIT)
+
+
 def not_readable(error: BadRecord) -> Judgement:
     """Its row in the ledger cannot be read."""
     return held_back(str(error), wait=UNREADABLE_WAIT)

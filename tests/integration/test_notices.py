@@ -12,8 +12,8 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from agents.channels import channels_of
 from agents.clock import utc_now
-from agents.roles.sender.channels import channels_of
 from agents.roles.sender.notifier import Notifier
 from channels.contract import AnyChannel
 from channels.fakes.email import SmtpSink

@@ -16,6 +16,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from agents.accounts import LiveAccounts
 from agents.clock import utc_now
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.sender import Past, Sender
@@ -31,6 +32,7 @@ from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
 from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
+from store.accounts import Accounts
 from store.distributions import Change, Control
 from store.erasure import Erasure
 from store.retention import Retention
@@ -110,8 +112,9 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
-        app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None)
-    )
+        app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None),
+        accounts=LiveAccounts(Accounts(pool), quick),
+    )  # fmt: skip
     task = asyncio.create_task(sender.run())
     try:
         yield Running(sender, ledger, topic)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import structlog
 
+from agents.accounts import LiveAccounts
 from agents.clock import Clock
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.ledger_rows import settlement_of
@@ -26,7 +27,7 @@ from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
-from streams.sending.gate import Situation, dependency_unavailable, not_rendered, stopped_at_gate
+from streams.sending.gate import Situation, account_held, dependency_unavailable, not_rendered, stopped_at_gate
 from streams.sending.judgement import Judgement
 from streams.sending.retry import asked_wait
 from streams.sending.settle import Attempt, settle, tried_again
@@ -51,10 +52,11 @@ class Attempts:
         concurrency: int,
         clock: Clock,
         paces: Paces | None = None,
+        accounts: LiveAccounts | None = None,
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
-        self._concurrency = concurrency
+        self._concurrency, self._accounts = concurrency, accounts
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
@@ -79,7 +81,7 @@ class Attempts:
             self._slots.pop(work.destination, None)
 
     async def _carry_out(self, work: Work) -> None:
-        async with self._slot(work.destination):
+        async with self._slot(work):
             is_paused = work.destination in self.capacity.paused
             left_at = None if is_paused else await self.paces.turn(work.destination)
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
@@ -99,10 +101,15 @@ class Attempts:
         self._outcomes.put(settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took), work.delivery)
         self._measure(work, judgement, took)
 
-    def _slot(self, destination: Destination) -> asyncio.Semaphore:
+    def _slot(self, work: Work) -> asyncio.Semaphore:
+        destination = work.destination
         if destination not in self._slots:
-            channel, name = destination
-            bounds = (self._channels[channel].at_once(name), self._policies[channel].concurrency, self._concurrency)
+            (channel, name), project_id = destination, work.delivery.project_id
+            bounds = (
+                self._channels[channel].at_once(project_id, name),
+                self._policies[channel].concurrency,
+                self._concurrency,
+            )
             self._slots[destination] = asyncio.Semaphore(min(one for one in bounds if one is not None))
         return self._slots[destination]
 
@@ -147,8 +154,12 @@ class Attempts:
         """The provider's answer, or the end of a delivery that cannot be written."""
         delivery = work.delivery
         channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
+        template = await self._template(delivery)
+        if self._accounts and (why := self._accounts.why_held(delivery)):  # nothing may come between this and `render`
+            await self._accounts.hold(delivery, why)
+            return account_held(why)
         try:
-            request = channel.render(delivery, await self._template(delivery))
+            request = channel.render(delivery, template)
         except (TemplateFailed, RenderRefused) as error:
             return not_rendered(error)
         with self._metrics.in_flight.labels(delivery.channel).track_inprogress():

@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 
+from agents.accounts import LiveAccounts
+from agents.channels import channels_of, policies_of
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.intake import Intake
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.attempts import Attempts
-from agents.roles.sender.channels import channels_of, policies_of
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.due import Due
 from agents.roles.sender.entry import Entry
@@ -54,12 +55,15 @@ def build_sender(
     *,
     owner: str,
     accepted: Accepted,
+    accounts: LiveAccounts,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> tuple[BatchApp, Sender]:
     """The Faust app of one sender process, and the sender whose `run` goes with it. `owner` names its leases."""
     app = BatchApp(wiring.group("sender"), wiring.settings.kafka, **settings)
-    sender = Sender(app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted)
+    sender = Sender(
+        app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted, accounts=accounts
+    )  # fmt: skip
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
     app.batch_agent(wiring.topic(CUSTOMERS), sender.erasures.take, name=f"erasures-of-{CUSTOMERS}")
@@ -89,11 +93,12 @@ class Sender:
         owner: str,
         clock: Clock,
         accepted: Accepted,
+        accounts: LiveAccounts,
     ) -> None:
         settings, next_due = wiring.settings.sender, NextDue()
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
         self._renew_every = settings.lease.total_seconds() / 3
-        self._channels = channels_of(wiring.settings)
+        self._channels, self._accounts = channels_of(wiring.settings, accounts.book), accounts
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
@@ -108,6 +113,7 @@ class Sender:
             metrics,
             concurrency=settings.concurrency,
             clock=clock,
+            accounts=accounts,
         )
         self._due = Due(
             claimant, self._attempts, self._outcomes, self.erasures, next_due, metrics, poll=settings.poll
@@ -119,6 +125,7 @@ class Sender:
     async def run(self) -> None:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
         await retry_until_available(self._ledger.make_days, what="Postgres")
+        await retry_until_available(self._accounts.refresh, what="Postgres")
         await self._accepted.tell(self._ledger, self._owner)
         freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
         if freed:
@@ -126,7 +133,7 @@ class Sender:
         self._entry.open()
         loops = (
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
-            self._tidy_loop(),
+            self._tidy_loop(), self._accounts.run(),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:

@@ -13,7 +13,7 @@ from typing import Any, assert_never
 import asyncpg
 import msgspec
 
-from agents.roles.sender.channels import channels_of
+from agents.channels import channels_of
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
 from channels.http.api import HttpRequest

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from channels.accounts import fixed_accounts
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.templates.bundle import bundled
@@ -127,7 +128,7 @@ def preview(source: Source, event: Any, locale: str | None, now: datetime) -> Pr
     template = source.template
     chosen = template.variant(delivery.customer.locale)
     try:
-        request = Email({_ACCOUNT.name: _ACCOUNT}, Templates()).render(delivery, template)
+        request = Email(fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT}), Templates()).render(delivery, template)
     except TemplateFailed as error:
         place = source.place_of(error.part, error.line, chosen, error.file)
         raise TemplateFailed(f"{place}{error}", error.part, error.line, error.file) from error

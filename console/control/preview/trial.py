@@ -9,6 +9,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from channels.accounts import fixed_accounts
 from channels.codes.links import code_links, no_links
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
@@ -188,7 +189,11 @@ def _failure(
         email=EmailAddress(to="customer@example.com", template=template.ref),
     )
     try:
-        Email({_ACCOUNT.name: _ACCOUNT}, Templates(), _addresses if links else no_links).render(delivery, template)
+        Email(
+            fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT}),
+            Templates(),
+            _addresses if links else no_links,
+        ).render(delivery, template)
     except TemplateFailed as error:
         return error
     except RenderRefused as error:

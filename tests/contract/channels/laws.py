@@ -205,27 +205,29 @@ async def many_are_sent_side_by_side(case: ChannelCase) -> None:
 async def its_name_and_its_policy_are_those_of_its_records(case: ChannelCase) -> None:
     async with set_up(case) as (fake, channel):
         delivery, policy = case.delivery(fake), channel.policy
+        at_once = channel.at_once(delivery.project_id, delivery.account)
         assert (channel.name, delivery.channel) == (case.name, case.name)
         assert msgspec.json.decode(msgspec.json.encode(delivery), type=type(delivery)) == delivery
         assert (delivery.template is None) == (case.template is None)
         assert timedelta() < policy.timeout
         assert timedelta() < policy.retries[0]
         assert list(policy.retries) == sorted(policy.retries)
-        assert all(
-            bound is None or bound > 0 for bound in (policy.rate, policy.concurrency, channel.at_once(delivery.account))
-        )
-        assert channel.at_once("an account that is not known") is None
+        assert all(bound is None or bound > 0 for bound in (policy.rate, policy.concurrency, at_once))
+        assert channel.at_once(delivery.project_id, "an account that is not known") is None
 
 
 async def what_it_does_not_offer_it_says(case: ChannelCase) -> None:
     async with set_up(case) as (fake, channel):
-        account = case.delivery(fake).account
+        delivery = case.delivery(fake)
+        account = delivery.account
         try:
             assert channel.statuses(StatusCall("https://console.example.com/", {}, b""), account) == []
         except NotOffered as error:
             assert str(error).startswith(f"{case.name}: ")
         try:
-            assert await channel.check(account)
+            found = await channel.check(delivery.project_id, account)
+            assert found.said
+            assert not any(secret in found.said for secret in case.secrets)
         except NotOffered as error:
             assert str(error).startswith(f"{case.name}: ")
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 import trustme
 
+from channels.accounts import fixed_accounts
 from channels.contract import AnyChannel
 from channels.email.channel import Email, EmailRequest
 from channels.email.smtp_session import EmailAccount
@@ -102,7 +103,8 @@ class EmailCase(ChannelCase):
         return request.sender.encode() + request.recipient.encode() + request.message
 
     def _email(self, port: int, **changes: Any) -> Email:
-        return Email({"main": account(port, username="user", password="hush-password", **changes)}, Templates())
+        made = account(port, username="user", password="hush-password", **changes)
+        return Email(fixed_accounts("email", {"main": made}), Templates())
 
 
 CASE = EmailCase()
@@ -121,7 +123,7 @@ async def sink() -> AsyncIterator[SmtpSink]:
 
 
 async def mail(sink: SmtpSink, profile: dict[str, Any] | None = None, timeout: float = 60.0, **changes: Any) -> Any:
-    channel = Email({"main": account(sink.port, **changes)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port, **changes)}), Templates())
     try:
         request = channel.render(delivery("email", profile), TEMPLATE)
         return await channel.send(request, timeout=timeout, now=now())
@@ -159,7 +161,7 @@ async def test_only_mail_that_needs_consent_can_be_unsubscribed_from(
 ) -> None:
     made = msgspec.structs.replace(delivery("email"), category=category)
     sending = account(25, unsubscribe_url="https://shop.example.com/u/{delivery_id}", unsubscribe_mailto=mailto)
-    request = Email({"main": sending}, Templates()).render(made, TEMPLATE)
+    request = Email(fixed_accounts("email", {"main": sending}), Templates()).render(made, TEMPLATE)
     there = {name for name in message_from_bytes(request.message) if name.startswith("List-")}
     assert there == headers
 
@@ -181,7 +183,10 @@ async def test_a_mail_arrives_in_the_locale_of_its_customer_with_the_footer_in_b
     made = msgspec.structs.replace(
         made, category=category, customer=msgspec.structs.replace(made.customer, locale=locale)
     )
-    channel = Email({"main": account(sink.port, unsubscribe_url="https://shop.example.com/u")}, Templates())
+    channel = Email(
+        fixed_accounts("email", {"main": account(sink.port, unsubscribe_url="https://shop.example.com/u")}),
+        Templates(),
+    )
     assert isinstance(await channel.send(channel.render(made, LOCAL), timeout=60, now=now()), Accepted)
     await channel.close()
     message = sink.mails[0].parsed()
@@ -215,7 +220,7 @@ async def test_no_value_can_add_a_header_or_markup(sink: SmtpSink) -> None:
 async def test_a_hostile_address_is_refused(sink: SmtpSink, address: str) -> None:
     made = delivery("email")
     hostile = msgspec.structs.replace(made, email=msgspec.structs.replace(made.email, to=address))
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     with pytest.raises(RenderRefused):
         channel.render(hostile, TEMPLATE)
     assert not sink.mails
@@ -223,7 +228,7 @@ async def test_a_hostile_address_is_refused(sink: SmtpSink, address: str) -> Non
 
 def test_a_missing_variable_is_named() -> None:
     template = StoredTemplate(name="t", subject="s", text="a\n{{ customer.nickname }}")
-    channel = Email({"main": account(1)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(1)}), Templates())
     with pytest.raises(TemplateFailed, match="template t, text, line 2: `customer.nickname` is undefined"):
         channel.render(delivery("email"), template)
 
@@ -268,7 +273,7 @@ async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, reason: Any
 
 
 async def test_connections_are_used_again(sink: SmtpSink) -> None:
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     for _ in range(5):
         assert isinstance(await again(channel), Accepted)
     await channel.close()
@@ -276,7 +281,7 @@ async def test_connections_are_used_again(sink: SmtpSink) -> None:
 
 
 async def test_connections_that_were_closed_at_rest_cost_no_attempt(sink: SmtpSink) -> None:
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     await asyncio.gather(*(again(channel) for _ in range(3)))
     sink.hang_up()
     assert isinstance(await again(channel), Accepted)
@@ -286,7 +291,7 @@ async def test_connections_that_were_closed_at_rest_cost_no_attempt(sink: SmtpSi
 
 async def test_a_server_that_wants_a_new_connection_gets_one(sink: SmtpSink) -> None:
     """Some take so many messages on each, and say 421 to the next."""
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     await again(channel)
     sink.at_stage = "mail"
     sink.replies.append("421 4.7.0 too many messages on this connection")
@@ -300,7 +305,7 @@ async def test_a_server_that_wants_a_new_connection_gets_one(sink: SmtpSink) -> 
              "451 4.4.2 Timeout - closing connection", "421 SMTP session maximum lifetime has been reached"],
 )  # fmt: skip
 async def test_what_is_said_of_a_used_session_is_not_about_the_message(sink: SmtpSink, said: str) -> None:
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     await again(channel)
     sink.at_stage = "mail"
     sink.replies.append(said)
@@ -310,7 +315,7 @@ async def test_what_is_said_of_a_used_session_is_not_about_the_message(sink: Smt
 
 async def test_an_account_does_with_the_sessions_that_its_server_lets_in(sink: SmtpSink) -> None:
     sink.most_at_once, sink.delay = 2, 0.05
-    channel = Email({"main": account(sink.port, connections=6)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port, connections=6)}), Templates())
     receipts = await asyncio.gather(*(again(channel) for _ in range(30)))
     assert {type(receipt) for receipt in receipts} == {Accepted}
     assert sink.connections <= 8
@@ -324,7 +329,7 @@ async def test_a_server_without_the_encryption_that_the_account_asks_for_blocks_
 
 @pytest.mark.parametrize("said", ["hello?", "25", "250-" + "x" * 70_000])
 async def test_an_answer_that_is_none_is_possibly_accepted_and_ends_the_session(sink: SmtpSink, said: str) -> None:
-    channel = Email({"main": account(sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
     sink.replies.append(said)
     receipt = await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=1, now=now())
     assert isinstance(receipt, Unanswered)

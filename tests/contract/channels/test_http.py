@@ -8,11 +8,13 @@ from typing import ClassVar
 
 import pytest
 
+from channels.accounts import fixed_accounts
 from channels.fakes.raw import RawReceiver, RawReply
 from channels.http.api import BodyLimits
 from schemas.receipt import Accepted, Blocked, Receipt, Unanswered
 from tests.contract.channels.test_toy import TOKEN, message
 from tests.contract.channels.toy.channel import Toy, ToyAccount
+from tests.contract.channels.toy.records import TOY
 
 
 class Forgetful(Toy):
@@ -45,7 +47,7 @@ async def raw() -> AsyncIterator[RawReceiver]:
 
 async def sent(kind: type[Toy], raw: RawReceiver, *, times: int = 1, token: str = TOKEN) -> Receipt:
     """The receipt of the last."""
-    channel = kind({"main": ToyAccount(raw.url, token)}, allow_private=True)
+    channel = kind(fixed_accounts(TOY, {"main": ToyAccount(raw.url, token)}), allow_private=True)
     request = channel.render(message())  # type: ignore[arg-type]  # the toy's own
     receipts = [await channel.send(request, timeout=60, now=datetime.now(UTC)) for _ in range(times)]
     await channel.close()

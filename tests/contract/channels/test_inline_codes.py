@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from channels.accounts import fixed_accounts
 from channels.codes.images import CodeKind, code_image
 from channels.email.channel import Email
 from channels.email.mime import message_bytes
@@ -63,7 +64,7 @@ def delivery(voucher: Any = None) -> Any:
 
 def message(html: str | None, voucher: Any = None, text: str | None = "plain") -> bytes:
     template = StoredTemplate(name="hello", subject="Hi", text=text, html=html)
-    return Email({"main": ACCOUNT}, Templates()).render(delivery(voucher), template).message
+    return Email(fixed_accounts("email", {"main": ACCOUNT}), Templates()).render(delivery(voucher), template).message
 
 
 def parsed(raw: bytes) -> EmailMessage:
@@ -91,7 +92,7 @@ def test_a_message_without_a_reference_is_what_it_was() -> None:
 async def test_the_pictures_that_the_html_shows_arrive_with_it_each_once() -> None:
     sink = SmtpSink()
     await sink.start()
-    channel = Email({"main": replace(ACCOUNT, port=sink.port)}, Templates())
+    channel = Email(fixed_accounts("email", {"main": replace(ACCOUNT, port=sink.port)}), Templates())
     template = StoredTemplate(name="hello", subject="Hi", text="plain", html=BOTH)
     request = channel.render(delivery({"code": CODE}), template)
     later = datetime(2026, 12, 24, 18, tzinfo=UTC)
@@ -140,7 +141,7 @@ def test_the_same_delivery_gives_the_same_bytes_and_another_other_content_ids() 
     made = delivery({"code": CODE})
     template = StoredTemplate(name="hello", subject="Hi", text=None, html=BOTH)
     other = msgspec.structs.replace(made, delivery_id="dlv_other")
-    channel = Email({"main": ACCOUNT}, Templates())
+    channel = Email(fixed_accounts("email", {"main": ACCOUNT}), Templates())
     ids = {
         part["Content-ID"]
         for one in (made, other)

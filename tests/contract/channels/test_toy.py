@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from channels.accounts import AccountBook
 from channels.context import ChannelContext
 from channels.contract import AnyChannel, StatusCall, StatusEvent
 from channels.fakes.http import Reply
@@ -60,7 +61,7 @@ def message() -> Delivery:
 
 def channel_for(url: str) -> AnyChannel:
     accounts = {"toy": {"main": ToyAccount(url, TOKEN)}}
-    return build_channels(ChannelContext(accounts=accounts, allow_private=True), TYPES)[TOY]
+    return build_channels(ChannelContext(accounts=AccountBook(cast(Any, accounts)), allow_private=True), TYPES)[TOY]
 
 
 def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import msgspec
 
+from channels.accounts import ChannelAccounts
 from channels.context import ChannelContext
-from channels.contract import Policy, StatusCall, StatusEvent
+from channels.contract import AccountCheck, Policy, StatusCall, StatusEvent
 from channels.http.api import HttpChannel, HttpRequest, Reply, receipt_by_status
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
@@ -37,27 +38,29 @@ class Toy(HttpChannel[ToyDelivery]):
         timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), rate=10, concurrency=5
     )
 
-    def __init__(self, accounts: Mapping[str, ToyAccount], *, allow_private: bool) -> None:
+    def __init__(self, accounts: ChannelAccounts, *, allow_private: bool) -> None:
         super().__init__(allow_private=allow_private)
         self._accounts = accounts
 
     @classmethod
     def build(cls, context: ChannelContext) -> Toy:
         """See `Channel`."""
-        return cls(context.accounts.get(cls.name, {}), allow_private=context.allow_private)
+        return cls(context.accounts.of(cls.name), allow_private=context.allow_private)
 
     def render(self, delivery: ToyDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
-        account = self._accounts.get(delivery.account)
+        account = self._accounts.find(delivery.project_id, delivery.account)
         if account is None:
             raise RenderRefused("no_address", f"no toy account {delivery.account}")
         body = msgspec.json.encode(delivery.toy)
         key = {"idempotency-key": delivery.delivery_id}
-        return HttpRequest(account.url, delivery.account, delivery.delivery_id, key, body)
+        return HttpRequest(
+            account.url, delivery.account, delivery.delivery_id, key, body, project_id=delivery.project_id
+        )
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """See `HttpChannel`."""
-        return {"authorization": f"Bearer {self._accounts[request.account].token}"}
+        return {"authorization": f"Bearer {self._token(request.project_id, request.account)}"}
 
     def receipt(self, reply: Reply, now: datetime) -> Receipt:
         """See `HttpChannel`."""
@@ -68,12 +71,17 @@ class Toy(HttpChannel[ToyDelivery]):
 
     def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
         """See `Channel`."""
-        proof = hmac.new(self._accounts[account].token.encode(), call.body, hashlib.sha256).hexdigest()
+        proof = hmac.new(self._token("", account).encode(), call.body, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(proof, call.headers.get("x-proof", "")):
             return []
         said = msgspec.json.decode(call.body, type=dict[str, str])
         return [StatusEvent("delivered", said["id"], "the toy has arrived")]
 
-    async def check(self, account: str) -> str:
+    async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`."""
-        return f"{account} has a token of {len(self._accounts[account].token)} characters"
+        token = self._token(project_id, account)
+        return AccountCheck(True, f"{account} has a token of {len(token)} characters", fields=("toy_name",))
+
+    def _token(self, project_id: str, account: str) -> str:
+        found = self._accounts.find(project_id, account)
+        return found.token if found else ""

@@ -31,7 +31,7 @@ class Provider:
     def __init__(self, answer: Any) -> None:
         self.answer, self.asked = answer, 0
 
-    def at_once(self, _: str) -> int | None:
+    def at_once(self, *_: str) -> int | None:
         return None
 
     def render(self, *_: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from agents.roles.sender.channels import channels_of, policies_of
+from agents.channels import channels_of, policies_of
 from channels.registry import CHANNEL_TYPES
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender

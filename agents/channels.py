@@ -1,10 +1,12 @@
-"""The channels of a sender process, built from the settings."""
+"""The channels of a process, built from the settings and its accounts, and how each is tried."""
 
 from __future__ import annotations
 
-import ssl
+from dataclasses import fields
 from functools import partial
+from typing import Any
 
+from channels.accounts import AccountBook
 from channels.codes.links import Links, code_links
 from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
@@ -14,21 +16,40 @@ from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender as SenderSettings
+from schemas.account import SIGNING, EmailAccountForm
 from schemas.closed import ChannelName
-from schemas.formats.mail_address import mail_address, mailto
 
 
-def channels_of(settings: Settings) -> dict[ChannelName, AnyChannel]:
-    """Every channel, for one process."""
+def channels_of(settings: Settings, accounts: AccountBook | None = None) -> dict[ChannelName, AnyChannel]:
+    """Every channel, for one process. `accounts` are those that change while it runs; else the settings' alone."""
     context = ChannelContext(
-        accounts={"email": {name: _account(name, account) for name, account in settings.email_accounts.items()}},
-        signer=Signer([one.reveal() for one in settings.webhook.secrets], settings.webhook.legacy_secret.reveal()),
+        accounts=accounts or AccountBook(shared_accounts(settings)),
+        signer=_signer(settings),
         allow_private=settings.sender.webhook_allow_private,
         max_bytes=settings.sender.webhook_max_bytes,
         links=links_of(settings),
         zone=settings.zone,
     )
     return build_channels(context)
+
+
+def shared_accounts(settings: Settings) -> dict[ChannelName, dict[str, Any]]:
+    """The accounts of the settings, which every project may use."""
+    mailboxes = {name: EmailAccount.of(name, email_form(one)) for name, one in settings.email_accounts.items()}
+    webhook = settings.webhook
+    signs = webhook.secrets or webhook.legacy_secret.reveal()
+    return {"email": mailboxes, "webhook": {SIGNING: _signer(settings)} if signs else {}}
+
+
+def email_form(account: EmailAccountSettings) -> EmailAccountForm:
+    """An account of the settings as accounts are described everywhere."""
+    written = {one.name: getattr(account, one.name) for one in fields(account)}
+    return EmailAccountForm(**{**written, "password": account.password.reveal()})
+
+
+def _signer(settings: Settings) -> Signer:
+    webhook = settings.webhook
+    return Signer([one.reveal() for one in webhook.secrets], webhook.legacy_secret.reveal())
 
 
 def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:
@@ -45,21 +66,3 @@ def links_of(settings: Settings) -> Links:
     """Addresses of a code's pictures; of none where the console's own address or secrets are not set."""
     console = settings.console
     return partial(code_links, public_url=console.public_url, secrets=[one.reveal() for one in console.secrets])
-
-
-def _account(name: str, account: EmailAccountSettings) -> EmailAccount:
-    tls = None if account.security == "none" else ssl.create_default_context(cafile=account.ssl_cafile or None)
-    return EmailAccount(
-        name=name,
-        host=account.host,
-        port=account.port,
-        security=account.security,
-        sender=mail_address(account.sender),
-        sender_name=account.sender_name,
-        username=account.username,
-        password=account.password.reveal(),
-        connections=account.connections,
-        unsubscribe_url=account.unsubscribe_url,
-        unsubscribe_mailto=mailto(account.unsubscribe_mailto),
-        tls=tls,
-    )

@@ -1,0 +1,110 @@
+"""Accounts of a sender process: those of the settings, and over them those in the database, as they stand now."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from agents.channels import shared_accounts
+from agents.waiting import retry_until_available
+from channels.accounts import AccountBook, HeldAccount, Place
+from channels.registry import CHANNEL_TYPES
+from deploy.settings.settings import Settings
+from schemas.account import SIGNING
+from schemas.delivery import Delivery
+from schemas.errors import CannotStart
+from store.accounts import AccountKey, Accounts, StoredAccount, is_destination, why_held
+from store.encryption import CannotDecrypt, Keys
+
+log = structlog.get_logger()
+
+_EVERY_SECONDS = 1.0
+"""For so long a change may go unnoticed; to look costs one small statement."""
+
+
+def account_keys(settings: Settings) -> Keys:
+    """The keys that accounts are encrypted under. Raises CannotStart that says which of them cannot be used."""
+    try:
+        return Keys.read(settings.accounts.lines())
+    except ValueError as error:
+        key = "key_file" if settings.accounts.key_file else "keys"
+        raise CannotStart(f"accounts.{key}: {error}") from None
+
+
+class LiveAccounts:
+    """Looks for changes once a second, and has the channels of `book` use them from the next message on."""
+
+    def __init__(self, accounts: Accounts, settings: Settings) -> None:
+        self._accounts, self._settings = accounts, settings
+        self.book = AccountBook(shared_accounts(settings))
+        self._version = -1
+        self._stored: dict[Place, StoredAccount] = {}
+        self._is_whole = True
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_SECONDS)
+            await retry_until_available(self.refresh, what="Postgres")
+
+    async def refresh(self) -> bool:
+        """Take in what has changed; whether anything has. What could not be read is tried again. Raises TryLater."""
+        version = await self._accounts.version()
+        if version == self._version and self._is_whole:
+            return False
+        stored = {(one.key.channel, one.key.project_id, one.key.name): one for one in await self._accounts.all()}
+        own, keys = {}, self._keys()
+        for place, one in stored.items():
+            if one.state != "removed" or one.key.name not in self.book.shared(one.key.channel):
+                own[place] = _usable(one, keys)
+        self.book.replace(own)
+        if version != self._version:
+            self._report(own)
+        self._stored, self._version = stored, version
+        self._is_whole = not any(
+            stored[place].state == "active" for place, one in own.items() if isinstance(one, HeldAccount)
+        )
+        return True
+
+    def why_held(self, delivery: Delivery) -> str:
+        """The reason that a delivery waits for its account; empty where it does not."""
+        found = self.book.find(*_place(delivery))
+        return found.why if isinstance(found, HeldAccount) else ""
+
+    async def hold(self, delivery: Delivery, why: str) -> bool:
+        """Pause a delivery's destination, where its account is held still; whether it is paused. Raises TryLater."""
+        stored = self._stored[_place(delivery)]
+        return await self._accounts.hold_destination(
+            stored.key, delivery.account, why, is_certain=stored.state == "active"
+        )
+
+    def _keys(self) -> Keys:
+        try:
+            return account_keys(self._settings)
+        except CannotStart as error:  # a file that was there at the start
+            log.error("account_keys_unreadable", why=str(error))
+            return Keys(())
+
+    def _report(self, own: dict[Place, Any]) -> None:
+        held = [f"{project}: {one.why}" for (_, project, _), one in own.items() if isinstance(one, HeldAccount)]
+        log.info("accounts_read", accounts=len(own) - len(held), held=held)
+
+
+def _usable(stored: StoredAccount, keys: Keys) -> Any | HeldAccount:
+    key: AccountKey = stored.key
+    if stored.state != "active":
+        return HeldAccount(why_held(key, stored.state))
+    try:
+        return CHANNEL_TYPES[key.channel].account(key.name, stored.read(keys))
+    except CannotDecrypt as error:
+        return HeldAccount(why_held(key, "active", str(error)))
+    except (CannotStart, OSError, ValueError) as error:  # an ssl_cafile that is not on this machine, say
+        why = str(error) if isinstance(error, CannotStart) else getattr(error, "strerror", None) or type(error).__name__
+        return HeldAccount(why_held(key, "active", why))
+
+
+def _place(delivery: Delivery) -> Place:
+    name = delivery.account if is_destination(delivery.channel) else SIGNING
+    return delivery.channel, delivery.project_id, name

@@ -1,0 +1,124 @@
+"""Accounts of a project: add, change, try, rotate, list, pause, remove. What is secret is shown by none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.accounts import account_keys
+from agents.channels import channels_of, shared_accounts
+from channels.accounts import AccountBook
+from channels.contract import AccountCheck
+from channels.registry import CHANNEL_TYPES
+from deploy.settings.settings import Settings
+from schemas.account import account_name, changed_account, read_account
+from schemas.closed import CHANNELS
+from schemas.errors import TidingsError
+from schemas.names import ROUGHLY_LIKE, did_you_mean
+from store.accounts import AccountKey, Accounts, Rotated
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAccount:
+    """An account as people look at it; one of the settings has no key and was changed by nobody."""
+
+    account: str
+    kept_in: str
+    state: str
+    key: str = ""
+    changed_at: datetime | None = None
+    changed_by: str = ""
+
+
+def account_key(project_id: str, written: str) -> AccountKey:
+    """The account that `CHANNEL/NAME` says. Raises TidingsError."""
+    channel, slash, name = written.partition("/")
+    found = next((one for one in CHANNELS if one == channel), None)
+    if not slash or found is None:
+        hint = did_you_mean(channel, CHANNELS, ROUGHLY_LIKE)
+        raise TidingsError(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main.{hint}')
+    return AccountKey(project_id, found, account_name(found, name))
+
+
+async def add(
+    accounts: Accounts, settings: Settings, key: AccountKey, written: Mapping[str, object], *, actor: str
+) -> None:
+    """Keep a new account. Raises DefinitionInvalid with every problem, TidingsError where there is one already."""
+    form = read_account(key.channel, written)
+    if not await accounts.add(key, form, account_keys(settings), by=actor):
+        raise TidingsError(f"there is an account {key} already; --change keeps what is named, and the rest as it was")
+
+
+async def change(
+    accounts: Accounts, settings: Settings, key: AccountKey, written: Mapping[str, object], *, actor: str
+) -> None:
+    """Change what is written of an account, and keep the rest. Raises DefinitionInvalid, CannotDecrypt."""
+    keys = account_keys(settings)
+    found = await accounts.change(key, lambda form: changed_account(key.channel, form, written), keys, by=actor)
+    await _must_be_there(accounts, key, found=found)
+
+
+async def pause(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
+    """Hold what is for an account. Raises TidingsError where there is none."""
+    await _must_be_there(accounts, key, found=await accounts.pause(key, by=actor))
+
+
+async def resume(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
+    """Send what waits for an account. Raises TidingsError where there is none."""
+    await _must_be_there(accounts, key, found=await accounts.resume(key, by=actor))
+
+
+async def remove(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
+    """Forget what an account holds; what is for it waits. Raises TidingsError where there is none."""
+    await _must_be_there(accounts, key, found=await accounts.remove(key, by=actor))
+
+
+async def rotate(accounts: Accounts, settings: Settings) -> Rotated:
+    """Encrypt the accounts of every project under the first key. Safe to repeat. Raises TidingsError without a key."""
+    keys = account_keys(settings)
+    if not keys.first:
+        raise TidingsError("there is no key: set accounts.keys or accounts.key_file")
+    return await accounts.rotate(keys)
+
+
+async def shown(accounts: Accounts, settings: Settings, project_id: str) -> list[ShownAccount]:
+    """Accounts of a project, and those of the settings, which every project may use where it has none of the name."""
+    stored = await accounts.of_project(project_id)
+    own = [
+        ShownAccount(f"{one.channel}/{one.name}", "database", one.state, one.key_id, one.changed_at, one.changed_by)
+        for one in stored
+    ]
+    names = {one.account for one in own}
+    shared = [f"{channel}/{name}" for channel, of_channel in shared_accounts(settings).items() for name in of_channel]
+    return sorted(own + _of_settings(shared, names), key=lambda one: one.account)
+
+
+def _of_settings(shared: Iterable[str], own: set[str]) -> list[ShownAccount]:
+    return [ShownAccount(one, "settings", "active") for one in shared if one not in own]
+
+
+async def check(accounts: Accounts, settings: Settings, key: AccountKey) -> AccountCheck:
+    """Try an account without a message. Raises TidingsError for one that cannot be read or used here."""
+    book, stored = AccountBook(shared_accounts(settings)), await accounts.get(key)
+    if stored is not None and stored.state != "removed":
+        form = stored.read(account_keys(settings))
+        try:
+            account = CHANNEL_TYPES[key.channel].account(key.name, form)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            raise TidingsError(f"{key} cannot be used on this machine: {why}. Check ssl_cafile") from None
+        book.replace({(key.channel, key.project_id, key.name): account})
+    channel = channels_of(settings, book)[key.channel]
+    try:
+        return await channel.check(key.project_id, key.name)
+    finally:
+        await channel.close()
+
+
+async def _must_be_there(accounts: Accounts, key: AccountKey, *, found: bool) -> None:
+    if found:
+        return
+    there = [f"{one.channel}/{one.name}" for one in await accounts.of_project(key.project_id)]
+    hint = did_you_mean(str(key), there, ROUGHLY_LIKE)
+    raise TidingsError(f"the database has no account {key}.{hint} There are: {', '.join(there) or 'none'}")

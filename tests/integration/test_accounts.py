@@ -1,0 +1,169 @@
+"""Accounts that change under a running sender: added, rotated, paused and removed while deliveries wait for them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import msgspec
+import pytest
+import structlog
+
+from channels.accounts import HeldAccount
+from channels.fakes.email import SmtpSink
+from channels.fakes.webhook import WebhookReceiver
+from deploy.secret import Secret
+from deploy.settings.accounts import AccountKeys
+from deploy.settings.settings import Settings
+from schemas.account import SIGNING, EmailAccountForm, WebhookAccountForm
+from schemas.closed import ChannelName
+from schemas.delivery import Delivery
+from store.accounts import AccountKey, Accounts
+from store.encryption import CannotDecrypt, Keys
+from tests.factory import SECRET
+from tests.integration.test_providers import Running, mailbox, mails, receiver, running, until, webhooks
+
+__all__ = ["mailbox", "receiver"]
+
+PLANTED = "pl4nted-pa55word-of-the-mailbox"
+SIGNING_SECRET = "whsec_" + base64.b64encode(b"planted signing secret").decode()
+OLD, NEW = (f"k{number}:{base64.b64encode(bytes([number]) * 32).decode()}" for number in (1, 2))
+
+
+def keyed(settings: Settings, *keys: str) -> Settings:
+    return replace(settings, accounts=AccountKeys(tuple(map(Secret, keys))))
+
+
+def mail_of(sink: SmtpSink, password: str = PLANTED) -> EmailAccountForm:
+    return EmailAccountForm(
+        host="127.0.0.1", port=sink.port, security="none", sender="a@example.com", username="u", password=password
+    )
+
+
+def key(name: str, project: str = "default") -> AccountKey:
+    return AccountKey(project, "email", name)
+
+
+def through(name: str, count: int, project: str = "default", run: str = "a") -> list[Delivery]:
+    of = f"{run}-{name}-{project}"
+    return [
+        msgspec.structs.replace(one, account=name, project_id=project, delivery_id=f"{one.delivery_id}-{of}")
+        for one in mails(count)
+    ]
+
+
+async def held(pool: asyncpg.Pool) -> dict[str, str]:
+    return {row["destination"]: row["reason"] for row in await pool.fetch("select * from paused_destinations")}
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[SmtpSink]:
+    made = SmtpSink(login=("u", PLANTED))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_an_account_is_added_paused_removed_and_added_again_while_hundreds_wait(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    with structlog.testing.capture_logs() as logs:
+        async with running(keyed(settings, OLD), pool) as run:
+            assert await stored.add(key("shop"), mail_of(guarded), ring, by="me")
+            await until(lambda: _knows(run, "shop"))
+            await run.take(through("shop", 20))
+            await until(lambda: _sent(run, 20))
+
+            assert await stored.pause(key("shop"), by="me")
+            await until(lambda: _is_held(run, "shop"))
+            await run.take(through("shop", 300, run="b"))
+            await stored.remove(key("shop"), by="me")
+            await until(lambda: _is_held(run, "shop"))
+            assert (await run.counts())["waiting"] == 300
+            assert len(guarded.mails) == 20
+            assert "account email/shop" in (await held(pool))["shop"]
+            assert await pool.fetchval("select content from accounts") is None
+
+            assert await stored.add(key("shop"), mail_of(guarded), ring, by="me")
+            await until(lambda: _sent(run, 320))
+        told = repr(run.topic.told)
+    dump = repr([dict(row) for row in await pool.fetch("select * from accounts")])
+    rows = repr([dict(row) for row in await pool.fetch("select * from open_deliveries")])
+    assert [PLANTED in text for text in (repr(logs), told, dump, rows)] == [False] * 4
+    assert len({mail.message_id for mail in guarded.mails}) == len(guarded.mails) == 320
+
+
+async def test_a_removed_account_never_sends_as_another_projects_and_holds_what_is_in_memory(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    for project in ("default", "outlet"):
+        await stored.add(key("own", project), mail_of(guarded), ring, by="me")
+    await stored.remove(key("own", "outlet"), by="me")
+    await pool.execute("delete from paused_destinations")  # as if a sender had not looked yet
+    async with running(keyed(settings, OLD), pool) as run:
+        await run.take(through("own", 1, "outlet"))
+
+        async def is_paused() -> bool:
+            return "was removed" in (await held(pool)).get("own", "")
+
+        await until(is_paused)
+        assert (await run.counts()) == {"waiting": 1}
+        assert guarded.mails == []
+
+
+async def test_a_project_signs_with_its_own_secrets_and_waits_when_they_are_gone(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    signing = AccountKey("outlet", "webhook", SIGNING)
+    await stored.add(signing, WebhookAccountForm(secrets=(SIGNING_SECRET, SECRET)), ring, by="me")
+    (one,) = webhooks(1, receiver.url)
+    async with running(keyed(settings, OLD), pool) as run:
+        await run.take([msgspec.structs.replace(one, project_id="outlet")])
+        await until(lambda: _sent(run, 1))
+        await stored.pause(signing, by="me")
+        await until(lambda: _is_held(run, SIGNING, "webhook", "outlet"))
+        await run.take([msgspec.structs.replace(one, project_id="outlet", delivery_id="dlv_later")])
+
+        async def waits() -> bool:
+            return "account webhook/main is paused" in (await held(pool)).get(one.account, "")
+
+        await until(waits)
+        await stored.resume(signing, by="me")
+        await until(lambda: _sent(run, 2))
+
+
+async def test_keys_are_rotated_and_a_row_copied_elsewhere_is_of_no_use(pool: asyncpg.Pool) -> None:
+    stored, sink = Accounts(pool), SmtpSink()
+    old, both, new = Keys.read([OLD]), Keys.read([NEW, OLD]), Keys.read([NEW])
+    for number in range(30):
+        await stored.add(key(f"n{number}", ("default", "outlet")[number % 2]), mail_of(sink), old, by="me")
+    version = await stored.version()
+    assert (await stored.rotate(new)).count == 0
+    assert len((await stored.rotate(new)).unreadable) == 30
+    assert [(await stored.rotate(both)).count for _ in range(2)] == [30, 0]
+    assert await stored.version() == version
+    assert {one.read(new).password for one in await stored.all()} == {PLANTED}  # type: ignore[union-attr]
+    await pool.execute(
+        "update accounts set content = (select content from accounts where name = 'n0') where name in ('n1', 'n2')"
+    )
+    for one in await stored.all():
+        if one.key.name in ("n1", "n2"):
+            with pytest.raises(CannotDecrypt, match="copied from another account"):
+                one.read(new)
+
+
+async def _sent(run: Running, count: int) -> bool:
+    return (await run.counts())["sent"] == count
+
+
+async def _knows(run: Running, name: str) -> bool:
+    return name in run.sender._accounts.book.names("email", "default")
+
+
+async def _is_held(run: Running, name: str, channel: ChannelName = "email", project: str = "default") -> bool:
+    return isinstance(run.sender._accounts.book.find(channel, project, name), HeldAccount)

@@ -58,7 +58,7 @@ class EmailAccount:
             return text
         user, password = self.username.encode(), self.password.encode()
         plain = b"\0" + user + b"\0" + password
-        for secret in (self.password, *(base64.b64encode(one).decode() for one in (password, plain))):
+        for secret in (*(base64.b64encode(one).decode() for one in (plain, password)), self.password):
             text = text.replace(secret, "[secret]")
         return text
 

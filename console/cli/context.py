@@ -25,6 +25,7 @@ from deploy.settings.settings import Settings, load_settings
 from schemas.errors import BadRecord, CannotStart
 from schemas.events.event import MAX_ID
 from schemas.record_key import check_parts
+from store.accounts import Accounts
 from store.migrate import migrate
 from store.postgres import connect
 
@@ -166,7 +167,10 @@ async def session(*used: Server) -> AsyncIterator[Session]:
     """A session of a command that uses Postgres, and those servers. Raises TryLater, CannotStart."""
     wiring = load_wiring(*used)
     async with database(wiring) as pool:
-        yield Session(wiring, pool, ProjectContext.of(wiring.settings, wiring.project), getpass.getuser(), utc_now())
+        stored = await Accounts(pool).of_project(wiring.project)
+        project = ProjectContext.of(wiring.settings, wiring.project)
+        project = project.with_accounts((one.channel, one.name) for one in stored)
+        yield Session(wiring, pool, project, getpass.getuser(), utc_now())
 
 
 def in_session(work: Callable[[Session], Awaitable[T]], *used: Server) -> T:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, tzinfo
 
 from deploy.settings.messages import Brand
@@ -33,6 +33,13 @@ class ProjectContext:
             settings.consents,
             bool(settings.console.public_url),
         )
+
+    def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:
+        """The same with accounts of the database beside those of the settings, each as channel and name."""
+        names = {channel: set(known) for channel, known in self.accounts.items()}
+        for channel, name in stored:
+            names.setdefault(channel, set()).add(name)
+        return replace(self, accounts={channel: tuple(sorted(known)) for channel, known in names.items()})
 
     @property
     def brand_texts(self) -> dict[str, str]:

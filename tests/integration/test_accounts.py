@@ -14,12 +14,14 @@ import structlog
 from channels.accounts import HeldAccount
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
+from console.control import accounts as control
 from deploy.secret import Secret
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
 from schemas.account import SIGNING, EmailAccountForm, WebhookAccountForm
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.errors import DefinitionInvalid, TidingsError
 from store.accounts import AccountKey, Accounts
 from store.encryption import CannotDecrypt, Keys
 from tests.factory import SECRET
@@ -155,6 +157,37 @@ async def test_keys_are_rotated_and_a_row_copied_elsewhere_is_of_no_use(pool: as
         if one.key.name in ("n1", "n2"):
             with pytest.raises(CannotDecrypt, match="copied from another account"):
                 one.read(new)
+
+
+async def test_the_use_cases_add_try_change_list_and_remove_and_name_what_is_near(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, keys = Accounts(pool), keyed(settings, OLD)
+    one = control.account_key("default", "email/shop")
+    written = {
+        "host": "127.0.0.1", "port": str(guarded.port), "security": "none", "sender": "a@example.com",
+        "username": "u", "password": "wrong",
+    }  # fmt: skip
+    with pytest.raises(TidingsError, match="there is no key"):
+        await control.add(stored, settings, one, written, actor="me")
+    await control.add(stored, keys, one, written, actor="me")
+    with pytest.raises(TidingsError, match="there is an account email/shop already"):
+        await control.add(stored, keys, one, written, actor="me")
+    assert "the login of u is refused" in (await control.check(stored, keys, one)).said
+    with pytest.raises(DefinitionInvalid, match="port: "):
+        await control.change(stored, keys, one, {"port": "0"}, actor="me")
+    await control.change(stored, keys, one, {"password": PLANTED}, actor="you")
+    assert (await control.check(stored, keys, one)).is_well
+    (shown,) = await control.shown(stored, keys, "default")
+    assert (shown.account, shown.kept_in, shown.state, shown.key, shown.changed_by) == (
+        "email/shop", "database", "active", "k1", "you",
+    )  # fmt: skip
+    assert PLANTED not in repr(shown)
+    with pytest.raises(TidingsError, match='no account email/shap. Did you mean "email/shop"'):
+        await control.pause(stored, control.account_key("default", "email/shap"), actor="me")
+    assert (await control.rotate(stored, keyed(settings, NEW, OLD))).count == 1
+    await control.remove(stored, one, actor="me")
+    assert await control.shown(stored, keys, "default") == []
 
 
 async def _sent(run: Running, count: int) -> bool:

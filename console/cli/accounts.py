@@ -104,7 +104,10 @@ def resume_command(account: Account) -> None:
 @accounts_app.command("remove")
 def remove_command(account: Account) -> None:
     """Forget what an account holds. What is for it waits until one of its name is added; nothing is lost."""
-    _do(accounts.remove, account, "removed; one of its name in the settings is used again, else what is for it waits")
+    said = "removed; what is for it waits until one of its name is added"
+    _do(
+        accounts.remove, account, f"{said}, or, with one in the settings, until tidings destinations --resume {account}"
+    )
 
 
 def _do(act: Callable[..., Awaitable[None]], account: str, said: str) -> None:

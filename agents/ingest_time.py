@@ -1,4 +1,4 @@
-"""When an event reached Kafka: it travels along with all that the event causes, so that the whole way can be timed."""
+"""The time at which an event reached Kafka: it travels along with all that the event causes, to time the whole way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def arrived_header(record: Incoming) -> Headers:
 
 
 def arrived_at(record: Incoming) -> datetime:
-    """When the event behind a record reached Kafka; where that was not passed on, when the record did."""
+    """The time at which the event behind a record reached Kafka; where that was not passed on, the record's own."""
     stamps = [value for _, value in arrived_header(record) if value and value.isdigit()]
     return moment(int(stamps[0]) if stamps else stamp(record))
 

@@ -38,7 +38,7 @@ class AccountBook:
         return ChannelAccounts(self, channel)
 
     def find(self, channel: ChannelName, project_id: str, name: str) -> Any | HeldAccount | None:
-        """The account, in its channel's own form; None where there is none of that name for the project."""
+        """The account, in its channel's own form; None where the project has not any of that name."""
         own = self._own.get((channel, project_id, name))
         return self.shared(channel).get(name) if own is None else own
 
@@ -65,7 +65,7 @@ class ChannelAccounts:
     channel: ChannelName
 
     def find(self, project_id: str, name: str) -> Any | None:
-        """The account of that name that a project's messages may leave through; None where there is none."""
+        """The account of that name that a project's messages may leave through; None where it does not exist."""
         found = self.book.find(self.channel, project_id, name)
         return None if isinstance(found, HeldAccount) else found
 

@@ -63,7 +63,7 @@ class StatusEvent:
 
 @dataclass(frozen=True, slots=True)
 class AccountCheck:
-    """How an account stands, in words; where it is not well, with what would mend it.
+    """The state of an account, in words; where it is not well, with what would mend it.
 
     `fields` are the names that the provider knows for what a message may fill in (fields, merge tags, attributes), read
     from it now; None where it has no such list.

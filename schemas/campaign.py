@@ -30,7 +30,7 @@ LONGEST_CODE = 256
 
 
 class CodeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How codes are made: each `#` of the pattern becomes a character of the charset."""
+    """The making of codes: each `#` of the pattern becomes a character of the charset."""
 
     pattern: str
     length: int

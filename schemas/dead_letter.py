@@ -25,7 +25,7 @@ WHOLE_BATCH = "batch"
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):
-    """Where a record came from and why it was refused."""
+    """The origin of a refused record, and the reason."""
 
     topic: Annotated[str, doc("The topic it was read from, without the prefix.")]
     partition: int

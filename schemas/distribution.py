@@ -19,7 +19,7 @@ TRANSACTIONAL = "transactional"
 
 
 class TriggerRef(Record, frozen=True, kw_only=True):
-    """Which events start it: a type and, optionally, the id of what they have to be about, as the type allows."""
+    """The events that start it: a type and, optionally, the id of what they have to be about, as the type allows."""
 
     event: str
     segment: str | None = None
@@ -29,7 +29,7 @@ class TriggerRef(Record, frozen=True, kw_only=True):
 
 
 class Again(Record, frozen=True, kw_only=True):
-    """How often one customer may get it: every event, once, once per value of a path, or once in a span of time."""
+    """The times that one customer may get it: every event, once, once per value of a path, once in a span of time."""
 
     mode: AgainMode
     path: Annotated[str | None, doc("For once_per: the path whose value counts, as in order.id.")] = None
@@ -76,5 +76,5 @@ class Distribution(Record, frozen=True, kw_only=True):
 
     @property
     def action(self) -> Action:
-        """What the customer gets."""
+        """The kind of thing that the customer gets."""
         return "publish" if self.publish else "promote" if self.promote else "message"

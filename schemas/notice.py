@@ -12,7 +12,7 @@ from schemas.record import Record, doc
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """What waits for a person, in words. One of a project, kind and `about` is open at a time."""
+    """A matter that waits for a person, in words. One of a project, kind and `about` is open at a time."""
 
     project_id: str
     kind: NoticeKind

@@ -15,7 +15,7 @@ SEPARATOR = "\x1f"
 
 
 class Keyed(NamedTuple):
-    """What a key stands for: a customer, or a distribution, of a project."""
+    """The meaning of a key: a customer, or a distribution, of a project."""
 
     project_id: str
     id: str

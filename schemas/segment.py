@@ -12,7 +12,7 @@ from schemas.record import JsonObject, Record, doc
 
 
 class SegmentDefinition(Record, frozen=True, kw_only=True):
-    """Who belongs to a segment. Exactly one of `when` (a live segment) and `members` (a static one) is there."""
+    """The customers of a segment. Exactly one of `when` (a live segment) and `members` (a static one) is there."""
 
     id: Id
     project_id: Id

@@ -19,7 +19,7 @@ class TemplateRef(Record, frozen=True, kw_only=True):
 
 
 class LocalText(Record, frozen=True, kw_only=True):
-    """What one locale says otherwise; a missing subject is the default one."""
+    """The texts of one locale that differ; a missing subject is the default one."""
 
     subject: str | None = None
     text: str | None = None

@@ -21,7 +21,7 @@ AccountState = Literal["active", "paused", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class AccountKey:
-    """Whose account it is, for which channel, and under which name."""
+    """The project, the channel and the name of an account."""
 
     project_id: str
     channel: ChannelName
@@ -120,7 +120,7 @@ class Accounts:
     async def change(
         self, key: AccountKey, changed: Callable[[AccountForm], AccountForm], keys: Keys, *, by: str
     ) -> bool:
-        """Keep what `changed` makes of an account; False where there is none. Raises CannotDecrypt."""
+        """Keep what `changed` makes of an account; False where it does not exist. Raises CannotDecrypt."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
             if row is None or row["state"] == "removed":
@@ -130,15 +130,15 @@ class Accounts:
         return True
 
     async def pause(self, key: AccountKey, *, by: str) -> bool:
-        """Hold what is for an account; False where there is none."""
+        """Hold what is for an account; False where it does not exist."""
         return await self._hold(key, "set_state", "paused", by=by)
 
     async def remove(self, key: AccountKey, *, by: str) -> bool:
-        """Forget what an account holds; what is for it waits. False where there is none."""
+        """Forget what an account holds; what is for it waits. False where it does not exist."""
         return await self._hold(key, "remove_account", by=by)
 
     async def resume(self, key: AccountKey, *, by: str) -> bool:
-        """Send what waits for an account, whatever it is paused for; False where there is none."""
+        """Send what waits for an account, whatever it is paused for; False where it does not exist."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             state = await connection.fetchval(self._sql["set_state"], *_columns(key), "active", by)
             if state is not None:

@@ -25,12 +25,12 @@ _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 
 class CannotDecrypt(TidingsError):
-    """What is stored cannot be read with the keys that are there; the message says which key it wants."""
+    """Raised where stored values cannot be read with the keys that are there; the message says which key it wants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What is encrypted, and the id of the key that it is encrypted under."""
+    """An encrypted value, and the id of the key that it is encrypted under."""
 
     key_id: str
     content: bytes = field(repr=False)
@@ -58,7 +58,7 @@ class Keys:
 
     @property
     def first(self) -> str:
-        """The id of the key that encrypts; empty where there is none at all."""
+        """The id of the key that encrypts; empty without any key."""
         return next(iter(self._keys), "")
 
     @property
@@ -77,7 +77,7 @@ class Keys:
         )
 
     def open(self, sealed: Sealed, bound_to: tuple[str, ...]) -> bytes:
-        """What was encrypted. Raises CannotDecrypt."""
+        """Decrypt a sealed value. Raises CannotDecrypt."""
         key = self._keys.get(sealed.key_id)
         if key is None:
             there = ", ".join(self._keys) or "none"

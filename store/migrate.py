@@ -27,7 +27,7 @@ create table if not exists migrations (
 async def migrate(pool: asyncpg.Pool, default_project: str) -> list[str]:
     """Apply what is missing, each file in a transaction of its own; returns the names applied.
 
-    `default_project` is kept where there is none yet, and has to be that one ever after: keys of ids alone are its.
+    `default_project` is kept where no project is yet, and has to be that one ever after: keys of ids alone are its.
 
     Each transaction has its own lock and look, since behind a pooler nothing lasts longer. Raises TryLater; CannotStart
     where the database is newer than this version, an applied file has been changed since, we may not create tables, or

@@ -55,7 +55,7 @@ class TopicReader:
         return partition_of(key.encode(), len(self.partitions))
 
     def at(self, partition: int, offset: int) -> Message | None:
-        """One record, read without those before it; None where there is none at that place."""
+        """One record, read without those before it; None where nothing is at that place."""
         if partition not in self.partitions:
             return None
         low, high = self._end(partition)
@@ -100,7 +100,7 @@ class TopicReader:
             yield from self._poll(0.2)
 
     def last_value(self, key: str) -> bytes | None:
-        """The newest value of a key; None where there is none, or a tombstone."""
+        """The newest value of a key; None where it has not any, or a tombstone."""
         raw, value = key.encode(), None
         for message in self.until_now([self.partition_of(key)]):
             if message.key() == raw:

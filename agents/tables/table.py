@@ -37,7 +37,7 @@ class LocalStore(Store):
         self._partitions: dict[int, TablePartition] = {}
 
     def get(self, partition: int, key: bytes) -> bytes | None:
-        """A row; None where there is none, or where the partition went to another worker."""
+        """A row; None where it does not exist, or where the partition went to another worker."""
         found = self._partitions.get(partition)
         return None if found is None else found.get(key)
 

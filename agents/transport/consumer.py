@@ -310,7 +310,7 @@ class Consumer(driver.Consumer):
         return [record for record in records if record.offset < mark.offset]
 
     def open_transactions(self) -> dict[TP, int]:
-        """Where more is there than can be read: the first offset of the transaction that is not over."""
+        """The first offset of a transaction that is not over, by partition that has more than can be read."""
         return {tp: end for tp in self.assignment() if (end := self._thread.held_back(tp)) is not None}
 
     def _message_for(self, batch: Batch) -> Any:
@@ -325,7 +325,7 @@ class Consumer(driver.Consumer):
 
 
 def _obstacle(records: list[Any], *, is_hot: bool) -> Blocked | None:
-    """Where reading cannot go on. A damaged batch of an input is dead-lettered whole; rows cannot do without theirs."""
+    """The obstacle to reading on. A damaged batch of an input is dead-lettered whole; rows cannot do without theirs."""
     if type(records[-1]) is Blocked:
         return records[-1]
     lost = None if is_hot else next((one for one in records if type(one) is Unreadable), None)

@@ -142,7 +142,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return None
 
     def held_back(self, tp: Any) -> int | None:
-        """Where what was written and cannot be read yet begins; None where there is nothing of that kind."""
+        """The beginning of what was written and cannot be read yet; None where nothing is."""
         for _, state in self._states([tp]):
             if state.lso is not None and state.highwater is not None and state.lso < state.highwater:
                 return int(state.lso)

@@ -27,7 +27,7 @@ class OffsetRegression(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """When a partition is given nothing more: at so many batches, or with small ones not before so many records.
+    """The point at which a partition is full: at so many batches, or with small ones not before so many records.
 
     Few large batches are the cheapest, so while there is lag they are let grow; many small ones are needed where it is
     latency that counts. `most` is for batches however small: each has a place in a queue.

@@ -121,7 +121,7 @@ def rule_for(stage: Stage, code: int, text: str) -> Rule:
 
 
 def enhanced_code(code: int, text: str) -> str:
-    """The enhanced status code in a reply's text; empty where there is none of the code's own class."""
+    """The enhanced status code in a reply's text; empty where it has not one of the code's own class."""
     found = (one for one in _ENHANCED.findall(text) if one[0] == str(code)[0])
     return next(found, "")
 

@@ -25,7 +25,7 @@ _REST_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class EmailAccount:
-    """A mailbox to send from. `security` is none, starttls or tls. The password is not part of its `repr`."""
+    """A mailbox to send from. `security` is one of none, starttls, tls. The password is not part of its `repr`."""
 
     name: str
     host: str

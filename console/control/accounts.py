@@ -60,17 +60,17 @@ async def change(
 
 
 async def pause(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
-    """Hold what is for an account. Raises TidingsError where there is none."""
+    """Hold what is for an account. Raises TidingsError where it does not exist."""
     await _must_be_there(accounts, key, found=await accounts.pause(key, by=actor))
 
 
 async def resume(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
-    """Send what waits for an account. Raises TidingsError where there is none."""
+    """Send what waits for an account. Raises TidingsError where it does not exist."""
     await _must_be_there(accounts, key, found=await accounts.resume(key, by=actor))
 
 
 async def remove(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
-    """Forget what an account holds; what is for it waits. Raises TidingsError where there is none."""
+    """Forget what an account holds; what is for it waits. Raises TidingsError where it does not exist."""
     await _must_be_there(accounts, key, found=await accounts.remove(key, by=actor))
 
 

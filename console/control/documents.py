@@ -82,7 +82,7 @@ class Document:
         return int(line) + 1
 
     def identity(self, key: str) -> str:
-        """The id under a key, before anything is checked; empty where there is none."""
+        """The id under a key, before anything is checked; empty where it is missing."""
         found = self.plain.get(key) if isinstance(self.plain, dict) else None
         return found if isinstance(found, str) else ""
 
@@ -96,7 +96,7 @@ class Document:
         return Problem(f"{self.place}:{line}  {problem.path}", problem.message)
 
     def _value(self, path: str) -> Any:
-        """The value at a path; None where there is none."""
+        """The value at a path; None where it is missing."""
         node = self.tree
         for quoted, index, name in _STEP.findall(path):
             try:

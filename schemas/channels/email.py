@@ -20,7 +20,7 @@ class EmailPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="email
 
 
 class EmailAddress(Record, frozen=True, kw_only=True):
-    """Where an e-mail goes and what it says."""
+    """The addresses and the content of an e-mail."""
 
     to: str
     name: str | None = None

@@ -22,7 +22,7 @@ class WebhookPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="web
 
 
 class WebhookAddress(Record, frozen=True, kw_only=True):
-    """Where a webhook goes and under which name."""
+    """The URL of a webhook and the name of its event."""
 
     url: str
     type: str

@@ -267,7 +267,7 @@ class Referral(OpenRecord, frozen=True, kw_only=True):
 
 
 class Reward(OpenRecord, frozen=True, kw_only=True):
-    """What a customer gets in a loyalty or referral programme."""
+    """A benefit that a customer gets in a loyalty or referral programme."""
 
     id: str | None = None
     name: str | None = None
@@ -332,7 +332,7 @@ class LoyaltyTier(OpenRecord, frozen=True, kw_only=True):
 
 
 class EarningRule(OpenRecord, frozen=True, kw_only=True):
-    """What points are given for."""
+    """A rule by which points are given."""
 
     id: str
     event: str | None = None

@@ -106,7 +106,7 @@ def _one_by_one(fields: dict[str, Write]) -> Write:
 
 
 def _mapping(fields: dict[str, Write], absent: dict[str, bytes | None]) -> Write:
-    """What upstream sent in a kind that the schema does not have stands beside its unknown fields."""
+    """Write a mapping; values of a kind that the schema does not have stand beside its unknown fields."""
     in_order, is_open = [(name, write, absent[name]) for name, write in fields.items()], EXTRA in fields
 
     def write(out: bytearray, value: Any) -> None:

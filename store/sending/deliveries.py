@@ -29,7 +29,8 @@ _IN_THE_WAY: dict[Action, str] = {
 class DeliveryFilter:
     """A choice of deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
 
-    `reason` '' is none; `detail` is a part of the last answer; `since` and `until` are about when it was taken in.
+    `reason` '' means that it has not any; `detail` is part of the last answer; `since` and `until` are about when it
+    was taken in.
     """
 
     project_id: str

@@ -65,7 +65,7 @@ class ChannelRules(Generic[P, A]):
 
     `keys` is what an author writes below its name; `plan` makes of that, as it was read, the channel's plan, or None
     after reporting why not. What it makes while problems are reported is thrown away.
-    `reach` is the customer's address on it, or why there is none; `delivery` the message that goes there.
+    `reach` is the customer's address on it, or why that is missing; `delivery` the message that goes there.
     """
 
     keys: Group

@@ -182,7 +182,7 @@ def _is_local(condition: Condition | None) -> bool:
 
 
 def _at_the_customers(run: Run, zone_at: Getter, here: tzinfo, said: str) -> Run:
-    """Where no timezone is known, the project's; one that is not a timezone is told, not passed over."""
+    """Ask in the customer's timezone, else in the project's; one that is not a timezone is told, not passed over."""
 
     def ask(about: Any, now: datetime, record: Recorder | None = None, /) -> Answer:
         written = zone_at(about)

@@ -1,4 +1,4 @@
-"""When a condition's answer may change by the clock alone, from what the table of tests says of each.
+"""Moments at which a condition's answer may change by the clock alone, from what the table of tests says of each.
 
 Too early is harmless (one more look), too late is not.
 """

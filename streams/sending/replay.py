@@ -1,4 +1,4 @@
-"""When a delivery happened, and how long it may come again: by what it says itself, so that each replay agrees."""
+"""The time of a delivery, and the span in which it may come again: by its own words, so that each replay agrees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def happened_at(delivery: Delivery) -> datetime:
 
 
 def repeats_until(again: Again | None, delivery: Delivery) -> datetime | None:
-    """When the last event happens that can make a delivery's id again; None where any event can, or it is not known.
+    """The time of the last event that can make a delivery's id again; None where any event can, or it is not known.
 
     `again` is how often a customer may get the distribution; None where its version is not to be found.
     """

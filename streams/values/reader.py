@@ -40,7 +40,7 @@ class DocumentReader:
         return kind.read(value, at, self._problem)
 
     def _instant(self, value: object, at: str, *, is_end: bool = False) -> datetime | None:
-        """When something begins or ends; a day is meant in the project's zone, and as an end it is included."""
+        """The moment of a begin or an end; a day is meant in the project's zone, and as an end it is included."""
         written = None if value is None else self._value(Moment(), value, at)
         return read_moment(written, self._zone, is_end=is_end)
 

@@ -15,6 +15,9 @@ LONGEST_FUNCTION, LONGEST_MODULE = 50, 400
 """In lines; of a function without its docstring."""
 _NAMED_FILE = re.compile(r"(?<!\[)`([\w/]+\.(?:py|sql|md))`")
 """In a page, but for the words of a link."""
+_QUESTION = re.compile(r"(What|How|Whether|Which|When|Where|Why|Who|Whose)\b")
+_IS_NONE = re.compile(r"\bis none\b")
+"""Reads as Python's None."""
 
 
 def _modules() -> Iterator[Path]:
@@ -47,6 +50,16 @@ def test_no_function_is_too_long_to_read() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+def test_docstrings_begin_with_a_noun_or_a_verb_and_do_not_speak_of_none() -> None:
+    docstrings = {
+        f"{_shown(path)}:{getattr(node, 'name', '')}": ast.get_docstring(node) or ""
+        for path in _modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [name for name, said in docstrings.items() if _QUESTION.match(said) or _IS_NONE.search(said)] == []
 
 
 def test_every_file_that_a_page_names_is_there() -> None:

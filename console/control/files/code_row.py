@@ -38,7 +38,7 @@ class RowReader:
         self._end: ReadMoment = lru_cache(_MOMENTS_KEPT)(lambda text: read_moment(text, zone, is_end=True))
 
     def wrong(self, fields: Fields) -> str:
-        """The problem of a row; empty where there is none."""
+        """The problem of a row; empty where it is right."""
         found = self._wrong_code(fields["code"])
         if found or len(fields) == 1:
             return found

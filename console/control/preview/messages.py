@@ -45,7 +45,7 @@ from streams.channels.payload import BROUGHT
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One message as it would leave. `raw` is what is posted, or the whole mail; `failure` says why there is none."""
+    """One message as it would leave. `raw` is what is posted, or the whole mail; `failure` says what is in its way."""
 
     channel: ChannelName
     to: str
@@ -147,7 +147,7 @@ def preview(
 ) -> Previewed:
     """Render each channel's message, or those of one channel, whether or not they would be sent.
 
-    Raises InvalidEvent, and TidingsError for an event that is none of the distribution's.
+    Raises InvalidEvent, and TidingsError for an event that the distribution does not ask for.
     """
     rule, zone = candidate.distribution, rendering.zone
     outcomes = simulate(_with_brought(event, candidate, now), [_unguarded(rule)], profile, now, zone).outcomes

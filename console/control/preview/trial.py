@@ -97,7 +97,7 @@ def _used(template: StoredTemplate) -> Names:
 
 
 def _whole(rule: Distribution, template: StoredTemplate, tag: str, used: Iterable[str]) -> JsonObject | None:
-    """A sample with which a template can be written, filled up with what it names; None where there is none."""
+    """A sample with which a template can be written, filled up with what it names; None where that cannot be made."""
     sample = _sample(rule)
     tried = [sample, *(_filled(sample, used, filler) for filler in _FILLERS)]
     return next((data for data in tried if not _failure(rule, template, data, tag, links=True)), None)

@@ -29,11 +29,12 @@ COMMANDS: dict[str, Command] = {
     "console": Command("run", _START, "Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."),
     "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
     "schema": Command(
-        "distributions", _WRITE, "The JSON Schema of a distribution, a campaign or a segment, for editors."
+        "distributions", _WRITE, "The JSON Schema of a distribution, a campaign, a segment or a project, for editors."
     ),
     "distributions": Command("distributions", _WRITE, "The distributions that are there."),
     "campaigns": Command("campaigns", _WRITE, "Campaigns and their codes."),
     "segments": Command("segments", _WRITE, "Groups of customers that are kept up here."),
+    "projects": Command("projects", _WRITE, "Projects beside the default one: what belongs to each."),
     "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
     "simulate": Command(
         "why",

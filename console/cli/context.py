@@ -28,6 +28,7 @@ from schemas.record_key import check_parts
 from store.accounts import Accounts
 from store.migrate import migrate
 from store.postgres import connect
+from store.projects import Projects
 
 if TYPE_CHECKING:
     from console.control.distributions import Announce
@@ -139,6 +140,20 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
         await pool.close()
 
 
+async def project_in(wiring: Wiring, pool: asyncpg.Pool) -> ProjectContext:
+    """The project that a command acts within, with its document. Raises TryLater."""
+    stored = (await Projects(pool).current()).get(wiring.project)
+    return ProjectContext.of(wiring.settings, wiring.project, stored.project if stored else None)
+
+
+async def project_of(wiring: Wiring) -> ProjectContext:
+    """The same for a command that needs no servers: without a database, as the settings say. Raises TryLater."""
+    if wiring.project == wiring.default_project or not wiring.settings.postgres.dsn.reveal():
+        return ProjectContext.of(wiring.settings, wiring.project)
+    async with database(wiring) as pool:
+        return await project_in(wiring, pool)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One command's database, its project, who runs it and when."""
@@ -168,8 +183,7 @@ async def session(*used: Server) -> AsyncIterator[Session]:
     wiring = load_wiring(*used)
     async with database(wiring) as pool:
         stored = await Accounts(pool).of_project(wiring.project)
-        project = ProjectContext.of(wiring.settings, wiring.project)
-        project = project.with_accounts((one.channel, one.name) for one in stored)
+        project = (await project_in(wiring, pool)).with_accounts((one.channel, one.name) for one in stored)
         yield Session(wiring, pool, project, getpass.getuser(), utc_now())
 
 

@@ -81,7 +81,7 @@ _status_command("stop", "STOPPED", "Do not react any more.")
 def schema_command(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="distribution, campaign or segment.")] = "distribution",
 ) -> None:
-    """The JSON Schema of a distribution, a campaign or a segment, for editors."""
+    """The JSON Schema of a distribution, a campaign, a segment or a project, for editors."""
     from streams.documents.json_schema import SCHEMAS
 
     if kind not in SCHEMAS:

@@ -16,10 +16,9 @@ from rich.markup import escape
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.cli import terminal
-from console.cli.context import Session, in_session, load_wiring, read_settings, wiring_of
+from console.cli.context import Session, in_session, load_wiring, project_of, read_settings, wiring_of
 from console.cli.terminal import AsJson, fail, must_exist, show_json, show_text, warn
 from console.cli.trying import At, InCampaigns, json_object, known_to_files, moment_of, only_with_files
-from console.control.context import ProjectContext
 from console.control.events import customer_of
 from console.control.explain import stored_profile
 from console.control.files.documents import ENDINGS, read_documents
@@ -79,7 +78,7 @@ def _of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate
         warn(note)
     wiring, now = wiring_of(settings), utc_now()
     known = asyncio.run(known_to_files(wiring, campaigns, now))
-    project = ProjectContext.of(settings, wiring.project)
+    project = asyncio.run(project_of(wiring))
     return wiring, messages.from_documents(documents, project, known, now)
 
 

@@ -10,10 +10,9 @@ import typer
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.cli.context import database
+from console.cli.context import database, project_of
 from console.cli.terminal import must_exist
 from console.control import distributions
-from console.control.context import ProjectContext
 from console.control.distribution_check import Known
 from console.control.files.campaigns import CampaignFiles
 from deploy.settings.settings import Settings
@@ -62,7 +61,7 @@ async def known_to_files(wiring: Wiring, campaigns: Path | None, now: datetime) 
 
     Raises TryLater.
     """
-    project = ProjectContext.of(wiring.settings, wiring.project)
+    project = await project_of(wiring)
     if not wiring.settings.postgres.dsn.reveal():
         return Known(CampaignFiles(project, now, place=campaigns))
     async with database(wiring) as pool:

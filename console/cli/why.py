@@ -11,12 +11,11 @@ from rich.markup import escape
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.cli.context import SERVERS, Session, in_session, load_wiring, read_settings, wiring_of
+from console.cli.context import SERVERS, Session, in_session, load_wiring, project_of, read_settings, wiring_of
 from console.cli.explained import show_simulation, show_story, story_json
 from console.cli.terminal import AsJson, must_exist, show_json, show_text
 from console.cli.trying import At, InCampaigns, known_to_files, moment_of, only_with_files
 from console.control import distributions, explain
-from console.control.context import ProjectContext
 from console.control.distribution_check import check
 from console.control.events import customer_of
 from console.control.files.documents import read_documents
@@ -58,7 +57,7 @@ async def _applied(opened: Session) -> list[Distribution]:
 
 
 async def _rules_from(files: list[Path], wiring: Wiring, campaigns: Path | None) -> list[Distribution]:
-    now, project = utc_now(), ProjectContext.of(wiring.settings, wiring.project)
+    now, project = utc_now(), await project_of(wiring)
     checked = check(read_documents(files), project, await known_to_files(wiring, campaigns, now), now)
     return [definition.distribution for _, definition in checked]
 

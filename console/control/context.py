@@ -9,6 +9,7 @@ from datetime import UTC, tzinfo
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import CONSENTS
+from schemas.project import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,14 @@ class ProjectContext:
     has_links: bool = False
 
     @classmethod
-    def of(cls, settings: Settings, project_id: str) -> ProjectContext:
-        """A project as the settings describe all of theirs."""
+    def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
+        """A project as its document describes it, and the settings where that says nothing or is not there."""
         return cls(
             project_id,
             settings.zone,
-            settings.brand,
+            _brand(settings.brand, document),
             {"email": tuple(settings.email_accounts)},
-            settings.consents,
+            settings.consents if document is None or document.consents is None else tuple(document.consents),
             bool(settings.console.public_url),
         )
 
@@ -50,3 +51,11 @@ class ProjectContext:
 def brand_texts(brand: Brand) -> dict[str, str]:
     """A brand as templates see it, without what is empty."""
     return {name: text for name, text in asdict(brand).items() if text}
+
+
+def _brand(settings: Brand, document: Project | None) -> Brand:
+    """The document's brand is whole: no key of another's stands in it."""
+    if document is None:
+        return settings
+    brand = settings if document.brand is None else Brand(**document.brand)
+    return replace(brand, locale=document.locale) if document.locale else brand

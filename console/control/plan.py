@@ -16,7 +16,7 @@ from schemas.errors import DefinitionInvalid, Problem
 _UNCOMPARED = ("version", "created_at", "updated_at")
 _LONGEST = 60
 
-Kind = Literal["distribution", "campaign", "segment", "template"]
+Kind = Literal["distribution", "campaign", "segment", "template", "project"]
 """Nouns that are defined by documents; in one, the key of its id has the same name."""
 
 What = Literal["new", "changed", "unchanged"]

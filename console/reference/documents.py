@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution import DISTRIBUTION
+from streams.documents.project import PROJECT
 from streams.documents.segment import SEGMENT
 from streams.values.kinds import Group, Key, Keys, ListOf, OneOf, Value, Varies
 
@@ -63,6 +64,11 @@ def segments_page() -> str:
     return _SEGMENTS + _table(SEGMENT)
 
 
+def projects_page() -> str:
+    """The keys of a project."""
+    return _PROJECTS + _table(PROJECT)
+
+
 def _table(value: Value[Any]) -> str:
     lines = [
         f"| {'.'.join(row.path)} | {_cell(_said(row))} | {_without(row.key)} | `{_cell(row.key.example)}` |\n"
@@ -108,5 +114,15 @@ _SEGMENTS = """\
 
 Written from `streams/documents/segment.py` by `python -m console.reference`. `tidings schema segment` prints the
 same for editors. A segment has exactly one of `when`, `members` and `members_file`.
+
+"""
+
+_PROJECTS = """\
+# Projects
+
+Written from `streams/documents/project.py` by `python -m console.reference`. `tidings schema project` prints the same
+for editors, `tidings projects apply` keeps documents. The default project has none: the settings say what is its.
+What is left out is the settings' as well; a brand that is written is whole. Distributions have the brand of when they
+were applied.
 
 """

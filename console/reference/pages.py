@@ -12,7 +12,7 @@ from typing import Any, get_origin
 
 import msgspec
 
-from console.reference.documents import campaigns_page, distributions_page, segments_page
+from console.reference.documents import campaigns_page, distributions_page, projects_page, segments_page
 from console.reference.payload import payload_page
 from console.reference.providers import providers_page
 from console.reference.templates import templates_page
@@ -148,6 +148,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "distributions.md": distributions_page,
     "campaigns.md": campaigns_page,
     "segments.md": segments_page,
+    "projects.md": projects_page,
     "triggers.md": triggers_page,
     "conditions.md": conditions_page,
     "payload.md": payload_page,

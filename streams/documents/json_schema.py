@@ -16,6 +16,7 @@ from streams.conditions.parse import QUANTIFIERS
 from streams.conditions.predicates import PREDICATES, number_tests
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution import DISTRIBUTION
+from streams.documents.project import PROJECT
 from streams.documents.segment import MEMBERSHIP, SEGMENT
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -49,10 +50,16 @@ def segment_schema() -> dict[str, Any]:
     }
 
 
+def project_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {"$schema": _DIALECT, "title": "Project", **PROJECT.schema()}
+
+
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "distribution": definition_schema,
     "campaign": campaign_schema,
     "segment": segment_schema,
+    "project": project_schema,
 }
 """By the kind of document."""
 

@@ -17,6 +17,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
 from streams.documents.distribution import DISTRIBUTION, parse_definition
 from streams.documents.json_schema import SCHEMAS
+from streams.documents.project import PROJECT, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
 from streams.values.kinds import Group, Key, Keys, ListOf, Value, Varies, plain_json
 from tests import ROOT
@@ -40,8 +41,14 @@ READERS: dict[str, Callable[[Any], object]] = {
     "segment": lambda source: parse_segment(
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
+    "project": lambda source: parse_project(source, default_project="shop", version=1, now=NOW),
 }
-DECLARED: dict[str, Value[Any]] = {"distribution": DISTRIBUTION, "campaign": CAMPAIGN, "segment": SEGMENT}
+DECLARED: dict[str, Value[Any]] = {
+    "distribution": DISTRIBUTION,
+    "campaign": CAMPAIGN,
+    "segment": SEGMENT,
+    "project": PROJECT,
+}
 DOCUMENT_ROWS = [(kind, row) for kind, declared in DECLARED.items() for row in rows(declared)]
 CHANNEL_ROWS = [(name, row) for name, rules in CHANNEL_RULES.items() for row in rows(rules.keys)]
 

@@ -1,0 +1,55 @@
+"""Projects: check documents, plan, save all or nothing; what a project's document says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from console.control.documents import Document
+from console.control.not_found import not_found
+from console.control.plan import Planned, changes, check_documents, planned
+from schemas.project import Project
+from store.projects import Projects, StoredProject
+from streams.documents.project import parse_project
+
+ProjectChange = tuple[Project, str]
+"""A document, and its source as written."""
+
+
+async def plan(
+    pool: asyncpg.Pool, documents: Iterable[Document], default_project: str, now: datetime
+) -> list[Planned[ProjectChange]]:
+    """The plan of applying some documents. Raises DefinitionInvalid with all problems, each with its line."""
+    current = {name: one.project for name, one in (await Projects(pool).current()).items()}
+
+    def read(document: Document) -> Project:
+        before = current.get(document.identity("project"))
+        return parse_project(
+            document.plain, default_project=default_project, version=before.version + 1 if before else 1, now=now
+        )
+
+    checked = check_documents(documents, "project", read, lambda project: project.id)
+    return [
+        planned("project", current.get(after.id), after, (after, document.source), new="new")
+        for document, after in checked
+    ]
+
+
+async def save(pool: asyncpg.Pool, plan: Sequence[Planned[ProjectChange]], *, actor: str, now: datetime) -> None:
+    """Save what differs, in one transaction. Raises VersionConflict, TryLater."""
+    await Projects(pool).save(changes(plan), applied_by=actor, now=now)
+
+
+async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
+    """Every project that has a document. Raises TryLater."""
+    return list((await Projects(pool).current()).values())
+
+
+async def find(pool: asyncpg.Pool, name: str) -> StoredProject:
+    """One project's document. Raises NotFound, TryLater."""
+    current = await Projects(pool).current()
+    if name not in current:
+        raise not_found("project", name, current)
+    return current[name]

@@ -1,0 +1,23 @@
+"""A project as its document says it; what is left out is the settings'."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.events.event import Id
+from schemas.record import Record
+
+
+class Project(Record, frozen=True, kw_only=True):
+    """One version of a project's document."""
+
+    id: Id
+    name: str
+    version: Annotated[int, Meta(ge=1)]
+    locale: str | None = None
+    consents: list[str] | None = None
+    brand: dict[str, str] | None = None
+    updated_at: datetime

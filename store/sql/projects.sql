@@ -1,0 +1,13 @@
+-- name: current_projects
+-- Every project that has a document, by id.
+select project_id, version, document, applied_by, applied_at from projects order by project_id;
+
+-- name: put_project
+-- A new document, or the next version of one. No row: somebody applied in between.
+insert into projects as p (project_id, version, document, source, applied_by, applied_at)
+values ($1, $2, $3::jsonb, $4, $5, $6)
+on conflict (project_id) do update set
+    version = excluded.version, document = excluded.document, source = excluded.source,
+    applied_by = excluded.applied_by, applied_at = excluded.applied_at
+where p.version = excluded.version - 1
+returning project_id;

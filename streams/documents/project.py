@@ -1,0 +1,117 @@
+"""A project as its author writes it, checked to the last key: a `Project`, or every problem found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.distribution import TRANSACTIONAL
+from schemas.events.event import MAX_ID
+from schemas.formats.hosts import HostRefused, ascii_url
+from schemas.project import Project
+from schemas.record import JsonObject
+from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
+from streams.values.reader import DocumentReader
+
+_LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
+_WEB = r"https?://"
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Plain[str]):
+    """A text of a form. `check` raises ValueError where the form alone does not say what is wrong."""
+
+    allowed_as: str
+    pattern: str
+    check: Callable[[str], object] = str
+
+    @property
+    def allowed(self) -> str:
+        return self.allowed_as
+
+    def accepted(self, value: object) -> str | None:
+        if not isinstance(value, str) or not re.match(f"(?:{self.pattern})", value):
+            return None
+        try:
+            self.check(value)
+        except (ValueError, HostRefused):
+            return None
+        return value
+
+    def schema(self) -> JsonObject:
+        return {"type": "string", "pattern": f"^(?:{self.pattern})"}
+
+
+_PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
+_LOCALE = Written("a language tag such as pl or pl-PL", rf"{_LANGUAGE_TAG}$")
+_CONSENT = Text(": a consent category, as in marketing")
+
+
+def _text(doc: str, example: str) -> Key:
+    return Key(Text(), doc=doc, example=example)
+
+
+def _page(doc: str, example: str) -> Key:
+    return Key(_PAGE, doc=doc, example=example)
+
+
+BRAND = Group(
+    {
+        "name": _text("The sender as customers know it.", "Outlet"),
+        "address": _text("Its postal address.", "'Street 1, Town'"),
+        "contact": _text("How it is reached.", "help@outlet.example"),
+        "privacy_url": _page("Its privacy policy.", "https://outlet.example/privacy"),
+        "terms_url": _page("Its terms.", "https://outlet.example/terms"),
+        "logo_url": _page("Its logo.", "https://outlet.example/logo.png"),
+        "permission_reminder": _text("Why customers get its mail.", "You shopped with us."),
+        "preferences_url": _page("Where customers choose what they get.", "https://outlet.example/preferences"),
+    },
+    "{name: Outlet, contact: help@outlet.example}",
+)
+PROJECT = Group(
+    {
+        "project": Key(Identifier("outlet", most=MAX_ID), required=True, doc="Its id.", example="outlet"),
+        "name": Key(Text(": what people call it"), doc="What people call it.", default="its id", example="Outlet"),
+        "locale": Key(_LOCALE, doc="The language of templates without a locale.", default="the brand's", example="pl"),
+        "consents": Key(
+            ListOf(_CONSENT, "consent categories", least=0),
+            doc="Its consent categories.",
+            default="the settings'",
+            example="[marketing, loyalty]",
+        ),
+        "brand": Key(BRAND, doc="The sender as customers see it.", default="the settings'", example=BRAND.example),
+    }
+)  # fmt: skip
+"""All that a project may say."""
+
+
+def parse_project(source: object, *, default_project: str, version: int, now: datetime) -> Project:
+    """Check a document. Raises DefinitionInvalid with all problems, each with path and valid options."""
+    reader = _Reader(default_project)
+    read = reader.checked(reader.project(source))
+    identity = str(read.pop("project"))
+    return Project(
+        id=identity,
+        version=version,
+        updated_at=now,
+        **{"name": identity, **read},
+    )
+
+
+class _Reader(DocumentReader):
+    """Check what has to hold between the keys, beside what each may hold."""
+
+    def __init__(self, default_project: str) -> None:
+        super().__init__()
+        self._default = default_project
+
+    def project(self, source: object) -> JsonObject:
+        written = self._document(source, "project", PROJECT.keys)
+        read = {} if written is None else self._value(PROJECT, written, "") or {}
+        if read.get("project") == self._default:
+            self._problem("project", f"{read['project']} is the default project: the settings say what belongs to it")
+        if TRANSACTIONAL in read.get("consents", ()):
+            self._problem("consents", f"{TRANSACTIONAL} is not a consent: it is sent without one")
+        return read

@@ -1,0 +1,49 @@
+"""Documents of projects in Postgres."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import asyncpg
+import pytest
+
+from console.control import projects
+from console.control.context import ProjectContext
+from console.control.documents import parse_documents
+from console.control.not_found import NotFound
+from deploy.settings.messages import Brand
+from deploy.settings.settings import Settings
+from store.distributions import VersionConflict
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+async def test_documents_are_applied_by_version(pool: asyncpg.Pool) -> None:
+    source = "project: outlet\nbrand: {name: Outlet}\n"
+    first = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    await projects.save(pool, first, actor="ann", now=NOW)
+    with pytest.raises(VersionConflict, match="outlet v1"):
+        await projects.save(pool, first, actor="ann", now=NOW)
+    (same,) = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    assert same.what == "unchanged"
+    (changed,) = await projects.plan(pool, parse_documents(source + "name: Two\n", "a.yaml"), "shop", NOW)
+    assert (changed.version, changed.lines) == (2, ("name: outlet → Two",))
+    found = await projects.find(pool, "outlet")
+    assert (found.project.brand, found.applied_by, found.applied_at) == ({"name": "Outlet"}, "ann", NOW)
+    with pytest.raises(NotFound, match='Did you mean "outlet"'):
+        await projects.find(pool, "outlt")
+
+
+async def test_two_projects_have_a_brand_and_consents_each(pool: asyncpg.Pool) -> None:
+    settings = Settings(project_id="shop", brand=Brand(name="Shop", locale="en"))
+    source = "project: outlet\nbrand: {name: Outlet}\nlocale: pl\nconsents: [news]\n---\nproject: stage\nconsents: []\n"
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    await projects.save(pool, plan, actor="ann", now=NOW)
+    found = {one.project.id: one.project for one in await projects.listed(pool)}
+    shop, outlet, stage = (ProjectContext.of(settings, name, found.get(name)) for name in ("shop", "outlet", "stage"))
+    assert (shop.brand_texts, outlet.brand_texts) == (
+        {"name": "Shop", "locale": "en"},
+        {"name": "Outlet", "locale": "pl"},
+    )
+    assert (shop.consents, outlet.consents, stage.consents) == (settings.consents, ("news",), ())
+    assert stage.brand == settings.brand

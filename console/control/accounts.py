@@ -11,6 +11,7 @@ from agents.channels import channels_of, shared_accounts
 from channels.accounts import AccountBook
 from channels.contract import AccountCheck
 from channels.registry import CHANNEL_TYPES
+from console.control.not_found import not_found
 from deploy.settings.settings import Settings
 from schemas.account import account_name, changed_account, read_account
 from schemas.closed import CHANNELS
@@ -109,6 +110,9 @@ async def check(accounts: Accounts, settings: Settings, key: AccountKey) -> Acco
             why = getattr(error, "strerror", None) or type(error).__name__
             raise TidingsError(f"{key} cannot be used on this machine: {why}. Check ssl_cafile") from None
         book.replace({(key.channel, key.project_id, key.name): account})
+    elif key.name not in book.shared(key.channel):
+        usable = await shown(accounts, settings, key.project_id)
+        raise not_found("account", str(key), [one.account for one in usable if one.state != "removed"])
     channel = channels_of(settings, book)[key.channel]
     try:
         return await channel.check(key.project_id, key.name)

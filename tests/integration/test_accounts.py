@@ -178,6 +178,8 @@ async def test_the_use_cases_add_try_change_list_and_remove_and_name_what_is_nea
         await control.change(stored, keys, one, {"port": "0"}, actor="me")
     await control.change(stored, keys, one, {"password": PLANTED}, actor="you")
     assert (await control.check(stored, keys, one)).is_well
+    with pytest.raises(TidingsError, match='no account "email/shpo". Did you mean "email/shop"'):
+        await control.check(stored, keys, control.account_key("default", "email/shpo"))
     (shown,) = await control.shown(stored, keys, "default")
     assert (shown.account, shown.kept_in, shown.state, shown.key, shown.changed_by) == (
         "email/shop", "database", "active", "k1", "you",

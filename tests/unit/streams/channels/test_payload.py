@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from channels.webhook.payload import render_payload
 from schemas.errors import DefinitionInvalid, RenderRefused
 from schemas.events.triggers import TRIGGERS
+from schemas.formats.blank import is_blank
 from schemas.formats.paths import path_text, read_path
 from streams.channels.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Design, payload_fields, read_design
 from streams.channels.webhook import WEBHOOK
@@ -273,7 +274,8 @@ def plainly(node: Any, data: Any) -> list[Any]:
         return [node]
     if "from" in node:
         found = at_path(read_path(node["from"]), data)
-        return [found] if found is not None else [node["default"]] if "default" in node else []
+        is_missing = found is None or ("default" in node and isinstance(found, str) and is_blank(found))
+        return [found] if not is_missing else [node["default"]] if "default" in node else []
     members = node["value"] if list(node) == ["value"] else node
     made = {name: value for name, item in members.items() for value in plainly(item, data)}
     return [made] if made or not any(map(is_dynamic_somewhere, members.values())) else []
@@ -295,6 +297,7 @@ def is_dynamic_somewhere(node: Any) -> bool:
 
 
 @example({"": {"value": {"value": {"from": "gone"}}}}, {})  # an object whose own name is value, and which is left empty
+@example({"a": {"from": "order", "default": None}}, {"order": ""})  # a default stands for a blank text
 @given(PAYLOADS, EVENTS)
 def test_a_valid_payload_over_any_event_is_what_its_definition_says_and_the_same_each_time(
     payload: Any, data: dict[str, Any]

@@ -10,6 +10,9 @@ from msgspec import Meta
 from schemas.events.event import Id
 from schemas.record import Record
 
+LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
+"""The form of a locale, whole: pl, pl-PL, pt_BR."""
+
 
 class Project(Record, frozen=True, kw_only=True):
     """One version of a project's document."""

@@ -5,23 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, fields
-from typing import Literal
 from urllib.parse import urlsplit
 
 from deploy.secret import Secret
+from schemas.account import LONGEST_HEADER_URL, MailSecurity
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.notice import Notice
-
-MailSecurity = Literal["none", "starttls", "tls"]
+from schemas.project import LANGUAGE_TAG
 
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
 
-_LONGEST_HEADER_URL = 900
-"""A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
 _OPTIONAL = ("preferences_url", "locale")
-_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 _WEB = ("https://", "http://")
 
 
@@ -77,9 +73,9 @@ class EmailAccountSettings:
 
     def check(self, name: str) -> None:
         """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line."""
-        if len(self.unsubscribe_url) > _LONGEST_HEADER_URL:
+        if len(self.unsubscribe_url) > LONGEST_HEADER_URL:
             raise CannotStart(
-                f"email_accounts.{name}.unsubscribe_url must have at most {_LONGEST_HEADER_URL} characters"
+                f"email_accounts.{name}.unsubscribe_url must have at most {LONGEST_HEADER_URL} characters"
             )
         for key, read in (("sender", mail_address), ("unsubscribe_mailto", mailto)):
             try:
@@ -150,7 +146,7 @@ class Brand:
             url = getattr(self, key)
             if url and not url.startswith(_WEB):
                 raise CannotStart(f"brand.{key} must be an address such as https://shop.example.com/page, not {url!r}")
-        if self.locale and not _LANGUAGE_TAG.fullmatch(self.locale):
+        if self.locale and not re.fullmatch(LANGUAGE_TAG, self.locale):
             raise CannotStart(f"brand.locale must be a language tag such as pl or pl-PL, not {self.locale!r}")
 
 

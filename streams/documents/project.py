@@ -10,12 +10,11 @@ from datetime import datetime
 from schemas.distribution import TRANSACTIONAL
 from schemas.events.event import MAX_ID
 from schemas.formats.hosts import HostRefused, ascii_url
-from schemas.project import Project
+from schemas.project import LANGUAGE_TAG, Project
 from schemas.record import JsonObject
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
 from streams.values.reader import DocumentReader
 
-_LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 _WEB = r"https?://"
 
 
@@ -45,7 +44,7 @@ class Written(Plain[str]):
 
 
 _PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
-_LOCALE = Written("a language tag such as pl or pl-PL", rf"{_LANGUAGE_TAG}$")
+_LOCALE = Written("a language tag such as pl or pl-PL", rf"{LANGUAGE_TAG}$")
 _CONSENT = Text(": a consent category, as in marketing")
 
 

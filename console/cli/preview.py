@@ -77,8 +77,8 @@ def _of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate
     for note in notes:
         warn(note)
     wiring, now = wiring_of(settings), utc_now()
-    known = asyncio.run(known_to_files(wiring, campaigns, now))
     project = asyncio.run(project_of(wiring))
+    known = asyncio.run(known_to_files(wiring, project, campaigns, now))
     return wiring, messages.from_documents(documents, project, known, now)
 
 

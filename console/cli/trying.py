@@ -10,9 +10,10 @@ import typer
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.cli.context import database, project_of
+from console.cli.context import database
 from console.cli.terminal import must_exist
 from console.control import distributions
+from console.control.context import ProjectContext
 from console.control.distribution_check import Known
 from console.control.files.campaigns import CampaignFiles
 from deploy.settings.settings import Settings
@@ -56,12 +57,11 @@ def moment_of(at: str | None, settings: Settings) -> datetime:
     return moment + _NOON if len(trimmed(at)) == len("2026-12-24") else moment
 
 
-async def known_to_files(wiring: Wiring, campaigns: Path | None, now: datetime) -> Known:
+async def known_to_files(wiring: Wiring, project: ProjectContext, campaigns: Path | None, now: datetime) -> Known:
     """The campaigns and templates that distributions in files may name: in files, and in the database if one is known.
 
     Raises TryLater.
     """
-    project = await project_of(wiring)
     if not wiring.settings.postgres.dsn.reveal():
         return Known(CampaignFiles(project, now, place=campaigns))
     async with database(wiring) as pool:

@@ -58,7 +58,7 @@ async def _applied(opened: Session) -> list[Distribution]:
 
 async def _rules_from(files: list[Path], wiring: Wiring, campaigns: Path | None) -> list[Distribution]:
     now, project = utc_now(), await project_of(wiring)
-    checked = check(read_documents(files), project, await known_to_files(wiring, campaigns, now), now)
+    checked = check(read_documents(files), project, await known_to_files(wiring, project, campaigns, now), now)
     return [definition.distribution for _, definition in checked]
 
 

@@ -189,9 +189,7 @@ class Accounts:
     async def _release(self, connection: asyncpg.Connection, key: AccountKey, *, only_ours: bool = False) -> None:
         """Resume what is paused because of an account, and the account where it is a destination itself."""
         itself = key.name if is_destination(key.channel) and not only_ours else None
-        await connection.execute(
-            self._sql["release_destinations"], key.project_id, key.channel, itself, f"account {key} "
-        )
+        await connection.execute(self._sql["release_destinations"], key.channel, itself, f"account {key} ")
 
 
 def is_destination(channel: ChannelName) -> bool:
@@ -201,10 +199,10 @@ def is_destination(channel: ChannelName) -> bool:
 
 def why_held(key: AccountKey, state: AccountState, why: str = "") -> str:
     """The reason that deliveries wait for; it begins the same for everything that one account holds."""
-    return f"account {key} {f'cannot be used: {why}' if state == 'active' else HELD[state]}"
+    return f"account {key} {f'cannot be used: {why}' if state == 'active' else _HELD[state]}"
 
 
-HELD = {
+_HELD = {
     "paused": "is paused: tidings accounts resume",
     "removed": "was removed: tidings accounts add",
 }

@@ -70,5 +70,5 @@ on conflict do nothing
 returning destination;
 
 -- name: release_destinations
--- Sends again to what is paused for a reason that begins with $4, and to $3 whatever the reason.
-delete from paused_destinations where channel = $2 and (destination = $3 or starts_with(reason, $4)) and $1::text <> '';
+-- Sends again to what is paused for a reason that begins with $3, and to $2 whatever the reason.
+delete from paused_destinations where channel = $1 and (destination = $2 or starts_with(reason, $3));

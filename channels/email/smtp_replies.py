@@ -34,6 +34,11 @@ _ACCOUNT_LIMIT = (
     r"|exceed\w*\b[\w ]{0,30}\b(per (minute|hour|day)|sending|daily|hourly)"
 )
 _OF_A_MAILBOX = r"mailbox|over.?quota|recipient's"
+_NO_RELAY = (
+    r"\brelay(ing)?( access)?( is)? (denied|prohibited|not (permitted|allowed))"
+    r"|(unable|not (permitted|allowed)) to relay"
+)
+_FULL = r"\bover.?quota|mailbox( is)? full"
 _UNKNOWN_USER = (
     r"(no such|unknown|invalid) (user|recipient|mailbox|address|account)|(user|recipient|mailbox|address|account)"
     r"( address)?( is)? (unknown|not found|disabled)|does(n't| not) exist|no mailbox"
@@ -66,7 +71,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", enhanced=r"4\.2\.\d+"),
     Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", words=_OF_A_MAILBOX),
     Rule(_ANY, "4..", "later", "greylisted: passes when it is tried again", words=r"gr[ae]y.?list"),
-    Rule(("auth",), "432", "blocked", "the password has to be changed first"),
+    Rule(("auth",), "432", "blocked", "the password has to be changed first", enhanced=r"|4\.7\.12"),
     Rule(_ANY, "454", "throttled", "the server takes nothing from us for now"),
     Rule(_ANY, "4..", "throttled", "a policy slows us down", enhanced=r"4\.7\.\d+"),
     Rule(_ANY, "4..", "throttled", "too many at once", enhanced=r"4\.5\.3"),
@@ -89,8 +94,14 @@ RULES: tuple[Rule, ...] = (
         _RECIPIENT, "55[0134]", "blocked", "our sender's address is refused", enhanced=r"|5\.0\.0|5\.1\.0",
         words=r"\bsender('s)? (verify|verification|domain|address)\b",
     ),
+    Rule(
+        _RECIPIENT, "55[014]", "blocked", "the server does not relay for us",
+        words=_NO_RELAY,
+    ),
+    Rule(_RECIPIENT, "554", "blocked", "our account may not send yet", words=r"address(es)? (is|are) not verified"),
     Rule(_RECIPIENT, "503", "later", "the session fell out of step"),
     # Never, because of the recipient.
+    Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", words=_FULL),
     Rule(_RECIPIENT, "5..", "suppressed", "there is no such mailbox", enhanced=r"5\.1\.([01236]|10)"),
     Rule(_RECIPIENT, "5..", "suppressed", "the mailbox is closed", enhanced=r"5\.2\.1"),
     Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox does not take it", enhanced=r"5\.[12]\.\d+"),

@@ -1,0 +1,145 @@
+"""Suppressions: what nothing is sent to, and the one way in which addresses are compared.
+
+A key is an address (`ann@shop.example`), a host (`shop.example`: every address there, and webhooks to that host) or a
+wildcard (`*.shop.example`: every host below it, not itself). It is compared in lower case, its host in ASCII by
+IDNA 2008. Nothing else is folded: `ann+news@shop.example` is not `ann@shop.example`, since only its server knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from schemas.closed import ChannelName
+from schemas.formats.blank import trimmed
+from schemas.formats.hosts import HostRefused, ascii_host
+from schemas.formats.mail_address import mail_address
+
+SuppressionReason = Literal["bounced", "complained", "unsubscribed", "requested", "other"]
+"""Why nothing is sent: it does not exist, they called it spam, they left, somebody asked for it, or another reason."""
+
+REASON_TEXTS: Mapping[SuppressionReason, str] = {
+    "bounced": "mail to it was refused for good",
+    "complained": "its owner reported a message",
+    "unsubscribed": "its owner left",
+    "requested": "somebody asked for it",
+    "other": "another reason",
+}
+
+LONGEST_SOURCE = 200
+_KEY_BYTES = 16
+_FEWEST_LABELS = 2
+_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """An entry on its way into the list. Without a channel it counts on all.
+
+    It ends at `expires_at`, or after `lasts` by the database's clock; without either it stays. `key` is as
+    `suppression_key` writes it. `added_at` is given where another list says it.
+    """
+
+    project_id: str
+    key: str
+    reason: SuppressionReason
+    source: str
+    added_by: str
+    channel: ChannelName | None = None
+    expires_at: datetime | None = None
+    lasts: timedelta | None = None
+    added_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """An entry of the list: what is suppressed where, why, until when, and who added it when."""
+
+    key: str
+    channel: ChannelName | None
+    reason: SuppressionReason
+    source: str
+    expires_at: datetime | None
+    added_at: datetime
+    added_by: str
+
+
+def suppression_key(written: str) -> str:
+    """A key as it is compared. Raises ValueError that says what would be right."""
+    text = trimmed(written)
+    if not text:
+        raise ValueError(f"is empty: {_ALLOWED}")
+    if text.startswith("+") and text[1:].replace(" ", "").replace("-", "").isdigit():
+        raise ValueError("looks like a phone number, and no channel sends to these")
+    if "@" in text:
+        return _mail_key(text)
+    return f"*.{_host_key(text[2:], text)}" if text.startswith("*.") else _host_key(text, text)
+
+
+def address_keys(channel: ChannelName, address: str) -> tuple[str, ...]:
+    """Each key that would suppress an address: itself, its host, the wildcards above. Of a webhook the URL's host.
+
+    Empty for what is not an address: its channel refuses it.
+    """
+    try:
+        if channel == "webhook":
+            return host_keys(_host_key(_without_port(address), address))
+        key = _mail_key(address)
+    except ValueError:
+        return ()
+    return key, *host_keys(key.rpartition("@")[2])
+
+
+@lru_cache(_KEPT)
+def host_keys(host: str) -> tuple[str, ...]:
+    """The keys that cover a host: itself and the wildcards above it."""
+    labels = host.split(".")
+    above = range(1, len(labels) - _FEWEST_LABELS + 1)
+    return host, *(f"*.{'.'.join(labels[number:])}" for number in above)
+
+
+@lru_cache(_KEPT)
+def key_hash(key: str) -> str:
+    """The form in which a key is compared: 16 bytes as hexadecimal digits."""
+    return hashlib.sha256(key.encode()).digest()[:_KEY_BYTES].hex()
+
+
+_ALLOWED = "must be an address, a domain or a wildcard, as in ann@shop.example, shop.example or *.shop.example"
+
+
+def _mail_key(text: str) -> str:
+    local, _, domain = text.rpartition("@")
+    if local in ("", "*"):
+        raise ValueError(
+            f'"{text[:60]}" is not valid: for every address of a domain write the domain alone, "{domain[:60]}"'
+        )
+    try:
+        return mail_address(text).lower()
+    except ValueError as error:
+        raise ValueError(f"is not a mail address: {error}; {_ALLOWED}") from None
+
+
+def _host_key(host: str, written: str) -> str:
+    try:
+        found = ascii_host(host.lower().removesuffix("."))
+    except HostRefused as error:
+        raise ValueError(f"{error}; {_ALLOWED}") from None
+    labels = found.split(".")
+    if len(labels) < _FEWEST_LABELS:
+        raise ValueError(f'"{written[:60]}" is not valid: a single label would stop far too much; {_ALLOWED}')
+    if not all(map(_is_label, labels)):
+        raise ValueError(f'"{written[:60]}" is not valid: {_ALLOWED}')
+    return found
+
+
+def _is_label(label: str) -> bool:
+    return 0 < len(label) < 64 and label.strip("-") == label and label.replace("-", "").replace("_", "").isalnum()
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host

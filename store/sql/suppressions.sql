@@ -1,0 +1,39 @@
+-- name: add_suppressions
+-- Adds entries. What is there gives way only to what lasts longer, or was over: nothing is ever shortened. Counts what
+-- changed; the same twice is one.
+with asked as (
+    select project_id, key_hash, channel, key, reason, source,
+           case when lasts is null then expires_at else now() + lasts end as expires_at,
+           coalesce(added_at, now()) as added_at, added_by, number
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $8::interval[], $9::timestamptz[], $10::text[])
+             with ordinality as a (project_id, key_hash, channel, key, reason, source, expires_at, lasts, added_at,
+                                   added_by, number)
+), longest as (
+    select distinct on (project_id, key_hash, channel) * from asked
+    order by project_id, key_hash, channel, expires_at desc nulls first, number
+), added as (
+    insert into suppressions as s (project_id, key_hash, channel, key, reason, source, expires_at, added_at, added_by)
+    select project_id, key_hash, channel, key, reason, source, expires_at, added_at, added_by from longest
+    on conflict (project_id, key_hash, channel) do update
+    set reason = excluded.reason, source = excluded.source, expires_at = excluded.expires_at,
+        added_at = excluded.added_at, added_by = excluded.added_by
+    where coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity')
+    returning 1
+)
+select count(*) from added;
+
+-- name: remove_suppressions
+-- Takes the entry of a channel off the list, or with null each that the key has.
+delete from suppressions where project_id = $1 and key_hash = $2 and ($3::text is null or channel = $3)
+returning channel;
+
+-- name: find_suppressions
+-- The entries of some keys, those that are over too.
+select key, channel, reason, source, expires_at, added_at, added_by from suppressions
+where project_id = $1 and key_hash = any($2::uuid[]) order by key, channel;
+
+-- name: list_suppressions
+-- A part of the list, in order, behind a key and a channel.
+select key, channel, reason, source, expires_at, added_at, added_by from suppressions
+where project_id = $1 and (key, channel) > ($2, $3) order by key, channel limit $4;

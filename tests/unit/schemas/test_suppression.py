@@ -1,0 +1,79 @@
+"""Addresses are compared in one way: what a list says and what a message goes to have the same keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.closed import ChannelName
+from schemas.suppression import address_keys, key_hash, suppression_key
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (" Ann@Shop.Example ", "ann@shop.example"),
+        ("ann+news@shop.example", "ann+news@shop.example"),
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+        ("ANN@XN--BCHER-KVA.example", "ann@xn--bcher-kva.example"),
+        ("Shop.Example.", "shop.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("*.Shop.Example", "*.shop.example"),
+        ("*.bücher.example", "*.xn--bcher-kva.example"),
+        ("10.1.2.3", "10.1.2.3"),
+    ],
+)
+def test_a_key_is_written_in_one_way(written: str, expected: str) -> None:
+    assert suppression_key(written) == expected
+    assert suppression_key(expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("", "is empty: must be an address, a domain or a wildcard"),
+        ("example", "a single label would stop far too much"),
+        ("*.com", "a single label would stop far too much"),
+        ("*", "a single label would stop far too much"),
+        ("*@shop.example", 'write the domain alone, "shop.example"'),
+        ("ann@", "is not a mail address"),
+        ("@shop.example", 'write the domain alone, "shop.example"'),
+        ("a*.shop.example", "is not valid: must be an address"),
+        ("*.*.shop.example", "is not valid: must be an address"),
+        ("https://shop.example/in", "is not valid: must be an address"),
+        ("shop..example", "is not valid: must be an address"),
+        ("☃.example", "IDNA 2008"),
+        ("+48 600 100 200", "looks like a phone number"),
+    ],
+)
+def test_what_cannot_be_a_key_is_refused_with_what_would_be(written: str, why: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        suppression_key(written)
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "keys"),
+    [
+        ("email", "Ann@Shop.Example", ("ann@shop.example", "shop.example")),
+        (
+            "email",
+            "ann@a.b.shop.example",
+            ("ann@a.b.shop.example", "a.b.shop.example", "*.b.shop.example", "*.shop.example"),
+        ),
+        ("webhook", "api.shop.example", ("api.shop.example", "*.shop.example")),
+        ("webhook", "API.Shop.Example:8443", ("api.shop.example", "*.shop.example")),
+        ("webhook", "localhost:8080", ()),
+        ("webhook", "[::1]:8080", ()),
+        ("email", "", ()),
+        ("email", "nobody", ()),
+    ],
+)
+def test_an_address_has_the_keys_that_would_suppress_it(
+    channel: ChannelName, address: str, keys: tuple[str, ...]
+) -> None:
+    assert address_keys(channel, address) == keys
+    assert all(suppression_key(key) == key for key in keys)
+
+
+def test_a_hash_is_of_sixteen_bytes() -> None:
+    assert key_hash("ann@shop.example") == "6a0bf011a1fc1e9a8add1728704b8ddb"

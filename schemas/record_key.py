@@ -14,6 +14,9 @@ SEPARATOR = "\x1f"
 """The unit separator: printable ids do not hold it, and every key is still text that a person can read."""
 
 
+_SEPARATOR = SEPARATOR.encode()
+
+
 class Keyed(NamedTuple):
     """The meaning of a key: a customer, or a distribution, of a project."""
 
@@ -46,6 +49,16 @@ def parse_key(key: bytes, default: str) -> Keyed:
         said = f"the key {shown_key(text)} names the default project; there the key is the id alone"
         raise InvalidEvent(f"{said}, {shown_key(identity)}", path="key")
     return Keyed(project_id, identity)
+
+
+def project_of(key: bytes, default: str) -> str:
+    """The project of a key: `parse_key` for those who read a key for each row of a table."""
+    return default if key.isascii() and _SEPARATOR not in key else parse_key(key, default).project_id
+
+
+def is_plain(identity: str) -> bool:
+    """Tell whether a key can keep an id of the default project: `check_parts`, without its reason."""
+    return "\0" not in identity and SEPARATOR not in identity
 
 
 def check_parts(identity: str, project_id: str) -> None:

@@ -12,7 +12,16 @@ from schemas.events.event import MAX_ID, Event
 from schemas.events.objects import Customer
 from schemas.events.triggers import TRIGGERS, Trigger, data_type, object_fields
 from schemas.record import Record
-from schemas.record_key import SEPARATOR, Keyed, check_parts, parse_key, record_key, shown_key
+from schemas.record_key import (
+    SEPARATOR,
+    Keyed,
+    check_parts,
+    is_plain,
+    parse_key,
+    project_of,
+    record_key,
+    shown_key,
+)
 from schemas.wire.codec import TopicCodec
 from streams.conditions.answer import with_kind
 from streams.event_context import Head, LooseHead
@@ -173,7 +182,7 @@ def read_customer(decoded: dict[str, Any], key: bytes | None, default_project: s
             _convert(decoded.get("id"), str, at="id")
     project_id = decoded.get("project_id")
     if not isinstance(project_id, str) or not project_id:
-        project_id = parse_key(key or b"", default_project).project_id
+        project_id = project_of(key or b"", default_project)
     _check_key(key, project_id, decoded["id"], default_project)
     return decoded
 
@@ -215,6 +224,8 @@ _NOT_KEPT = "\0"
 
 
 def _check_key(key: bytes | None, project_id: str, customer_id: str, default_project: str) -> None:
+    if key is not None and project_id == default_project and key == customer_id.encode() and is_plain(customer_id):
+        return  # nearly every record's
     check_parts(customer_id, project_id)
     if key is None:
         raise InvalidEvent("the record has no key; the key is the customer's id", path="key")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.errors import InvalidEvent
-from schemas.record_key import SEPARATOR, Keyed, label_of, parse_key, record_key
+from schemas.record_key import SEPARATOR, Keyed, check_parts, is_plain, label_of, parse_key, project_of, record_key
 
 _ids = st.text(st.characters(exclude_characters=SEPARATOR, exclude_categories=["Cs"]), min_size=1, max_size=20)
 
@@ -43,6 +45,27 @@ def test_a_key_that_is_never_made_is_refused_in_words(key: bytes, said: str) -> 
         parse_key(key, "shop")
     assert said in str(error.value)
     assert error.value.path == "key"
+
+
+@given(st.binary(max_size=6) | st.text("shop\x1f\0é", max_size=6).map(str.encode))
+def test_the_project_alone_is_read_as_with_the_id(key: bytes) -> None:
+    def read(of: Callable[[], str]) -> str:
+        try:
+            return of()
+        except InvalidEvent as error:
+            return f"refused: {error}"
+
+    assert read(lambda: project_of(key, "shop")) == read(lambda: parse_key(key, "shop").project_id)
+
+
+@given(st.text("a\x1f\0é", max_size=4))
+def test_an_id_is_plain_where_nothing_speaks_against_its_parts(identity: str) -> None:
+    try:
+        check_parts(identity, "shop")
+    except InvalidEvent:
+        assert not is_plain(identity)
+    else:
+        assert is_plain(identity)
 
 
 def test_metrics_name_an_id_of_another_project_with_the_project() -> None:

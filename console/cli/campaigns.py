@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
 from console.cli.context import Session, in_session, session
 from console.cli.imported import show_imported
-from console.cli.terminal import AsJson, err, must_exist, show_json, show_rows, show_text
+from console.cli.progress import bar
+from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
 from console.control import campaigns, codes
 from console.control.files.code_file import CodeFile
 from console.control.files.code_row import RowReader
@@ -81,9 +79,9 @@ def generate_command(
     """Make codes of the campaign's pattern ahead of time; all of them, or none where they do not fit."""
 
     async def make(opened: Session) -> int:
-        with _bar("making codes", count) as bar:
+        with bar("making codes", count) as shown:
             return await codes.generate(
-                opened.pool, opened.project_id, campaign, count, now=opened.now, on_progress=bar
+                opened.pool, opened.project_id, campaign, count, now=opened.now, on_progress=shown
             )
 
     made = in_session(make)
@@ -108,32 +106,9 @@ def import_command(
 
     async def add(opened: Session) -> codes.Imported:
         code_file = CodeFile(file, RowReader(opened.project.zone, as_written=as_written))
-        with _bar("checking", file.stat().st_size) as bar:
+        with bar("checking", file.stat().st_size) as shown:
             return await codes.import_codes(
-                opened.pool, opened.project_id, campaign, code_file, batch=batch, now=opened.now, on_progress=bar.at
+                opened.pool, opened.project_id, campaign, code_file, batch=batch, now=opened.now, on_progress=shown.at
             )
 
     show_imported(file, campaign, in_session(add), as_json=as_json)
-
-
-class _Bar:
-    """Moves a bar on by so much."""
-
-    def __init__(self, bars: Progress, total: int, step: str) -> None:
-        self._bars = bars
-        self._task = bars.add_task(step, total=total)
-
-    def __call__(self, by: int) -> None:
-        self._bars.advance(self._task, by)
-
-    def at(self, step: str, place: int) -> None:
-        """Move to a place, under a word for what is done."""
-        self._bars.update(self._task, completed=place, description=step)
-
-
-@contextmanager
-def _bar(step: str, total: int) -> Iterator[_Bar]:
-    """A bar on standard error, where that is a terminal; gone when the work is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        yield _Bar(bars, total, step)

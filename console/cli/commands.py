@@ -65,6 +65,7 @@ COMMANDS: dict[str, Command] = {
         "Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits.",
     ),
     "accounts": Command("accounts", _OPERATE, "Accounts of a project at its providers, encrypted in the database."),
+    "suppressions": Command("suppressions", _OPERATE, "Addresses, domains and wildcards that nothing is sent to."),
     "notices": Command(
         "notices",
         _OPERATE,
@@ -79,7 +80,7 @@ COMMANDS: dict[str, Command] = {
 WITHIN_A_PROJECT = frozenset(
     {
         *("apply", "distributions", "campaigns", "segments", "templates"),
-        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices", "accounts"),
+        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices", "accounts", "suppressions"),
     }
 )
 """Commands that act within a project, and take `--project`."""

@@ -27,7 +27,7 @@ class Suppressions:
         rows = [
             (
                 one.project_id, key_hash(one.key), one.channel or _ON_ALL, one.key, one.reason, storable(one.source),
-                one.expires_at, one.lasts, one.added_at, one.added_by,
+                one.expires_at, one.lasts, one.added_at, storable(one.added_by),
             )
             for one in sorted(entries, key=lambda one: one.key)
         ]  # fmt: skip

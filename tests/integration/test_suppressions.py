@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
+from console.control import suppressions as control
+from console.control.files.suppression_file import SuppressionFile
+from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.suppression import NewSuppression, key_hash
 from store.sending.suppressions import Suppressions
 
@@ -60,3 +64,42 @@ async def test_an_entry_is_of_its_project_and_its_channel(pool: asyncpg.Pool) ->
 async def test_the_database_hashes_as_we_do(pool: asyncpg.Pool) -> None:
     said = await pool.fetchval("select encode(substr(sha256(convert_to($1, 'UTF8')), 1, 16), 'hex')", "a@b.example")
     assert said == key_hash("a@b.example")
+
+
+async def test_an_exported_list_comes_back_as_it_was(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    listed, file = Suppressions(pool), tmp_path / "list.csv"
+    await listed.add(
+        [new("b@shop.example", expires_at=LATER, channel="email", source='a, "b"'), new(), new("*.x.example")]
+    )
+    before = [one async for one in listed.all("shop")]
+    file.write_text("".join([line async for line in control.export(listed, "shop")]))
+    assert await control.import_entries(listed, opened(file)) == control.Imported(3, 0)
+    await pool.execute("truncate suppressions")
+    assert await control.import_entries(listed, opened(file)) == control.Imported(3, 3)
+    assert [one async for one in listed.all("shop")] == before
+
+
+async def test_a_file_with_a_wrong_line_changes_nothing(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("key\na@b.example\nnobody\n")
+    with pytest.raises(DefinitionInvalid):
+        await control.import_entries(Suppressions(pool), opened(file))
+    assert [one async for one in Suppressions(pool).all("shop")] == []
+
+
+async def test_use_cases_say_what_covers_an_address(pool: asyncpg.Pool) -> None:
+    listed = Suppressions(pool)
+    added = await control.add(listed, new("", lasts=timedelta(days=1)), ["*.Shop.example", "a.shop.example"])
+    assert added == 2
+    for written in ("Ann@A.shop.example", "a.shop.example"):
+        found = await control.covering(listed, "shop", written)
+        assert [one.key for one in found] == ["*.shop.example", "a.shop.example"]
+    with pytest.raises(TidingsError, match=r"ann@a.shop.example is not suppressed. What covers it: \*.shop.example"):
+        await control.remove(listed, "shop", "ann@a.shop.example", None)
+    assert await control.remove(listed, "shop", "a.shop.example", None) == 1
+    with pytest.raises(TidingsError, match="single label"):
+        await control.add(listed, new(), ["com"])
+
+
+def opened(file: Path) -> SuppressionFile:
+    return SuppressionFile(file, project_id="shop", reason="other", actor="ann")

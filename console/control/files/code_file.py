@@ -1,28 +1,15 @@
-"""A CSV file of codes, read in constant memory: its rows, each with its line.
-
-UTF-8, with or without a byte order mark, lines ended by LF or CRLF, quoted as in RFC 4180. The first line names the
-columns: `code`, and as wanted `active`, `start_date`, `expiration_date`, `value` and `metadata.<name>`.
-"""
+"""A CSV file of codes: `code`, `active`, `start_date`, `expiration_date`, `value` and `metadata.<name>`."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from console.control.files.code_row import COLUMNS, METADATA, RowReader
-from schemas.errors import DefinitionInvalid, Problem
-from schemas.names import nearest
+from console.control.files.csv_file import Columns, CsvFile
 from store.codes.imports import NewCode
 
-_NAMED = 10
-"""Of the problems of a first line, how many are named."""
-_LONGEST_LINE = 1 << 20
-_LONGEST_ROW = 1 << 22
-_WIDE = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-"""Encodings that we do not read, by their first bytes; the longer comes first."""
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_COLUMNS = Columns(COLUMNS, required="code", prefix=METADATA)
 
 
 class CodeFile:
@@ -31,116 +18,21 @@ class CodeFile:
     def __init__(self, file: Path, reader: RowReader) -> None:
         self.file = file
         self.reader = reader
-        self.offset = 0
-        self._row_at = 0
-        self._first_line = ""
-        self._columns: list[str] = []
+        self._csv = CsvFile(file, _COLUMNS)
+
+    @property
+    def offset(self) -> int:
+        """The bytes read."""
+        return self._csv.offset
 
     def codes(self) -> Iterator[NewCode]:
         """Every row, after a check found nothing."""
         for line, fields, wrong in self.rows():
             if wrong:
-                raise self._refused(line, f"{wrong} (the file has changed)")
+                raise self._csv.refused(line, f"{wrong} (the file has changed)")
             yield self.reader.code(line, fields)
 
     def rows(self) -> Iterator[tuple[int, dict[str, str], str]]:
         """The rows below the header: the line on which each starts, its fields, and what is wrong with it."""
-        wrong = self.reader.wrong
-        for line, row in self._rows():
-            if len(row) != len(self._columns):
-                yield line, {}, f"has {len(row)} fields where the first line names {len(self._columns)}"
-                continue
-            fields = dict(zip(self._columns, row, strict=True))
-            yield line, fields, wrong(fields)
-
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        self.offset = self._row_at = 0
-        with self.file.open("rb") as handle:
-            reader = csv.reader(self._lines(handle.readline), strict=True)
-            line = 1
-            try:
-                self._columns = self._header(next(reader, []))
-                line = reader.line_num + 1
-                for row in reader:
-                    if row:  # not so for an empty line
-                        yield line, row
-                    line, self._row_at = reader.line_num + 1, self.offset
-            except csv.Error as error:
-                other = _other_separator(self._first_line) if line == 1 else ""
-                reason = f"cannot be read as CSV: {error}; a quote inside of quotes is doubled"
-                raise self._refused(line, other or reason) from error
-
-    def _lines(self, readline: Callable[[int], bytes]) -> Iterator[str]:
-        number = 0
-        while raw := readline(_LONGEST_LINE + 1):
-            number += 1
-            if number == 1:
-                raw = self._without_mark(raw)
-            if b"\0" in raw:
-                at = self.offset + raw.index(0)
-                reason = "it looks like UTF-16 without a mark" if number == 1 else "a text has none"
-                raise self._refused(number, f"byte {at} is zero: {reason}. Save the file as UTF-8")
-            if len(raw) > _LONGEST_LINE:
-                raise self._refused(number, "is longer than a megabyte; lines end with LF or CRLF")
-            try:
-                text = raw.decode()
-            except UnicodeDecodeError as error:
-                at = self.offset + error.start
-                reason = f"byte {at} (0x{raw[error.start]:02X}) is not UTF-8; it may be latin-1 or Windows-1252"
-                raise self._refused(number, f"{reason}. Save the file as UTF-8") from error
-            if number == 1:
-                self._first_line = text
-            self.offset += len(raw)
-            if self.offset - self._row_at > _LONGEST_ROW:
-                raise self._refused(number, "is still of a row above it, which is too long; a quote is not closed")
-            yield text
-
-    def _without_mark(self, raw: bytes) -> bytes:
-        for mark, name in _WIDE.items():
-            if raw.startswith(mark):
-                raise self._refused(1, f"is {name}, as the mark at byte 0 says. Save the file as UTF-8")
-        if raw.startswith(codecs.BOM_UTF8):
-            self.offset = len(codecs.BOM_UTF8)
-            return raw[self.offset :]
-        return raw
-
-    def _header(self, row: list[str]) -> list[str]:
-        columns = [name.strip() for name in row]
-        known = f"The columns are: {', '.join(COLUMNS)} and {METADATA}<name>, separated by commas"
-        problems = [
-            f'"{name}" is not a column.{_meant(name)} {known}'
-            for name in columns
-            if name not in COLUMNS and not (name.startswith(METADATA) and name != METADATA)
-        ]
-        problems += [
-            f'the column "{name}" stands there twice' for name in dict.fromkeys(columns) if columns.count(name) > 1
-        ]
-        if "code" not in columns:
-            problems.insert(0, f'the first line names the columns, and "code" is not among them. {known}')
-        other = _other_separator(self._first_line)
-        if problems and other:
-            problems = [other]
-        if problems:
-            raise DefinitionInvalid(tuple(Problem(f"{self.file}:1", one) for one in problems[:_NAMED]))
-        return columns
-
-    def _refused(self, line: int, reason: str) -> DefinitionInvalid:
-        return DefinitionInvalid((Problem(f"{self.file}:{line}", reason),))
-
-
-def _other_separator(first_line: str) -> str:
-    """The problem of a first line whose fields are separated otherwise; empty where they are not."""
-    if "\r" in first_line.rstrip("\r\n"):
-        return "ends with CR alone, as old Macintosh files do; lines end with LF or CRLF. Save the file as CSV UTF-8"
-    if first_line.lower().startswith("sep="):
-        return "is a note for spreadsheets; take it out, the first line names the columns"
-    for separator, name in _OTHER_SEPARATORS.items():
-        parts = [part.strip().strip('"').lower() for part in first_line.split(separator)]
-        if len(parts) > 1 and "code" in parts:
-            return f"separates the fields by {name}; they are separated by commas. Save the file as CSV with commas"
-    return ""
-
-
-def _meant(name: str) -> str:
-    found = nearest(name.lower(), COLUMNS)
-    return f' Did you mean "{found}"?' if found else ""
+        for line, fields, wrong in self._csv.rows():
+            yield line, fields, wrong or self.reader.wrong(fields)

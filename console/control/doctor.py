@@ -18,6 +18,7 @@ from console.control.doctor_records import examine_records
 from deploy.embedded.jars import java
 from schemas.errors import TidingsError
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
+from store.horizon import OPEN_FOR_LONG, held_for_long, said_of_held
 from store.migrate import migrate
 from store.postgres import connect, finds_pooler
 
@@ -46,6 +47,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime) -> 
         *((("schema registry", lambda: _registry(wiring)),) if settings.wire.registry_url else ()),
         ("postgres", lambda: _postgres(wiring)),
         ("clocks", lambda: _clocks(wiring)),
+        ("transactions", lambda: _transactions(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
         *((f"email account {name}", _mail_check(wiring, name)) for name in settings.email_accounts),
     ]
@@ -123,6 +125,18 @@ async def _clocks(wiring: Wiring) -> str:
     if abs(ahead) > CLOCKS_MAY_DIFFER:
         raise TidingsError(said_of_clocks(ahead))
     return "this machine and the database agree within a second"
+
+
+async def _transactions(wiring: Wiring) -> str:
+    postgres = wiring.settings.postgres
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    try:
+        held = await held_for_long(pool)
+    finally:
+        await pool.close()
+    if held:
+        raise TidingsError(said_of_held(held))
+    return f"none of the database is open for longer than {OPEN_FOR_LONG.total_seconds() / 60:.0f} min"
 
 
 async def _registry(wiring: Wiring) -> str:

@@ -19,6 +19,7 @@ from schemas.distribution import Again
 from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
 from store.distributions import Change, Control, OutboxEntry, VersionConflict
+from store.horizon import held_for_long, said_of_held
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
 from store.sending.deliveries import Deliveries, DeliveryFilter
@@ -349,3 +350,20 @@ async def test_a_server_that_is_gone_is_said_to_pass_and_its_password_is_not_sai
         await connect("postgresql://u:hush@127.0.0.1:1/x")
     assert "hush" not in str(caught.value)
     assert where("postgresql://u:hush@h:5,g:6/x") == "h:5,g:6/x"
+
+
+async def test_what_keeps_rows_that_are_over_is_named_while_it_is_open(pool: asyncpg.Pool) -> None:
+    """A forgotten session, as `pg_dump` or a report would be."""
+    moment = timedelta(0)
+    assert not [row for row in await held_for_long(pool, moment) if "forgotten" in row["name"]]
+    async with pool.acquire() as connection:
+        await connection.execute("set application_name = 'forgotten'")
+        async with connection.transaction(isolation="repeatable_read"):
+            await connection.fetchval("select 1")
+            pid = connection.get_server_pid()
+            (held,) = [row for row in await held_for_long(pool, moment) if "forgotten" in row["name"]]
+            assert (held["kind"], f"pid {pid}, forgotten" in held["name"]) == ("the transaction of", True)
+            assert held["held_for"] > moment
+            assert await held_for_long(pool) == []
+            assert f"(pid {pid}, forgotten) for 0 min" in said_of_held([held])
+    assert not [row for row in await held_for_long(pool, moment) if "forgotten" in row["name"]]

@@ -29,5 +29,5 @@ def said_of_held(rows: Sequence[asyncpg.Record]) -> str:
     each = ", ".join(f"{row['kind']} {row['name']} for {row['held_for'].total_seconds() / 60:.0f} min" for row in rows)
     return (
         f"open are {each}: until they end, rows that are over cannot be cleared away, and claims become slower with"
-        " each delivery. End them (pg_terminate_backend, rollback prepared), and set idle_in_transaction_session_timeout"
+        " each delivery. End them (pg_terminate_backend), and set idle_in_transaction_session_timeout"
     )

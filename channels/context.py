@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 
 from channels.accounts import AccountBook
 from channels.codes.links import Links, no_links
+from channels.http.ssrf import Reach
 from channels.webhook.signing import Signer
 
 
@@ -14,13 +15,12 @@ from channels.webhook.signing import Signer
 class ChannelContext:
     """The settings as channels need them. `accounts` are in their channel's own form, and change while it is used.
 
-    `allow_private`: whether servers may be called that stand in a private network. `max_bytes` bounds the body of a
-    webhook, `zone` is the project's.
+    `reach`: the places that may be called over HTTP. `max_bytes` bounds the body of a webhook, `zone` is the project's.
     """
 
     accounts: AccountBook = field(default_factory=AccountBook)
     signer: Signer = field(default_factory=lambda: Signer(()))
-    allow_private: bool = False
+    reach: Reach = Reach()
     max_bytes: int = 1_048_576
     links: Links = no_links
     zone: tzinfo = UTC

@@ -10,16 +10,17 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar, TypeVar, assert_never
 
 import aiohttp
-from yarl import URL
 
 from channels.contract import Channel, shortened
+from channels.http.guarded import GuardedResolver
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange, HeadKeepingConnector
 from channels.http.retry_after import retry_after_seconds
-from channels.http.ssrf import PrivateAddress, connector_options, is_public, literal_address
+from channels.http.ssrf import PlaceRefused, Reach, target_of
 from schemas.delivery import Delivery
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from schemas.template import StoredTemplate
@@ -72,7 +73,7 @@ class BodyLimits:
 
 
 class HttpChannel(Channel[D, HttpRequest]):
-    """Two sessions for the whole process: one whose connections are used again, one that opens another each time."""
+    """Sessions for the whole process, two a scheme: one uses connections again, one opens another each time."""
 
     own_headers: ClassVar[Mapping[str, str]] = {
         "content-type": "application/json",
@@ -86,9 +87,10 @@ class HttpChannel(Channel[D, HttpRequest]):
     repeats_safely: ClassVar[bool] = True
     """True where the receiver knows a message again that it has had before, by the key in the request."""
 
-    def __init__(self, *, allow_private: bool) -> None:
-        self._allow_private = allow_private
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+    def __init__(self, *, reach: Reach) -> None:
+        self._reach = reach
+        self._problem = lru_cache(maxsize=4096)(reach.problem)
+        self._sessions: dict[tuple[str, bool], aiohttp.ClientSession] = {}
 
     def render(self, delivery: D, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
@@ -124,7 +126,7 @@ class HttpChannel(Channel[D, HttpRequest]):
                 return Blocked(f"the header {name} cannot be written: a secret of the account is not printable ASCII")
         headers, exchange = {**request.headers, **added, **self.own_headers}, Exchange()
         try:
-            self._check_literal(request.url)
+            self._check(request.url)
             async with asyncio.timeout(timeout):
                 reply = await self._ask(request, headers, exchange)
                 if reply is None:
@@ -147,7 +149,7 @@ class HttpChannel(Channel[D, HttpRequest]):
         self, request: HttpRequest, headers: Mapping[str, str], exchange: Exchange, *, fresh: bool = False
     ) -> Reply | None:
         """None where the receiver had closed the connection before it saw the request."""
-        session = self._session(fresh=fresh)
+        session = self._session(target_of(request.url).scheme, fresh=fresh)
         exchange.follow()
         try:
             async with session.request(
@@ -167,23 +169,26 @@ class HttpChannel(Channel[D, HttpRequest]):
                 return None
             raise
 
-    def _check_literal(self, url: str) -> None:
-        literal = literal_address(URL(url).host or "")
-        if literal and not self._allow_private and not is_public(literal):
-            raise PrivateAddress(f"{literal} is a private address")
+    def _check(self, url: str) -> None:
+        problem = self._problem(url)
+        if problem is not None:
+            raise PlaceRefused(problem)
 
-    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
-        if fresh not in self._sessions:
-            options = connector_options(allow_private=self._allow_private)
-            self._sessions[fresh] = aiohttp.ClientSession(
-                connector=HeadKeepingConnector(limit=0, ttl_dns_cache=30, force_close=fresh, **options),
+    def _session(self, scheme: str, *, fresh: bool) -> aiohttp.ClientSession:
+        if (scheme, fresh) not in self._sessions:
+            guarded = GuardedResolver(self._reach, scheme)
+            self._sessions[scheme, fresh] = aiohttp.ClientSession(
+                connector=HeadKeepingConnector(
+                    limit=0, ttl_dns_cache=30, force_close=fresh, resolver=guarded, socket_factory=guarded.socket
+                ),
+                trust_env=False,  # proxies of the environment, which would resolve names themselves
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 max_line_size=_LONGEST_LINE,
                 max_field_size=_LONGEST_LINE,
                 max_headers=_MOST_HEADERS,
             )
-        return self._sessions[fresh]
+        return self._sessions[scheme, fresh]
 
 
 async def _beginning(response: aiohttp.ClientResponse, limits: BodyLimits) -> tuple[bytes, bool]:
@@ -222,8 +227,8 @@ def _unread(exchange: Exchange) -> Reply | None:
 def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
     """The receipt where no status came back."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, PrivateAddress):
-        return Refused(f"{cause}; allow it with sender.webhook_allow_private")
+    if isinstance(cause, PlaceRefused):
+        return Refused(shortened(str(cause)))
     if isinstance(error, aiohttp.InvalidURL):
         return Refused("the address is not valid")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):  # a ValueError as well; it may be renewed in time

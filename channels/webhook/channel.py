@@ -13,6 +13,7 @@ from channels.codes.links import Links, no_links, with_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy
 from channels.http.api import BodyLimits, HttpChannel, HttpRequest
+from channels.http.ssrf import Reach
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
 from schemas.account import SIGNING, AccountForm, WebhookAccountForm
@@ -45,12 +46,12 @@ class Webhook(HttpChannel[WebhookDelivery]):
         self,
         signer: Signer,
         *,
-        allow_private: bool,
+        reach: Reach,
         max_bytes: int,
         links: Links = no_links,
         accounts: ChannelAccounts | None = None,
     ) -> None:
-        super().__init__(allow_private=allow_private)
+        super().__init__(reach=reach)
         self._accounts = accounts or AccountBook().of(self.name)
         self._signer, self._max_bytes, self._links = signer, max_bytes, links
 
@@ -59,7 +60,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
         """See `Channel`."""
         return cls(
             context.signer,
-            allow_private=context.allow_private,
+            reach=context.reach,
             max_bytes=context.max_bytes,
             links=context.links,
             accounts=context.accounts.of(cls.name),

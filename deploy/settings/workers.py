@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Literal
 
 from schemas.errors import CannotStart
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
+_HIGHEST_PORT = 65_535
 _LONGEST_KEPT = timedelta(days=36_500)
 
 
@@ -34,17 +36,32 @@ class Sender:
     poll: timedelta = timedelta(seconds=1)
     webhook_timeout: timedelta = timedelta(seconds=10)
     webhook_allow_private: bool = False
+    webhook_private_networks: tuple[str, ...] = ()
+    webhook_allow_http: bool = False
+    webhook_ports: tuple[int, ...] = (80, 443, 8080, 8443)
     webhook_max_bytes: int = 1_048_576
     webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=min(2**power, 480)) for power in range(12))
     email_timeout: timedelta = timedelta(seconds=30)
     email_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720))
 
     def check(self) -> None:
-        """Raises CannotStart for a time-out in which one slow receiver could hold a place for long."""
+        """Raises CannotStart for a slow receiver's time-out, and for networks and ports that are not."""
         if self.webhook_timeout > _LONGEST_WEBHOOK_TIMEOUT:
             raise CannotStart(
                 "sender.webhook_timeout must be at most 30s, so that one slow receiver cannot hold a place for long"
             )
+        for index, network in enumerate(self.webhook_private_networks):
+            _check_network(network, f"sender.webhook_private_networks[{index}]")
+        for index, port in enumerate(self.webhook_ports):
+            if not 0 < port <= _HIGHEST_PORT:
+                raise CannotStart(f"sender.webhook_ports[{index}] must be a port from 1 to {_HIGHEST_PORT}, not {port}")
+
+
+def _check_network(text: str, path: str) -> None:
+    try:
+        ip_network(text.strip())
+    except ValueError as error:
+        raise CannotStart(f"{path} must be a network such as 10.0.0.0/8 or fd00::/8: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

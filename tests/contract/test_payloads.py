@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from channels.http.ssrf import OWN_NETWORKS
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
 from schemas.campaign import (
@@ -65,7 +66,7 @@ def sent(kind: str, purpose: Action) -> dict[str, Any]:
     (delivery,) = _deliveries(kind, purpose)
     if delivery.channel == "email":
         return delivery.data
-    body = Webhook(Signer([], ""), allow_private=True, max_bytes=100_000).render(delivery).body  # type: ignore[arg-type]
+    body = Webhook(Signer([], ""), reach=OWN_NETWORKS, max_bytes=100_000).render(delivery).body  # type: ignore[arg-type]
     data: dict[str, Any] = json.loads(body)["data"]
     return data
 

@@ -11,6 +11,7 @@ import pytest
 from channels.accounts import fixed_accounts
 from channels.fakes.raw import RawReceiver, RawReply
 from channels.http.api import BodyLimits
+from channels.http.ssrf import OWN_NETWORKS
 from schemas.receipt import Accepted, Blocked, Receipt, Unanswered
 from tests.contract.channels.test_toy import TOKEN, message
 from tests.contract.channels.toy.channel import Toy, ToyAccount
@@ -47,7 +48,7 @@ async def raw() -> AsyncIterator[RawReceiver]:
 
 async def sent(kind: type[Toy], raw: RawReceiver, *, times: int = 1, token: str = TOKEN) -> Receipt:
     """The receipt of the last."""
-    channel = kind(fixed_accounts(TOY, {"main": ToyAccount(raw.url, token)}), allow_private=True)
+    channel = kind(fixed_accounts(TOY, {"main": ToyAccount(raw.url, token)}), reach=OWN_NETWORKS)
     request = channel.render(message())  # type: ignore[arg-type]  # the toy's own
     receipts = [await channel.send(request, timeout=60, now=datetime.now(UTC)) for _ in range(times)]
     await channel.close()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from channels.fakes.raw import OK, RawReceiver, RawReply
+from channels.http.ssrf import OWN_NETWORKS
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
 from schemas.receipt import Accepted, Deferred, Receipt, Refused, Throttled, Unanswered
@@ -29,7 +30,7 @@ async def raw() -> AsyncIterator[RawReceiver]:
 
 @pytest.fixture
 async def webhook() -> AsyncIterator[Webhook]:
-    made = Webhook(Signer([SECRET]), allow_private=True, max_bytes=100_000)
+    made = Webhook(Signer([SECRET]), reach=OWN_NETWORKS, max_bytes=100_000)
     yield made
     await made.close()
 

@@ -19,6 +19,7 @@ from channels.context import ChannelContext
 from channels.contract import AnyChannel, StatusCall, StatusEvent
 from channels.fakes.http import Reply
 from channels.http.api import HttpRequest
+from channels.http.ssrf import OWN_NETWORKS
 from channels.registry import CHANNEL_TYPES, build_channels
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, ChannelName
@@ -61,7 +62,7 @@ def message() -> Delivery:
 
 def channel_for(url: str) -> AnyChannel:
     accounts = {"toy": {"main": ToyAccount(url, TOKEN)}}
-    return build_channels(ChannelContext(accounts=AccountBook(cast(Any, accounts)), allow_private=True), TYPES)[TOY]
+    return build_channels(ChannelContext(accounts=AccountBook(cast(Any, accounts)), reach=OWN_NETWORKS), TYPES)[TOY]
 
 
 def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:

@@ -57,6 +57,13 @@ def test_the_example_names_every_key() -> None:
         ("[sender]\nwebhook_timeout = '31s'", r"at most 30s"),
         ("[email_accounts.main]\nhost = 'x'", r"email_accounts\.main\.sender is missing"),
         ("[topics]\nprefix = 'a/b'", r"topics\.prefix"),
+        ("[sender]\nwebhook_ports = [443, 0]", r"sender\.webhook_ports\[1\] must be a port from 1 to 65535, not 0"),
+        ("[sender]\nwebhook_ports = [70000]", r"webhook_ports\[0\] must be a port"),
+        (
+            "[sender]\nwebhook_private_networks = ['10.0.0.1/8']",
+            r"sender\.webhook_private_networks\[0\] must be a network such as 10\.0\.0\.0/8 or fd00::/8",
+        ),
+        ("[sender]\nwebhook_private_networks = ['vpc']", r"must be a network such as"),
         ("[notices]\nemails = ['ops']\naccount = 'main'", r"notices\.emails\[0\] must be an address"),
         ("[notices]\nemails = ['ops@example.com']", r'notices\.account "" must be one of the email_accounts: none'),
         ("[notices]\nwebhook = 'ops.example.com'", r"notices\.webhook must begin with https://"),

@@ -15,6 +15,7 @@ from channels.accounts import ChannelAccounts
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy, StatusCall, StatusEvent
 from channels.http.api import HttpChannel, HttpRequest, Reply, receipt_by_status
+from channels.http.ssrf import Reach
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.receipt import Accepted, Receipt, Refused
@@ -38,14 +39,14 @@ class Toy(HttpChannel[ToyDelivery]):
         timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), rate=10, concurrency=5
     )
 
-    def __init__(self, accounts: ChannelAccounts, *, allow_private: bool) -> None:
-        super().__init__(allow_private=allow_private)
+    def __init__(self, accounts: ChannelAccounts, *, reach: Reach) -> None:
+        super().__init__(reach=reach)
         self._accounts = accounts
 
     @classmethod
     def build(cls, context: ChannelContext) -> Toy:
         """See `Channel`."""
-        return cls(context.accounts.of(cls.name), allow_private=context.allow_private)
+        return cls(context.accounts.of(cls.name), reach=context.reach)
 
     def render(self, delivery: ToyDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""

@@ -14,6 +14,7 @@ UNKNOWN: Unknown = "unknown"
 Reason = Literal[
     "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
     "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",
+    "canceled",
 ]  # fmt: skip
 """Why a message was not sent, or not yet."""
 
@@ -34,8 +35,12 @@ AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
 ChannelName = Literal["webhook", "email"]
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 
-DeliveryOutcome = Literal["sent", "recovered", "failed"]
-"""The end of a delivery: sent at the first try, after retries, or failed: `customer.<channel>.<outcome>`."""
+DeliveryOutcome = Literal[
+    "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed", "expired", "canceled",
+]  # fmt: skip
+"""An end of a delivery: sent at the first try, recovered by a later one, or failed; suppressed, expired and canceled are
+failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
+"""
 
 NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low"]
 """What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left."""

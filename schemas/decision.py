@@ -1,4 +1,4 @@
-"""Decisions of a matcher, and ends of deliveries."""
+"""Decisions of a matcher, and what became of deliveries."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Decision(Record, frozen=True, kw_only=True):
 
 
 class DeliveryStatus(Record, frozen=True, kw_only=True):
-    """The end of a delivery, on `delivery.status`."""
+    """The end of a delivery, or what its provider reported of it later, on `delivery.status`."""
 
     delivery_id: str
     project_id: str
@@ -49,7 +49,9 @@ class DeliveryStatus(Record, frozen=True, kw_only=True):
     customer_id: str
     channel: ChannelName | Unknown
     account: str
-    type: Annotated[str, doc("customer.<channel>.sent, .recovered or .failed")]
+    type: Annotated[
+        str, doc("customer.<channel>.sent, .recovered or .failed; a report's: .delivered, .bounced, .complained")
+    ]
     outcome: DeliveryOutcome | Unknown
     reason: Annotated[Reason | Unknown | None, doc("Where the product itself gave up, why.")] = None
     detail: Annotated[str, doc("The provider's last answer in words; never an address or a payload.")] = ""

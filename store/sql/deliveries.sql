@@ -90,7 +90,7 @@ with chosen as (
     where :next_chosen
 )
 update open_deliveries d
-set state = 'failed', reason = 'ended', detail = 'cancelled by ' || $14::text, settled_at = now(),
+set state = 'failed', reason = 'canceled', detail = 'cancelled by ' || $14::text, settled_at = now(),
     lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $14)::delivery_action
 from chosen where d.delivery_id = chosen.delivery_id
 returning d.delivery_id;

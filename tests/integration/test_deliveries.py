@@ -98,7 +98,7 @@ async def test_waiting_ones_are_cancelled_and_told_but_not_those_under_way(pool:
     assert await states(ledger, 3) == {"d0": ("waiting", 0), "d1": ("failed", 1), "d2": ("failed", 0)}
     told = await ledger.unannounced(settled_for=timedelta(), limit=10)
     assert {(one.delivery_id, one.reason, one.detail) for one in told} == {
-        (one, "ended", "cancelled by me") for one in ("d1", "d2")
+        (one, "canceled", "cancelled by me") for one in ("d1", "d2")
     }
     await settle(ledger, Settlement("d0", "sent", "HTTP 200"))
 

@@ -20,6 +20,7 @@ from schemas.errors import BadRecord, TryLater
 from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
 from store.sending.ledger import End, Ledger, Settled, Settlement, UnannouncedOutcome
+from streams.sending.outcome import outcome_of
 
 log = structlog.get_logger()
 
@@ -164,7 +165,7 @@ def status_of(ended: UnannouncedOutcome, delivery: Delivery) -> DeliveryStatus:
         channel=delivery.channel,
         account=delivery.account,
         type=f"customer.{delivery.channel}.{ended.state}",
-        outcome=ended.state,
+        outcome=outcome_of(ended.state, ended.reason),
         reason=ended.reason,
         detail=ended.detail,
         provider_id=ended.provider_id,

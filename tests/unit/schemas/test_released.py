@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from fastavro.utils import generate_one
 
-from schemas.contract import LEDGER, released_file, topic_codec
+from schemas.contract import LEDGER, released_file, topic_codec, topic_schema
 from schemas.distribution import Distribution
 from schemas.errors import Undecodable
 from schemas.topics import TOPICS
@@ -46,6 +46,17 @@ def test_a_record_of_an_earlier_schema_is_read(topic: str, fingerprint: str) -> 
     schema = json.loads(released_file(topic, bytes.fromhex(fingerprint)).read_text())
     record = _with_valid_json(schema, generate_one(schema))
     assert topic_codec(topic, "json").decode(written(schema, record))
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "bounced", "complained", "suppressed", "expired", "canceled"])
+def test_an_older_reader_reads_an_outcome_that_it_does_not_know_as_unknown(outcome: str) -> None:
+    older = json.loads(released_file("delivery.status", bytes.fromhex("25363a422a694b19")).read_text())
+    record = generate_one(older) | {"outcome": outcome, "reason": "canceled", "provider_id": None}
+    raw = io.BytesIO()
+    fastavro.schemaless_writer(raw, fastavro.parse_schema(topic_schema("delivery.status")), record)
+    read = fastavro.schemaless_reader(io.BytesIO(raw.getvalue()), topic_schema("delivery.status"), older)
+    assert isinstance(read, dict)
+    assert (read["outcome"], read["reason"]) == ("unknown", "unknown")
 
 
 def _with_valid_json(schema: Any, value: Any, named: dict[str, Any] | None = None) -> Any:

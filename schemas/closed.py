@@ -38,8 +38,8 @@ ChannelName = Literal["webhook", "email"]
 DeliveryOutcome = Literal[
     "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed", "expired", "canceled",
 ]  # fmt: skip
-"""An end of a delivery: sent at the first try, recovered by a later one, or failed; suppressed, expired and canceled are
-failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
+"""An end of a delivery: sent at the first try, recovered by a later one, or failed; suppressed, expired and canceled
+are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
 """
 
 NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low"]

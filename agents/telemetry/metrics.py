@@ -40,7 +40,10 @@ class Metrics:
 
     def _add_attempts(self, registry: CollectorRegistry) -> None:
         self.deliveries = Counter(
-            "tidings_deliveries", "Attempts, by channel and outcome.", ["channel", "outcome"], registry=registry
+            "tidings_deliveries",
+            "Attempts, and what ended without one, by channel and outcome.",
+            ["channel", "outcome"],
+            registry=registry,
         )
         self.attempt_seconds = Histogram(
             "tidings_attempt_seconds", "Time of one attempt.", ["channel"], buckets=_LATENCY, registry=registry

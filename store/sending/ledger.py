@@ -115,7 +115,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class UnannouncedOutcome:
-    """An outcome that `delivery.status` has still to be told."""
+    """An outcome that `delivery.status` has still to be told. `is_unjudged`: no sender has measured it."""
 
     delivery_id: str
     state: State
@@ -125,6 +125,7 @@ class UnannouncedOutcome:
     attempts: int
     settled_at: datetime
     record: bytes
+    is_unjudged: bool = False
 
 
 def claim_key(delivery_id: str) -> str:
@@ -195,7 +196,10 @@ class Ledger:
         return due_in
 
     async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
-        """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned."""
+        """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned.
+
+        What was sent counts over a failure, though `delivery.status` has been told of that: it is told once more.
+        """
         now = self._ticks()
         rows = [
             (
@@ -206,7 +210,19 @@ class Ledger:
             for wait, ago in (one.at(now),)
         ]  # fmt: skip
         columns = map(list, zip(*rows, strict=True))
-        return [Settled(**row) for row in await self._fetch("settle", *columns, owner)]
+        settled = [Settled(**row) for row in await self._fetch("settle", *columns, owner)]
+        known = {one.delivery_id for one in settled}
+        late = [one for one in settlements if one.state == "sent" and one.delivery_id not in known]
+        return settled + await self._settle_ended(late, now) if late else settled
+
+    async def _settle_ended(self, accepted: Sequence[Settlement], now: float) -> list[Settled]:
+        rows = [
+            (one.delivery_id, storable(one.detail), one.provider_id and storable(one.provider_id), one.at(now)[1],
+             one.duration_ms)
+            for one in accepted
+        ]  # fmt: skip
+        columns = map(list, zip(*rows, strict=True))
+        return [Settled(**row) for row in await self._fetch("settle_ended", *columns)]
 
     async def renew(self, delivery_ids: Iterable[str], *, owner: str, lease: timedelta) -> set[str]:
         """Hold on to deliveries that take long; those that are still `owner`'s."""
@@ -215,7 +231,7 @@ class Ledger:
 
     async def release_leases(self, owner: str) -> int:
         """Give back what an earlier process of the same name held when it ended; how many."""
-        return len(await self._fetch("free_leases_of", owner))
+        return len(await self._fetch("release_leases", owner))
 
     async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[UnannouncedOutcome]:
         """Outcomes that `delivery.status` was not told in so long, oldest first."""

@@ -130,8 +130,8 @@ where not exists (select from paused_destinations p
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken
--- over are left alone, but what was accepted counts whoever has it now: nobody should send it again. Returns what was
--- settled. A `waiting` one goes back to the queue, due again after its wait; once tried, to that of the retries.
+-- over are left alone, but what was accepted counts whoever has it now, and though it was cancelled or has failed
+-- meanwhile: nobody should send it again. Returns what was settled. A `waiting` one goes back to the queue, due again after its wait; once tried, to that of the retries.
 with result as (
     select * from unnest($1::text[], $2::text[], $3::interval[], $4::text[], $5::text[], $6::text[],
                          $7::interval[], $8::integer[], $9::boolean[])
@@ -154,8 +154,31 @@ set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else 
     lease_owner = null, lease_until = null,
     settled_at = case when r.state = 'waiting' then null else now() end
 from result r
-where d.delivery_id = r.delivery_id and (d.lease_owner = $10 or r.state = 'sent') and d.state = 'waiting'
+where d.delivery_id = r.delivery_id
+  and (d.state = 'waiting' and d.lease_owner = $10 or r.state = 'sent' and d.state in ('waiting', 'failed'))
 returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id;
+
+-- name: settle_ended
+-- What was accepted after delivery.status had been told that it failed: it is in the queue once more, with an end that
+-- is still to be told.
+with result as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::interval[], $5::integer[])
+                      as r (delivery_id, detail, provider_id, ago, duration_ms)
+), taken as (
+    delete from ended_deliveries d using result r
+    where d.delivery_id = r.delivery_id and d.state = 'failed'
+    returning d.*, case when d.attempts > 0 then 'recovered' else 'sent' end as outcome, r.ago, r.duration_ms,
+              case when d.erased then '' else r.detail end as answer,
+              case when not d.erased then r.provider_id end as accepted_as
+)
+insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
+                             channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
+                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions)
+select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
+       'retry', priority, expires_at, record, arrived_at, outcome, due_at, attempts + 1, answer, accepted_as, created_at,
+       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions
+from taken
+returning delivery_id, attempts, state, settled_at, detail, provider_id;
 
 -- name: renew
 -- Lengthens the lease of deliveries that are still being sent; those that are still ours, though it may have ended.
@@ -164,8 +187,10 @@ where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
 returning delivery_id;
 
 -- name: unannounced
--- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between.
-select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record
+-- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that
+-- judged them: what was cancelled, and what was over when it came.
+select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record,
+       coalesce(reason = 'canceled' or settled_at = created_at, false) as is_unjudged
 from open_deliveries
 where state <> 'waiting' and settled_at < now() - $1::interval
 order by settled_at
@@ -235,7 +260,7 @@ delete from paused_destinations where channel = $1 and destination = $2 returnin
 -- What is paused and why.
 select channel, destination, reason, paused_at from paused_destinations order by 1, 2;
 
--- name: free_leases_of
+-- name: release_leases
 -- Gives back what an earlier process of the same name held when it ended.
 update open_deliveries set lease_owner = null, lease_until = null
 where lease_owner = $1 and state = 'waiting'

@@ -121,6 +121,43 @@ async def test_what_was_accepted_is_sent_whoever_holds_it_by_now(pool: asyncpg.P
     assert await ledger.settle([settlement("d1", "waiting", wait=SOON)], owner="next") == []
 
 
+async def test_what_was_accepted_counts_over_a_failure_that_came_first_whether_it_was_told_or_not(
+    pool: asyncpg.Pool,
+) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await claim(ledger, "late", [new(1), new(2), new(3)])
+    await later(pool, LEASE)
+    chosen = DeliveryFilter("shop", ids=("d1", "d2"))
+    assert await deliveries.act("cancel", chosen, "me", after="", limit=9) == ["d1", "d2"]
+    assert await due(ledger, "next") == {"d3"}
+    await ledger.settle([settlement("d3", "failed", reason="expired")], owner="next")
+    await announce(ledger, "d2", "d3")
+    accepted = [settlement(one, provider_id="7") for one in ("d1", "d2", "d3", "d4")]
+    settled = await ledger.settle(accepted, owner="late")
+    assert {one.delivery_id: (one.state, one.attempts) for one in settled} == {
+        "d1": ("sent", 1), "d2": ("sent", 1), "d3": ("recovered", 2),
+    }  # fmt: skip
+    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    assert {(one.delivery_id, one.state, one.reason, one.provider_id, one.is_unjudged) for one in told} == {
+        ("d1", "sent", None, "7", False), ("d2", "sent", None, "7", False), ("d3", "recovered", None, "7", False),
+    }  # fmt: skip
+    await announce(ledger, "d1", "d2", "d3")
+    assert await ledger.settle(accepted, owner="late") == []
+    assert [row["number"] for row in await ledger.attempts_of(["d3"])] == [1, 2]
+
+
+async def test_what_no_sender_judged_is_known_until_it_is_told(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    old = datetime.now(UTC) - timedelta(days=200)
+    assert await claim(ledger, "s", [new(1, happened_at=old), new(2), new(3, wait=LEASE)]) == {"d2"}
+    await ledger.settle([settlement("d2", "failed", reason="expired")], owner="s")
+    await deliveries.act("cancel", DeliveryFilter("shop", ids=("d3",)), "me", after="", limit=9)
+    told = await ledger.unannounced(settled_for=timedelta(), limit=10)
+    assert {(one.delivery_id, one.reason, one.is_unjudged) for one in told} == {
+        ("d1", "expired", True), ("d2", "expired", False), ("d3", "canceled", True),
+    }  # fmt: skip
+
+
 async def test_a_lease_that_ended_unnoticed_is_renewed_and_ones_own_is_taken_back_at_once(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1), new(2)])

@@ -29,6 +29,7 @@ from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 from streams.sending.gate import Situation, account_held, dependency_unavailable, not_rendered, stopped_at_gate
 from streams.sending.judgement import Judgement
+from streams.sending.outcome import outcome_of
 from streams.sending.retry import asked_wait
 from streams.sending.settle import Attempt, settle, tried_again
 from streams.sending.strikes import Strikes
@@ -185,7 +186,8 @@ class Attempts:
 
     def _measure(self, work: Work, judgement: Judgement, took: float) -> None:
         channel = work.delivery.channel
-        outcome = judgement.state if judgement.state != "waiting" else judgement.reason or "deferred"
+        state, reason = judgement.state, judgement.reason
+        outcome = reason or "deferred" if state == "waiting" else outcome_of(state, reason)
         self._metrics.deliveries.labels(channel, outcome).inc()
         self._metrics.attempt_seconds.labels(channel).observe(took)
         if judgement.state == "sent":

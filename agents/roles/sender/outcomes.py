@@ -13,6 +13,7 @@ from agents.broker.producer import Producer, RefusedByBroker
 from agents.broker.records import Output
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.next_due import NextDue
+from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
@@ -46,11 +47,13 @@ class Outcomes:
         owner: str,
         default_project: str,
         on_refused: Callable[[BaseException], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
         self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
         self._on_refused, self._accepted, self._default = on_refused, accepted, default_project
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
+        self._metrics, self._measured = metrics, set[End]()
         self._announced: list[End] = []
         self.unsettled: dict[str, Settlement] = {}
 
@@ -135,6 +138,7 @@ class Outcomes:
         """Note in the ledger what `delivery.status` has acknowledged."""
         acknowledged, self._announced = self._announced, []
         if acknowledged:
+            self._measured.difference_update(acknowledged)
             await retry_until_available(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
 
     async def sweep(self) -> int:
@@ -149,8 +153,17 @@ class Outcomes:
                 log.error("status_not_told", delivery=ended.delivery_id, error=str(error))
                 self._announced.append((ended.delivery_id, ended.settled_at))
             else:
-                await self._announce(status_of(ended, delivery))
+                status = status_of(ended, delivery)
+                self._measure(ended, status)
+                await self._announce(status)
         return len(left)
+
+    def _measure(self, ended: UnannouncedOutcome, status: DeliveryStatus) -> None:
+        """Count once what no attempt has counted, however often it is swept before it is told."""
+        end = ended.delivery_id, ended.settled_at
+        if self._metrics and ended.is_unjudged and end not in self._measured:
+            self._measured.add(end)
+            self._metrics.deliveries.labels(status.channel, status.outcome).inc()
 
 
 def status_of(ended: UnannouncedOutcome, delivery: Delivery) -> DeliveryStatus:

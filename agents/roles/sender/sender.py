@@ -102,7 +102,7 @@ class Sender:
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
-        self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, owner)
+        self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, owner, metrics)
         self._attempts = Attempts(
             self._channels,
             policies_of(settings),
@@ -180,7 +180,7 @@ class Sender:
 
 
 def _outcomes(
-    app: BatchApp, wiring: Wiring, ledger: Ledger, next_due: NextDue, accepted: Accepted, owner: str
+    app: BatchApp, wiring: Wiring, ledger: Ledger, next_due: NextDue, accepted: Accepted, owner: str, metrics: Metrics
 ) -> Outcomes:
     return Outcomes(
         ledger,
@@ -193,6 +193,7 @@ def _outcomes(
         owner=owner,
         default_project=wiring.default_project,
         on_refused=app.stop_at_once,
+        metrics=metrics,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.outcomes import Outcomes
+from agents.telemetry.metrics import Metrics
 from schemas.contract import topic_codec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
@@ -82,3 +83,20 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told()
     )
     assert await outcomes.sweep() == 2
     assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", ledger.ends[0].settled_at)])
+
+
+async def test_an_end_that_no_attempt_came_to_is_counted_once_however_often_it_is_swept() -> None:
+    def count(outcome: str) -> float:
+        return float(metrics.deliveries.labels("webhook", outcome)._value.get())
+
+    metrics, nothing, ledger = Metrics(), cast(Any, None), cast(Any, Left())
+    expired = replace(ledger.ends[1], reason="expired", is_unjudged=True)
+    ledger.ends = [expired, replace(expired, delivery_id="dlv_2", is_unjudged=False)]
+    codec, made = topic_codec("delivery.status", "avro"), delivery("webhook")
+    outcomes = Outcomes(
+        ledger, cast(Any, Writes()), "t", codec, lambda _: made, nothing,
+        Accepted(None), owner="o", default_project="shop", on_refused=nothing, metrics=metrics,
+    )  # fmt: skip
+    await outcomes.sweep()
+    await outcomes.sweep()
+    assert (count("expired"), count("failed")) == (1, 0)

@@ -17,6 +17,7 @@ import aiohttp
 
 from channels.contract import Channel, shortened
 from channels.http.guarded import GuardedResolver
+from channels.http.names import Names
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange, HeadKeepingConnector
 from channels.http.retry_after import retry_after_seconds
@@ -87,8 +88,8 @@ class HttpChannel(Channel[D, HttpRequest]):
     repeats_safely: ClassVar[bool] = True
     """True where the receiver knows a message again that it has had before, by the key in the request."""
 
-    def __init__(self, *, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, *, reach: Reach, names: Names | None = None) -> None:
+        self._reach, self._names = reach, names or Names()
         self._problem = lru_cache(maxsize=4096)(reach.problem)
         self._sessions: dict[tuple[str, bool], aiohttp.ClientSession] = {}
 
@@ -176,10 +177,10 @@ class HttpChannel(Channel[D, HttpRequest]):
 
     def _session(self, scheme: str, *, fresh: bool) -> aiohttp.ClientSession:
         if (scheme, fresh) not in self._sessions:
-            guarded = GuardedResolver(self._reach, scheme)
+            guarded = GuardedResolver(self._reach, self._names, scheme)
             self._sessions[scheme, fresh] = aiohttp.ClientSession(
                 connector=HeadKeepingConnector(
-                    limit=0, ttl_dns_cache=30, force_close=fresh, resolver=guarded, socket_factory=guarded.socket
+                    limit=0, use_dns_cache=False, force_close=fresh, resolver=guarded, socket_factory=guarded.socket
                 ),
                 trust_env=False,  # proxies of the environment, which would resolve names themselves
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -9,26 +9,24 @@ import socket
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 
+from channels.http.names import Names
 from channels.http.ssrf import Reach, Target
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names for calls by one scheme, and keeps the addresses that may be connected to."""
+    """Addresses of names for calls by one scheme: those that may be connected to."""
 
-    def __init__(self, reach: Reach, scheme: str) -> None:
-        self._reach, self._scheme = reach, scheme
-        self._resolver = ThreadedResolver()
+    def __init__(self, reach: Reach, names: Names, scheme: str) -> None:
+        self._reach, self._names, self._scheme = reach, names, scheme
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """See aiohttp. Raises PlaceRefused where none is left."""
-        found = await self._resolver.resolve(host, port, family)
-        target = Target(self._scheme, host.rstrip("."), port)
-        admitted = self._reach.admitted(target, [one["host"] for one in found])
-        return [one for one in found if one["host"] in admitted]
+        found = await self._names.addresses(host)
+        admitted = self._reach.admitted(Target(self._scheme, host.rstrip("."), port), found)
+        return [_result(host, port, address) for address in found if address in admitted]
 
     def socket(self, info: tuple[Any, ...]) -> socket.socket:
         """A socket for one of them; also what never was a name is looked at here. Raises PlaceRefused."""
@@ -37,5 +35,10 @@ class GuardedResolver(AbstractResolver):
         return socket.socket(family, kind, protocol)
 
     async def close(self) -> None:
-        """See aiohttp."""
-        await self._resolver.close()
+        """See aiohttp. What is known of names is not its own."""
+
+
+def _result(host: str, port: int, address: str) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=numeric)

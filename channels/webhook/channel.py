@@ -13,6 +13,7 @@ from channels.codes.links import Links, no_links, with_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy
 from channels.http.api import BodyLimits, HttpChannel, HttpRequest
+from channels.http.names import Names
 from channels.http.ssrf import Reach
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
@@ -50,8 +51,9 @@ class Webhook(HttpChannel[WebhookDelivery]):
         max_bytes: int,
         links: Links = no_links,
         accounts: ChannelAccounts | None = None,
+        names: Names | None = None,
     ) -> None:
-        super().__init__(reach=reach)
+        super().__init__(reach=reach, names=names)
         self._accounts = accounts or AccountBook().of(self.name)
         self._signer, self._max_bytes, self._links = signer, max_bytes, links
 

@@ -252,7 +252,6 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             ledger,
             channels_of(settings, accounts.book),
             lambda: publish_outbox(control, wiring, app.outputs),
-            project_id=settings.project_id,
             account=settings.notices.account,
             owner=options.instance,
             clock=utc_now,

@@ -189,7 +189,8 @@ class Accounts:
     async def _release(self, connection: asyncpg.Connection, key: AccountKey, *, only_ours: bool = False) -> None:
         """Resume what is paused because of an account, and the account where it is a destination itself."""
         itself = key.name if is_destination(key.channel) and not only_ours else None
-        await connection.execute(self._sql["release_destinations"], key.channel, itself, f"account {key} ")
+        values = (key.project_id, key.channel, itself, f"account {key} ")
+        await connection.execute(self._sql["release_destinations"], *values)
 
 
 def is_destination(channel: ChannelName) -> bool:

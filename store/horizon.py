@@ -1,4 +1,4 @@
-"""What keeps the database from clearing away rows that are over.
+"""Transactions that keep the database from clearing away rows that are over.
 
 Deliveries pass through their table within seconds. While a transaction is open that began before (a dump, a report, a
 session that somebody forgot), what is over cannot be taken away, and each claim reads past it.

@@ -66,6 +66,11 @@ class Notices:
         late = await self.tell_late(project_id, kind) if is_open else 0  # what has just been opened is not late
         return sum(opened) + sum(closed) + late
 
+    async def projects_with(self, kind: NoticeKind) -> list[str]:
+        """The projects that have a notice of a kind open."""
+        async with passing_errors(self._pool):
+            return [row["project_id"] for row in await self._pool.fetch(self._sql["projects_with"], kind)]
+
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
         """Subjects of the open notices of a kind."""
         async with passing_errors(self._pool):

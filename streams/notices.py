@@ -11,6 +11,7 @@ import msgspec
 from schemas.channels.email import EmailAddress, EmailDelivery
 from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.delivery import DistributionRef, EventRef, Recipient
+from schemas.destination import Destination
 from schemas.distribution import TRANSACTIONAL
 from schemas.notice import Concern, Notice
 from schemas.template import StoredTemplate
@@ -22,11 +23,11 @@ RETRIES = (
 """When a message to an owner is tried again: whatever keeps it from leaving may be just what it tells of."""
 
 
-def destination_paused(project_id: str, channel: str, destination: str, reason: str) -> Concern:
+def destination_paused(destination: Destination, reason: str) -> Concern:
     """An account or endpoint that refuses us: what is for it waits, and nothing of it is lost."""
-    about = f"{channel}/{destination}"
+    about = f"{destination.channel}/{destination.name}"
     return Concern(
-        project_id, "destination_paused", about,
+        destination.project_id, "destination_paused", about,
         f"Nothing is sent to {about}: {reason}. What is for it waits.",
         f"tidings destinations; once it is mended: tidings destinations --resume {about}",
     )  # fmt: skip

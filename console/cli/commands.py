@@ -80,7 +80,18 @@ COMMANDS: dict[str, Command] = {
 WITHIN_A_PROJECT = frozenset(
     {
         *("apply", "distributions", "campaigns", "segments", "templates"),
-        *("simulate", "preview", "sample", "why", "publish", "deliveries", "notices", "accounts", "suppressions"),
+        *(
+            "simulate",
+            "preview",
+            "sample",
+            "why",
+            "publish",
+            "deliveries",
+            "destinations",
+            "notices",
+            "accounts",
+            "suppressions",
+        ),
     }
 )
 """Commands that act within a project, and take `--project`."""

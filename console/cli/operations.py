@@ -124,8 +124,8 @@ def destinations_command(
     async def work(opened: Session) -> list[HeldDestination]:
         ledger = Ledger(opened.pool)
         if resume:
-            await resume_destination(ledger, resume)
-        return await held(ledger)
+            await resume_destination(ledger, opened.project_id, resume)
+        return await held(ledger, opened.project_id)
 
     columns = ("channel", "destination", "state", "reason", "paused at", "waiting", "oldest")
     show_rows(columns, map(astuple, in_session(work)), as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from schemas.closed import Reason
+from schemas.destination import Destination
 from schemas.distribution import Again
 from store.postgres import passing_errors, storable
 from store.sql import queries
@@ -142,6 +143,15 @@ _NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
 _KEEP = timedelta(days=90)
 
 
+def _columns(destinations: Iterable[Destination]) -> list[list[str]]:
+    rows = list(destinations)
+    return [[row[place] for row in rows] for place in range(len(Destination._fields))]
+
+
+def _destination(row: asyncpg.Record) -> Destination:
+    return Destination(row["project_id"], row["channel"], row["destination"])
+
+
 class Ledger:
     """Every call is one statement. Raises TryLater while Postgres is away.
 
@@ -175,23 +185,22 @@ class Ledger:
         lease: timedelta,
         limit: int,
         a_destination: int,
-        capacity: Iterable[tuple[tuple[str, str], int]] = (),
+        capacity: Mapping[Destination, int] | None = None,
         take_over: bool = True,
     ) -> list[Leased]:
         """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `capacity` says for it.
 
         With `take_over`, also what others have leased for a time that is over.
         """
-        limits = {f"{channel} {destination}": most for (channel, destination), most in capacity}
+        limits = capacity or {}
         rows = await self._fetch(
-            "claim_due", owner, lease, limit, a_destination, list(limits), take_over, list(limits.values())
+            "claim_due", owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values())
         )
         return [Leased(**row) for row in rows]
 
-    async def next_due(self, saturated: Iterable[tuple[str, str]] = ()) -> timedelta | None:
+    async def next_due(self, saturated: Collection[Destination] = ()) -> timedelta | None:
         """The time until something is due that can be claimed; None where only what is paused or saturated waits."""
-        skipped = [f"{channel} {destination}" for channel, destination in saturated]
-        (row,) = await self._fetch("next_due", skipped)
+        (row,) = await self._fetch("next_due", *_columns(saturated))
         due_in: timedelta | None = row["due_in"]
         return due_in
 
@@ -261,25 +270,25 @@ class Ledger:
             if row["again"] is not None
         }
 
-    async def pause_destination(self, channel: str, destination: str, reason: str) -> None:
+    async def pause_destination(self, destination: Destination, reason: str) -> None:
         """Stop sending to a destination until somebody resumes it."""
-        await self._fetch("pause_destination", channel, destination, storable(reason))
+        await self._fetch("pause_destination", *destination, storable(reason))
 
-    async def resume_destination(self, channel: str, destination: str) -> bool:
+    async def resume_destination(self, destination: Destination) -> bool:
         """Send to it again, the oldest first; whether it was paused."""
-        return bool(await self._fetch("resume_destination", channel, destination))
+        return bool(await self._fetch("resume_destination", *destination))
 
-    async def hurried_destinations(self) -> list[asyncpg.Record]:
-        """channel, destination, hurried_at: what somebody wanted asked at once within the last hour."""
-        return await self._fetch("hurried_destinations")
+    async def hurried_destinations(self) -> dict[Destination, datetime]:
+        """The destinations that somebody wanted asked at once within the last hour, and when that was."""
+        return {_destination(row): row["hurried_at"] for row in await self._fetch("hurried_destinations")}
 
-    async def held_destinations(self) -> list[asyncpg.Record]:
-        """channel, destination, state (paused or throttled), reason, paused_at, waiting, oldest."""
-        return await self._fetch("held_destinations")
+    async def held_destinations(self, project_id: str) -> list[asyncpg.Record]:
+        """Of a project: channel, destination, state (paused or throttled), reason, paused_at, waiting, oldest."""
+        return await self._fetch("held_destinations", project_id)
 
-    async def paused_destinations(self) -> list[asyncpg.Record]:
-        """channel, destination, reason, paused_at."""
-        return await self._fetch("paused_destinations")
+    async def paused_destinations(self) -> dict[Destination, str]:
+        """All that are paused, and the reason of each."""
+        return {_destination(row): row["reason"] for row in await self._fetch("paused_destinations")}
 
     async def counts(self) -> list[asyncpg.Record]:
         """channel, state, reason, count."""

@@ -62,13 +62,14 @@ update accounts set key_id = $4, content = $5 where project_id = $1 and channel 
 -- name: hold_destination
 -- Pauses a destination because of its account, where that is held still (whoever resumes it locks its row first), or
 -- with $6 in any case.
-insert into paused_destinations (channel, destination, reason, paused_at)
-select $2, $4, $5, now() from accounts a
+insert into paused_destinations (project_id, channel, destination, reason, paused_at)
+select $1, $2, $4, $5, now() from accounts a
 where a.project_id = $1 and a.channel = $2 and a.name = $3 and (a.state <> 'active' or $6)
 for share of a
 on conflict do nothing
 returning destination;
 
 -- name: release_destinations
--- Sends again to what is paused for a reason that begins with $3, and to $2 whatever the reason.
-delete from paused_destinations where channel = $1 and (destination = $2 or starts_with(reason, $3));
+-- Sends again to what of a project is paused for a reason that begins with $4, and to $3 whatever the reason.
+delete from paused_destinations
+where project_id = $1 and channel = $2 and (destination = $3 or starts_with(reason, $4));

@@ -56,8 +56,9 @@ for update skip locked
 
 -- name: hurry_changed
 -- The destinations of what was changed are asked at once.
-insert into hurried_destinations select distinct channel, destination, now() from changed
-on conflict (channel, destination) do update set hurried_at = excluded.hurried_at
+insert into hurried_destinations (project_id, channel, destination, hurried_at)
+select distinct project_id, channel, destination, now() from changed
+on conflict (project_id, channel, destination) do update set hurried_at = excluded.hurried_at
 
 -- name: resend
 -- Failed ones are due again under the same id, with a schedule that begins anew: they are in the queue once more.
@@ -77,7 +78,7 @@ with chosen as (
            'sent again by ' || $14::text, created_at, erased, tries,
            actions || (now(), 'resend', $14)::delivery_action
     from taken
-    returning delivery_id, channel, destination
+    returning delivery_id, project_id, channel, destination
 ), hurried as (
     :hurry_changed
 )
@@ -105,7 +106,7 @@ with chosen as (
     update open_deliveries d
     set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $14)::delivery_action
     from chosen where d.delivery_id = chosen.delivery_id
-    returning d.delivery_id, d.channel, d.destination
+    returning d.delivery_id, d.project_id, d.channel, d.destination
 ), hurried as (
     :hurry_changed
 )

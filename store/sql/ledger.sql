@@ -50,54 +50,61 @@ select delivery_id, expires_at - clock_timestamp() as expires_in from entered wh
 -- name: free_queues
 -- The queues in which something waits without a lease: found one after the other in the index, so that a million that
 -- wait in one are not looked at.
-(select channel, destination, lane from open_deliveries where state = 'waiting' and lease_owner is null
- order by channel, destination, lane limit 1)
+(select project_id, channel, destination, lane from open_deliveries where state = 'waiting' and lease_owner is null
+ order by project_id, channel, destination, lane limit 1)
 union all
-select following.channel, following.destination, following.lane
+select following.*
 from queues cross join lateral (
-    select d.channel, d.destination, d.lane from open_deliveries d
+    select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
     where d.state = 'waiting' and d.lease_owner is null
-      and (d.channel, d.destination, d.lane) > (queues.channel, queues.destination, queues.lane)
-    order by d.channel, d.destination, d.lane limit 1) as following
+      and (d.project_id, d.channel, d.destination, d.lane)
+          > (queues.project_id, queues.channel, queues.destination, queues.lane)
+    order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- At most $4 of one destination, so that a dead one cannot fill the batch; or what $7 says for those in $5 (`channel
--- name`), none where that is 0. With $6, leases of others that have ended are taken over; our own always are.
+-- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
+-- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
 -- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
 with recursive limited as (
-    select * from unnest($5::text[], $7::integer[]) as l (name, capacity)
+    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
+                      as l (project_id, channel, destination, capacity)
 ), queues as (
     :free_queues
 ), free as (
-    select one.delivery_id, one.channel, one.destination, one.priority, one.due_at
-    from queues cross join lateral (
+    select one.*, queues.project_id, queues.channel, queues.destination
+    from queues
+    left join limited using (project_id, channel, destination)
+    cross join lateral (
         select * from (
-            select d.delivery_id, d.channel, d.destination, d.priority, d.due_at from open_deliveries d
+            select d.delivery_id, d.priority, d.due_at from open_deliveries d
             where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
-              and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
+              and d.project_id = queues.project_id and d.channel = queues.channel
+              and d.destination = queues.destination and d.lane = queues.lane
             order by d.due_at, d.delivery_id limit 2000) as oldest
-        limit coalesce((select capacity from limited where name = queues.channel || ' ' || queues.destination), $4)) as one
+        limit coalesce(limited.capacity, $4)) as one
     where not exists (select from paused_destinations p
-                      where p.channel = queues.channel and p.destination = queues.destination)
+                      where p.project_id = queues.project_id and p.channel = queues.channel
+                        and p.destination = queues.destination)
 ), abandoned as (
-    select delivery_id, channel, destination, priority, due_at
+    select delivery_id, priority, due_at, project_id, channel, destination
     from open_deliveries d
-    where state = 'waiting' and lease_owner is not null and lease_until < now() and ($6 or lease_owner = $1)
-      and not exists (select from paused_destinations p where p.channel = d.channel and p.destination = d.destination)
+    where state = 'waiting' and lease_owner is not null and lease_until < now() and ($5 or lease_owner = $1)
+      and not exists (select from paused_destinations p
+                      where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
 ), due as (
-    select *, row_number() over (partition by channel, destination order by due_at, delivery_id) as place
+    select *, row_number() over (partition by project_id, channel, destination order by due_at, delivery_id) as place
     from (select * from free union all select * from abandoned) as either
 ), first as (
-    select delivery_id, priority, due_at from due
-    where place <= coalesce((select capacity from limited where name = channel || ' ' || destination), $4)
+    select delivery_id, priority, due_at from due left join limited using (project_id, channel, destination)
+    where place <= coalesce(capacity, $4)
     order by priority desc, due_at limit 2000
 ), chosen as (
     select d.delivery_id
     from first
     join open_deliveries d using (delivery_id)
     where d.state = 'waiting' and d.due_at <= now()
-      and (d.lease_owner is null or d.lease_until < now() and ($6 or d.lease_owner = $1))
+      and (d.lease_owner is null or d.lease_until < now() and ($5 or d.lease_owner = $1))
     order by first.priority desc, first.due_at
     limit $3
     for update of d skip locked
@@ -114,7 +121,7 @@ returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_befor
 
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those
--- of paused destinations and of those in $1.
+-- of paused destinations and of those in $1 to $3.
 with recursive queues as (
     :free_queues
 )
@@ -122,11 +129,15 @@ select min(first.due_at) - now() as due_in
 from queues cross join lateral (
     select d.due_at from open_deliveries d
     where d.state = 'waiting' and d.lease_owner is null
-      and d.channel = queues.channel and d.destination = queues.destination and d.lane = queues.lane
+      and d.project_id = queues.project_id and d.channel = queues.channel and d.destination = queues.destination
+      and d.lane = queues.lane
     order by d.due_at limit 1) as first
 where not exists (select from paused_destinations p
-                  where p.channel = queues.channel and p.destination = queues.destination)
-  and queues.channel || ' ' || queues.destination <> all($1::text[]);
+                  where p.project_id = queues.project_id and p.channel = queues.channel
+                    and p.destination = queues.destination)
+  and not exists (select from unnest($1::text[], $2::text[], $3::text[]) as s (project_id, channel, destination)
+                  where s.project_id = queues.project_id and s.channel = queues.channel
+                    and s.destination = queues.destination);
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken
@@ -249,16 +260,16 @@ where d.delivery_id = any($1::text[]) order by d.delivery_id, t.number;
 
 -- name: pause_destination
 -- Stops sending to a destination.
-insert into paused_destinations (channel, destination, reason, paused_at) values ($1, $2, $3, now())
+insert into paused_destinations (project_id, channel, destination, reason, paused_at) values ($1, $2, $3, $4, now())
 on conflict do nothing;
 
 -- name: resume_destination
 -- Starts sending again; what waited is due at once.
-delete from paused_destinations where channel = $1 and destination = $2 returning channel;
+delete from paused_destinations where project_id = $1 and channel = $2 and destination = $3 returning true;
 
 -- name: paused_destinations
 -- What is paused and why.
-select channel, destination, reason, paused_at from paused_destinations order by 1, 2;
+select project_id, channel, destination, reason, paused_at from paused_destinations order by 1, 2, 3;
 
 -- name: release_leases
 -- Gives back what an earlier process of the same name held when it ended.
@@ -268,19 +279,22 @@ returning delivery_id;
 
 -- name: hurried_destinations
 -- What somebody wants asked at once; for as long as every sender that lives has looked by then.
-select channel, destination, hurried_at from hurried_destinations where hurried_at > now() - interval '1 hour';
+select project_id, channel, destination, hurried_at from hurried_destinations where hurried_at > now() - interval '1 hour';
 
 -- name: held_destinations
--- What waits because of its destination, with how much and since when: those that are paused, and those that have said
--- that it is too much.
+-- What of a project waits because of its destination, with how much and since when: those that are paused, and those
+-- that have said that it is too much.
 select p.channel, p.destination, 'paused' as state, p.reason, p.paused_at, w.waiting, w.oldest
 from paused_destinations p cross join lateral (
     select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
-    where d.state = 'waiting' and d.channel = p.channel and d.destination = p.destination) as w
+    where d.state = 'waiting' and d.project_id = p.project_id and d.channel = p.channel
+      and d.destination = p.destination) as w
+where p.project_id = $1
 union all
 select d.channel, d.destination, 'throttled', max(d.detail), null, count(*), min(d.created_at)
 from open_deliveries d
-where d.state = 'waiting' and d.reason = 'throttled'
-  and not exists (select from paused_destinations p where p.channel = d.channel and p.destination = d.destination)
+where d.state = 'waiting' and d.reason = 'throttled' and d.project_id = $1
+  and not exists (select from paused_destinations p
+                  where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
 group by 1, 2
 order by 1, 2;

@@ -2,6 +2,10 @@
 -- What is open of a kind, by what it is about.
 select about from notices where project_id = $1 and kind = $2 and closed_at is null;
 
+-- name: projects_with
+-- The projects that have something open of a kind.
+select distinct project_id from notices where kind = $1 and closed_at is null;
+
 -- name: open_notice
 -- Opens a notice, where it is not open. `is_told`: its owner was not told of it within $6.
 insert into notices as n (project_id, kind, about, number, summary, look_at, opened_at, told_at)

@@ -117,6 +117,26 @@ async def test_a_removed_account_never_sends_as_another_projects_and_holds_what_
         assert guarded.mails == []
 
 
+async def test_an_account_paused_in_one_project_sends_on_for_another_that_names_its_own_the_same(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    for project in ("default", "outlet"):
+        await stored.add(key("own", project), mail_of(guarded), ring, by="me")
+    async with running(keyed(settings, OLD), pool) as run:
+        await stored.pause(key("own", "outlet"), by="me")
+        await until(lambda: _is_held(run, "own", project="outlet"))
+        await run.take([*through("own", 20), *through("own", 20, "outlet")])
+        await until(lambda: _sent(run, 20))
+        rows = await pool.fetch("select project_id, state, count(*) from deliveries group by 1, 2 order by 1")
+        assert [tuple(row) for row in rows] == [("default", "sent", 20), ("outlet", "waiting", 20)]
+        await stored.pause(key("own"), by="me")
+        await stored.resume(key("own", "outlet"), by="me")
+        await until(lambda: _sent(run, 40))
+        assert await held(pool) == {"own": "account email/own is paused: tidings accounts resume"}
+        assert await pool.fetchval("select project_id from paused_destinations") == "default"
+
+
 async def test_a_project_signs_with_its_own_secrets_and_waits_when_they_are_gone(
     settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
 ) -> None:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from console.cli.main import app
 from console.control.deliveries import carry_out, foresee, read_filter
 from console.control.destinations import resume_destination
+from schemas.destination import Destination
 from schemas.errors import TidingsError
 from store.migrate import migrate
 from store.postgres import connect
@@ -24,6 +25,7 @@ from store.sending.ledger import Ledger, Settlement
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
 
+HOST = Destination("shop", "webhook", "a")
 DAY = timedelta(days=1)
 
 
@@ -110,8 +112,7 @@ async def test_what_waits_for_its_next_attempt_is_hurried_and_what_was_never_tri
     assert await due(ledger) == {}
     assert await carry_out(deliveries, "hurry", chosen(destination="a"), actor="me") == 1
     assert await due(ledger) == {"d0": 1}
-    (row,) = await ledger.hurried_destinations()
-    assert (row["channel"], row["destination"]) == ("webhook", "a")
+    assert list(await ledger.hurried_destinations()) == [HOST]
 
 
 async def test_many_are_done_in_chunks(pool: asyncpg.Pool) -> None:
@@ -168,18 +169,18 @@ async def test_a_paused_destination_says_why_and_what_waits_and_goes_on_with_the
     ledger = Ledger(pool)
     for number in range(3):
         await ledger.claim_new([new(number)], owner="s", lease=LEASE)
-    await ledger.pause_destination("webhook", "a", "HTTP 401: the receiver does not accept us")
+    await ledger.pause_destination(HOST, "HTTP 401: the receiver does not accept us")
     await settle(ledger, *(Settlement(f"d{n}", "waiting", "paused", reason="paused", tried=False) for n in (2, 0, 1)))
     await ledger.claim_new([new(4, "b")], owner="s", lease=LEASE)
     await settle(ledger, Settlement("d4", "waiting", "HTTP 429", DAY, reason="throttled", tried=False))
-    held = [(row["destination"], row["state"], row["waiting"]) for row in await ledger.held_destinations()]
+    held = [(row["destination"], row["state"], row["waiting"]) for row in await ledger.held_destinations("shop")]
     assert held == [("a", "paused", 3), ("b", "throttled", 1)]
     assert await due(ledger) == {}
     with pytest.raises(TidingsError, match=r"webhook/b is not paused.* Paused: webhook/a"):
-        await resume_destination(ledger, "webhook/b")
+        await resume_destination(ledger, "shop", "webhook/b")
     with pytest.raises(TidingsError, match="CHANNEL/NAME"):
-        await resume_destination(ledger, "a")
-    await resume_destination(ledger, "webhook/a")
+        await resume_destination(ledger, "shop", "a")
+    await resume_destination(ledger, "shop", "webhook/a")
     order = [await ledger.claim_due(owner="s", lease=LEASE, limit=1, a_destination=1) for _ in range(3)]
     assert [one.delivery_id for (one,) in order] == ["d0", "d1", "d2"]
 
@@ -191,7 +192,7 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
         ledger = Ledger(pool)
         await ledger.claim_new([new(number) for number in range(3)], owner="s", lease=LEASE)
         await settle(ledger, *(failed(f"d{number}") for number in range(3)))
-        await ledger.pause_destination("webhook", "a", "HTTP 401")
+        await ledger.pause_destination(HOST, "HTTP 401")
         await pool.close()
 
     asyncio.run(prepare())

@@ -24,6 +24,7 @@ from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
 from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
+from schemas.destination import Destination
 from schemas.notice import Notice
 from schemas.topics import NOTICES
 from store.notices import Notices
@@ -31,8 +32,9 @@ from store.sending.ledger import Ledger
 from streams.notices import RETRIES, codes_low, destination_paused
 from tests.factory import SECRET
 
-MAIL = destination_paused("shop", "email", "main", "HTTP 401")
+MAIL = destination_paused(Destination("shop", "email", "main"), "HTTP 401")
 LEASE = timedelta(minutes=1)
+HOST = Destination("shop", "webhook", "hooks.example.com")
 
 
 def ways(notice: Notice) -> set[str]:
@@ -101,7 +103,9 @@ async def test_projects_and_kinds_are_apart(pool: asyncpg.Pool) -> None:
     notices = Notices(pool, ways)
     for project in ("shop", "spa"):
         await notices.keep(project, "codes_low", [codes_low(project, "spring", 5, 100)])
-        await notices.keep(project, "destination_paused", [destination_paused(project, "email", "main", "no")])
+        await notices.keep(
+            project, "destination_paused", [destination_paused(Destination(project, "email", "main"), "no")]
+        )
     await notices.keep("spa", "codes_low", [])
     open_ones = [(one["kind"], one["about"]) for one in await listed(notices, "shop")]
     assert sorted(open_ones) == [("codes_low", "spring"), ("destination_paused", "email/main")]
@@ -167,7 +171,7 @@ async def test_an_owner_is_told_by_mail_and_webhook_of_what_is_paused(settings: 
         told_by = {"email:ops@example.com", f"webhook:{receiver.url}"}
         notices = Notices(pool, lambda notice: told_by)
         notifiers = [notifier(notices, ledger, channels, name) for name in ("a", "b")]
-        await ledger.pause_destination("webhook", "hooks.example.com", "HTTP 401: who are you?")
+        await ledger.pause_destination(HOST, "HTTP 401: who are you?")
         for _ in range(2):
             await asyncio.gather(*(one.tell() for one in notifiers))
         (mail,) = mailbox.mails
@@ -180,12 +184,33 @@ async def test_an_owner_is_told_by_mail_and_webhook_of_what_is_paused(settings: 
         assert (said["type"], notice["state"], notice["kind"]) == ("tidings.notice", "opened", "destination_paused")
         assert posted.id == mail.message_id == f"{notice['notice_id']}.opened"
 
-        await ledger.resume_destination("webhook", "hooks.example.com")
+        await ledger.resume_destination(HOST)
         for _ in range(2):
             await asyncio.gather(*(one.tell() for one in notifiers))
         assert len(mailbox.mails) == 2
         assert receiver.received[-1].id == f"{notice['notice_id']}.closed"
         assert await pool.fetchval("select count(*) from notice_messages") == 0
+
+
+async def test_each_project_is_told_of_its_own_destinations_and_of_the_last_that_is_mended(
+    settings: Settings, pool: asyncpg.Pool
+) -> None:
+    ledger, notices = Ledger(pool), Notices(pool, ways)
+    theirs = Destination("spa", "webhook", HOST.name)
+    async with owners(settings) as (_, _receiver, channels):
+        me = notifier(notices, ledger, channels, "me")
+
+        async def open_in() -> list[str]:
+            await me._keep_paused()
+            return [project for project in ("shop", "spa") if await notices.is_open(project, "destination_paused")]
+
+        await ledger.pause_destination(HOST, "HTTP 401")
+        await ledger.pause_destination(theirs, "HTTP 410")
+        assert await open_in() == ["shop", "spa"]
+        await ledger.resume_destination(HOST)
+        assert await open_in() == ["spa"]
+        await ledger.resume_destination(theirs)
+        assert await open_in() == []
 
 
 async def test_a_message_to_an_owner_is_tried_again_and_not_for_ever(settings: Settings, pool: asyncpg.Pool) -> None:
@@ -206,5 +231,5 @@ def notifier(notices: Notices, ledger: Ledger, channels: Mapping[ChannelName, An
         """What reaches Kafka is another test's."""
 
     return Notifier(
-        notices, ledger, channels, flush, project_id="shop", account="main", owner=owner, clock=utc_now
+        notices, ledger, channels, flush, account="main", owner=owner, clock=utc_now
     )  # fmt: skip

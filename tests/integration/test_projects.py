@@ -114,8 +114,6 @@ OF_THE_DEPLOYMENT = {
     "segment_positions": "offsets of the topic that all projects share",
     "templates": "the digest of a content, equal only for equal texts",
     "campaigns": "a number of the database's own, beside (project_id, id)",
-    "paused_destinations": "an account or a host, for all who send there",
-    "hurried_destinations": "an account or a host, for all who send there",
 }
 
 

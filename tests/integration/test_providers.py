@@ -32,6 +32,7 @@ from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
 from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
+from schemas.destination import Destination
 from store.accounts import Accounts
 from store.distributions import Change, Control
 from store.erasure import Erasure
@@ -204,12 +205,12 @@ async def test_a_server_that_refuses_us_pauses_the_account_and_burns_nothing(
 
         await until(paused)
         assert await run.counts() == {"waiting": 20}
-        (row,) = await run.ledger.paused_destinations()
-        assert (row["channel"], row["destination"]) == ("email", "main")
-        assert "5.7." in row["reason"]
+        ((destination, why),) = (await run.ledger.paused_destinations()).items()
+        assert destination == Destination("shop", "email", "main")
+        assert "5.7." in why
         mailbox.greeting = None
         mailbox.replies.clear()
-        await run.ledger.resume_destination("email", "main")
+        await run.ledger.resume_destination(destination)
 
         async def all_sent() -> bool:
             return (await run.counts())["sent"] == 20
@@ -229,7 +230,7 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
             return not run.sender._due.held() and (await run.counts())["waiting"] == 25
 
         await until(held)
-        (row,) = await run.ledger.held_destinations()
+        (row,) = await run.ledger.held_destinations("shop")
         assert (row["state"], row["waiting"]) == ("throttled", 25)
         receiver.limit = None
         of_the_host = DeliveryFilter("shop", destination=row["destination"])

@@ -184,7 +184,7 @@ async def test_what_was_leased_by_a_sender_that_is_gone_is_claimed_and_what_is_p
     assert leased <= ids <= free
     assert ids == {row["delivery_id"] for row in waiting if row["delivery_id"] in free and row["due_at"] <= now}
     assert [read_stored(row.record).delivery_id for row in claimed] == [row.delivery_id for row in claimed]
-    assert {(row["channel"], row["destination"]) for row in await ledger.paused_destinations()} == paused
+    assert {(one.channel, one.name) for one in await ledger.paused_destinations()} == paused
 
 
 async def test_ends_that_were_not_announced_are(migrated: Migrated) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from deploy.embedded.postgres import PostgresServer
+from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.errors import CannotStart, TryLater
 from schemas.template import StoredTemplate
@@ -29,6 +30,7 @@ from tests.factory import NOW, rule
 
 LEASE = timedelta(seconds=60)
 SOON = timedelta(milliseconds=1)
+HOST = Destination("shop", "webhook", "a")
 
 
 def new(number: int, destination: str = "a", **changes: Any) -> NewDelivery:
@@ -210,9 +212,9 @@ async def test_what_a_provider_says_is_kept_whatever_it_is(pool: asyncpg.Pool) -
         [Settlement("d1", "failed", odd, provider_id=odd), Settlement("d2", "waiting", odd, SOON)], owner="s"
     )
     assert {one.state, two.state} == {"failed", "waiting"}
-    await ledger.pause_destination("webhook", "a", odd)
-    (row,) = await ledger.paused_destinations()
-    assert row["reason"] == "no \N{REPLACEMENT CHARACTER} such ? thing"
+    await ledger.pause_destination(HOST, odd)
+    (reason,) = (await ledger.paused_destinations()).values()
+    assert reason == "no \N{REPLACEMENT CHARACTER} such ? thing"
 
 
 async def test_what_is_valid_is_said_by_the_clock_of_the_database(pool: asyncpg.Pool) -> None:
@@ -232,14 +234,14 @@ async def _due_rows(ledger: Ledger) -> list[Leased]:
 
 
 async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> None:
-    ledger = Ledger(pool)
+    ledger, dead = Ledger(pool), Destination("shop", "webhook", "dead")
     await claim(ledger, "s", [new(number, "dead", wait=SOON) for number in range(50)])
     await claim(ledger, "s", [new(number, "alive", wait=SOON) for number in range(50, 60)])
     await later(pool, LEASE)
     found = await due(ledger, "s", limit=20, a_destination=10)
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
-    assert await due(ledger, "s", capacity=[(("webhook", "dead"), 0)]) == set()
-    assert len(await due(ledger, "s", capacity=[(("webhook", "dead"), 3)])) == 3
+    assert await due(ledger, "s", capacity={dead: 0}) == set()
+    assert len(await due(ledger, "s", capacity={dead: 3})) == 3
 
 
 async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncpg.Pool) -> None:
@@ -251,14 +253,14 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
         " 'destination', 'a', 'due_at', now()))).* from open_deliveries d, generate_series(1, 30000) n"
         " where delivery_id = 'd1'"
     )
-    await ledger.pause_destination("webhook", "a", "HTTP 410")
+    await ledger.pause_destination(HOST, "HTTP 410")
     assert await due(ledger, "s") == {"d1"}
     due_in = await ledger.next_due()
     assert due_in is not None and timedelta() < due_in <= LEASE
     sql = queries("ledger")
     for name, arguments in (
-        ("claim_due", ("s", LEASE, 500, 200, [], True, [])),
-        ("next_due", ([],)),
+        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [])),
+        ("next_due", ([], [], [])),
     ):
         plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)
         (top,) = json.loads(plan)
@@ -270,10 +272,27 @@ async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, wait=SOON)])
     await later(pool, LEASE)
-    await ledger.pause_destination("webhook", "a", "HTTP 410")
+    await ledger.pause_destination(HOST, "HTTP 410")
     assert await due(ledger, "s") == set()
-    await ledger.resume_destination("webhook", "a")
+    await ledger.resume_destination(HOST)
     assert await due(ledger, "s") == {"d1"}
+
+
+async def test_a_destination_of_one_project_says_nothing_of_another_projects(pool: asyncpg.Pool) -> None:
+    """Paused, full or abandoned: what waits for the same name elsewhere is claimed, and only that."""
+    ledger, other = Ledger(pool), Destination("outlet", "webhook", "a")
+    rows = [new(n, project_id=("shop", "outlet")[n % 2], wait=SOON) for n in range(8)]
+    await claim(ledger, "s", rows)
+    await claim(ledger, "gone", [new(n, project_id=("shop", "outlet")[n % 2]) for n in range(8, 12)])
+    await later(pool, LEASE * 2)
+    await ledger.pause_destination(HOST, "HTTP 410")
+    assert not await ledger.resume_destination(other)
+    assert await ledger.next_due(saturated={other}) is None
+    assert (await ledger.next_due(saturated={HOST}) or LEASE) < SOON
+    first = await due(ledger, "s", capacity={other: 2})
+    assert (len(first), first | await due(ledger, "s")) == (2, {f"d{n}" for n in range(1, 12, 2)})
+    assert await ledger.resume_destination(HOST)
+    assert await due(ledger, "s") == {f"d{n}" for n in range(0, 12, 2)}
 
 
 async def test_an_outcome_is_announced_until_it_is_acknowledged(pool: asyncpg.Pool) -> None:

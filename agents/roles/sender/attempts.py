@@ -18,12 +18,13 @@ from agents.clock import Clock
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.ledger_rows import settlement_of
 from agents.roles.sender.outcomes import Outcomes
-from agents.roles.sender.pacing import Destination, Paces
+from agents.roles.sender.pacing import Paces
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel, Policy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.destination import Destination
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
@@ -105,10 +106,9 @@ class Attempts:
     def _slot(self, work: Work) -> asyncio.Semaphore:
         destination = work.destination
         if destination not in self._slots:
-            (channel, name), project_id = destination, work.delivery.project_id
             bounds = (
-                self._channels[channel].at_once(project_id, name),
-                self._policies[channel].concurrency,
+                self._channels[destination.channel].at_once(destination.project_id, destination.name),
+                self._policies[destination.channel].concurrency,
                 self._concurrency,
             )
             self._slots[destination] = asyncio.Semaphore(min(one for one in bounds if one is not None))
@@ -179,8 +179,7 @@ class Attempts:
 
     async def _pause_destination(self, work: Work, why: str) -> None:
         if work.destination not in self.capacity.paused:
-            channel, name = work.destination
-            log.error("destination_paused", channel=channel, destination=name, why=why)
+            log.error("destination_paused", **work.destination.named, why=why)
             self.capacity.paused.add(work.destination)
         await self._pause(work.destination, why)
 

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 
-from agents.roles.sender.pacing import Destination, Paces
+from agents.roles.sender.pacing import Paces
+from schemas.destination import Destination
 
 _HELD_PER_SLOT = 4
 """Deliveries in memory for each that is being sent; more stay in the ledger."""

@@ -46,7 +46,7 @@ class Claimant:
             lease=self._lease,
             limit=_BATCH_SIZE,
             a_destination=capacity.most,
-            capacity=capacity.free().items(),
+            capacity=capacity.free(),
             take_over=self.leases.may_take_over(),
         )
         self.leases.taken((row.delivery_id for row in leased), asked)

@@ -14,10 +14,10 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored, settlement_of
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
-from agents.roles.sender.pacing import Destination
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
+from schemas.destination import Destination
 from schemas.errors import BadRecord, TryLater
 from store.sending.ledger import Settlement
 from streams.sending.gate import not_readable
@@ -118,16 +118,15 @@ class Due:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
-        rows = await self._ledger.paused_destinations()
-        self._attempts.capacity.paused = {(row["channel"], row["destination"]) for row in rows}
-        self._metrics.destinations_paused.set(len(rows))
+        paused = set(await self._ledger.paused_destinations())
+        self._attempts.capacity.paused = paused
+        self._metrics.destinations_paused.set(len(paused))
         self._metrics.destinations_throttled.set(self._attempts.paces.closed)
-        return self._attempts.capacity.paused
+        return paused
 
     async def _look_at_hurries(self) -> bool:
         """True where somebody wants a destination asked at once: what it said of when is forgotten."""
-        known, rows = self._hurried, await self._ledger.hurried_destinations()
-        self._hurried = {(row["channel"], row["destination"]): row["hurried_at"] for row in rows}
+        known, self._hurried = self._hurried, await self._ledger.hurried_destinations()
         hurried = [one for one, at in self._hurried.items() if known is not None and known.get(one) != at]
         for one in hurried:
             self._attempts.paces.hurry(one)

@@ -15,11 +15,11 @@ from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import row_of, version_of
 from agents.roles.sender.next_due import NextDue
-from agents.roles.sender.pacing import Destination
 from agents.roles.sender.work import Work
 from agents.waiting import retry_until_available
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
+from schemas.destination import Destination
 from schemas.errors import InvalidEvent
 from schemas.record_key import Keyed
 from schemas.wire.codec import TopicCodec

@@ -11,8 +11,9 @@ import structlog
 from agents.clock import Clock
 from agents.waiting import retry_until_available
 from channels.contract import AnyChannel
-from schemas.closed import ChannelName
+from schemas.closed import ChannelName, NoticeKind
 from schemas.errors import RenderRefused, TemplateFailed
+from schemas.notice import Concern
 from schemas.receipt import Accepted, Gone, Receipt, Refused
 from store.notices import Message, Notices
 from store.sending.ledger import Ledger
@@ -40,13 +41,12 @@ class Notifier:
         channels: Mapping[ChannelName, AnyChannel],
         flush: Callable[[], Awaitable[object]],
         *,
-        project_id: str,
         account: str,
         owner: str,
         clock: Clock,
     ) -> None:
         self._notices, self._ledger, self._channels, self._flush = notices, ledger, channels, flush
-        self._project_id, self._account, self._owner, self._clock = project_id, account, owner, clock
+        self._account, self._owner, self._clock = account, owner, clock
 
     async def run(self) -> None:
         """Tell what there is to tell, until cancelled."""
@@ -61,15 +61,20 @@ class Notifier:
 
     async def tell(self) -> int:
         """Open and close what there is of destinations, and send what is due; how many messages. Raises TryLater."""
-        paused = await self._ledger.paused_destinations()
-        concerns = [
-            destination_paused(self._project_id, row["channel"], row["destination"], row["reason"]) for row in paused
-        ]
-        await self._notices.keep(self._project_id, "destination_paused", concerns)
+        await self._keep_paused()
         messages = await self._notices.take(self._owner, limit=_AT_A_TIME, lease=_LEASE)
         await asyncio.gather(*map(self._send, messages))
         await self._flush()
         return len(messages)
+
+    async def _keep_paused(self) -> None:
+        """Open and close the notices of each project that has a destination paused, or had one."""
+        kind: NoticeKind = "destination_paused"
+        found: dict[str, list[Concern]] = {project: [] for project in await self._notices.projects_with(kind)}
+        for destination, why in (await self._ledger.paused_destinations()).items():
+            found.setdefault(destination.project_id, []).append(destination_paused(destination, why))
+        for project_id, concerns in found.items():
+            await self._notices.keep(project_id, kind, concerns)
 
     async def _send(self, message: Message) -> None:
         delivery = message_to_owner(message.notice, message.way, self._account)

@@ -10,13 +10,11 @@ from contextlib import suppress
 import structlog
 
 from schemas.closed import ChannelName
+from schemas.destination import Destination
 from schemas.receipt import Receipt, Throttled
 from streams.sending.pacing import IN_MEMORY, Pace
 
 log = structlog.get_logger()
-
-Destination = tuple[ChannelName, str]
-"""Channel and account, or channel and endpoint host."""
 
 _MANY, _REMEMBERED = 1000, 60.0
 """So many destinations are known before those are forgotten that were not asked for so many seconds."""
@@ -55,8 +53,7 @@ class Paces:
         """Take in what came back for a message that left at a time; None where it was not sent after all."""
         pace, now = self._of(destination), self._ticks()
         if isinstance(receipt, Throttled) and pace.closed_at is None:
-            channel, name = destination
-            log.warning("destination_throttled", channel=channel, destination=name, why=receipt.detail)
+            log.warning("destination_throttled", **destination.named, why=receipt.detail)
         self._put(destination, pace.heard(receipt, left_at, now, asked))
 
     def hurry(self, destination: Destination) -> None:
@@ -93,7 +90,7 @@ class Paces:
         return self._of(destination).total
 
     def _of(self, destination: Destination) -> Pace:
-        return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination[0], 0.0))
+        return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination.channel, 0.0))
 
     def _put(self, destination: Destination, pace: Pace) -> None:
         if destination not in self._paces and len(self._paces) >= self._many:

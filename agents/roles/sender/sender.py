@@ -24,7 +24,6 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
-from agents.roles.sender.pacing import Destination
 from agents.roles.sender.templates import TemplateCache
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -32,6 +31,7 @@ from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS, ChannelName
+from schemas.destination import Destination
 from schemas.errors import TryLater
 from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries
 from store.distributions import Control
@@ -156,8 +156,7 @@ class Sender:
                 log.info("tidied", **dropped)
 
     async def _pause(self, destination: Destination, why: str) -> None:
-        channel, name = destination
-        await retry_until_available(lambda: self._ledger.pause_destination(channel, name, why), what="Postgres")
+        await retry_until_available(lambda: self._ledger.pause_destination(destination, why), what="Postgres")
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing more, and wait for what is under way, at most `seconds`: else it would leave once more."""

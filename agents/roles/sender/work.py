@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from agents.roles.sender.pacing import Destination
 from schemas.delivery import Delivery
+from schemas.destination import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class Work:
     @property
     def destination(self) -> Destination:
         """The destination that it goes to."""
-        return self.delivery.channel, self.delivery.account
+        return Destination(self.delivery.project_id, self.delivery.channel, self.delivery.account)

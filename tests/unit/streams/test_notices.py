@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.destination import Destination
 from schemas.notice import Concern
 from streams.notices import codes_low, destination_paused, distribution_paused
 
 CASES = [
     (
-        destination_paused("shop", "webhook", "hooks.example.com", "HTTP 401: bad key"),
+        destination_paused(Destination("shop", "webhook", "hooks.example.com"), "HTTP 401: bad key"),
         ("destination_paused", "webhook/hooks.example.com", "HTTP 401: bad key", "--resume webhook/hooks.example.com"),
     ),
     (distribution_paused("shop", "winback", "spring"), ("distribution_paused", "winback", "spring", "resume winback")),

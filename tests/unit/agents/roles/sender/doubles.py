@@ -49,11 +49,11 @@ class World:
     async def again_of(self, _: Any) -> dict[Any, Any]:
         return {}
 
-    async def paused_destinations(self) -> list[Any]:
-        return []
+    async def paused_destinations(self) -> dict[Any, Any]:
+        return {}
 
-    async def hurried_destinations(self) -> list[Any]:
-        return []
+    async def hurried_destinations(self) -> dict[Any, Any]:
+        return {}
 
     async def settle(self, settlements: list[Any], **_: Any) -> list[Any]:
         self._log += [(one.state, one.delivery_id) for one in settlements]

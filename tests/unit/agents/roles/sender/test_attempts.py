@@ -12,17 +12,17 @@ import pytest
 
 from agents.clock import utc_now
 from agents.roles.sender.attempts import Attempts
-from agents.roles.sender.pacing import Destination
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
+from schemas.destination import Destination
 from schemas.errors import RenderRefused, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
 from store.sending.ledger import Settlement
 from tests.factory import NOW, delivery
 
 GOOD = delivery("webhook")
-HOST: Destination = ("webhook", GOOD.account)
+HOST = Destination(GOOD.project_id, "webhook", GOOD.account)
 
 
 class Provider:

@@ -8,11 +8,12 @@ import pytest
 
 from agents.roles.sender import capacity as module
 from agents.roles.sender.capacity import Capacity
-from agents.roles.sender.pacing import Destination, Paces
+from agents.roles.sender.pacing import Paces
+from schemas.destination import Destination
 from schemas.receipt import Throttled
 
-ONE: Destination = ("webhook", "hooks.example.com")
-OTHER: Destination = ("webhook", "other.example.com")
+ONE = Destination("shop", "webhook", "hooks.example.com")
+OTHER = Destination("shop", "webhook", "other.example.com")
 
 
 class Clock:

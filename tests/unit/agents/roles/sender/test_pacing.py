@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.roles.sender.pacing import Paces
+from schemas.destination import Destination
 from schemas.receipt import Accepted
 
 
@@ -31,12 +32,12 @@ async def test_many_destinations_are_looked_through_seldom_and_those_at_rest_are
     ticks = Ticks()
     paces = Paces(ticks=ticks)
     for number in range(5000):
-        left_at = await paces.turn(("webhook", f"host-{number}"))
-        paces.heard(("webhook", f"host-{number}"), left_at or 0.0, Accepted("HTTP 200"))
+        left_at = await paces.turn(Destination("shop", "webhook", f"host-{number}"))
+        paces.heard(Destination("shop", "webhook", f"host-{number}"), left_at or 0.0, Accepted("HTTP 200"))
     assert looked < 5
     ticks.now += 100
     for number in range(5000):
-        await paces.turn(("webhook", f"other-{number}"))
+        await paces.turn(Destination("shop", "webhook", f"other-{number}"))
     assert len(paces._paces) < 9000
 
 
@@ -45,15 +46,15 @@ def test_destinations_at_rest_are_forgotten_once_they_are_many() -> None:
     paces = Paces(ticks=ticks)
     for number in range(5000):
         ticks.now += 1.0
-        paces.heard(("webhook", str(number)), ticks.now, Accepted("HTTP 200"))
+        paces.heard(Destination("shop", "webhook", str(number)), ticks.now, Accepted("HTTP 200"))
     assert len(paces._paces) <= 1100
 
 
 async def test_only_destinations_of_a_channel_whose_rate_is_known_are_held_back_from_the_first() -> None:
     ticks = Ticks()
     paces = Paces({"email": 0.5}, ticks=ticks)
-    assert [await paces.turn(("webhook", "a")) for _ in range(2)] == [ticks.now, ticks.now]
-    assert await paces.turn(("email", "main")) == ticks.now
-    assert paces.until_next(("email", "main")) == 2.0
-    assert paces.capacity(("email", "other"), 200) == 200
-    assert paces.capacity(("email", "main"), 200) == 3
+    assert [await paces.turn(Destination("shop", "webhook", "a")) for _ in range(2)] == [ticks.now, ticks.now]
+    assert await paces.turn(Destination("shop", "email", "main")) == ticks.now
+    assert paces.until_next(Destination("shop", "email", "main")) == 2.0
+    assert paces.capacity(Destination("shop", "email", "other"), 200) == 200
+    assert paces.capacity(Destination("shop", "email", "main"), 200) == 3

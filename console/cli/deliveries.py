@@ -32,6 +32,10 @@ ByReason = Annotated[str | None, typer.Option("--reason", help="As listed; none:
 Detail = Annotated[str | None, typer.Option(help="A part of the last answer, as in 'HTTP 501'.")]
 Since = Annotated[str | None, typer.Option(help="Taken in since a time, or a span before now, as in 12h.")]
 Until = Annotated[str | None, typer.Option(help="Taken in before a time, or a span before now.")]
+ByStatus = Annotated[
+    str | None,
+    typer.Option("--status", help="waiting, held, retried, sent, recovered, failed, suppressed, expired or canceled."),
+]
 State = Annotated[str | None, typer.Option(help="waiting, sent, recovered or failed.")]
 Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
 
@@ -46,8 +50,8 @@ async def _chosen(given: dict[str, Any]) -> AsyncIterator[tuple[Session, Deliver
 @deliveries_app.command("list")
 def list_command(
     ids: Ids = None, distribution: Distribution = None, channel: ByChannel = None, destination: Destination = None,
-    customer: Customer = None, state: State = None, reason: ByReason = None, detail: Detail = None,
-    since: Since = None, until: Until = None, limit: Limit = 50,
+    customer: Customer = None, status: ByStatus = None, state: State = None, reason: ByReason = None,
+    detail: Detail = None, since: Since = None, until: Until = None, limit: Limit = 50,
     counts: Annotated[bool, typer.Option("--counts", help="How many by what became of them, instead of each.")] = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -63,16 +67,16 @@ async def _list(given: dict[str, Any], limit: int, *, counts: bool, as_json: boo
             _show_groups(await deliveries.groups(store, chosen, limit), as_json=as_json)
             return
         found = await deliveries.newest(store, chosen, limit)
-    columns = ("delivery", "distribution", "customer", "channel", "destination", "state", "reason", "detail",
-               "attempts", "due", "taken in", "ended")  # fmt: skip
+    columns = ("delivery", "distribution", "customer", "channel", "destination", "state", "status", "reason",
+               "detail", "attempts", "due", "taken in", "ended")  # fmt: skip
     show_rows(columns, map(astuple, found), as_json=as_json)
 
 
 @deliveries_app.command("resend")
 def resend_command(
     ids: Ids = None, distribution: Distribution = None, channel: ByChannel = None, destination: Destination = None,
-    customer: Customer = None, reason: ByReason = None, detail: Detail = None, since: Since = None,
-    until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
+    customer: Customer = None, status: ByStatus = None, reason: ByReason = None, detail: Detail = None,
+    since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Send failed deliveries again, under the same ids: a receiver that had one knows it by its webhook-id."""
     asyncio.run(_act("resend", {**locals(), "state": "failed"}, Asked(yes, dry_run, as_json)))
@@ -81,8 +85,8 @@ def resend_command(
 @deliveries_app.command("cancel")
 def cancel_command(
     ids: Ids = None, distribution: Distribution = None, channel: ByChannel = None, destination: Destination = None,
-    customer: Customer = None, reason: ByReason = None, detail: Detail = None, since: Since = None,
-    until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
+    customer: Customer = None, status: ByStatus = None, reason: ByReason = None, detail: Detail = None,
+    since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """End waiting deliveries; those that are being sent this moment go on."""
     asyncio.run(_act("cancel", {**locals(), "state": "waiting"}, Asked(yes, dry_run, as_json)))
@@ -91,8 +95,8 @@ def cancel_command(
 @deliveries_app.command("hurry")
 def hurry_command(
     ids: Ids = None, distribution: Distribution = None, channel: ByChannel = None, destination: Destination = None,
-    customer: Customer = None, reason: ByReason = None, detail: Detail = None, since: Since = None,
-    until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
+    customer: Customer = None, status: ByStatus = None, reason: ByReason = None, detail: Detail = None,
+    since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Try deliveries now that wait for their next attempt or a slow destination. What is paused goes on waiting."""
     asyncio.run(_act("hurry", {**locals(), "state": "waiting"}, Asked(yes, dry_run, as_json)))

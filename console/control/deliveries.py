@@ -15,9 +15,13 @@ from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
 STATES = ("waiting", "sent", "recovered", "failed")
+STATUSES = ("waiting", "held", "retried", "sent", "recovered", "failed", "suppressed", "expired", "canceled")
+"""As a filter names them. `waiting` are all that wait: `held` are those whose destination is paused or says that it is
+too much, `retried` those that were tried before."""
 NO_REASON = "none"
 """Asks a filter for those that the product gave no reason for: the provider's answer is their detail."""
 
+_NOT_ENOUGH = ("project_id", "state", "status")
 _CHUNK = 1000
 _GROUPS = 30
 _AGO = re.compile(r"(.+?)(?:\s+ago)?")
@@ -33,6 +37,7 @@ class DeliverySummary:
     channel: str
     destination: str
     state: str
+    status: str
     reason: str | None
     detail: str
     attempts: int
@@ -68,6 +73,7 @@ def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> 
     written = {name: value for name, value in given.items() if value not in (None, "", (), [])}
     _check_one_of("channel", written.get("channel"), CHANNELS)
     _check_one_of("state", written.get("state"), STATES)
+    _check_one_of("status", written.get("status"), STATUSES)
     _check_one_of("reason", written.get("reason"), (NO_REASON, *members(Reason)))
     changes: dict[str, object] = {
         name: _moment(name, str(written[name]), now) for name in ("since", "until") if name in written
@@ -82,7 +88,7 @@ def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> 
 
 def must_choose(chosen: DeliveryFilter) -> None:
     """Refuse a filter that lets everything through: what was meant is then most likely something else."""
-    conditions = (getattr(chosen, field.name) for field in fields(chosen) if field.name not in ("project_id", "state"))
+    conditions = (getattr(chosen, field.name) for field in fields(chosen) if field.name not in _NOT_ENOUGH)
     if all(condition is None for condition in conditions):
         raise TidingsError(
             "nothing is chosen; name ids, or at least one of distribution, channel, destination, customer, reason, "

@@ -30,7 +30,7 @@ class DeliveryFilter:
     """A choice of deliveries: all that every given field fits; the fields are the arguments of `chosen`, in its order.
 
     `reason` '' means that it has not any; `detail` is part of the last answer; `since` and `until` are about when it
-    was taken in.
+    was taken in. `state` is the ledger's; `status` tells apart what waits, and why it failed.
     """
 
     project_id: str
@@ -44,6 +44,7 @@ class DeliveryFilter:
     detail: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

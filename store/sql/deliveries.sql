@@ -9,16 +9,28 @@ and ($4::text is null or d.channel = $4) and ($5::text is null or d.destination 
 and ($6::text is null or d.customer_id = $6) and ($7::text is null or d.state = $7)
 and ($8::text is null or coalesce(d.reason, '') = $8)
 and ($9::text is null or position(lower($9) in lower(d.detail)) > 0)
-and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11))
+and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11)
+and ($12::text is null or $12 = 'waiting' and d.state = 'waiting' or $12 = :status_now))
+
+-- name: status_now
+-- Its outcome, or what it waits for: held is its destination's fault, and what waits for a further try is retried.
+(case when d.state = 'failed' and d.reason in ('suppressed', 'expired', 'canceled') then d.reason
+      when d.state <> 'waiting' then d.state
+      when d.reason in ('paused', 'throttled')
+           or exists (select from paused_destinations p
+                      where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
+      then 'held'
+      when d.attempts > 0 then 'retried'
+      else 'waiting' end)
 
 -- name: listed
 -- The newest, without their records.
-select delivery_id, distribution_id, customer_id, channel, destination, state, reason, detail, attempts, due_at,
-       created_at, settled_at
+select delivery_id, distribution_id, customer_id, channel, destination, state, :status_now as status, reason, detail,
+       attempts, due_at, created_at, settled_at
 from deliveries d
 where :chosen
 order by created_at desc, delivery_id
-limit $12;
+limit $13;
 
 -- name: groups
 -- How many by what became of them; the most frequent first.
@@ -28,7 +40,7 @@ from deliveries d
 where :chosen
 group by 1, 2, 3, 4, 5
 order by deliveries desc, 1, 2, 3, 4, 5
-limit $12;
+limit $13;
 
 -- name: standing
 -- How many an action can reach, and how many it cannot, by why. An end that has still to be told is not sent again.
@@ -49,9 +61,9 @@ where :chosen;
 (expires_at is not null and expires_at <= now() or coalesce(reason, '') = 'expired' or erased or record = '')
 
 -- name: next_chosen
--- The next $13 that an action reaches, after the id $12; not those that somebody else is at.
-:chosen and :within and not :in_the_way and d.delivery_id > $12
-order by delivery_id limit $13
+-- The next $14 that an action reaches, after the id $13; not those that somebody else is at.
+:chosen and :within and not :in_the_way and d.delivery_id > $13
+order by delivery_id limit $14
 for update skip locked
 
 -- name: hurry_changed
@@ -75,8 +87,8 @@ with chosen as (
                                  attempts, attempts_before, detail, created_at, erased, tries, actions)
     select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
            'retry', priority, expires_at, record, arrived_at, 'waiting', now(), attempts, attempts,
-           'sent again by ' || $14::text, created_at, erased, tries,
-           actions || (now(), 'resend', $14)::delivery_action
+           'sent again by ' || $15::text, created_at, erased, tries,
+           actions || (now(), 'resend', $15)::delivery_action
     from taken
     returning delivery_id, project_id, channel, destination
 ), hurried as (
@@ -91,8 +103,8 @@ with chosen as (
     where :next_chosen
 )
 update open_deliveries d
-set state = 'failed', reason = 'canceled', detail = 'cancelled by ' || $14::text, settled_at = now(),
-    lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $14)::delivery_action
+set state = 'failed', reason = 'canceled', detail = 'cancelled by ' || $15::text, settled_at = now(),
+    lease_owner = null, lease_until = null, actions = d.actions || (now(), 'cancel', $15)::delivery_action
 from chosen where d.delivery_id = chosen.delivery_id
 returning d.delivery_id;
 
@@ -104,7 +116,7 @@ with chosen as (
     where :next_chosen
 ), changed as (
     update open_deliveries d
-    set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $14)::delivery_action
+    set due_at = least(due_at, now()), actions = d.actions || (now(), 'hurry', $15)::delivery_action
     from chosen where d.delivery_id = chosen.delivery_id
     returning d.delivery_id, d.project_id, d.channel, d.destination
 ), hurried as (

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from console.cli.main import app
-from console.control.deliveries import carry_out, foresee, read_filter
+from console.control.deliveries import STATUSES, carry_out, foresee, newest, read_filter
 from console.control.destinations import resume_destination
 from schemas.destination import Destination
 from schemas.errors import TidingsError
@@ -146,11 +146,43 @@ async def test_deliveries_are_found_by_each_part_of_a_filter(pool: asyncpg.Pool)
     assert not await deliveries.newest(read_filter("shop", {"since": "2126-01-01"}, now), 10)
 
 
+async def test_what_is_held_retried_or_ended_for_a_reason_of_our_own_is_told_apart_and_can_be_cancelled(
+    pool: asyncpg.Pool,
+) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(number) for number in range(6)], owner="s", lease=LEASE)
+    await ledger.claim_new([new(6, "b", wait=DAY), new(7, wait=DAY)], owner="s", lease=LEASE)
+    await settle(
+        ledger,
+        Settlement("d0", "waiting", "HTTP 503", DAY),
+        Settlement("d1", "waiting", "HTTP 429", DAY, reason="throttled", tried=False),
+        failed("d2", reason="expired"),
+        failed("d3"),
+        Settlement("d4", "sent", "HTTP 200"),
+        failed("d5", reason="suppressed"),
+    )
+    await ledger.pause_destination(HOST._replace(name="b"), "HTTP 401")
+    held = chosen(status="held", channel="webhook")
+    assert await carry_out(deliveries, "cancel", chosen(status="held", destination="b"), actor="me") == 1
+    expected = {
+        "waiting": ["d0", "d1", "d7"], "held": ["d1"], "retried": ["d0"], "sent": ["d4"], "failed": ["d3"],
+        "expired": ["d2"], "suppressed": ["d5"], "canceled": ["d6"], "recovered": [],
+    }  # fmt: skip
+    found = {
+        status: sorted(one.delivery_id for one in await newest(deliveries, chosen(status=status), 10))
+        for status in STATUSES
+    }
+    assert found == expected
+    assert [one.status for one in await newest(deliveries, held, 10)] == ["held"]
+    assert (await foresee(deliveries, "cancel", held)).standing.within == 1
+    assert await carry_out(deliveries, "cancel", chosen(status="retried", channel="webhook"), actor="me") == 1
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({"channel": "emial"}, "email"), ({"state": "done"}, "recovered"), ({"reason": "expird"}, "expired"),
-        ({"since": "yesterday"}, "3d"),
+        ({"since": "yesterday"}, "3d"), ({"status": "hold"}, "held"),
     ],
 )  # fmt: skip
 def test_a_filter_that_is_wrong_is_refused_with_what_would_be_right(given: dict[str, str], said: str) -> None:

@@ -57,6 +57,11 @@ class Delivery(Record, frozen=True, kw_only=True):
         """The stored template that it is made of, where there is one."""
         return None
 
+    @property
+    def reaches(self) -> str:
+        """The address that it goes to; of a webhook the endpoint's host."""
+        return self.account
+
     def redacted(self) -> Self:
         """The same with nothing left of its customer but the id: enough to tell how it ended."""
         bare: dict[str, Any] = {self.channel: self.redacted_address()}

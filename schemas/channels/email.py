@@ -38,6 +38,11 @@ class EmailDelivery(Delivery, frozen=True, kw_only=True):
         """The stored template that it is made of."""
         return self.email.template
 
+    @property
+    def reaches(self) -> str:
+        """The mailbox."""
+        return self.email.to
+
     def redacted_address(self) -> EmailAddress:
         """Only which template it was."""
         return EmailAddress(to="", template=self.email.template)

@@ -16,6 +16,7 @@ import msgspec
 from schemas.closed import Reason
 from schemas.destination import Destination
 from schemas.distribution import Again
+from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
@@ -34,7 +35,7 @@ class NewDelivery:
 
     `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
     `happened_at` says whether it is too old to be sent; `repeats_until` is when the last event happens that can make
-    its id again, None where any can.
+    its id again, None where any can. `address_keys` are the keys of the suppression list that would stop it.
     """
 
     delivery_id: str
@@ -54,6 +55,7 @@ class NewDelivery:
     not_before: datetime | None = None
     wait: timedelta = timedelta()
     lane: Lane = "live"
+    address_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Leased:
     """A delivery that is ours to send, until its lease ends. `attempts` were made before.
 
     `expires_in` is how long it is still valid, by the database's clock; negative where it is not. `is_erased`: its
-    customer was erased after its event.
+    customer was erased after its event. `suppressed_by` is why it may not leave any more; None where it may.
     """
 
     delivery_id: str
@@ -72,11 +74,12 @@ class Leased:
     arrived_at: datetime
     expires_in: timedelta | None
     is_erased: bool
+    suppressed_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The outcome of a delivery that we held: its end (`sent`, `failed`), or `waiting` for `wait` from `ended` on.
+    """The outcome of a delivery that we held: its end, or `waiting` for `wait` from `ended` on.
 
     `tried` is False where the provider was not asked (paused, expired): that is no attempt. `ended` is when it was
     over, by the process's steady clock: however long the ledger is away, waits count from there.
@@ -137,6 +140,11 @@ def claim_key(delivery_id: str) -> str:
     return (raw if len(raw) == _KEY_BYTES else hashlib.sha256(raw).digest()[:_KEY_BYTES]).hex()
 
 
+def _hashes(keys: Iterable[str]) -> str:
+    """Keys as an array of their hashes, as Postgres reads it."""
+    return f"{{{','.join(map(key_hash, keys))}}}"
+
+
 _ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 _KEY_BYTES = 16
 _NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
@@ -171,9 +179,10 @@ class Ledger:
     ) -> dict[str, timedelta | None]:
         """Enter deliveries; those that were new, are due, and are now leased to `owner`: how long each is valid.
 
-        What is too old to be sent is over at once, as expired.
+        What is too old to be sent, or is suppressed, is over at once.
         """
         columns = [[getattr(delivery, name) for delivery in deliveries] for name in _NEW_FIELDS]
+        columns[-1] = [_hashes(delivery.address_keys) for delivery in deliveries]
         keys = [claim_key(delivery.delivery_id) for delivery in deliveries]
         rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys)
         return {row["delivery_id"]: row["expires_in"] for row in rows}
@@ -203,6 +212,11 @@ class Ledger:
         (row,) = await self._fetch("next_due", *_columns(saturated))
         due_in: timedelta | None = row["due_in"]
         return due_in
+
+    async def stopped(self, delivery_ids: Collection[str]) -> dict[str, str]:
+        """Of deliveries that are about to leave, those that may not any more, each with the reason."""
+        rows = await self._fetch("stopped", list(delivery_ids))
+        return {row["delivery_id"]: row["suppressed_by"] for row in rows}
 
     async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
         """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned.

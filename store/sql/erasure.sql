@@ -38,7 +38,7 @@ with asked as (
     order by asked.delivery_id for update of d
 ), in_queue as (
     update open_deliveries d
-    set record = kept.record, provider_id = null, erased = true, tries = :without_details,
+    set record = kept.record, provider_id = null, erased = true, address_keys = '{}', tries = :without_details,
         state = case when ends then 'failed' else state end,
         reason = case when ends then 'no_address' else reason end,
         detail = case when ends then 'the customer was erased' else '' end,

@@ -1,47 +1,59 @@
 -- Every time in this file is the database's: senders say how long, never until when.
 
+-- name: suppression
+-- Why a delivery `d` may not leave: its address, its domain or a wildcard above is suppressed. Null where it may.
+select case when s.key like '%@%' then 'its address' else s.key end || ' is suppressed: ' || s.reason || ', since '
+       || to_char(s.added_at at time zone 'UTC', 'YYYY-MM-DD')
+from suppressions s
+where s.project_id = d.project_id and s.key_hash = any(coalesce(d.address_keys, stored_address_keys(d.channel, d.record)))
+  and s.channel in ('', d.channel) and (s.expires_at is null or s.expires_at > now())
+limit 1
+
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.
 -- A delivery that is not due yet gets no lease, nor does that of an erased customer. One that is older than all that may
--- have been forgotten, or than $20, is over at once: it may have been sent before. Returns those that are now ours to
+-- have been forgotten, or than $21, is over at once: it may have been sent before. Returns those that are now ours to
 -- send, and how long they are valid.
 with claimed as (
     insert into claims (delivery_key, last_day)
     select r.delivery_key,
            case when r.repeats_until is not null
                 then (greatest(r.repeats_until, now()) at time zone 'UTC')::date end -- its content is kept from now
-    from unnest($21::uuid[], $14::timestamptz[]) as r (delivery_key, repeats_until)
+    from unnest($22::uuid[], $14::timestamptz[]) as r (delivery_key, repeats_until)
     order by 1 -- so that two who claim the same do not wait for each other
     on conflict do nothing
     returning delivery_key
 ), entered as (
     insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                                  channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
-                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at)
-    select r.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
+                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, address_keys)
+    select d.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
            destination, lane, priority, expires_at, record, arrived_at, due_at,
-           case when is_ours then $18::text end,
-           case when is_ours then now() + $19::interval end,
-           case when is_past then 'failed' else 'waiting' end,
-           case when is_past then 'expired' end,
-           case when is_past then 'its event is older than what is kept' else '' end,
-           case when is_past then now() end,
-           now()
-    from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
-                $15::timestamptz[], $16::interval[], $17::text[], $21::uuid[])
-             as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
-                   destination, priority, expires_at, record, arrived_at, happened_at, not_before, wait, lane,
-                   delivery_key)
+           case when is_ours then $19::text end,
+           case when is_ours then now() + $20::interval end,
+           case when is_past or suppressed_by is not null then 'failed' else 'waiting' end,
+           case when is_past then 'expired' when suppressed_by is not null then 'suppressed' end,
+           case when is_past then 'its event is older than what is kept' else coalesce(suppressed_by, '') end,
+           case when is_past or suppressed_by is not null then now() end,
+           now(),
+           address_keys
+    from (select *, written_keys::uuid[] as address_keys
+          from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                      $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
+                      $15::timestamptz[], $16::interval[], $17::text[], $18::text[], $22::uuid[])
+                   as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
+                         destination, priority, expires_at, record, arrived_at, happened_at, not_before, wait, lane,
+                         written_keys, delivery_key)) as d
     join claimed using (delivery_key)
-    cross join lateral (select greatest(now() + r.wait, r.not_before) as due_at,
-                               r.happened_at < greatest((select at from oldest_event), now() - $20::interval)
+    cross join lateral (select greatest(now() + d.wait, d.not_before) as due_at,
+                               d.happened_at < greatest((select at from oldest_event), now() - $21::interval)
                                    as is_past) as judged
+    cross join lateral (select case when due_at <= now() and not is_past then (:suppression) end as suppressed_by) as list
     cross join lateral (
-        select due_at <= now() and not is_past
+        select due_at <= now() and not is_past and suppressed_by is null
                and not exists (select from erased_customers e
-                               where e.project_id = r.project_id and e.customer_id = r.customer_id
-                                 and e.erased_at >= r.arrived_at) as is_ours) as lease
+                               where e.project_id = d.project_id and e.customer_id = d.customer_id
+                                 and e.erased_at >= d.arrived_at) as is_ours) as lease
     on conflict do nothing -- the same id twice in one batch
     returning delivery_id, lease_owner, expires_at
 )
@@ -117,7 +129,8 @@ returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_befor
           d.expires_at - clock_timestamp() as expires_in,
           exists (select from erased_customers e
                   where e.project_id = d.project_id and e.customer_id = d.customer_id
-                    and e.erased_at >= d.arrived_at) as is_erased;
+                    and e.erased_at >= d.arrived_at) as is_erased,
+          (:suppression) as suppressed_by;
 
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those
@@ -196,6 +209,13 @@ returning delivery_id, attempts, state, settled_at, detail, provider_id;
 update open_deliveries set lease_until = now() + $3::interval
 where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
 returning delivery_id;
+
+-- name: stopped
+-- Of deliveries that are about to leave, those that may not any more, and why.
+select delivery_id, suppressed_by
+from (select d.delivery_id, (:suppression) as suppressed_by from open_deliveries d
+      where d.delivery_id = any($1::text[])) as asked
+where suppressed_by is not null;
 
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that

@@ -10,6 +10,8 @@ from streams.sending.judgement import Judgement, held_back, impossible
 
 DEPENDENCY_WAIT = timedelta(seconds=5)
 """After something that an attempt needs was away: Postgres, for a template."""
+ASKED_AGAIN_AFTER = 5.0
+"""Seconds after which a delivery that waits in memory is held beside the suppression list once more."""
 UNREADABLE_WAIT = timedelta(minutes=5)
 """Of a row that is of another release, say: a sender of that one may take it."""
 

@@ -1,4 +1,4 @@
-"""The suppression list in Postgres: nothing on it is ever shortened, and each project has its own."""
+"""The suppression list in Postgres: nothing on it is ever shortened, and what it names is not sent to."""
 
 from __future__ import annotations
 
@@ -8,12 +8,29 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.work import Work
+from agents.wiring import Wiring
+from channels.fakes.email import SmtpSink
 from console.control import suppressions as control
 from console.control.files.suppression_file import SuppressionFile
+from deploy.settings.settings import Settings
+from schemas.closed import ChannelName
+from schemas.decision import DeliveryStatus
 from schemas.errors import DefinitionInvalid, TidingsError
-from schemas.suppression import NewSuppression, key_hash
+from schemas.suppression import NewSuppression, address_keys, key_hash
+from schemas.topics import DELIVERY_STATUS
+from schemas.wire.read_as import read_as
+from store.sending.ledger import Ledger, NewDelivery, Settlement
 from store.sending.suppressions import Suppressions
+from tests.factory import NOW, delivery
+from tests.integration.test_providers import mailbox, mails, running, until
+from tests.integration.test_store import LEASE, claim
+from tests.integration.test_store import new as new_delivery
+
+__all__ = ["mailbox"]
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 LATER_STILL = datetime(3000, 1, 1, tzinfo=UTC)
@@ -61,11 +78,6 @@ async def test_an_entry_is_of_its_project_and_its_channel(pool: asyncpg.Pool) ->
     assert [one.key async for one in listed.all("outlet")] == ["ann@shop.example"]
 
 
-async def test_the_database_hashes_as_we_do(pool: asyncpg.Pool) -> None:
-    said = await pool.fetchval("select encode(substr(sha256(convert_to($1, 'UTF8')), 1, 16), 'hex')", "a@b.example")
-    assert said == key_hash("a@b.example")
-
-
 async def test_an_exported_list_comes_back_as_it_was(pool: asyncpg.Pool, tmp_path: Path) -> None:
     listed, file = Suppressions(pool), tmp_path / "list.csv"
     await listed.add(
@@ -99,6 +111,98 @@ async def test_use_cases_say_what_covers_an_address(pool: asyncpg.Pool) -> None:
     assert await control.remove(listed, "shop", "a.shop.example", None) == 1
     with pytest.raises(TidingsError, match="single label"):
         await control.add(listed, new(), ["com"])
+
+
+@pytest.mark.parametrize(
+    ("key", "fields", "stops"),
+    [
+        ("ann@a.shop.example", {}, "its address is suppressed: bounced, since "),
+        ("a.shop.example", {"channel": "email"}, "a.shop.example is suppressed: bounced, since "),
+        ("*.shop.example", {"expires_at": LATER}, "*.shop.example is suppressed: bounced, since "),
+        ("shop.example", {}, None),
+        ("bob@a.shop.example", {}, None),
+        ("ann@a.shop.example", {"channel": "webhook"}, None),
+        ("ann@a.shop.example", {"project_id": "outlet"}, None),
+        ("ann@a.shop.example", {"expires_at": PAST}, None),
+    ],
+)
+async def test_a_claim_stops_what_is_suppressed_and_nothing_else(
+    pool: asyncpg.Pool, key: str, fields: dict[str, Any], stops: str | None
+) -> None:
+    ledger, now, later = Ledger(pool), mail(1), mail(2, wait=timedelta(microseconds=1))
+    await claim(ledger, "s", [later])
+    await Suppressions(pool).add([new(key, **fields)])
+    assert await claim(ledger, "s", [now]) == (set() if stops else {"d1"})
+    (row,) = await ledger.claim_due(owner="s", lease=LEASE, limit=10, a_destination=10)
+    assert (row.suppressed_by or "").startswith(stops or "")
+    assert bool(row.suppressed_by) == bool(stops) == bool(await ledger.stopped(["d2"]))
+    if not stops:
+        return
+    ended = Settlement("d2", "failed", row.suppressed_by or "", reason="suppressed", tried=False)
+    await ledger.settle([ended], owner="s")
+    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    assert {(one.reason, one.attempts, one.detail[: len(stops)]) for one in ends} == {("suppressed", 0, stops)}
+
+
+async def test_what_is_not_due_is_held_beside_the_list_when_it_is(pool: asyncpg.Pool) -> None:
+    """Until then the entry may be over."""
+    await Suppressions(pool).add([new("ann@a.shop.example")])
+    await claim(Ledger(pool), "s", [mail(1, wait=timedelta(hours=1))])
+    assert [row["state"] for row in await Ledger(pool).counts()] == ["waiting"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "reached"),
+    [
+        ("email", "Ann@Shop.Example"),
+        ("email", "ann@a.b.c.shop.example"),
+        ("webhook", "api.shop.example:8443"),
+        ("webhook", "localhost:8443"),
+    ],
+)
+async def test_rows_of_earlier_releases_are_read_where_they_are(
+    pool: asyncpg.Pool, channel: ChannelName, reached: str
+) -> None:
+    made = delivery(channel)
+    changed: dict[str, Any] = (
+        {"account": reached} if channel == "webhook" else {"email": replace(made.email, to=reached)}
+    )
+    row = row_of(Work(replace(made, **changed), 0, NOW), timedelta())
+    found = await pool.fetchval("select stored_address_keys($1, $2)", channel, row.record)
+    assert {one.hex for one in found} >= set(map(key_hash, row.address_keys))
+    assert await pool.fetchval("select stored_address_keys($1, $2)", channel, b"r") == []
+
+
+async def test_a_sender_tells_what_it_did_not_send(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, pool: asyncpg.Pool, mailbox: SmtpSink
+) -> None:
+    monkeypatch.setattr("agents.roles.sender.outcomes._SWEEP", timedelta())
+    monkeypatch.setattr("agents.roles.sender.sender._SWEEP_SECONDS", 0.1)
+    first, second = mails(2)
+    first, second = to(first, "Ann@Shop.example"), to(second, "bob@else.example")
+    await Suppressions(pool).add([new("*.else.example"), new("ann@shop.example")])
+    async with running(settings, pool, mailbox.port) as run:
+        await run.take([first, second])
+
+        async def all_over() -> bool:
+            return len(run.topic.told) == 2
+
+        await until(all_over)
+        assert await run.counts() == {"failed": 1, "sent": 1}
+        codec = Wiring(settings).codec(DELIVERY_STATUS)
+        told = {one.delivery_id: one for one in (read_as(codec.decode(one), DeliveryStatus) for one in run.topic.told)}
+    assert [mail.recipients for mail in mailbox.mails] == [("bob@else.example",)]
+    assert (told["dlv_0"].outcome, told["dlv_0"].reason) == ("suppressed", "suppressed")
+    assert "Shop" not in told["dlv_0"].detail
+
+
+def mail(number: int, **changes: Any) -> NewDelivery:
+    keys = address_keys("email", "Ann@a.shop.example")
+    return new_delivery(number, channel="email", address_keys=keys, **changes)
+
+
+def to(made: Any, address: str) -> Any:
+    return replace(made, email=replace(made.email, to=address))
 
 
 def opened(file: Path) -> SuppressionFile:

@@ -28,8 +28,15 @@ from schemas.destination import Destination
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
-from streams.sending.gate import Situation, account_held, dependency_unavailable, not_rendered, stopped_at_gate
-from streams.sending.judgement import Judgement
+from streams.sending.gate import (
+    ASKED_AGAIN_AFTER,
+    Situation,
+    account_held,
+    dependency_unavailable,
+    not_rendered,
+    stopped_at_gate,
+)
+from streams.sending.judgement import Judgement, impossible
 from streams.sending.outcome import outcome_of
 from streams.sending.retry import asked_wait
 from streams.sending.settle import Attempt, settle, tried_again
@@ -39,7 +46,10 @@ log = structlog.get_logger()
 
 
 class Attempts:
-    """Sends leased deliveries from memory. `concurrency` bounds what is under way to one destination."""
+    """Sends leased deliveries from memory. `concurrency` bounds what is under way to one destination.
+
+    `stopped` says of some deliveries why they may not leave any more: asked of what has waited here for long.
+    """
 
     def __init__(
         self,
@@ -49,6 +59,7 @@ class Attempts:
         is_ours: Callable[[str], bool],
         outcomes: Outcomes,
         pause: Callable[[Destination, str], Awaitable[None]],
+        stopped: Callable[[list[str]], Awaitable[Mapping[str, str]]],
         metrics: Metrics,
         *,
         concurrency: int,
@@ -58,7 +69,7 @@ class Attempts:
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
-        self._concurrency, self._accounts = concurrency, accounts
+        self._concurrency, self._accounts, self._stopped = concurrency, accounts, stopped
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
@@ -74,7 +85,7 @@ class Attempts:
         """Send in the background; the outcome goes to `Outcomes`."""
         identity = work.delivery.delivery_id
         self.capacity.take(work.destination)
-        task = self._tasks[identity] = asyncio.create_task(self._carry_out(work))
+        task = self._tasks[identity] = asyncio.create_task(self._carry_out(work, time.monotonic()))
         task.add_done_callback(lambda _: self._done(work))
 
     def _done(self, work: Work) -> None:
@@ -82,7 +93,7 @@ class Attempts:
         if self.capacity.release(work.destination):
             self._slots.pop(work.destination, None)
 
-    async def _carry_out(self, work: Work) -> None:
+    async def _carry_out(self, work: Work, claimed: float) -> None:
         async with self._slot(work):
             is_paused = work.destination in self.capacity.paused
             left_at = None if is_paused else await self.paces.turn(work.destination)
@@ -92,14 +103,20 @@ class Attempts:
                 return
             started = time.monotonic()
             try:
-                judgement = await self._attempt(work, left_at)
+                judgement = await self._attempt(work, claimed, left_at)
             except TryLater as error:
                 judgement = dependency_unavailable(str(error))
             except Exception as error:  # a defect must not lose a delivery: it is tried again, and it is seen
                 log.exception("attempt_failed", delivery=work.delivery.delivery_id)
                 judgement = tried_again(f"internal error: {type(error).__name__}", self._made(work))
             ended = time.monotonic()
-        took = ended - started
+        self._end(work, judgement, ended, ended - started)
+
+    def stop(self, work: Work, judgement: Judgement) -> None:
+        """End a leased delivery without an attempt."""
+        self._end(work, judgement, time.monotonic(), 0.0)
+
+    def _end(self, work: Work, judgement: Judgement, ended: float, took: float) -> None:
         self._outcomes.put(settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took), work.delivery)
         self._measure(work, judgement, took)
 
@@ -118,13 +135,15 @@ class Attempts:
         if left_at is not None:
             self.paces.heard(work.destination, left_at, None)
 
-    async def _attempt(self, work: Work, left_at: float | None) -> Judgement:
+    async def _attempt(self, work: Work, claimed: float, left_at: float | None) -> Judgement:
         """`left_at` is its turn; without one it is not sent."""
-        stopped = stopped_at_gate(self._situation(work, left_at))
-        if stopped:
+        if judgement := stopped_at_gate(self._situation(work, left_at)):
             self._not_asked(work, left_at)
-            return stopped
+            return judgement
         assert left_at is not None  # noqa: S101 - nothing passes the gate without a turn
+        if why := await self._stopped_since(work, claimed):
+            self._not_asked(work, left_at)
+            return impossible("suppressed", why)
         answer: Judgement | Receipt | None = None
         try:
             answer = await self._ask(work)
@@ -136,6 +155,12 @@ class Attempts:
         if judgement.pauses:
             await self._pause_destination(work, judgement.detail)
         return judgement
+
+    async def _stopped_since(self, work: Work, claimed: float) -> str | None:
+        """The reason not to send what has waited in memory for long, where there is one by now. Raises TryLater."""
+        if time.monotonic() - claimed < ASKED_AGAIN_AFTER:
+            return None
+        return (await self._stopped([work.delivery.delivery_id])).get(work.delivery.delivery_id)
 
     def _situation(self, work: Work, left_at: float | None) -> Situation:
         return Situation(

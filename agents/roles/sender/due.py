@@ -21,6 +21,7 @@ from schemas.destination import Destination
 from schemas.errors import BadRecord, TryLater
 from store.sending.ledger import Settlement
 from streams.sending.gate import not_readable
+from streams.sending.judgement import impossible
 
 log = structlog.get_logger()
 
@@ -90,7 +91,11 @@ class Due:
 
     def _begin(self, claimed: Claimed) -> None:
         row = claimed.row
-        self._attempts.start(Work(read_stored(row.record), row.attempts, row.arrived_at, claimed.expires))
+        work = Work(read_stored(row.record), row.attempts, row.arrived_at, claimed.expires)
+        if row.suppressed_by is None:
+            self._attempts.start(work)
+        else:
+            self._attempts.stop(work, impossible("suppressed", row.suppressed_by))
 
     async def _leave(self, unreadable: list[Settlement]) -> None:
         log.error("records_unreadable", deliveries=[one.delivery_id for one in unreadable])

@@ -12,6 +12,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.distribution import Again
 from schemas.errors import BadRecord
+from schemas.suppression import address_keys
 from store.sending.ledger import NewDelivery, Settlement, VersionKey
 from streams.sending.judgement import Judgement
 from streams.sending.replay import happened_at, repeats_until
@@ -50,6 +51,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         repeats_until=repeats_until(again, delivery),
         not_before=delivery.not_before,
         wait=wait,
+        address_keys=address_keys(delivery.channel, delivery.reaches),
     )
 
 

@@ -110,6 +110,7 @@ class Sender:
             self._leases.is_ours,
             self._outcomes,
             self._pause,
+            ledger.stopped,
             metrics,
             concurrency=settings.concurrency,
             clock=clock,

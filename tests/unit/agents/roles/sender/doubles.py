@@ -13,6 +13,7 @@ from agents.roles.sender.pacing import Paces
 from agents.roles.sender.work import Work
 from schemas.delivery import Delivery
 from store.sending.ledger import Leased
+from streams.sending.judgement import Judgement
 from tests.factory import NOW, delivery
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
@@ -29,6 +30,9 @@ class Started:
     def start(self, work: Work) -> None:
         self._log.append(("start", work.delivery.delivery_id))
 
+    def stop(self, work: Work, judgement: Judgement) -> None:
+        self._log.append((judgement.state, judgement.detail))
+
 
 class World:
     """The ledger and what erases, as far as they are asked here."""
@@ -36,6 +40,7 @@ class World:
     def __init__(self, log: list[Any]) -> None:
         self.good: Delivery = delivery("webhook")
         self._log = log
+        self.suppressed_by: str | None = None
         self.claimant = Claimant(cast(Any, self), owner="o", lease=MINUTE)
 
     async def claim_new(self, *_: Any, **__: Any) -> dict[str, None]:
@@ -43,8 +48,18 @@ class World:
 
     async def claim_due(self, **_: Any) -> list[Leased]:
         record = row_of(Work(self.good, 0, NOW), timedelta()).record
-        good = Leased(self.good.delivery_id, "webhook", "h", 0, record, NOW, None, is_erased=False)
-        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False), good]
+        good = Leased(
+            self.good.delivery_id,
+            "webhook",
+            "h",
+            0,
+            record,
+            NOW,
+            None,
+            is_erased=False,
+            suppressed_by=self.suppressed_by,
+        )
+        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False, suppressed_by=None), good]
 
     async def again_of(self, _: Any) -> dict[Any, Any]:
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -46,6 +47,9 @@ class Provider:
         return self.answer
 
 
+NOTHING: Mapping[str, str] = {}
+
+
 class Told:
     """Outcomes that note what they are told."""
 
@@ -60,12 +64,18 @@ class Told:
         self.paused.append((destination, why))
 
 
-async def carried_out(work: Work, answer: Any, *, is_ours: bool = True, is_paused: bool = False) -> Any:
+async def carried_out(
+    work: Work, answer: Any, *, is_ours: bool = True, is_paused: bool = False, stopped: Mapping[str, str] = NOTHING
+) -> Any:
     told, provider = Told(), Provider(answer)
+
+    async def still(delivery_ids: list[str]) -> Mapping[str, str]:
+        return stopped
+
     policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, Metrics(), concurrency=2, clock=utc_now,
+        told.pause, still, Metrics(), concurrency=2, clock=utc_now,
     )  # fmt: skip
     if is_paused:
         attempts.capacity.paused.add(HOST)
@@ -114,3 +124,13 @@ async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
 async def test_what_is_no_longer_ours_is_left_to_whoever_has_it_and_its_turn_is_free() -> None:
     told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted(""), is_ours=False)
     assert (told.settlements, provider.asked, attempts.paces.taken_by(HOST)) == ([], 0, 0)
+
+
+@pytest.mark.parametrize(("after", "state", "asked"), [(0.0, "failed", 0), (3600.0, "sent", 1)])
+async def test_what_waited_in_memory_is_held_beside_the_list_again(
+    monkeypatch: pytest.MonkeyPatch, after: float, state: str, asked: int
+) -> None:
+    monkeypatch.setattr("agents.roles.sender.attempts.ASKED_AGAIN_AFTER", after)
+    listed = {GOOD.delivery_id: "its address is suppressed"}
+    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""), stopped=listed)
+    assert ([one.state for one in told.settlements], provider.asked) == ([state], asked)

@@ -28,6 +28,14 @@ async def test_a_record_that_cannot_be_read_waits_and_keeps_no_other_from_being_
     assert log == [("start", world.good.delivery_id), ("waiting", "dlv_0")]
 
 
+async def test_what_is_suppressed_by_now_is_not_begun() -> None:
+    log: list[Any] = []
+    world = World(log)
+    world.suppressed_by = "its address is suppressed"
+    assert await due(world, Started(log)).claim() == 2
+    assert log == [("failed", "its address is suppressed"), ("waiting", "dlv_0")]
+
+
 async def test_what_is_still_being_sent_is_not_begun_again() -> None:
     log: list[Any] = []
     world, attempts = World(log), Started(log)

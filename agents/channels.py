@@ -6,12 +6,12 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
+from agents.reach import reach_of
 from channels.accounts import AccountBook
 from channels.codes.links import Links, code_links
 from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
 from channels.email.smtp_session import EmailAccount
-from channels.http.ssrf import Reach
 from channels.registry import CHANNEL_TYPES, build_channels
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
@@ -51,16 +51,6 @@ def email_form(account: EmailAccountSettings) -> EmailAccountForm:
 def _signer(settings: Settings) -> Signer:
     webhook = settings.webhook
     return Signer([one.reveal() for one in webhook.secrets], webhook.legacy_secret.reveal())
-
-
-def reach_of(settings: SenderSettings) -> Reach:
-    """The places that webhooks may go to."""
-    return Reach.of(
-        private=settings.webhook_allow_private,
-        networks=settings.webhook_private_networks,
-        http=settings.webhook_allow_http,
-        ports=settings.webhook_ports,
-    )
 
 
 def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, tzinfo
 
+from agents.reach import reach_of
+from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import CONSENTS
@@ -14,7 +16,10 @@ from schemas.project import Project
 
 @dataclass(frozen=True, slots=True)
 class ProjectContext:
-    """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes."""
+    """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes.
+
+    `reach`: the places that webhooks may go to.
+    """
 
     project_id: str
     zone: tzinfo = UTC
@@ -22,6 +27,7 @@ class ProjectContext:
     accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     consents: tuple[str, ...] = CONSENTS
     has_links: bool = False
+    reach: Reach = Reach()
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -33,6 +39,7 @@ class ProjectContext:
             {"email": tuple(settings.email_accounts)},
             settings.consents if document is None or document.consents is None else tuple(document.consents),
             bool(settings.console.public_url),
+            reach_of(settings.sender),
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from channels.http.ssrf import Reach
 from channels.templates.bundle import bundled, wrong_sections
 from channels.templates.engine import PARTS, check_template
 from console.control.context import ProjectContext
@@ -16,6 +17,8 @@ from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
 from deploy.settings.messages import Brand
 from schemas.campaign import Campaign
+from schemas.channels.webhook import WebhookPlan
+from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
 from schemas.template import StoredTemplate
@@ -84,6 +87,8 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
     )
     definition = parse_definition(document.plain, context)
     problems = email_problems(definition, project, to_save=known.to_save)
+    if known.to_save:
+        problems += address_problems(definition.distribution, project.reach)
     if problems:
         raise DefinitionInvalid(problems)
     return definition
@@ -95,6 +100,16 @@ def email_problems(definition: Definition, project: ProjectContext, *, to_save: 
     if to_save and not seen:
         seen = perhaps_problems(definition)
     return (*_brand_problems(definition, project.brand), *map(definition.located, seen))
+
+
+def address_problems(distribution: Distribution, reach: Reach) -> tuple[Problem, ...]:
+    """The webhooks of a distribution that would be refused wherever their names lead."""
+    found = [
+        (index, reach.problem(plan.url))
+        for index, plan in enumerate(distribution.channels)
+        if isinstance(plan, WebhookPlan)
+    ]
+    return tuple(Problem(f"channels[{index}].webhook.url", problem) for index, problem in found if problem)
 
 
 def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:

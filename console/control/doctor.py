@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +13,17 @@ from pathlib import Path
 from agents.broker.codecs import CODECS, check_codecs
 from agents.broker.topics import Provision
 from agents.channels import channels_of
+from agents.reach import reach_of
 from agents.wiring import Wiring
+from channels.http.ssrf import Reach
+from console.control.distribution_check import address_problems
 from console.control.doctor_records import examine_records
 from deploy.embedded.jars import java
+from schemas.distribution import Distribution
 from schemas.errors import TidingsError
+from schemas.formats.hosts import ascii_url
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
+from store.distributions import Control
 from store.horizon import OPEN_FOR_LONG, held_for_long, said_of_held
 from store.migrate import migrate
 from store.postgres import connect, finds_pooler
@@ -48,6 +54,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime) -> 
         ("postgres", lambda: _postgres(wiring)),
         ("clocks", lambda: _clocks(wiring)),
         ("transactions", lambda: _transactions(wiring)),
+        ("webhook addresses", lambda: _addresses(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
         *((f"email account {name}", _mail_check(wiring, name)) for name in settings.email_accounts),
     ]
@@ -151,6 +158,27 @@ async def _secrets(wiring: Wiring) -> str:
             "none: receivers cannot know that a webhook is ours. Set webhook.secrets (TIDINGS_WEBHOOK_SECRETS)"
         )
     return f"{len(wiring.settings.webhook.secrets)} set"
+
+
+async def _addresses(wiring: Wiring) -> str:
+    settings = wiring.settings
+    pool = await connect(settings.postgres.dsn.reveal(), size=1, pooler=settings.postgres.pooler)
+    try:
+        current = await Control(pool).current(wiring.project)
+    finally:
+        await pool.close()
+    live = [one for one in current.values() if one.status == "LIVE"]
+    refused = closed_addresses(live, settings.notices.webhook, reach_of(settings.sender))
+    if refused:
+        raise TidingsError(f"{'; '.join(refused)}. Such deliveries fail: change the address, or the setting")
+    return f"none of {len(live)} live distributions is refused"
+
+
+def closed_addresses(live: Iterable[Distribution], notices: str, reach: Reach) -> list[str]:
+    """Each webhook that would be refused wherever its name leads, with the reason."""
+    at_notices = reach.problem(ascii_url(notices)) if notices else None
+    refused = [f"notices.webhook: {at_notices}"] if at_notices else []
+    return refused + [f"distribution {one.id}: {problem}" for one in live for problem in address_problems(one, reach)]
 
 
 def _mail_check(wiring: Wiring, name: str) -> Callable[[], Awaitable[str]]:

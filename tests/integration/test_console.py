@@ -135,6 +135,7 @@ WRONG: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     (("tail", "nothing"), {}, 1, "There are: events.segments"),
     (("why", "dlv_x"), {}, 1, 'no delivery "dlv_x"'),
     (("doctor",), {}, 1, "webhook secrets"),
+    (("doctor",), {"TIDINGS_NOTICES_WEBHOOK": "https://localhost/hush"}, 1, "notices.webhook: localhost"),
 ]
 
 

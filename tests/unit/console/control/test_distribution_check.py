@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from console.control.distribution_check import Known, check, offer
 from console.control.files.documents import read_documents
 from deploy.settings.messages import Brand, EmailAccountSettings
 from deploy.settings.settings import Settings
+from deploy.settings.workers import Sender
 from schemas.errors import DefinitionInvalid
 from tests.factory import NOW
 
@@ -96,3 +98,30 @@ def test_a_text_in_yaml(tmp_path: Path, text: str, line: int) -> None:
     source = f"{HEAD}      account: main\n      subject: s\n      {text}\n"
     (problem,) = refused(tmp_path, {"d.yaml": source})
     assert problem.startswith(f"d.yaml:{line}  channels[0].email.")
+
+
+WEBHOOK = "distribution: d\ntrigger: {event: customer.order.paid}\nconsent: transactional\nchannels:\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://10.0.0.1/x", "d.yaml:6  channels[1].webhook.url: 10.0.0.1 is an address that is not public"),
+        ("https://localhost/x", "d.yaml:6  channels[1].webhook.url: localhost leads to an address that is not public"),
+        ("https://0x7f.1/x", "d.yaml:6  channels[1].webhook.url: 0x7f.1 is an address that is not public"),
+        ("http://hooks.example.com/x", "d.yaml:6  channels[1].webhook.url: http is not allowed: must be https"),
+        ("https://hooks.example.com:25/x", "d.yaml:6  channels[1].webhook.url: port 25 is not allowed: must be one of"),
+    ],
+)
+def test_an_address_that_would_be_refused_is_so_on_save(tmp_path: Path, url: str, said: str) -> None:
+    source = "".join(f"  - webhook: {{url: '{one}', type: t}}\n" for one in ("https://hooks.example.com/x", url))
+    (problem,) = refused(tmp_path, {"d.yaml": WEBHOOK + source})
+    assert problem.startswith(said)
+
+
+def test_what_the_settings_open_is_saved_and_a_preview_shows_every_address(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(f"{WEBHOOK}  - webhook: {{url: 'http://10.0.0.1:9000/x', type: t}}\n")
+    documents = read_documents([tmp_path / "d.yaml"])
+    opened = replace(SETTINGS, sender=Sender(webhook_private_networks=("10.0.0.0/24",)))
+    assert check(documents, ProjectContext.of(opened, "shop"), Known(offer({}), to_save=True), NOW)
+    assert check(documents, ProjectContext.of(SETTINGS, "shop"), Known(offer({})), NOW)

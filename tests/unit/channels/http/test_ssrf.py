@@ -5,7 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
+from channels.http.ip_ranges import ip_of
 from channels.http.ssrf import OWN_NETWORKS, PORTS, PlaceRefused, Reach, Target, target_of
 from schemas.formats.hosts import ascii_url
 
@@ -40,6 +44,23 @@ def test_a_url_that_clients_read_differently_is_not_valid(url: str) -> None:
     with pytest.raises(PlaceRefused, match="not valid: must be one such as https://"):
         target_of(url)
     assert "not valid" in (OWN_NETWORKS.problem(url) or "")
+
+
+PIECES = (
+    "https://", "http://", "a.example", "127.0.0.1", "[::1]", "::ffff:127.0.0.1", "@", ":", "80", "\\", "/", "#", "?", "%2f",
+    "%40", "%00", ".", "[", "]", "0x7f", ";", "&", "|", "^", "`", "{", "'", "<", "*", "~", "!", "$", "(", ",", "=", "+", "_",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from(["https://", "http://", "HTTP://"]))
+def test_a_url_that_is_admitted_means_the_same_to_the_client(rest: str, scheme: str) -> None:
+    try:
+        target, theirs = target_of(scheme + rest), URL(scheme + rest)
+    except (ValueError, PlaceRefused):
+        return
+    host = (theirs.raw_host or "").rstrip(".")
+    assert (target.scheme, target.port) == (theirs.scheme, theirs.port)
+    assert (ip_of(target.host) or target.host) == (ip_of(host) or host)
 
 
 @pytest.mark.parametrize("url", ["https://jo:hush@x.example/", "https://hush@x.example", "https://@x.example"])

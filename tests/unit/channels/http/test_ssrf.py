@@ -47,9 +47,9 @@ def test_a_url_that_clients_read_differently_is_not_valid(url: str) -> None:
 
 
 PIECES = (
-    "https://", "http://", "a.example", "127.0.0.1", "[::1]", "::ffff:127.0.0.1", "@", ":", "80", "\\", "/", "#", "?", "%2f",
-    "%40", "%00", ".", "[", "]", "0x7f", ";", "&", "|", "^", "`", "{", "'", "<", "*", "~", "!", "$", "(", ",", "=", "+", "_",
-)  # fmt: skip
+    *("https://", "http://", "a.example", "127.0.0.1", "[::1]", "::ffff:127.0.0.1", "0x7f", "80", "%2f", "%40", "%00"),
+    *"@:\\/#?.[];&|^`{'<*~!$(,=+_",
+)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.sampled_from(["https://", "http://", "HTTP://"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from operator import methodcaller
 from types import MappingProxyType
 from typing import Any
@@ -101,11 +101,18 @@ class TopicReader:
 
     def last_value(self, key: str) -> bytes | None:
         """The newest value of a key; None where it has not any, or a tombstone."""
-        raw, value = key.encode(), None
-        for message in self.until_now([self.partition_of(key)]):
-            if message.key() == raw:
-                value = message.value()
-        return value
+        return self.last_values([key]).get(key)
+
+    def last_values(self, keys: Collection[str]) -> dict[str, bytes]:
+        """The newest values of some keys, in one pass; without those that have not any, or a tombstone."""
+        wanted, values = {key.encode(): key for key in keys}, dict[str, bytes]()
+        for message in self.until_now(sorted({self.partition_of(key) for key in keys})) if keys else ():
+            key, value = wanted.get(message.key() or b""), message.value()
+            if key is not None and value is not None:
+                values[key] = value
+            elif key is not None:
+                values.pop(key, None)
+        return values
 
     def decode(self, message: Message) -> dict[str, Any]:
         """The record as a mapping. Raises BadRecord."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import astuple
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from console.cli.applying import Asked, DryRun, Yes
-from console.cli.context import Session, session
+from console.cli.context import Session, load_wiring, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text
-from console.control import deliveries
+from console.control import deliveries, resend
+from schemas.closed import Reason
+from schemas.record import JsonObject
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 
 commands = typer.Typer()
@@ -22,6 +25,12 @@ deliveries_app = typer.Typer(no_args_is_help=True, help="Deliveries by filter: l
 commands.add_typer(deliveries_app, name="deliveries")
 
 _DONE: dict[Action, str] = {"resend": "sent again", "cancel": "cancelled", "hurry": "hurried"}
+
+_HELD: dict[Reason, str] = {
+    "consent": "without consent by now",
+    "suppressed": "suppressed",
+    "duplicate": "whose customer was sent a later one",
+}
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Delivery ids; else those the filter fits.")]
 Distribution = Annotated[str | None, typer.Option(help="Of this distribution.")]
@@ -78,8 +87,11 @@ def resend_command(
     customer: Customer = None, status: ByStatus = None, reason: ByReason = None, detail: Detail = None,
     since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Send failed deliveries again, under the same ids: a receiver that had one knows it by its webhook-id."""
-    asyncio.run(_act("resend", {**locals(), "state": "failed"}, Asked(yes, dry_run, as_json)))
+    """Send failed deliveries again, under the same ids: a receiver that had one knows it by its webhook-id.
+
+    Each is judged first: consent as it is now, suppression, and whether the customer got a later one.
+    """
+    asyncio.run(_resend({**locals(), "state": "failed"}, Asked(yes, dry_run, as_json)))
 
 
 @deliveries_app.command("cancel")
@@ -106,17 +118,40 @@ async def _act(action: Action, given: dict[str, Any], asked: Asked) -> None:
     async with _chosen(given) as (opened, store, chosen):
         foreseen = await deliveries.foresee(store, action, chosen)
         _show(foreseen, asked)
-        if asked.dry_run or not foreseen.standing.within:
-            return
-        if not asked.yes:
-            typer.confirm(f"{action} {foreseen.standing.within} deliveries?", abort=True, err=True)
-        done = await deliveries.carry_out(store, action, chosen, actor=opened.actor)
+        if _is_wanted(action, foreseen.standing.within, asked):
+            _show_done(action, await deliveries.carry_out(store, action, chosen, actor=opened.actor), asked)
+
+
+async def _resend(given: dict[str, Any], asked: Asked) -> None:
+    async with _chosen(given) as (opened, store, chosen):
+        foreseen = await deliveries.foresee(store, "resend", chosen)
+        judged = await resend.resendable(store, chosen, partial(_profiles, opened.project_id))
+        _show(foreseen, asked, judged)
+        if _is_wanted("resend", len(judged.ids), asked):
+            _show_done("resend", await resend.resend(store, chosen, judged.ids, actor=opened.actor), asked)
+
+
+async def _profiles(project_id: str, customers: Collection[str]) -> Mapping[str, JsonObject]:
+    from console.control.explain import stored_profiles  # with the client of Kafka
+
+    return await asyncio.to_thread(stored_profiles, load_wiring("kafka"), project_id, customers)
+
+
+def _is_wanted(action: Action, reached: int, asked: Asked) -> bool:
+    if asked.dry_run or not reached:
+        return False
+    return asked.yes or typer.confirm(f"{action} {reached} deliveries?", abort=True, err=True)
+
+
+def _show_done(action: Action, done: int, asked: Asked) -> None:
     show_json({"action": action, "done": done}) if asked.as_json else show_text(f"{_DONE[action]}: {done}")
 
 
-def _show(foreseen: deliveries.Foreseen, asked: Asked) -> None:
+def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable | None = None) -> None:
+    held = judged.held if judged else {}
     if asked.as_json:
-        show_json({"action": foreseen.action, "standing": msgspec.to_builtins(foreseen.standing)})
+        counted = {"held_by": held} if judged else {}
+        show_json({"action": foreseen.action, "standing": msgspec.to_builtins(foreseen.standing), **counted})
     _show_groups(foreseen.groups, as_json=asked.as_json)
     if asked.as_json:
         return
@@ -125,9 +160,11 @@ def _show(foreseen: deliveries.Foreseen, asked: Asked) -> None:
         "being sent this moment": standing.under_way,
         "past their expiry": standing.expired,
         "erased": standing.erased,
+        **{_HELD.get(reason, reason): count for reason, count in held.items()},
     }
     but = "".join(f"; {count} {why}" for why, count in left.items() if count)
-    show_text(f"{standing.within} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
+    reached = len(judged.ids) if judged else standing.within
+    show_text(f"{reached} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
 
 
 def _show_groups(groups: Iterable[deliveries.DeliveryGroup], *, as_json: bool) -> None:

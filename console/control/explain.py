@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -68,9 +68,14 @@ def simulate(
 
 def stored_profile(wire: Wire, project_id: str, customer: str) -> JsonObject | None:
     """A customer's row as the matchers have it. Raises TryLater."""
+    return stored_profiles(wire, project_id, [customer]).get(customer)
+
+
+def stored_profiles(wire: Wire, project_id: str, customers: Collection[str]) -> dict[str, JsonObject]:
+    """The rows of those customers who have one, read in one pass. Raises TryLater."""
+    keys = {wire.key(project_id, customer).decode(): customer for customer in customers}
     with TopicReader(wire, CUSTOMERS) as reader:
-        raw = reader.last_value(wire.key(project_id, customer).decode())
-    return None if raw is None else wire.codec(CUSTOMERS).decode(raw)
+        return {keys[key]: wire.codec(CUSTOMERS).decode(raw) for key, raw in reader.last_values(keys).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,12 +90,21 @@ class Deliveries:
         rows = await self._fetch(sql, *_arguments(chosen), after, limit, actor)
         return sorted(row["delivery_id"] for row in rows)
 
+    async def resendable(self, chosen: DeliveryFilter, *, after: str, limit: int) -> list[asyncpg.Record]:
+        """delivery_id, customer_id, record, against (the reason not to, or None) of the next `limit` failed ones."""
+        return await self._fetch(self._with(self._sql["resendable"], "resend"), *_arguments(chosen), after, limit)
+
     async def actions_of(self, delivery_ids: list[str]) -> list[asyncpg.Record]:
         """delivery_id, at, action, actor; in order."""
         return await self._fetch(self._sql["actions_of"], delivery_ids)
 
     def _with(self, sql: str, action: Action) -> str:
-        return with_parts(sql, {"within": f"({_WITHIN[action]})", "in_the_way": self._sql[_IN_THE_WAY[action]]})
+        parts = {
+            "within": f"({_WITHIN[action]})",
+            "in_the_way": self._sql[_IN_THE_WAY[action]],
+            "suppression": queries("ledger")["suppression"],
+        }
+        return with_parts(sql, parts)
 
     async def _fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         async with passing_errors(self._pool):

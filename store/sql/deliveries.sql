@@ -1,5 +1,5 @@
 -- Deliveries as people choose them. `:chosen` stands for the block of that name, and so do the other names of blocks;
--- `:within` and `:in_the_way` are the action's.
+-- `:within` and `:in_the_way` are the action's, `:suppression` is the ledger's.
 
 -- name: chosen
 -- A filter: null lets everything through. A reason of '' is none.
@@ -71,6 +71,30 @@ for update skip locked
 insert into hurried_destinations (project_id, channel, destination, hurried_at)
 select distinct project_id, channel, destination, now() from changed
 on conflict (project_id, channel, destination) do update set hurried_at = excluded.hurried_at
+
+-- name: against
+-- What stands against sending a failed one again, as the database knows it; the first that fits. A duplicate: one of a
+-- later time is there, of a distribution that a customer gets once, or once in a while, and not again on purpose.
+(case when exists (
+     select from deliveries o
+     join distribution_versions v on v.project_id = o.project_id and v.distribution_id = o.distribution_id
+                                  and v.version = greatest(o.distribution_version, d.distribution_version)
+     where o.project_id = d.project_id and o.customer_id = d.customer_id and o.created_at > d.created_at
+       and o.event_id <> d.event_id and o.distribution_id = d.distribution_id and o.channel = d.channel
+       and o.destination = d.destination
+       and v.definition->'again'->>'mode' in ('once_per_customer', 'once_in')
+       and (o.state <> 'failed' or coalesce(o.reason, '') not in ('suppressed', 'expired', 'canceled')))
+ then 'duplicate'
+ when exists (select from (select d.project_id, d.channel, d.record, null::uuid[] as address_keys) as d
+              cross join lateral (:suppression) as listed)
+ then 'suppressed' end)
+
+-- name: resendable
+-- The next $14 that could be sent again, after the id $13.
+select d.delivery_id, d.customer_id, d.record, :against as against
+from ended_deliveries d
+where :chosen and :within and not :in_the_way and d.delivery_id > $13
+order by d.delivery_id limit $14;
 
 -- name: resend
 -- Failed ones are due again under the same id, with a schedule that begins anew: they are in the queue once more.

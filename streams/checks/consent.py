@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.distribution import TRANSACTIONAL
 from streams.checks.check import AudienceCheck, Subject
 from streams.conditions.answer import misfit, with_kind
+from streams.event_context import Profile
 from streams.verdict import GO, Skip, Verdict
 
 
@@ -21,9 +22,13 @@ def _shown(subject: Subject) -> tuple[str, str]:
 
 
 def _given(subject: Subject) -> object:
-    """The profile's value for the category: only `true` is a consent. None where it says nothing."""
-    consents = subject.profile.get("consents")
-    return consents.get(subject.distribution.consent) if isinstance(consents, dict) else misfit(consents, "consents")
+    return given(subject.profile, subject.distribution.consent)
+
+
+def given(profile: Profile, category: str) -> object:
+    """The profile's value for a category: only `true` is a consent. None where it says nothing."""
+    consents = profile.get("consents")
+    return consents.get(category) if isinstance(consents, dict) else misfit(consents, "consents")
 
 
 def _in_words(subject: Subject) -> str:

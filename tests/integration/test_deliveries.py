@@ -5,23 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from agents.broker.producer import Producer, write_all
+from agents.broker.records import Output
+from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.deliveries import STATUSES, carry_out, foresee, newest, read_filter
 from console.control.destinations import resume_destination
+from console.control.explain import stored_profiles
+from console.control.resend import resend, resendable
 from schemas.destination import Destination
 from schemas.errors import TidingsError
+from schemas.suppression import NewSuppression
+from schemas.topics import CUSTOMERS
 from store.migrate import migrate
 from store.postgres import connect
 from store.sending.deliveries import Deliveries, DeliveryFilter
-from store.sending.ledger import Ledger, Settlement
+from store.sending.ledger import Ledger, NewDelivery, Settlement
+from store.sending.suppressions import Suppressions
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
 
@@ -72,6 +81,90 @@ async def test_failed_ones_are_sent_again_under_their_ids_with_a_schedule_that_b
         "d0": ("recovered", 2), "d1": ("failed", 2), "d2": ("waiting", 2), "d3": ("failed", 1), "d4": ("sent", 1),
     }  # fmt: skip
     assert [(row["action"], row["actor"]) for row in await deliveries.actions_of(["d0", "d3"])] == [("resend", "me")]
+
+
+def record(category: str, to: str = "ann@shop.example") -> bytes:
+    delivery = {"category": category, "account": "main", "email": {"to": to}}
+    return json.dumps({"channel": "email", "delivery": delivery}).encode()
+
+
+async def failed_mails(ledger: Ledger, *rows: NewDelivery) -> None:
+    await ledger.claim_new(rows, owner="s", lease=LEASE)
+    await settle(ledger, *(failed(row.delivery_id) for row in rows))
+
+
+async def test_what_has_no_consent_by_now_or_is_suppressed_is_not_sent_again(pool: asyncpg.Pool) -> None:
+    async def profiles(customers: Collection[str]) -> dict[str, Any]:
+        asked.append(set(customers))
+        return {"c1": {"consents": {"marketing": True}}, "c2": {"consents": {"marketing": False}}}
+
+    async def nobody(customers: Collection[str]) -> dict[str, Any]:
+        raise AssertionError(customers)
+
+    ledger, deliveries, asked = Ledger(pool), Deliveries(pool), list[set[str]]()
+    mail: dict[str, Any] = {"channel": "email", "record": record("marketing")}
+    await failed_mails(
+        ledger, new(0, **mail), new(1, customer_id="c2", **mail), new(2, customer_id="c3", **mail),
+        new(3, customer_id="c2", channel="email", record=record("transactional")),
+        new(4, channel="email", record=record("marketing", "ann@dead.example")),
+        new(5, channel="email", customer_id="c1", record=b"r"),
+    )  # fmt: skip
+    await Suppressions(pool).add([NewSuppression("shop", "dead.example", "other", "", "me")])
+    all_failed = chosen(channel="email", status="failed")
+    judged = await resendable(deliveries, all_failed, profiles)
+    assert (judged.ids, judged.held) == (("d0", "d2", "d3"), {"consent": 2, "suppressed": 1})
+    assert asked == [{"c1", "c2", "c3"}]
+    assert (await resendable(deliveries, chosen(ids=["d3"]), nobody)).ids == ("d3",)
+    seen: list[int] = []
+    assert await resend(deliveries, all_failed, judged.ids, actor="me", on_progress=seen.append) == 3
+    assert (seen, await due(ledger)) == ([3], {"d0": 0, "d2": 0, "d3": 0})
+    assert await resend(deliveries, all_failed, judged.ids, actor="me") == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "later", "held"),
+    [
+        ({"mode": "once_in", "seconds": 60}, {}, {"duplicate": 1}),
+        ({"mode": "once_per_customer"}, {}, {"duplicate": 1}),
+        ({"mode": "every_event"}, {}, {}),
+        ({"mode": "once_per", "path": "order.id"}, {}, {}),
+        ({"mode": "once_in", "seconds": 60}, {"event_id": "e"}, {}),
+        ({"mode": "once_in", "seconds": 60}, {"customer_id": "c2"}, {}),
+        ({"mode": "once_in", "seconds": 60}, {"destination": "b"}, {}),
+        ({"mode": "once_in", "seconds": 60}, {"channel": "webhook"}, {}),
+    ],
+)
+async def test_what_was_sent_since_is_not_sent_twice(
+    pool: asyncpg.Pool, mode: dict[str, Any], later: dict[str, Any], held: dict[str, int]
+) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await pool.execute(
+        "insert into distribution_versions (project_id, distribution_id, version, definition, source, applied_by,"
+        " applied_at) values ('shop', 'x', 1, $1::jsonb, '', 'me', now())",
+        json.dumps({"again": mode}),
+    )
+    mail: dict[str, Any] = {"channel": "email", "record": record("transactional")}
+    await failed_mails(ledger, new(0, **mail))
+    await ledger.claim_new([new(1, **{**mail, "event_id": "e2", **later})], owner="s", lease=LEASE)
+    await settle(ledger, Settlement("d1", "sent", "250"))
+    judged = await resendable(deliveries, chosen(ids=["d0"]), cast(Any, None))
+    assert (len(judged.ids), judged.held) == (1 - len(held), held)
+
+
+async def test_profiles_are_read_in_one_pass_and_the_newest_counts(wiring: Wiring) -> None:
+    def profile(identity: str, given: bool) -> bytes:
+        return wiring.codec(CUSTOMERS).encode({"id": identity, "project_id": "shop", "consents": {"marketing": given}})
+
+    outputs = [
+        Output(wiring.topic(CUSTOMERS), identity.encode(), value)
+        for identity, value in [
+            ("c1", profile("c1", True)), ("c2", profile("c2", True)), ("c3", profile("c3", True)),
+            ("c1", profile("c1", False)), ("c2", None),
+        ]
+    ]  # fmt: skip
+    await write_all(Producer(wiring.settings.kafka.client()), outputs)
+    found = await asyncio.to_thread(stored_profiles, wiring, "shop", ["c1", "c2", "c4"])
+    assert {identity: row["consents"] for identity, row in found.items()} == {"c1": {"marketing": False}}
 
 
 async def test_what_is_expired_erased_or_not_yet_told_is_not_sent_again(pool: asyncpg.Pool) -> None:
@@ -222,7 +315,8 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
         pool = await connect(dsn)
         await migrate(pool, "shop")
         ledger = Ledger(pool)
-        await ledger.claim_new([new(number) for number in range(3)], owner="s", lease=LEASE)
+        rows = [new(number, record=record("transactional")) for number in range(3)]
+        await ledger.claim_new(rows, owner="s", lease=LEASE)
         await settle(ledger, *(failed(f"d{number}") for number in range(3)))
         await ledger.pause_destination(HOST, "HTTP 401")
         await pool.close()

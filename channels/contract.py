@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
 from schemas.account import AccountForm
+from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.receipt import Receipt
@@ -34,6 +35,11 @@ class Policy:
     retries: tuple[timedelta, ...]
     rate: float | None = None
     concurrency: int | None = None
+
+    @classmethod
+    def of(cls, policy: RetryPolicy) -> Policy:
+        """A channel's own, without bounds that its provider sets."""
+        return cls(policy.timeout, policy.waits)
 
     def overridden(self, timeout: timedelta, retries: tuple[timedelta, ...]) -> Policy:
         """The same with what the settings say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from channels.accounts import ChannelAccounts
@@ -20,6 +20,7 @@ from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.templates.engine import Templates
 from schemas.account import AccountForm, EmailAccountForm
 from schemas.channels.email import EmailDelivery
+from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import RenderRefused, TemplateFailed
@@ -40,10 +41,7 @@ class EmailRequest:
     message: bytes = field(repr=False)
 
 
-POLICY = Policy(
-    timeout=timedelta(seconds=30),
-    retries=tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720)),
-)
+POLICY = Policy.of(RETRY_POLICIES["email"])
 
 
 class Email(Channel[EmailDelivery, EmailRequest]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,6 +18,7 @@ from channels.http.ssrf import Reach
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
 from schemas.account import SIGNING, AccountForm, WebhookAccountForm
+from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.webhook import WebhookDelivery
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
@@ -28,10 +29,7 @@ from schemas.template import StoredTemplate
 USER_AGENT = "Tidings/1 (+webhooks)"
 OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
 """Headers of every request, beside the signatures."""
-POLICY = Policy(
-    timeout=timedelta(seconds=10),
-    retries=tuple(timedelta(minutes=min(2**power, 480)) for power in range(12)),
-)
+POLICY = Policy.of(RETRY_POLICIES["webhook"])
 
 
 class Webhook(HttpChannel[WebhookDelivery]):

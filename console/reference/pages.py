@@ -15,6 +15,7 @@ import msgspec
 from console.reference.documents import campaigns_page, distributions_page, projects_page, segments_page
 from console.reference.payload import payload_page
 from console.reference.providers import providers_page
+from console.reference.retries import retries_page
 from console.reference.templates import templates_page
 from schemas.closed import Action
 from schemas.events.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
@@ -154,6 +155,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "payload.md": payload_page,
     "templates.md": templates_page,
     "providers.md": providers_page,
+    "retries.md": retries_page,
 }
 """File name to what writes it."""
 

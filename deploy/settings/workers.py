@@ -7,6 +7,7 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Literal
 
+from schemas.channels.retries import RETRY_POLICIES
 from schemas.errors import CannotStart
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
@@ -34,15 +35,15 @@ class Sender:
     lease: timedelta = timedelta(seconds=60)
     concurrency: int = 50
     poll: timedelta = timedelta(seconds=1)
-    webhook_timeout: timedelta = timedelta(seconds=10)
+    webhook_timeout: timedelta = RETRY_POLICIES["webhook"].timeout
     webhook_allow_private: bool = False
     webhook_private_networks: tuple[str, ...] = ()
     webhook_allow_http: bool = False
     webhook_ports: tuple[int, ...] = (80, 443, 8080, 8443)
     webhook_max_bytes: int = 1_048_576
-    webhook_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=min(2**power, 480)) for power in range(12))
-    email_timeout: timedelta = timedelta(seconds=30)
-    email_retries: tuple[timedelta, ...] = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720))
+    webhook_retries: tuple[timedelta, ...] = RETRY_POLICIES["webhook"].waits
+    email_timeout: timedelta = RETRY_POLICIES["email"].timeout
+    email_retries: tuple[timedelta, ...] = RETRY_POLICIES["email"].waits
 
     def check(self) -> None:
         """Raises CannotStart for a slow receiver's time-out, and for networks and ports that are not."""

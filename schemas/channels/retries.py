@@ -1,0 +1,31 @@
+"""The retry policy of each channel, as a list: the time-out of an attempt, and the waits between attempts.
+
+Channels and the settings' defaults are made of it; `deploy/reference/retries.md` shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from schemas.closed import ChannelName
+from schemas.formats.durations import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """One more attempt is made than there are waits."""
+
+    timeout: timedelta
+    waits: tuple[timedelta, ...]
+
+
+def _policy(timeout: str, *waits: str) -> RetryPolicy:
+    return RetryPolicy(parse_duration(timeout), tuple(map(parse_duration, waits)))
+
+
+RETRY_POLICIES: Mapping[ChannelName, RetryPolicy] = {
+    "webhook": _policy("10s", "1m", "2m", "4m", "8m", "16m", "32m", "64m", "128m", "256m", "8h", "8h", "8h"),
+    "email": _policy("30s", "1m", "5m", "15m", "1h", "4h", "12h"),
+}

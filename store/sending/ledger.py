@@ -18,6 +18,7 @@ from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
+from store.sending.suppressions import Suppressions
 from store.sql import queries
 
 State = Literal["waiting", "sent", "recovered", "failed"]
@@ -171,6 +172,7 @@ class Ledger:
         self, pool: asyncpg.Pool, *, keep: timedelta = _KEEP, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         self._pool, self._keep = pool, keep
+        self.suppressions = Suppressions(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
 

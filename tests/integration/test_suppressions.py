@@ -26,7 +26,7 @@ from schemas.wire.read_as import read_as
 from store.sending.ledger import Ledger, NewDelivery, Settlement
 from store.sending.suppressions import Suppressions
 from tests.factory import NOW, delivery
-from tests.integration.test_providers import mailbox, mails, running, until
+from tests.integration.test_providers import Running, mailbox, mails, running, until
 from tests.integration.test_store import LEASE, claim
 from tests.integration.test_store import new as new_delivery
 
@@ -194,6 +194,38 @@ async def test_a_sender_tells_what_it_did_not_send(
     assert [mail.recipients for mail in mailbox.mails] == [("bob@else.example",)]
     assert (told["dlv_0"].outcome, told["dlv_0"].reason) == ("suppressed", "suppressed")
     assert "Shop" not in told["dlv_0"].detail
+
+
+async def test_an_address_that_is_refused_for_good_is_not_written_to_again(
+    settings: Settings, pool: asyncpg.Pool, mailbox: SmtpSink
+) -> None:
+    mailbox.at_stage = "rcpt"
+    mailbox.replies.extend(["550 5.7.1 rejected by policy", "550 5.1.1 no such user"])
+    listed = Suppressions(pool)
+    async with running(settings, pool, mailbox.port) as run:
+
+        async def refused(number: int) -> None:
+            await run.take([to(mails(3)[number], f"ann{number}@gone.example")])
+            await until(lambda: is_failed(run, number + 1))
+
+        await refused(0)
+        await refused(1)
+        await until(lambda: has_entries(listed))
+        await run.take([to(mails(3)[2], "ANN1@gone.example")])
+        await until(lambda: is_failed(run, 3))
+    assert mailbox.mails == [] and not mailbox.replies
+    (found,) = [one async for one in listed.all("shop")]
+    assert (found.key, found.channel, found.reason) == ("ann1@gone.example", "email", "bounced")
+    assert (found.source, found.added_by, found.expires_at) == ("delivery dlv_1", "sender", None)
+
+
+async def is_failed(run: Running, count: int) -> bool:
+    counts: list[int] = [row["count"] for row in await run.ledger.counts() if row["state"] == "failed"]
+    return sum(counts) == count
+
+
+async def has_entries(listed: Suppressions) -> bool:
+    return bool([one async for one in listed.all("shop")])
 
 
 def mail(number: int, **changes: Any) -> NewDelivery:

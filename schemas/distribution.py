@@ -72,6 +72,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     expires_after: Annotated[int | None, doc("Seconds after the event; later it is not worth sending.")] = None
+    timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime
 
     @property

@@ -20,6 +20,7 @@ class Project(Record, frozen=True, kw_only=True):
     id: Id
     name: str
     version: Annotated[int, Meta(ge=1)]
+    timezone: str | None = None
     locale: str | None = None
     consents: list[str] | None = None
     brand: dict[str, str] | None = None

@@ -20,6 +20,7 @@ class SegmentDefinition(Record, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1)]
     when: Annotated[JsonObject | None, doc("A condition over customer.*, in the condition language.")] = None
     members: Annotated[list[str] | None, doc("Ids of customers.")] = None
+    timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime
 
     @property

@@ -11,7 +11,7 @@ from schemas.events.triggers import TRIGGERS
 from streams.conditions.fields import Fields
 from streams.conditions.language import Condition
 from streams.conditions.parse import parse_condition
-from streams.index.guard import Guard, Guarded, compile_guard
+from streams.index.guard import Guard, Guarded, compile_guard, written_zone
 from streams.selection import selection_of
 
 
@@ -36,4 +36,5 @@ def compile_rule(distribution: Distribution, compiled: Callable[[Guarded], Guard
         condition, problems = parse_condition(distribution.when, Fields.of(trigger), is_stored=True)
         if problems:
             raise DefinitionInvalid(problems)
-    return Rule(distribution, compiled(Guarded(distribution.id, selection_of(distribution), condition)))
+    zone = written_zone(distribution.timezone)
+    return Rule(distribution, compiled(Guarded(distribution.id, selection_of(distribution), condition, zone)))

@@ -21,7 +21,7 @@ from streams.conditions.parse import parse_condition
 from streams.documents.segment import CUSTOMER_FIELDS
 from streams.event_context import EventContext, Head
 from streams.identity import segment_event_id
-from streams.index.guard import Guard, Guarded
+from streams.index.guard import Guard, Guarded, written_zone
 from streams.index.guards import GuardIndex
 from streams.selection import Selection
 
@@ -80,8 +80,9 @@ class SegmentIndex:
             condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True)
             if condition is None:
                 raise DefinitionInvalid(problems)
+            selection, zone = Selection(self._project_id, ENTERED), written_zone(definition.timezone)
             self._guards[definition.id] = guard = self._index.compile(
-                Guarded(definition.id, Selection(self._project_id, ENTERED), condition)
+                Guarded(definition.id, selection, condition, zone)
             )
             self._index.add(guard)
             moment = changes_at(condition)

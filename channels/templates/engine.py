@@ -60,7 +60,7 @@ class Rendered:
 
 
 class Templates:
-    """Compiles each template once. `zone` is the project's, for customers whose own is not known."""
+    """Compiles each template once. `zone`: for customers whose own is not known, and projects without one."""
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._formats = Formats(zone)
@@ -81,7 +81,8 @@ class Templates:
         Raises TemplateFailed that names the part and the variable.
         """
         chosen, digest = self._variant(template, template.variant(locale))
-        self._formats.use(locale, timezone, template.brand.get("locale"))
+        brand = template.brand
+        self._formats.use(locale, timezone, brand.get("locale"), brand.get("timezone"))
         present = without_nulls({**with_written_days(variables), "brand": template.brand})
         return self._rendered(chosen, digest, present)
 

@@ -67,15 +67,16 @@ class Formats:
     """The filters, for the customer that `use` named last: rendering is synchronous, one message at a time."""
 
     def __init__(self, zone: tzinfo = UTC) -> None:
-        self._project_zone = zone
+        self._default_zone = zone
         self._locale = known_locale(None)
         self._zone = zone
 
-    def use(self, locale: str | None, timezone: str | None, otherwise: str | None = None) -> None:
-        """Write for this customer from now on. What is not known falls back: locale to `otherwise` and then English,
-        timezone to the project's.
-        """
-        self._locale, self._zone = known_locale(locale, otherwise), _zone(timezone) or self._project_zone
+    def use(
+        self, locale: str | None, timezone: str | None, brand_locale: str | None = None, brand_zone: str | None = None
+    ) -> None:
+        """Write for this customer from now on. The brand's is taken for what is not known, then English and `zone`."""
+        self._locale = known_locale(locale, brand_locale)
+        self._zone = _zone(timezone) or _zone(brand_zone) or self._default_zone
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Every filter by its name in templates."""

@@ -59,7 +59,8 @@ def preview_command(
     )
     given = None if event is None else unwrapped(json_object(event), (), wiring.project)
     profile = _profile_of(event, given, customer, wiring, is_file=is_file)
-    rendering, now = Rendering.of(wiring.settings), moment_of(at, wiring.settings)
+    rules, zone = [one.distribution for one in candidates], wiring.settings.zone
+    rendering, now = Rendering.of(wiring.settings), moment_of(at, rules, zone)
     found = [
         messages.preview(one, given or _sample(one, wiring, profile), profile, rendering, now, channel)
         for one in candidates

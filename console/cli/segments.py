@@ -31,7 +31,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 async def _apply(files: list[Path], asked: Asked) -> None:
     async with session("postgres") as opened:
-        plan = await segments.plan(opened.pool, read_documents(files), opened.project_id, opened.now)
+        plan = await segments.plan(opened.pool, read_documents(files), opened.project, opened.now)
         await carry_out(plan, partial(segments.save, opened.pool, actor=opened.actor), asked)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,10 @@ from console.control import distributions
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known
 from console.control.files.campaigns import CampaignFiles
-from deploy.settings.settings import Settings
+from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.formats.blank import trimmed
-from schemas.formats.days import read_moment
+from schemas.formats.days import read_moment, zone_of
 from schemas.record import JsonObject
 from schemas.wire.json_text import decode_json
 from store.campaigns import Campaigns
@@ -47,11 +48,12 @@ At = Annotated[
 ]
 
 
-def moment_of(at: str | None, settings: Settings) -> datetime:
-    """The moment that `--at` names, else now."""
+def moment_of(at: str | None, rules: Iterable[Distribution], zone: tzinfo) -> datetime:
+    """The moment that `--at` names, in the zone of the rules' project, else in `zone`; without it now."""
     if at is None:
         return utc_now()
-    moment = read_moment(at, settings.zone)
+    names = (rule.timezone for rule in rules if rule.timezone)
+    moment = read_moment(at, next(map(zone_of, names), zone))
     if moment is None or not datetime(1900, 1, 1, tzinfo=UTC) < moment < datetime(9000, 1, 1, tzinfo=UTC):
         raise typer.BadParameter(f'--at: "{at}" is not a moment, as in 2026-12-24T09:00:00+01:00 or 2026-12-24')
     return moment + _NOON if len(trimmed(at)) == len("2026-12-24") else moment

@@ -44,7 +44,7 @@ def simulate_command(
         rules, profile = asyncio.run(_rules_from(files, wiring, campaigns)), None
     else:
         rules, profile = in_session(_applied, *SERVERS), _stored_profile(wiring, given)
-    now = moment_of(at, wiring.settings)
+    now = moment_of(at, rules, wiring.settings.zone)
     simulated = explain.simulate(given, rules, profile, now, wiring.settings.zone)
     if as_json:
         show_json(simulated.outcomes)

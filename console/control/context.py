@@ -11,6 +11,7 @@ from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import CONSENTS
+from schemas.formats.days import zone_of
 from schemas.project import Project
 
 
@@ -18,11 +19,12 @@ from schemas.project import Project
 class ProjectContext:
     """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes.
 
-    `reach`: the places that webhooks may go to.
+    `timezone` names its zone where it is its own, not the settings'; `reach`: the places that webhooks may go to.
     """
 
     project_id: str
     zone: tzinfo = UTC
+    timezone: str | None = None
     brand: Brand = Brand()
     accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     consents: tuple[str, ...] = CONSENTS
@@ -32,9 +34,11 @@ class ProjectContext:
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
         """A project as its document describes it, and the settings where that says nothing or is not there."""
+        timezone = document.timezone if document else None
         return cls(
             project_id,
-            settings.zone,
+            zone_of(timezone) if timezone else settings.zone,
+            timezone,
             _brand(settings.brand, document),
             {"email": tuple(settings.email_accounts)},
             settings.consents if document is None or document.consents is None else tuple(document.consents),
@@ -51,8 +55,8 @@ class ProjectContext:
 
     @property
     def brand_texts(self) -> dict[str, str]:
-        """The brand as templates see it, without what is empty."""
-        return brand_texts(self.brand)
+        """The brand as templates see it, without what is empty, and with a timezone of the project's own."""
+        return brand_texts(self.brand) | ({"timezone": self.timezone} if self.timezone else {})
 
 
 def brand_texts(brand: Brand) -> dict[str, str]:

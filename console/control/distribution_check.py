@@ -84,6 +84,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         stored_templates=known.templates,
         consents=project.consents,
         zone=project.zone,
+        timezone=project.timezone,
     )
     definition = parse_definition(document.plain, context)
     problems = email_problems(definition, project, to_save=known.to_save)

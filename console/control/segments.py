@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 
+from console.control.context import ProjectContext
 from console.control.documents import Document
 from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
@@ -62,18 +63,18 @@ class Membership:
 
 
 async def plan(
-    pool: asyncpg.Pool, documents: Iterable[Document], project_id: str, now: datetime
+    pool: asyncpg.Pool, documents: Iterable[Document], project: ProjectContext, now: datetime
 ) -> list[Planned[SegmentChange]]:
     """The plan of applying some documents. Raises DefinitionInvalid with all problems, each with its line."""
-    current = {one.definition.id: one.definition for one in await Segments(pool).current(project_id)}
+    current = {one.definition.id: one.definition for one in await Segments(pool).current(project.project_id)}
     return [
         _planned(current.get(after.id), after, document.source)
-        for document, after in check(documents, current, project_id, now)
+        for document, after in check(documents, current, project, now)
     ]
 
 
 def check(
-    documents: Iterable[Document], current: Mapping[str, SegmentDefinition], project_id: str, now: datetime
+    documents: Iterable[Document], current: Mapping[str, SegmentDefinition], project: ProjectContext, now: datetime
 ) -> list[tuple[Document, SegmentDefinition]]:
     """Every segment, checked. Raises DefinitionInvalid with all problems, each with its line."""
 
@@ -81,7 +82,8 @@ def check(
         before = current.get(document.identity("segment"))
         return parse_segment(
             document.plain,
-            project_id=project_id,
+            project_id=project.project_id,
+            timezone=project.timezone,
             version=before.version + 1 if before else 1,
             now=now,
             read_members=document.beside.members,

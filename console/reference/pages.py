@@ -134,8 +134,9 @@ error (`rule_error`), for every test and inside lists too, and `not` of an error
 was there. `any` is still true where another part is, and `all` still false. An event is never lost for a field of
 another kind that no rule reads.
 
-**Days.** They begin where the customer is, by `customer.timezone`, else in the project's timezone (`timezone` in the
-settings); a timezone that is not one of the IANA database is an error for the tests that need it. That holds for
+**Days.** They begin where the customer is, by `customer.timezone`, else in the project's timezone (`timezone` in its
+document, else in the settings; a definition keeps the one that it was applied with); a timezone that is not one of the
+IANA database is an error for the tests that need it. That holds for
 `day_is` and for `on` with a word or a date. A birthday is the day as it is written, whatever time or offset stands
 behind it. `day_is` is about the day of the year: 29 February is 28 February in years that have none. `before` and
 `after` take a date (its midnight in UTC) or a moment, `now`, `in 7d` and `7d ago`; `on` and `day_is` take `today`,

@@ -246,7 +246,7 @@ _FILTERS_HEAD = """\
 
 They write as the customer's locale does, whichever file it took; for a customer without one as the brand's, else in
 English. Times are the customer's, else the project's
-(`timezone` in the settings); `preview` says where a customer's is not known.
+(`timezone` in its document, else in the settings); `preview` says where a customer's is not known.
 Amounts are in minor units, by the decimals of ISO 4217 (RSD has two, JPY
 none, KWD three); currencies that are not in it are refused. The word of `points` is there in WORDS; in other languages
 it is the number alone. Beside these there are

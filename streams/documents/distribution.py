@@ -161,6 +161,8 @@ class DefinitionContext:
     channels: ChannelTable = field(default_factory=lambda: CHANNEL_RULES)
     zone: tzinfo = UTC
     """Where the project's days begin and end."""
+    timezone: str | None = None
+    """Its name, where the project says it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ class _Reader(DocumentReader):
             id=identity,
             project_id=context.project_id,
             version=context.version,
+            timezone=context.timezone,
             updated_at=context.now,
             name=str(read.get("name", identity)),
             status=read.get("status", "LIVE"),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from schemas.distribution import TRANSACTIONAL
 from schemas.events.event import MAX_ID
+from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.project import LANGUAGE_TAG, Project
 from schemas.record import JsonObject
@@ -73,6 +74,12 @@ PROJECT = Group(
     {
         "project": Key(Identifier("outlet", most=MAX_ID), required=True, doc="Its id.", example="outlet"),
         "name": Key(Text(": what people call it"), doc="What people call it.", default="its id", example="Outlet"),
+        "timezone": Key(
+            Written("a timezone of the IANA database, as in Europe/Warsaw", r"\S+$", zone_of),
+            doc="Where its days begin, for customers without a timezone of their own.",
+            default="the settings'",
+            example="Europe/Warsaw",
+        ),
         "locale": Key(_LOCALE, doc="The language of templates without a locale.", default="the brand's", example="pl"),
         "consents": Key(
             ListOf(_CONSENT, "consent categories", least=0),

@@ -95,9 +95,18 @@ SEGMENT = Group(
 
 
 def parse_segment(
-    source: object, *, project_id: str, version: int, now: datetime, read_members: ReadMembers
+    source: object,
+    *,
+    project_id: str,
+    version: int,
+    now: datetime,
+    read_members: ReadMembers,
+    timezone: str | None = None,
 ) -> SegmentDefinition:
-    """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
+    """Check and complete a definition; `timezone` is the project's, where it has one of its own.
+
+    Raises DefinitionInvalid with all problems, each with path and valid options.
+    """
     reader = _Reader(read_members)
     read = reader.checked(reader.segment(source))
     identity = str(read["segment"])
@@ -108,6 +117,7 @@ def parse_segment(
         version=version,
         when=read.get("when"),
         members=read.get("members"),
+        timezone=timezone,
         updated_at=now,
     )
 

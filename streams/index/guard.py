@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from schemas.decision import Check
+from schemas.errors import DefinitionInvalid, Problem
+from schemas.formats.days import zone_of
 from streams.conditions.answer import Answer, equality_key, types_of
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
 from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
@@ -45,12 +47,22 @@ class Threshold:
 class Guarded:
     """A thing that the index holds: anything with an id, a selection of events and a condition on them.
 
-    The id is one of its project's; without a condition every selected event fits.
+    The id is one of its project's; without a condition every selected event fits. `zone` is where its days begin, the
+    index's where it has none.
     """
 
     id: str
     selection: Selection
     condition: Condition | None
+    zone: tzinfo | None = None
+
+
+def written_zone(timezone: str | None) -> tzinfo | None:
+    """The zone that a definition names. Raises DefinitionInvalid where this machine does not know it."""
+    try:
+        return None if timezone is None else zone_of(timezone)
+    except ValueError as error:
+        raise DefinitionInvalid((Problem("timezone", str(error)),)) from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

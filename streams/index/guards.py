@@ -27,19 +27,22 @@ from streams.selection import Selection, pairs_of
 
 
 class GuardIndex:
-    """The buckets in which events find guards. Who puts one in keeps it, to take it out. `zone`: where days begin."""
+    """The buckets in which events find guards. Who puts one in keeps it, to take it out.
+
+    `zone`: where days begin for guards without one of their own.
+    """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._buckets: dict[tuple[Any, ...], Bucket] = {}
-        self._compilers: dict[type[Record], Compiler] = {}
+        self._compilers: dict[tuple[type[Record], tzinfo], Compiler] = {}
 
     def compile(self, guarded: Guarded) -> Guard:
         """Make a condition ready. Tests that are alike are shared with the other guards."""
-        data = TRIGGERS[guarded.selection.event].data
-        if data not in self._compilers:
-            self._compilers[data] = Compiler(partial(reader, data=data), remember=True, here=self._zone)
-        return compile_guard(guarded, self._compilers[data])
+        data, zone = TRIGGERS[guarded.selection.event].data, guarded.zone or self._zone
+        if (data, zone) not in self._compilers:
+            self._compilers[data, zone] = Compiler(partial(reader, data=data), remember=True, here=zone)
+        return compile_guard(guarded, self._compilers[data, zone])
 
     def add(self, guard: Guard) -> None:
         """Have events find it from here on."""

@@ -21,7 +21,10 @@ _REACTING = ("LIVE", "PAUSED")
 
 
 class RuleIndex:
-    """All rules by project and id; the guards of those that react are on the index. `zone`: where days begin."""
+    """All rules by project and id; the guards of those that react are on the index.
+
+    `zone`: where days begin for those of projects without one of their own.
+    """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._guards = GuardIndex(zone)

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from console.control import projects
+from console.control import distribution_check, projects, segments
 from console.control.context import ProjectContext
+from console.control.distribution_check import Known, offer
 from console.control.documents import parse_documents
 from console.control.not_found import NotFound
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
+from schemas.errors import DefinitionInvalid
 from store.distributions import VersionConflict
+from streams.documents.project import parse_project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -47,3 +50,31 @@ async def test_two_projects_have_a_brand_and_consents_each(pool: asyncpg.Pool) -
     )
     assert (shop.consents, outlet.consents, stage.consents) == (settings.consents, ("news",), ())
     assert stage.brand == settings.brand
+
+
+async def test_definitions_take_the_timezone_of_their_project_when_they_are_applied(pool: asyncpg.Pool) -> None:
+    settings = Settings(project_id="shop", brand=Brand(name="Shop"))
+    source = "project: outlet\ntimezone: Asia/Tokyo\n"
+    await projects.save(
+        pool, await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW), actor="ann", now=NOW
+    )
+    outlet = ProjectContext.of(settings, "outlet", (await projects.find(pool, "outlet")).project)
+    shop = ProjectContext.of(settings, "shop")
+    rule = (
+        "distribution: birthday\ntrigger: {event: customer.order.paid}\nconsent: marketing\nstarts_at: 2026-12-24\n"
+        "when: {customer.birthday: {day_is: today}}\n"
+        "channels: [webhook: {url: 'https://hooks.example.com/x', type: t}]\n"
+    )
+    segment = "segment: born\nwhen: {customer.birthday: {day_is: today}}\n"
+    for project, zone, starts in ((outlet, "Asia/Tokyo", "2026-12-23T15:00"), (shop, None, "2026-12-24T00:00")):
+        ((_, made),) = distribution_check.check(parse_documents(rule, "r.yaml"), project, Known(offer({})), NOW)
+        assert made.distribution.timezone == zone
+        assert str(made.distribution.starts_at).startswith(starts.replace("T", " "))
+        ((_, born),) = segments.check(parse_documents(segment, "s.yaml"), {}, project, NOW)
+        assert born.timezone == zone
+        assert project.brand_texts.get("timezone") == zone
+
+
+def test_a_timezone_that_is_none_is_refused_with_what_was_meant() -> None:
+    with pytest.raises(DefinitionInvalid, match="timezone.*IANA database"):
+        parse_project({"project": "o", "timezone": "Warsaw"}, default_project="shop", version=1, now=NOW)

@@ -60,7 +60,7 @@ async def apply_campaign(pool: asyncpg.Pool, source: str) -> None:
 
 async def apply_segment(pool: asyncpg.Pool, identity: str) -> None:
     source = f"segment: {identity}\nmembers: [c1]\n"
-    await segments.save(pool, await segments.plan(pool, parse_documents(source, "body"), "shop", NOW), actor="ann")
+    await segments.save(pool, await segments.plan(pool, parse_documents(source, "body"), SHOP, NOW), actor="ann")
 
 
 async def apply_distribution(pool: asyncpg.Pool, source: str, announce: distributions.Announce) -> None:

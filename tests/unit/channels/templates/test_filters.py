@@ -6,6 +6,7 @@ import math
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,4 +107,7 @@ def test_times_are_the_project_s_where_the_customer_s_zone_is_not_known(zone: st
     template = StoredTemplate(name="t", subject="s", text='{{ v | datetime("HH:mm") }}')
     templates = Templates(ZoneInfo("Asia/Tokyo"))
     assert templates.render(template, {"v": "2026-11-20T09:00:00Z"}, timezone=zone).text == "18:00"
+    of_outlet = msgspec.structs.replace(template, brand={"timezone": "America/Lima"})
+    assert templates.render(of_outlet, {"v": "2026-11-20T09:00:00Z"}, timezone=zone).text == "04:00"
+    assert templates.render(of_outlet, {"v": "2026-11-20T09:00:00Z"}, timezone="Europe/Warsaw").text == "10:00"
     assert templates.render(template, {"v": "2026-11-20T09:00:00Z"}, timezone="Europe/Warsaw ").text == "10:00"

@@ -38,7 +38,7 @@ def test_a_problem_names_the_document_and_the_line() -> None:
 def test_two_of_one_id_are_refused_with_the_place_of_the_first() -> None:
     source = "segment: vip\nmembers: [c1]\n---\n\nsegment: vip\nmembers: [c2]\n"
     with pytest.raises(DefinitionInvalid) as caught:
-        segments.check(parse_documents(source, "body"), {}, "shop", NOW)
+        segments.check(parse_documents(source, "body"), {}, PROJECT, NOW)
     assert "segment vip stands in body:1 already" in [one.message for one in problems(caught)]
 
 
@@ -96,10 +96,10 @@ def test_aliases_within_reason_are_read() -> None:
 def test_a_list_of_members_needs_a_file_beside_the_document() -> None:
     source = "segment: vip\nmembers_file: vip.csv\n"
     with pytest.raises(DefinitionInvalid) as caught:
-        segments.check(parse_documents(source, "body"), {}, "shop", NOW)
+        segments.check(parse_documents(source, "body"), {}, PROJECT, NOW)
     (problem,) = problems(caught)
     assert (problem.path, "write the ids under members" in problem.message) == ("body:2  members_file", True)
-    ((_, made),) = segments.check(parse_documents("segment: vip\nmembers: [c1]\n", "body"), {}, "shop", NOW)
+    ((_, made),) = segments.check(parse_documents("segment: vip\nmembers: [c1]\n", "body"), {}, PROJECT, NOW)
     assert made.members == ["c1"]
 
 

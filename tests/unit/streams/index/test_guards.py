@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.errors import DefinitionInvalid
 from schemas.events.triggers import TRIGGERS
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.index.guard import Guard, Guarded
 from streams.index.guards import GuardIndex
+from streams.index.rules import RuleIndex
 from streams.selection import Selection
-from tests.factory import NOW, context, customer
+from tests.factory import NOW, context, customer, rule
 
 PAID = "customer.order.paid"
 
@@ -89,3 +95,32 @@ def test_what_goes_in_and_out_and_in_again_is_found_as_by_trying_all(changes: li
         for metadata in ({}, {"a": "x", "b": 1, "v": 2}, {"a": "y", "b": 2, "v": 1}):
             happened = context(customer(metadata=metadata))
             assert found(index, **metadata) == {one.id for one in held.values() if one.run(happened, NOW) is True}
+
+
+@pytest.mark.parametrize(
+    ("at", "fitting"),
+    [
+        ("2026-11-20T10:00:00+00:00", {"utc", "tokyo", "lima"}),
+        ("2026-11-20T03:00:00+00:00", {"utc", "tokyo"}),
+        ("2026-11-20T20:00:00+00:00", {"utc", "lima"}),
+    ],
+)
+def test_days_begin_where_each_project_is_for_customers_without_a_timezone(at: str, fitting: set[str]) -> None:
+    index, now = GuardIndex(), datetime.fromisoformat(at)
+    guard = guarded("utc", {"customer.birthday": {"day_is": "today"}})
+    zones = {"utc": None, "tokyo": ZoneInfo("Asia/Tokyo"), "lima": ZoneInfo("America/Lima")}
+    for name, zone in zones.items():
+        index.add(index.compile(replace(guard, id=name, zone=zone)))
+
+    def born(**changes: Any) -> set[str]:
+        happened = context(customer(birthday="1990-11-20", **changes))
+        candidates, _ = index.candidates(happened)
+        return {one.id for one, tests in candidates if all(test(happened, now) is True for test in tests)}
+
+    assert born() == fitting
+    assert born(timezone="UTC") == set(zones)
+
+
+def test_a_zone_that_this_machine_does_not_know_is_told_of_the_definition() -> None:
+    with pytest.raises(DefinitionInvalid, match="Europe/Warsow"):
+        RuleIndex().insert(msgspec.structs.replace(rule(), timezone="Europe/Warsow"))

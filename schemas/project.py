@@ -14,6 +14,12 @@ LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 """The form of a locale, whole: pl, pl-PL, pt_BR."""
 
 
+class Sandbox(Record, frozen=True, kw_only=True):
+    """All that a sandbox reaches: addresses, domains and wildcards, in the form that suppressions have."""
+
+    allow: list[str] = []
+
+
 class Project(Record, frozen=True, kw_only=True):
     """One version of a project's document."""
 
@@ -24,4 +30,5 @@ class Project(Record, frozen=True, kw_only=True):
     locale: str | None = None
     consents: list[str] | None = None
     brand: dict[str, str] | None = None
+    sandbox: Sandbox | None = None
     updated_at: datetime

@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 
 from schemas.project import Project
+from schemas.suppression import suppression_key
 from store.distributions import VersionConflict
 from store.postgres import passing_errors
 from store.sql import queries
@@ -39,6 +40,15 @@ class Projects:
             row["project_id"]: StoredProject(
                 msgspec.json.decode(row["document"], type=Project), row["applied_by"], row["applied_at"]
             )
+            for row in rows
+        }
+
+    async def sandboxes(self) -> dict[str, frozenset[str]]:
+        """The projects that are sandboxes, and the keys that each reaches."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["sandboxes"])
+        return {
+            row["project_id"]: frozenset(map(suppression_key, msgspec.json.decode(row["allow"], type=list[str])))
             for row in rows
         }
 

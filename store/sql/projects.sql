@@ -2,6 +2,11 @@
 -- Every project that has a document, by id.
 select project_id, version, document, applied_by, applied_at from projects order by project_id;
 
+-- name: sandboxes
+-- Projects that reach only what they list.
+select project_id, document -> 'sandbox' -> 'allow' as allow from projects
+where jsonb_typeof(document -> 'sandbox') = 'object';
+
 -- name: put_project
 -- A new document, or the next version of one. No row: somebody applied in between.
 insert into projects as p (project_id, version, document, source, applied_by, applied_at)

@@ -11,8 +11,9 @@ from schemas.distribution import TRANSACTIONAL
 from schemas.events.event import MAX_ID
 from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
-from schemas.project import LANGUAGE_TAG, Project
+from schemas.project import LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
+from schemas.suppression import suppression_key
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
 from streams.values.reader import DocumentReader
 
@@ -46,6 +47,11 @@ class Written(Plain[str]):
 
 _PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
 _LOCALE = Written("a language tag such as pl or pl-PL", rf"{LANGUAGE_TAG}$")
+_REACHED = Written(
+    "an address, a domain or a wildcard, as in ann@shop.example, shop.example or *.shop.example",
+    r"\S+$",
+    suppression_key,
+)
 _CONSENT = Text(": a consent category, as in marketing")
 
 
@@ -70,6 +76,17 @@ BRAND = Group(
     },
     "{name: Outlet, contact: help@outlet.example}",
 )
+SANDBOX = Group(
+    {
+        "allow": Key(
+            ListOf(_REACHED, "addresses", least=0),
+            required=True,
+            doc="All that is reached; everything else ends as suppressed.",
+            example="[ann@outlet.example, test.example, '*.hooks.example']",
+        )
+    },
+    "{allow: [test.example]}",
+)
 PROJECT = Group(
     {
         "project": Key(Identifier("outlet", most=MAX_ID), required=True, doc="Its id.", example="outlet"),
@@ -88,6 +105,12 @@ PROJECT = Group(
             example="[marketing, loyalty]",
         ),
         "brand": Key(BRAND, doc="The sender as customers see it.", default="the settings'", example=BRAND.example),
+        "sandbox": Key(
+            SANDBOX,
+            doc="Where it is written, nothing reaches anybody but those whom it allows.",
+            default="everybody is reached",
+            example=SANDBOX.example,
+        ),
     }
 )  # fmt: skip
 """All that a project may say."""
@@ -97,10 +120,11 @@ def parse_project(source: object, *, default_project: str, version: int, now: da
     """Check a document. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(default_project)
     read = reader.checked(reader.project(source))
-    identity = str(read.pop("project"))
+    identity, sandbox = str(read.pop("project")), read.pop("sandbox", None)
     return Project(
         id=identity,
         version=version,
+        sandbox=None if sandbox is None else Sandbox(**sandbox),
         updated_at=now,
         **{"name": identity, **read},
     )

@@ -19,6 +19,7 @@ import pytest
 from agents.accounts import LiveAccounts
 from agents.clock import utc_now
 from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.sandboxes import Sandboxes
 from agents.roles.sender.sender import Past, Sender
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -26,7 +27,9 @@ from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
 from channels.fakes.limit import Limit
 from channels.fakes.webhook import WebhookReceiver
+from console.control import projects
 from console.control.deliveries import carry_out
+from console.control.documents import parse_documents
 from deploy.secret import Secret
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
@@ -36,6 +39,7 @@ from schemas.destination import Destination
 from store.accounts import Accounts
 from store.distributions import Change, Control
 from store.erasure import Erasure
+from store.projects import Projects
 from store.retention import Retention
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
@@ -61,8 +65,8 @@ class Topic:
 class Running:
     """A sender at work on one ledger."""
 
-    def __init__(self, sender: Sender, ledger: Ledger, topic: Topic) -> None:
-        self.sender, self.ledger, self.topic = sender, ledger, topic
+    def __init__(self, sender: Sender, ledger: Ledger, topic: Topic, sandboxes: Sandboxes) -> None:
+        self.sender, self.ledger, self.topic, self.sandboxes = sender, ledger, topic, sandboxes
 
     async def take(self, deliveries: list[Delivery]) -> None:
         works = [Work(one, 0, utc_now()) for one in deliveries]
@@ -111,14 +115,15 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
     await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
+    sandboxes = Sandboxes(Projects(pool).sandboxes)
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
         app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None),
-        accounts=LiveAccounts(Accounts(pool), quick),
+        accounts=LiveAccounts(Accounts(pool), quick), sandboxes=sandboxes,
     )  # fmt: skip
     task = asyncio.create_task(sender.run())
     try:
-        yield Running(sender, ledger, topic)
+        yield Running(sender, ledger, topic, sandboxes)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -241,3 +246,37 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
 
         await until(all_sent)
         assert await attempts_of(run, 30) == [1] * 30
+
+
+async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
+) -> None:
+    async def apply(document: str) -> None:
+        plan = await projects.plan(pool, parse_documents(document, "p.yaml"), "default", NOW)
+        await projects.save(pool, plan, actor="ann", now=NOW)
+
+    def of(project: str, run: str, url: str = receiver.url) -> list[Delivery]:
+        return [
+            msgspec.structs.replace(one, project_id=project, delivery_id=f"dlv_{project}_{run}_{number}")
+            for number, one in enumerate(webhooks(5, url))
+        ]
+
+    await apply("project: stage\nsandbox: {allow: [else.example]}\n---\nproject: live\n")
+    async with running(settings, pool) as run:
+        await run.take([*of("stage", "a"), *of("live", "a")])
+        await until(lambda: _ended(run, {"sent": 5, "failed": 5}))
+        rows = await pool.fetch("select project_id, state, reason from deliveries where state = 'failed'")
+        assert {tuple(row) for row in rows} == {("stage", "failed", "suppressed")}
+        assert {one.id for one in receiver.received} == {one.delivery_id for one in of("live", "a")}
+        await apply("project: stage\n")
+
+        async def is_heard_of() -> bool:
+            return await run.sandboxes.allowed("stage") is None
+
+        await until(is_heard_of)
+        await run.take(of("stage", "b"))
+        await until(lambda: _ended(run, {"sent": 10, "failed": 5}))
+
+
+async def _ended(run: Running, wanted: dict[str, int]) -> bool:
+    return await run.counts() == wanted

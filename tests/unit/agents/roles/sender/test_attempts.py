@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -65,17 +65,26 @@ class Told:
 
 
 async def carried_out(
-    work: Work, answer: Any, *, is_ours: bool = True, is_paused: bool = False, stopped: Mapping[str, str] = NOTHING
+    work: Work,
+    answer: Any,
+    *,
+    is_ours: bool = True,
+    is_paused: bool = False,
+    stopped: Mapping[str, str] = NOTHING,
+    allowed: Collection[str] | None = None,
 ) -> Any:
     told, provider = Told(), Provider(answer)
 
     async def still(delivery_ids: list[str]) -> Mapping[str, str]:
         return stopped
 
+    async def reached(project_id: str) -> Collection[str] | None:
+        return allowed
+
     policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, still, Metrics(), concurrency=2, clock=utc_now,
+        told.pause, still, reached, Metrics(), concurrency=2, clock=utc_now,
     )  # fmt: skip
     if is_paused:
         attempts.capacity.paused.add(HOST)
@@ -119,6 +128,14 @@ async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
     expiring = Work(msgspec.structs.replace(GOOD, expires_at=NOW), 0, NOW, expires=time.monotonic() - 1)
     told, provider, _ = await carried_out(expiring, Accepted(""))
     assert ([one.reason for one in told.settlements], provider.asked) == (["expired"], 0)
+
+
+@pytest.mark.parametrize(("allowed", "asked"), [(None, 1), (["hooks.example.com"], 1), (["other.example"], 0), ([], 0)])
+async def test_a_sandbox_asks_nobody_but_those_whom_it_allows(allowed: list[str] | None, asked: int) -> None:
+    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted("HTTP 200"), allowed=allowed)
+    assert provider.asked == asked
+    ends = ("sent", None, True) if asked else ("failed", "suppressed", False)
+    assert [(one.state, one.reason, one.tried) for one in told.settlements] == [ends]
 
 
 async def test_what_is_no_longer_ours_is_left_to_whoever_has_it_and_its_turn_is_free() -> None:

@@ -41,7 +41,7 @@ def span_of(operand: Any) -> timedelta:
     """A duration, at most a hundred years. Raises ValueError."""
     span = parse_duration(operand)
     if span > LONGEST:
-        raise ValueError(f"takes at most {LONGEST.days}d, got {operand}")
+        raise ValueError(f"{operand} is not valid: must be at most {LONGEST.days}d")
     return span
 
 

@@ -11,11 +11,11 @@ import re2
 
 from schemas.formats.blank import trimmed
 from schemas.formats.durations import DURATION_PATTERN
-from schemas.formats.kinds import kind_in_words
 from schemas.record import JsonObject
 from streams.conditions.answer import is_nan, same_in_any_case
 from streams.conditions.dates import LENGTH_OF_DATE, NAMED_DAYS, Relative, read_date, relative, span_of
 from streams.conditions.language import MAX_LIST, MAX_PATTERN
+from streams.values.wording import invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,36 +34,36 @@ def _scalar(operand: Any) -> Any:
     if isinstance(operand, date) and not isinstance(operand, datetime):
         return operand.isoformat()
     if not isinstance(operand, str | int | float) or is_nan(operand):
-        raise ValueError(f"takes a text, a number or true/false, not {kind_in_words(operand)}")
+        raise ValueError(invalid(operand, "a text, a number, true or false"))
     return operand
 
 
 def _scalars(operand: Any) -> tuple[Any, ...]:
     if not isinstance(operand, list) or not operand:
-        raise ValueError(f"takes a list such as [PL, DE], not {kind_in_words(operand)}")
+        raise ValueError(invalid(operand, "a list such as [PL, DE]"))
     if len(operand) > MAX_LIST:
-        raise ValueError(f"takes at most {MAX_LIST} values, got {len(operand)}; use a segment for long lists")
+        raise ValueError(f"a list of {len(operand)} is not valid: must be at most {MAX_LIST}; use a segment for more")
     return tuple(map(_scalar, operand))
 
 
 def _number(operand: Any) -> Any:
     if isinstance(operand, bool) or not isinstance(operand, int | float) or is_nan(operand):
-        raise ValueError(f"takes a number, not {kind_in_words(operand)}")
+        raise ValueError(invalid(operand, "a number"))
     return operand
 
 
 def _range(operand: Any) -> tuple[Any, Any]:
     if not isinstance(operand, list) or len(operand) != 2:
-        raise ValueError("takes two numbers, as in [10, 20]")
+        raise ValueError(invalid(operand, "two numbers, as in [10, 20]"))
     low, high = map(_number, operand)
     if low > high:
-        raise ValueError(f"takes the lower number first: [{high}, {low}]")
+        raise ValueError(f"[{low}, {high}] is not valid: must be the lower number first, as in [{high}, {low}]")
     return low, high
 
 
 def _text(operand: Any) -> str:
     if not isinstance(operand, str) or not operand:
-        raise ValueError(f"takes a text, not {kind_in_words(operand)}")
+        raise ValueError(invalid(operand, "a text"))
     return operand
 
 
@@ -78,19 +78,20 @@ def _texts(operand: Any) -> tuple[str, ...]:
 def _pattern(operand: Any) -> Any:
     text = _text(operand)
     if len(text) > MAX_PATTERN:
-        raise ValueError(f"takes a pattern of at most {MAX_PATTERN} characters, got {len(text)}")
+        raise ValueError(invalid(text, f"a pattern of at most {MAX_PATTERN} characters"))
     options = re2.Options()
     options.log_errors = False
     try:
         return re2.compile(text, options=options)
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-        raise ValueError(f"takes a regular expression (RE2, without look-around): {reason}") from error
+        allowed = f"a regular expression (RE2, without look-around): {reason}"
+        raise ValueError(invalid(text, allowed)) from error
 
 
 def _flag(operand: Any) -> bool:
     if not isinstance(operand, bool):
-        raise ValueError(f"takes true or false, not {kind_in_words(operand)}")
+        raise ValueError(invalid(operand, "true or false"))
     return operand
 
 
@@ -99,7 +100,7 @@ def _moment(operand: Any) -> datetime | Relative:
         return Relative(timedelta(), "now")
     moment = read_date(operand.isoformat() if isinstance(operand, date) else operand) or relative(operand)
     if moment is None:
-        raise ValueError("takes a date (2026-11-20 or 2026-11-20T09:00:00Z), now, in 7d or 7d ago")
+        raise ValueError(invalid(operand, "a date (2026-11-20 or 2026-11-20T09:00:00Z), now, in 7d or 7d ago"))
     return moment
 
 
@@ -110,7 +111,7 @@ def _near_day(operand: Any) -> Relative:
         else relative(operand)
     )
     if near is None or near.span % timedelta(days=1):
-        raise ValueError("takes today, tomorrow, yesterday, in 7d or 7d ago")
+        raise ValueError(invalid(operand, "today, tomorrow, yesterday, in 7d or 7d ago"))
     return near
 
 
@@ -122,7 +123,8 @@ def _day(operand: Any) -> date | Relative:
             return _near_day(operand)
         return day.date() if len(trimmed(written)) == LENGTH_OF_DATE else day
     except ValueError as error:
-        raise ValueError("takes a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago") from error
+        allowed = "a date such as 2026-11-20, today, tomorrow, yesterday, in 7d or 7d ago"
+        raise ValueError(invalid(operand, allowed)) from error
 
 
 _ANY_SCALAR: JsonObject = {"type": ["string", "number", "boolean"]}

@@ -34,6 +34,7 @@ from streams.conditions.language import (
     Total,
 )
 from streams.conditions.predicates import PREDICATES, SCALAR_KINDS, number_tests, tests_for
+from streams.values.wording import invalid
 
 _GROUPS = ("all", "any", "not")
 QUANTIFIERS: tuple[Quantifier, ...] = get_args(Quantifier)
@@ -62,7 +63,7 @@ class _Parser:
 
     def condition(self, source: object, fields: Fields, at: str, depth: int) -> Condition | None:
         if not isinstance(source, Mapping) or not source:
-            return self._problem(at, "is a mapping of a path to a test, or one of all, any, not")
+            return self._problem(at, invalid(source, "a mapping of a path to a test, or one of all, any, not"))
         if depth > MAX_DEPTH:
             return self._problem(at, f"is nested deeper than {MAX_DEPTH} levels")
         parts = [self._entry(str(name), value, fields, at, depth) for name, value in source.items()]
@@ -78,7 +79,7 @@ class _Parser:
 
     def _group(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
         if not isinstance(value, list) or not value:
-            return self._problem(at, "is a list of at least one condition")
+            return self._problem(at, invalid(value, "a list of at least one condition"))
         parts = [self.condition(part, fields, f"{at}[{index}]", depth + 1) for index, part in enumerate(value)]
         present = tuple(part for part in parts if part)
         return All(present) if name == "all" else AnyOf(present)
@@ -139,14 +140,18 @@ class _Parser:
         try:
             path = read_names(source)
         except ValueError:
-            self._problem(at, "is the field of an item that is added up, as in {of: amount, at_least: 100}")
+            self._problem(
+                at, invalid(source, "the field of an item that is added up, as in {of: amount, at_least: 100}")
+            )
             return ()
         found = item.find(path)
         holder = None if self._is_stored else without_inside(path, item)
         if isinstance(found, Unknown) or holder:
             self._problem(at, found.message if isinstance(found, Unknown) else str(holder))
         elif found.kind not in ("number", "any"):
-            self._problem(at, f"is a field that holds a number; {source} is {a_kind(found.kind)}")
+            self._problem(
+                at, f"{source} is not valid: must be a field that holds a number, and is {a_kind(found.kind)}"
+            )
         return path
 
     def _number_test(self, name: str, operand: object, at: str) -> Test | None:
@@ -200,7 +205,7 @@ def _other_kind(test: Test, found: Found) -> str | None:
         return None
     for operand in test.operand if isinstance(test.operand, tuple) else (test.operand,):
         if kind_of(operand) != kind:
-            said = f"takes {a_kind(kind)}, as {path_text(test.path)} is one, not {with_kind(operand)}"
+            said = f"{with_kind(operand)} is not valid: must be {a_kind(kind)}, as {path_text(test.path)} is one"
             return f'{said}. In quotes it is a text: "{with_kind(operand).split(" (")[0]}"' if kind == "text" else said
     return None
 

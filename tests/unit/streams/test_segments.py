@@ -40,7 +40,7 @@ def read(source: Any) -> SegmentDefinition:
         ({"segment": "a", "wen": 1, "members": ["c"]}, "wen", 'Did you mean "when"?'),
         ({"segment": "a", "when": {"order.amount": 1}}, 'when."order.amount"', "There are: customer"),
         ({"segment": "a", "when": {"customer.nme": "x"}}, 'when."customer.nme"', 'Did you mean "customer.name"?'),
-        ({"segment": "a", "when": []}, "when", "is a mapping of a path"),
+        ({"segment": "a", "when": []}, "when", "must be a mapping of a path"),
         ({"segment": "a", "members": "c1"}, "members", "list of customer ids"),
         ({"segment": "a", "members": ["c1", 7]}, "members[1]", "in quotes"),
         ({"segment": "a", "members_file": "gone.csv"}, "members_file", "gone.csv cannot be read"),

@@ -14,6 +14,7 @@ from agents.broker.partitioner import partition_of
 from agents.broker.wire import Wire
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TidingsError, TryLater
+from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, TOPICS
 
 _TIMEOUT = 10.0
@@ -27,7 +28,8 @@ class TopicReader:
 
     def __init__(self, wire: Wire, topic: str) -> None:
         if topic not in TOPICS and topic not in CHANGELOGS:
-            raise TidingsError(f"there is no topic {topic}. There are: {', '.join(TOPICS)}")
+            hint = did_you_mean(topic, TOPICS, ROUGHLY_LIKE)
+            raise TidingsError(f"there is no topic {topic}.{hint} There are: {', '.join(TOPICS)}.")
         self.topic = topic
         self._wire = wire
         self.name = wire.topic(topic)

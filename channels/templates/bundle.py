@@ -131,7 +131,7 @@ def _listed(names: str) -> list[str]:
 def _no_section(name: str) -> str:
     there = sections()
     hint = did_you_mean(name, there, ROUGHLY_LIKE)
-    return f"there is no section {name}.{hint} There are: {', '.join(there)}"
+    return f"there is no section {name}.{hint} There are: {', '.join(there)}."
 
 
 def _before_end(html: str, footer: str) -> str:

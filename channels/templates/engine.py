@@ -295,7 +295,7 @@ def _unknown(variable: str, objects: Objects, how: How) -> str | None:
         hint = did_you_mean(root, objects, ROUGHLY_LIKE)
         there = ", ".join((*objects, *OWN_VARIABLES))
         comes = how(root)
-        return f"there is no variable {root}.{hint} There are: {there}{f'. {comes}' if comes else ''}"
+        return f"there is no variable {root}.{hint} There are: {there}.{f' {comes}' if comes else ''}"
     fields = objects[root]
     if not rest or not fields or rest[0] in fields:
         return None

@@ -242,7 +242,7 @@ def _pieces(source: str, marks: list[str], *, whole: bool) -> Iterator[str]:
 def _follow(stack: list[tuple[str, int]], name: str, closing: str, alone: str, line: int, *, whole: bool) -> None:
     """Keep the elements that are open."""
     if name not in _ELEMENTS:
-        hint = did_you_mean(name, _ELEMENTS, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(_ELEMENTS))}"
+        hint = did_you_mean(name, _ELEMENTS, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(_ELEMENTS))}."
         raise MjmlWrong(line, f"there is no element {name}.{hint}")
     if closing and (stack or whole):
         if not stack or stack[-1][0] != name:
@@ -260,7 +260,7 @@ def _check_attributes(name: str, tag: str, line: int) -> None:
         attribute = found.group(1)
         if attribute not in known and not _MARKS.search(attribute):
             line += tag.count("\n", 0, tag.find(attribute))
-            hint = did_you_mean(attribute, known, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(known))}"
+            hint = did_you_mean(attribute, known, ROUGHLY_LIKE) or f" There are: {', '.join(sorted(known))}."
             raise MjmlWrong(line, f"{name} has no attribute {attribute}.{hint}")
 
 

@@ -125,4 +125,4 @@ async def _must_be_there(accounts: Accounts, key: AccountKey, *, found: bool) ->
         return
     there = [f"{one.channel}/{one.name}" for one in await accounts.of_project(key.project_id)]
     hint = did_you_mean(str(key), there, ROUGHLY_LIKE)
-    raise TidingsError(f"the database has no account {key}.{hint} There are: {', '.join(there) or 'none'}")
+    raise TidingsError(f"the database has no account {key}.{hint} There are: {', '.join(there) or 'none'}.")

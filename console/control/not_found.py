@@ -34,4 +34,4 @@ def _advice(meant: str | None, known: Collection[str], see: str) -> str:
     if see:
         return f"See: {see}"
     names = sorted(known)
-    return f"There are: {', '.join(names[:_NAMED]) or 'none'}{', …' if len(names) > _NAMED else ''}"
+    return f"There are: {', '.join(names[:_NAMED]) or 'none'}{', …' if len(names) > _NAMED else '.'}"

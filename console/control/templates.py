@@ -143,7 +143,7 @@ async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | No
         return kept
     versions = [row["version"] for row in await templates.history(project_id, name)]
     if versions and version is not None:
-        raise TidingsError(f"template {name} has no version {version}. There are: {versions[-1]} to {versions[0]}")
+        raise TidingsError(f"template {name} has no version {version}. There are: {versions[-1]} to {versions[0]}.")
     if versions:
         kept_versions = f"its versions are kept: --version {versions[0]} is the last"
         raise TidingsError(f"template {name} is deleted; {kept_versions}")

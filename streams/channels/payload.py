@@ -188,8 +188,8 @@ class _Reader:
         for name in source:
             if name not in DYNAMIC_KEYS:
                 hint = did_you_mean(str(name), DYNAMIC_KEYS)
-                said = f'"{name}" does not go with {FROM}.{hint} There are: {", ".join(DYNAMIC_KEYS)}'
-                self.problem(_under(at, name), f"{said}. {_how_to_escape().capitalize()}")
+                said = f'"{name}" does not go with {FROM}.{hint} There are: {", ".join(DYNAMIC_KEYS)}.'
+                self.problem(_under(at, name), f"{said} {_how_to_escape().capitalize()}")
         self._path(source[FROM], f"{at}.{FROM}")
         plain = {FROM: source[FROM]}
         if DEFAULT in source:

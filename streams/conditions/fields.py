@@ -95,7 +95,7 @@ def _unknown(path: tuple[str, ...], names: dict[str, Any], *, closed: bool) -> U
         return None
     where = f"{parent} has no {name}" if parent else f"there is no {name} here"
     hint = f' Did you mean "{path_text((*path[:-1], meant))}"?' if meant else ""
-    return Unknown(f'"{path_text(path)}": {where}.{hint} There are: {", ".join(names)}')
+    return Unknown(f'"{path_text(path)}": {where}.{hint} There are: {", ".join(names)}.')
 
 
 def _is_struct(hint: Any) -> bool:

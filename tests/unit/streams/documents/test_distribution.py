@@ -149,7 +149,7 @@ def test_an_object_that_the_trigger_never_has_is_refused_with_those_there_are(
     (problem,) = template_problems(parsed(f"{{{{ {variable}.id }}}}", event=event))
     there, comes = ", ".join((*TRIGGERS[event].objects, *OWN_VARIABLES)), how_it_comes(variable, TRIGGERS[event])
     assert (
-        problem.message == f"there is no variable {variable}.{meant} There are: {there}{f'. {comes}' if comes else ''}"
+        problem.message == f"there is no variable {variable}.{meant} There are: {there}.{f' {comes}' if comes else ''}"
     )
 
 

@@ -83,7 +83,7 @@ class Intake(Generic[T]):
                 break
             for record, error in refused:
                 self._dead_letters.put(batch, record, error, self._clock())
-            await batch.room()
+            await batch.wait_for_capacity()
             await asyncio.sleep(0)  # a chunk of dead letters causes no work that would let others have their turn
             async with self._turn:
                 count += await self._work_on(Chunk(batch, records, read))

@@ -57,14 +57,14 @@ class Producer:
     def produce(self, output: Output, report: Report) -> None:
         """Queue a record, after all that were queued before. `report` is called once, later.
 
-        Never refuses and never waits: whoever produces awaits `room` before the next piece of work.
+        Never refuses and never waits: whoever produces awaits `wait_for_capacity` before the next piece of work.
         """
         if self._overflow or not self._take(output, report):
             self._overflow.append((output, report))
         if self._serving is None:
             self._serving = asyncio.ensure_future(self._serve_reports())
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait, without holding the loop, until there is room for more."""
         self._serve()
         while self._overflow or len(self._producer) > _PLENTY:
@@ -122,7 +122,7 @@ async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: 
             _resolve(future, error and RefusedByBroker(error, record))
 
         producer.produce(output, report)
-    await producer.room()
+    await producer.wait_for_capacity()
     try:
         await asyncio.wait_for(asyncio.gather(*futures), patience)
     except (TimeoutError, RuntimeError) as error:

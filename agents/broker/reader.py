@@ -29,7 +29,7 @@ class TopicReader:
     def __init__(self, wire: Wire, topic: str) -> None:
         if topic not in TOPICS and topic not in CHANGELOGS:
             hint = did_you_mean(topic, TOPICS, ROUGHLY_LIKE)
-            raise TidingsError(f"there is no topic {topic}.{hint} There are: {', '.join(TOPICS)}.")
+            raise TidingsError(f'no topic "{topic}".{hint} There are: {", ".join(TOPICS)}.')
         self.topic = topic
         self._wire = wire
         self.name = wire.topic(topic)

@@ -120,7 +120,7 @@ class Publisher:
             output for one, end in pairs for output in self._outputs(one.request, end, batch.partition, one.arrived)
         ]
         batch.emit(outputs)
-        await batch.room()
+        await batch.wait_for_capacity()
         await self._stop({_sends(one.request): one.request.campaign for one, end in pairs if end.stops})
         return len(outputs)
 

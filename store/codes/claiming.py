@@ -184,7 +184,7 @@ class Claiming:
 def _unusable(campaign: Campaign | None, campaign_id: str, now: datetime) -> str:
     """The reason why a campaign gives no codes; empty where it does."""
     if campaign is None:
-        return f"there is no campaign {campaign_id}"
+        return f'no campaign "{campaign_id}"'
     if campaign.kind not in VOUCHER_TYPES:
         return f"{campaign_id} is a {campaign.kind}, which has no codes"
     if not campaign.active:

@@ -61,7 +61,7 @@ class CodeImport:
         async def merge(connection: asyncpg.Connection) -> tuple[int, Merged]:
             row = await connection.fetchrow(self._sql["lock_pool"], *self._place)
             if row is None:
-                raise TidingsError(f"there is no campaign {self._place[1]}")
+                raise TidingsError(f'no campaign "{self._place[1]}"')
             first = row["next_position"] if self._first is None else self._first
             return first, await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
 

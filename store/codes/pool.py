@@ -89,7 +89,7 @@ class Codes:
         async def add(connection: asyncpg.Connection) -> int:
             row = await connection.fetchrow(self._sql["lock_campaign"], project_id, campaign_id)
             if row is None:
-                raise TidingsError(f"there is no campaign {campaign_id}")
+                raise TidingsError(f'no campaign "{campaign_id}"')
             place = row["next_position"]
             added = await connection.fetch(self._sql["add_made"], row["key"], place, project_id, distinct, now)
             if added:
@@ -106,7 +106,7 @@ class Codes:
         async def generate(connection: asyncpg.Connection) -> int:
             pool = (await lock_pools(connection, [(project_id, campaign_id)])).get((project_id, campaign_id))
             if pool is None:
-                raise TidingsError(f"there is no campaign {campaign_id}")
+                raise TidingsError(f'no campaign "{campaign_id}"')
             making = pool.making()
             if making is None:
                 raise TidingsError(f"{campaign_id} has no code_config")

@@ -29,7 +29,7 @@ from store.postgres import connect
 
 CODES = int(os.environ.get("CODES", "1000000"))
 CLAIMERS = 4
-HAND = 500
+CHUNK_SIZE = 500
 OURS_EACH = 20_000
 """Claims of one claimer in a round; as much as keeps a round in seconds."""
 PLAIN_EACH = 1000
@@ -104,12 +104,12 @@ def _run_claimer(claimer: Claimer, dsn: str, first: int, each: int) -> tuple[flo
 
 async def _ours(dsn: str, first: int, each: int) -> None:
     pool = await connect(dsn, size=1)
-    for start in range(first, first + each, HAND):
-        hand = [
+    for start in range(first, first + each, CHUNK_SIZE):
+        chunk = [
             Claim(f"pub_{number}", "shop", "spring", f"c{number}", CUSTOMER, "d", f"e{number}", "Automation")
-            for number in range(start, start + HAND)
+            for number in range(start, start + CHUNK_SIZE)
         ]
-        answers = await Codes(pool).claim(hand, NOW)
+        answers = await Codes(pool).claim(chunk, NOW)
         if not all(isinstance(one, Published) for one in answers):
             raise SystemExit("a claim got no code")
     await pool.close()

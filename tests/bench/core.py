@@ -22,7 +22,7 @@ from streams.match import match_event
 from tests.bench.rules import order, profile, realistic
 
 EVENTS = 4000
-HAND = 50
+CHUNK_SIZE = 50
 
 Made = tuple[bytes, bytes, bytes]
 """An event's record, its key, and its customer's row."""
@@ -47,18 +47,18 @@ def _at(rules: list[Distribution]) -> dict[str, float]:
     )
     events = events_for(len(rules))
 
-    def heads(hand: list[Made]) -> list[EventContext]:
-        return [EventContext(reader.read(raw, key, NOW), raw, reader.decode, row) for raw, key, row in hand]
+    def heads(chunk: list[Made]) -> list[EventContext]:
+        return [EventContext(reader.read(raw, key, NOW), raw, reader.decode, row) for raw, key, row in chunk]
 
-    def whole(hand: list[Made]) -> list[EventContext]:
-        arrivals = heads(hand)
-        for one in arrivals:
+    def whole(chunk: list[Made]) -> list[EventContext]:
+        contexts = heads(chunk)
+        for one in contexts:
             one.customer, one.facts  # noqa: B018 - decoding is measured by itself
-        return arrivals
+        return contexts
 
-    arrivals = whole(events)
-    candidates = sum(len(index.candidates(context)[0]) for context in arrivals)
-    matches = sum(match_event(context, index, NOW).matched for context in arrivals)
+    contexts = whole(events)
+    candidates = sum(len(index.candidates(context)[0]) for context in contexts)
+    matches = sum(match_event(context, index, NOW).matched for context in contexts)
     return {
         "build_s": round(build, 2),
         "build_us_a_rule": _us(build, len(rules)),
@@ -121,12 +121,12 @@ def _us(seconds: float, count: int) -> float:
 
 
 def _each(events: list[Made], prepare: Callable[[list[Made]], Any], work: Callable[[Any], object]) -> float:
-    """Microseconds an event, prepared by the hand as in a worker, so that an event is as warm as it is there."""
+    """Microseconds an event, prepared by the chunk as in a worker, so that an event is as warm as it is there."""
     took = []
     for _ in range(3):
         seconds = 0.0
-        for start in range(0, EVENTS, HAND):
-            made = prepare(events[start : start + HAND])
+        for start in range(0, EVENTS, CHUNK_SIZE):
+            made = prepare(events[start : start + CHUNK_SIZE])
             seconds += _seconds(lambda made=made: work(made))  # type: ignore[misc]
         took.append(seconds)
     return _us(min(took), EVENTS)

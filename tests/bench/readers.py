@@ -112,7 +112,7 @@ async def trivial_ours(wiring: Wiring, count: int) -> Run:
                 batch.emit([Output(target, record.key, out, batch.partition)])
             if number % 500 == 499:
                 await asyncio.sleep(0)
-        await batch.room()
+        await batch.wait_for_capacity()
 
     def through(batch: Batch) -> None:
         if run.count(len(batch.records)) >= count:

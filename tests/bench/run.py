@@ -49,7 +49,7 @@ CUSTOMERS = int(os.environ.get("CUSTOMERS", "1000000"))
 RULES = 10_000
 DELIVERIES = 3000
 PARTITIONS = 4
-HAND = 5000
+CHUNK_SIZE = 5000
 MATCHING_COUNTS = (100, 1000, 10_000, 100_000)
 TWO_CORES = (os.cpu_count() or 1) >= 2 and hasattr(os, "sched_setaffinity")
 
@@ -202,14 +202,14 @@ def _unpin_broker(servers: Servers) -> None:
 
 
 async def _fill(wiring: Wiring, outputs: Iterable[Output]) -> int:
-    producer, hand, count = Producer(wiring.settings.kafka.client()), [], 0
+    producer, chunk, count = Producer(wiring.settings.kafka.client()), [], 0
     for output in outputs:
-        hand.append(output)
+        chunk.append(output)
         count += 1
-        if len(hand) == HAND:
-            await write_all(producer, hand)
-            hand = []
-    await write_all(producer, hand)
+        if len(chunk) == CHUNK_SIZE:
+            await write_all(producer, chunk)
+            chunk = []
+    await write_all(producer, chunk)
     producer.close()
     return count
 
@@ -423,7 +423,7 @@ async def _feed_and_read(wiring: Wiring, seconds: int, rate: int) -> list[float]
             customer = {"id": f"c{number % 5000}"}
             raw = order(number, customer, amount=9000 if number % 10 == 0 else 10, now=datetime.now(UTC))
             producer.produce(Output(topic, customer["id"].encode(), raw), lambda _error, _record: None)
-        await producer.room()
+        await producer.wait_for_capacity()
     await reading
     done.set()
     producer.close()

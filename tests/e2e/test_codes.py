@@ -204,9 +204,9 @@ async def test_killed_publishers_give_each_request_one_code_and_none_twice(wirin
         await running.apply(giving(running, publish={"campaign": "spring", "when_empty": "skip"}))
         publishers = [worker for worker in running.workers.workers if worker.role == "publisher"]
         at = set(rng.sample(range(1, requests // 100), kills))
-        for hand in range(requests // 100):
-            await running.publish([order(hand * 100 + number) for number in range(100)])
-            if hand in at:
+        for chunk in range(requests // 100):
+            await running.publish([order(chunk * 100 + number) for number in range(100)])
+            if chunk in at:
                 rng.choice(publishers).send(signal.SIGKILL)
             running.workers.look()
         await running.until(running.all_processed, "everything is processed", 240.0)

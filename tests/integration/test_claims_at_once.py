@@ -1,4 +1,4 @@
-"""Several claimers ask for the same at once, each in hands of its own, and are cut off at random."""
+"""Several claimers ask for the same at once, each in chunks of its own, and are cut off at random."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ async def _claim_all(pool: asyncpg.Pool, claims: Sequence[Claim], seed: int) -> 
     told: dict[str, str | None] = {}
     rng, place = random.Random(seed), 0
     while place < len(claims):
-        hand = claims[place : place + rng.randint(1, 20)]
-        place += len(hand)
+        chunk = claims[place : place + rng.randint(1, 20)]
+        place += len(chunk)
         answers: Any = asyncio.CancelledError()
         while isinstance(answers, asyncio.CancelledError):
-            calling = asyncio.create_task(Codes(pool).claim(hand, NOW))
+            calling = asyncio.create_task(Codes(pool).claim(chunk, NOW))
             if rng.random() < 0.3:
                 await asyncio.wait([calling], timeout=rng.random() / 50)
                 calling.cancel()
             [answers] = await asyncio.gather(calling, return_exceptions=True)
         if isinstance(answers, BaseException):
             raise answers
-        for one, answer in zip(hand, answers, strict=True):
+        for one, answer in zip(chunk, answers, strict=True):
             told[one.publication_id] = answer.voucher["code"] if isinstance(answer, Published) else None
     return told

@@ -141,7 +141,7 @@ async def test_an_unusable_campaign_says_why(pool: asyncpg.Pool, changes: dict[s
     await saved(pool, campaign(**changes))
     [answer, unknown] = await Codes(pool).claim([claim(1), claim(2, "nobody")], NOW)
     assert isinstance(answer, Unusable) and said in answer.detail
-    assert unknown == Unusable("nobody", "there is no campaign nobody")
+    assert unknown == Unusable("nobody", 'no campaign "nobody"')
 
 
 async def test_codes_out_of_their_dates_or_switched_off_stay_in_the_pool(pool: asyncpg.Pool) -> None:
@@ -228,8 +228,8 @@ async def test_campaigns_of_one_pattern_share_its_codes_without_a_deadlock(dsn: 
     many = await connect(dsn, size=4)
 
     async def claimer(name: str, number: int) -> list[Any]:
-        hands = ([claim(1000 * number + 10 * hand + n, name) for n in range(10)] for hand in range(20))
-        return [answer for hand in hands for answer in await Codes(many).claim(hand, NOW)]
+        chunks = ([claim(1000 * number + 10 * chunk + n, name) for n in range(10)] for chunk in range(20))
+        return [answer for chunk in chunks for answer in await Codes(many).claim(chunk, NOW)]
 
     answers = await asyncio.wait_for(asyncio.gather(*(claimer(name, n) for n, name in enumerate("abcd"))), 60)
     many.terminate()
@@ -261,16 +261,16 @@ async def test_concurrent_claimers_that_are_killed_give_each_code_once(dsn: str,
 
     async def claimer(mine: list[Claim]) -> None:
         for start in range(0, len(mine), 5):
-            hand = mine[start : start + 5]
+            chunk = mine[start : start + 5]
             for _ in range(4):
-                task = asyncio.create_task(Codes(many).claim(hand, NOW))
+                task = asyncio.create_task(Codes(many).claim(chunk, NOW))
                 await asyncio.wait([task], timeout=rng.random() / 50)
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-            answers.update(zip([one.publication_id for one in hand], await Codes(many).claim(hand, NOW), strict=True))
+            answers.update(zip([one.publication_id for one in chunk], await Codes(many).claim(chunk, NOW), strict=True))
 
-    hands = [[claim(100 * who + n, rng.choice("ab")) for n in range(20)] for who in range(5)]
-    await asyncio.wait_for(asyncio.gather(*map(claimer, hands)), 60)
+    chunks = [[claim(100 * who + n, rng.choice("ab")) for n in range(20)] for who in range(5)]
+    await asyncio.wait_for(asyncio.gather(*map(claimer, chunks)), 60)
     many.terminate()
     got = [one for one in codes_of(list(answers.values())) if one]
     counts = await Codes(pool).counts("shop", NOW)

@@ -161,8 +161,8 @@ async def test_all_that_is_kept_works_through_pgbouncer_in_transaction_mode(dsn:
 
 async def _send(number: int, pool: asyncpg.Pool) -> None:
     ledger, owner = Ledger(pool), f"s{number}"
-    for hand in range(10):
-        rows = [new(number * 1000 + hand * 20 + place) for place in range(20)]
+    for chunk in range(10):
+        rows = [new(number * 1000 + chunk * 20 + place) for place in range(20)]
         assert len(await claim(ledger, owner, rows)) == 20
         assert len(await ledger.settle([settlement(row.delivery_id) for row in rows], owner=owner)) == 20
         assert await due(ledger, owner) == set()

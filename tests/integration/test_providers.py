@@ -58,7 +58,7 @@ class Topic:
         self.told.append(output.value)
         report(None, None)
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """There is always some."""
 
 

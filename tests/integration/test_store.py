@@ -94,8 +94,8 @@ async def test_due_deliveries_are_never_shared(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     assert await claim(ledger, "gone", [new(number, wait=LEASE) for number in range(300)]) == set()
     await later(pool, LEASE)
-    hands = await asyncio.gather(*(due(ledger, f"s{sender}", limit=500, a_destination=500) for sender in range(4)))
-    assert sum(map(len, hands)) == len(set().union(*hands)) == 300
+    chunks = await asyncio.gather(*(due(ledger, f"s{sender}", limit=500, a_destination=500) for sender in range(4)))
+    assert sum(map(len, chunks)) == len(set().union(*chunks)) == 300
 
 
 async def test_a_lease_that_ended_goes_to_another_sender_and_a_late_failure_changes_nothing(
@@ -233,7 +233,7 @@ async def _due_rows(ledger: Ledger) -> list[Leased]:
     return await ledger.claim_due(owner="s", lease=LEASE, limit=10, a_destination=10)
 
 
-async def test_a_dead_destination_cannot_fill_the_hand(pool: asyncpg.Pool) -> None:
+async def test_a_dead_destination_cannot_fill_the_batch(pool: asyncpg.Pool) -> None:
     ledger, dead = Ledger(pool), Destination("shop", "webhook", "dead")
     await claim(ledger, "s", [new(number, "dead", wait=SOON) for number in range(50)])
     await claim(ledger, "s", [new(number, "alive", wait=SOON) for number in range(50, 60)])

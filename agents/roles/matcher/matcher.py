@@ -174,10 +174,10 @@ class Matcher:
                     break
                 await self._retry_until_judged(batch, record, judge, tally)
             if number % _CLOCK_CHECK_EVERY == 0 and time.perf_counter() - yielded_at > _YIELD_AFTER_SECONDS:
-                await batch.room()
+                await batch.wait_for_capacity()
                 await asyncio.sleep(0)
                 yielded_at, now = time.perf_counter(), self._clock()
-        await batch.room()
+        await batch.wait_for_capacity()
         self._finished(batch, time.perf_counter() - began, tally)
 
     def _process(self, batch: Batch, record: Incoming, judge: Judge, now: datetime, tally: _Tally) -> None:

@@ -141,7 +141,7 @@ class Outcomes:
             self._announced.append((status.delivery_id, status.occurred_at))
 
         self._producer.produce(output, report)
-        await self._producer.room()
+        await self._producer.wait_for_capacity()
 
     async def mark_announced(self) -> None:
         """Note in the ledger what `delivery.status` has acknowledged."""

@@ -41,7 +41,7 @@ class Written:
     def produce(self, output: Output, _report: Any) -> None:
         self.outputs.append(output)
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """There is always room."""
 
 
@@ -50,7 +50,7 @@ class Role:
 
     def __init__(self, away: int = 0) -> None:
         self.away, self.written, self.metrics = away, Written(), Metrics()
-        self.hands: list[list[int]] = []
+        self.chunks: list[list[int]] = []
         dead_letters = DeadLetters("sender", Wiring(load_settings({})), self.metrics)
         self.intake = Intake(
             self.read, self.work, dead_letters, self.metrics, lambda: NOW, size=3, counted="numbers"
@@ -65,7 +65,7 @@ class Role:
         return int(record.value)
 
     async def work(self, taken: Chunk[int]) -> int:
-        self.hands.append(taken.items)
+        self.chunks.append(taken.items)
         return len(taken.items)
 
     async def take(self, *values: bytes | None) -> None:
@@ -88,14 +88,14 @@ class Role:
 async def test_what_can_be_read_is_worked_on_in_order_and_in_hands() -> None:
     role = Role()
     await role.take(*(str(number).encode() for number in range(7)))
-    assert (role.hands, role.refused()) == ([[0, 1, 2], [3, 4, 5], [6]], [])
+    assert (role.chunks, role.refused()) == ([[0, 1, 2], [3, 4, 5], [6]], [])
     assert role.metrics.registry.get_sample_value("tidings_batch_seconds_count", {"topic": "deliveries.webhook"}) == 1
 
 
 async def test_what_cannot_be_read_is_dead_lettered_with_its_bytes_and_never_stops_the_others() -> None:
     role = Role()
     await role.take(b"1", None, b"x", b"2")
-    assert role.hands == [[1], [2]]
+    assert role.chunks == [[1], [2]]
     assert role.refused() == [
         (None, "invalid_event", 1, "value", "deliveries.webhook"),
         (b"x", "internal", 2, "", "deliveries.webhook"),
@@ -109,7 +109,7 @@ async def test_a_registry_that_is_away_is_waited_for_and_no_record_is_refused_tw
     monkeypatch.setattr(waiting, "_FIRST_PAUSE", 0.001)
     role = Role(away=3)
     await role.take(None, b"7", b"8")
-    assert (role.hands, len(role.refused()), role.counted("invalid_event")) == ([[7, 8]], 1, 1)
+    assert (role.chunks, len(role.refused()), role.counted("invalid_event")) == ([[7, 8]], 1, 1)
 
 
 async def test_a_dead_letter_keeps_headers_of_any_bytes_and_the_time_of_the_record() -> None:
@@ -161,7 +161,7 @@ async def test_an_error_of_the_worker_ends_it_and_dead_letters_nothing(error: Ex
     role.intake._read = broken
     with pytest.raises(type(error)):
         await role.take(b"1")
-    assert (role.hands, role.written.outputs) == ([], [])
+    assert (role.chunks, role.written.outputs) == ([], [])
 
 
 @pytest.mark.parametrize("bad", [{3}, {0, 6}, {0, 1, 2, 3, 4, 5, 6}, {1, 2}])
@@ -173,13 +173,13 @@ async def test_what_the_work_finds_out_about_a_record_dead_letters_it_alone(bad:
         if bad & set(taken.items):
             raise BadRecord("Postgres cannot keep it")
         done.extend(taken.items)
-        role.hands.append([record.offset for record in taken.records])
+        role.chunks.append([record.offset for record in taken.records])
         return len(taken.items)
 
     role.intake._work = work
     await role.take(*(str(number).encode() for number in range(7)))
     assert done == [number for number in range(7) if number not in bad]
-    assert [offset for hand in role.hands for offset in hand] == list(range(7))  # each is accounted for, in order
+    assert [offset for chunk in role.chunks for offset in chunk] == list(range(7))  # each is accounted for, in order
     assert [offset for _, _, offset, _, _ in role.refused()] == sorted(bad)
 
 

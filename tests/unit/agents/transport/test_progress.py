@@ -212,7 +212,7 @@ async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytes
     producer = Producer({})
     one = batch(0, 9, producer=producer)
     one.emit([Output("out", None, value) for value in (b"1", b"2", b"3")])
-    await one.room()
+    await one.wait_for_capacity()
     producer.close(1.0)
     assert cast(Any, producer)._producer.got == [b"1", b"2", b"3"]
 

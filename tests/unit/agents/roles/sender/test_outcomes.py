@@ -28,8 +28,8 @@ class Writes:
     def produce(self, output: Any, _report: Any) -> None:
         self.outputs.append(output)
 
-    async def room(self) -> None:
-        """There is always room."""
+    async def wait_for_capacity(self) -> None:
+        """It always has."""
 
 
 async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:

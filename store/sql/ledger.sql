@@ -57,7 +57,8 @@ with claimed as (
     on conflict do nothing -- the same id twice in one batch
     returning delivery_id, lease_owner, expires_at
 )
-select delivery_id, expires_at - clock_timestamp() as expires_in from entered where lease_owner is not null;
+select delivery_id, case when isfinite(expires_at) then expires_at - clock_timestamp() end as expires_in
+from entered where lease_owner is not null;
 
 -- name: free_queues
 -- The queues in which something waits without a lease: found one after the other in the index, so that a million that
@@ -126,19 +127,20 @@ set lease_owner = $1, lease_until = now() + $2::interval
 from chosen
 where d.delivery_id = chosen.delivery_id
 returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
-          d.expires_at - clock_timestamp() as expires_in,
+          case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,
           exists (select from erased_customers e
                   where e.project_id = d.project_id and e.customer_id = d.customer_id
                     and e.erased_at >= d.arrived_at) as is_erased,
           (:suppression) as suppressed_by;
 
 -- name: next_due
--- In how long the first free delivery is due that could be claimed; null where none waits. Like claim_due, without those
--- of paused destinations and of those in $1 to $3.
+-- In how long the first free delivery is due that could be claimed; null where none waits, or only for ever: the end of
+-- the calendar is infinity here, which has no distance. Like claim_due, without those of paused destinations and of those
+-- in $1 to $3.
 with recursive queues as (
     :free_queues
 )
-select min(first.due_at) - now() as due_in
+select case when isfinite(min(first.due_at)) then min(first.due_at) - now() end as due_in
 from queues cross join lateral (
     select d.due_at from open_deliveries d
     where d.state = 'waiting' and d.lease_owner is null

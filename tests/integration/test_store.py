@@ -192,6 +192,22 @@ async def test_attempts_are_counted_and_a_late_success_is_recovered(pool: asyncp
     assert [(row["number"], row["outcome"]) for row in logged] == [(1, "deferred"), (2, "recovered")]
 
 
+async def test_what_waits_until_the_end_of_the_calendar_does_not_keep_the_rest_from_being_asked_for(
+    pool: asyncpg.Pool,
+) -> None:
+    ledger = Ledger(pool)
+    never = datetime.max.replace(tzinfo=UTC)
+    await claim(ledger, "s", [new(1, not_before=never)])
+    assert await ledger.next_due() is None
+    assert await ledger.claim_new([new(3, expires_at=never)], owner="s", lease=LEASE) == {"d3": None}
+    await ledger.release_leases("s")
+    assert [one.expires_in for one in await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9)] == [
+        None
+    ]
+    await claim(ledger, "s", [new(2, "b", wait=LEASE)])
+    assert timedelta() < (await ledger.next_due() or timedelta()) <= LEASE
+
+
 async def test_a_wait_counts_from_the_attempt_however_long_the_ledger_was_away(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool, ticks=lambda: 1000.0)
     await claim(ledger, "s", [new(1), new(2)])

@@ -24,6 +24,9 @@ _DEEPEST = 500
 _BRACKET = re.compile(r"[\[\]{}]")
 _NO_VALUE = (ValueError, LookupError, TypeError, AttributeError)
 """Raised by the YAML library where a date or a tagged value is none: 2026-02-30, `!!int x`."""
+_FOREIGN = {f"tag:yaml.org,2002:{kind}": f"!!{kind}" for kind in ("binary", "set")}
+"""Tags of values that JSON has not, as they are written."""
+_VALUES = "a text, a number, true or false, a date, a list or a mapping"
 _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 
 
@@ -127,6 +130,9 @@ class _Constructor(RoundTripConstructor):
 
     def construct_non_recursive_object(self, node: Any, tag: str | None = None) -> Any:
         """Raises ConstructorError."""
+        if node.tag in _FOREIGN:
+            reason = f"cannot be read: {_FOREIGN[node.tag]} is not valid: must be {_VALUES}"
+            raise ConstructorError(None, None, reason, node.start_mark)
         try:
             return super().construct_non_recursive_object(node, tag)
         except _NO_VALUE as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from console.control import segments
@@ -71,6 +73,15 @@ def test_a_value_that_is_none_is_refused_with_its_line(value: str) -> None:
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+
+
+@pytest.mark.parametrize("value", ["!!binary aGVsbG8=", "{b: [!!binary aGVsbG8=]}", "!!binary x", "!!set {x}"])
+def test_a_value_that_json_has_not_is_refused_with_its_line_and_what_would_be_right(value: str) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        list(parse_documents(f"a: 1\nb: 2\nc: {value}", "body"))
+    [problem] = problems(caught)
+    assert problem.path == "body:3"
+    assert re.search(r"cannot be read: !!(binary|set) is not valid: must be a text, a number", problem.message)
 
 
 @pytest.mark.parametrize(

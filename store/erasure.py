@@ -31,6 +31,7 @@ class Erasure:
         blank = [msgspec.json.encode(publication_customer({"id": one})).decode() for one in ids]
         async with passing_errors(self._pool):
             await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
+            await self._pool.execute(self._sql["forget_consents"], projects, ids)
             await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
 
     async def find(self, customers: Sequence[Keyed], limit: int) -> dict[str, bytes]:

@@ -35,6 +35,7 @@ class Retention:
             return {}
         await self._rows("make_days")
         dropped = {"days": await self._drop_days(), "ids": len(await self._rows("forget_ids", self._batch_size))}
+        await self._rows("forget_consents", ids_kept(self._keep), self._batch_size)
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
             await self._rows("forget_erasures", self._keep)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import asyncpg
 import msgspec
@@ -18,6 +18,7 @@ from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
+from store.sending.consents import Consents
 from store.sending.suppressions import Suppressions
 from store.sql import queries
 
@@ -36,7 +37,8 @@ class NewDelivery:
 
     `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
     `happened_at` says whether it is too old to be sent; `repeats_until` is when the last event happens that can make
-    its id again, None where any can. `address_keys` are the keys of the suppression list that would stop it.
+    its id again, None where any can. `category` is its consent's, `address_keys` the keys of the suppression list that
+    would stop it.
     """
 
     delivery_id: str
@@ -56,7 +58,15 @@ class NewDelivery:
     not_before: datetime | None = None
     wait: timedelta = timedelta()
     lane: Lane = "live"
+    category: str | None = None
     address_keys: tuple[str, ...] = ()
+
+
+class Stop(NamedTuple):
+    """The reason why a delivery may not leave any more, and the same in words."""
+
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Leased:
     """A delivery that is ours to send, until its lease ends. `attempts` were made before.
 
     `expires_in` is how long it is still valid, by the database's clock; negative where it is not. `is_erased`: its
-    customer was erased after its event. `suppressed_by` is why it may not leave any more; None where it may.
+    customer was erased after its event. `stop` is why it may not leave any more; None where it may.
     """
 
     delivery_id: str
@@ -75,7 +85,7 @@ class Leased:
     arrived_at: datetime
     expires_in: timedelta | None
     is_erased: bool
-    suppressed_by: str | None
+    stop: Stop | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +182,7 @@ class Ledger:
         self, pool: asyncpg.Pool, *, keep: timedelta = _KEEP, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         self._pool, self._keep = pool, keep
-        self.suppressions = Suppressions(pool)
+        self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
         self._sql = queries("ledger")
         self._ticks = ticks
 
@@ -207,7 +217,7 @@ class Ledger:
         rows = await self._fetch(
             "claim_due", owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values())
         )
-        return [Leased(**row) for row in rows]
+        return [Leased(**{**row, "stop": Stop(*row["stop"]) if row["stop"] else None}) for row in rows]
 
     async def next_due(self, saturated: Collection[Destination] = ()) -> timedelta | None:
         """The time until something is due that can be claimed; None where only what is paused or saturated waits."""
@@ -215,10 +225,10 @@ class Ledger:
         due_in: timedelta | None = row["due_in"]
         return due_in
 
-    async def stopped(self, delivery_ids: Collection[str]) -> dict[str, str]:
+    async def stopped(self, delivery_ids: Collection[str]) -> dict[str, Stop]:
         """Of deliveries that are about to leave, those that may not any more, each with the reason."""
         rows = await self._fetch("stopped", list(delivery_ids))
-        return {row["delivery_id"]: row["suppressed_by"] for row in rows}
+        return {row["delivery_id"]: Stop(*row["stop"]) for row in rows}
 
     async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
         """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned.

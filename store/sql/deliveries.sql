@@ -15,6 +15,7 @@ and ($12::text is null or $12 = 'waiting' and d.state = 'waiting' or $12 = :stat
 -- name: status_now
 -- Its outcome, or what it waits for: held is its destination's fault, and what waits for a further try is retried.
 (case when d.state = 'failed' and d.reason in ('suppressed', 'expired', 'canceled') then d.reason
+      when d.state = 'failed' and d.reason = 'consent' then 'suppressed'
       when d.state <> 'waiting' then d.state
       when d.reason in ('paused', 'throttled')
            or exists (select from paused_destinations p
@@ -83,7 +84,7 @@ on conflict (project_id, channel, destination) do update set hurried_at = exclud
        and o.event_id <> d.event_id and o.distribution_id = d.distribution_id and o.channel = d.channel
        and o.destination = d.destination
        and v.definition->'again'->>'mode' in ('once_per_customer', 'once_in')
-       and (o.state <> 'failed' or coalesce(o.reason, '') not in ('suppressed', 'expired', 'canceled')))
+       and (o.state <> 'failed' or coalesce(o.reason, '') not in ('suppressed', 'consent', 'expired', 'canceled')))
  then 'duplicate'
  when exists (select from (select d.project_id, d.channel, d.record, null::uuid[] as address_keys) as d
               cross join lateral (:suppression) as listed)

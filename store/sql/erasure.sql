@@ -6,6 +6,11 @@ from unnest($1::text[], $2::text[], $3::timestamptz[]) as erased (project_id, cu
 on conflict (project_id, customer_id) do update
     set erased_at = greatest(erased_customers.erased_at, excluded.erased_at);
 
+-- name: forget_consents
+-- What erased customers consented to.
+delete from consents c using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
+where c.project_id = erased.project_id and c.customer_id = erased.customer_id;
+
 -- name: erased_among
 -- Of some customers, those who were erased.
 select project_id, customer_id

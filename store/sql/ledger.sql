@@ -9,48 +9,60 @@ where s.project_id = d.project_id and s.key_hash = any(coalesce(d.address_keys, 
   and s.channel in ('', d.channel) and (s.expires_at is null or s.expires_at > now())
 limit 1
 
+-- name: withdrawal
+-- Why a delivery `d` may not leave: its customer has withdrawn the consent since its event. Null where it may.
+select category || ': withdrawn after the decision'
+from consents c cross join lateral (select coalesce(d.category, stored_category(d.record)) as category) as asked
+where c.project_id = d.project_id and c.customer_id = d.customer_id and c.changed_at >= d.arrived_at
+  and category <> 'transactional' and category <> all(c.given)
+
+-- name: stop
+-- The reason why a delivery `d` may not leave any more, and the same in words; null where it may.
+(select case when suppressed is not null then array['suppressed', suppressed]
+             when withdrawn is not null then array['consent', withdrawn] end
+ from (select (:suppression) as suppressed, (:withdrawal) as withdrawn) as looked)
+
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.
 -- A delivery that is not due yet gets no lease, nor does that of an erased customer. One that is older than all that may
--- have been forgotten, or than $21, is over at once: it may have been sent before. Returns those that are now ours to
+-- have been forgotten, or than $22, is over at once: it may have been sent before. Returns those that are now ours to
 -- send, and how long they are valid.
 with claimed as (
     insert into claims (delivery_key, last_day)
     select r.delivery_key,
            case when r.repeats_until is not null
                 then (greatest(r.repeats_until, now()) at time zone 'UTC')::date end -- its content is kept from now
-    from unnest($22::uuid[], $14::timestamptz[]) as r (delivery_key, repeats_until)
+    from unnest($23::uuid[], $14::timestamptz[]) as r (delivery_key, repeats_until)
     order by 1 -- so that two who claim the same do not wait for each other
     on conflict do nothing
     returning delivery_key
 ), entered as (
     insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                                  channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
-                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, address_keys)
+                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, category, address_keys)
     select d.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
            destination, lane, priority, expires_at, record, arrived_at, due_at,
-           case when is_ours then $19::text end,
-           case when is_ours then now() + $20::interval end,
-           case when is_past or suppressed_by is not null then 'failed' else 'waiting' end,
-           case when is_past then 'expired' when suppressed_by is not null then 'suppressed' end,
-           case when is_past then 'its event is older than what is kept' else coalesce(suppressed_by, '') end,
-           case when is_past or suppressed_by is not null then now() end,
-           now(),
-           address_keys
+           case when is_ours then $20::text end,
+           case when is_ours then now() + $21::interval end,
+           case when is_past or stop is not null then 'failed' else 'waiting' end,
+           case when is_past then 'expired' else stop[1] end,
+           case when is_past then 'its event is older than what is kept' else coalesce(stop[2], '') end,
+           case when is_past or stop is not null then now() end,
+           now(), category, address_keys
     from (select *, written_keys::uuid[] as address_keys
           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                       $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
-                      $15::timestamptz[], $16::interval[], $17::text[], $18::text[], $22::uuid[])
+                      $15::timestamptz[], $16::interval[], $17::text[], $18::text[], $19::text[], $23::uuid[])
                    as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
                          destination, priority, expires_at, record, arrived_at, happened_at, not_before, wait, lane,
-                         written_keys, delivery_key)) as d
+                         category, written_keys, delivery_key)) as d
     join claimed using (delivery_key)
     cross join lateral (select greatest(now() + d.wait, d.not_before) as due_at,
-                               d.happened_at < greatest((select at from oldest_event), now() - $21::interval)
+                               d.happened_at < greatest((select at from oldest_event), now() - $22::interval)
                                    as is_past) as judged
-    cross join lateral (select case when due_at <= now() and not is_past then (:suppression) end as suppressed_by) as list
+    cross join lateral (select case when due_at <= now() and not is_past then :stop end as stop) as last_look
     cross join lateral (
-        select due_at <= now() and not is_past and suppressed_by is null
+        select due_at <= now() and not is_past and stop is null
                and not exists (select from erased_customers e
                                where e.project_id = d.project_id and e.customer_id = d.customer_id
                                  and e.erased_at >= d.arrived_at) as is_ours) as lease
@@ -131,7 +143,7 @@ returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_befor
           exists (select from erased_customers e
                   where e.project_id = d.project_id and e.customer_id = d.customer_id
                     and e.erased_at >= d.arrived_at) as is_erased,
-          (:suppression) as suppressed_by;
+          :stop as stop;
 
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits, or only for ever: the end of
@@ -214,10 +226,10 @@ returning delivery_id;
 
 -- name: stopped
 -- Of deliveries that are about to leave, those that may not any more, and why.
-select delivery_id, suppressed_by
-from (select d.delivery_id, (:suppression) as suppressed_by from open_deliveries d
+select delivery_id, stop
+from (select d.delivery_id, :stop as stop from open_deliveries d
       where d.delivery_id = any($1::text[])) as asked
-where suppressed_by is not null;
+where stop is not null;
 
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that

@@ -31,6 +31,16 @@ with past as (
 )
 delete from claims c using past where c.delivery_key = past.delivery_key returning true;
 
+-- name: forget_consents
+-- What customers said so long ago that no delivery of before is on its way.
+with past as (
+    select project_id, customer_id from consents where changed_at < now() - $1::interval order by changed_at limit $2
+    for update skip locked
+)
+delete from consents c using past
+where c.project_id = past.project_id and c.customer_id = past.customer_id
+returning true;
+
 -- name: keep_ids_of_open
 -- The ids of what has waited for so long stay as if it had come today: its content is still there.
 update claims c set last_day = (now() at time zone 'UTC')::date

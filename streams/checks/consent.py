@@ -31,6 +31,12 @@ def given(profile: Profile, category: str) -> object:
     return consents.get(category) if isinstance(consents, dict) else misfit(consents, "consents")
 
 
+def all_given(profile: Profile) -> tuple[str, ...]:
+    """The categories that a profile consents to, in order."""
+    consents = profile.get("consents")
+    return tuple(sorted(name for name, said in consents.items() if said is True)) if isinstance(consents, dict) else ()
+
+
 def _in_words(subject: Subject) -> str:
     given = _given(subject)
     if given is None:

@@ -13,6 +13,8 @@ EndState = Literal["sent", "recovered", "failed"]
 def outcome_of(state: EndState, reason: Reason | None) -> DeliveryOutcome:
     """Tell the failures that no provider is to blame for from the others."""
     match reason:
+        case "consent" if state == "failed":
+            return "suppressed"
         case "suppressed" | "expired" | "canceled" if state == "failed":
             return reason
         case _:

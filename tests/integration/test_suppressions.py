@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncpg
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -19,11 +22,15 @@ from console.control.files.suppression_file import SuppressionFile
 from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
 from schemas.decision import DeliveryStatus
+from schemas.destination import Destination
 from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.record_key import Keyed
 from schemas.suppression import NewSuppression, address_keys, key_hash
 from schemas.topics import DELIVERY_STATUS
 from schemas.wire.read_as import read_as
-from store.sending.ledger import Ledger, NewDelivery, Settlement
+from store.erasure import Erasure
+from store.sending.consents import Given
+from store.sending.ledger import Ledger, NewDelivery, Settlement, Stop
 from store.sending.suppressions import Suppressions
 from tests.factory import NOW, delivery
 from tests.integration.test_providers import Running, mailbox, mails, running, until
@@ -134,14 +141,59 @@ async def test_a_claim_stops_what_is_suppressed_and_nothing_else(
     await Suppressions(pool).add([new(key, **fields)])
     assert await claim(ledger, "s", [now]) == (set() if stops else {"d1"})
     (row,) = await ledger.claim_due(owner="s", lease=LEASE, limit=10, a_destination=10)
-    assert (row.suppressed_by or "").startswith(stops or "")
-    assert bool(row.suppressed_by) == bool(stops) == bool(await ledger.stopped(["d2"]))
+    assert (row.stop.detail if row.stop else "").startswith(stops or "")
+    assert bool(row.stop) == bool(stops) == bool(await ledger.stopped(["d2"]))
     if not stops:
         return
-    ended = Settlement("d2", "failed", row.suppressed_by or "", reason="suppressed", tried=False)
+    ended = Settlement("d2", "failed", row.stop.detail if row.stop else "", reason="suppressed", tried=False)
     await ledger.settle([ended], owner="s")
     ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
     assert {(one.reason, one.attempts, one.detail[: len(stops)]) for one in ends} == {("suppressed", 0, stops)}
+
+
+@pytest.mark.parametrize(
+    ("category", "given", "after", "stops"),
+    [
+        ("marketing", (), 1, True),
+        ("marketing", ("loyalty",), 1, True),
+        ("marketing", ("loyalty", "marketing"), 1, False),
+        ("marketing", (), -1, False),
+        ("transactional", (), 1, False),
+        ("marketing", None, 1, False),
+    ],
+)
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_a_claim_stops_what_the_consent_was_withdrawn_for(
+    pool: asyncpg.Pool,
+    category: str,
+    given: tuple[str, ...] | None,
+    after: int,
+    stops: bool,
+    is_old: bool,
+) -> None:
+    ledger, arrived = Ledger(pool), datetime.now(UTC) - timedelta(hours=1)
+    record = msgspec.json.encode({"delivery": {"category": category}})
+    fields: dict[str, Any] = {"arrived_at": arrived, "record": record, "category": category, "address_keys": ()}
+    await claim(ledger, "s", [new_delivery(2, wait=timedelta(microseconds=1), **fields)])
+    if is_old:  # entered by an earlier release
+        await pool.execute("update open_deliveries set category = null, address_keys = null")
+    if given is not None:
+        said = Given(given, arrived + timedelta(seconds=after))
+        await ledger.consents.note({Keyed("shop", "c1"): said, Keyed("outlet", "c1"): Given((), None)})
+    (row,) = await ledger.claim_due(owner="s", lease=LEASE, limit=10, a_destination=10)
+    assert row.stop == (Stop("consent", f"{category}: withdrawn after the decision") if stops else None)
+    assert await claim(ledger, "s", [new_delivery(1, **fields)]) == (set() if stops else {"d1"})
+
+
+async def test_a_consent_that_is_given_again_counts_and_an_older_word_does_not(pool: asyncpg.Pool) -> None:
+    consents, one, now = Ledger(pool).consents, Keyed("shop", "c1"), datetime.now(UTC)
+    for given, hours in ((("a",), 3), ((), 2), (("a", "b"), 1), ((), 2), (("a", "b"), 0)):
+        await consents.note({one: Given(given, now - timedelta(hours=hours))})
+    row = await pool.fetchrow("select given, changed_at from consents")
+    assert (row["given"], row["changed_at"]) == (["a", "b"], now - timedelta(hours=1))
+    await consents.note({Keyed("shop", "c2"): Given((), now - timedelta(days=91))})
+    await Erasure(pool).note({one: None})
+    assert await pool.fetchval("select count(*) from consents") == 0
 
 
 async def test_what_is_not_due_is_held_beside_the_list_when_it_is(pool: asyncpg.Pool) -> None:
@@ -217,6 +269,30 @@ async def test_an_address_that_is_refused_for_good_is_not_written_to_again(
     (found,) = [one async for one in listed.all("shop")]
     assert (found.key, found.channel, found.reason) == ("ann1@gone.example", "email", "bounced")
     assert (found.source, found.added_by, found.expires_at) == ("delivery dlv_1", "sender", None)
+
+
+async def test_a_consent_withdrawn_while_a_mail_waits_stops_it(
+    settings: Settings, pool: asyncpg.Pool, mailbox: SmtpSink
+) -> None:
+    (made,) = mails(1)
+    destination = Destination(made.project_id, "email", "main")
+    async with running(settings, pool, mailbox.port) as run:
+        await run.ledger.pause_destination(destination, "held")
+        await until(lambda: is_paused(run, destination))
+        await run.take([made])
+        said = {"id": made.customer.id, "consents": {made.category: False}}
+        key, at = made.customer.id.encode(), int(time.time() * 1000) + 1000
+        record = SimpleNamespace(key=key, value=msgspec.json.encode(said), timestamp=at, headers=())
+        await run.sender.take_customers(cast(Any, SimpleNamespace(records=[record])))
+        await run.ledger.resume_destination(destination)
+        await until(lambda: is_failed(run, 1))
+        row = await run.ledger.delivery(made.delivery_id)
+    assert row is not None
+    assert (row["reason"], row["detail"], mailbox.mails) == ("consent", "marketing: withdrawn after the decision", [])
+
+
+async def is_paused(run: Running, destination: Destination) -> bool:
+    return destination in run.sender._attempts.capacity.paused
 
 
 async def is_failed(run: Running, count: int) -> bool:

@@ -28,6 +28,7 @@ from schemas.destination import Destination
 from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
+from store.sending.ledger import Stop
 from streams.sending.gate import (
     ASKED_AGAIN_AFTER,
     Situation,
@@ -61,7 +62,7 @@ class Attempts:
         is_ours: Callable[[str], bool],
         outcomes: Outcomes,
         pause: Callable[[Destination, str], Awaitable[None]],
-        stopped: Callable[[list[str]], Awaitable[Mapping[str, str]]],
+        stopped: Callable[[list[str]], Awaitable[Mapping[str, Stop]]],
         allowed: Callable[[str], Awaitable[Collection[str] | None]],
         metrics: Metrics,
         *,
@@ -146,7 +147,7 @@ class Attempts:
         assert left_at is not None  # noqa: S101 - nothing passes the gate without a turn
         if why := await self._stopped_since(work, claimed):
             self._not_asked(work, left_at)
-            return impossible("suppressed", why)
+            return impossible(*why)
         answer: Judgement | Receipt | None = None
         try:
             answer = await self._ask(work)
@@ -159,7 +160,7 @@ class Attempts:
             await self._pause_destination(work, judgement.detail)
         return judgement
 
-    async def _stopped_since(self, work: Work, claimed: float) -> str | None:
+    async def _stopped_since(self, work: Work, claimed: float) -> Stop | None:
         """The reason not to send what has waited in memory for long, where there is one by now. Raises TryLater."""
         if time.monotonic() - claimed < ASKED_AGAIN_AFTER:
             return None

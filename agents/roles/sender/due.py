@@ -92,10 +92,10 @@ class Due:
     def _begin(self, claimed: Claimed) -> None:
         row = claimed.row
         work = Work(read_stored(row.record), row.attempts, row.arrived_at, claimed.expires)
-        if row.suppressed_by is None:
+        if row.stop is None:
             self._attempts.start(work)
         else:
-            self._attempts.stop(work, impossible("suppressed", row.suppressed_by))
+            self._attempts.stop(work, impossible(*row.stop))
 
     async def _leave(self, unreadable: list[Settlement]) -> None:
         log.error("records_unreadable", deliveries=[one.delivery_id for one in unreadable])

@@ -51,6 +51,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         repeats_until=repeats_until(again, delivery),
         not_before=delivery.not_before,
         wait=wait,
+        category=delivery.category,
         address_keys=address_keys(delivery.channel, delivery.reaches),
     )
 

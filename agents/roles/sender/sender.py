@@ -26,9 +26,11 @@ from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.sandboxes import Sandboxes
 from agents.roles.sender.templates import TemplateCache
+from agents.roles.sender.withdrawals import Withdrawals
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
+from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS, ChannelName
@@ -69,7 +71,7 @@ def build_sender(
     )  # fmt: skip
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
-    app.batch_agent(wiring.topic(CUSTOMERS), sender.erasures.take, name=f"erasures-of-{CUSTOMERS}")
+    app.batch_agent(wiring.topic(CUSTOMERS), sender.take_customers, name=f"erasures-of-{CUSTOMERS}")
     return app, sender
 
 
@@ -106,6 +108,10 @@ class Sender:
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
+        self._withdrawals = Withdrawals(
+            ledger.consents, wiring.codec(CUSTOMERS), default_project=wiring.default_project,
+            max_bytes=wiring.settings.matcher.max_event_bytes,
+        )  # fmt: skip
         self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, owner, metrics)
         self._attempts = Attempts(
             self._channels,
@@ -127,6 +133,11 @@ class Sender:
         codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._entry = Entry(claimant, self._attempts, self.erasures, next_due, codecs, poll=settings.poll)
         self.intakes = _intakes(self._entry, wiring, metrics, clock)
+
+    async def take_customers(self, batch: Batch) -> None:
+        """Tombstones first, then consents: one who comes back after a tombstone is a new customer."""
+        await self.erasures.take(batch)
+        await self._withdrawals.take(batch)
 
     async def run(self) -> None:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""

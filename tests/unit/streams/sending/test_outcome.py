@@ -16,6 +16,7 @@ from streams.sending.outcome import EndState, outcome_of
         ("failed", None, "failed"),
         ("failed", "template_error", "failed"),
         ("failed", "suppressed", "suppressed"),
+        ("failed", "consent", "suppressed"),
         ("failed", "expired", "expired"),
         ("failed", "canceled", "canceled"),
         ("sent", "expired", "sent"),

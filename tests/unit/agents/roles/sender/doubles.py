@@ -12,7 +12,7 @@ from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.pacing import Paces
 from agents.roles.sender.work import Work
 from schemas.delivery import Delivery
-from store.sending.ledger import Leased
+from store.sending.ledger import Leased, Stop
 from streams.sending.judgement import Judgement
 from tests.factory import NOW, delivery
 
@@ -40,7 +40,7 @@ class World:
     def __init__(self, log: list[Any]) -> None:
         self.good: Delivery = delivery("webhook")
         self._log = log
-        self.suppressed_by: str | None = None
+        self.stop: Stop | None = None
         self.claimant = Claimant(cast(Any, self), owner="o", lease=MINUTE)
 
     async def claim_new(self, *_: Any, **__: Any) -> dict[str, None]:
@@ -57,9 +57,9 @@ class World:
             NOW,
             None,
             is_erased=False,
-            suppressed_by=self.suppressed_by,
+            stop=self.stop,
         )
-        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False, suppressed_by=None), good]
+        return [Leased("dlv_0", "webhook", "h", 0, b"{}", NOW, None, is_erased=False, stop=None), good]
 
     async def again_of(self, _: Any) -> dict[Any, Any]:
         return {}

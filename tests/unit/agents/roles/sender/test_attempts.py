@@ -19,7 +19,7 @@ from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import RenderRefused, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
-from store.sending.ledger import Settlement
+from store.sending.ledger import Settlement, Stop
 from tests.factory import NOW, delivery
 
 GOOD = delivery("webhook")
@@ -47,7 +47,7 @@ class Provider:
         return self.answer
 
 
-NOTHING: Mapping[str, str] = {}
+NOTHING: Mapping[str, Stop] = {}
 
 
 class Told:
@@ -70,12 +70,12 @@ async def carried_out(
     *,
     is_ours: bool = True,
     is_paused: bool = False,
-    stopped: Mapping[str, str] = NOTHING,
+    stopped: Mapping[str, Stop] = NOTHING,
     allowed: Collection[str] | None = None,
 ) -> Any:
     told, provider = Told(), Provider(answer)
 
-    async def still(delivery_ids: list[str]) -> Mapping[str, str]:
+    async def still(delivery_ids: list[str]) -> Mapping[str, Stop]:
         return stopped
 
     async def reached(project_id: str) -> Collection[str] | None:
@@ -148,6 +148,6 @@ async def test_what_waited_in_memory_is_held_beside_the_list_again(
     monkeypatch: pytest.MonkeyPatch, after: float, state: str, asked: int
 ) -> None:
     monkeypatch.setattr("agents.roles.sender.attempts.ASKED_AGAIN_AFTER", after)
-    listed = {GOOD.delivery_id: "its address is suppressed"}
+    listed = {GOOD.delivery_id: Stop("suppressed", "its address is suppressed")}
     told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""), stopped=listed)
     assert ([one.state for one in told.settlements], provider.asked) == ([state], asked)

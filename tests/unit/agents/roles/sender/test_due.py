@@ -12,6 +12,7 @@ from agents.roles.sender.due import Due
 from agents.roles.sender.next_due import NextDue
 from agents.telemetry.metrics import Metrics
 from schemas.errors import TryLater
+from store.sending.ledger import Stop
 from tests.unit.agents.roles.sender.doubles import SECOND, Started, World, nothing_unsettled
 
 
@@ -31,7 +32,7 @@ async def test_a_record_that_cannot_be_read_waits_and_keeps_no_other_from_being_
 async def test_what_is_suppressed_by_now_is_not_begun() -> None:
     log: list[Any] = []
     world = World(log)
-    world.suppressed_by = "its address is suppressed"
+    world.stop = Stop("suppressed", "its address is suppressed")
     assert await due(world, Started(log)).claim() == 2
     assert log == [("failed", "its address is suppressed"), ("waiting", "dlv_0")]
 

@@ -52,7 +52,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 class _Users:
-    """How many test processes use the shared servers, in a file under a lock."""
+    """The number of test processes that use the shared servers, in a file under a lock."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "users"

@@ -84,7 +84,7 @@ def rule(**changes: Any) -> Distribution:
 
 
 def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "https://hooks.example.com/x") -> Any:
-    """What the same sends over one channel to one customer."""
+    """The delivery that the same sends over one channel to one customer."""
     body = {
         "webhook": {"webhook": {"url": url, "type": "thanks", "headers": {"x-team": "a"}}},
         "email": {"email": {"account": "main", "subject": "s", "text": "t"}},

@@ -38,7 +38,7 @@ _SIZES: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 
 def is_valid(document: Any, schema: Mapping[str, Any]) -> bool:
-    """Whether a document, as JSON has it, fits. Raises KeyError for a keyword that is not known here."""
+    """True where a document, as JSON has it, fits. Raises KeyError for a keyword that is not known here."""
     return _fits(document, schema, schema)
 
 

@@ -27,7 +27,7 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a batch is written: its compression (0 none, 1 gzip), its other attributes, and what is wrong with it."""
+    """The form of a batch: its compression (0 none, 1 gzip), its other attributes, and what is wrong with it."""
 
     codec: int = 0
     attributes: int = 0

@@ -44,7 +44,7 @@ IDLE_SECONDS = 20.0
 
 @dataclass(slots=True)
 class Run:
-    """When events were through."""
+    """The time at which events were through."""
 
     began: float = 0.0
     marks: list[tuple[float, int]] = field(default_factory=list)

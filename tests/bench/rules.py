@@ -48,7 +48,7 @@ def trivial(count: int) -> list[Distribution]:
 
 
 def realistic(count: int) -> list[Distribution]:
-    """What shops write: by country, tier, amount, items, dates, text; some with `any` and `not`."""
+    """Conditions as shops write them: by country, tier, amount, items, dates, text; some with `any` and `not`."""
     rng = random.Random(7)
     return [a_rule(number, _realistic(number, rng)) for number in range(count)]
 

@@ -362,7 +362,7 @@ def measure_tables(settings: Settings, servers: Servers) -> Report:
 
 
 def _changelog_rows(wiring: Wiring) -> Iterator[Output]:
-    """What matchers would have written: partitioned as the customers are."""
+    """Records that matchers would have written: partitioned as the customers are."""
     now = datetime.now(UTC)
     customers, recent = map(wiring.topic, CHANGELOGS)
     for number in range(CUSTOMERS):

@@ -1,4 +1,4 @@
-"""What goes out for every event type and purpose, recorded: one file a pair, `golden/payloads/<type>.<purpose>.json`.
+"""Payloads of every event type and purpose, recorded: one file a pair, `golden/payloads/<type>.<purpose>.json`.
 
 `python -m tests.contract.test_payloads` writes the files again after a sample or a shape changed on purpose.
 """

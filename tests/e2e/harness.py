@@ -126,7 +126,7 @@ def profile(number: int) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Product:
-    """What a test drives."""
+    """The workers and servers that a test drives."""
 
     wiring: Wiring
     receiver: WebhookReceiver
@@ -193,7 +193,7 @@ class Product:
             await asyncio.sleep(max(0.0, began + (start + 50) / rate - time.monotonic()))
 
     def all_processed(self) -> bool:
-        """Whether no consumer group has lag."""
+        """True where no consumer group has lag."""
         try:
             return not any(one.lag for one in self.lag.read())
         except TryLater:
@@ -208,11 +208,11 @@ class Product:
             await asyncio.sleep(0.05)
 
     def expected(self) -> Expected:
-        """What has to arrive."""
+        """Deliveries that have to arrive."""
         return expect(self.published, self.customers, self.rules)
 
     def received(self) -> dict[str, Counter[str]]:
-        """What has arrived, by channel, as a multiset of delivery ids."""
+        """Deliveries that have arrived, by channel, as a multiset of ids."""
         return {
             "webhook": Counter(one.id for one in self.receiver.received),
             "email": Counter(mail.message_id for mail in self.mailbox.mails),

@@ -1,4 +1,4 @@
-"""What is promised when things break: nothing lost, no new ids, and doubles only where a provider may have accepted."""
+"""Promises for when things break: nothing lost, no new ids, and doubles only where a provider may have accepted."""
 
 from __future__ import annotations
 

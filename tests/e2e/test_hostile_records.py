@@ -59,7 +59,7 @@ async def emitted(running: Product) -> set[str]:
 
 
 async def health(running: Product) -> dict[str, Any]:
-    """What the matcher answers."""
+    """The matcher's answer."""
     (matcher,) = [worker for worker in running.workers.workers if worker.role == "matcher"]
     assert matcher.status_file
     async with aiohttp.ClientSession() as session, session.get(f"{matcher.status_file.read_text()}/healthz") as answer:

@@ -33,7 +33,7 @@ def get(url: str) -> str:
 
 
 def rules_of(worker: WorkerProcess) -> float:
-    """How many distributions a matcher knows."""
+    """The number of distributions that a matcher knows."""
     assert worker.status_file
     found = re.search(r"^tidings_rules (\S+)$", get(worker.status_file.read_text() + "/metrics"), re.MULTILINE)
     return float(found[1]) if found else math.nan

@@ -1,4 +1,4 @@
-"""What matchers wrote to Kafka, held against a brute-force run over the same input: records and table contents."""
+"""Records of matchers in Kafka, held against a brute-force run over the same input: records and table contents."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ RATE = 1500
 
 
 def size(short: int, full: int) -> int:
-    """How much of it, here and in `make faults`."""
+    """The amount of it, here and in `make faults`."""
     return full if FULL else short
 
 
@@ -237,7 +237,7 @@ async def test_a_clock_that_jumps_loses_nothing(wiring: Wiring, tmp_path: Path) 
 
 
 def _has_read_events(log: Path) -> bool:
-    """Whether a process says of both topics of events that it has had a batch of them."""
+    """True where a process says of both topics of events that it has had a batch of them."""
     return {"orders", "segments"} <= set(re.findall(r"events\.(orders|segments)\"", log.read_text()))
 
 
@@ -246,7 +246,7 @@ def _largest_file(folder: Path) -> int:
 
 
 def _openings(folder: Path) -> int:
-    """How often RocksDB was opened again: it puts the log of each opening aside."""
+    """The number of times that RocksDB was opened again: it puts the log of each opening aside."""
     return sum(1 for _ in folder.rglob("LOG.old.*"))
 
 

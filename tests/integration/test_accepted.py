@@ -1,4 +1,4 @@
-"""What was accepted while the ledger was away is told to it by the next process, and not sent again."""
+"""Acceptances while the ledger was away: the next process tells it of them, and sends nothing again."""
 
 from __future__ import annotations
 

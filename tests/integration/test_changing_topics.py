@@ -34,7 +34,7 @@ def applied(change: Callable[[], object]) -> None:
 
 
 async def test_partitions_that_are_added_are_said_and_the_others_go_on(wiring: Wiring, tmp_path: Path) -> None:
-    """Whose customers have rows by partition leaves the new ones alone; without tables they are read."""
+    """A matcher with rows by partition leaves new partitions of customers alone; without tables they are read."""
     admin, topic, waits = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC), Waits()
     with_rows, without = Reader(wiring), Reader(wiring, group="other")
     said = ClusterWatch(Provision(wiring), lambda *_: None, waits=waits)

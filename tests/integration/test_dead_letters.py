@@ -21,7 +21,7 @@ from schemas.dead_letter import DeadLetter
 
 
 class Said(NamedTuple):
-    """What a command printed, on one line, with what it failed with, and its exit code."""
+    """The output of a command, on one line, with what it failed with, and its exit code."""
 
     text: str
     code: int

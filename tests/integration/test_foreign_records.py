@@ -1,4 +1,4 @@
-"""What other people's producers and brokers do to a log: codecs, transactions, retention, compaction."""
+"""Logs as other people's producers and brokers leave them: codecs, transactions, retention, compaction."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
 class Reader:
-    """What a worker was given, and what its group has committed."""
+    """Records that a worker was given, and the offsets that its group has committed."""
 
     def __init__(self, wiring: Wiring, topic: str = TOPIC, group: str = "stall") -> None:
         self.values: list[bytes | None] = []
@@ -189,7 +189,7 @@ async def test_records_that_were_deleted_before_they_were_read_are_no_work(
 
 
 async def doctor(wiring: Wiring) -> str:
-    """What it says of the records."""
+    """The sentence about the records."""
     return next(one.said for one in await examine(wiring, {}, utc_now()) if one.what == "records")
 
 
@@ -205,7 +205,7 @@ def delete(admin: AdminClient, topic: str, before: dict[int, int]) -> None:
 
 
 def _ends(admin: AdminClient, places: list[TopicPartition]) -> dict[TopicPartition, Any]:
-    """Where partitions end, whether that can be read yet or not."""
+    """The ends of partitions, whether they can be read yet or not."""
     ends: dict[TopicPartition, Any] = admin.list_offsets(
         {TopicPartition(place.topic, place.partition): OffsetSpec.latest() for place in places}
     )

@@ -1,4 +1,4 @@
-"""What a database of an earlier version keeps when it is brought to this one."""
+"""Content of a database of an earlier version that is brought to this one."""
 
 from __future__ import annotations
 

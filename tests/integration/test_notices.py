@@ -228,7 +228,7 @@ async def test_a_message_to_an_owner_is_tried_again_and_not_for_ever(settings: S
 
 def notifier(notices: Notices, ledger: Ledger, channels: Mapping[ChannelName, AnyChannel], owner: str) -> Notifier:
     async def flush() -> None:
-        """What reaches Kafka is another test's."""
+        """Nothing: what reaches Kafka is another test's."""
 
     return Notifier(
         notices, ledger, channels, flush, account="main", owner=owner, clock=utc_now

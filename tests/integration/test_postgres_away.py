@@ -43,7 +43,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
 
 @contextlib.asynccontextmanager
 async def administrator(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """Who may do everything, also where others may only read."""
+    """The role that may do everything, also where others may only read."""
     connection = await asyncpg.connect(dsn, server_settings={"default_transaction_read_only": "off"})
     try:
         yield connection
@@ -52,7 +52,7 @@ async def administrator(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def read_only(dsn: str, value: str) -> None:
-    """Whether those who are connected, and come, may write."""
+    """Let those who are connected, and come, write or not."""
     async with administrator(dsn) as admin:
         await admin.execute(f"alter system set default_transaction_read_only = {value}")
         await admin.execute("select pg_reload_conf()")

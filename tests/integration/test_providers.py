@@ -49,7 +49,7 @@ _PATIENCE = 90.0
 
 
 class Topic:
-    """Where outcomes are told: acknowledged at once."""
+    """A place to tell outcomes: acknowledged at once."""
 
     def __init__(self) -> None:
         self.told: list[bytes] = []

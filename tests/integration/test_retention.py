@@ -1,4 +1,4 @@
-"""What is kept of the past: ids for ever, content for a while, and nothing of those who were erased."""
+"""Retention of the past: ids for ever, content for a while, and nothing of those who were erased."""
 
 from __future__ import annotations
 

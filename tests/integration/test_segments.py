@@ -181,7 +181,7 @@ async def test_a_crash_while_a_profile_comes_in_leaves_no_event_that_memberships
 async def test_a_crash_while_time_changes_a_membership_leaves_no_event_that_memberships_do_not_show(
     stage: Stage, step: str, after: bool, told: list[str]
 ) -> None:
-    """When somebody looks again, it is no longer that day."""
+    """A later look, when it is no longer that day."""
     one, dead = stage.segmenter(), dying(stage.segmenter(), step, after=after)
     await stage.apply("party", when={"customer.metadata.born": {"day_is": "today"}})
     await stage.compute(one)

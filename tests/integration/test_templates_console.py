@@ -41,7 +41,7 @@ class Done:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """What it printed as JSON lines."""
+        """The JSON lines that it printed."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 

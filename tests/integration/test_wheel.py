@@ -1,4 +1,4 @@
-"""What is installed from a wheel is whole: it works in an empty folder, far from the clone."""
+"""An installed wheel is whole: it works in an empty folder, far from the clone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What released versions wrote: `database` as SQL, `records` as they were on the topics."""
+"""Output of released versions: `database` as SQL, `records` as they were on the topics."""
 
 from __future__ import annotations
 

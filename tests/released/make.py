@@ -43,7 +43,7 @@ class Release:
 
     @property
     def is_first(self) -> bool:
-        """Whether it knows neither codes nor segments."""
+        """True where it knows neither codes nor segments."""
         return self.version < "0.3"
 
     def run(self, *arguments: str, fails: bool = False, then_end: float | None = None) -> str:
@@ -92,12 +92,12 @@ class Release:
 
     @property
     def kafka(self) -> str:
-        """Where the broker answers."""
+        """The address of the broker."""
         return f"127.0.0.1:{self.server('kafka')['ports']['client']}"
 
     @property
     def postgres(self) -> str:
-        """Where the database answers."""
+        """The address of the database."""
         return f"postgresql://postgres@127.0.0.1:{self.server('postgres')['ports']['client']}/postgres"
 
     def name_servers(self) -> None:

@@ -1,4 +1,4 @@
-"""What the released versions are given to work on: settings, documents, profiles and events."""
+"""Input of the released versions: settings, documents, profiles and events."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def events(now: str) -> list[dict[str, Any]]:
 
 
 def last_events(now: str) -> list[dict[str, Any]]:
-    """What a receiver keeps waiting."""
+    """Deliveries that a receiver keeps waiting."""
     lapsed = {"id": "lapsed-90-days", "name": "Lapsed"}
     return [_event(f"last{number}", "customer.segment.left", now, f"c{number}", segment=lapsed) for number in (1, 2)]
 

@@ -55,7 +55,7 @@ def test_no_function_is_too_long_to_read() -> None:
 def test_docstrings_begin_with_a_noun_or_a_verb_and_do_not_speak_of_none() -> None:
     docstrings = {
         f"{_shown(path)}:{getattr(node, 'name', '')}": ast.get_docstring(node) or ""
-        for path in _modules()
+        for path in (*_modules(), *(ROOT / "tests").rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }

@@ -1,4 +1,4 @@
-"""How a role takes a batch in: what can be read is worked on in order, what cannot is kept with its bytes, once."""
+"""The intake of a batch: what can be read is worked on in order, what cannot is kept with its bytes, once."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_every_setting_but_accounts_can_be_a_variable() -> None:
 
 
 def _links(service: str) -> dict[str, str]:
-    """What Kubernetes sets in every pod of the namespace, for a Service with a named port."""
+    """Variables that Kubernetes sets in every pod of the namespace, for a Service with a named port."""
     port = f"{service}_PORT_8080_TCP"
     return {
         f"{service}_SERVICE_HOST": "10.96.0.17",

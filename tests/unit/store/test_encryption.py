@@ -1,4 +1,4 @@
-"""What is encrypted opens only as what it was, under the key that it was encrypted under."""
+"""Encrypted values open only as what they were, under the key that they were encrypted under."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which errors of Postgres are waited out, over which connection, and which are defects."""
+"""Errors of Postgres: which are waited out, over which connection, and which are defects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which key a record of a project has to have, and what is said of one that has another."""
+"""The key that a record of a project has to have, and what is said of one that has another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a request for a code, and of what asks for one."""
+"""The fate of a request for a code, and of what asks for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a segment's definition may say, when time changes an answer, and that the index agrees with trying all."""
+"""Definitions of segments: what they may say, when time changes an answer, an index that agrees with trying all."""
 
 from __future__ import annotations
 

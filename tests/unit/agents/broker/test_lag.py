@@ -1,4 +1,4 @@
-"""What is work and what is none: the lag of a partition, and where reading has to stop."""
+"""Work that is left: the lag of a partition, and where reading has to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a worker sick: loops that have to come round and do not."""
+"""Signs of a sick worker: loops that have to come round and do not."""
 
 from __future__ import annotations
 

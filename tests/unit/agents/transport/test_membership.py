@@ -1,4 +1,4 @@
-"""Who of two processes is the younger, and what a client cannot recover from."""
+"""Membership: the younger of two processes, and what a client cannot recover from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which offsets may be committed: the invariants of the batched transport that need no broker."""
+"""Offsets that may be committed: the invariants of the batched transport that need no broker."""
 
 from __future__ import annotations
 

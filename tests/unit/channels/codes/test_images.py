@@ -1,4 +1,4 @@
-"""What is drawn can be read back, and only the holder of a secret can make an address."""
+"""Images of codes: they can be read back, and only the holder of a secret can make an address."""
 
 from __future__ import annotations
 

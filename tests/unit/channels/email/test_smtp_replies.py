@@ -1,4 +1,4 @@
-"""What a mail server's answer means."""
+"""The meaning of a mail server's answer."""
 
 from __future__ import annotations
 

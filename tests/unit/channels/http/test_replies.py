@@ -1,4 +1,4 @@
-"""What an HTTP status means for a delivery."""
+"""The meaning of an HTTP status for a delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a provider wants to be asked again, however it writes that."""
+"""The time at which a provider wants to be asked again, however it writes that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not there, at any depth: `default` and `if` work on it, and showing it stays an error."""
+"""Absent values, at any depth: `default` and `if` work on it, and showing it stays an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is put into every e-mail: brand footer and sections, in HTML and text, in the locale's words."""
+"""Parts of every e-mail: brand footer and sections, in HTML and text, in the locale's words."""
 
 from __future__ import annotations
 

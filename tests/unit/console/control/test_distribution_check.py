@@ -1,4 +1,4 @@
-"""What is wrong in a template is told with the file and line that its author wrote."""
+"""Problems of a template are told with the file and line that its author wrote."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from schemas.errors import DefinitionInvalid, Problem, TidingsError
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a document defines."""
+    """The definition in a document."""
 
     id: str
     version: int = 1

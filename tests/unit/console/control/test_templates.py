@@ -1,4 +1,4 @@
-"""What applying templates would do, seen from the files: their checks, and how changes read."""
+"""Plans for templates, seen from the files: their checks, and how changes read."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def value(key: Key) -> Any:
 
 
 def document(declared: Value[Any], path: tuple[str, ...]) -> Any:
-    """What is required, and the key at a path, all as in their examples."""
+    """Required keys, and the key at a path, all as in their examples."""
     match declared:
         case Group(keys):
             return _mapping(keys, path)

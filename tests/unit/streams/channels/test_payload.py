@@ -267,7 +267,7 @@ EVENTS = st.dictionaries(st.sampled_from(["customer", "order"]), JSON)
 
 
 def plainly(node: Any, data: Any) -> list[Any]:
-    """What a part of a payload comes to, by its definition: the value in a list, or nothing."""
+    """The value of a part of a payload, by its definition: the value in a list, or nothing."""
     if isinstance(node, list):
         return [[value for item in node for value in plainly(item, data)]]
     if not isinstance(node, dict):

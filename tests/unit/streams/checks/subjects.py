@@ -1,4 +1,4 @@
-"""What checks are asked about, valid unless told otherwise."""
+"""Subjects of checks, valid unless told otherwise."""
 
 from __future__ import annotations
 

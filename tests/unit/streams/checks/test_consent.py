@@ -1,4 +1,4 @@
-"""Whether the customer agrees."""
+"""The consent of a customer."""
 
 from __future__ import annotations
 

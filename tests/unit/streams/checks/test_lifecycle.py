@@ -1,4 +1,4 @@
-"""Whether a distribution is sending."""
+"""The lifecycle of a distribution."""
 
 from __future__ import annotations
 

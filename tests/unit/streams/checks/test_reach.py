@@ -1,4 +1,4 @@
-"""Whether a customer has an address on a channel."""
+"""The reach of a customer on a channel."""
 
 from __future__ import annotations
 

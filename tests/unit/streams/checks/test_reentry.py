@@ -1,4 +1,4 @@
-"""Whether the same delivery was caused by another event before."""
+"""Re-entry: the same delivery, caused by another event before."""
 
 from __future__ import annotations
 

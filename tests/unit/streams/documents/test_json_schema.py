@@ -1,4 +1,4 @@
-"""What editors are told is what is checked: each schema takes the examples, and refuses what its reader refuses."""
+"""Editors are told what is checked: each schema takes the examples, and refuses what its reader refuses."""
 
 from __future__ import annotations
 

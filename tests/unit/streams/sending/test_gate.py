@@ -1,4 +1,4 @@
-"""What keeps a delivery from being sent now."""
+"""Reasons that keep a delivery from being sent now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a delivery happened, and until when its id may come again."""
+"""The time of a delivery, and the span in which its id may come again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer means for a delivery and its destination."""
+"""The meaning of an answer for a delivery and its destination."""
 
 from __future__ import annotations
 

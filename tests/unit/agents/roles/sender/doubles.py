@@ -1,4 +1,4 @@
-"""What stands in for attempts and the ledger where only the way between them is tested."""
+"""Stand-ins for attempts and the ledger where only the way between them is tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many deliveries each destination takes."""
+"""The number of deliveries that each destination takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sender reads of `customers`."""
+"""The records of `customers` as a sender reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sender may send, and whose leases it may take over, by a clock that only goes on."""
+"""Leases that a sender may use, and those that it may take over, by a clock that only goes on."""
 
 from __future__ import annotations
 

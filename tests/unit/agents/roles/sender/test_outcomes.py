@@ -1,4 +1,4 @@
-"""What is told of a delivery that nobody of ours wrote."""
+"""Outcomes as they are told, also of a delivery that nobody of ours wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often customers may get something, as a sender remembers it."""
+"""The rules of repetition, as a sender remembers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of sandboxes, and for how long."""
+"""Sandboxes as they are known, and for how long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an e-mail may have to do without is found on save."""
+"""Trials on save: they find what an e-mail may have to do without."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_each_locale_is_tried() -> None:
 
 
 def refused(text: str, *, event: str = "customer.order.paid", when: Any = None) -> list[tuple[str, int | None, str]]:
-    """What saving a distribution with a text says: where, the line, and the first of the message."""
+    """The answer to saving a distribution with a text: where, the line, and the first of the message."""
     source = definition(trigger={"event": event}, when=when, channels=[{"webhook": {"url": "https://x", "type": "t"}}])
     made = parse_definition(source, CONTEXT).distribution
     template = StoredTemplate(name="n", subject="s", text=text)

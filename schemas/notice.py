@@ -21,6 +21,20 @@ class Concern:
     look_at: str
 
 
+class NoticeAddresses(Record, frozen=True, kw_only=True):
+    """Whoever hears what waits for a person: `emails`, by the e-mail account named `account`, and a `webhook`."""
+
+    emails: list[str] = []
+    account: str = ""
+    webhook: str = ""
+
+    def ways(self, state: NoticeState | Unknown) -> tuple[str, ...]:
+        """As `email/ACCOUNT:ADDRESS` and `webhook:URL`: people hear what begins, programs the end as well."""
+        how = f"email/{self.account}" if self.account else "email"
+        mails = [f"{how}:{address}" for address in self.emails] if state == "opened" else []
+        return (*mails, *([f"webhook:{self.webhook}"] if self.webhook else ()))
+
+
 class Notice(Record, frozen=True, kw_only=True):
     """Something that waits for a person: told once when it begins, and once when it is over."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.events.event import Id
+from schemas.notice import NoticeAddresses
 from schemas.record import Record
 
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
@@ -30,5 +31,6 @@ class Project(Record, frozen=True, kw_only=True):
     locale: str | None = None
     consents: list[str] | None = None
     brand: dict[str, str] | None = None
+    notices: NoticeAddresses | None = None
     sandbox: Sandbox | None = None
     updated_at: datetime

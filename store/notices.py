@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 
 from schemas.closed import NoticeKind, NoticeState
-from schemas.notice import Concern, Notice
+from schemas.notice import Concern, Notice, NoticeAddresses
 from schemas.topics import NOTICES
 from store.postgres import passing_errors, storable
 from store.sql import queries
@@ -32,7 +32,7 @@ class Message:
 
 
 Ways = Callable[[Notice], Collection[str]]
-"""A notice to the ways in which its owner is told of it."""
+"""A notice to the ways in which its owner is told of it, where the project's document says nothing."""
 
 
 def nobody(notice: Notice) -> Collection[str]:
@@ -51,6 +51,7 @@ class Notices:
         self._pool, self._ways, self._quiet = pool, ways, quiet
         self._sql = queries("notices")
         self._add_to_outbox = queries("control")["add_to_outbox"]
+        self._notices_of = queries("projects")["notices_of"]
 
     async def keep(
         self, project_id: str, kind: NoticeKind, found: Sequence[Concern], *, settle: timedelta = timedelta()
@@ -109,9 +110,16 @@ class Notices:
         text = msgspec.json.encode(notice)
         at = notice.closed_at or notice.opened_at
         await connection.execute(self._add_to_outbox, NOTICES, notice.project_id, text.decode(), at)
-        for way in sorted(self._ways(notice)):
+        for way in sorted(await self._ways_of(connection, notice)):
             message = f"{notice.notice_id}.{notice.state}"
             await connection.execute(self._sql["add_message"], message, way, notice.project_id, text)
+
+    async def _ways_of(self, connection: asyncpg.Connection, notice: Notice) -> Collection[str]:
+        """Those that the project's document names; `ways` where it names none. In the transaction at hand."""
+        written = await connection.fetchval(self._notices_of, notice.project_id)
+        if written is None:
+            return self._ways(notice)
+        return msgspec.json.decode(written, type=NoticeAddresses).ways(notice.state)
 
     async def of_project(self, project_id: str, *, closed: bool = False) -> list[asyncpg.Record]:
         """kind, about, summary, look_at, opened_at, closed_at; open ones first. With `closed` those that are over."""

@@ -63,11 +63,14 @@ _SENDER = DistributionRef(id="notices", version=1, name="Notices")
 
 
 def message_to_owner(notice: Notice, way: str, account: str) -> EmailDelivery | WebhookDelivery:
-    """The message that tells of a notice: over `account` to `email:ADDRESS`, or to `webhook:URL`.
+    """The message that tells of a notice: to `email/ACCOUNT:ADDRESS`, or to `webhook:URL`.
+
+    `account` is for `email:ADDRESS`, which names none.
 
     The same notice and state always make the same id, so that a receiver can tell what it has had.
     """
-    kind, _, address = way.partition(":")
+    how, _, address = way.partition(":")
+    kind, _, named = how.partition("/")
     body = msgspec.to_builtins(notice)
     shared: dict[str, Any] = {
         "delivery_id": f"{notice.notice_id}.{notice.state}",
@@ -80,6 +83,6 @@ def message_to_owner(notice: Notice, way: str, account: str) -> EmailDelivery | 
     }
     if kind == "email":
         to = EmailAddress(to=address, template=MAIL.ref)
-        return EmailDelivery(account=account, email=to, data={"notice": body}, **shared)
+        return EmailDelivery(account=named or account, email=to, data={"notice": body}, **shared)
     there = WebhookAddress(url=address, type=_TYPE, payload={"notice": body})
     return WebhookDelivery(account=urlsplit(address).netloc, webhook=there, data={}, **shared)

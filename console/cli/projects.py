@@ -28,7 +28,7 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 async def _apply(files: list[Path], asked: Asked) -> None:
     async with session("postgres") as opened:
-        plan = await projects.plan(opened.pool, read_documents(files), opened.wiring.default_project, opened.now)
+        plan = await projects.plan(opened.pool, read_documents(files), opened.wiring.settings, opened.now)
         await carry_out(plan, partial(projects.save, opened.pool, actor=opened.actor, now=opened.now), asked)
 
 

@@ -10,25 +10,28 @@ import asyncpg
 from console.control.documents import Document
 from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
+from deploy.settings.settings import Settings
 from schemas.project import Project
+from store.accounts import Accounts
 from store.projects import Projects, StoredProject
-from streams.documents.project import parse_project
+from streams.documents.project import ProjectChecks, parse_project
 
 ProjectChange = tuple[Project, str]
 """A document, and its source as written."""
 
 
 async def plan(
-    pool: asyncpg.Pool, documents: Iterable[Document], default_project: str, now: datetime
+    pool: asyncpg.Pool, documents: Iterable[Document], settings: Settings, now: datetime
 ) -> list[Planned[ProjectChange]]:
     """The plan of applying some documents. Raises DefinitionInvalid with all problems, each with its line."""
     current = {name: one.project for name, one in (await Projects(pool).current()).items()}
+    own = [one.key for one in await Accounts(pool).all() if one.key.channel == "email" and one.state != "removed"]
 
     def read(document: Document) -> Project:
-        before = current.get(document.identity("project"))
-        return parse_project(
-            document.plain, default_project=default_project, version=before.version + 1 if before else 1, now=now
-        )
+        identity = document.identity("project")
+        before, mine = current.get(identity), {key.name for key in own if key.project_id == identity}
+        checks = ProjectChecks(settings.project_id, mine | set(settings.email_accounts), settings.notices.account)
+        return parse_project(document.plain, checks=checks, version=before.version + 1 if before else 1, now=now)
 
     checked = check_documents(documents, "project", read, lambda project: project.id)
     return [

@@ -11,7 +11,7 @@ from deploy.secret import Secret
 from schemas.account import LONGEST_HEADER_URL, MailSecurity
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address, mailto
-from schemas.notice import Notice
+from schemas.notice import Notice, NoticeAddresses
 from schemas.project import LANGUAGE_TAG
 
 SHORTEST_SECRET = 16
@@ -114,9 +114,9 @@ class NoticeSettings:
             raise CannotStart("notices.webhook must name a host, as in https://ops.shop.example/notices")
 
     def ways(self, notice: Notice) -> tuple[str, ...]:
-        """As `email:ADDRESS` and `webhook:URL`: people hear what begins, programs the end as well."""
-        mails = [f"email:{address}" for address in self.emails] if notice.state == "opened" else []
-        return (*mails, *([f"webhook:{self.webhook}"] if self.webhook else ()))
+        """The ways in which owners are told of a notice of a project that names nobody."""
+        known = NoticeAddresses(emails=list(self.emails), account=self.account, webhook=self.webhook)
+        return known.ways(notice.state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,11 @@ select project_id, version, document, applied_by, applied_at from projects order
 select project_id, document -> 'sandbox' -> 'allow' as allow from projects
 where jsonb_typeof(document -> 'sandbox') = 'object';
 
+-- name: notices_of
+-- Whoever is told of a project's notices, where its document says it.
+select document -> 'notices' from projects
+where project_id = $1 and jsonb_typeof(document -> 'notices') = 'object';
+
 -- name: put_project
 -- A new document, or the next version of one. No row: somebody applied in between.
 insert into projects as p (project_id, version, document, source, applied_by, applied_at)

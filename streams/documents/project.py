@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,11 +11,14 @@ from schemas.distribution import TRANSACTIONAL
 from schemas.events.event import MAX_ID
 from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
+from schemas.formats.mail_address import mail_address
+from schemas.notice import NoticeAddresses
 from schemas.project import LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
 from streams.values.reader import DocumentReader
+from streams.values.wording import unknown
 
 _WEB = r"https?://"
 
@@ -52,6 +55,7 @@ _REACHED = Written(
     r"\S+$",
     suppression_key,
 )
+_ADDRESS = Written("an address such as ops@shop.example", r"[^\s@]+@[^\s@]+$", mail_address)
 _CONSENT = Text(": a consent category, as in marketing")
 
 
@@ -87,6 +91,19 @@ SANDBOX = Group(
     },
     "{allow: [test.example]}",
 )
+NOTICES = Group(
+    {
+        "emails": Key(ListOf(_ADDRESS, "addresses"), doc="People who hear of it.", example="[ops@outlet.example]"),
+        "account": Key(
+            Text(": an e-mail account"),
+            doc="The account that the mail leaves through.",
+            default="the settings'",
+            example="main",
+        ),
+        "webhook": _page("A program that hears of it, and of its end.", "https://ops.outlet.example/notices"),
+    },
+    "{emails: [ops@outlet.example], account: main}",
+)
 PROJECT = Group(
     {
         "project": Key(Identifier("outlet", most=MAX_ID), required=True, doc="Its id.", example="outlet"),
@@ -105,6 +122,12 @@ PROJECT = Group(
             example="[marketing, loyalty]",
         ),
         "brand": Key(BRAND, doc="The sender as customers see it.", default="the settings'", example=BRAND.example),
+        "notices": Key(
+            NOTICES,
+            doc="Whoever hears what waits for a person; those of the settings then do not.",
+            default="the settings'",
+            example=NOTICES.example,
+        ),
         "sandbox": Key(
             SANDBOX,
             doc="Where it is written, nothing reaches anybody but those whom it allows.",
@@ -116,14 +139,27 @@ PROJECT = Group(
 """All that a project may say."""
 
 
-def parse_project(source: object, *, default_project: str, version: int, now: datetime) -> Project:
+@dataclass(frozen=True, slots=True)
+class ProjectChecks:
+    """The default project, which has no document, and the e-mail accounts that notices may leave through.
+
+    `notices_account` is the one that they leave through where a document names none.
+    """
+
+    default_project: str
+    accounts: Collection[str]
+    notices_account: str = ""
+
+
+def parse_project(source: object, *, checks: ProjectChecks, version: int, now: datetime) -> Project:
     """Check a document. Raises DefinitionInvalid with all problems, each with path and valid options."""
-    reader = _Reader(default_project)
+    reader = _Reader(checks)
     read = reader.checked(reader.project(source))
-    identity, sandbox = str(read.pop("project")), read.pop("sandbox", None)
+    identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
     return Project(
         id=identity,
         version=version,
+        notices=None if notices is None else NoticeAddresses(**notices),
         sandbox=None if sandbox is None else Sandbox(**sandbox),
         updated_at=now,
         **{"name": identity, **read},
@@ -133,15 +169,19 @@ def parse_project(source: object, *, default_project: str, version: int, now: da
 class _Reader(DocumentReader):
     """Check what has to hold between the keys, beside what each may hold."""
 
-    def __init__(self, default_project: str) -> None:
+    def __init__(self, checks: ProjectChecks) -> None:
         super().__init__()
-        self._default = default_project
+        self._checks = checks
 
     def project(self, source: object) -> JsonObject:
         written = self._document(source, "project", PROJECT.keys)
         read = {} if written is None else self._value(PROJECT, written, "") or {}
-        if read.get("project") == self._default:
+        if read.get("project") == self._checks.default_project:
             self._problem("project", f"{read['project']} is the default project: the settings say what belongs to it")
         if TRANSACTIONAL in read.get("consents", ()):
             self._problem("consents", f"{TRANSACTIONAL} is not a consent: it is sent without one")
+        notices = read.get("notices") or {}
+        account = notices.get("account") or self._checks.notices_account or None
+        if notices.get("emails") and account not in self._checks.accounts:
+            self._problem("notices.account", unknown(account, sorted(self._checks.accounts)))
         return read

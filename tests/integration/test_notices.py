@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 
 from agents.channels import channels_of
 from agents.clock import utc_now
@@ -19,22 +20,26 @@ from channels.contract import AnyChannel
 from channels.fakes.email import SmtpSink
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
+from console.control import projects
+from console.control.documents import parse_documents
 from deploy.secret import Secret
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.messages import Webhook as WebhookSettings
 from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
 from schemas.destination import Destination
+from schemas.errors import DefinitionInvalid
 from schemas.notice import Notice
 from schemas.topics import NOTICES
 from store.notices import Notices
 from store.sending.ledger import Ledger
-from streams.notices import RETRIES, codes_low, destination_paused
+from streams.notices import RETRIES, codes_low, destination_paused, message_to_owner
 from tests.factory import SECRET
 
 MAIL = destination_paused(Destination("shop", "email", "main"), "HTTP 401")
 LEASE = timedelta(minutes=1)
 HOST = Destination("shop", "webhook", "hooks.example.com")
+WITH_SPA = Settings(project_id="shop", email_accounts={"spa": EmailAccountSettings("127.0.0.1", "a@spa.example")})
 
 
 def ways(notice: Notice) -> set[str]:
@@ -211,6 +216,36 @@ async def test_each_project_is_told_of_its_own_destinations_and_of_the_last_that
         assert await open_in() == ["spa"]
         await ledger.resume_destination(theirs)
         assert await open_in() == []
+
+
+async def test_a_project_that_names_addresses_is_told_there_and_nowhere_else(pool: asyncpg.Pool) -> None:
+    source = (
+        "project: spa\nnotices: {emails: [ann@spa.example], account: spa, webhook: 'https://ops.spa.example/n'}\n"
+        "---\nproject: quiet\nnotices: {}\n---\nproject: plain\n"
+    )
+    plan = await projects.plan(pool, parse_documents(source, "p.yaml"), WITH_SPA, utc_now())
+    await projects.save(pool, plan, actor="ann", now=utc_now())
+    notices = Notices(pool, lambda notice: ["webhook:https://ops.example/all"])
+    for project in ("shop", "spa", "quiet", "plain"):
+        await notices.open(codes_low(project, "spring", 1, 9))
+        await notices.close(project, "codes_low", "spring")
+    ways_of: dict[str, list[str]] = {}
+    for row in await pool.fetch("select project_id, way from notice_messages order by 1, 2"):
+        ways_of.setdefault(row["project_id"], []).append(row["way"])
+    assert ways_of == {
+        "plain": ["webhook:https://ops.example/all"] * 2,
+        "shop": ["webhook:https://ops.example/all"] * 2,
+        "spa": ["email/spa:ann@spa.example", *["webhook:https://ops.spa.example/n"] * 2],
+    }
+    one, *_ = await told(pool)
+    accounts = [message_to_owner(one, f"{way}:ann@spa.example", "main").account for way in ("email/spa", "email")]
+    assert accounts == ["spa", "main"]
+
+
+async def test_an_account_that_is_not_there_cannot_tell_anybody(pool: asyncpg.Pool) -> None:
+    source = "project: spa\nnotices: {emails: [ann@spa.example], account: spb}\n"
+    with pytest.raises(DefinitionInvalid, match=r'notices\.account: "spb" is not valid: must be one of spa'):
+        await projects.plan(pool, parse_documents(source, "p.yaml"), WITH_SPA, utc_now())
 
 
 async def test_a_message_to_an_owner_is_tried_again_and_not_for_ever(settings: Settings, pool: asyncpg.Pool) -> None:

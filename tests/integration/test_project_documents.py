@@ -16,20 +16,21 @@ from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid
 from store.distributions import VersionConflict
-from streams.documents.project import parse_project
+from streams.documents.project import ProjectChecks, parse_project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SETTINGS = Settings(project_id="shop")
 
 
 async def test_documents_are_applied_by_version(pool: asyncpg.Pool) -> None:
     source = "project: outlet\nbrand: {name: Outlet}\n"
-    first = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    first = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
     await projects.save(pool, first, actor="ann", now=NOW)
     with pytest.raises(VersionConflict, match="outlet v1"):
         await projects.save(pool, first, actor="ann", now=NOW)
-    (same,) = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    (same,) = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
     assert same.what == "unchanged"
-    (changed,) = await projects.plan(pool, parse_documents(source + "name: Two\n", "a.yaml"), "shop", NOW)
+    (changed,) = await projects.plan(pool, parse_documents(source + "name: Two\n", "a.yaml"), SETTINGS, NOW)
     assert (changed.version, changed.lines) == (2, ("name: outlet → Two",))
     found = await projects.find(pool, "outlet")
     assert (found.project.brand, found.applied_by, found.applied_at) == ({"name": "Outlet"}, "ann", NOW)
@@ -40,7 +41,7 @@ async def test_documents_are_applied_by_version(pool: asyncpg.Pool) -> None:
 async def test_two_projects_have_a_brand_and_consents_each(pool: asyncpg.Pool) -> None:
     settings = Settings(project_id="shop", brand=Brand(name="Shop", locale="en"))
     source = "project: outlet\nbrand: {name: Outlet}\nlocale: pl\nconsents: [news]\n---\nproject: stage\nconsents: []\n"
-    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW)
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
     await projects.save(pool, plan, actor="ann", now=NOW)
     found = {one.project.id: one.project for one in await projects.listed(pool)}
     shop, outlet, stage = (ProjectContext.of(settings, name, found.get(name)) for name in ("shop", "outlet", "stage"))
@@ -56,7 +57,7 @@ async def test_definitions_take_the_timezone_of_their_project_when_they_are_appl
     settings = Settings(project_id="shop", brand=Brand(name="Shop"))
     source = "project: outlet\ntimezone: Asia/Tokyo\n"
     await projects.save(
-        pool, await projects.plan(pool, parse_documents(source, "a.yaml"), "shop", NOW), actor="ann", now=NOW
+        pool, await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW), actor="ann", now=NOW
     )
     outlet = ProjectContext.of(settings, "outlet", (await projects.find(pool, "outlet")).project)
     shop = ProjectContext.of(settings, "shop")
@@ -77,4 +78,4 @@ async def test_definitions_take_the_timezone_of_their_project_when_they_are_appl
 
 def test_a_timezone_that_is_none_is_refused_with_what_was_meant() -> None:
     with pytest.raises(DefinitionInvalid, match="timezone.*IANA database"):
-        parse_project({"project": "o", "timezone": "Warsaw"}, default_project="shop", version=1, now=NOW)
+        parse_project({"project": "o", "timezone": "Warsaw"}, checks=ProjectChecks("shop", ()), version=1, now=NOW)

@@ -252,7 +252,7 @@ async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(
     settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
 ) -> None:
     async def apply(document: str) -> None:
-        plan = await projects.plan(pool, parse_documents(document, "p.yaml"), "default", NOW)
+        plan = await projects.plan(pool, parse_documents(document, "p.yaml"), settings, NOW)
         await projects.save(pool, plan, actor="ann", now=NOW)
 
     def of(project: str, run: str, url: str = receiver.url) -> list[Delivery]:

@@ -17,12 +17,14 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
 from streams.documents.distribution import DISTRIBUTION, parse_definition
 from streams.documents.json_schema import SCHEMAS
-from streams.documents.project import PROJECT, parse_project
+from streams.documents.project import PROJECT, ProjectChecks, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
 from streams.values.kinds import Group, Key, Keys, ListOf, Value, Varies, plain_json
 from tests import ROOT
 from tests.factory import CONTEXT, NOW
 from tests.json_schema import is_valid
+
+CHECKS = ProjectChecks("shop", ("main",), "main")
 
 EXAMPLES = ROOT / "examples"
 CAMPAIGNS = {
@@ -41,7 +43,7 @@ READERS: dict[str, Callable[[Any], object]] = {
     "segment": lambda source: parse_segment(
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
-    "project": lambda source: parse_project(source, default_project="shop", version=1, now=NOW),
+    "project": lambda source: parse_project(source, checks=CHECKS, version=1, now=NOW),
 }
 DECLARED: dict[str, Value[Any]] = {
     "distribution": DISTRIBUTION,

@@ -22,12 +22,14 @@ from schemas.errors import DefinitionInvalid
 from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
 from streams.documents.json_schema import SCHEMAS
-from streams.documents.project import parse_project
+from streams.documents.project import ProjectChecks, parse_project
 from streams.documents.segment import parse_segment
 from streams.values.kinds import plain_json
 from tests import ROOT
 from tests.factory import CONTEXT, NOW, definition
 from tests.json_schema import is_valid
+
+CHECKS = ProjectChecks("shop", ("main",), "main")
 
 EXAMPLES = ROOT / "examples"
 CAMPAIGNS = {
@@ -48,7 +50,7 @@ READERS: dict[str, Callable[[Any], object]] = {
     "segment": lambda source: parse_segment(
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
-    "project": lambda source: parse_project(source, default_project="shop", version=1, now=NOW),
+    "project": lambda source: parse_project(source, checks=CHECKS, version=1, now=NOW),
 }
 FILES = [(kind, one) for kind in SCHEMAS for one in read_documents([EXAMPLES / f"{kind}s"])]
 POOL: dict[str, Any] = {

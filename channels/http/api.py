@@ -7,6 +7,7 @@ A provider's own file says what is posted (`render`), what each attempt adds (`a
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,21 +17,19 @@ from typing import ClassVar, TypeVar, assert_never
 import aiohttp
 
 from channels.contract import Channel, shortened
-from channels.http.guarded import GuardedResolver
 from channels.http.names import Names
 from channels.http.replies import status_meaning
-from channels.http.reply_heads import Exchange, HeadKeepingConnector
+from channels.http.reply_heads import Exchange
 from channels.http.retry_after import retry_after_seconds
-from channels.http.ssrf import PlaceRefused, Reach, target_of
+from channels.http.ssrf import PlaceRefused, Reach
+from channels.http.transport import BodyLimits, Reply, Transport
 from schemas.delivery import Delivery
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from schemas.template import StoredTemplate
 
-_LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _OF_THE_CONNECTION = (408, 421)
 """Said of a connection that was used before, these are about it, not about the request: some servers end one so."""
 _SHORTEST_SECRET = 8
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _IS_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
 
 D = TypeVar("D", bound=Delivery)
@@ -49,32 +48,8 @@ class HttpRequest:
     project_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply whose status was read. `headers` have names in any case; `body` is its beginning, and may be missing.
-
-    `is_whole`: whether the body came to its end within what the channel reads of it.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = b""
-    is_whole: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """Of a reply's body: the bytes that are kept, those that are read so that the connection can be used again, and
-    for how many seconds.
-    """
-
-    kept: int
-    read: int = 65_536
-    seconds: float = 0.5
-
-
 class HttpChannel(Channel[D, HttpRequest]):
-    """Sessions for the whole process, two a scheme: one uses connections again, one opens another each time."""
+    """A transport for the whole process. A reply decides by its status; what it means its channel says."""
 
     own_headers: ClassVar[Mapping[str, str]] = {
         "content-type": "application/json",
@@ -89,9 +64,8 @@ class HttpChannel(Channel[D, HttpRequest]):
     """True where the receiver knows a message again that it has had before, by the key in the request."""
 
     def __init__(self, *, reach: Reach, names: Names | None = None) -> None:
-        self._reach, self._names = reach, names or Names()
         self._problem = lru_cache(maxsize=4096)(reach.problem)
-        self._sessions: dict[tuple[str, bool], aiohttp.ClientSession] = {}
+        self._transport = Transport(reach, names or Names())
 
     def render(self, delivery: D, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
@@ -141,72 +115,27 @@ class HttpChannel(Channel[D, HttpRequest]):
         return replace(reply, body=_without(secrets, reply.body))
 
     async def close(self) -> None:
-        """Close the sessions."""
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            await session.close()
+        """Close the connections."""
+        self._transport.close()
 
     async def _ask(
         self, request: HttpRequest, headers: Mapping[str, str], exchange: Exchange, *, fresh: bool = False
     ) -> Reply | None:
         """None where the receiver had closed the connection before it saw the request."""
-        session = self._session(target_of(request.url).scheme, fresh=fresh)
-        exchange.follow()
         try:
-            async with session.request(
-                request.method,
-                request.url,
-                data=request.body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=_NO_TIMEOUT,
-            ) as response:
-                if exchange.on_used_connection and response.status in _OF_THE_CONNECTION:
-                    return None
-                body, is_whole = await _beginning(response, self.body_limits)
-                return Reply(response.status, response.headers, body, is_whole)
+            reply = await self._transport.request(
+                request.method, request.url, headers, request.body, exchange, self.body_limits, fresh=fresh
+            )
         except _IS_LOST:
             if self.repeats_safely and exchange.on_used_connection and not exchange.answered:
                 return None
             raise
+        return None if exchange.on_used_connection and reply.status in _OF_THE_CONNECTION else reply
 
     def _check(self, url: str) -> None:
         problem = self._problem(url)
         if problem is not None:
             raise PlaceRefused(problem)
-
-    def _session(self, scheme: str, *, fresh: bool) -> aiohttp.ClientSession:
-        if (scheme, fresh) not in self._sessions:
-            guarded = GuardedResolver(self._reach, self._names, scheme)
-            self._sessions[scheme, fresh] = aiohttp.ClientSession(
-                connector=HeadKeepingConnector(
-                    limit=0, use_dns_cache=False, force_close=fresh, resolver=guarded, socket_factory=guarded.socket
-                ),
-                trust_env=False,  # proxies of the environment, which would resolve names themselves
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                max_line_size=_LONGEST_LINE,
-                max_field_size=_LONGEST_LINE,
-                max_headers=_MOST_HEADERS,
-            )
-        return self._sessions[scheme, fresh]
-
-
-async def _beginning(response: aiohttp.ClientResponse, limits: BodyLimits) -> tuple[bytes, bool]:
-    """The first bytes of a body, as they came, and whether they are all. No trouble with them changes the status."""
-    beginning, read, is_whole = b"", 0, False
-    try:
-        async with asyncio.timeout(limits.seconds):
-            async for chunk in response.content.iter_any():
-                beginning += chunk[: limits.kept - len(beginning)]
-                read += len(chunk)
-                if read > limits.read:
-                    break
-            else:
-                is_whole = read <= limits.kept
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-        response.close()
-    return (b"", False) if "content-encoding" in response.headers else (beginning, is_whole)
 
 
 def _without(secrets: Iterable[str], body: bytes) -> bytes:
@@ -227,18 +156,16 @@ def _unread(exchange: Exchange) -> Reply | None:
 
 def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
     """The receipt where no status came back."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, PlaceRefused):
-        return Refused(shortened(str(cause)))
-    if isinstance(error, aiohttp.InvalidURL):
-        return Refused("the address is not valid")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):  # a ValueError as well; it may be renewed in time
-        why = getattr(error.certificate_error, "verify_message", error.certificate_error)
-        return Deferred(shortened(f"cannot connect: the receiver's certificate is not trusted: {why}"))
+    if isinstance(error, PlaceRefused):
+        return Refused(shortened(str(error)))
+    if isinstance(error, ssl.SSLCertVerificationError):  # a ValueError as well; it may be renewed in time
+        return Deferred(
+            shortened(f"cannot connect: the receiver's certificate is not trusted: {error.verify_message or error}")
+        )
     if isinstance(error, ValueError):
         return Refused(f"the request cannot be written: {type(error).__name__}")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Deferred(shortened(f"cannot connect: {error.os_error.strerror or error.os_error}"))
+    if not is_connected and isinstance(error, OSError) and error.args:  # a time-out of ours has none
+        return Deferred(shortened(f"cannot connect: {error.strerror or error}"))
     outcome = Unanswered if is_connected else Deferred
     if isinstance(error, TimeoutError):
         return outcome(f"no {'answer' if is_connected else 'connection'} within {timeout:g} s")

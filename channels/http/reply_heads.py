@@ -7,36 +7,39 @@ taken the message: whatever it says after that must not make us send it again.
 from __future__ import annotations
 
 import re
-from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-if TYPE_CHECKING:
-    from aiohttp.client_reqrep import ClientRequest
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
-
+_BUFFER = 65_536
+_LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _KEPT = 65_536
 _INTERIM = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+1(?!01)[0-9]{2}(?![0-9]).*?\r?\n\r?\n", re.DOTALL)
 _STATUS = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+([0-9]{3})\s")
 _RETRY_AFTER = re.compile(rb"\nretry-after[ \t]*:[ \t]*([^\r\n]{1,100})", re.IGNORECASE)
 
 
-class _HeadKeeper(ResponseHandler):
-    """aiohttp's own reader, which also keeps the beginning of what it is given."""
+class Connection(ResponseHandler):
+    """A connection, read by aiohttp's own reader, which also keeps the beginning of what it is given."""
 
     requests = 0
     head = b""
 
-    def set_response_params(self, **params: Any) -> None:
-        """Called by aiohttp before each request."""
+    def ask(self, data: bytes) -> None:
+        """Write a request, whose reply is read next. Raises ConnectionError where the receiver has left."""
+        if self.transport is None:
+            raise ConnectionResetError("connection lost")
         self.requests += 1
         self.head = b""
-        super().set_response_params(**params)
+        self.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            read_bufsize=_BUFFER,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+            max_headers=_MOST_HEADERS,
+        )
+        self.transport.write(data)
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
@@ -50,16 +53,12 @@ class Exchange:
     """One request and what is known of its reply, however it ended."""
 
     on_used_connection: bool = False
-    _reader: _HeadKeeper | None = None
-
-    def follow(self) -> None:
-        """The next request of this task is this one."""
-        _CURRENT.set(self)
+    _connection: Connection | None = None
 
     @property
     def connected(self) -> bool:
         """Tell whether there was a connection, so that the request may have reached the receiver."""
-        return self._reader is not None
+        return self._connection is not None
 
     @property
     def answered(self) -> bool:
@@ -80,7 +79,7 @@ class Exchange:
 
     @property
     def _head(self) -> bytes:
-        return b"" if self._reader is None else self._reader.head
+        return b"" if self._connection is None else self._connection.head
 
     @property
     def _final(self) -> bytes:
@@ -91,27 +90,6 @@ class Exchange:
         return head
 
     def on_connection(self, connection: Connection) -> None:
-        """Called by the connector."""
-        reader = connection.protocol
-        if isinstance(reader, _HeadKeeper):
-            self._reader = reader
-            self.on_used_connection = reader.requests > 0
-
-
-_CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
-
-
-class HeadKeepingConnector(aiohttp.TCPConnector):
-    """aiohttp's connections, whose replies an `Exchange` can look into."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._factory = partial(_HeadKeeper, loop=self._loop)  # type: ignore[assignment]  # a kind of it
-
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        """See aiohttp."""
-        connection = await super().connect(req, traces, timeout)
-        exchange = _CURRENT.get()
-        if exchange is not None:
-            exchange.on_connection(connection)
-        return connection
+        """Follow the connection that the request goes over."""
+        self._connection = connection
+        self.on_used_connection = connection.requests > 0

@@ -12,9 +12,10 @@ from channels.accounts import AccountBook, ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy
-from channels.http.api import BodyLimits, HttpChannel, HttpRequest
+from channels.http.api import HttpChannel, HttpRequest
 from channels.http.names import Names
 from channels.http.ssrf import Reach
+from channels.http.transport import BodyLimits
 from channels.webhook.payload import render_payload
 from channels.webhook.signing import Signer
 from schemas.account import SIGNING, AccountForm, WebhookAccountForm

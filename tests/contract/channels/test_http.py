@@ -10,8 +10,8 @@ import pytest
 
 from channels.accounts import fixed_accounts
 from channels.fakes.raw import RawReceiver, RawReply
-from channels.http.api import BodyLimits
 from channels.http.ssrf import OWN_NETWORKS
+from channels.http.transport import BodyLimits
 from schemas.receipt import Accepted, Blocked, Receipt, Unanswered
 from tests.contract.channels.test_toy import TOKEN, message
 from tests.contract.channels.toy.channel import Toy, ToyAccount

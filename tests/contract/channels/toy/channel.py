@@ -14,8 +14,9 @@ import msgspec
 from channels.accounts import ChannelAccounts
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy, StatusCall, StatusEvent
-from channels.http.api import HttpChannel, HttpRequest, Reply, receipt_by_status
+from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.ssrf import Reach
+from channels.http.transport import Reply
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.receipt import Accepted, Receipt, Refused

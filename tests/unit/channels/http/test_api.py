@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ssl
 
-import aiohttp
-from aiohttp.client_reqrep import ConnectionKey
-
 from channels.http.api import unanswered
 from schemas.receipt import Deferred
 
@@ -15,6 +12,5 @@ def test_a_certificate_that_is_not_trusted_is_waited_for() -> None:
     """It has expired, mostly; it is renewed within the waits between attempts."""
     cause = ssl.SSLCertVerificationError(1, "certificate verify failed")
     cause.verify_message = "certificate has expired"
-    where = ConnectionKey("h", 443, True, True, None, None, None)
-    receipt = unanswered(aiohttp.ClientConnectorCertificateError(where, cause), 5.0, is_connected=False)
+    receipt = unanswered(cause, 5.0, is_connected=False)
     assert receipt == Deferred("cannot connect: the receiver's certificate is not trusted: certificate has expired")

@@ -17,6 +17,9 @@ from schemas.errors import TidingsError, TryLater
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from schemas.topics import CHANGELOGS, DEAD_LETTERS, TOPICS
 
+Fetched = Message
+"""A record as this client hands it over."""
+
 _TIMEOUT = 10.0
 
 

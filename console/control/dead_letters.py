@@ -6,18 +6,17 @@ whatever it caused before is recognized: to replay twice is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import confluent_kafka
 import msgspec
-from confluent_kafka import KafkaError, Message
 
-from agents.broker.producer import SETTINGS
-from agents.broker.reader import TopicReader, headers_of
+from agents.broker.reader import Fetched, TopicReader, headers_of
+from agents.broker.records import Output
 from agents.broker.wire import Wire
+from agents.broker.writer import Writer
 from console.control.not_found import not_found
 from schemas.dead_letter import WHOLE_BATCH, DeadLetter, names_written_out
 from schemas.errors import TidingsError
@@ -25,15 +24,13 @@ from schemas.topics import TOPICS
 
 _CHUNK = 500
 """Records on their way at once: a dead-letter may have megabytes."""
-_FLUSH_SECONDS = 130.0
-"""Longer than a record is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead-letter at its place on the topic."""
 
-    message: Message
+    message: Fetched
     facts: DeadLetter
 
     @property
@@ -106,7 +103,7 @@ def select(reader: TopicReader, wanted: Filter) -> Iterator[Letter]:
             yield letter
 
 
-def _letter(message: Message) -> Letter | None:
+def _letter(message: Fetched) -> Letter | None:
     try:
         return Letter(message, DeadLetter.from_headers(headers_of(message)))
     except msgspec.ValidationError:
@@ -126,8 +123,7 @@ class Replay:
 
     def __init__(self, wire: Wire, *, force: bool = False) -> None:
         self._wire, self._force = wire, force
-        client = wire.kafka.client()
-        self._producer = confluent_kafka.Producer({**SETTINGS, **client})
+        self._writer = Writer(wire.kafka.client())
         self._partitions: dict[str, int] = {}
 
     def run(self, letters: Iterable[Letter], *, dry_run: bool = False) -> Iterator[Replayed]:
@@ -197,26 +193,18 @@ class Replay:
 
     def _written(self, letters: list[Letter]) -> dict[int, tuple[str, str | None]]:
         """Of each the new place, or the broker's words."""
-        ends: dict[int, tuple[str, str | None]] = {id(one): ("", "not acknowledged in time") for one in letters}
+        ends = self._writer.write([self._output(one) for one in letters])
+        return {
+            id(one): (f"{one.facts.topic} {end.partition}@{end.offset}" if end.refused is None else "", end.refused)
+            for one, end in zip(letters, ends, strict=True)
+        }
 
-        def report(letter: Letter) -> Callable[[KafkaError | None, Message], None]:
-            def note(error: KafkaError | None, record: Message) -> None:
-                new = "" if error else f"{letter.facts.topic} {record.partition()}@{record.offset()}"
-                ends[id(letter)] = new, error.str() if error else None
-
-            return note
-
-        for letter in letters:
-            facts, time = letter.facts, max(0, letter.facts.timestamp)
-            try:
-                self._producer.produce(
-                    self._wire.topic(facts.topic), letter.message.value(), letter.message.key(),
-                    self._partition(facts), report(letter), timestamp=time, headers=letter.own_headers(),
-                )  # fmt: skip
-            except confluent_kafka.KafkaException as error:
-                ends[id(letter)] = "", error.args[0].str()
-        self._producer.flush(_FLUSH_SECONDS)
-        return ends
+    def _output(self, letter: Letter) -> Output:
+        facts, record = letter.facts, letter.message
+        return Output(
+            self._wire.topic(facts.topic), record.key(), record.value(), self._partition(facts), letter.own_headers(),
+            max(0, facts.timestamp),
+        )  # fmt: skip
 
     def _partition(self, facts: DeadLetter) -> int:
         """The one that it was on, as long as the topic has it."""

@@ -30,6 +30,9 @@ REASON_TEXTS: Mapping[SuppressionReason, str] = {
     "other": "another reason",
 }
 
+STRONGEST_FIRST: tuple[SuppressionReason, ...] = ("complained", "unsubscribed", "requested", "bounced", "other")
+"""Of two reasons for one entry, the one that stands there: what its owner said counts more than what a server said."""
+
 LONGEST_SOURCE = 200
 _KEY_BYTES = 16
 _FEWEST_LABELS = 2

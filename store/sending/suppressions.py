@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 import asyncpg
 
 from schemas.closed import ChannelName
-from schemas.suppression import NewSuppression, Suppression, key_hash
+from schemas.suppression import STRONGEST_FIRST, NewSuppression, Suppression, key_hash
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
@@ -23,7 +23,7 @@ class Suppressions:
         self._sql = queries("suppressions")
 
     async def add(self, entries: Sequence[NewSuppression]) -> int:
-        """Add entries; how many are new or last longer now. What is there already is never shortened."""
+        """Add entries; how many are new or last longer now. What is there is never shortened or weakened."""
         rows = [
             (
                 one.project_id, key_hash(one.key), one.channel or _ON_ALL, one.key, one.reason, storable(one.source),
@@ -35,7 +35,7 @@ class Suppressions:
             return 0
         async with passing_errors(self._pool):
             columns = [list(column) for column in zip(*rows, strict=True)]
-            return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns))
+            return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
 
     async def remove(self, project_id: str, key: str, channel: ChannelName | None = None) -> int:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""

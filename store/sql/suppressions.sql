@@ -1,5 +1,6 @@
 -- name: add_suppressions
--- Adds entries. What is there gives way only to what lasts longer, or was over: nothing is ever shortened. Counts what
+-- Adds entries. What is there is never shortened, nor is a reason hidden by a weaker one ($11, the strongest first): an
+-- address that bounces after a complaint still stands there for the complaint. What is over gives way whole. Counts what
 -- changed; the same twice is one.
 with asked as (
     select project_id, key_hash, channel, key, reason, source,
@@ -10,15 +11,25 @@ with asked as (
              with ordinality as a (project_id, key_hash, channel, key, reason, source, expires_at, lasts, added_at,
                                    added_by, number)
 ), longest as (
-    select distinct on (project_id, key_hash, channel) * from asked
-    order by project_id, key_hash, channel, expires_at desc nulls first, number
+    select distinct on (project_id, key_hash, channel) *,
+           max(coalesce(expires_at, 'infinity')) over (partition by project_id, key_hash, channel) as until
+    from asked
+    order by project_id, key_hash, channel, array_position($11::text[], reason), expires_at desc nulls first, number
 ), added as (
     insert into suppressions as s (project_id, key_hash, channel, key, reason, source, expires_at, added_at, added_by)
-    select project_id, key_hash, channel, key, reason, source, expires_at, added_at, added_by from longest
+    select project_id, key_hash, channel, key, reason, source, nullif(until, 'infinity'), added_at, added_by from longest
     on conflict (project_id, key_hash, channel) do update
-    set reason = excluded.reason, source = excluded.source, expires_at = excluded.expires_at,
-        added_at = excluded.added_at, added_by = excluded.added_by
+    set (reason, source, added_at, added_by, expires_at) = (
+        select case when gives_way then excluded.reason else s.reason end,
+               case when gives_way then excluded.source else s.source end,
+               case when gives_way then excluded.added_at else s.added_at end,
+               case when gives_way then excluded.added_by else s.added_by end,
+               nullif(greatest(coalesce(excluded.expires_at, 'infinity'), coalesce(s.expires_at, 'infinity')), 'infinity')
+        from (select s.expires_at <= now() is true
+                     or array_position($11::text[], excluded.reason) <= array_position($11::text[], s.reason)
+                     as gives_way) as judged)
     where coalesce(excluded.expires_at, 'infinity') > coalesce(s.expires_at, 'infinity')
+          or array_position($11::text[], excluded.reason) < array_position($11::text[], s.reason)
     returning 1
 )
 select count(*) from added;

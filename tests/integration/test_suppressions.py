@@ -67,9 +67,33 @@ async def test_an_entry_gives_way_only_to_what_lasts_longer(
 ) -> None:
     listed = Suppressions(pool)
     assert await listed.add([new(expires_at=there)]) == 1
-    assert await listed.add([new(expires_at=added, reason="complained")]) == int(changes)
+    assert await listed.add([new(expires_at=added)]) == int(changes)
     (found,) = await listed.find("shop", ["ann@shop.example"])
-    assert (found.expires_at, found.reason) == (kept, "complained" if changes else "bounced")
+    assert found.expires_at == kept
+
+
+@pytest.mark.parametrize(
+    ("there", "until", "added", "kept"),
+    [
+        ("bounced", None, "complained", ("complained", None)),
+        ("complained", None, "bounced", ("complained", None)),
+        ("complained", LATER, "bounced", ("complained", None)),
+        ("complained", PAST, "bounced", ("bounced", None)),
+        ("other", LATER, "requested", ("requested", None)),
+    ],
+)
+@pytest.mark.parametrize("are_together", [False, True])
+async def test_a_reason_is_not_hidden_by_a_weaker_one(
+    pool: asyncpg.Pool, there: str, until: datetime | None, added: str, kept: tuple[str, Any], are_together: bool
+) -> None:
+    listed, entries = Suppressions(pool), [new(reason=there, expires_at=until), new(reason=added)]
+    if are_together and until == PAST:
+        return
+    for chunk in [entries] if are_together else [[one] for one in entries]:
+        await listed.add(chunk)
+    (found,) = await listed.find("shop", ["ann@shop.example"])
+    assert (found.reason, found.expires_at) == kept
+    assert await listed.add([new(reason=kept[0])]) == 0
 
 
 async def test_an_entry_is_of_its_project_and_its_channel(pool: asyncpg.Pool) -> None:

@@ -14,14 +14,14 @@ from rich.markup import escape
 
 from agents.clock import utc_now
 from console.cli.applying import Asked, DryRun, Yes, carry_out
-from console.cli.context import SERVERS, Session, in_session, read_settings, session
+from console.cli.context import SERVERS, Session, in_session, project_of, read_settings, session, wiring_of
 from console.cli.terminal import PROBLEM, AsJson, fail, must_exist, show_json, show_rows, show_text
 from console.control import distributions, roll_out, templates
 from console.control.files.template_preview import from_file
 from console.control.files.templates import chosen_sources, export, template_sources
 from console.control.plan import Planned
 from console.control.preview import template as previewing
-from console.control.preview.samples import with_samples
+from console.control.preview.samples import sample_texts
 from console.control.template_check import problems_of
 from console.control.template_source import named_file, usable
 from console.control.templates import TemplateSummary
@@ -235,23 +235,23 @@ def _source(template: str, version: int | None) -> previewing.Source:
         return in_session(partial(_stored, name=template, version=version))
     if version is not None:
         raise typer.BadParameter("--version is of a stored template, and this is a file")
-    brand = read_settings().brand
-    _tell_of_samples(brand)
-    return from_file(file, with_samples(brand))
+    project = asyncio.run(project_of(wiring_of(read_settings())))
+    _tell_of_samples(project.brand)
+    return from_file(file, sample_texts(project))
 
 
 async def _stored(opened: Session, name: str, version: int | None) -> previewing.Source:
-    brand = opened.project.brand
-    source = await previewing.from_store(opened.pool, opened.project_id, name, with_samples(brand), version)
+    texts = sample_texts(opened.project)
+    source = await previewing.from_store(opened.pool, opened.project_id, name, texts, version)
     if source.is_stored:
-        _tell_of_samples(brand)
+        _tell_of_samples(opened.project.brand)
     return source
 
 
 def _tell_of_samples(brand: Brand) -> None:
     if brand.missing():
         missing = ", ".join(f"brand.{name}" for name in brand.missing())
-        fail(f"shown with samples, for the settings lack {missing}")
+        fail(f"shown with samples, for the brand lacks {missing}")
 
 
 def _written(shown: previewing.Preview, to: Path) -> dict[str, str]:

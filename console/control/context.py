@@ -19,7 +19,8 @@ from schemas.project import Project
 class ProjectContext:
     """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes.
 
-    `timezone` names its zone where it is its own, not the settings'; `reach`: the places that webhooks may go to.
+    `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
+    `reach`: the places that webhooks may go to.
     """
 
     project_id: str
@@ -28,20 +29,22 @@ class ProjectContext:
     brand: Brand = Brand()
     accounts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     consents: tuple[str, ...] = CONSENTS
+    consents_from: str = "the settings"
     has_links: bool = False
     reach: Reach = Reach()
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
         """A project as its document describes it, and the settings where that says nothing or is not there."""
-        timezone = document.timezone if document else None
+        timezone, own = (document.timezone, document.consents) if document else (None, None)
         return cls(
             project_id,
             zone_of(timezone) if timezone else settings.zone,
             timezone,
             _brand(settings.brand, document),
             {"email": tuple(settings.email_accounts)},
-            settings.consents if document is None or document.consents is None else tuple(document.consents),
+            settings.consents if own is None else tuple(own),
+            "the settings" if own is None else "the project's document",
             bool(settings.console.public_url),
             reach_of(settings.sender),
         )

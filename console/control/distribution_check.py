@@ -83,6 +83,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         complete=partial(bundled, brand=project.brand_texts),
         stored_templates=known.templates,
         consents=project.consents,
+        consents_from=project.consents_from,
         zone=project.zone,
         timezone=project.timezone,
     )

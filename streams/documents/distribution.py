@@ -158,6 +158,8 @@ class DefinitionContext:
     """Adds layout, sections and footer to a template. Raises PartWrong."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
     consents: Collection[str] = CONSENTS
+    consents_from: str = "the settings"
+    """Where they are declared, as the end of a sentence."""
     channels: ChannelTable = field(default_factory=lambda: CHANNEL_RULES)
     zone: tzinfo = UTC
     """Where the project's days begin and end."""
@@ -244,7 +246,7 @@ class _Reader(DocumentReader):
     def _consent(self, value: str | None) -> str:
         """A category that the project has declared: of another one nobody has given any consent."""
         known = {name: name for name in (*self._context.consents, TRANSACTIONAL)}
-        how = "Others are declared as consents in the settings"
+        how = f"Others are declared as consents in {self._context.consents_from}"
         return (value and self._one_of(value, known, "consent", "a consent category", how)) or ""
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from channels.templates.engine import Templates
 from console.control.preview.template import from_store, preview
-from deploy.settings.messages import Brand
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import LocalText, StoredTemplate
@@ -53,9 +52,9 @@ async def test_an_applied_template_is_shown_by_its_name_as_its_newest_distributi
         Change(mailing("newest", GOOD, consent="transactional"), "", (GOOD,)),
     ]
     await Control(pool).save(changes, applied_by="me", now=NOW)
-    source = await from_store(pool, "shop", "hello", Brand())
+    source = await from_store(pool, "shop", "hello", {})
     assert (source.template, source.consent) == (GOOD, "transactional")
     shown = preview(source, order_event(), "pl-PL", NOW)
     assert (shown.subject, shown.locale, shown.text, shown.html) == ("Hi Jo", "pl", "Nr\n", None)
     with pytest.raises(TidingsError, match='no template "helo". Did you mean "hello"'):
-        await from_store(pool, "shop", "helo", Brand())
+        await from_store(pool, "shop", "helo", {})

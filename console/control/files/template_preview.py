@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from console.control.documents import Document
@@ -10,11 +10,10 @@ from console.control.files.documents import ENDINGS, read_documents
 from console.control.files.templates import NO_TEMPLATE, template_sources
 from console.control.preview.template import NO_SUBJECT, Source, from_source
 from console.control.template_source import named_file
-from deploy.settings.messages import Brand
 from schemas.errors import DefinitionInvalid, TidingsError
 
 
-def from_file(file: Path, brand: Brand) -> Source:
+def from_file(file: Path, brand: Mapping[str, str]) -> Source:
     """A template in a file, with the files beside it; subject and consent are those of a distribution that names it.
 
     Raises TidingsError.

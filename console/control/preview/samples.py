@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from console.control.context import brand_texts
+from console.control.context import ProjectContext, brand_texts
 from console.control.documents import Document
 from deploy.settings.messages import Brand, EmailAccountSettings
 from deploy.settings.settings import Settings
@@ -29,6 +29,11 @@ def with_samples(brand: Brand) -> Brand:
     """The brand of the settings, and a sample for each key that is missing there."""
     missing = {name: getattr(SAMPLE_BRAND, name) for name in brand.missing()}
     return Brand(**{**brand_texts(brand), **missing})
+
+
+def sample_texts(project: ProjectContext) -> dict[str, str]:
+    """The texts of a project's brand, and a sample for each that is missing there."""
+    return replace(project, brand=with_samples(project.brand)).brand_texts
 
 
 def with_stand_ins(settings: Settings, documents: Iterable[Document]) -> tuple[Settings, tuple[str, ...]]:

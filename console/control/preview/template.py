@@ -17,11 +17,9 @@ from channels.email.smtp_session import EmailAccount
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from console.control import templates
-from console.control.context import brand_texts
 from console.control.explain import simulate
 from console.control.not_found import not_found
 from console.control.template_source import TemplateSource, usable
-from deploy.settings.messages import Brand
 from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
@@ -76,8 +74,10 @@ class Preview:
     html: str | None
 
 
-def from_source(source: TemplateSource, brand: Brand, *, subject: str, consent: str, tag: str = "") -> Source:
-    """A template as written. `tag` is the locale that was named, empty for none. Raises TidingsError."""
+def from_source(
+    source: TemplateSource, brand: Mapping[str, str], *, subject: str, consent: str, tag: str = ""
+) -> Source:
+    """A template as written; `tag` is the locale that was named, empty for none. Raises TidingsError."""
     files = usable(source)
     if files.wrong:
         raise TidingsError(files.wrong)
@@ -86,13 +86,13 @@ def from_source(source: TemplateSource, brand: Brand, *, subject: str, consent: 
     )
     found = Source(template, consent, tag or None, files)
     try:
-        return replace(found, template=bundled(template, brand_texts(brand)))
+        return replace(found, template=bundled(template, brand))
     except PartWrong as error:
         raise TidingsError(found.place_of(error.part, error.line, error.variant, error.file) + str(error)) from error
 
 
 async def from_store(
-    pool: asyncpg.Pool, project_id: str, name: str, brand: Brand, version: int | None = None
+    pool: asyncpg.Pool, project_id: str, name: str, brand: Mapping[str, str], version: int | None = None
 ) -> Source:
     """A version of a template that is stored under its name, or the newest; else one that a distribution brought along.
 
@@ -106,7 +106,7 @@ async def from_store(
     kept = await templates.find(pool, project_id, name, version)
     sent = await Control(pool).template(digest) if digest else None
     whole = kept.template.with_subject(sent.subject if sent else NO_SUBJECT)
-    return Source(bundled(whole, brand_texts(brand)), consent, is_stored=True)
+    return Source(bundled(whole, brand), consent, is_stored=True)
 
 
 async def _brought_along(

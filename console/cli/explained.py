@@ -104,8 +104,9 @@ def _show_delivery(one: DeliveryStory) -> None:
         show_text(f"    waiting, {one.reason}: {escape(one.detail)}; see: tidings destinations")
     elif one.state == "waiting":
         show_text(f"    waiting until {text(one.due_at)}  {escape(one.detail)}")
-    elif not one.attempts_made:
-        show_text(f"    {one.state}  {one.reason or ''} {escape(one.detail)}")
+    elif not one.attempts_made or one.attempts_made[-1].outcome != one.state:  # no attempt was its end
+        reason = f"{one.reason}  " if one.reason and one.reason != one.outcome else ""
+        show_text(f"    {one.outcome}  {reason}{escape(one.detail)}")
 
 
 def story_json(story: Story, read_at: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import msgspec
@@ -31,6 +31,7 @@ from streams.event_context import EventContext, Head
 from streams.events import read_customer, read_event
 from streams.index.rules import RuleIndex
 from streams.match import Explained, explain_event
+from streams.sending.outcome import EndState, outcome_of
 
 _MOST = 200
 """Deliveries of a customer in a story, at most."""
@@ -122,6 +123,11 @@ class DeliveryStory:
     settled_at: datetime | None
     attempts_made: tuple[Attempt, ...]
     actions: tuple[ActionTaken, ...]
+
+    @property
+    def outcome(self) -> str:
+        """The public word for its end; `waiting` of one that is not over."""
+        return self.state if self.state == "waiting" else outcome_of(cast(EndState, self.state), cast(Any, self.reason))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from console.cli.explained import show_story
-from console.control.explain import Story
+from console.control.explain import Attempt, DeliveryStory, Story
 from streams.checks.check import AudienceCheck, Subject
 from streams.checks.order import AudienceChecks
 from streams.index.rules import RuleIndex
@@ -27,3 +27,44 @@ def test_what_is_deferred_says_until_when_and_what_is_skipped_says_why(capsys: p
     shown = capsys.readouterr().out
     assert "deferred until 2026-11-20 21:00:00Z, quiet_hours: quiet until 21:00" in shown
     assert "skipped, consent: marketing: never given" in shown
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "detail", "outcomes", "shown"),
+    [
+        ("failed", "canceled", "cancelled by ann", ["deferred"], "canceled  cancelled by ann"),
+        ("failed", "expired", "expired at 9", ["deferred"], "expired  expired at 9"),
+        ("failed", "expired", "its event is old", [], "expired  its event is old"),
+        ("failed", "template_error", "line 3", [], "failed  template_error  line 3"),
+        ("failed", None, "HTTP 404", ["failed"], None),
+        ("recovered", None, "HTTP 200", ["deferred", "recovered"], None),
+    ],
+)
+def test_an_end_that_no_attempt_came_to_is_told_with_its_outcome(
+    state: str, reason: str | None, detail: str, outcomes: list[str], shown: str | None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    made = tuple(Attempt("dlv_1", number, NOW, 5, one, "HTTP 503") for number, one in enumerate(outcomes, start=1))
+    ended = DeliveryStory(
+        "dlv_1",
+        "shop",
+        "x",
+        1,
+        "e",
+        "c1",
+        "webhook",
+        "a",
+        state,
+        reason,
+        detail,
+        None,
+        len(made),
+        NOW,
+        NOW,
+        NOW,
+        made,
+        (),
+    )
+    show_story(Story((), (ended,)))
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    assert lines[len(made) :] == ([shown] if shown else [])

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 _FRESH_SECONDS, _FAILED_SECONDS, _STALE_SECONDS = 30.0, 5.0, 600.0
 _MOST_KNOWN = 4096
 _LIVING_THREADS, _DEAD_THREADS, _SLOW_THREADS = 16, 4, 48
-_SLOW_AFTER = 1.0
+_SLOW_AFTER, _LEAVES_EVERY = 1.0, 0.1
 """Seconds after which a lookup leaves its place to others, and an answer that is known is used though it is old."""
 
 _NO_THREAD = socket.gaierror(socket.EAI_AGAIN, "no thread is free to ask for the name")
@@ -83,7 +83,7 @@ class Names:
         self._known: OrderedDict[str, _Answer] = OrderedDict()
         self._asked: dict[str, _Question] = {}
         self._living, self._dead = _Lane(_LIVING_THREADS), _Lane(_DEAD_THREADS)
-        self._slow_threads = _SLOW_THREADS
+        self._slow_threads, self._leave_from = _SLOW_THREADS, 0.0
 
     async def addresses(self, host: str) -> list[str]:
         """The addresses of a name. Raises OSError. Whoever stops waiting does not stop others who ask the same."""
@@ -129,12 +129,18 @@ class Names:
                 loop.call_soon(self._finish, question, self._answer([], _NO_THREAD, self._clock()))
 
     def _leave(self, question: _Question) -> None:
-        lane = question.lane
-        if lane is self._living and self._slow_threads:
-            self._slow_threads -= 1
-            question.lane = None
-            lane.free += 1
-            self._begin(lane)
+        """Give the place of a slow lookup to another: one at a time, so that not all threads are slow at once."""
+        lane, loop = question.lane, asyncio.get_running_loop()
+        if lane is not self._living:
+            return
+        if loop.time() < self._leave_from or not self._slow_threads:
+            question.leaving = loop.call_later(_LEAVES_EVERY, self._leave, question)
+            return
+        self._slow_threads -= 1
+        self._leave_from = loop.time() + _LEAVES_EVERY
+        question.lane = None
+        lane.free += 1
+        self._begin(lane)
 
     def _run(self, question: _Question, loop: asyncio.AbstractEventLoop) -> None:
         began, addresses, error = self._clock(), list[str](), None

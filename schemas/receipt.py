@@ -24,6 +24,11 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounced(Deferred):
+    """Not now because of the recipient's mailbox: to the message the same, and counted against the address."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unanswered:
     """Handed over in full, and no answer came: possibly accepted. Tried again; only the same key prevents a double."""
 

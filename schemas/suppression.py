@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from schemas.closed import ChannelName
 from schemas.formats.blank import trimmed
@@ -37,6 +37,14 @@ LONGEST_SOURCE = 200
 _KEY_BYTES = 16
 _FEWEST_LABELS = 2
 _KEPT = 10_000
+
+
+class Address(NamedTuple):
+    """An address that a project writes to on a channel, as it is compared."""
+
+    project_id: str
+    channel: ChannelName
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from channels.contract import shortened
-from schemas.receipt import Blocked, Deferred, Receipt, Refused, Throttled
+from schemas.receipt import Blocked, Bounced, Deferred, Receipt, Refused, Throttled
 
 Stage = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data"]
-Meaning = Literal["later", "throttled", "blocked", "refused", "suppressed"]
+Meaning = Literal["later", "bounced", "throttled", "blocked", "refused", "suppressed"]
 
 _ANY: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data")
 _ABOUT_US: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
@@ -68,8 +68,8 @@ class Rule:
 
 RULES: tuple[Rule, ...] = (
     # Not now.
-    Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", enhanced=r"4\.2\.\d+"),
-    Rule(_RECIPIENT, "4..", "later", "the recipient's mailbox is full or busy", words=_OF_A_MAILBOX),
+    Rule(_RECIPIENT, "4..", "bounced", "the recipient's mailbox is full or busy", enhanced=r"4\.2\.\d+"),
+    Rule(_RECIPIENT, "4..", "bounced", "the recipient's mailbox is full or busy", words=_OF_A_MAILBOX),
     Rule(_ANY, "4..", "later", "greylisted: passes when it is tried again", words=r"gr[ae]y.?list"),
     Rule(("auth",), "432", "blocked", "the password has to be changed first", enhanced=r"|4\.7\.12"),
     Rule(_ANY, "454", "throttled", "the server takes nothing from us for now"),
@@ -154,6 +154,8 @@ def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
     match rule.meaning:
         case "later":
             return Deferred(shortened(said), _wait(text))
+        case "bounced":
+            return Bounced(shortened(said), _wait(text))
         case "throttled":
             return Throttled(shortened(said), _wait(text))
         case "blocked":

@@ -105,6 +105,7 @@ class Settlement:
     tried: bool = True
     ended: float = 0.0
     duration_ms: int = 0
+    is_bounce: bool = False
 
     def at(self, now: float) -> tuple[timedelta | None, timedelta]:
         """The rest of the wait, and how long ago the attempt began."""

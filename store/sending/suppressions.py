@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from datetime import timedelta
 
 import asyncpg
 
 from schemas.closed import ChannelName
-from schemas.suppression import STRONGEST_FIRST, NewSuppression, Suppression, key_hash
+from schemas.suppression import STRONGEST_FIRST, Address, NewSuppression, Suppression, key_hash
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
@@ -37,6 +38,25 @@ class Suppressions:
             columns = [list(column) for column in zip(*rows, strict=True)]
             return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
 
+    async def count_bounces(self, addresses: Collection[Address]) -> dict[Address, tuple[int, timedelta]]:
+        """Count a soft bounce of each: those in a row, and the time from the first to the last."""
+        if not addresses:
+            return {}
+        by_columns = {_columns(one): one for one in addresses}
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["count_bounces"], *map(list, zip(*by_columns, strict=True)))
+        return {
+            by_columns[row["project_id"], row["key_hash"].hex, row["channel"]]: (row["bounces"], row["span"])
+            for row in rows
+        }
+
+    async def forget_bounces(self, addresses: Collection[Address]) -> None:
+        """Begin to count anew: something was taken."""
+        if addresses:
+            async with passing_errors(self._pool):
+                columns = map(list, zip(*map(_columns, addresses), strict=True))
+                await self._pool.execute(self._sql["forget_bounces"], *columns)
+
     async def remove(self, project_id: str, key: str, channel: ChannelName | None = None) -> int:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""
         async with passing_errors(self._pool):
@@ -60,6 +80,10 @@ class Suppressions:
             if len(rows) < _BATCH_SIZE:
                 return
             behind = rows[-1]["key"], rows[-1]["channel"]
+
+
+def _columns(address: Address) -> tuple[str, str, str]:
+    return address.project_id, key_hash(address.key), address.channel
 
 
 def _read(row: asyncpg.Record) -> Suppression:

@@ -41,6 +41,10 @@ delete from consents c using past
 where c.project_id = past.project_id and c.customer_id = past.customer_id
 returning true;
 
+-- name: forget_bounces
+-- Soft bounces of long ago say nothing of today.
+delete from soft_bounces where last_at < now() - $1::interval returning true;
+
 -- name: keep_ids_of_open
 -- The ids of what has waited for so long stay as if it had come today: its content is still there.
 update claims c set last_day = (now() at time zone 'UTC')::date

@@ -48,3 +48,17 @@ where project_id = $1 and key_hash = any($2::uuid[]) order by key, channel;
 -- A part of the list, in order, behind a key and a channel.
 select key, channel, reason, source, expires_at, added_at, added_by from suppressions
 where project_id = $1 and (key, channel) > ($2, $3) order by key, channel limit $4;
+
+-- name: count_bounces
+-- Counts soft bounces; those in a row of each address, and the time from the first to the last.
+insert into soft_bounces as s (project_id, key_hash, channel, bounces, first_at, last_at)
+select project_id, key_hash, channel, count(*), now(), now()
+from unnest($1::text[], $2::uuid[], $3::text[]) as a (project_id, key_hash, channel)
+group by 1, 2, 3 order by 1, 2, 3 -- so that two who count the same do not wait for each other
+on conflict (project_id, key_hash, channel) do update set bounces = s.bounces + excluded.bounces, last_at = now()
+returning project_id, key_hash, channel, bounces, last_at - first_at as span;
+
+-- name: forget_bounces
+-- Something was taken: what bounced before was passing trouble.
+delete from soft_bounces s using unnest($1::text[], $2::uuid[], $3::text[]) as a (project_id, key_hash, channel)
+where s.project_id = a.project_id and s.key_hash = a.key_hash and s.channel = a.channel;

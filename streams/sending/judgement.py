@@ -14,7 +14,7 @@ class Judgement:
     """The end of a delivery (`sent`, `failed`), or `waiting`: for `wait`, or without one as old as it is.
 
     `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses`: nothing more is sent
-    to its destination until somebody resumes it.
+    to its destination until somebody resumes it. `is_bounce`: the recipient's mailbox does not take it for now.
     """
 
     state: Literal["waiting", "sent", "failed"]
@@ -24,6 +24,7 @@ class Judgement:
     provider_id: str | None = None
     tried: bool = True
     pauses: bool = False
+    is_bounce: bool = False
 
 
 def held_back(detail: str, reason: Reason | None = None, wait: timedelta | None = None) -> Judgement:

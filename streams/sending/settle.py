@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Bounced, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from streams.sending.judgement import Judgement, held_back
 from streams.sending.retry import next_attempt
 
@@ -35,6 +35,8 @@ def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
     match receipt:
         case Accepted(detail, provider_id):
             return Judgement("sent", detail, provider_id=provider_id)
+        case Bounced(detail, retry_after):
+            return replace(tried_again(detail, attempt, retry_after), is_bounce=True)
         case Deferred(detail, retry_after):
             return tried_again(detail, attempt, retry_after)
         case Unanswered(detail):

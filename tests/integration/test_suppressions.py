@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from agents.roles.sender.bounces import Bounces
 from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.work import Work
 from agents.wiring import Wiring
@@ -313,6 +314,20 @@ async def test_a_consent_withdrawn_while_a_mail_waits_stops_it(
         row = await run.ledger.delivery(made.delivery_id)
     assert row is not None
     assert (row["reason"], row["detail"], mailbox.mails) == ("consent", "marketing: withdrawn after the decision", [])
+
+
+async def test_soft_bounces_are_counted_until_something_is_taken(pool: asyncpg.Pool) -> None:
+    bounces, listed = Bounces(Suppressions(pool)), Suppressions(pool)
+    (made,) = mails(1)
+    soft = Settlement(made.delivery_id, "waiting", "452 4.2.2 over quota", is_bounce=True)
+    for _ in range(4):
+        await bounces.note([(soft, made), (soft, to(made, "other@shop.example"))])
+    await pool.execute("update soft_bounces set first_at = first_at - interval '3 days'")
+    await bounces.note([(Settlement("d", "sent", ""), to(made, "other@shop.example"))])
+    await bounces.note([(soft, made), (soft, to(made, "other@shop.example"))])
+    (found,) = [one async for one in listed.all(made.project_id)]
+    assert (found.key, found.reason, found.channel) == (address_keys("email", made.reaches)[0], "bounced", "email")
+    assert found.expires_at is not None and found.expires_at - found.added_at == timedelta(days=30)
 
 
 async def is_paused(run: Running, destination: Destination) -> bool:

@@ -68,6 +68,7 @@ def settlement_of(delivery_id: str, judgement: Judgement, *, ended: float, took:
         tried=judgement.tried,
         ended=ended,
         duration_ms=round(took * 1000),
+        is_bounce=judgement.is_bounce,
     )
 
 

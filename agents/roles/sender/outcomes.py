@@ -12,6 +12,7 @@ import structlog
 from agents.broker.producer import Producer, RefusedByBroker
 from agents.broker.records import Output
 from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.bounces import Bounces
 from agents.roles.sender.next_due import NextDue
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
@@ -21,7 +22,6 @@ from schemas.errors import BadRecord, TryLater
 from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
 from store.sending.ledger import End, Ledger, Settled, Settlement, UnannouncedOutcome
-from streams.sending.bounces import hard_bounce
 from streams.sending.outcome import outcome_of
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ class Outcomes:
         settled = await retry_until_available(lambda: self._tell(settlements), what="Postgres")
         self._accepted.forget()
         by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in chunk}
-        await self._suppress_bounced([by_id[row.delivery_id] for row in settled])
+        await Bounces(self._ledger.suppressions).note([by_id[row.delivery_id] for row in settled])
         lost = by_id.keys() - {row.delivery_id for row in settled}
         if lost:
             log.warning("lease_lost", deliveries=len(lost))
@@ -94,13 +94,6 @@ class Outcomes:
                 self._next_due.within(settlement.wait or timedelta())
             else:
                 await self._announce(self._status(row, settlement, row.settled_at, delivery))
-
-    async def _suppress_bounced(self, settled: list[tuple[Settlement, Delivery]]) -> None:
-        """Put addresses that were refused for good on the list; one that a crash leaves out bounces once more."""
-        entries = [hard_bounce(delivery, one.reason, tried=one.tried) for one, delivery in settled]
-        if bounced := [one for one in entries if one is not None]:
-            added = await retry_until_available(lambda: self._ledger.suppressions.add(bounced), what="Postgres")
-            log.info("addresses_suppressed", added=added)
 
     async def _tell(self, settlements: list[Settlement]) -> list[Settled]:
         try:

@@ -59,9 +59,9 @@ CASES: list[tuple[str, str, Meaning]] = [
     # A passing trouble.
     ("rcpt", "450 4.7.1 <x>: Recipient address rejected: Greylisted, see http://x", "later"),
     ("data", "451 4.7.1 Greylisting in action, please come back later", "later"),
-    ("rcpt", "450 4.2.1 The user you are trying to contact is receiving mail at a rate that", "later"),
-    ("rcpt", "452 4.2.2 The email account is over quota", "later"),
-    ("rcpt", "452 mailbox quota exceeded", "later"),
+    ("rcpt", "450 4.2.1 The user you are trying to contact is receiving mail at a rate that", "bounced"),
+    ("rcpt", "452 4.2.2 The email account is over quota", "bounced"),
+    ("rcpt", "452 mailbox quota exceeded", "bounced"),
     ("mail", "452 4.3.1 Insufficient system storage", "later"),
     ("greeting", "421 4.3.2 Service not available", "later"),
     ("data", "503 5.5.1 bad sequence", "later"),
@@ -101,7 +101,7 @@ def test_an_answer_means_what_its_stage_code_and_words_say(stage: Stage, answer:
 def test_every_code_has_a_meaning_at_every_stage(stage: Stage) -> None:
     about_us = {rule_for(stage, code, "no").meaning for code in range(500, 600)}
     passing = {rule_for(stage, code, "not now").meaning for code in range(400, 500)}
-    assert passing <= {"later", "throttled", "blocked"}
+    assert passing <= {"later", "bounced", "throttled", "blocked"}
     assert rule_for(stage, -1, "").meaning == rule_for(stage, 250, "").meaning == "later"
     if stage in BEFORE:
         assert about_us <= {"blocked", "refused"}

@@ -112,7 +112,8 @@ class HttpChannel(Channel[D, HttpRequest]):
         if reply is None:
             return Unanswered("connection lost")
         secrets = [value for name, value in added.items() if name not in self.public_headers]
-        return replace(reply, body=_without(secrets, reply.body))
+        body = _without(secrets, reply.body)
+        return reply if body == reply.body else replace(reply, body=body)
 
     async def close(self) -> None:
         """Close the connections."""

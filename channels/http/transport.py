@@ -1,7 +1,7 @@
 """Requests over HTTP/1.1 on connections of our own, read by aiohttp's parser.
 
-aiohttp's client does more than a post needs (cookies, redirects, proxies, tracing), at twice the cost of the rest of an
-attempt. And the guard has one way less to be gone round: the addresses that were checked are the ones dialled.
+aiohttp's client does more than a post needs (cookies, redirects, proxies, tracing), and that was more than half of the
+CPU of an attempt. And the guard has one way less to be gone round: the addresses that were checked are those dialled.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class NotReport(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a report says, before it is known of which message."""
+    """One thing that is reported, before it is known of which message."""
 
     kind: ReportKind
     recipient: str = ""
@@ -142,7 +142,7 @@ def _statuses(parts: list[Message]) -> list[_Said]:
 
 
 def _status(block: Message) -> _Said | None:
-    """What the fields about one recipient say; None for those about the message, and what says nothing."""
+    """The report of the fields about one recipient; None for those about the message, and what says nothing."""
     action, status = _word(_field(block, "Action")), _enhanced(_field(block, "Status"))
     kind = _ACTIONS.get(action) or _CLASSES.get(status[:1])
     if kind is None:
@@ -165,7 +165,7 @@ def _is_dead(answer: str, status: str) -> bool:
 
 
 def _plain(parts: list[Message]) -> list[_Said]:
-    """What Exim, qmail and others write in words, above the message that they return."""
+    """The report that Exim, qmail and others write in words, above the message that they return."""
     outer = parts[0]
     failed = _address(_field(outer, "X-Failed-Recipients").partition(",")[0])
     if not failed and not _DAEMON.search(f"{_field(outer, 'From')} {_field(outer, 'Return-Path')}"):

@@ -121,34 +121,36 @@ async def test_what_has_no_consent_by_now_or_is_suppressed_is_not_sent_again(poo
     assert await resend(deliveries, all_failed, judged.ids, actor="me") == 0
 
 
-@pytest.mark.parametrize(
-    ("mode", "later", "held"),
-    [
-        ({"mode": "once_in", "seconds": 60}, {}, {"duplicate": 1}),
-        ({"mode": "once_per_customer"}, {}, {"duplicate": 1}),
-        ({"mode": "every_event"}, {}, {}),
-        ({"mode": "once_per", "path": "order.id"}, {}, {}),
-        ({"mode": "once_in", "seconds": 60}, {"event_id": "e"}, {}),
-        ({"mode": "once_in", "seconds": 60}, {"customer_id": "c2"}, {}),
-        ({"mode": "once_in", "seconds": 60}, {"destination": "b"}, {}),
-        ({"mode": "once_in", "seconds": 60}, {"channel": "webhook"}, {}),
-    ],
-)
-async def test_what_was_sent_since_is_not_sent_twice(
-    pool: asyncpg.Pool, mode: dict[str, Any], later: dict[str, Any], held: dict[str, int]
-) -> None:
+AGAIN_AND_LATER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    ({"mode": "once_in", "seconds": 60}, {}, True),
+    ({"mode": "once_per_customer"}, {}, True),
+    ({"mode": "every_event"}, {}, False),
+    ({"mode": "once_per", "path": "order.id"}, {}, False),
+    ({"mode": "once_in", "seconds": 60}, {"event_id": "e"}, False),
+    ({"mode": "once_in", "seconds": 60}, {"customer_id": "c2"}, False),
+    ({"mode": "once_in", "seconds": 60}, {"destination": "b"}, False),
+    ({"mode": "once_in", "seconds": 60}, {"channel": "webhook"}, False),
+]
+"""A rule of repetition, what is different about the later delivery, and if that is a duplicate then."""
+
+
+async def test_what_was_sent_since_is_not_sent_twice(pool: asyncpg.Pool) -> None:
     ledger, deliveries = Ledger(pool), Deliveries(pool)
-    await pool.execute(
-        "insert into distribution_versions (project_id, distribution_id, version, definition, source, applied_by,"
-        " applied_at) values ('shop', 'x', 1, $1::jsonb, '', 'me', now())",
-        json.dumps({"again": mode}),
-    )
     mail: dict[str, Any] = {"channel": "email", "record": record("transactional")}
-    await failed_mails(ledger, new(0, **mail))
-    await ledger.claim_new([new(1, **{**mail, "event_id": "e2", **later})], owner="s", lease=LEASE)
-    await settle(ledger, Settlement("d1", "sent", "250"))
-    judged = await resendable(deliveries, chosen(ids=["d0"]), cast(Any, None))
-    assert (len(judged.ids), judged.held) == (1 - len(held), held)
+    for number, (again, later, _) in enumerate(AGAIN_AND_LATER):
+        await pool.execute(
+            "insert into distribution_versions (project_id, distribution_id, version, definition, source, applied_by,"
+            " applied_at) values ('shop', $1, 1, $2::jsonb, '', 'me', now())",
+            f"x{number}",
+            json.dumps({"again": again}),
+        )
+        of_it = {**mail, "distribution_id": f"x{number}"}
+        await failed_mails(ledger, new(number, **of_it))
+        await ledger.claim_new([new(100 + number, **{**of_it, "event_id": "e2", **later})], owner="s", lease=LEASE)
+        await settle(ledger, Settlement(f"d{100 + number}", "sent", "250"))
+    judged = await resendable(deliveries, chosen(status="failed", since="1d"), cast(Any, None))
+    assert judged.ids == tuple(f"d{number}" for number, (*_, held) in enumerate(AGAIN_AND_LATER) if not held)
+    assert judged.held == {"duplicate": 2}
 
 
 async def test_profiles_are_read_in_one_pass_and_the_newest_counts(wiring: Wiring) -> None:

@@ -86,8 +86,15 @@ from queues cross join lateral (
           > (queues.project_id, queues.channel, queues.destination, queues.lane)
     order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
 
+-- name: lanes
+-- The lanes of a destination, and how often each has its turn while all of them have something: a live message passes by
+-- a million of the others, and these never come to rest.
+values ('live', 16), ('retry', 3), ('bulk', 1)
+
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
+-- Lanes of a destination take turns by their shares, drawn by lot where there is room for one alone; projects take turns,
+-- each with the rounds of its lanes in order, the higher priority first in a round.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
 -- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
 -- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
@@ -97,7 +104,7 @@ with recursive limited as (
 ), queues as (
     :free_queues
 ), free as (
-    select one.*, queues.project_id, queues.channel, queues.destination
+    select one.*, queues.project_id, queues.channel, queues.destination, queues.lane
     from queues
     left join limited using (project_id, channel, destination)
     cross join lateral (
@@ -112,25 +119,30 @@ with recursive limited as (
                       where p.project_id = queues.project_id and p.channel = queues.channel
                         and p.destination = queues.destination)
 ), abandoned as (
-    select delivery_id, priority, due_at, project_id, channel, destination
+    select delivery_id, priority, due_at, project_id, channel, destination, lane
     from open_deliveries d
     where state = 'waiting' and lease_owner is not null and lease_until < now() and ($5 or lease_owner = $1)
       and not exists (select from paused_destinations p
                       where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
 ), due as (
-    select *, row_number() over (partition by project_id, channel, destination order by due_at, delivery_id) as place
-    from (select * from free union all select * from abandoned) as either
+    select *, row_number() over (partition by project_id, channel, destination order by turn) as place
+    from (select either.*, (row_number() over (partition by project_id, channel, destination, lane
+                                               order by due_at, delivery_id) - random()) / share as turn
+          from (select * from free union all select * from abandoned) as either
+          join (:lanes) as lanes (lane, share) using (lane)) as by_lane
 ), first as (
-    select delivery_id, priority, due_at from due left join limited using (project_id, channel, destination)
+    select delivery_id, priority, due_at,
+           row_number() over (partition by project_id order by ceil(turn), priority desc, due_at) as place
+    from due left join limited using (project_id, channel, destination)
     where place <= coalesce(capacity, $4)
-    order by priority desc, due_at limit 2000
+    order by place, priority desc, due_at limit 2000
 ), chosen as (
     select d.delivery_id
     from first
     join open_deliveries d using (delivery_id)
     where d.state = 'waiting' and d.due_at <= now()
       and (d.lease_owner is null or d.lease_until < now() and ($5 or d.lease_owner = $1))
-    order by first.priority desc, first.due_at
+    order by first.place, first.priority desc, first.due_at
     limit $3
     for update of d skip locked
 )

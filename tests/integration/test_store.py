@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ from tests.factory import NOW, rule
 
 LEASE = timedelta(seconds=60)
 SOON = timedelta(milliseconds=1)
+HOUR = timedelta(hours=1)
 HOST = Destination("shop", "webhook", "a")
 
 
@@ -258,6 +260,59 @@ async def test_a_dead_destination_cannot_fill_the_batch(pool: asyncpg.Pool) -> N
     assert len(found & {f"d{number}" for number in range(50, 60)}) == 10
     assert await due(ledger, "s", capacity={dead: 0}) == set()
     assert len(await due(ledger, "s", capacity={dead: 3})) == 3
+
+
+async def fill(pool: asyncpg.Pool, lane: str, count: int, *, due_ago: timedelta, **columns: str) -> None:
+    """Waiting deliveries like `d1`, with other ids."""
+    await pool.execute(
+        "insert into open_deliveries select (jsonb_populate_record(d, $1::jsonb || jsonb_build_object("
+        " 'delivery_id', $2::text || n, 'due_at', now() - $3::interval + n * interval '1 us'))).*"
+        " from open_deliveries d, generate_series(1, $4::int) n where delivery_id = 'd1'",
+        json.dumps({"lane": lane, **columns}), uuid.uuid4().hex, due_ago, count,
+    )  # fmt: skip
+
+
+async def lanes_of(pool: asyncpg.Pool, ids: set[str]) -> Counter[str]:
+    rows = await pool.fetch("select lane from open_deliveries where delivery_id = any($1::text[])", list(ids))
+    return Counter(row["lane"] for row in rows)
+
+
+async def test_a_live_message_passes_by_what_is_tried_again_or_sent_to_many_and_these_go_on(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    for lane, count, due_ago in (("retry", 3000, 2 * HOUR), ("bulk", 3000, 3 * HOUR), ("live", 300, SOON)):
+        await fill(pool, lane, count, due_ago=due_ago)
+    first = await lanes_of(pool, await due(ledger, "s", limit=500, a_destination=100))
+    assert (first["live"] in range(78, 83), first["retry"] in range(13, 18), first["bulk"] in range(4, 7)) == (
+        True,
+    ) * 3
+    await due(ledger, "s", limit=500, a_destination=400)
+    rest = await lanes_of(pool, await due(ledger, "s", limit=500, a_destination=100))
+    assert (rest["live"], rest["retry"] in range(73, 78)) == (0, True)
+
+
+async def test_lanes_take_turns_where_there_is_room_for_one_alone(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    for lane in ("live", "retry"):
+        await fill(pool, lane, 250, due_ago=HOUR)
+    drawn = Counter[str]()
+    for _ in range(200):
+        drawn += await lanes_of(pool, await due(ledger, "s", capacity={HOST: 1}))
+    assert drawn["live"] > drawn["retry"] > 0
+
+
+async def test_a_project_that_floods_leaves_the_others_their_turn(pool: asyncpg.Pool) -> None:
+    """A hundred to one, on many destinations, older and of a higher priority."""
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    for number in range(50):
+        columns = {"destination": f"host-{number}", "project_id": "flood", "priority": "9"}
+        await fill(pool, "live", 200, due_ago=HOUR, **columns)
+    await fill(pool, "live", 100, due_ago=SOON, destination="quiet")
+    found = await due(ledger, "s", limit=200, a_destination=200)
+    rows = await pool.fetch("select project_id from open_deliveries where delivery_id = any($1::text[])", list(found))
+    assert Counter(row["project_id"] for row in rows) == {"flood": 100, "shop": 100}
 
 
 async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncpg.Pool) -> None:

@@ -14,10 +14,11 @@ Written from `channels/http/replies.py` and `channels/email/smtp_replies.py` by 
 |---|---|---|
 | accepted | sent | |
 | later | an attempt; again by the schedule, or later where the provider names a time | |
+| bounced | as later, and counted against the address (`suppressions.md`) | |
 | throttled | waits, without an attempt | slows down, and is tried by one message at a time |
 | blocked | waits, without an attempt | pauses until `tidings destinations --resume` |
 | refused | failed | |
-| suppressed | failed, reason `suppressed`: the address is dead | |
+| suppressed | failed, reason `suppressed`: the address is dead, and goes on the suppression list | |
 | gone | failed | pauses until `tidings destinations --resume` |
 
 A time that a provider names (`Retry-After` in seconds, as a date of any form, as Unix time; words such as `try again

@@ -40,6 +40,7 @@ class Retention:
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
             await self._rows("forget_erasures", self._keep)
             await self._rows("forget_bounces", self._keep)
+            await self._rows("forget_status_events", self._keep)
             await self._rows("keep_ids_of_open", ids_kept(self._keep))
             await self._rows("raise_oldest_event", ids_kept(self._keep))
         return {what: count for what, count in dropped.items() if count}

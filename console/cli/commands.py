@@ -66,6 +66,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "accounts": Command("accounts", _OPERATE, "Accounts of a project at its providers, encrypted in the database."),
     "suppressions": Command("suppressions", _OPERATE, "Addresses, domains and wildcards that nothing is sent to."),
+    "reports": Command("reports", _OPERATE, "Bounces and complaints that came back as mail."),
     "notices": Command(
         "notices",
         _OPERATE,
@@ -91,6 +92,7 @@ WITHIN_A_PROJECT = frozenset(
             "notices",
             "accounts",
             "suppressions",
+            "reports",
         ),
     }
 )

@@ -45,6 +45,10 @@ returning true;
 -- Soft bounces of long ago say nothing of today.
 delete from soft_bounces where last_at < now() - $1::interval returning true;
 
+-- name: forget_status_events
+-- What was told of deliveries that are not kept any more.
+delete from status_events where recorded_at < now() - $1::interval returning true;
+
 -- name: keep_ids_of_open
 -- The ids of what has waited for so long stay as if it had come today: its content is still there.
 update claims c set last_day = (now() at time zone 'UTC')::date

@@ -1,0 +1,114 @@
+"""Bounces and complaints that came back as mail: told once each, and honoured by the suppression list."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import msgspec
+
+from agents.broker.outbox import _output
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.work import Work
+from agents.wiring import Wiring
+from console.control.reports import Reports, TakenReport, summary
+from deploy.settings.settings import Settings
+from schemas.decision import DeliveryStatus
+from schemas.delivery import Delivery
+from schemas.topics import DELIVERY_STATUS
+from schemas.wire.read_as import read_as
+from store.distributions import OutboxEntry
+from store.retention import Retention
+from store.sending.ledger import Ledger
+from store.sending.suppressions import Suppressions
+from tests.factory import NOW
+from tests.integration.test_providers import mails, webhooks
+
+MESSAGES = Path(__file__).parents[1] / "unit" / "channels" / "email" / "reports"
+DELIVERY = "dlv_0123456789abcdef0123456789abcdef"
+
+
+async def sent(pool: asyncpg.Pool, made: Delivery | None = None) -> Delivery:
+    made = made or mails(1)[0]
+    made = msgspec.structs.replace(made, delivery_id=DELIVERY)
+    row = row_of(Work(made, 0, made.event.created_at), timedelta())
+    await Ledger(pool).claim_new([row], owner="w1", lease=timedelta(minutes=1))
+    return made
+
+
+def message(name: str) -> bytes:
+    return (MESSAGES / f"{name}.eml").read_bytes()
+
+
+def reports(pool: asyncpg.Pool, project_id: str) -> Reports:
+    return Reports(pool, project_id, actor="ann", now=NOW)
+
+
+async def outbox(pool: asyncpg.Pool) -> list[tuple[str, str]]:
+    rows = await pool.fetch("select key, payload from outbox where topic = $1 order by id", DELIVERY_STATUS)
+    statuses = [msgspec.json.decode(row["payload"], type=DeliveryStatus) for row in rows]
+    return [(status.outcome, status.type) for status in statuses]
+
+
+async def listed(pool: asyncpg.Pool, made: Delivery) -> list[tuple[str, str, str]]:
+    found = [one async for one in Suppressions(pool).all(made.project_id)]
+    return [(one.key, one.reason, one.added_by) for one in found]
+
+
+async def test_a_report_is_told_once_and_suppresses_whom_we_wrote_to(pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    taken = reports(pool, made.project_id)
+    (first,) = await taken.take(message("postfix_unknown_user"))
+    assert first == TakenReport(
+        "told", "bounced", made.delivery_id, suppressed=True,
+        detail="550 5.1.1 <…>: Recipient address rejected: User unknown in virtual mailbox table",
+    )  # fmt: skip
+    assert await listed(pool, made) == [(made.reaches, "bounced", "ann")]
+    again = [one for name in ("postfix_unknown_user", "exim") for one in await taken.take(message(name))]
+    assert [(one.done, one.suppressed) for one in again] == [("known before", False)] * 2
+    (complaint,) = await taken.take(message("complaint"))
+    assert (complaint.done, complaint.suppressed) == ("told", True)
+    assert await listed(pool, made) == [(made.reaches, "complained", "ann")]
+    assert await outbox(pool) == [("bounced", "customer.email.bounced"), ("complained", "customer.email.complained")]
+    assert summary([first, *again]) == "told: 1; known before: 2; others: 0; addresses suppressed: 1"
+
+
+async def test_what_is_no_end_or_not_of_the_project_tells_nothing(pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    ours, others = reports(pool, made.project_id), reports(pool, "another")
+    assert [one.done for one in await ours.take(message("postfix_delayed"))] == ["left"]
+    assert [one.done for one in await ours.take(message("vacation"))] == ["not a report"]
+    assert [one.done for one in await others.take(message("postfix_unknown_user"))] == ["not a report"]
+    assert (await outbox(pool), await listed(pool, made)) == ([], [])
+
+
+async def test_mail_says_nothing_of_what_was_not_mail(pool: asyncpg.Pool) -> None:
+    made = await sent(pool, webhooks(1, "https://hooks.example/")[0])
+    (taken,) = await reports(pool, made.project_id).take(message("complaint"))
+    assert (taken.done, await outbox(pool), await listed(pool, made)) == ("not a report", [], [])
+
+
+async def test_a_list_whose_member_is_gone_stays_good(pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    taken = await reports(pool, made.project_id).take(message("two_recipients"))
+    assert [(one.kind, one.done, one.suppressed) for one in taken] == [
+        ("delivered", "told", False),
+        ("bounced", "told", False),
+    ]
+    assert await listed(pool, made) == []
+
+
+async def test_what_was_told_is_a_record_of_its_customer_and_forgotten_with_the_past(
+    pool: asyncpg.Pool, settings: Settings
+) -> None:
+    made, wiring = await sent(pool), Wiring(settings)
+    await reports(pool, made.project_id).take(message("complaint"))
+    (row,) = await pool.fetch("select id, topic, key, payload from outbox where topic = $1", DELIVERY_STATUS)
+    output = _output(OutboxEntry(row["id"], row["topic"], row["key"], row["payload"]), wiring)
+    status = read_as(wiring.codec(DELIVERY_STATUS).decode(output.value or b""), DeliveryStatus)
+    assert output.key == wiring.key(made.project_id, made.customer.id)
+    assert (status.delivery_id, status.outcome) == (made.delivery_id, "complained")
+    await pool.execute("update status_events set recorded_at = recorded_at - interval '40 days'")
+    await Retention(pool, timedelta(days=30)).tidy()
+    assert await pool.fetchval("select count(*) from status_events") == 0

@@ -147,7 +147,7 @@ def _status(block: Message) -> _Said | None:
     kind = _ACTIONS.get(action) or _CLASSES.get(status[:1])
     if kind is None:
         return None
-    diagnostic = _field(block, "Diagnostic-Code").partition(";")[2].strip() or _field(block, "Diagnostic-Code")
+    diagnostic = _diagnostic(block)
     recipient = _address(_field(block, "Original-Recipient")) or _address(_field(block, "Final-Recipient"))
     return _Said(
         kind,
@@ -155,6 +155,12 @@ def _status(block: Message) -> _Said | None:
         is_hard=kind == "bounced" and _is_dead(diagnostic, status),
         detail=shortened(diagnostic if status in diagnostic else f"{status} {diagnostic}"),
     )
+
+
+def _diagnostic(block: Message) -> str:
+    """The answer that is quoted, without the kind that stands before it; some gateways have a field of their own."""
+    written = _field(block, "Diagnostic-Code") or _field(block, "X-Supplementary-Info").strip("<>")
+    return written.partition(";")[2].strip() or written
 
 
 def _is_dead(answer: str, status: str) -> bool:

@@ -41,7 +41,7 @@ _NO_RELAY = (
 _FULL = r"\bover.?quota|mailbox( is)? full"
 _UNKNOWN_USER = (
     r"(no such|unknown|invalid) (user|recipient|mailbox|address|account)|(user|recipient|mailbox|address|account)"
-    r"( address)?( is)? (unknown|not found|disabled)|does(n't| not) exist|no mailbox"
+    r"( address)?( is)? (unknown|not found|disabled)|does(n't| not) (exist|have an? [\w.-]+ account)|no mailbox"
 )
 
 

@@ -118,6 +118,27 @@ def test_odd_messages_are_refused(odd: bytes) -> None:
     assert _read(odd) == []
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_hard"),
+    [
+        ('X-Supplementary-Info: <192.0.2.1 #5.0.0 smtp; 550 "Unknown User">', HARD),
+        ("X-Supplementary-Info: <mx.example #5.0.0 smtp;\n 550 5.4.1 [a@b]: Recipient rejected: Access denied>", SOFT),
+        ("X-Supplementary-Info: <mx.example #5.0.0 smtp; 554 delivery error: This mailbox is disabled (554.30)>", HARD),
+        ("Diagnostic-Code: smtp; 554 delivery error: dd This user doesn't have a yahoo.example account [0]", HARD),
+        ("Diagnostic-Code: smtp; 554 Client host [192.0.2.1] blocked using zen.spamhaus.org", SOFT),
+        ("Diagnostic-Code: smtp; 550 SPF check failed", SOFT),
+        ("", SOFT),
+    ],
+)  # fmt: skip
+def test_a_status_that_says_little_is_judged_by_the_answer_beside_it(fields: str, is_hard: bool) -> None:
+    written = (
+        'Content-Type: message/delivery-status\nCc: ops@mail.example,\nTo: "\n\n'
+        f"Original-Envelope-Id: {DELIVERY}\n\nAction: failed\nStatus: 5.0.0\n{fields}\n"
+    )
+    (report,) = read_reports(written.encode())
+    assert (report.kind, report.is_hard) == ("bounced", is_hard)
+
+
 def test_a_huge_message_is_read_as_far_as_it_tells() -> None:
     (report,) = read_reports(message("postfix_unknown_user") + b"x" * 10 * MOST_BYTES)
     assert report.kind == "bounced"

@@ -23,8 +23,8 @@ from streams.sending.bounces import hard_bounce
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
-Done = Literal["told", "known before", "left", "not a report"]
-"""`left`: it says nothing that is told, as a message that is still tried."""
+Done = Literal["told", "known before", "left", "not ours", "not a report"]
+"""`left`: it says nothing that is told, as a message that is still tried. `not ours`: no e-mail of this project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +49,23 @@ class Reports:
         """Take in one message; the same again changes nothing. Raises TryLater."""
         try:
             reports = read_reports(message)
-            found = await self._find(reports[0].delivery_id)
-        except (NotReport, BadRecord) as error:
+        except NotReport as error:
             return [TakenReport("not a report", "", "", suppressed=False, detail=str(error))]
+        try:
+            found = await self._find(reports[0].delivery_id)
+        except BadRecord as error:
+            why = str(error)
+            return [TakenReport("not ours", one.kind, one.delivery_id, suppressed=False, detail=why) for one in reports]
         counts = not any(one.kind == "delivered" for one in reports)  # else a list has it, and one of its members not
         return [await self._take(one, *found, may_suppress=counts) for one in reports]
 
     async def _find(self, delivery_id: str) -> tuple[Delivery, asyncpg.Record]:
         rows = await self._events.deliveries(self._project_id, [delivery_id])
         if not rows:
-            raise NotReport(f"is about {delivery_id}, which this project has not, or not any more")
+            raise BadRecord("this project has no such delivery, or not any more")
         delivery = read_stored(rows[0]["record"])
         if delivery.channel != "email":  # its receiver knows the id as well, and is not to end a whole host by it
-            raise NotReport(f"is about {delivery_id}, which is not an e-mail")
+            raise BadRecord("the delivery is not an e-mail")
         return delivery, rows[0]
 
     async def _take(

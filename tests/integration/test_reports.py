@@ -79,14 +79,14 @@ async def test_what_is_no_end_or_not_of_the_project_tells_nothing(pool: asyncpg.
     ours, others = reports(pool, made.project_id), reports(pool, "another")
     assert [one.done for one in await ours.take(message("postfix_delayed"))] == ["left"]
     assert [one.done for one in await ours.take(message("vacation"))] == ["not a report"]
-    assert [one.done for one in await others.take(message("postfix_unknown_user"))] == ["not a report"]
+    assert [one.done for one in await others.take(message("postfix_unknown_user"))] == ["not ours"]
     assert (await outbox(pool), await listed(pool, made)) == ([], [])
 
 
 async def test_mail_says_nothing_of_what_was_not_mail(pool: asyncpg.Pool) -> None:
     made = await sent(pool, webhooks(1, "https://hooks.example/")[0])
     (taken,) = await reports(pool, made.project_id).take(message("complaint"))
-    assert (taken.done, await outbox(pool), await listed(pool, made)) == ("not a report", [], [])
+    assert (taken.done, await outbox(pool), await listed(pool, made)) == ("not ours", [], [])
 
 
 async def test_a_list_whose_member_is_gone_stays_good(pool: asyncpg.Pool) -> None:

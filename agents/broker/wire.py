@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from schemas.wire.codec import TopicCodec
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
-_OUTBOX = (DISTRIBUTIONS, NOTICES)
+_OUTBOX = (DISTRIBUTIONS, NOTICES, DELIVERY_STATUS)
 _WRITES: dict[Role, tuple[str, ...]] = {
     "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS),
     "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
     "segmenter": ("events.segments",),
-    "sender": (DELIVERY_STATUS, *_OUTBOX),
+    "sender": _OUTBOX,
 }
 """The topics that a role encodes records for."""
 

@@ -28,18 +28,19 @@ class Policy:
 
     `timeout` is for one attempt, `retries` are the waits between them. `rate` bounds the messages a second from one
     process to one destination; None leaves that to what it takes. `concurrency` bounds what is under way to it; None
-    leaves that to the settings.
+    leaves that to the settings. `pauses`: retries that are used up pause a destination that took nothing else.
     """
 
     timeout: timedelta
     retries: tuple[timedelta, ...]
     rate: float | None = None
     concurrency: int | None = None
+    pauses: bool = False
 
     @classmethod
     def of(cls, policy: RetryPolicy) -> Policy:
         """A channel's own, without bounds that its provider sets."""
-        return cls(policy.timeout, policy.waits)
+        return cls(policy.timeout, policy.waits, pauses=policy.pauses)
 
     def overridden(self, timeout: timedelta, retries: tuple[timedelta, ...]) -> Policy:
         """The same with what the settings say."""

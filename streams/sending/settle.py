@@ -20,7 +20,8 @@ class Attempt:
     """An attempt that was made. `before` counts those before it; `retries` are the waits between them.
 
     `random` is in [0, 1). `strikes` counts how often this message was told that it is too much while others passed,
-    now included; `until_next` is the seconds until its destination may be asked again.
+    now included; `until_next` is the seconds until its destination may be asked again. `is_last_word`: the destination
+    is to be paused where this was the last attempt.
     """
 
     before: int
@@ -28,6 +29,7 @@ class Attempt:
     random: float
     strikes: int = 0
     until_next: float = 0.0
+    is_last_word: bool = False
 
 
 def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
@@ -54,11 +56,17 @@ def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
 
 
 def tried_again(detail: str, attempt: Attempt, retry_after: float | None = None) -> Judgement:
-    """It came to nothing: the next attempt by the schedule, or the end where that is used up."""
+    """It came to nothing: the next attempt by the schedule.
+
+    Where that is used up it ends, or waits with all others for a destination that seems to be gone.
+    """
     wait = next_attempt(attempt.retries, attempt.before + 1, random=attempt.random, retry_after=retry_after)
-    if wait is None:
-        return Judgement("failed", f"retries exhausted after {attempt.before + 1} attempts: {detail}")
-    return Judgement("waiting", detail, wait)
+    if wait is not None:
+        return Judgement("waiting", detail, wait)
+    used_up = f"retries exhausted after {attempt.before + 1} attempts: {detail}"
+    if attempt.is_last_word:
+        return Judgement("waiting", used_up, reason="paused", pauses=True)
+    return Judgement("failed", used_up)
 
 
 def _throttled(detail: str, attempt: Attempt, retry_after: float | None) -> Judgement:

@@ -203,11 +203,17 @@ class Attempts:
 
     def _made(self, work: Work, receipt: Receipt | None = None) -> Attempt:
         """The attempt as it is judged, after its answer was heard."""
-        attempt = Attempt(work.attempts, self._policies[work.delivery.channel].retries, random.random())
+        policy = self._policies[work.delivery.channel]
+        attempt = Attempt(work.attempts, policy.retries, random.random())
         if not isinstance(receipt, Throttled):
-            return attempt
+            return replace(attempt, is_last_word=receipt is not None and self._is_gone(work.destination, policy))
         strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.destination))
         return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.destination))
+
+    def _is_gone(self, destination: Destination, policy: Policy) -> bool:
+        """True where retries that are used up speak of the destination: it took nothing else since the last one."""
+        last_wait = policy.retries[-1].total_seconds() if policy.retries else 0.0
+        return policy.pauses and not self.paces.took_within(destination, last_wait)
 
     async def _pause_destination(self, work: Work, why: str) -> None:
         if work.destination not in self.capacity.paused:

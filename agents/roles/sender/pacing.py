@@ -89,6 +89,11 @@ class Paces:
         """The number of messages that a destination has taken in all."""
         return self._of(destination).total
 
+    def took_within(self, destination: Destination, seconds: float) -> bool:
+        """True where a destination has taken a message, or refused one, within so many seconds."""
+        taken_at = self._of(destination).taken_at
+        return taken_at is not None and self._ticks() - taken_at < seconds
+
     def _of(self, destination: Destination) -> Pace:
         return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination.channel, 0.0))
 

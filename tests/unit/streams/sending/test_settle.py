@@ -56,6 +56,13 @@ def test_a_throttled_message_waits_without_an_attempt_until_it_is_about_the_mess
     assert settle(Throttled("429", 5.0), replace(FIRST, strikes=strikes, until_next=7.0)) == judgement
 
 
+def test_the_last_attempt_ends_the_delivery_or_speaks_for_its_destination() -> None:
+    spoken = replace(LAST, is_last_word=True)
+    assert settle(Deferred("503"), spoken) == Judgement("waiting", EXHAUSTED + "503", reason="paused", pauses=True)
+    assert settle(Deferred("503"), replace(FIRST, is_last_word=True)) == Judgement("waiting", "503", MINUTE)
+    assert settle(Refused("HTTP 400"), spoken) == Judgement("failed", "HTTP 400")
+
+
 @pytest.mark.parametrize(("before", "wait"), [(0, MINUTE), (1, HOUR), (2, None)])
 def test_waits_follow_the_schedule(before: int, wait: timedelta | None) -> None:
     assert tried_again("x", replace(FIRST, before=before)).wait == wait

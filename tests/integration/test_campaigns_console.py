@@ -271,5 +271,5 @@ async def test_a_batch_that_fails_leaves_nothing(pool: asyncpg.Pool) -> None:
     merged = await importing.merge([good, good._replace(line=3), good._replace(line=4, code="C", active=False)], NOW)
     assert merged == Merged(2, 1, 0, ())
     assert [(c.total, c.inactive) for c in await Codes(pool).counts("shop", NOW)] == [(2, 1)]
-    with pytest.raises(TidingsError, match="no campaign other"):
+    with pytest.raises(TidingsError, match='no campaign "other"'):
         await CodeImport(pool, "shop", "other").merge([good], NOW)

@@ -131,7 +131,7 @@ async def test_every_noun_says_the_nearest_name(pool: asyncpg.Pool) -> None:
         (segments.members(pool, "shop", "vip-glod", 9), 'no segment "vip-glod". Did you mean "vip-gold"?'),
         (segments.remove(pool, "shop", "vip-glod"), 'no segment "vip-glod". Did you mean "vip-gold"?'),
         (templates.show(pool, "shop", "helo"), 'no template "helo". Did you mean "hello"?'),
-        (distributions.find(pool, "shop", "winback"), 'no distribution "winback". There are: none'),
+        (distributions.find(pool, "shop", "winback"), 'no distribution "winback". There are: none.'),
     ):
         with pytest.raises(NotFound) as caught:
             await work

@@ -37,7 +37,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import codes, core, peers, segments, start
+from tests.bench import claims, codes, core, peers, segments, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import SECRET, product, settings_text, thanks
@@ -497,6 +497,11 @@ def measure_codes(settings: Settings, _servers: Servers) -> Report:
     return codes.measure(settings.postgres.dsn.reveal(), FOLDER / "codes", ROUNDS, say)
 
 
+def measure_claims(settings: Settings, _servers: Servers) -> Report:
+    """Claims beside what waits: with little, with a million for a dead destination, with ten thousand destinations."""
+    return asyncio.run(claims.measure(settings.postgres.dsn.reveal(), say))
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -513,6 +518,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "tables": measure_tables,
     "latency": measure_latency,
     "sending": measure_sending,
+    "claims": measure_claims,
     "segments": measure_segments,
     "codes": measure_codes,
 }

@@ -160,7 +160,10 @@ def _hashes(keys: Iterable[str]) -> str:
 _ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 _KEY_BYTES = 16
 _NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
+_LEASED = tuple(name for name in Leased.__dataclass_fields__ if name != "stop")
 _KEEP = timedelta(days=90)
+_QUEUES, _MOST_PARTS = 200, 64
+"""Queues that a claim looks at, and how many claims in a row may look at others where nothing can be claimed."""
 
 
 def _columns(destinations: Iterable[Destination]) -> list[list[str]]:
@@ -170,6 +173,11 @@ def _columns(destinations: Iterable[Destination]) -> list[list[str]]:
 
 def _destination(row: asyncpg.Record) -> Destination:
     return Destination(row["project_id"], row["channel"], row["destination"])
+
+
+def _leased(row: asyncpg.Record) -> Leased:
+    stop = Stop(*row["stop"]) if row["stop"] else None
+    return Leased(**{name: row[name] for name in _LEASED}, stop=stop)
 
 
 class Ledger:
@@ -186,6 +194,7 @@ class Ledger:
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
         self._sql = queries("ledger")
         self._ticks = ticks
+        self._last_queue: tuple[str, ...] = ("", "", "", "")
 
     async def claim_new(
         self, deliveries: Sequence[NewDelivery], *, owner: str, lease: timedelta
@@ -215,10 +224,18 @@ class Ledger:
         With `take_over`, also what others have leased for a time that is over.
         """
         limits = capacity or {}
-        rows = await self._fetch(
-            "claim_due", owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values())
-        )
-        return [Leased(**{**row, "stop": Stop(*row["stop"]) if row["stop"] else None}) for row in rows]
+        given = (owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values()))
+        for _ in range(_MOST_PARTS):
+            rows = await self._fetch("claim_due", *given, *self._last_queue, _QUEUES)
+            looked_at = rows[0]["looked_at"]
+            if looked_at:
+                self._last_queue = tuple(
+                    rows[0][f"at_{part}"] for part in ("project", "channel", "destination", "lane")
+                )
+            leased = [_leased(row) for row in rows if row["delivery_id"] is not None]
+            if leased or looked_at < _QUEUES:
+                return leased
+        return []
 
     async def next_due(self, saturated: Collection[Destination] = ()) -> timedelta | None:
         """The time until something is due that can be claimed; None where only what is paused or saturated waits."""

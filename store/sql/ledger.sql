@@ -97,12 +97,45 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- each with the rounds of its lanes in order, the higher priority first in a round.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
 -- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
+-- At most $14 queues are looked at, those behind the one in $10 to $13 first, and around; the last of them comes back with
+-- each row, and alone where nothing is claimed: so of ten thousand destinations each has its turn soon, and no claim reads
+-- them all.
 -- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
 with recursive limited as (
     select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
                       as l (project_id, channel, destination, capacity)
+), ahead as (
+    (select d.project_id, d.channel, d.destination, d.lane, 1 as number from open_deliveries d
+     where d.state = 'waiting' and d.lease_owner is null
+       and (d.project_id, d.channel, d.destination, d.lane) > ($10::text, $11::text, $12::text, $13::text)
+     order by d.project_id, d.channel, d.destination, d.lane limit 1)
+    union all
+    select following.*, ahead.number + 1
+    from ahead cross join lateral (
+        select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
+        where d.state = 'waiting' and d.lease_owner is null
+          and (d.project_id, d.channel, d.destination, d.lane)
+              > (ahead.project_id, ahead.channel, ahead.destination, ahead.lane)
+        order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
+    where ahead.number < $14
+), around as (
+    (select d.project_id, d.channel, d.destination, d.lane, 1 + (select count(*)::int from ahead) as number
+     from open_deliveries d
+     where d.state = 'waiting' and d.lease_owner is null and (select count(*) from ahead) < $14
+       and (d.project_id, d.channel, d.destination, d.lane) <= ($10::text, $11::text, $12::text, $13::text)
+     order by d.project_id, d.channel, d.destination, d.lane limit 1)
+    union all
+    select following.*, around.number + 1
+    from around cross join lateral (
+        select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
+        where d.state = 'waiting' and d.lease_owner is null
+          and (d.project_id, d.channel, d.destination, d.lane)
+              > (around.project_id, around.channel, around.destination, around.lane)
+          and (d.project_id, d.channel, d.destination, d.lane) <= ($10::text, $11::text, $12::text, $13::text)
+        order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
+    where around.number < $14
 ), queues as (
-    :free_queues
+    select * from ahead union all select * from around
 ), free as (
     select one.*, queues.project_id, queues.channel, queues.destination, queues.lane
     from queues
@@ -145,17 +178,23 @@ with recursive limited as (
     order by first.place, first.priority desc, first.due_at
     limit $3
     for update of d skip locked
+), claimed as (
+    update open_deliveries d
+    set lease_owner = $1, lease_until = now() + $2::interval
+    from chosen
+    where d.delivery_id = chosen.delivery_id
+    returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
+              case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,
+              exists (select from erased_customers e
+                      where e.project_id = d.project_id and e.customer_id = d.customer_id
+                        and e.erased_at >= d.arrived_at) as is_erased,
+              :stop as stop
 )
-update open_deliveries d
-set lease_owner = $1, lease_until = now() + $2::interval
-from chosen
-where d.delivery_id = chosen.delivery_id
-returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
-          case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,
-          exists (select from erased_customers e
-                  where e.project_id = d.project_id and e.customer_id = d.customer_id
-                    and e.erased_at >= d.arrived_at) as is_erased,
-          :stop as stop;
+select claimed.*, last.project_id as at_project, last.channel as at_channel, last.destination as at_destination,
+       last.lane as at_lane, coalesce(last.number, 0) as looked_at
+from (select) as one
+left join (select * from queues order by number desc limit 1) as last on true
+left join claimed on true;
 
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits, or only for ever: the end of

@@ -87,5 +87,20 @@ async def _claims(pool: asyncpg.Pool, **options: Any) -> Report:
 def _first() -> NewDelivery:
     now = datetime.now(UTC)
     return NewDelivery(
-        "first", "shop", "x", 1, "e", "c", "webhook", "alive.example.com", 0, None, b"r" * 300, now, now, None, None, LEASE
+        "first",
+        "shop",
+        "x",
+        1,
+        "e",
+        "c",
+        "webhook",
+        "alive.example.com",
+        0,
+        None,
+        b"r" * 300,
+        now,
+        now,
+        None,
+        None,
+        LEASE,
     )

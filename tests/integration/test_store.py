@@ -315,6 +315,25 @@ async def test_a_project_that_floods_leaves_the_others_their_turn(pool: asyncpg.
     assert Counter(row["project_id"] for row in rows) == {"flood": 100, "shop": 100}
 
 
+async def test_of_more_queues_than_a_claim_looks_at_each_has_its_turn(pool: asyncpg.Pool) -> None:
+    ledger, hosts = Ledger(pool), [f"host-{number:04}" for number in range(700)]
+    await claim(ledger, "s", [new(number, host, wait=SOON) for number, host in enumerate(hosts)])
+    await later(pool, LEASE)
+    found = [await due(ledger, "s", limit=2000) for _ in range(5)]
+    assert [len(one) for one in found] == [200, 200, 200, 100, 0]
+    assert set().union(*found) == {f"d{number}" for number in range(700)}
+
+
+async def test_what_can_be_claimed_is_found_behind_many_that_are_paused(pool: asyncpg.Pool) -> None:
+    ledger, hosts = Ledger(pool), [f"host-{number:04}" for number in range(700)]
+    await claim(ledger, "s", [new(number, host, wait=SOON) for number, host in enumerate(hosts)])
+    await later(pool, LEASE)
+    for host in hosts[:650]:
+        await ledger.pause_destination(Destination("shop", "webhook", host), "HTTP 410")
+    assert len(await due(ledger, "s")) == 50
+    assert await due(ledger, "s") == set()
+
+
 async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncpg.Pool) -> None:
     """However much it is: counted in pages, since time says little here."""
     ledger = Ledger(pool)
@@ -330,7 +349,7 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     assert due_in is not None and timedelta() < due_in <= LEASE
     sql = queries("ledger")
     for name, arguments in (
-        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [])),
+        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], "", "", "", "", 256)),
         ("next_due", ([], [], [])),
     ):
         plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)

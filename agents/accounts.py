@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -60,6 +61,7 @@ class LiveAccounts:
             if one.state != "removed" or one.key.name not in self.book.shared(one.key.channel):
                 own[place] = _usable(one, keys)
         self.book.replace(own)
+        await self._release_changed(stored)
         if version != self._version:
             self._report(own)
         self._stored, self._version = stored, version
@@ -67,6 +69,16 @@ class LiveAccounts:
             stored[place].state == "active" for place, one in own.items() if isinstance(one, HeldAccount)
         )
         return True
+
+    async def _release_changed(self, stored: Mapping[Place, StoredAccount]) -> None:
+        """Send again through accounts that are other ones now: whatever refused the old ones may take these.
+
+        Each process does so once it has them, since one that has not may just have been refused again.
+        """
+        for place, one in stored.items():
+            before = self._stored.get(place)
+            if before is not None and one.state == "active" and one.changed_at != before.changed_at:
+                await self._accounts.release(one.key)
 
     def why_held(self, delivery: Delivery) -> str:
         """The reason that a delivery waits for its account; empty where it does not."""

@@ -145,6 +145,11 @@ class Accounts:
                 await self._release(connection, key)
         return state is not None
 
+    async def release(self, key: AccountKey) -> None:
+        """Send what waits for an account, whatever its destination is paused for."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection:
+            await self._release(connection, key)
+
     async def hold_destination(self, key: AccountKey, destination: str, why: str, *, is_certain: bool = False) -> bool:
         """Pause a destination because of its account; False where it is paused, or that is active again by now.
 

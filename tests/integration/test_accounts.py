@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from channels.accounts import HeldAccount
+from channels.email.channel import Email
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
 from console.control import accounts as control
@@ -135,6 +136,32 @@ async def test_an_account_paused_in_one_project_sends_on_for_another_that_names_
         await until(lambda: _sent(run, 40))
         assert await held(pool) == {"own": "account email/own is paused: tidings accounts resume"}
         assert await pool.fetchval("select project_id from paused_destinations") == "default"
+
+
+async def test_a_password_that_was_refused_and_is_changed_sends_what_waits(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    await stored.add(key("shop"), mail_of(guarded, "wrong"), ring, by="me")
+    other = key("shop", "outlet")
+    await stored.add(other, mail_of(guarded, "wrong"), ring, by="me")
+    async with running(keyed(settings, OLD), pool) as run:
+        await run.take([*through("shop", 50), *through("shop", 1, "outlet")])
+
+        async def both_paused() -> bool:
+            rows = await pool.fetch("select reason from paused_destinations")
+            return len(rows) == 2 and all("535" in row["reason"] for row in rows)
+
+        await until(both_paused)
+        right = mail_of(guarded)
+        await stored.change(key("shop"), lambda _: right, ring, by="me")
+        await until(lambda: _sent(run, 50))
+        (left,) = await pool.fetch("select project_id, reason from paused_destinations")
+        assert (left["project_id"], "535" in left["reason"]) == ("outlet", True)
+        email = run.sender._channels["email"]
+        assert isinstance(email, Email)
+        assert sorted(account.password for account in email._pools) == sorted((PLANTED, "wrong"))  # that of the other
+    assert len({mail.message_id for mail in guarded.mails}) == len(guarded.mails) == 50
 
 
 async def test_a_project_signs_with_its_own_secrets_and_waits_when_they_are_gone(

@@ -63,7 +63,8 @@ def add_command(
     if until and lasts:
         raise typer.BadParameter("--until and --for exclude each other")
     changed = in_session(work)
-    show_text(f"suppressed: {changed} of {len(keys)}; the others were already, for as long or longer")
+    others = "; the others were already, for as long or longer" if changed < len(keys) else ""
+    show_text(f"suppressed: {changed} of {len(keys)}{others}")
 
 
 @suppressions_app.command("remove")

@@ -26,7 +26,8 @@ The settings `sender.webhook_timeout`, `webhook_retries`, `email_timeout` and `e
 
 
 _LAST = {
-    True: "After the last one the destination is paused, if it has taken nothing else since the one before.",
+    True: "After the last one the destination is paused, if it took nothing else since the one before, as far as the\n"
+    "sender that made it has seen.",
     False: "After the last one the delivery has failed.",
 }
 

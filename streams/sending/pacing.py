@@ -37,8 +37,8 @@ _AT_REST = 5.0
 class Pace(msgspec.Struct, frozen=True):
     """The state of one destination. `gap` is between two departures, 0 where they are not held back.
 
-    `closed_at` is None while it is open. `accepted` counts since `since`, for the rate; `total` since ever, the
-    last at `taken_at`. `least_gap` is what is known beforehand.
+    `closed_at` is None while it is open. `accepted` counts since `since`, for the rate; `total` since ever. `least_gap`
+    is what is known beforehand.
     """
 
     since: float
@@ -51,7 +51,6 @@ class Pace(msgspec.Struct, frozen=True):
     is_tried: bool = False
     total: int = 0
     least_gap: float = 0.0
-    taken_at: float | None = None
 
     @classmethod
     def new(cls, now: float, least_gap: float = 0.0) -> Pace:
@@ -99,12 +98,12 @@ class Pace(msgspec.Struct, frozen=True):
         if self.closed_at is None:
             gap = self.gap * (_GAP_SHRINKS if self.accepted < _SOON else _GAP_SHRINKS_LATER)
             gap = max(self.least_gap, gap if gap > _NO_GAP else 0.0)
-            return replace(self, accepted=self.accepted + 1, gap=gap, total=self.total + 1, taken_at=now)
+            return replace(self, accepted=self.accepted + 1, gap=gap, total=self.total + 1)
         if left_at < self.closed_at:
-            return replace(self, accepted=self.accepted + 1, total=self.total + 1, taken_at=now)
+            return replace(self, accepted=self.accepted + 1, total=self.total + 1)
         gap, total = max(self.least_gap, self._measured(now)), self.total + 1
         opened = Pace.new(now, self.least_gap)
-        return replace(opened, accepted=1, gap=gap, next_at=left_at + gap, last_left=left_at, total=total, taken_at=now)
+        return replace(opened, accepted=1, gap=gap, next_at=left_at + gap, last_left=left_at, total=total)
 
     def throttled(self, left_at: float, now: float, asked: float = 0.0) -> Pace:
         """It was too much. `asked` is the wait that the destination named."""

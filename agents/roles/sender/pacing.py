@@ -11,11 +11,13 @@ import structlog
 
 from schemas.closed import ChannelName
 from schemas.destination import Destination
-from schemas.receipt import Receipt, Throttled
+from schemas.receipt import Accepted, Receipt, Refused, Throttled
 from streams.sending.pacing import IN_MEMORY, Pace
 
 log = structlog.get_logger()
 
+_MOST_TAKEN = 100_000
+"""Destinations of which is known when they took something last."""
 _MANY, _REMEMBERED = 1000, 60.0
 """So many destinations are known before those are forgotten that were not asked for so many seconds."""
 
@@ -33,6 +35,7 @@ class Paces:
         self._least_gaps = {channel: 1 / rate for channel, rate in (rates or {}).items()}
         self._paces: dict[Destination, Pace] = {}
         self._changed: dict[Destination, asyncio.Event] = {}
+        self._taken: dict[Destination, float] = {}
         self._many = _MANY
 
     async def turn(self, destination: Destination) -> float | None:
@@ -55,6 +58,8 @@ class Paces:
         if isinstance(receipt, Throttled) and pace.closed_at is None:
             log.warning("destination_throttled", **destination.named, why=receipt.detail)
         self._put(destination, pace.heard(receipt, left_at, now, asked))
+        if isinstance(receipt, Accepted | Refused):
+            self._note_taken(destination, now)
 
     def hurry(self, destination: Destination) -> None:
         """Try it now."""
@@ -90,9 +95,16 @@ class Paces:
         return self._of(destination).total
 
     def took_within(self, destination: Destination, seconds: float) -> bool:
-        """True where a destination has taken a message, or refused one, within so many seconds."""
-        taken_at = self._of(destination).taken_at
+        """True where this process saw a destination take or refuse a message so long ago at most."""
+        taken_at = self._taken.get(destination)
         return taken_at is not None and self._ticks() - taken_at < seconds
+
+    def _note_taken(self, destination: Destination, now: float) -> None:
+        """Remember it for longer than a pace, the latest last."""
+        self._taken.pop(destination, None)
+        while len(self._taken) >= _MOST_TAKEN:
+            del self._taken[next(iter(self._taken))]
+        self._taken[destination] = now
 
     def _of(self, destination: Destination) -> Pace:
         return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination.channel, 0.0))

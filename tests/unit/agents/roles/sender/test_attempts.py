@@ -72,6 +72,7 @@ async def carried_out(
     is_paused: bool = False,
     stopped: Mapping[str, Stop] = NOTHING,
     allowed: Collection[str] | None = None,
+    policy: Policy | None = None,
 ) -> Any:
     told, provider = Told(), Provider(answer)
 
@@ -81,7 +82,7 @@ async def carried_out(
     async def reached(project_id: str) -> Collection[str] | None:
         return allowed
 
-    policies = {"webhook": Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
+    policies = {"webhook": policy or Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
         told.pause, still, reached, Metrics(), concurrency=2, clock=utc_now,
@@ -136,6 +137,28 @@ async def test_a_sandbox_asks_nobody_but_those_whom_it_allows(allowed: list[str]
     assert provider.asked == asked
     ends = ("sent", None, True) if asked else ("failed", "suppressed", False)
     assert [(one.state, one.reason, one.tried) for one in told.settlements] == [ends]
+
+
+@pytest.mark.parametrize(
+    ("pauses", "taken", "state", "reason", "paused"),
+    [(True, False, "waiting", "paused", 1), (True, True, "failed", None, 0), (False, False, "failed", None, 0)],
+)
+async def test_attempts_that_are_used_up_pause_a_destination_that_took_nothing_else(
+    pauses: bool, taken: bool, state: str, reason: str | None, paused: int
+) -> None:
+    policy = Policy(timedelta(seconds=1), (timedelta(minutes=1),), pauses=pauses)
+    told, provider, attempts = await carried_out(
+        Work(GOOD, 0, NOW), Accepted("HTTP 200") if taken else Deferred("HTTP 503"), policy=policy
+    )
+    provider.answer = Deferred("HTTP 503")
+    attempts.start(Work(GOOD, 1, NOW))
+    async with asyncio.timeout(60):
+        while attempts.held:
+            await asyncio.sleep(0)
+    last = told.settlements[-1]
+    assert (last.state, last.reason, last.tried, last.wait) == (state, reason, True, None)
+    assert "retries exhausted after 2 attempts: HTTP 503" in last.detail
+    assert len(told.paused) == paused
 
 
 async def test_what_is_no_longer_ours_is_left_to_whoever_has_it_and_its_turn_is_free() -> None:

@@ -38,12 +38,17 @@ async def test_all_are_asked_for_together_and_again_after_a_moment() -> None:
     assert (await made.allowed("shop"), await made.allowed("stage"), store.asked) == ([], None, 2)
 
 
-async def test_nothing_is_let_through_before_it_is_known_and_what_is_known_counts_while_the_store_is_away() -> None:
+async def test_nothing_is_let_through_before_it_is_known_and_what_is_known_counts_for_a_minute() -> None:
     store = Store()
     made, store.is_away = Sandboxes(store.load, store.ticks), True
     with pytest.raises(TryLater):
         await made.allowed("shop")
     store.is_away = False
     assert await made.allowed("stage") == ["test.example"]
-    store.is_away, store.now = True, store.now + 3600
+    store.is_away, store.now = True, store.now + 59
+    assert await made.allowed("stage") == ["test.example"]
+    store.now += 4
+    with pytest.raises(TryLater):
+        await made.allowed("shop")
+    store.is_away = False
     assert await made.allowed("stage") == ["test.example"]

@@ -60,7 +60,7 @@ class Projects:
 
 
 def _keys(written: Sequence[str]) -> frozenset[str]:
-    """The keys of a list; what is none by the rules of today allows nobody, and holds up no other project."""
+    """The keys of a list; an entry that the rules of today refuse allows nobody, and holds up no other project."""
     keys = set()
     for one in written:
         with suppress(ValueError):

@@ -42,6 +42,7 @@ class LiveAccounts:
         self.book = AccountBook(shared_accounts(settings))
         self._version = -1
         self._stored: dict[Place, StoredAccount] = {}
+        self._changed: set[AccountKey] = set()
         self._is_whole = True
 
     async def run(self) -> None:
@@ -60,25 +61,28 @@ class LiveAccounts:
         for place, one in stored.items():
             if one.state != "removed" or one.key.name not in self.book.shared(one.key.channel):
                 own[place] = _usable(one, keys)
+        self._changed |= _changed(self._stored, stored)
+        self._stored = stored  # beside the book: whoever is held by it is looked up there
         self.book.replace(own)
-        await self._release_changed(stored)
+        await self._release_changed()
         if version != self._version:
             self._report(own)
-        self._stored, self._version = stored, version
+        self._version = version
         self._is_whole = not any(
             stored[place].state == "active" for place, one in own.items() if isinstance(one, HeldAccount)
         )
         return True
 
-    async def _release_changed(self, stored: Mapping[Place, StoredAccount]) -> None:
+    async def _release_changed(self) -> None:
         """Send again through accounts that are other ones now: whatever refused the old ones may take these.
 
-        Each process does so once it has them, since one that has not may just have been refused again.
+        Whoever changed them did so already. Each process does once it has them, since until then it may have been
+        refused again.
         """
-        for place, one in stored.items():
-            before = self._stored.get(place)
-            if before is not None and one.state == "active" and one.changed_at != before.changed_at:
-                await self._accounts.release(one.key)
+        while self._changed:
+            key = next(iter(self._changed))
+            await self._accounts.release(key)
+            self._changed.discard(key)
 
     def why_held(self, delivery: Delivery) -> str:
         """The reason that a delivery waits for its account; empty where it does not."""
@@ -102,6 +106,15 @@ class LiveAccounts:
     def _report(self, own: dict[Place, Any]) -> None:
         held = [f"{project}: {one.why}" for (_, project, _), one in own.items() if isinstance(one, HeldAccount)]
         log.info("accounts_read", accounts=len(own) - len(held), held=held)
+
+
+def _changed(before: Mapping[Place, StoredAccount], now: Mapping[Place, StoredAccount]) -> set[AccountKey]:
+    """The accounts in use that are other ones than before; none of those that were not known."""
+    return {
+        one.key
+        for place, one in now.items()
+        if one.state == "active" and place in before and before[place].changed_at != one.changed_at
+    }
 
 
 def _usable(stored: StoredAccount, keys: Keys) -> Any | HeldAccount:

@@ -120,13 +120,18 @@ class Accounts:
     async def change(
         self, key: AccountKey, changed: Callable[[AccountForm], AccountForm], keys: Keys, *, by: str
     ) -> bool:
-        """Keep what `changed` makes of an account; False where it does not exist. Raises CannotDecrypt."""
+        """Keep what `changed` makes of an account, and send what waits for it where it is in use.
+
+        False where it does not exist. Raises CannotDecrypt.
+        """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
             if row is None or row["state"] == "removed":
                 return False
             sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
             await connection.execute(self._sql["change_account"], *_columns(key), sealed.key_id, sealed.content, by)
+            if row["state"] == "active":
+                await self._release(connection, key)
         return True
 
     async def pause(self, key: AccountKey, *, by: str) -> bool:

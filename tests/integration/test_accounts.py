@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import asyncpg
 import msgspec
 import pytest
 import structlog
 
+from agents.accounts import LiveAccounts
 from channels.accounts import HeldAccount
 from channels.email.channel import Email
 from channels.fakes.email import SmtpSink
@@ -22,9 +25,11 @@ from deploy.settings.settings import Settings
 from schemas.account import SIGNING, EmailAccountForm, WebhookAccountForm
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
-from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.destination import Destination
+from schemas.errors import DefinitionInvalid, TidingsError, TryLater
 from store.accounts import AccountKey, Accounts
 from store.encryption import CannotDecrypt, Keys
+from store.sending.ledger import Ledger
 from tests.factory import SECRET
 from tests.integration.test_providers import Running, mailbox, mails, receiver, running, until, webhooks
 
@@ -162,6 +167,49 @@ async def test_a_password_that_was_refused_and_is_changed_sends_what_waits(
         assert isinstance(email, Email)
         assert sorted(account.password for account in email._pools) == sorted((PLANTED, "wrong"))  # that of the other
     assert len({mail.message_id for mail in guarded.mails}) == len(guarded.mails) == 50
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+async def test_an_account_that_is_changed_while_no_sender_runs_sends_unless_it_is_paused(
+    pool: asyncpg.Pool, guarded: SmtpSink, is_paused: bool
+) -> None:
+    stored, ring, ledger = Accounts(pool), Keys.read([OLD]), Ledger(pool)
+    refused, elsewhere = Destination("default", "email", "shop"), Destination("outlet", "email", "shop")
+    await stored.add(key("shop"), mail_of(guarded, "wrong"), ring, by="me")
+    for destination in (refused, elsewhere):
+        await ledger.pause_destination(destination, "auth: 535 5.7.8 no")
+    if is_paused:
+        await stored.pause(key("shop"), by="me")
+    assert await stored.change(key("shop"), lambda _: mail_of(guarded), ring, by="me")
+    assert set(await ledger.paused_destinations()) == ({refused, elsewhere} if is_paused else {elsewhere})
+
+
+async def test_what_is_held_is_known_while_another_account_is_released(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    live = LiveAccounts(stored, keyed(settings, OLD))
+    await stored.add(key("shop"), mail_of(guarded), ring, by="me")
+    await live.refresh()
+    await stored.change(key("shop"), lambda form: form, ring, by="me")
+    await stored.add(key("new"), mail_of(guarded), ring, by="me")
+    await stored.pause(key("new"), by="me")
+    (mail,) = through("new", 1)
+    held: list[bool] = []
+
+    async def release(changed: AccountKey) -> None:
+        assert (changed, live.why_held(mail)) == (key("shop"), "account email/new is paused: tidings accounts resume")
+        held.append(await live.hold(mail, live.why_held(mail)))
+        if len(held) == 1:
+            raise TryLater("Postgres is away")
+
+    live._accounts = cast(Any, SimpleNamespace(
+        release=release, version=stored.version, all=stored.all, hold_destination=stored.hold_destination,
+    ))  # fmt: skip
+    with pytest.raises(TryLater):
+        await live.refresh()
+    assert await live.refresh()
+    assert len(held) == 2
 
 
 async def test_a_project_signs_with_its_own_secrets_and_waits_when_they_are_gone(

@@ -72,19 +72,24 @@ with claimed as (
 select delivery_id, case when isfinite(expires_at) then expires_at - clock_timestamp() end as expires_in
 from entered where lease_owner is not null;
 
+-- name: next_queue
+-- The queue after the one in `queues` in which something waits without a lease, found in the index: a million that wait in
+-- one are not looked at.
+select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
+where d.state = 'waiting' and d.lease_owner is null
+  and (d.project_id, d.channel, d.destination, d.lane)
+      > (queues.project_id, queues.channel, queues.destination, queues.lane)
+order by d.project_id, d.channel, d.destination, d.lane limit 1
+
+-- name: before_all
+-- Where to begin, before the first queue.
+(values ('', '', '', '')) as queues (project_id, channel, destination, lane)
+
 -- name: free_queues
--- The queues in which something waits without a lease: found one after the other in the index, so that a million that
--- wait in one are not looked at.
-(select project_id, channel, destination, lane from open_deliveries where state = 'waiting' and lease_owner is null
- order by project_id, channel, destination, lane limit 1)
+-- All of them, one after the other.
+(select following.* from :before_all cross join lateral (:next_queue) as following)
 union all
-select following.*
-from queues cross join lateral (
-    select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
-    where d.state = 'waiting' and d.lease_owner is null
-      and (d.project_id, d.channel, d.destination, d.lane)
-          > (queues.project_id, queues.channel, queues.destination, queues.lane)
-    order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
+select following.* from queues cross join lateral (:next_queue) as following
 
 -- name: lanes
 -- The lanes of a destination, and how often each has its turn while all of them have something: a live message passes by
@@ -104,36 +109,25 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 with recursive limited as (
     select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
                       as l (project_id, channel, destination, capacity)
+), asked as (
+    select * from (values ($10::text, $11::text, $12::text, $13::text)) as v (project_id, channel, destination, lane)
 ), ahead as (
-    (select d.project_id, d.channel, d.destination, d.lane, 1 as number from open_deliveries d
-     where d.state = 'waiting' and d.lease_owner is null
-       and (d.project_id, d.channel, d.destination, d.lane) > ($10::text, $11::text, $12::text, $13::text)
-     order by d.project_id, d.channel, d.destination, d.lane limit 1)
+    (select following.*, 1 as number from asked as queues cross join lateral (:next_queue) as following)
     union all
-    select following.*, ahead.number + 1
-    from ahead cross join lateral (
-        select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
-        where d.state = 'waiting' and d.lease_owner is null
-          and (d.project_id, d.channel, d.destination, d.lane)
-              > (ahead.project_id, ahead.channel, ahead.destination, ahead.lane)
-        order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
-    where ahead.number < $14
+    select following.*, queues.number + 1 from ahead as queues cross join lateral (:next_queue) as following
+    where queues.number < $14
 ), around as (
-    (select d.project_id, d.channel, d.destination, d.lane, 1 + (select count(*)::int from ahead) as number
-     from open_deliveries d
-     where d.state = 'waiting' and d.lease_owner is null and (select count(*) from ahead) < $14
-       and (d.project_id, d.channel, d.destination, d.lane) <= ($10::text, $11::text, $12::text, $13::text)
-     order by d.project_id, d.channel, d.destination, d.lane limit 1)
+    (select following.*, 1 + (select count(*)::int from ahead) as number
+     from :before_all cross join lateral (:next_queue) as following cross join asked
+     where (select count(*) from ahead) < $14
+       and (following.project_id, following.channel, following.destination, following.lane)
+           <= (asked.project_id, asked.channel, asked.destination, asked.lane))
     union all
-    select following.*, around.number + 1
-    from around cross join lateral (
-        select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
-        where d.state = 'waiting' and d.lease_owner is null
-          and (d.project_id, d.channel, d.destination, d.lane)
-              > (around.project_id, around.channel, around.destination, around.lane)
-          and (d.project_id, d.channel, d.destination, d.lane) <= ($10::text, $11::text, $12::text, $13::text)
-        order by d.project_id, d.channel, d.destination, d.lane limit 1) as following
-    where around.number < $14
+    select following.*, queues.number + 1
+    from around as queues cross join lateral (:next_queue) as following cross join asked
+    where queues.number < $14
+      and (following.project_id, following.channel, following.destination, following.lane)
+          <= (asked.project_id, asked.channel, asked.destination, asked.lane)
 ), queues as (
     select * from ahead union all select * from around
 ), free as (

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+import asyncpg
 
 from agents.broker.codecs import CODECS, check_codecs
 from agents.broker.topics import Provision
@@ -104,6 +107,16 @@ async def _records(wiring: Wiring, now: datetime) -> str:
     return await asyncio.to_thread(examine_records, wiring, now)
 
 
+@asynccontextmanager
+async def _database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
+    postgres = wiring.settings.postgres
+    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
 async def _postgres(wiring: Wiring) -> str:
     postgres = wiring.settings.postgres
     is_pooled = await finds_pooler(postgres.dsn.reveal())
@@ -112,35 +125,24 @@ async def _postgres(wiring: Wiring) -> str:
             "something like pgbouncer answers, and postgres.pooler says none: prepared statements get lost between its"
             ' sessions. Set it to "auto" or "transaction"'
         )
-    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    try:
+    async with _database(wiring) as pool:
         applied = await migrate(pool, wiring.default_project)
-    finally:
-        await pool.close()
     schema = f"migrated: {', '.join(applied)}" if applied else "schema is current"
     through = "through a pooler, so nothing is kept in sessions" if is_pooled else "reached directly"
     return f"{schema}; {through}"
 
 
 async def _clocks(wiring: Wiring) -> str:
-    postgres = wiring.settings.postgres
-    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    try:
+    async with _database(wiring) as pool:
         ahead = await ahead_of_database(pool)
-    finally:
-        await pool.close()
     if abs(ahead) > CLOCKS_MAY_DIFFER:
         raise TidingsError(said_of_clocks(ahead))
     return "this machine and the database agree within a second"
 
 
 async def _transactions(wiring: Wiring) -> str:
-    postgres = wiring.settings.postgres
-    pool = await connect(postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    try:
+    async with _database(wiring) as pool:
         held = await held_for_long(pool)
-    finally:
-        await pool.close()
     if held:
         raise TidingsError(said_of_held(held))
     return f"none of the database is open for longer than {OPEN_FOR_LONG.total_seconds() / 60:.0f} min"
@@ -162,11 +164,8 @@ async def _secrets(wiring: Wiring) -> str:
 
 async def _addresses(wiring: Wiring) -> str:
     settings = wiring.settings
-    pool = await connect(settings.postgres.dsn.reveal(), size=1, pooler=settings.postgres.pooler)
-    try:
+    async with _database(wiring) as pool:
         current = await Control(pool).current(wiring.project)
-    finally:
-        await pool.close()
     live = [one for one in current.values() if one.status == "LIVE"]
     refused = closed_addresses(live, settings.notices.webhook, reach_of(settings.sender))
     if refused:

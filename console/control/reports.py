@@ -20,6 +20,7 @@ from schemas.suppression import NewSuppression
 from store.sending.status_events import StatusEvents
 from store.sending.suppressions import Suppressions
 from streams.sending.bounces import hard_bounce
+from streams.sending.outcome import delivery_status
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
@@ -114,15 +115,9 @@ def _outcome(report: MailReport) -> DeliveryOutcome | None:
 def _status(
     delivery: Delivery, outcome: DeliveryOutcome, detail: str, row: asyncpg.Record, now: datetime
 ) -> DeliveryStatus:
-    return DeliveryStatus(
-        delivery_id=delivery.delivery_id,
-        project_id=delivery.project_id,
-        distribution=delivery.distribution,
-        event=delivery.event,
-        customer_id=delivery.customer.id,
-        channel=delivery.channel,
-        account=delivery.account,
-        type=f"customer.{delivery.channel}.{outcome}",
+    return delivery_status(
+        delivery,
+        outcome,
         outcome=outcome,
         detail="" if row["erased"] else detail,
         provider_id=row["provider_id"],

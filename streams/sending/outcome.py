@@ -1,10 +1,13 @@
-"""The public outcome of a delivery that is over, by how the ledger has it."""
+"""The public outcome of a delivery that is over, by how the ledger has it, and the record that tells it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from schemas.closed import DeliveryOutcome, Reason
+from schemas.decision import DeliveryStatus
+from schemas.delivery import Delivery
 
 EndState = Literal["sent", "recovered", "failed"]
 """How a delivery ends in the ledger; also the last word of `customer.<channel>.<end>`."""
@@ -19,3 +22,33 @@ def outcome_of(state: EndState, reason: Reason | None) -> DeliveryOutcome:
             return reason
         case _:
             return state
+
+
+def delivery_status(
+    delivery: Delivery,
+    end: str,
+    *,
+    outcome: DeliveryOutcome,
+    detail: str,
+    provider_id: str | None,
+    attempts: int,
+    occurred_at: datetime,
+    reason: Reason | None = None,
+) -> DeliveryStatus:
+    """The record of `delivery.status`; `end` is the last word of its type."""
+    return DeliveryStatus(
+        delivery_id=delivery.delivery_id,
+        project_id=delivery.project_id,
+        distribution=delivery.distribution,
+        event=delivery.event,
+        customer_id=delivery.customer.id,
+        channel=delivery.channel,
+        account=delivery.account,
+        type=f"customer.{delivery.channel}.{end}",
+        outcome=outcome,
+        reason=reason,
+        detail=detail,
+        provider_id=provider_id,
+        attempts=attempts,
+        occurred_at=occurred_at,
+    )

@@ -22,7 +22,7 @@ from schemas.errors import BadRecord, TryLater
 from schemas.record_key import record_key
 from schemas.wire.codec import TopicCodec
 from store.sending.ledger import End, Ledger, Settled, Settlement, UnannouncedOutcome
-from streams.sending.outcome import outcome_of
+from streams.sending.outcome import delivery_status, outcome_of
 
 log = structlog.get_logger()
 
@@ -171,15 +171,9 @@ class Outcomes:
 def status_of(ended: UnannouncedOutcome, delivery: Delivery) -> DeliveryStatus:
     """The public record of an end."""
     assert ended.state != "waiting"  # noqa: S101 - only ends are told
-    return DeliveryStatus(
-        delivery_id=delivery.delivery_id,
-        project_id=delivery.project_id,
-        distribution=delivery.distribution,
-        event=delivery.event,
-        customer_id=delivery.customer.id,
-        channel=delivery.channel,
-        account=delivery.account,
-        type=f"customer.{delivery.channel}.{ended.state}",
+    return delivery_status(
+        delivery,
+        ended.state,
         outcome=outcome_of(ended.state, ended.reason),
         reason=ended.reason,
         detail=ended.detail,

@@ -60,7 +60,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     @property
     def reaches(self) -> str:
         """The address that it goes to; of a webhook the endpoint's host."""
-        return self.account
+        raise NotImplementedError
 
     def redacted(self) -> Self:
         """The same with nothing left of its customer but the id: enough to tell how it ended."""

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from console.cli.applying import Asked, DryRun, Yes
 from console.cli.context import Session, load_wiring, session
@@ -150,7 +151,7 @@ def _show_done(action: Action, done: int, asked: Asked) -> None:
 def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable | None = None) -> None:
     held = judged.held if judged else {}
     if asked.as_json:
-        counted = {"held_by": held} if judged else {}
+        counted = {"missed": foreseen.missed, **({"held_by": held} if judged else {})}
         show_json({"action": foreseen.action, "standing": msgspec.to_builtins(foreseen.standing), **counted})
     _show_groups(foreseen.groups, as_json=asked.as_json)
     if asked.as_json:
@@ -165,6 +166,8 @@ def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable
     but = "".join(f"; {count} {why}" for why, count in left.items() if count)
     reached = len(judged.ids) if judged else standing.within
     show_text(f"{reached} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
+    for identity, status in foreseen.missed.items():
+        show_text(f"{escape(identity)}: {f'not chosen, it is {status}' if status else 'no delivery has this id'}")
 
 
 def _show_groups(groups: Iterable[deliveries.DeliveryGroup], *, as_json: bool) -> None:

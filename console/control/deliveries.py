@@ -61,11 +61,15 @@ class DeliveryGroup:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """The reach of an action before it is done, counted: by group, and as a whole."""
+    """The reach of an action before it is done, counted: by group, and as a whole.
+
+    `missed` are ids that were named and not chosen: with the status of each, or None where no delivery has it.
+    """
 
     action: Action
     groups: tuple[DeliveryGroup, ...]
     standing: Standing
+    missed: Mapping[str, str | None]
 
 
 def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> DeliveryFilter:
@@ -109,7 +113,8 @@ async def groups(deliveries: Deliveries, chosen: DeliveryFilter, limit: int = _G
 async def foresee(deliveries: Deliveries, action: Action, chosen: DeliveryFilter) -> Foreseen:
     """Count what an action would reach. Raises TidingsError for a filter without any condition."""
     must_choose(chosen)
-    return Foreseen(action, await groups(deliveries, chosen), await deliveries.standing(action, chosen))
+    standing, counted = await deliveries.standing(action, chosen), await groups(deliveries, chosen)
+    return Foreseen(action, counted, standing, await _missed(deliveries, chosen, standing.chosen))
 
 
 async def carry_out(
@@ -127,6 +132,18 @@ async def carry_out(
         done, after = done + len(ids), ids[-1]
         on_progress(done)
     return done
+
+
+async def _missed(deliveries: Deliveries, chosen: DeliveryFilter, found: int) -> Mapping[str, str | None]:
+    named = chosen.ids or ()
+    if found == len(named) or not named:
+        return {}
+    fitting = {one.delivery_id for one in await newest(deliveries, chosen, len(named))}
+    known = {
+        one.delivery_id: one.status
+        for one in await newest(deliveries, DeliveryFilter(chosen.project_id, ids=named), len(named))
+    }
+    return {identity: known.get(identity) for identity in named if identity not in fitting}
 
 
 def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:

@@ -37,6 +37,11 @@ class WebhookDelivery(Delivery, frozen=True, kw_only=True):
     channel: ClassVar[ChannelName] = "webhook"
     webhook: WebhookAddress
 
+    @property
+    def reaches(self) -> str:
+        """The endpoint's host, which is its account."""
+        return self.account
+
     def redacted_address(self) -> WebhookAddress:
         """Without the address: authors may have put a customer's data into it, or into a header."""
         return WebhookAddress(url="", type=self.webhook.type)

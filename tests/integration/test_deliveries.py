@@ -334,7 +334,10 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
     assert "3 of 3 can be sent again" in tidings("deliveries", "resend", "--detail", "HTTP 501", "--dry-run")[1]
     code, said = tidings("deliveries", "resend", "--detail", "HTTP 501", answer="n\n")
     assert (code, "sent again: 3" in said) == (1, False)
-    assert "sent again: 1" in tidings("deliveries", "resend", "d0", answer="y\n")[1]
+    said = tidings("deliveries", "resend", "d0", "d9", answer="y\n")[1]
+    assert "1 of 1 can be" in said and "sent again: 1" in said and "d9: no delivery has this id" in said
+    (missed,) = map(json.loads, tidings("deliveries", "resend", "d0", "--dry-run", "--json")[1].splitlines())
+    assert missed["missed"] == {"d0": "held"}
     again = tidings("deliveries", "resend", "--channel", "webhook", "--yes", "--json")[1].splitlines()
     assert json.loads(again[-1]) == {"action": "resend", "done": 2}
     (group,) = tidings("deliveries", "list", "--state", "waiting", "--counts", "--json")[1].splitlines()

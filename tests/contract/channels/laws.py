@@ -232,6 +232,13 @@ async def what_it_does_not_offer_it_says(case: ChannelCase) -> None:
             assert str(error).startswith(f"{case.name}: ")
 
 
+async def what_it_reaches_is_where_it_is_sent(case: ChannelCase) -> None:
+    async with set_up(case) as (fake, channel):
+        delivery = case.delivery(fake)
+        assert delivery.reaches, "suppressions and sandboxes judge a delivery by it"
+        assert delivery.reaches.encode() in case.sent(channel.render(delivery, case.template))
+
+
 async def nothing_of_an_erased_customer_is_left(case: ChannelCase) -> None:
     async with set_up(case) as (fake, _):
         delivery = case.delivery(fake)
@@ -262,5 +269,6 @@ LAWS: tuple[Law, ...] = (
     many_are_sent_side_by_side,
     its_name_and_its_policy_are_those_of_its_records,
     what_it_does_not_offer_it_says,
+    what_it_reaches_is_where_it_is_sent,
     nothing_of_an_erased_customer_is_left,
 )

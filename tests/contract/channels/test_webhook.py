@@ -85,7 +85,7 @@ class WebhookCase(ChannelCase):
         return channel, self._to(f"http{'s' if tls else ''}://{host}:{port}/hook")
 
     def sent(self, request: HttpRequest) -> bytes:
-        return request.delivery_id.encode() + repr(dict(request.headers)).encode() + request.body
+        return request.url.encode() + request.delivery_id.encode() + repr(dict(request.headers)).encode() + request.body
 
     def _to(self, url: str) -> Delivery:
         made = delivery("webhook", customer(), url=f"{url}?hooks-of-jo")

@@ -34,6 +34,11 @@ class ToyDelivery(Delivery, frozen=True, kw_only=True):
     channel: ClassVar[ChannelName] = TOY
     toy: ToyAddress
 
+    @property
+    def reaches(self) -> str:
+        """The number."""
+        return self.toy.phone
+
     def redacted_address(self) -> ToyAddress:
         """Only what everybody is told."""
         return ToyAddress(phone="", text=self.toy.text)

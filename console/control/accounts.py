@@ -11,10 +11,10 @@ from agents.channels import channels_of, shared_accounts
 from channels.accounts import AccountBook
 from channels.contract import AccountCheck
 from channels.registry import CHANNEL_TYPES
+from console.control.destinations import written_destination
 from console.control.not_found import not_found
 from deploy.settings.settings import Settings
 from schemas.account import account_name, changed_account, read_account
-from schemas.closed import CHANNELS
 from schemas.errors import TidingsError
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from store.accounts import AccountKey, Accounts, Rotated
@@ -34,12 +34,8 @@ class ShownAccount:
 
 def account_key(project_id: str, written: str) -> AccountKey:
     """The account that `CHANNEL/NAME` says. Raises TidingsError."""
-    channel, slash, name = written.partition("/")
-    found = next((one for one in CHANNELS if one == channel), None)
-    if not slash or found is None:
-        hint = did_you_mean(channel, CHANNELS, ROUGHLY_LIKE)
-        raise TidingsError(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main.{hint}')
-    return AccountKey(project_id, found, account_name(found, name))
+    named = written_destination(project_id, written)
+    return AccountKey(project_id, named.channel, account_name(named.channel, named.name))
 
 
 async def add(

@@ -26,6 +26,17 @@ class HeldDestination:
     oldest: datetime | None
 
 
+def written_destination(project_id: str, written: str) -> Destination:
+    """The account or endpoint that `CHANNEL/NAME` says. Raises TidingsError."""
+    channel, _, name = written.partition("/")
+    found = next((one for one in CHANNELS if one == channel), None)
+    if found is None or not name:
+        meant = nearest(channel, CHANNELS, ROUGHLY_LIKE)
+        hint = f'. Did you mean "{meant}/{name or "main"}"?' if meant else ""
+        raise TidingsError(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main{hint}')
+    return Destination(project_id, found, name)
+
+
 async def held(ledger: Ledger, project_id: str) -> list[HeldDestination]:
     """Every one of a project that deliveries wait for. Raises TryLater."""
     return [of_row(HeldDestination, row) for row in await ledger.held_destinations(project_id)]
@@ -33,11 +44,7 @@ async def held(ledger: Ledger, project_id: str) -> list[HeldDestination]:
 
 async def resume_destination(ledger: Ledger, project_id: str, written: str) -> None:
     """Send to `CHANNEL/NAME` of a project again. Raises TidingsError for what is not paused, and names what is."""
-    written_channel, slash, name = written.partition("/")
-    channel = next((one for one in CHANNELS if one == written_channel), None)
-    if not slash or channel is None:
-        raise TidingsError(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main')
-    if await ledger.resume_destination(Destination(project_id, channel, name)):
+    if await ledger.resume_destination(written_destination(project_id, written)):
         return
     of_project = (one for one in await ledger.paused_destinations() if one.project_id == project_id)
     paused = [f"{one.channel}/{one.name}" for one in of_project]

@@ -256,8 +256,8 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
         example = played.folder / "example.eml"
         example.write_bytes(played.mailbox.mails[0].content)
         show_text(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
-    customer = next((one for one in played.receiver.received), None)
-    _show_next(customer.id if customer else "dlv_…", kept=kept)
+    first = next(iter(played.receiver.received), None)
+    _show_next(first.id if first else "dlv_…", kept=kept)
 
 
 def _show_next(delivery: str, *, kept: bool) -> None:
@@ -268,7 +268,7 @@ def _show_next(delivery: str, *, kept: bool) -> None:
         + " another terminal:\n"
         f"  export TIDINGS_SETTINGS={escape(settings + path)}\n"
         f"  tidings why {delivery}\n"
-        "  tidings why cust_17\n"
+        "  tidings deliveries list --counts\n"
         "  tidings tail deliveries.email --from-start --limit 3\n"
         "  tidings dead-letters list --limit 5\n"
         f"  tidings apply {FOLDER}/examples/distributions --dry-run"

@@ -34,9 +34,13 @@ order by created_at desc, delivery_id
 limit $13;
 
 -- name: groups
--- How many by what became of them; the most frequent first.
-select channel, destination, state, coalesce(reason, '') as reason, left(detail, 80) as detail, count(*) as deliveries,
-       min(created_at) as oldest
+-- How many by what became of them; the most frequent first. Of an acceptance only its code is told apart, and a word
+-- of digits and letters that is long stands for whatever a provider called this one message.
+select channel, destination, state, coalesce(reason, '') as reason,
+       case when state in ('sent', 'recovered') then substring(detail from '^(?:HTTP )?[0-9]*')
+            else left(regexp_replace(detail, '\m(?=[[:alnum:]-]*[0-9])(?=[[:alnum:]-]*[[:alpha:]])[[:alnum:]-]{8,}\M', '…', 'g'), 80)
+       end as detail,
+       count(*) as deliveries, min(created_at) as oldest
 from deliveries d
 where :chosen
 group by 1, 2, 3, 4, 5

@@ -18,7 +18,7 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
-from console.control.deliveries import STATUSES, carry_out, foresee, newest, read_filter
+from console.control.deliveries import STATUSES, carry_out, foresee, groups, newest, read_filter
 from console.control.destinations import resume_destination
 from console.control.explain import stored_profiles
 from console.control.resend import resend, resendable
@@ -91,6 +91,27 @@ def record(category: str, to: str = "ann@shop.example") -> bytes:
 async def failed_mails(ledger: Ledger, *rows: NewDelivery) -> None:
     await ledger.claim_new(rows, owner="s", lease=LEASE)
     await settle(ledger, *(failed(row.delivery_id) for row in rows))
+
+
+async def test_answers_that_name_the_message_are_counted_together(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await ledger.claim_new([new(number) for number in range(6)], owner="s", lease=LEASE)
+    await settle(
+        ledger,
+        Settlement("d0", "sent", "250 2.0.0 queued as 105"),
+        Settlement("d1", "sent", "250 Ok 0102018f-7c3a-4b1e-000000"),
+        Settlement("d2", "sent", "HTTP 200"),
+        failed("d3", "550 5.1.1 no such user (4Xk2Lq8Yz7)"),
+        failed("d4", "550 5.1.1 no such user (4Xk2Lr0Ab1)"),
+        failed("d5", "HTTP 501"),
+    )
+    found = {(one.state, one.detail): one.deliveries for one in await groups(Deliveries(pool), chosen(), 10)}
+    assert found == {
+        ("sent", "250"): 2,
+        ("sent", "HTTP 200"): 1,
+        ("failed", "550 5.1.1 no such user (…)"): 2,
+        ("failed", "HTTP 501"): 1,
+    }
 
 
 async def test_what_has_no_consent_by_now_or_is_suppressed_is_not_sent_again(pool: asyncpg.Pool) -> None:

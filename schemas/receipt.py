@@ -17,14 +17,22 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it."""
+    """Not now: an attempt that came to nothing. `retry_after` is in seconds, where the provider named it.
+
+    Unless it is one of the kinds below, the destination could not be reached or has a problem of its own.
+    """
 
     detail: str
     retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Bounced(Deferred):
+class Postponed(Deferred):
+    """Not now, said of this message alone (greylisted, say): to the message the same; its destination is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced(Postponed):
     """Not now because of the recipient's mailbox: to the message the same, and counted against the address."""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from channels.contract import shortened
-from schemas.receipt import Blocked, Bounced, Deferred, Receipt, Refused, Throttled
+from schemas.receipt import Blocked, Bounced, Deferred, Postponed, Receipt, Refused, Throttled
 
 Stage = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data"]
 Meaning = Literal["later", "bounced", "throttled", "blocked", "refused", "suppressed"]
@@ -117,6 +117,7 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 """The first row that fits counts."""
 
+_PASSING = 4
 _GOODBYE = 421
 _AT_REST = ("4.4.1", "4.4.2")
 _TOO_MANY = re.compile(r"too many|\b(limit|maximum|max)\b", re.IGNORECASE)
@@ -153,7 +154,8 @@ def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
     about_us = shortened(f"{stage}: {said} ({rule.why})")
     match rule.meaning:
         case "later":
-            return Deferred(shortened(said), _wait(text))
+            is_of_message = stage in _RECIPIENT and code // 100 == _PASSING and code != _GOODBYE
+            return (Postponed if is_of_message else Deferred)(shortened(said), _wait(text))
         case "bounced":
             return Bounced(shortened(said), _wait(text))
         case "throttled":

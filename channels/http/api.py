@@ -24,7 +24,7 @@ from channels.http.retry_after import retry_after_seconds
 from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Reply, Transport
 from schemas.delivery import Delivery
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import StoredTemplate
 
 _OF_THE_CONNECTION = (408, 421)
@@ -188,7 +188,8 @@ def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
         case "accepted":
             return Accepted(detail)
         case "later":
-            return Deferred(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
+            kind = Postponed if 400 <= reply.status < 500 else Deferred
+            return kind(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
         case "throttled":
             return Throttled(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
         case "blocked":

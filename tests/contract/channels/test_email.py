@@ -24,7 +24,7 @@ from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, ChannelCase, Fake
 from tests.factory import TEMPLATE, customer, delivery
@@ -73,7 +73,7 @@ class EmailCase(ChannelCase):
     is_untrusted = Blocked
     answers = {
         "taken": says("250 2.0.0 queued", Accepted),
-        "busy": says("451 4.3.0 try again in 7 seconds", Deferred, retry_after=7.0),
+        "busy": says("451 4.3.0 try again in 7 seconds", Postponed, retry_after=7.0),
         "too fast": says("450 4.7.1 too many messages, try again in 5 minutes", Throttled, "mail", 300.0),
         "too fast, for ever": says("450 4.7.1 too fast, try again in 99999 hours", Throttled, "rcpt", 359_996_400.0),
         "we are not wanted": says("550 5.7.1 go away", Blocked, "mail"),

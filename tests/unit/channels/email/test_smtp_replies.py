@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.email.smtp_replies import RULES, Meaning, Stage, enhanced_code, rule_for, smtp_receipt
-from schemas.receipt import Blocked, Deferred, Refused, Throttled
+from schemas.receipt import Blocked, Deferred, Postponed, Refused, Throttled
 
 BEFORE: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
 STAGES: tuple[Stage, ...] = (*BEFORE, "rcpt", "data")
@@ -121,7 +121,9 @@ def test_what_becomes_of_each() -> None:
     assert smtp_receipt("mail", 450, "4.7.1 slow, try again in 5 minutes") == Throttled(
         "450 4.7.1 slow, try again in 5 minutes", 300.0
     )
-    assert smtp_receipt("rcpt", 451, "Greylisted for 300 seconds") == Deferred("451 Greylisted for 300 seconds", 300.0)
+    assert smtp_receipt("rcpt", 451, "Greylisted for 300 seconds") == Postponed("451 Greylisted for 300 seconds", 300.0)
+    assert smtp_receipt("data", 421, "closing") == Deferred("421 closing")
+    assert smtp_receipt("mail", 451, "busy") == Deferred("451 busy")
     assert smtp_receipt("auth", 535, "5.7.8 x") == Blocked("auth: 535 5.7.8 x (the server does not accept us)")
 
 

@@ -30,7 +30,6 @@ from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.notifier import Notifier
-from agents.roles.sender.sandboxes import Sandboxes
 from agents.roles.sender.sender import Past, build_sender
 from agents.sole_instance import sole_instance
 from agents.telemetry.health import Loop, ProgressWatch, Status
@@ -52,7 +51,6 @@ from store.erasure import Erasure
 from store.migrate import migrate
 from store.notices import Notices
 from store.postgres import connect
-from store.projects import Projects
 from store.retention import Retention, ids_kept
 from store.segments import Segments
 from store.sending.ledger import Ledger
@@ -246,7 +244,6 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             metrics,
             owner=options.instance,
             accounts=accounts,
-            sandboxes=Sandboxes(Projects(pool).sandboxes),
             accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
             **around,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +10,7 @@ import asyncpg
 import msgspec
 
 from schemas.project import Project
-from schemas.suppression import suppression_key
+from schemas.suppression import key_hash, suppression_key
 from store.distributions import VersionConflict
 from store.postgres import passing_errors
 from store.sql import queries
@@ -44,25 +43,16 @@ class Projects:
             for row in rows
         }
 
-    async def sandboxes(self) -> dict[str, frozenset[str]]:
-        """The projects that are sandboxes, and the keys that each reaches."""
-        async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["sandboxes"])
-        return {row["project_id"]: _keys(msgspec.json.decode(row["allow"], type=list[str])) for row in rows}
-
     async def save(self, changes: Sequence[tuple[Project, str]], *, applied_by: str, now: datetime) -> None:
         """Keep new versions, each with its source, all or nothing. Raises VersionConflict."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for one, source in sorted(changes, key=lambda change: change[0].id):
-                row = (one.id, one.version, msgspec.json.encode(one).decode(), source, applied_by, now)
+                written = msgspec.json.encode(one).decode()
+                row = (one.id, one.version, written, source, applied_by, now, _reached(one))
                 if await connection.fetchval(self._sql["put_project"], *row) is None:
                     raise VersionConflict(f"project {one.id} v{one.version} exists already; plan again and apply")
 
 
-def _keys(written: Sequence[str]) -> frozenset[str]:
-    """The keys of a list; an entry that the rules of today refuse allows nobody, and holds up no other project."""
-    keys = set()
-    for one in written:
-        with suppress(ValueError):
-            keys.add(suppression_key(one))
-    return frozenset(keys)
+def _reached(project: Project) -> list[str] | None:
+    """Hashes of what a sandbox reaches; None where everybody is reached."""
+    return None if project.sandbox is None else [key_hash(suppression_key(one)) for one in project.sandbox.allow]

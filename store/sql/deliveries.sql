@@ -38,7 +38,7 @@ limit $13;
 -- of digits and letters that is long stands for whatever a provider called this one message.
 select channel, destination, state, coalesce(reason, '') as reason,
        case when state in ('sent', 'recovered') then substring(detail from '^(?:HTTP )?[0-9]*')
-            else left(regexp_replace(detail, '\m(?=[[:alnum:]-]*[0-9])(?=[[:alnum:]-]*[[:alpha:]])[[:alnum:]-]{8,}\M', '…', 'g'), 80)
+            else left(regexp_replace(detail, '\m(?=[\w-]*\d)(?=[\w-]*[a-zA-Z])[\w-]{8,}\M', '…', 'g'), 80)
        end as detail,
        count(*) as deliveries, min(created_at) as oldest
 from deliveries d

@@ -1,13 +1,23 @@
 -- Every time in this file is the database's: senders say how long, never until when.
 
+-- name: keys
+-- What a delivery `d` is compared by: hashes of its address, its host and the wildcards above.
+coalesce(d.address_keys, stored_address_keys(d.channel, d.record))
+
 -- name: suppression
 -- Why a delivery `d` may not leave: its address, its domain or a wildcard above is suppressed. Null where it may.
 select case when s.key like '%@%' then 'its address' else s.key end || ' is suppressed: ' || s.reason || ', since '
        || to_char(s.added_at at time zone 'UTC', 'YYYY-MM-DD')
 from suppressions s
-where s.project_id = d.project_id and s.key_hash = any(coalesce(d.address_keys, stored_address_keys(d.channel, d.record)))
+where s.project_id = d.project_id and s.key_hash = any(:keys)
   and s.channel in ('', d.channel) and (s.expires_at is null or s.expires_at > now())
 limit 1
+
+-- name: sandbox
+-- Why a delivery `d` may not leave: its project is a sandbox that does not reach its address. Null where it may.
+select 'its project is a sandbox, and its address is not on the list of those it reaches'
+from projects p
+where p.project_id = d.project_id and p.reached is not null and not p.reached && :keys
 
 -- name: withdrawal
 -- Why a delivery `d` may not leave: its customer has withdrawn the consent since its event. Null where it may.
@@ -20,7 +30,7 @@ where c.project_id = d.project_id and c.customer_id = d.customer_id and c.change
 -- The reason why a delivery `d` may not leave any more, and the same in words; null where it may.
 (select case when suppressed is not null then array['suppressed', suppressed]
              when withdrawn is not null then array['consent', withdrawn] end
- from (select (:suppression) as suppressed, (:withdrawal) as withdrawn) as looked)
+ from (select coalesce((:suppression), (:sandbox)) as suppressed, (:withdrawal) as withdrawn) as looked)
 
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.

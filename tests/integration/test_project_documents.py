@@ -16,7 +16,6 @@ from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.errors import DefinitionInvalid
 from store.distributions import VersionConflict
-from store.projects import Projects
 from streams.documents.project import ProjectChecks, parse_project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -75,20 +74,6 @@ async def test_definitions_take_the_timezone_of_their_project_when_they_are_appl
         ((_, born),) = segments.check(parse_documents(segment, "s.yaml"), {}, project, NOW)
         assert born.timezone == zone
         assert project.brand_texts.get("timezone") == zone
-
-
-async def test_what_is_no_address_any_more_allows_nobody_and_holds_up_no_other_project(pool: asyncpg.Pool) -> None:
-    source = (
-        "project: outlet\nsandbox: {allow: [a.example, Ann@b.example]}\n---\nproject: stage\nsandbox: {allow: []}\n"
-    )
-    await projects.save(
-        pool, await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW), actor="ann", now=NOW
-    )
-    await pool.execute(
-        "update projects set document = jsonb_set(document, '{sandbox,allow,0}', $1) where project_id = 'outlet'",
-        '"com"',
-    )
-    assert await Projects(pool).sandboxes() == {"outlet": {"ann@b.example"}, "stage": frozenset()}
 
 
 def test_a_timezone_that_is_none_is_refused_with_what_was_meant() -> None:

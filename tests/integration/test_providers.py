@@ -19,7 +19,6 @@ import pytest
 from agents.accounts import LiveAccounts
 from agents.clock import utc_now
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.sandboxes import Sandboxes
 from agents.roles.sender.sender import Past, Sender
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -39,7 +38,6 @@ from schemas.destination import Destination
 from store.accounts import Accounts
 from store.distributions import Change, Control
 from store.erasure import Erasure
-from store.projects import Projects
 from store.retention import Retention
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
@@ -65,8 +63,8 @@ class Topic:
 class Running:
     """A sender at work on one ledger."""
 
-    def __init__(self, sender: Sender, ledger: Ledger, topic: Topic, sandboxes: Sandboxes) -> None:
-        self.sender, self.ledger, self.topic, self.sandboxes = sender, ledger, topic, sandboxes
+    def __init__(self, sender: Sender, ledger: Ledger, topic: Topic) -> None:
+        self.sender, self.ledger, self.topic = sender, ledger, topic
 
     async def take(self, deliveries: list[Delivery]) -> None:
         works = [Work(one, 0, utc_now()) for one in deliveries]
@@ -115,15 +113,14 @@ async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1)
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
     await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
-    sandboxes = Sandboxes(Projects(pool).sandboxes)
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
         app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None),
-        accounts=LiveAccounts(Accounts(pool), quick), sandboxes=sandboxes,
+        accounts=LiveAccounts(Accounts(pool), quick),
     )  # fmt: skip
     task = asyncio.create_task(sender.run())
     try:
-        yield Running(sender, ledger, topic, sandboxes)
+        yield Running(sender, ledger, topic)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -269,11 +266,6 @@ async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(
         assert {tuple(row) for row in rows} == {("stage", "failed", "suppressed")}
         assert {one.id for one in receiver.received} == {one.delivery_id for one in of("live", "a")}
         await apply("project: stage\n")
-
-        async def is_heard_of() -> bool:
-            return await run.sandboxes.allowed("stage") is None
-
-        await until(is_heard_of)
         await run.take(of("stage", "b"))
         await until(lambda: _ended(run, {"sent": 10, "failed": 5}))
 

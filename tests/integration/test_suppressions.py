@@ -25,11 +25,13 @@ from schemas.closed import ChannelName
 from schemas.decision import DeliveryStatus
 from schemas.destination import Destination
 from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.project import Project, Sandbox
 from schemas.record_key import Keyed
-from schemas.suppression import NewSuppression, address_keys, key_hash
+from schemas.suppression import NewSuppression, address_keys, key_hash, suppression_key
 from schemas.topics import DELIVERY_STATUS
 from schemas.wire.read_as import read_as
 from store.erasure import Erasure
+from store.projects import Projects
 from store.sending.consents import Given
 from store.sending.ledger import Ledger, NewDelivery, Settlement, Stop
 from store.sending.suppressions import Suppressions
@@ -219,6 +221,43 @@ async def test_a_consent_that_is_given_again_counts_and_an_older_word_does_not(p
     await consents.note({Keyed("shop", "c2"): Given((), now - timedelta(days=91))})
     await Erasure(pool).note({one: None})
     assert await pool.fetchval("select count(*) from consents") == 0
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "passes"),
+    [
+        ("email", "Ann@Shop.example", True),
+        ("email", "ann+news@shop.example", False),
+        ("email", "bob@TEST.example", True),
+        ("email", "bob@sub.test.example", False),
+        ("email", "bob@test.example.evil.example", False),
+        ("email", "ann@shop.example,bob@else.example", False),
+        ("email", "", False),
+        ("webhook", "a.hooks.example:8443", True),
+        ("webhook", "hooks.example", False),
+        ("webhook", "127.0.0.1:8080", True),
+        ("webhook", "ann@shop.example", False),
+    ],
+)
+async def test_a_claim_stops_what_a_sandbox_does_not_list(
+    pool: asyncpg.Pool, channel: ChannelName, address: str, passes: bool
+) -> None:
+    ledger, keys = Ledger(pool), address_keys(channel, address)
+    listed = [suppression_key(one) for one in ("Ann@shop.example", "test.example", "*.hooks.example", "127.0.0.1")]
+    stage = Project(id="stage", name="Stage", version=1, sandbox=Sandbox(allow=listed), updated_at=NOW)
+    closed = Project(id="closed", name="Closed", version=1, sandbox=Sandbox(), updated_at=NOW)
+    await Projects(pool).save([(stage, ""), (closed, "")], applied_by="ann", now=NOW)
+    rows = [
+        new_delivery(number, project_id=project, channel=channel, address_keys=keys)
+        for number, project in enumerate(("stage", "closed", "shop"))
+    ]
+    assert await claim(ledger, "s", rows) == ({"d0", "d2"} if passes else {"d2"})
+    ends = await ledger.unannounced(settled_for=timedelta(days=-1), limit=10)
+    assert {one.reason for one in ends} == {"suppressed"}
+    assert all("sandbox" in one.detail for one in ends)
+    await Projects(pool).save([(replace(stage, version=2, sandbox=None), "")], applied_by="ann", now=NOW)
+    again = new_delivery(3, project_id="stage", channel=channel, address_keys=keys)
+    assert await claim(ledger, "s", [again]) == {"d3"}
 
 
 async def test_what_is_not_due_is_held_beside_the_list_when_it_is(pool: asyncpg.Pool) -> None:

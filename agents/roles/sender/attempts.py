@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -40,7 +40,6 @@ from streams.sending.gate import (
 from streams.sending.judgement import Judgement, impossible
 from streams.sending.outcome import outcome_of
 from streams.sending.retry import asked_wait
-from streams.sending.sandbox import outside_sandbox
 from streams.sending.settle import Attempt, settle, tried_again
 from streams.sending.strikes import Strikes
 
@@ -50,8 +49,7 @@ log = structlog.get_logger()
 class Attempts:
     """Sends leased deliveries from memory. `concurrency` bounds what is under way to one destination.
 
-    `stopped` says of some deliveries why they may not leave any more: asked of what has waited here for long. `allowed`
-    are the keys of addresses that a project reaches, where it is a sandbox.
+    `stopped` says of some deliveries why they may not leave any more: asked of what has waited here for long.
     """
 
     def __init__(
@@ -63,7 +61,6 @@ class Attempts:
         outcomes: Outcomes,
         pause: Callable[[Destination, str], Awaitable[None]],
         stopped: Callable[[list[str]], Awaitable[Mapping[str, Stop]]],
-        allowed: Callable[[str], Awaitable[Collection[str] | None]],
         metrics: Metrics,
         *,
         concurrency: int,
@@ -73,7 +70,7 @@ class Attempts:
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
-        self._concurrency, self._accounts, self._stopped, self._allowed = concurrency, accounts, stopped, allowed
+        self._concurrency, self._accounts, self._stopped = concurrency, accounts, stopped
         self._slots: dict[Destination, asyncio.Semaphore] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
@@ -183,9 +180,6 @@ class Attempts:
     async def _ask(self, work: Work) -> Judgement | Receipt:
         """The provider's answer, or the end of a delivery that cannot be written."""
         delivery = work.delivery
-        allowed = await self._allowed(delivery.project_id)
-        if outside := outside_sandbox(delivery.channel, delivery.reaches, allowed):
-            return outside
         channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
         template = await self._template(delivery)
         if self._accounts and (why := self._accounts.why_held(delivery)):  # nothing may come between this and `render`

@@ -24,7 +24,6 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
-from agents.roles.sender.sandboxes import Sandboxes
 from agents.roles.sender.templates import TemplateCache
 from agents.roles.sender.withdrawals import Withdrawals
 from agents.roles.sender.work import Work
@@ -59,7 +58,6 @@ def build_sender(
     owner: str,
     accepted: Accepted,
     accounts: LiveAccounts,
-    sandboxes: Sandboxes,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> tuple[BatchApp, Sender]:
@@ -67,7 +65,6 @@ def build_sender(
     app = BatchApp(wiring.group("sender"), wiring.settings.kafka, **settings)
     sender = Sender(
         app, wiring, ledger, control, past, metrics, owner=owner, clock=clock, accepted=accepted, accounts=accounts,
-        sandboxes=sandboxes,
     )  # fmt: skip
     for channel in CHANNELS:
         app.batch_agent(wiring.topic(deliveries(channel)), sender.intakes[channel].take, name=deliveries(channel))
@@ -99,7 +96,6 @@ class Sender:
         clock: Clock,
         accepted: Accepted,
         accounts: LiveAccounts,
-        sandboxes: Sandboxes,
     ) -> None:
         settings, next_due = wiring.settings.sender, NextDue()
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
@@ -121,7 +117,6 @@ class Sender:
             self._outcomes,
             self._pause,
             ledger.stopped,
-            sandboxes.allowed,
             metrics,
             concurrency=settings.concurrency,
             clock=clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
@@ -71,7 +71,6 @@ async def carried_out(
     is_ours: bool = True,
     is_paused: bool = False,
     stopped: Mapping[str, Stop] = NOTHING,
-    allowed: Collection[str] | None = None,
     policy: Policy | None = None,
 ) -> Any:
     told, provider = Told(), Provider(answer)
@@ -79,13 +78,10 @@ async def carried_out(
     async def still(delivery_ids: list[str]) -> Mapping[str, Stop]:
         return stopped
 
-    async def reached(project_id: str) -> Collection[str] | None:
-        return allowed
-
     policies = {"webhook": policy or Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, still, reached, Metrics(), concurrency=2, clock=utc_now,
+        told.pause, still, Metrics(), concurrency=2, clock=utc_now,
     )  # fmt: skip
     if is_paused:
         attempts.capacity.paused.add(HOST)
@@ -129,14 +125,6 @@ async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
     expiring = Work(msgspec.structs.replace(GOOD, expires_at=NOW), 0, NOW, expires=time.monotonic() - 1)
     told, provider, _ = await carried_out(expiring, Accepted(""))
     assert ([one.reason for one in told.settlements], provider.asked) == (["expired"], 0)
-
-
-@pytest.mark.parametrize(("allowed", "asked"), [(None, 1), (["hooks.example.com"], 1), (["other.example"], 0), ([], 0)])
-async def test_a_sandbox_asks_nobody_but_those_whom_it_allows(allowed: list[str] | None, asked: int) -> None:
-    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted("HTTP 200"), allowed=allowed)
-    assert provider.asked == asked
-    ends = ("sent", None, True) if asked else ("failed", "suppressed", False)
-    assert [(one.state, one.reason, one.tried) for one in told.settlements] == [ends]
 
 
 @pytest.mark.parametrize(

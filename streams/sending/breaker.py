@@ -49,7 +49,7 @@ FORGOTTEN_AFTER = 2 * 86_400.0
 
 
 def answer_of(receipt: Receipt) -> Answer:
-    """What a receipt says of its destination, whatever it says of the message."""
+    """The health of a destination as a receipt tells it, whatever that says of the message."""
     match receipt:
         case Accepted() | Refused() | Gone():
             return "took"

@@ -1,0 +1,53 @@
+"""All that senders share of one destination: each reports once a second, and is answered.
+
+One row a destination holds it. It is read, judged here and written in one transaction, one sender after the other.
+Times are seconds of the database's clock.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.limit import NO_LIMIT, Limit
+from streams.sending.grants import Grant, Schedule, Wish, granted
+
+
+class Shared(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The state of one destination. `closed_until`: it asked not to be asked before.
+
+    Fields have defaults: a row may have been written by a release that did not know them.
+    """
+
+    schedule: Schedule = Schedule()
+    closed_until: float = 0.0
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The words of a sender on a destination: how much waits with it, and what came back since it reported last.
+
+    `closed_for`: seconds for which the destination wants not to be asked, from now.
+    """
+
+    owner: str
+    wanted: int
+    in_flight: int = 0
+    limit: Limit = NO_LIMIT
+    accepted: int = 0
+    throttled: int = 0
+    closed_for: float = 0.0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer: its turns and connections, and until when the destination is closed."""
+
+    grant: Grant
+    closed_until: float = 0.0
+
+
+def exchanged(shared: Shared, report: Report, now: float) -> tuple[Shared, Answer]:
+    """The state after a report, and the answer to it."""
+    closed_until = max(shared.closed_until, now + report.closed_for) if report.closed_for > 0 else shared.closed_until
+    rate = report.limit.rate.per_second if report.limit.rate else None
+    wish = Wish(report.owner, report.wanted, report.in_flight, rate, report.limit.concurrency)
+    schedule, grant = granted(shared.schedule, wish, now)
+    return Shared(schedule, closed_until), Answer(grant, closed_until)

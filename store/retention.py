@@ -1,4 +1,4 @@
-"""Retention of the past: deliveries that are over, their ids, and texts that are sent no more."""
+"""Retention of the past: deliveries that are over, their ids, suppressions that ended, texts that are sent no more."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Retention:
         await self._rows("make_days")
         dropped = {"days": await self._drop_days(), "ids": len(await self._rows("forget_ids", self._batch_size))}
         await self._rows("forget_consents", ids_kept(self._keep), self._batch_size)
+        dropped["suppressions"] = len(await self._rows("drop_suppressions", self._batch_size))
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
             await self._rows("forget_erasures", self._keep)

@@ -64,13 +64,13 @@ class Suppressions:
         return len(rows)
 
     async def find(self, project_id: str, keys: Iterable[str]) -> list[Suppression]:
-        """The entries of some keys; those that are over too."""
+        """The entries of some keys that are not over."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["find_suppressions"], project_id, [key_hash(key) for key in keys])
         return [_read(row) for row in rows]
 
     async def all(self, project_id: str) -> AsyncIterator[Suppression]:
-        """The whole list in the order of its keys, read in parts."""
+        """Every entry that is not over, in the order of the keys, read in parts."""
         behind = ("", "")
         while True:
             async with passing_errors(self._pool):

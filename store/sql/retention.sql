@@ -45,6 +45,16 @@ returning true;
 -- Soft bounces of long ago say nothing of today.
 delete from soft_bounces where last_at < now() - $1::interval returning true;
 
+-- name: drop_suppressions
+-- Entries that are over stop nothing.
+with past as (
+    select project_id, key_hash, channel from suppressions where expires_at < now() order by expires_at limit $1
+    for update skip locked
+)
+delete from suppressions s using past
+where s.project_id = past.project_id and s.key_hash = past.key_hash and s.channel = past.channel
+returning true;
+
 -- name: forget_status_events
 -- What was told of deliveries that are not kept any more.
 delete from status_events where recorded_at < now() - $1::interval returning true;

@@ -40,14 +40,16 @@ delete from suppressions where project_id = $1 and key_hash = $2 and ($3::text i
 returning channel;
 
 -- name: find_suppressions
--- The entries of some keys, those that are over too.
+-- The entries of some keys.
 select key, channel, reason, source, expires_at, added_at, added_by from suppressions
-where project_id = $1 and key_hash = any($2::uuid[]) order by key, channel;
+where project_id = $1 and key_hash = any($2::uuid[]) and (expires_at is null or expires_at > now())
+order by key, channel;
 
 -- name: list_suppressions
 -- A part of the list, in order, behind a key and a channel.
 select key, channel, reason, source, expires_at, added_at, added_by from suppressions
-where project_id = $1 and (key, channel) > ($2, $3) order by key, channel limit $4;
+where project_id = $1 and (key, channel) > ($2, $3) and (expires_at is null or expires_at > now())
+order by key, channel limit $4;
 
 -- name: count_bounces
 -- Counts soft bounces; those in a row of each address, and the time from the first to the last.

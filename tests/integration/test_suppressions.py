@@ -32,6 +32,7 @@ from schemas.topics import DELIVERY_STATUS
 from schemas.wire.read_as import read_as
 from store.erasure import Erasure
 from store.projects import Projects
+from store.retention import Retention
 from store.sending.consents import Given
 from store.sending.ledger import Ledger, NewDelivery, Settlement, Stop
 from store.sending.suppressions import Suppressions
@@ -145,6 +146,17 @@ async def test_use_cases_say_what_covers_an_address(pool: asyncpg.Pool) -> None:
     assert await control.remove(listed, "shop", "a.shop.example", None) == 1
     with pytest.raises(TidingsError, match="single label"):
         await control.add(listed, new(), ["com"])
+
+
+async def test_what_is_over_is_not_listed_and_goes_in_batches(pool: asyncpg.Pool) -> None:
+    listed = Suppressions(pool)
+    await listed.add([new(f"a{number}@shop.example", expires_at=PAST) for number in range(3)])
+    await listed.add([new(), new("b@shop.example", expires_at=LATER)])
+    assert [one.key async for one in listed.all("shop")] == ["ann@shop.example", "b@shop.example"]
+    assert await listed.find("shop", ["a0@shop.example"]) == []
+    retention = Retention(pool, timedelta(days=90), batch_size=2, each=timedelta())
+    assert [await retention.tidy() for _ in range(3)] == [{"suppressions": 2}, {"suppressions": 1}, {}]
+    assert await pool.fetchval("select count(*) from suppressions") == 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender as SenderSettings
-from schemas.account import SIGNING, EmailAccountForm
+from schemas.account import SIGNING, AccountForm, EmailAccountForm, WebhookAccountForm
 from schemas.closed import ChannelName
 
 
@@ -45,7 +45,21 @@ def shared_accounts(settings: Settings) -> dict[ChannelName, dict[str, Any]]:
 def email_form(account: EmailAccountSettings) -> EmailAccountForm:
     """An account of the settings as accounts are described everywhere."""
     written = {one.name: getattr(account, one.name) for one in fields(account)}
-    return EmailAccountForm(**{**written, "password": account.password.reveal()})
+    secrets = tuple(one.reveal() for one in account.callback_secrets)
+    return EmailAccountForm(**{**written, "password": account.password.reveal(), "callback_secrets": secrets})
+
+
+def shared_form(settings: Settings, channel: ChannelName, name: str) -> AccountForm | None:
+    """An account of the settings as accounts are described everywhere; None where they have not any of that name."""
+    if channel == "email":
+        mailbox = settings.email_accounts.get(name)
+        return None if mailbox is None else email_form(mailbox)
+    webhook = settings.webhook
+    return WebhookAccountForm(
+        secrets=tuple(one.reveal() for one in webhook.secrets),
+        legacy_secret=webhook.legacy_secret.reveal(),
+        callback_secrets=tuple(one.reveal() for one in webhook.callback_secrets),
+    )
 
 
 def _signer(settings: Settings) -> Signer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
+from channels.status_calls import StatusCall, StatusEvent, signed_events
 from schemas.account import AccountForm
 from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
@@ -45,27 +45,6 @@ class Policy:
     def overridden(self, timeout: timedelta, retries: tuple[timedelta, ...]) -> Policy:
         """The same with what the settings say."""
         return replace(self, timeout=timeout, retries=retries)
-
-
-@dataclass(frozen=True, slots=True)
-class StatusCall:
-    """A provider's call that tells of messages which it took before. Names of headers are in lower case."""
-
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
-StatusKind = Literal["delivered", "failed", "read", "suppressed"]
-
-
-@dataclass(frozen=True, slots=True)
-class StatusEvent:
-    """One thing that such a call says, in the words of all channels. `provider_id` is that of the receipt."""
-
-    kind: StatusKind
-    provider_id: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +93,13 @@ class Channel(Protocol[D_contra, R]):
         """One attempt within `timeout` seconds. Every failure is a receipt; nothing is raised."""
         ...
 
-    def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
-        """The events of a provider's call, once it is proved to be the provider's. Raises NotOffered."""
-        raise NotOffered(f"{self.name}: nothing is reported back after a message was accepted")
+    @classmethod
+    def statuses(cls, call: StatusCall, account: Any) -> list[StatusEvent]:
+        """The events of a provider's call; `account` is the one it is about, as somebody wrote it (`AccountForm`).
+
+        Raises NotProven for what nothing shows to be the provider's, DefinitionInvalid with every problem.
+        """
+        return signed_events(call, account.callback_secrets)
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """Try an account without sending anything, and say in words how it stands. Raises NotOffered."""

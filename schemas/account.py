@@ -50,14 +50,19 @@ class EmailAccountForm:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    callback_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookAccountForm:
-    """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated."""
+    """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated.
+
+    `callback_secrets`, here as at every account, prove what is reported back; each of them does.
+    """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     legacy_secret: str = field(default="", repr=False)
+    callback_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 AccountForm = EmailAccountForm | WebhookAccountForm
@@ -141,7 +146,7 @@ def _value(one: AccountField, value: object) -> Any:
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
             raise ValueError(f"must be a list of texts, not {kind_in_words(value)}")
         if len(items) > _MOST_SECRETS:
-            raise ValueError(f"must be at most {_MOST_SECRETS}: all of them sign each message")
+            raise ValueError(f"must be at most {_MOST_SECRETS}: all of them count at the same time")
         return tuple(map(one.read, items))
     if one.kind == "number" and isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -252,6 +257,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
             AccountField("connections", _whole(1, _MOST_CONNECTIONS), "number"),
             AccountField("unsubscribe_url", _unsubscribe_url),
             AccountField("unsubscribe_mailto", _mailto),
+            AccountField("callback_secrets", _signing_secret, "secrets"),
         ),
         _email_problems,
     ),
@@ -260,6 +266,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
         (
             AccountField("secrets", _signing_secret, "secrets"),
             AccountField("legacy_secret", _ascii_secret, "secret"),
+            AccountField("callback_secrets", _signing_secret, "secrets"),
         ),
         _webhook_problems,
     ),

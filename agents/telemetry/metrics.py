@@ -23,6 +23,7 @@ class Metrics:
         self._add_rules(registry)
         self._add_codes(registry)
         self._add_segments(registry)
+        self._add_reports(registry)
 
     def _add_processing(self, registry: CollectorRegistry) -> None:
         self.events = Counter("tidings_events", "Events read, by type.", ["type"], registry=registry)
@@ -132,6 +133,17 @@ class Metrics:
         self.segments_due_age = Gauge(
             "tidings_segments_due_age_seconds",
             "How late the look at the most overdue customer is; 0 where nobody is due.",
+            registry=registry,
+        )
+
+    def _add_reports(self, registry: CollectorRegistry) -> None:
+        self.callbacks = Counter(
+            "tidings_callbacks", "Calls of providers, by the status of the answer.", ["status"], registry=registry
+        )
+        self.reports = Counter(
+            "tidings_reports",
+            "What providers told of deliveries, by the way it came (callback, mailbox) and what became of it.",
+            ["way", "done"],
             registry=registry,
         )
 

@@ -16,14 +16,16 @@ from channels.contract import AccountCheck, Channel, Policy
 from channels.email.check import check_mailbox
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.mime import dated, message_bytes
+from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
+from channels.status_calls import StatusCall, StatusEvent, must_be_signed, signed_events
 from channels.templates.engine import Templates
 from schemas.account import AccountForm, EmailAccountForm
 from schemas.channels.email import EmailDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
-from schemas.errors import RenderRefused, TemplateFailed
+from schemas.errors import DefinitionInvalid, Problem, RenderRefused, TemplateFailed
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 
@@ -67,6 +69,17 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         if not isinstance(form, EmailAccountForm):
             raise TypeError(f"an email account, not {type(form).__name__}")
         return EmailAccount.of(name, form)
+
+    @classmethod
+    def statuses(cls, call: StatusCall, account: EmailAccountForm) -> list[StatusEvent]:
+        """See `Channel`; beside the form of all channels a mail that came back, as it came."""
+        if call.content_type != "message/rfc822":
+            return signed_events(call, account.callback_secrets)
+        must_be_signed(call, account.callback_secrets)
+        try:
+            return mail_events(call.body)
+        except NotReport as error:
+            raise DefinitionInvalid((Problem("/", str(error)),)) from None
 
     def at_once(self, project_id: str, account: str) -> int | None:
         """As many as it has connections."""

@@ -16,33 +16,29 @@ from dataclasses import dataclass
 from email import message_from_bytes, message_from_string
 from email.message import Message
 from email.policy import compat32
-from typing import Literal
 
 from channels.contract import shortened
 from channels.email.smtp_replies import rule_for
-
-ReportKind = Literal["delivered", "relayed", "delayed", "bounced", "complained"]
-"""The end of a message, or `delayed` where it is still tried, `relayed` where nothing more will be told of it."""
+from channels.status_calls import StatusEvent, StatusKind, delivery_id_in
 
 MOST_BYTES = 512 * 1024
 """Read of one message. What is told stands in front of the returned message, whose headers alone count."""
 
 _DEEPEST = 20
-_DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}(?![0-9a-z])", re.IGNORECASE)
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED_TYPES = (
     "message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers",
     "text/global-headers",
 )  # fmt: skip
 _COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list")
-_ACTIONS: dict[str, ReportKind] = {
+_ACTIONS: dict[str, StatusKind] = {
     "failed": "bounced",
     "delayed": "delayed",
     "delivered": "delivered",
     "expanded": "delivered",  # reached its mailbox, which passes it on to others
     "relayed": "relayed",
 }
-_CLASSES: dict[str, ReportKind] = {"2": "delivered", "4": "delayed", "5": "bounced"}
+_CLASSES: dict[str, StatusKind] = {"2": "delivered", "4": "delayed", "5": "bounced"}
 _STATUS = re.compile(r"(?<![\d.])([245])\s*\.\s*(\d{1,3})\s*\.\s*(\d{1,3})(?![\d.]*\d)")
 _REPLY = re.compile(r"(?<![\d.#-])([45]\d\d)(?=[ \-#<])(?![ -]?\d{3,})")
 _DAEMON = re.compile(r"mailer-?daemon|postmaster|mail delivery (sub)?system|qmail-send", re.IGNORECASE)
@@ -61,7 +57,7 @@ class MailReport:
     `recipient` is the address that the report names, in its spelling; many name another one than we wrote to.
     """
 
-    kind: ReportKind
+    kind: StatusKind
     delivery_id: str
     recipient: str
     is_hard: bool
@@ -76,7 +72,7 @@ class NotReport(Exception):
 class _Said:
     """One thing that is reported, before it is known of which message."""
 
-    kind: ReportKind
+    kind: StatusKind
     recipient: str = ""
     is_hard: bool = False
     detail: str = ""
@@ -95,6 +91,19 @@ def read_reports(message: bytes) -> list[MailReport]:
     if delivery_id is None:
         raise NotReport("is a report, and names no message of ours")
     return [MailReport(one.kind, delivery_id, one.recipient, one.is_hard, one.detail) for one in said]
+
+
+def mail_events(message: bytes) -> list[StatusEvent]:
+    """The same in the words of all channels. Raises NotReport.
+
+    Where one of a message's recipients has it, it went to a list, which stays good though a member of it is gone.
+    """
+    reports = read_reports(message)
+    is_list = any(one.kind == "delivered" for one in reports)
+    return [
+        StatusEvent(one.kind, one.delivery_id, is_hard=one.is_hard and not is_list, detail=one.detail)
+        for one in reports
+    ]
 
 
 def _parts(message: Message) -> list[Message]:
@@ -195,7 +204,7 @@ def _plain(parts: list[Message]) -> list[_Said]:
 
 def _delivery_id(parts: list[Message]) -> str | None:
     """The id of the message that is reported, from the place that says it most surely."""
-    return next((found[0].lower() for place in _places(parts) if (found := _DELIVERY_ID.search(place))), None)
+    return next((found for place in _places(parts) if (found := delivery_id_in(place))), None)
 
 
 def _places(parts: list[Message]) -> Iterator[str]:

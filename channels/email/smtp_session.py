@@ -45,7 +45,7 @@ class EmailAccount:
     def of(cls, name: str, form: EmailAccountForm) -> EmailAccount:
         """The mailbox that somebody described. Raises OSError where its authorities cannot be read."""
         described = {
-            **asdict(form),
+            **{name: value for name, value in asdict(form).items() if name != "callback_secrets"},  # sends nothing
             "sender": mail_address(form.sender),
             "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
         }

@@ -1,4 +1,4 @@
-"""Signatures, by which receivers know that a webhook is ours.
+"""Signatures, by which receivers know that a webhook is ours, and we that a provider's call is its own.
 
 Sources: Standard Webhooks specification 1.0 (`webhook-signature: v1,<base64 HMAC-SHA256 of id.timestamp.body>`, several
 separated by spaces while a secret is rotated), and `x-voucherify-signature` (hex HMAC-SHA256 of the body) for receivers
@@ -10,10 +10,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from schemas.account import signing_key
 from schemas.errors import CannotStart
+
+TOLERANCE = timedelta(minutes=5)
+"""Between the time that was signed and ours, in both directions; so Standard Webhooks has it."""
+
+_MOST_SIGNATURES = 20
 
 
 class Signer:
@@ -42,6 +48,26 @@ class Signer:
         if self._legacy:
             headers["x-voucherify-signature"] = _hmac(self._legacy, body).hex()
         return headers
+
+
+def is_signed(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, *, now: datetime) -> bool:
+    """Tell whether one of the secrets signed a call, within the tolerance. Names of headers are in lower case.
+
+    Everything is compared as bytes: the comparison of texts fails with an error for those outside ASCII.
+    """
+    message_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not message_id or not _is_fresh(timestamp, now):
+        return False
+    signed = f"{message_id}.{timestamp}.".encode("utf-8", "surrogateescape") + body
+    expected = [f"v1,{base64.b64encode(_hmac(signing_key(secret), signed)).decode()}".encode() for secret in secrets]
+    given = headers.get("webhook-signature", "").encode("utf-8", "surrogateescape").split()[:_MOST_SIGNATURES]
+    equal = [hmac.compare_digest(one, other) for one in expected for other in given]  # all: no shorter for the first
+    return any(equal)
+
+
+def _is_fresh(timestamp: str, now: datetime) -> bool:
+    is_number = timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12
+    return is_number and abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
 
 
 def _key(secret: str) -> bytes:

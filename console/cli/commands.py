@@ -26,7 +26,9 @@ COMMANDS: dict[str, Command] = {
         "The whole job on servers and receivers of its own, compared with what has to come out; below var/demo.",
     ),
     "worker": Command("run", _START, "Run a worker; with several roles or processes, keep one process for each."),
-    "console": Command("run", _START, "Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."),
+    "console": Command(
+        "run", _START, "Serve pictures of codes, providers' callbacks and /healthz over HTTP, until Ctrl-C or SIGTERM."
+    ),
     "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
     "schema": Command(
         "distributions", _WRITE, "The JSON Schema of a distribution, a campaign, a segment or a project, for editors."

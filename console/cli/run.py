@@ -19,7 +19,6 @@ from agents.wiring import Wiring
 from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
 from console.cli.terminal import fail, show_text
 from deploy.embedded.servers import Endpoints
-from deploy.settings.settings import load_settings
 from schemas.closed import Role, members
 from schemas.errors import CannotStart
 
@@ -153,10 +152,10 @@ def _role(name: str) -> Role:
 def serve_console(
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of console.port; 0: a free one.")] = None,
 ) -> None:
-    """Serve pictures of codes and /healthz over HTTP, until Ctrl-C or SIGTERM."""
+    """Serve pictures of codes, providers' callbacks and /healthz over HTTP, until Ctrl-C or SIGTERM."""
     from console.http.serving import run_console
 
-    settings = load_settings(os.environ)
+    settings = read_settings()
     if port is not None:
         settings = replace(settings, console=replace(settings.console, port=port))
     run_console(settings, lambda address: show_text(f"Console  {escape(address)}"))

@@ -1,4 +1,4 @@
-"""Reports of mail systems, taken in: each end of a delivery is told once, dead addresses and complaints suppress."""
+"""Reports of providers, taken in: each end of a delivery is told once, dead addresses and complaints suppress."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from typing import Literal, assert_never
 import asyncpg
 
 from agents.roles.sender.ledger_rows import read_stored
-from channels.email.reports import MailReport, NotReport, read_reports
-from schemas.closed import DeliveryOutcome
+from channels.contract import shortened
+from channels.email.reports import NotReport, mail_events
+from channels.status_calls import StatusEvent, StatusKind
+from schemas.closed import ChannelName, DeliveryOutcome
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
 from schemas.suppression import NewSuppression
 from store.sending.status_events import StatusEvents
 from store.sending.suppressions import Suppressions
-from streams.sending.bounces import hard_bounce
+from streams.sending.bounces import BOUNCING, hard_bounce
 from streams.sending.outcome import delivery_status
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 Done = Literal["told", "known before", "left", "not ours", "not a report"]
-"""`left`: it says nothing that is told, as a message that is still tried. `not ours`: no e-mail of this project."""
+"""`left`: it says nothing that is told, as a message that is still tried. `not ours`: no delivery of this project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class TakenReport:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The fate of one event before it is carried out: what is told of it, and whom it suppresses."""
+
+    done: Done
+    detail: str
+    status: DeliveryStatus | None = None
+    entry: NewSuppression | None = None
+
+
 class Reports:
     """Reports of one project. A delivery of another one is not known here."""
 
@@ -49,48 +61,66 @@ class Reports:
     async def take(self, message: bytes) -> list[TakenReport]:
         """Take in one message; the same again changes nothing. Raises TryLater."""
         try:
-            reports = read_reports(message)
+            events = mail_events(message)
         except NotReport as error:
             return [TakenReport("not a report", "", "", suppressed=False, detail=str(error))]
+        return await self.take_events(events, "email")
+
+    async def take_events(
+        self, events: Sequence[StatusEvent], channel: ChannelName, account: str | None = None
+    ) -> list[TakenReport]:
+        """Take in what is reported of a channel's deliveries; with an account, of its own alone. Raises TryLater."""
+        known = await self._find(events)
+        judged = [self._judge(one, known.get(one.delivery_id), channel, account) for one in events]
+        statuses = [one.status for one in judged if one.status is not None]
+        suppressed = [await self._suppress(one.entry) for one in judged]  # first: a crash is mended by the same again
+        is_new = iter(await self._events.record(statuses) if statuses else ())
+        return [
+            TakenReport(
+                one.done if one.status is None else "told" if next(is_new) else "known before",
+                event.kind,
+                event.delivery_id,
+                suppressed=did,
+                detail=one.detail,
+            )
+            for event, one, did in zip(events, judged, suppressed, strict=True)
+        ]
+
+    async def _find(self, events: Sequence[StatusEvent]) -> dict[str, asyncpg.Record]:
+        ids = {one.delivery_id for one in events if one.delivery_id}
+        rows = await self._events.deliveries(self._project_id, ids) if ids else []
+        return {row["delivery_id"]: row for row in rows}
+
+    def _judge(
+        self, event: StatusEvent, row: asyncpg.Record | None, channel: ChannelName, account: str | None
+    ) -> _Judged:
+        if row is None:
+            return _Judged("not ours", "this project has no such delivery, or not any more")
         try:
-            found = await self._find(reports[0].delivery_id)
+            delivery = read_stored(row["record"])
         except BadRecord as error:
-            why = str(error)
-            return [TakenReport("not ours", one.kind, one.delivery_id, suppressed=False, detail=why) for one in reports]
-        counts = not any(one.kind == "delivered" for one in reports)  # else a list has it, and one of its members not
-        return [await self._take(one, *found, may_suppress=counts) for one in reports]
-
-    async def _find(self, delivery_id: str) -> tuple[Delivery, asyncpg.Record]:
-        rows = await self._events.deliveries(self._project_id, [delivery_id])
-        if not rows:
-            raise BadRecord("this project has no such delivery, or not any more")
-        delivery = read_stored(rows[0]["record"])
-        if delivery.channel != "email":  # its receiver knows the id as well, and is not to end a whole host by it
-            raise BadRecord("the delivery is not an e-mail")
-        return delivery, rows[0]
-
-    async def _take(
-        self, report: MailReport, delivery: Delivery, row: asyncpg.Record, *, may_suppress: bool
-    ) -> TakenReport:
-        detail = _ADDRESS.sub("…", report.detail)
-        outcome = _outcome(report)
+            return _Judged("not ours", str(error))
+        if delivery.channel != channel:  # its receiver knows the id as well, and is not to end a whole host by it
+            return _Judged("not ours", f"the delivery is not one of the channel {channel}")
+        if account not in (None, delivery.account):
+            return _Judged("not ours", "the delivery left through another account")
+        detail, outcome = _ADDRESS.sub("…", shortened(event.detail)), _outcome(event.kind)
         if outcome is None:
-            return TakenReport("left", report.kind, report.delivery_id, suppressed=False, detail=detail)
-        entry = self._entry(report, delivery) if may_suppress else None
-        entries = [entry] if entry else []
-        suppressed = await self._suppressions.add(entries)  # first: a crash in between is mended by the same again
-        is_new = await self._events.record(_status(delivery, outcome, detail, row, self._now))
-        done: Done = "told" if is_new else "known before"
-        return TakenReport(done, report.kind, report.delivery_id, suppressed=suppressed > 0, detail=detail)
+            return _Judged("left", detail)
+        status = _status(delivery, outcome, detail, row, event.occurred_at or self._now)
+        return _Judged("told", detail, status, self._entry(event, delivery))
 
-    def _entry(self, report: MailReport, delivery: Delivery) -> NewSuppression | None:
-        """The entry for the address that we wrote to: whatever the report names, it cannot suppress another one."""
-        if not report.is_hard and report.kind != "complained":
+    async def _suppress(self, entry: NewSuppression | None) -> bool:
+        return entry is not None and await self._suppressions.add([entry]) > 0
+
+    def _entry(self, event: StatusEvent, delivery: Delivery) -> NewSuppression | None:
+        """The entry for the address that we wrote to: whatever is reported, it cannot suppress another one."""
+        if delivery.channel not in BOUNCING or not (event.is_hard or event.kind == "complained"):
             return None
         entry = hard_bounce(delivery, "suppressed", tried=True)
         if entry is None:
             return None
-        return replace(entry, reason="complained" if report.kind == "complained" else "bounced", added_by=self._actor)
+        return replace(entry, reason="complained" if event.kind == "complained" else "bounced", added_by=self._actor)
 
 
 def summary(taken: Sequence[TakenReport]) -> str:
@@ -102,14 +132,14 @@ def summary(taken: Sequence[TakenReport]) -> str:
     return f"told: {told}; known before: {known}; others: {others}; addresses suppressed: {suppressed}"
 
 
-def _outcome(report: MailReport) -> DeliveryOutcome | None:
-    match report.kind:
+def _outcome(kind: StatusKind) -> DeliveryOutcome | None:
+    match kind:
         case "relayed" | "delayed":
             return None
         case "delivered" | "bounced" | "complained":
-            return report.kind
+            return kind
         case _:
-            assert_never(report.kind)
+            assert_never(kind)
 
 
 def _status(

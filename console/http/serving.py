@@ -14,7 +14,9 @@ import uvloop
 from aiohttp import web
 
 from agents.telemetry.logs import configure_logs
+from console.control.callbacks import Callbacks
 from console.http.app import build_app
+from console.http.database import LateDatabase
 from deploy.settings.messages import Console
 from deploy.settings.settings import Settings
 from schemas.errors import CannotStart
@@ -30,30 +32,36 @@ _KEEP_ALIVE_SECONDS = 75.0
 def run_console(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` gets the address. Raises CannotStart where it cannot listen."""
     configure_logs(settings.log_level, role="console")
-    uvloop.run(_run(settings.console, announce))
+    uvloop.run(_run(settings, announce))
 
 
-async def _run(settings: Console, announce: Callable[[str], None]) -> None:
+async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    runner, port = await listen(settings)
+    console, database = settings.console, LateDatabase(settings)
+    callbacks = Callbacks(settings, database.pool) if settings.postgres.dsn.reveal() else None
+    runner, port = await listen(console, callbacks=callbacks)
     try:
-        announce(f"http://{_in_url(settings.host)}:{port}")
-        if not settings.secrets:
+        announce(f"http://{_in_url(console.host)}:{port}")
+        if not console.secrets:
             log.warning("no_secrets", effect="no address of a picture is valid", setting="console.secrets")
-        log.info("started", pid=os.getpid(), port=port, secrets=len(settings.secrets))
+        log.info("started", pid=os.getpid(), port=port, secrets=len(console.secrets), callbacks=callbacks is not None)
         await stopping.wait()
         log.info("stopping")
     finally:
         await runner.cleanup()
+        await database.close()
     log.info("stopped")
 
 
-async def listen(settings: Console, *, clock: Callable[[], float] = time.time) -> tuple[web.AppRunner, int]:
+async def listen(
+    settings: Console, *, clock: Callable[[], float] = time.time, callbacks: Callbacks | None = None
+) -> tuple[web.AppRunner, int]:
     """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
     runner = web.AppRunner(
-        build_app(settings, clock=clock),
+        build_app(settings, clock=clock, callbacks=callbacks),
+        auto_decompress=False,  # what is signed is the body as it came
         access_log=None,
         logger=_without_quotations(),
         keepalive_timeout=_KEEP_ALIVE_SECONDS,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from deploy.secret import Secret
-from schemas.account import LONGEST_HEADER_URL, MailSecurity
+from schemas.account import LONGEST_HEADER_URL, MailSecurity, signing_key
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.notice import Notice, NoticeAddresses
@@ -23,10 +23,27 @@ _WEB = ("https://", "http://")
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Signatures by which receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating."""
+    """Signatures by which receivers know us. `secrets` sign by Standard Webhooks, all at once while rotating.
+
+    `callback_secrets` prove what is reported back; each of them does.
+    """
 
     secrets: tuple[Secret, ...] = ()
     legacy_secret: Secret = Secret("")
+    callback_secrets: tuple[Secret, ...] = ()
+
+    def check(self) -> None:
+        """Raises CannotStart for a secret that proves nothing."""
+        check_signing(self.callback_secrets, "webhook.callback_secrets")
+
+
+def check_signing(secrets: Iterable[Secret], path: str) -> None:
+    """Raises CannotStart naming the secret that is not as Standard Webhooks has it."""
+    for index, secret in enumerate(secrets):
+        try:
+            signing_key(secret.reveal())
+        except ValueError as error:
+            raise CannotStart(f"{path}[{index}]: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +87,11 @@ class EmailAccountSettings:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    callback_secrets: tuple[Secret, ...] = ()
 
     def check(self, name: str) -> None:
         """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line."""
+        check_signing(self.callback_secrets, f"email_accounts.{name}.callback_secrets")
         if len(self.unsubscribe_url) > LONGEST_HEADER_URL:
             raise CannotStart(
                 f"email_accounts.{name}.unsubscribe_url must have at most {LONGEST_HEADER_URL} characters"

@@ -68,7 +68,9 @@ class Settings:
                 raise CannotStart(f"consents[{index}]: {TRANSACTIONAL} is not a consent: it is sent without one")
             if is_blank(name):
                 raise CannotStart(f"consents[{index}] is empty")
-        for group in (self.topics, self.kafka, self.console, self.brand, self.retention, self.sender, self.accounts):
+        for group in (
+            self.topics, self.kafka, self.webhook, self.console, self.brand, self.retention, self.sender, self.accounts
+        ):  # fmt: skip
             group.check()
         for name, account in self.email_accounts.items():
             account.check(name)

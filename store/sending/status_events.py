@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -29,12 +30,23 @@ class StatusEvents:
             )
             return rows
 
-    async def record(self, status: DeliveryStatus) -> bool:
-        """Keep an end and put it into the outbox; False where the delivery is known to have had it."""
-        event = (status.project_id, status.delivery_id, status.outcome)
-        text = msgspec.json.encode(status).decode()
+    async def record(self, statuses: Sequence[DeliveryStatus]) -> list[bool]:
+        """Keep ends and put them into the outbox, all or nothing; False for one that its delivery is known to have had.
+
+        Kept in one order, so that two who keep the same do not wait for each other; told in the order given.
+        """
+        at: list[datetime | None] = [None] * len(statuses)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            at = await connection.fetchval(self._sql["record_event"], *event)
-            if at is not None:
-                await connection.execute(self._add_to_outbox, DELIVERY_STATUS, status.customer_id, text, at)
-        return at is not None
+            for place, status in sorted(enumerate(statuses), key=lambda one: _event(one[1])):
+                at[place] = await connection.fetchval(self._sql["record_event"], *_event(status))
+            new = [
+                (DELIVERY_STATUS, one.customer_id, msgspec.json.encode(one).decode(), moment)
+                for one, moment in zip(statuses, at, strict=True)
+                if moment is not None
+            ]
+            await connection.executemany(self._add_to_outbox, new)
+        return [moment is not None for moment in at]
+
+
+def _event(status: DeliveryStatus) -> tuple[str, str, str]:
+    return status.project_id, status.delivery_id, status.outcome

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from schemas.closed import Reason
+from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
 from schemas.suppression import Address, NewSuppression, address_keys
 
+BOUNCING: frozenset[ChannelName] = frozenset({"email"})
+"""Channels that write to addresses which may bounce."""
 SOFT_BOUNCES = 5
 """So many in a row, with nothing taken in between, are no passing trouble."""
 SOFT_BOUNCES_SPAN = timedelta(days=3)

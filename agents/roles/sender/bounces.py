@@ -11,12 +11,9 @@ from schemas.delivery import Delivery
 from schemas.suppression import Address, NewSuppression
 from store.sending.ledger import Settlement
 from store.sending.suppressions import Suppressions
-from streams.sending.bounces import address_of, hard_bounce, long_bounce
+from streams.sending.bounces import BOUNCING, address_of, hard_bounce, long_bounce
 
 log = structlog.get_logger()
-
-_BOUNCING = frozenset({"email"})
-"""Channels that write to addresses which may bounce."""
 
 Settled = Sequence[tuple[Settlement, Delivery]]
 
@@ -29,7 +26,7 @@ class Bounces:
 
     async def note(self, settled: Settled) -> None:
         """Note what came of attempts. Waits while Postgres is away."""
-        tried = [(one, made) for one, made in settled if one.tried and made.channel in _BOUNCING]
+        tried = [(one, made) for one, made in settled if one.tried and made.channel in BOUNCING]
         if tried:
             added = await retry_until_available(lambda: self._note(tried), what="Postgres")
             if added:

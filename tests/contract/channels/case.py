@@ -36,11 +36,15 @@ class Answer:
 
 
 class ChannelCase(Protocol):
-    """One channel. `secrets` are those of its account; `names` are the customer's, in what `delivery` makes."""
+    """One channel. `secrets` are those of its account; `names` are the customer's, in what `delivery` makes.
+
+    `account` is one as somebody wrote it.
+    """
 
     name: str
     secrets: tuple[str, ...]
     names: tuple[str, ...]
+    account: Any
     template: StoredTemplate | None
     answers: Mapping[str, Answer]
     """By what they are called here: each row of the provider's table, the unknown and the hostile."""

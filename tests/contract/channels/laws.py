@@ -11,14 +11,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import msgspec
+import pytest
 import trustme
 
-from channels.contract import DETAIL, AnyChannel, NotOffered, StatusCall
+from channels.contract import DETAIL, AnyChannel, NotOffered
 from channels.http.reply_heads import Exchange  # noqa: F401 - aiohttp is loaded once, before anything is timed
+from channels.status_calls import NotProven, StatusCall
 from schemas.delivery import Delivery
 from schemas.receipt import Accepted, Deferred, Receipt, Unanswered
 from streams.sending.retry import asked_wait
 from tests.contract.channels.case import ChannelCase, Fake
+from tests.factory import NOW
 
 LONG = 60.0
 """Seconds that nothing here takes unless it hangs."""
@@ -219,17 +222,19 @@ async def its_name_and_its_policy_are_those_of_its_records(case: ChannelCase) ->
 async def what_it_does_not_offer_it_says(case: ChannelCase) -> None:
     async with set_up(case) as (fake, channel):
         delivery = case.delivery(fake)
-        account = delivery.account
         try:
-            assert channel.statuses(StatusCall("https://console.example.com/", {}, b""), account) == []
-        except NotOffered as error:
-            assert str(error).startswith(f"{case.name}: ")
-        try:
-            found = await channel.check(delivery.project_id, account)
+            found = await channel.check(delivery.project_id, delivery.account)
             assert found.said
             assert not any(secret in found.said for secret in case.secrets)
         except NotOffered as error:
             assert str(error).startswith(f"{case.name}: ")
+
+
+async def nothing_is_reported_without_a_proof(case: ChannelCase) -> None:
+    async with set_up(case) as (_, channel):
+        for headers in ({}, {"content-type": "application/json", "webhook-signature": "v1,é"}):
+            with pytest.raises(NotProven):
+                channel.statuses(StatusCall("https://console.example.com/", headers, b"{}", NOW), case.account)
 
 
 async def what_it_reaches_is_where_it_is_sent(case: ChannelCase) -> None:
@@ -269,6 +274,7 @@ LAWS: tuple[Law, ...] = (
     many_are_sent_side_by_side,
     its_name_and_its_policy_are_those_of_its_records,
     what_it_does_not_offer_it_says,
+    nothing_is_reported_without_a_proof,
     what_it_reaches_is_where_it_is_sent,
     nothing_of_an_erased_customer_is_left,
 )

@@ -22,12 +22,13 @@ from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
+from schemas.account import EmailAccountForm
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, ChannelCase, Fake
-from tests.factory import TEMPLATE, customer, delivery
+from tests.factory import SECRET, TEMPLATE, customer, delivery
 
 _VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
 LOCAL = bundled(
@@ -69,6 +70,7 @@ class EmailCase(ChannelCase):
     name = "email"
     secrets = ("hush-password",)
     names = ("jo@example.com", "Jo")
+    account = EmailAccountForm(host="mail.example", sender="shop@example.com", callback_secrets=(SECRET,))
     template = TEMPLATE
     is_untrusted = Blocked
     answers = {

@@ -16,11 +16,12 @@ import pytest
 
 from channels.accounts import AccountBook
 from channels.context import ChannelContext
-from channels.contract import AnyChannel, StatusCall, StatusEvent
+from channels.contract import AnyChannel
 from channels.fakes.http import Reply
 from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from channels.registry import CHANNEL_TYPES, build_channels
+from channels.status_calls import NotProven, StatusCall, StatusEvent
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import Delivery
@@ -75,6 +76,7 @@ class ToyCase(ChannelCase):
     name = "toy"
     secrets = (TOKEN,)
     names = ("+48600100200",)
+    account = ToyAccount("http://127.0.0.1:1/", TOKEN)
     template = None
     is_untrusted = Deferred
     answers = {
@@ -169,10 +171,12 @@ def test_an_explanation_knows_it() -> None:
 def test_what_its_provider_reports_is_proved_and_put_in_our_words() -> None:
     body = b'{"id": "toy-1"}'
     proof = hmac.new(TOKEN.encode(), body, hashlib.sha256).hexdigest()
-    channel = channel_for("http://127.0.0.1:1/")
-    call = StatusCall("https://console.example.com/callbacks/toy/main", {"x-proof": proof}, body)
-    assert channel.statuses(call, "main") == [StatusEvent("delivered", "toy-1", "the toy has arrived")]
-    assert channel.statuses(replace(call, headers={}), "main") == []
+    account = ToyAccount("http://127.0.0.1:1/", TOKEN)
+    call = StatusCall("https://console.example.com/callbacks/default/toy/main", {"x-proof": proof}, body, NOW)
+    told = StatusEvent("delivered", provider_id="toy-1", detail="the toy has arrived")
+    assert Toy.statuses(call, account) == [told]
+    with pytest.raises(NotProven):
+        Toy.statuses(replace(call, headers={}), account)
 
 
 def test_nothing_of_it_is_left_in_the_tables_of_the_product() -> None:

@@ -20,6 +20,7 @@ from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
+from schemas.account import WebhookAccountForm
 from schemas.channels.webhook import WebhookDelivery
 from schemas.contract import topic_codec
 from schemas.delivery import Delivery
@@ -51,6 +52,7 @@ class WebhookCase(ChannelCase):
     name = "webhook"
     secrets = (SECRET, SECRET.removeprefix("whsec_"), "hush-legacy")
     names = ("jo@example.com", "hooks-of-jo", "x-of-jo")
+    account = WebhookAccountForm(secrets=(SECRET,), callback_secrets=(SECRET,))
     template = None
     is_untrusted = Deferred
     answers = {

@@ -13,10 +13,11 @@ import msgspec
 
 from channels.accounts import ChannelAccounts
 from channels.context import ChannelContext
-from channels.contract import AccountCheck, Policy, StatusCall, StatusEvent
+from channels.contract import AccountCheck, Policy
 from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
+from channels.status_calls import NotProven, StatusCall, StatusEvent
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.receipt import Accepted, Receipt, Refused
@@ -71,13 +72,14 @@ class Toy(HttpChannel[ToyDelivery]):
             return receipt_by_status(reply, now)
         return Refused(f"HTTP 200: {said['error']}") if "error" in said else Accepted("HTTP 200", said["id"])
 
-    def statuses(self, call: StatusCall, account: str) -> list[StatusEvent]:
+    @classmethod
+    def statuses(cls, call: StatusCall, account: ToyAccount) -> list[StatusEvent]:
         """See `Channel`."""
-        proof = hmac.new(self._token("", account).encode(), call.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(proof, call.headers.get("x-proof", "")):
-            return []
+        proof = hmac.new(account.token.encode(), call.body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(proof.encode(), call.headers.get("x-proof", "").encode()):
+            raise NotProven
         said = msgspec.json.decode(call.body, type=dict[str, str])
-        return [StatusEvent("delivered", said["id"], "the toy has arrived")]
+        return [StatusEvent("delivered", provider_id=said["id"], detail="the toy has arrived")]
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`."""

@@ -1,0 +1,73 @@
+"""Calls of providers about messages that they took: proved by the secrets of the account, then told once each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from agents.accounts import account_keys
+from agents.channels import shared_form
+from channels.registry import CHANNEL_TYPES
+from channels.status_calls import NotProven, StatusCall
+from console.control.reports import Reports, TakenReport
+from deploy.settings.settings import Settings
+from schemas.account import AccountForm, account_name
+from schemas.closed import CHANNELS, ChannelName
+from schemas.errors import BadRecord, CannotStart, DefinitionInvalid, TryLater
+from schemas.record_key import check_parts
+from store.accounts import AccountKey, Accounts
+from store.encryption import CannotDecrypt
+
+log = structlog.get_logger()
+
+RETRY_AFTER = timedelta(seconds=30)
+"""For which a provider is asked to wait where we cannot take in what it tells."""
+
+Database = Callable[[], Awaitable[asyncpg.Pool]]
+"""Connections, once there are any. Raises TryLater until then."""
+
+
+class Callbacks:
+    """The calls of all projects. `database` is asked for at each, so that one may come before Postgres is there."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings, self._database = settings, database
+
+    async def take(self, project_id: str, channel: str, account: str, call: StatusCall) -> list[TakenReport]:
+        """Take in a call about an account; the same again changes nothing.
+
+        Raises NotProven, DefinitionInvalid with every problem of the body, TryLater.
+        """
+        key = _key(project_id, channel, account)
+        pool = await self._database()
+        form = await self._form(Accounts(pool), key)
+        if form is None or not form.callback_secrets:
+            raise NotProven
+        events = CHANNEL_TYPES[key.channel].statuses(call, form)
+        reports = Reports(pool, project_id, actor=f"callback {key}", now=call.received_at)
+        return await reports.take_events(events, key.channel, key.name)
+
+    async def _form(self, accounts: Accounts, key: AccountKey) -> AccountForm | None:
+        """The account; one that is paused, too, since it has sent before. Raises TryLater where it cannot be read."""
+        stored = await accounts.get(key)
+        if stored is None or stored.state == "removed":
+            return shared_form(self._settings, key.channel, key.name)
+        try:
+            return stored.read(account_keys(self._settings))
+        except (CannotDecrypt, CannotStart) as error:
+            log.error("callback_account_unreadable", account=str(key), why=str(error))
+            raise TryLater(f"account {key}: {error}", what="account keys") from None
+
+
+def _key(project_id: str, channel: str, account: str) -> AccountKey:
+    found: ChannelName | None = next((one for one in CHANNELS if one == channel), None)
+    if found is None:
+        raise NotProven
+    try:
+        check_parts("", project_id)
+        return AccountKey(project_id, found, account_name(found, account))
+    except (BadRecord, DefinitionInvalid):
+        raise NotProven from None

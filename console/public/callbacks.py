@@ -1,0 +1,150 @@
+"""`/callbacks/<project>/<channel>/<account>`: providers tell what became of messages that they took.
+
+Whoever cannot prove to be the provider gets one answer, whatever is wrong; whoever can, one that says nothing of which
+deliveries there are. What cannot be kept now is refused with 503, so that a provider tells it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from agents.telemetry.metrics import Metrics
+from channels.status_calls import JSON_TYPE, NotProven, StatusCall
+from console.control.callbacks import RETRY_AFTER, Callbacks
+from console.control.reports import TakenReport
+from schemas.errors import DefinitionInvalid, TryLater
+
+log = structlog.get_logger()
+
+MOST_BYTES = 1024 * 1024
+"""Of a body."""
+BODY_SECONDS = 10.0
+"""For a body to come, all of it."""
+TAKE_SECONDS = 30.0
+"""For what it says to be kept."""
+MOST_AT_ONCE = 32
+"""Calls under way in one process: so much memory, at `MOST_BYTES` each."""
+
+_TYPES = frozenset({JSON_TYPE, "message/rfc822"})
+_SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+def callback_routes(callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> list[web.RouteDef]:
+    """The one route, for whichever application joins it. `now` gives the time with its zone."""
+    receiver = _Receiver(callbacks, metrics, now)
+    return [web.post("/callbacks/{project}/{channel}/{account}", receiver.receive)]
+
+
+class _Refused(Exception):
+    """A call that is not taken; the status, and for people what would be."""
+
+    def __init__(self, status: int, title: str, detail: str = "", errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(title)
+        self.status, self.title, self.detail, self.errors = status, title, detail, errors or []
+
+
+class _Receiver:
+    def __init__(self, callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> None:
+        self._callbacks, self._metrics, self._now = callbacks, metrics, now
+        self._under_way = 0
+
+    async def receive(self, request: web.Request) -> web.Response:
+        try:
+            taken = await self._taken(request)
+        except _Refused as refused:
+            self._metrics.callbacks.labels(str(refused.status)).inc()
+            return _problem(refused)
+        self._metrics.callbacks.labels("202").inc()
+        for one in taken:
+            self._metrics.reports.labels("callback", one.done).inc()
+        body = msgspec.json.encode({"received": len(taken)})
+        return web.Response(status=202, body=body, content_type=JSON_TYPE)
+
+    async def _taken(self, request: web.Request) -> list[TakenReport]:
+        _check_head(request)
+        if self._under_way >= MOST_AT_ONCE:
+            raise _later("too many calls at once")
+        self._under_way += 1
+        try:
+            call = StatusCall(str(request.url), _headers(request), await _body(request), self._now())
+            return await self._take(request, call)
+        finally:
+            self._under_way -= 1
+
+    async def _take(self, request: web.Request, call: StatusCall) -> list[TakenReport]:
+        place = request.match_info["project"], request.match_info["channel"], request.match_info["account"]
+        try:
+            async with asyncio.timeout(TAKE_SECONDS):
+                return await self._callbacks.take(*place, call)
+        except NotProven:
+            raise _not_proven() from None
+        except DefinitionInvalid as error:
+            errors = [{"pointer": one.path, "detail": one.message} for one in error.problems]
+            raise _Refused(400, "Not valid", "Nothing of it was taken.", errors) from None
+        except (TryLater, TimeoutError) as error:
+            log.warning("callback_not_kept", why=str(error) or type(error).__name__)
+            raise _later("what it says cannot be kept now") from None
+
+
+def _check_head(request: web.Request) -> None:
+    """Refuse what can be refused before its body is read."""
+    if not all(request.headers.get(name) for name in _SIGNED):
+        raise _not_proven()
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise _Refused(415, "Unsupported encoding", "content-encoding must be left out: what is signed is the body")
+    if request.content_type not in _TYPES:
+        raise _Refused(415, "Unsupported type", f"content-type must be one of {', '.join(sorted(_TYPES))}")
+    if (request.content_length or 0) > MOST_BYTES:
+        raise _too_large()
+
+
+def _headers(request: web.Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body as it was signed, within its limits of size and time."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise _Refused(408, "Too slow", f"the body must come within {BODY_SECONDS:.0f} s") from None
+    return bytes(body)
+
+
+def _not_proven() -> _Refused:
+    return _Refused(401, "Not proven", "webhook-id, webhook-timestamp and webhook-signature must fit the body")
+
+
+def _too_large() -> _Refused:
+    return _Refused(413, "Too large", f"a body has at most {MOST_BYTES} bytes")
+
+
+def _later(why: str) -> _Refused:
+    return _Refused(503, "Later", f"{why}; send the same again")
+
+
+def _problem(refused: _Refused) -> web.Response:
+    """Source: RFC 9457."""
+    said = {"title": refused.title, "status": refused.status, "detail": refused.detail}
+    response = web.Response(
+        status=refused.status,
+        body=msgspec.json.encode(said | ({"errors": refused.errors} if refused.errors else {})),
+        content_type="application/problem+json",
+    )
+    if refused.status == 503:
+        response.headers["retry-after"] = str(math.ceil(RETRY_AFTER.total_seconds()))
+    if refused.status in (408, 413):
+        response.force_close()  # the rest of the body is not wanted
+    return response

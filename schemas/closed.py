@@ -42,8 +42,10 @@ DeliveryOutcome = Literal[
 are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
 """
 
-NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low"]
-"""What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left."""
+NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low", "destination_failing"]
+"""What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left, an account or
+endpoint that fails.
+"""
 
 NoticeState = Literal["opened", "closed"]
 

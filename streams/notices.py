@@ -33,6 +33,16 @@ def destination_paused(destination: Destination, reason: str) -> Concern:
     )  # fmt: skip
 
 
+def destination_failing(destination: Destination, why: str) -> Concern:
+    """An account or endpoint that does not do its part: what is for it waits, and one message at a time asks it."""
+    about = f"{destination.channel}/{destination.name}"
+    return Concern(
+        destination.project_id, "destination_failing", about,
+        f"{about} fails: {why}. What is for it waits; one message at a time tries whether it is well again.",
+        f"tidings destinations; to try it at once: tidings deliveries hurry --destination {destination.name}",
+    )  # fmt: skip
+
+
 def distribution_paused(project_id: str, distribution: str, campaign: str) -> Concern:
     """A distribution that stopped by itself, since its campaign has no code left."""
     return Concern(

@@ -63,6 +63,10 @@ class Metrics:
             "tidings_destinations_throttled", "Destinations that take nothing from this process for now.",
             registry=registry,
         )  # fmt: skip
+        self.destinations_failing = Gauge(
+            "tidings_destinations_failing", "Destinations that all senders ask by one message at a time.",
+            registry=registry,
+        )  # fmt: skip
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def _add_positions(self, registry: CollectorRegistry) -> None:

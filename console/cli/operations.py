@@ -117,7 +117,7 @@ def destinations_command(
     resume: Annotated[str, typer.Option(metavar="CHANNEL/NAME", help="Send to it again, the oldest first.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits."""
+    """Destinations that little or nothing is sent to (paused, failing, throttled): why, since when, what waits."""
     from console.control.destinations import HeldDestination, held, resume_destination
     from store.sending.ledger import Ledger
 

@@ -16,8 +16,8 @@ from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standin
 
 STATES = ("waiting", "sent", "recovered", "failed")
 STATUSES = ("waiting", "held", "retried", "sent", "recovered", "failed", "suppressed", "expired", "canceled")
-"""As a filter names them. `waiting` are all that wait: `held` are those whose destination is paused or says that it is
-too much, `retried` those that were tried before."""
+"""As a filter names them. `waiting` are all that wait: `held` are those whose destination is paused, fails or says that
+it is too much, `retried` those that were tried before."""
 NO_REASON = "none"
 """Asks a filter for those that the product gave no reason for: the provider's answer is their detail."""
 

@@ -15,7 +15,7 @@ from store.sending.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class HeldDestination:
-    """A destination that is paused or throttled: why, since when, and how much waits since when."""
+    """A destination that is paused, failing or throttled: why, since when, and how much waits since when."""
 
     channel: str
     destination: str

@@ -18,6 +18,7 @@ from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
+from store.sending.breakers import BreakerStore
 from store.sending.consents import Consents
 from store.sending.suppressions import Suppressions
 from store.sql import queries
@@ -192,6 +193,7 @@ class Ledger:
     ) -> None:
         self._pool, self._keep = pool, keep
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
+        self.breakers = BreakerStore(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
         self._last_queue: tuple[str, ...] = ("", "", "", "")
@@ -327,7 +329,7 @@ class Ledger:
         return {_destination(row): row["hurried_at"] for row in await self._fetch("hurried_destinations")}
 
     async def held_destinations(self, project_id: str) -> list[asyncpg.Record]:
-        """Of a project: channel, destination, state (paused or throttled), reason, paused_at, waiting, oldest."""
+        """Of a project: channel, destination, state (paused, failing, throttled), reason, since, waiting, oldest."""
         return await self._fetch("held_destinations", project_id)
 
     async def paused_destinations(self) -> dict[Destination, str]:

@@ -17,9 +17,12 @@ and ($12::text is null or $12 = 'waiting' and d.state = 'waiting' or $12 = :stat
 (case when d.state = 'failed' and d.reason in ('suppressed', 'expired', 'canceled') then d.reason
       when d.state = 'failed' and d.reason = 'consent' then 'suppressed'
       when d.state <> 'waiting' then d.state
-      when d.reason in ('paused', 'throttled')
+      when d.reason in ('paused', 'throttled', 'breaker_open')
            or exists (select from paused_destinations p
                       where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
+           or exists (select from breakers b
+                      where b.project_id = d.project_id and b.channel = d.channel and b.destination = d.destination
+                        and b.state->>'opened_at' is not null)
       then 'held'
       when d.attempts > 0 then 'retried'
       else 'waiting' end)

@@ -370,15 +370,32 @@ returning delivery_id;
 -- What somebody wants asked at once; for as long as every sender that lives has looked by then.
 select project_id, channel, destination, hurried_at from hurried_destinations where hurried_at > now() - interval '1 hour';
 
+-- name: failing_destinations
+-- Destinations whose breaker is open, but for those that are paused as well.
+(select project_id, channel, destination, why,
+        to_timestamp((state->>'opened_at')::float8) as opened_at
+ from breakers one
+ where state->>'opened_at' is not null
+   and not exists (select from paused_destinations p
+                   where p.project_id = one.project_id and p.channel = one.channel
+                     and p.destination = one.destination)) as b
+
 -- name: held_destinations
--- What of a project waits because of its destination, with how much and since when: those that are paused, and those
--- that have said that it is too much.
+-- What of a project waits because of its destination, with how much and since when: those that are paused, those that
+-- fail and are asked by one message at a time, and those that have said that it is too much.
 select p.channel, p.destination, 'paused' as state, p.reason, p.paused_at, w.waiting, w.oldest
 from paused_destinations p cross join lateral (
     select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
     where d.state = 'waiting' and d.project_id = p.project_id and d.channel = p.channel
       and d.destination = p.destination) as w
 where p.project_id = $1
+union all
+select b.channel, b.destination, 'failing', b.why, b.opened_at, w.waiting, w.oldest
+from :failing_destinations cross join lateral (
+    select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
+    where d.state = 'waiting' and d.project_id = b.project_id and d.channel = b.channel
+      and d.destination = b.destination) as w
+where b.project_id = $1
 union all
 select d.channel, d.destination, 'throttled', max(d.detail), null, count(*), min(d.created_at)
 from open_deliveries d

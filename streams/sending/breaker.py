@@ -9,7 +9,9 @@ in seconds, of one clock for all processes.
 While it is open a delivery uses up no attempts but as the probe, so among many none would ever come to its last one.
 The destination is paused all the same: it took nothing for as long as the attempts of one delivery take in all, which
 `is_gone` tells, and the probe that finds it so has the last word, as a delivery's last attempt has where the breaker
-never opened (too few are sent there). What waits longer than it is valid ends as it does anywhere, once it is claimed.
+never opened (too few are sent there). Where a channel's retries pause nothing, the probes go on, and a delivery fails
+once it has been as many of them as it has attempts. What waits longer than it is valid ends where it would be the
+probe, without being one.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ WINDOW = 60.0
 LEAST = 8
 """Fewer answers than this say nothing. Four connections that each time out after 30 s make as many in the window."""
 SHARE = 0.5
+NOTHING_KEPT = "{}"
 HEARD_FROM_ALL = 2.5
 """Seconds after the first failure within which every process has told what it hears of the same destination."""
 FIRST_WAIT, LONGEST_WAIT = 5.0, 300.0
@@ -59,6 +62,21 @@ def answer_of(receipt: Receipt) -> Answer:
             return "failed"
         case _:
             assert_never(receipt)
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Answers that a process heard since it reported last. `answer` is that of the probe of number `probe`.
+
+    `lease`: it asks for the probe for so many seconds; 0 where it does not. `why` is the last failure in words.
+    """
+
+    took: int = 0
+    failed: int = 0
+    why: str = ""
+    probe: int = 0
+    answer: Answer | None = None
+    lease: float = 0.0
+    is_hurried: bool = False
 
 
 class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,12 +110,29 @@ class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
         """True where nothing but a probe may be sent."""
         return self.opened_at is not None
 
+    @classmethod
+    def read(cls, state: str, now: float) -> Breaker:
+        """The breaker that is kept as JSON; a new one where nothing is kept yet."""
+        return cls.new(now) if state == NOTHING_KEPT else msgspec.json.decode(state, type=cls)
+
+    @property
+    def written(self) -> str:
+        """The same as JSON."""
+        return msgspec.json.encode(self).decode()
+
+    def reported(self, report: Report, owner: str, now: float) -> Breaker:
+        """Take in a report of the process `owner`."""
+        told = self if report.answer is None else self.answered(report.probe, report.answer, now)
+        told = told.noted(report.took, report.failed, now)
+        told = told.hurried(now) if report.is_hurried else told
+        return told.asked(owner, now, report.lease) if report.lease else told
+
     def noted(self, took: int, failed: int, now: float) -> Breaker:
         """Take in what a process heard since it told last, of messages that were no probes."""
-        if not took and not failed:
-            return self
-        rolled = self._rolled(now)
-        counted = replace(rolled, took=rolled.took + took, failed=rolled.failed + failed, noted_at=now)
+        counted = self
+        if took or failed:
+            rolled = self._rolled(now)
+            counted = replace(rolled, took=rolled.took + took, failed=rolled.failed + failed, noted_at=now)
         return counted._opened(now) if counted._is_failing(now) else counted
 
     def asked(self, owner: str, now: float, lease: float) -> Breaker:
@@ -145,6 +180,10 @@ class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
         """True where nothing is left to remember."""
         silent = now - self.noted_at
         return silent >= (FORGOTTEN_AFTER if self.is_open else WINDOW) and (self.is_open or self.is_well(now))
+
+    def has_to_be_judged(self, now: float) -> bool:
+        """True where time alone has made another one of it."""
+        return self.is_over(now) or self._is_failing(now)
 
     def is_gone(self, now: float, attempts_take: float) -> bool:
         """True where it took nothing for as long as all attempts of one delivery take."""

@@ -24,6 +24,7 @@ class Situation:
     """
 
     is_paused: bool
+    is_failing: bool
     has_turn: bool
     expires_at: datetime | None
     expires: float | None
@@ -39,6 +40,8 @@ def stopped_at_gate(situation: Situation) -> Judgement | None:
     """Judge a delivery that may not be sent now; None where it may."""
     if situation.is_paused:
         return held_back("the destination is paused", "paused")
+    if situation.is_failing:
+        return held_back("the destination fails: it is asked by one message at a time", "breaker_open")
     if not situation.has_turn:
         return held_back("the destination takes no more for now", "throttled")
     if situation.expires_at and situation.expires is not None and situation.expires <= situation.now:

@@ -21,7 +21,8 @@ class Attempt:
 
     `random` is in [0, 1). `strikes` counts how often this message was told that it is too much while others passed,
     now included; `until_next` is the seconds until its destination may be asked again. `is_last_word`: the destination
-    is to be paused where this was the last attempt.
+    is to be paused where this was the last attempt. `is_gone`: the destination took nothing for as long as all attempts
+    take, so this was the last one whatever this delivery has had.
     """
 
     before: int
@@ -30,6 +31,7 @@ class Attempt:
     strikes: int = 0
     until_next: float = 0.0
     is_last_word: bool = False
+    is_gone: bool = False
 
 
 def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
@@ -60,6 +62,9 @@ def tried_again(detail: str, attempt: Attempt, retry_after: float | None = None)
 
     Where that is used up it ends, or waits with all others for a destination that seems to be gone.
     """
+    if attempt.is_gone:
+        said = f"nothing was taken for as long as a delivery is tried: {detail}"
+        return Judgement("waiting", said, reason="paused", pauses=True)
     wait = next_attempt(attempt.retries, attempt.before + 1, random=attempt.random, retry_after=retry_after)
     if wait is not None:
         return Judgement("waiting", detail, wait)

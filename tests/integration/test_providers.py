@@ -100,12 +100,14 @@ async def receiver() -> AsyncIterator[WebhookReceiver]:
 
 
 @asynccontextmanager
-async def running(settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1) -> AsyncIterator[Running]:
+async def running(
+    settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1, *, retry: timedelta = timedelta(seconds=1)
+) -> AsyncIterator[Running]:
     quick = replace(
         settings,
         sender=replace(
             settings.sender, poll=timedelta(milliseconds=200), webhook_allow_private=True,
-            webhook_retries=(timedelta(seconds=1),) * 2, email_retries=(timedelta(seconds=1),) * 2,
+            webhook_retries=(retry,) * 2, email_retries=(retry,) * 2,
         ),
         webhook=WebhookSettings(secrets=(Secret(SECRET),)),
         email_accounts={"main": EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox_port, security="none")},

@@ -10,11 +10,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 
 from agents.accounts import LiveAccounts
 from agents.clock import Clock
+from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.ledger_rows import settlement_of
 from agents.roles.sender.outcomes import Outcomes
@@ -29,6 +31,7 @@ from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 from store.sending.ledger import Stop
+from streams.sending.breaker import answer_of
 from streams.sending.gate import (
     ASKED_AGAIN_AFTER,
     Situation,
@@ -66,6 +69,7 @@ class Attempts:
         concurrency: int,
         clock: Clock,
         paces: Paces | None = None,
+        breakers: Breakers | None = None,
         accounts: LiveAccounts | None = None,
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
@@ -75,12 +79,17 @@ class Attempts:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
         self.paces = paces or Paces({name: one.rate for name, one in policies.items() if one.rate is not None})
-        self.capacity = Capacity(self.paces, concurrency=concurrency)
+        self.breakers = breakers or Breakers()
+        self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers)
 
     @property
     def held(self) -> list[str]:
         """The deliveries whose leases we need."""
         return list(self._tasks)
+
+    def may_leave(self, destination: Destination) -> bool:
+        """True where a message would have its turn soon, as far as its destination's pace goes."""
+        return self.paces.capacity(destination, 1) > 0
 
     def start(self, work: Work) -> None:
         """Send in the background; the outcome goes to `Outcomes`."""
@@ -96,8 +105,7 @@ class Attempts:
 
     async def _carry_out(self, work: Work, claimed: float) -> None:
         async with self._slot(work):
-            is_paused = work.destination in self.capacity.paused
-            left_at = None if is_paused else await self.paces.turn(work.destination)
+            left_at = await self._turn(work)
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
                 log.info("lease_ended_before_attempt", delivery=work.delivery.delivery_id)
                 self._not_asked(work, left_at)
@@ -112,6 +120,17 @@ class Attempts:
                 judgement = tried_again(f"internal error: {type(error).__name__}", self._made(work))
             ended = time.monotonic()
         self._end(work, judgement, ended, ended - started)
+
+    async def _turn(self, work: Work) -> float | None:
+        """The moment at which it leaves; None where it may not, or not soon."""
+        destination = work.destination
+        if destination in self.capacity.paused or not self.breakers.capacity(destination, 1):
+            return None
+        left_at = await self.paces.turn(destination)
+        if left_at is not None and not self.breakers.leave(destination, work.delivery.delivery_id):
+            self.paces.heard(destination, left_at, None)
+            return None
+        return left_at
 
     def stop(self, work: Work, judgement: Judgement) -> None:
         """End a leased delivery without an attempt."""
@@ -134,7 +153,7 @@ class Attempts:
 
     def _not_asked(self, work: Work, left_at: float | None) -> None:
         if left_at is not None:
-            self.paces.heard(work.destination, left_at, None)
+            self._heard(work, left_at, None)
 
     async def _attempt(self, work: Work, claimed: float, left_at: float | None) -> Judgement:
         """`left_at` is its turn; without one it is not sent."""
@@ -142,11 +161,10 @@ class Attempts:
             self._not_asked(work, left_at)
             return judgement
         assert left_at is not None  # noqa: S101 - nothing passes the gate without a turn
-        if why := await self._stopped_since(work, claimed):
-            self._not_asked(work, left_at)
-            return impossible(*why)
         answer: Judgement | Receipt | None = None
         try:
+            if why := await self._stopped_since(work, claimed):
+                return impossible(*why)
             answer = await self._ask(work)
         finally:
             self._heard(work, left_at, None if isinstance(answer, Judgement) else answer)
@@ -166,6 +184,7 @@ class Attempts:
     def _situation(self, work: Work, left_at: float | None) -> Situation:
         return Situation(
             is_paused=work.destination in self.capacity.paused,
+            is_failing=left_at is None and work.destination in self.breakers.open,
             has_turn=left_at is not None,
             expires_at=work.delivery.expires_at,
             expires=work.expires,
@@ -176,6 +195,7 @@ class Attempts:
         retry_after = receipt.retry_after if isinstance(receipt, Throttled) else None
         asked = asked_wait(self._policies[work.delivery.channel].retries, retry_after)
         self.paces.heard(work.destination, left_at, receipt, asked.total_seconds())
+        self.breakers.heard(work.destination, work.delivery.delivery_id, receipt)
 
     async def _ask(self, work: Work) -> Judgement | Receipt:
         """The provider's answer, or the end of a delivery that cannot be written."""
@@ -199,12 +219,21 @@ class Attempts:
         """The attempt as it is judged, after its answer was heard."""
         policy = self._policies[work.delivery.channel]
         attempt = Attempt(work.attempts, policy.retries, random.random())
+        if receipt is None:
+            return attempt
         if not isinstance(receipt, Throttled):
-            return replace(attempt, is_last_word=receipt is not None and self._is_gone(work.destination, policy))
+            is_last_word = self._is_last_word(work.destination, policy)
+            return replace(attempt, is_last_word=is_last_word, is_gone=self._is_gone(work.destination, policy, receipt))
         strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.destination))
         return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.destination))
 
-    def _is_gone(self, destination: Destination, policy: Policy) -> bool:
+    def _is_gone(self, destination: Destination, policy: Policy, receipt: Receipt) -> bool:
+        """True where a failure is the last of a time in which a delivery would have used up its attempts."""
+        attempts_take = sum(policy.retries, timedelta()).total_seconds()
+        is_failure = policy.pauses and answer_of(receipt) == "failed"
+        return is_failure and self.breakers.is_gone(destination, attempts_take)
+
+    def _is_last_word(self, destination: Destination, policy: Policy) -> bool:
         """True where retries that are used up speak of the destination: it took nothing else since the last one."""
         last_wait = policy.retries[-1].total_seconds() if policy.retries else 0.0
         return policy.pauses and not self.paces.took_within(destination, last_wait)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 
+from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
 from schemas.destination import Destination
 
@@ -20,11 +21,12 @@ _SATURATED_FOR = 5.0
 class Capacity:
     """The deliveries held for each destination. `concurrency` bounds what is under way to one of them.
 
-    A destination takes less where its pace is held back, and nothing while it is `paused`.
+    A destination takes less where its pace is held back, a probe alone where its breaker is open, and nothing while it
+    is `paused`.
     """
 
-    def __init__(self, paces: Paces, *, concurrency: int) -> None:
-        self._paces = paces
+    def __init__(self, paces: Paces, *, concurrency: int, breakers: Breakers | None = None) -> None:
+        self._paces, self._breakers = paces, breakers or Breakers()
         self.most = concurrency * _HELD_PER_SLOT
         self.paused: set[Destination] = set()
         self._held: Counter[Destination] = Counter()
@@ -51,7 +53,7 @@ class Capacity:
 
     def free(self) -> dict[Destination, int]:
         """The number that each destination takes yet, of those that do not take as many as any other."""
-        known = dict.fromkeys((*self._held, *self._paces.known))
+        known = dict.fromkeys((*self._held, *self._paces.known, *self._breakers.open))
         return {one: max(0, self._of(one) - self._held[one]) for one in known} | dict.fromkeys(self.paused, 0)
 
     def saturated(self) -> set[Destination]:
@@ -63,7 +65,7 @@ class Capacity:
         return any(count >= self.most for count in self._held.values())
 
     def _of(self, destination: Destination) -> int:
-        return self._paces.capacity(destination, self.most)
+        return self._breakers.capacity(destination, self._paces.capacity(destination, self.most))
 
     async def wait_for(self, destination: Destination) -> bool:
         """True where a destination takes one more within a moment.

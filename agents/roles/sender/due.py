@@ -127,6 +127,7 @@ class Due:
         self._attempts.capacity.paused = paused
         self._metrics.destinations_paused.set(len(paused))
         self._metrics.destinations_throttled.set(self._attempts.paces.closed)
+        self._metrics.destinations_failing.set(len(self._attempts.breakers.open))
         return paused
 
     async def _look_at_hurries(self) -> bool:
@@ -135,6 +136,7 @@ class Due:
         hurried = [one for one, at in self._hurried.items() if known is not None and known.get(one) != at]
         for one in hurried:
             self._attempts.paces.hurry(one)
+            self._attempts.breakers.hurry(one)
         return bool(hurried)
 
     def held(self) -> set[str]:

@@ -17,7 +17,8 @@ from schemas.notice import Concern
 from schemas.receipt import Accepted, Gone, Receipt, Refused
 from store.notices import Message, Notices
 from store.sending.ledger import Ledger
-from streams.notices import MAIL, RETRIES, destination_paused, message_to_owner
+from streams.notices import MAIL, RETRIES, destination_failing, destination_paused, message_to_owner
+from streams.sending.breaker import Breaker
 
 log = structlog.get_logger()
 
@@ -61,20 +62,33 @@ class Notifier:
 
     async def tell(self) -> int:
         """Open and close what there is of destinations, and send what is due; how many messages. Raises TryLater."""
-        await self._keep_paused()
+        await self._keep_destinations()
         messages = await self._notices.take(self._owner, limit=_AT_A_TIME, lease=_LEASE)
         await asyncio.gather(*map(self._send, messages))
         await self._flush()
         return len(messages)
 
-    async def _keep_paused(self) -> None:
-        """Open and close the notices of each project that has a destination paused, or had one."""
-        kind: NoticeKind = "destination_paused"
+    async def _keep_destinations(self) -> None:
+        paused = await self._ledger.paused_destinations()
+        await self._keep("destination_paused", [destination_paused(*one) for one in paused.items()])
+        await self._keep("destination_failing", await self._failing())
+
+    async def _keep(self, kind: NoticeKind, concerns: list[Concern]) -> None:
+        """Open and close the notices of a kind in each project that has one, or had."""
         found: dict[str, list[Concern]] = {project: [] for project in await self._notices.projects_with(kind)}
-        for destination, why in (await self._ledger.paused_destinations()).items():
-            found.setdefault(destination.project_id, []).append(destination_paused(destination, why))
-        for project_id, concerns in found.items():
-            await self._notices.keep(project_id, kind, concerns)
+        for concern in concerns:
+            found.setdefault(concern.project_id, []).append(concern)
+        for project_id, of_project in found.items():
+            await self._notices.keep(project_id, kind, of_project)
+
+    async def _failing(self) -> list[Concern]:
+        """Destinations that fail, or have not been well for long: their owners are not told each time."""
+        known = await self._ledger.breakers.all()
+        return [
+            destination_failing(destination, kept.why)
+            for destination, kept in known.kept.items()
+            if not Breaker.read(kept.state, known.now).is_well(known.now)
+        ]
 
     async def _send(self, message: Message) -> None:
         delivery = message_to_owner(message.notice, message.way, self._account)

@@ -17,6 +17,7 @@ from agents.dead_letters import DeadLetters
 from agents.intake import Intake
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.attempts import Attempts
+from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.due import Due
 from agents.roles.sender.entry import Entry
@@ -109,9 +110,12 @@ class Sender:
             max_bytes=wiring.settings.matcher.max_event_bytes,
         )  # fmt: skip
         self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, owner, metrics)
+        policies = policies_of(settings)
+        timeouts = {name: one.timeout.total_seconds() for name, one in policies.items()}
+        self._breakers = Breakers(ledger.breakers, owner=owner, timeouts=timeouts)
         self._attempts = Attempts(
             self._channels,
-            policies_of(settings),
+            policies,
             TemplateCache(control.template).get,
             self._leases.is_ours,
             self._outcomes,
@@ -121,6 +125,7 @@ class Sender:
             concurrency=settings.concurrency,
             clock=clock,
             accounts=accounts,
+            breakers=self._breakers,
         )
         self._due = Due(
             claimant, self._attempts, self._outcomes, self.erasures, next_due, metrics, poll=settings.poll
@@ -138,6 +143,7 @@ class Sender:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
         await retry_until_available(self._ledger.make_days, what="Postgres")
         await retry_until_available(self._accounts.refresh, what="Postgres")
+        await retry_until_available(self._breakers.exchange, what="Postgres")
         await self._accepted.tell(self._ledger, self._owner)
         freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
         if freed:
@@ -145,7 +151,7 @@ class Sender:
         self._entry.open()
         loops = (
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
-            self._tidy_loop(), self._accounts.run(),
+            self._tidy_loop(), self._accounts.run(), self._breakers.run(self._attempts.may_leave),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:

@@ -64,6 +64,7 @@ def test_an_answer_says_how_its_destination_is(receipt: Receipt, answer: Answer)
         ([(0, 1, 0.0), (0, LEAST - 1, 3.0)], True),
         ([(0, 1, 0.0), (0, LEAST - 2, 3.0)], False),  # too few to say anything
         ([(0, LEAST, 0.0)], False),  # the others may hear something else
+        ([(0, LEAST, 0.0), (0, 0, 3.0)], True),  # they did not
         ([(0, LEAST, 0.0), (100, 0, 1.0), (0, 1, 3.0)], False),  # as they do here
         ([(10, 10, 0.0), (0, 1, 3.0)], True),  # a half is too many
         ([(10, 4, 0.0), (0, 1, 3.0)], False),

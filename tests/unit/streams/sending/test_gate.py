@@ -21,6 +21,9 @@ from tests.factory import NOW
 
 PAUSED = Judgement("waiting", "the destination is paused", reason="paused", tried=False)
 THROTTLED = Judgement("waiting", "the destination takes no more for now", reason="throttled", tried=False)
+FAILING = Judgement(
+    "waiting", "the destination fails: it is asked by one message at a time", reason="breaker_open", tried=False
+)
 EXPIRED = Judgement("failed", "expired at 2026-11-20T12:00:00+00:00", reason="expired", tried=False)
 
 
@@ -30,6 +33,8 @@ EXPIRED = Judgement("failed", "expired at 2026-11-20T12:00:00+00:00", reason="ex
         ({}, None),
         ({"is_paused": True}, PAUSED),
         ({"has_turn": False}, THROTTLED),
+        ({"is_failing": True, "has_turn": False}, FAILING),
+        ({"is_paused": True, "is_failing": True, "has_turn": False}, PAUSED),
         ({"is_paused": True, "has_turn": False, "expires": 1.0}, PAUSED),
         ({"has_turn": False, "expires": 1.0}, THROTTLED),
         ({"expires": 99.9}, EXPIRED),
@@ -40,7 +45,14 @@ EXPIRED = Judgement("failed", "expired at 2026-11-20T12:00:00+00:00", reason="ex
     ],
 )
 def test_the_first_that_stands_against_it_decides(changes: dict[str, Any], judgement: Judgement | None) -> None:
-    known = {"is_paused": False, "has_turn": True, "expires_at": NOW, "expires": 200.0, "now": 100.0}
+    known = {
+        "is_paused": False,
+        "is_failing": False,
+        "has_turn": True,
+        "expires_at": NOW,
+        "expires": 200.0,
+        "now": 100.0,
+    }
     assert stopped_at_gate(Situation(**{**known, **changes})) == judgement
 
 

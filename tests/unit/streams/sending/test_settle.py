@@ -66,3 +66,10 @@ def test_the_last_attempt_ends_the_delivery_or_speaks_for_its_destination() -> N
 @pytest.mark.parametrize(("before", "wait"), [(0, MINUTE), (1, HOUR), (2, None)])
 def test_waits_follow_the_schedule(before: int, wait: timedelta | None) -> None:
     assert tried_again("x", replace(FIRST, before=before)).wait == wait
+
+
+def test_a_destination_that_is_gone_is_paused_whatever_its_delivery_has_had() -> None:
+    judged = settle(Unanswered("no answer"), replace(FIRST, is_gone=True))
+
+    said = "nothing was taken for as long as a delivery is tried: no answer (possibly accepted)"
+    assert judged == Judgement("waiting", said, reason="paused", pauses=True)

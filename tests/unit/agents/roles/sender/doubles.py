@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.ledger_rows import row_of
@@ -25,6 +26,7 @@ class Started:
     def __init__(self, log: list[Any]) -> None:
         self._log, self.paces = log, Paces()
         self.held: list[str] = []
+        self.breakers = Breakers()
         self.capacity = Capacity(self.paces, concurrency=2)
 
     def start(self, work: Work) -> None:

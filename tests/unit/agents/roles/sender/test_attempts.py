@@ -13,6 +13,7 @@ import pytest
 
 from agents.clock import utc_now
 from agents.roles.sender.attempts import Attempts
+from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
@@ -70,18 +71,21 @@ async def carried_out(
     *,
     is_ours: bool = True,
     is_paused: bool = False,
-    stopped: Mapping[str, Stop] = NOTHING,
+    stopped: Mapping[str, Stop] | Exception = NOTHING,
     policy: Policy | None = None,
+    breakers: Breakers | None = None,
 ) -> Any:
     told, provider = Told(), Provider(answer)
 
     async def still(delivery_ids: list[str]) -> Mapping[str, Stop]:
+        if isinstance(stopped, Exception):
+            raise stopped
         return stopped
 
     policies = {"webhook": policy or Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, still, Metrics(), concurrency=2, clock=utc_now,
+        told.pause, still, Metrics(), concurrency=2, clock=utc_now, breakers=breakers,
     )  # fmt: skip
     if is_paused:
         attempts.capacity.paused.add(HOST)
@@ -162,3 +166,61 @@ async def test_what_waited_in_memory_is_held_beside_the_list_again(
     listed = {GOOD.delivery_id: Stop("suppressed", "its address is suppressed")}
     told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""), stopped=listed)
     assert ([one.state for one in told.settlements], provider.asked) == ([state], asked)
+
+
+class Open(Breakers):
+    """One breaker that is open, and has been for so many seconds."""
+
+    def __init__(self, *, has_probe: bool, for_seconds: float = 0.0) -> None:
+        super().__init__()
+        self._open, self._has_probe, self._for_seconds = {HOST: "HTTP 503"}, has_probe, for_seconds
+        self.answers: list[Any] = []
+
+    def capacity(self, destination: Destination, most: int) -> int:
+        return int(self._has_probe)
+
+    def leave(self, destination: Destination, delivery_id: str) -> bool:
+        return self._has_probe
+
+    def heard(self, destination: Destination, delivery_id: str, receipt: Any) -> None:
+        self.answers.append(receipt)
+
+    def is_gone(self, destination: Destination, attempts_take: float) -> bool:
+        return self._for_seconds >= attempts_take
+
+
+async def test_what_is_for_a_destination_that_fails_waits_without_an_attempt() -> None:
+    told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted(""), breakers=Open(has_probe=False))
+    (settlement,) = told.settlements
+    assert (settlement.reason, settlement.tried, settlement.wait, provider.asked) == ("breaker_open", False, None, 0)
+    assert attempts.paces.taken_by(HOST) == 0
+
+
+@pytest.mark.parametrize(("for_seconds", "pauses", "paused"), [(59.0, True, 0), (60.0, True, 1), (60.0, False, 0)])
+async def test_a_probe_has_the_last_word_of_a_destination_that_took_nothing_for_as_long_as_attempts_take(
+    for_seconds: float, pauses: bool, paused: int
+) -> None:
+    policy = Policy(timedelta(seconds=1), (timedelta(minutes=1),), pauses=pauses)
+    breakers = Open(has_probe=True, for_seconds=for_seconds)
+    told, _, _ = await carried_out(Work(GOOD, 0, NOW), Deferred("HTTP 503"), policy=policy, breakers=breakers)
+    (settlement,) = told.settlements
+    assert (settlement.state, settlement.tried, len(told.paused)) == ("waiting", True, paused)
+    assert breakers.answers == [Deferred("HTTP 503")]
+
+
+async def test_a_probe_that_expired_meanwhile_ends_and_leaves_the_probe_to_another() -> None:
+    expiring = Work(msgspec.structs.replace(GOOD, expires_at=NOW), 0, NOW, expires=time.monotonic() - 1)
+    breakers = Open(has_probe=True)
+    told, provider, _ = await carried_out(expiring, Accepted(""), breakers=breakers)
+    assert ([one.reason for one in told.settlements], provider.asked) == (["expired"], 0)
+    assert breakers.answers == [None]
+
+
+async def test_a_turn_is_given_back_where_the_list_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.roles.sender.attempts.ASKED_AGAIN_AFTER", 0.0)
+    breakers = Open(has_probe=True)
+    told, provider, _ = await carried_out(
+        Work(GOOD, 0, NOW), Accepted(""), stopped=TryLater("Postgres is away"), breakers=breakers
+    )
+    assert ([one.state for one in told.settlements], provider.asked) == (["waiting"], 0)
+    assert breakers.answers == [None]

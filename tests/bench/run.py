@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
@@ -30,24 +29,22 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
-from channels.fakes.webhook import WebhookReceiver
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, peers, segments, start
+from tests.bench import claims, codes, core, peers, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
-from tests.e2e.harness import SECRET, product, settings_text, thanks
+from tests.e2e.harness import settings_text
 
 FOLDER = Path("var/bench")
 EVENTS = int(os.environ.get("EVENTS", "400000"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 CUSTOMERS = int(os.environ.get("CUSTOMERS", "1000000"))
 RULES = 10_000
-DELIVERIES = 3000
 PARTITIONS = 4
 CHUNK_SIZE = 5000
 MATCHING_COUNTS = (100, 1000, 10_000, 100_000)
@@ -433,49 +430,11 @@ async def _feed_and_read(wiring: Wiring, seconds: int, rate: int) -> list[float]
 # -- sending ------------------------------------------------------------------------------------------------------
 
 
-def measure_sending(settings: Settings, _servers: Servers) -> Report:
-    """The sender, ledger and status included, against a loop that only posts the same bodies."""
-    return asyncio.run(_send(_placed(settings, "sending")))
-
-
-async def _send(settings: Settings) -> Report:
+def measure_sending(settings: Settings, servers: Servers) -> Report:
+    """Webhooks, ledger and status included, against a loop that only signs and posts the same bodies."""
     folder = FOLDER / "send"
     folder.mkdir()
-    async with product(settings, folder) as running:
-        hook = {"webhook": {"url": running.receiver.url, "type": "bench"}}
-        await running.apply(
-            thanks(
-                running.receiver.url, consent="transactional", channels=[hook], when={"order.amount": {"at_least": 0}}
-            )
-        )
-        await running.load_customers(200)
-        rng = random.Random(1)
-        await running.publish([running.order(number, rng) for number in range(200)])
-        await running.until_delivered()
-        began = time.perf_counter()
-        await running.publish(running.order(number, rng) for number in range(200, 200 + DELIVERIES))
-        await running.until(lambda: len(running.receiver.received) >= 200 + DELIVERIES, "all arrived")
-        ours = DELIVERIES / (time.perf_counter() - began)
-        plain = await _plain_posts([one.body for one in running.receiver.received[:DELIVERIES]])
-    say(f"  webhooks/s: ours {ours:,.0f}, bare aiohttp loop {plain:,.0f}: ratio {ours / plain:.2f}")
-    return {"per_second": {"ours": ours, "bare": plain}, "ratio": round(ours / plain, 2)}
-
-
-async def _plain_posts(bodies: list[bytes]) -> float:
-    receiver = WebhookReceiver(SECRET)
-    await receiver.start()
-    places = asyncio.Semaphore(50)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-
-        async def post(body: bytes) -> None:
-            async with places, session.post(receiver.url, data=body) as answer:
-                await answer.read()
-
-        began = time.perf_counter()
-        await asyncio.gather(*map(post, bodies))
-        took = time.perf_counter() - began
-    await receiver.stop()
-    return len(bodies) / took
+    return asyncio.run(sending.measure(_placed(settings, "sending"), servers, folder, ROUNDS, say))
 
 
 def measure_segments(settings: Settings, _servers: Servers) -> Report:

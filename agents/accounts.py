@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -84,17 +85,26 @@ class LiveAccounts:
             await self._accounts.release(key)
             self._changed.discard(key)
 
-    def why_held(self, delivery: Delivery) -> str:
-        """The reason that a delivery waits for its account; empty where it does not."""
-        found = self.book.find(*_place(delivery))
-        return found.why if isinstance(found, HeldAccount) else ""
-
     async def hold(self, delivery: Delivery, why: str) -> bool:
-        """Pause a delivery's destination, where its account is held still; whether it is paused. Raises TryLater."""
+        """Pause a delivery's destination, where its account is held still; whether it is paused. Raises TryLater.
+
+        To be called at once where a channel raised AccountHeld: what is known of the account may change at any await.
+        """
         stored = self._stored[_place(delivery)]
         return await self._accounts.hold_destination(
             stored.key, delivery.account, why, is_certain=stored.state == "active"
         )
+
+    def changed_at(self, delivery: Delivery) -> datetime | None:
+        """The moment at which the account of a delivery became what it is; None for one of the settings."""
+        stored = self._stored.get(_place(delivery))
+        return stored.changed_at if stored else None
+
+    async def release_changed_since(self, delivery: Delivery, since: datetime | None) -> None:
+        """Send again through an account that was changed while a refusal of the old one was noted. Raises TryLater."""
+        stored = self._stored.get(_place(delivery))
+        if stored and stored.state == "active" and stored.changed_at != since:
+            await self._accounts.release(stored.key)
 
     def _keys(self) -> Keys:
         try:

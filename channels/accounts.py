@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.closed import ChannelName
+from schemas.errors import AccountHeld
 
 Place = tuple[ChannelName, str, str]
 """Channel, project and name."""
@@ -28,10 +29,17 @@ class AccountBook:
     def __init__(self, shared: Mapping[ChannelName, Mapping[str, Any]] | None = None) -> None:
         self._shared = shared or {}
         self._own: Mapping[Place, Any] = {}
+        self._listeners: list[Callable[[], None]] = []
 
     def replace(self, own: Mapping[Place, Any]) -> None:
         """Use these from the next message on; what is under way ends with what it began with."""
         self._own = own
+        for listener in self._listeners:
+            listener()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Have whoever keeps something open for an account hear of each change."""
+        self._listeners.append(listener)
 
     def of(self, channel: ChannelName) -> ChannelAccounts:
         """Those of a channel, now and later."""
@@ -65,9 +73,14 @@ class ChannelAccounts:
     channel: ChannelName
 
     def find(self, project_id: str, name: str) -> Any | None:
-        """The account of that name that a project's messages may leave through; None where it does not exist."""
+        """The account of that name that a project's messages may leave through; None where it does not exist.
+
+        Raises AccountHeld, so that nothing else is ever taken in place of one that must not be used.
+        """
         found = self.book.find(self.channel, project_id, name)
-        return None if isinstance(found, HeldAccount) else found
+        if isinstance(found, HeldAccount):
+            raise AccountHeld(found.why)
+        return found
 
     def names(self, project_id: str) -> list[str]:
         """The names that a project may use."""
@@ -76,6 +89,10 @@ class ChannelAccounts:
     def in_use(self) -> set[Any]:
         """Every one that a message may leave through now."""
         return self.book.in_use(self.channel)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """See `AccountBook`."""
+        self.book.on_change(listener)
 
 
 def fixed_accounts(channel: ChannelName, accounts: Mapping[str, Any]) -> ChannelAccounts:

@@ -86,11 +86,15 @@ class Channel(Protocol[D_contra, R]):
         return None
 
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
-        """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused."""
+        """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused, AccountHeld."""
         ...
 
     async def send(self, request: R, *, timeout: float, now: datetime) -> Receipt:
-        """One attempt within `timeout` seconds. Every failure is a receipt; nothing is raised."""
+        """One attempt within `timeout` seconds. Every failure is a receipt.
+
+        Raises AccountHeld or TryLater alone, where nothing was accepted and its account is held, or is another one,
+        since the request was rendered.
+        """
         ...
 
     @classmethod
@@ -102,7 +106,7 @@ class Channel(Protocol[D_contra, R]):
         return signed_events(call, account.callback_secrets)
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
-        """Try an account without sending anything, and say in words how it stands. Raises NotOffered."""
+        """Try an account without sending anything, and say in words how it stands. Raises NotOffered, AccountHeld."""
         raise NotOffered(f"{self.name}: accounts can only be tried with a message")
 
     async def close(self) -> None:

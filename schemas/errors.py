@@ -9,6 +9,7 @@
     ├── DefinitionInvalid  refuse on save: a distribution is wrong; carries every problem found
     ├── TemplateFailed     the delivery fails with `template_error`; names the variable
     ├── RenderRefused      the delivery cannot be expressed on its channel; carries the reason
+    ├── AccountHeld        the delivery waits: the account that it leaves through must not be used now
     ├── TryLater           a dependency is away; the same work may succeed later
     │   └── Asking             it was asked and has not answered yet
     ├── MustRestart        end the process with nothing committed: what it keeps on its own machine fails it
@@ -118,6 +119,10 @@ class RenderRefused(TidingsError):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AccountHeld(TidingsError):
+    """The account that a delivery leaves through is paused, gone or cannot be used; the message says which, and why."""
 
 
 class TryLater(TidingsError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -25,8 +26,8 @@ from schemas.channels.email import EmailDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
-from schemas.errors import DefinitionInvalid, Problem, RenderRefused, TemplateFailed
-from schemas.receipt import Receipt, Throttled
+from schemas.errors import AccountHeld, DefinitionInvalid, Problem, RenderRefused, TemplateFailed, TryLater
+from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
 
 _FEWER_SECONDS = 60.0
@@ -37,6 +38,7 @@ _FEWER_SECONDS = 60.0
 class EmailRequest:
     """A message ready for SMTP, but for its Date: that is the time of each attempt."""
 
+    project_id: str
     account: EmailAccount
     sender: str
     recipient: str
@@ -57,6 +59,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         self._accounts = accounts
         self._templates = templates
         self._pools: dict[EmailAccount, _Pool] = {}
+        accounts.on_change(self._end_replaced)
 
     @classmethod
     def build(cls, context: ChannelContext) -> Email:
@@ -82,8 +85,11 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             raise DefinitionInvalid((Problem("/", str(error)),)) from None
 
     def at_once(self, project_id: str, account: str) -> int | None:
-        """As many as it has connections."""
-        found = self._accounts.find(project_id, account)
+        """As many as it has connections; of one that is held nothing leaves."""
+        try:
+            found = self._accounts.find(project_id, account)
+        except AccountHeld:
+            return None
         return found.connections if found else None
 
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
@@ -97,7 +103,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
         recipient = valid_address(delivery.email.to)
-        return EmailRequest(account, account.sender, recipient, self._message(delivery, account, template))
+        message = self._message(delivery, account, template)
+        return EmailRequest(delivery.project_id, account, account.sender, recipient, message)
 
     def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> bytes:
         event, distribution = delivery.event, delivery.distribution
@@ -130,13 +137,24 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
-        """One SMTP transaction on a pooled connection."""
+        """One SMTP transaction on a pooled connection.
+
+        A refusal of the account speaks of the one that it was made for: where that is another one by now, it is asked.
+        """
         dated_now = dataclasses.replace(request, message=dated(request.message, now))
-        return await self._pool(request.account).send(dated_now, timeout)
+        receipt = await self._pool(request.account).send(dated_now, timeout, lambda: self._must_stand(request))
+        if isinstance(receipt, Blocked):
+            self._must_stand(request)
+        return receipt
+
+    def _must_stand(self, request: EmailRequest) -> None:
+        """Raises AccountHeld, or TryLater where its account is another one since the request was rendered."""
+        name = request.account.name
+        if self._accounts.find(request.project_id, name) != request.account:
+            raise TryLater(f"account {self.name}/{name} was changed while the message was on its way")
 
     def _pool(self, account: EmailAccount) -> _Pool:
         if account not in self._pools:
-            self._end_replaced()
             self._pools[account] = _Pool(account)
         return self._pools[account]
 
@@ -169,11 +187,12 @@ class _Pool:
         self._under_way = 0
         self._is_retired = False
 
-    async def send(self, request: EmailRequest, timeout: float) -> Receipt:
+    async def send(self, request: EmailRequest, timeout: float, must_stand: Callable[[], None]) -> Receipt:
         while True:
             await self._slots.acquire()
             is_one_too_many = False
             try:
+                must_stand()  # it may have waited for long
                 receipt, is_one_too_many = await self._send(request, timeout)
                 if receipt is not None and not is_one_too_many:
                     return receipt

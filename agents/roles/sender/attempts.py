@@ -27,7 +27,7 @@ from channels.contract import AnyChannel, Policy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.destination import Destination
-from schemas.errors import RenderRefused, TemplateFailed, TryLater
+from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 from store.sending.ledger import Stop
@@ -202,15 +202,16 @@ class Attempts:
         delivery = work.delivery
         channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
         template = await self._template(delivery)
-        if self._accounts and (why := self._accounts.why_held(delivery)):  # nothing may come between this and `render`
-            await self._accounts.hold(delivery, why)
-            return account_held(why)
         try:
             request = channel.render(delivery, template)
+            with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
+                return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
         except (TemplateFailed, RenderRefused) as error:
             return not_rendered(error)
-        with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
-            return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
+        except AccountHeld as error:
+            if self._accounts:
+                await self._accounts.hold(delivery, str(error))
+            return account_held(str(error))
 
     async def _template(self, delivery: Delivery) -> StoredTemplate | None:
         return await self._templates(delivery.template.digest) if delivery.template else None
@@ -242,7 +243,11 @@ class Attempts:
         if work.destination not in self.capacity.paused:
             log.error("destination_paused", **work.destination.named, why=why)
             self.capacity.paused.add(work.destination)
+        accounts, delivery = self._accounts, work.delivery
+        known = accounts.changed_at(delivery) if accounts else None
         await self._pause(work.destination, why)
+        if accounts:
+            await accounts.release_changed_since(delivery, known)
 
     def _measure(self, work: Work, judgement: Judgement, took: float) -> None:
         channel = work.delivery.channel

@@ -8,16 +8,19 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
 import trustme
 
+from channels.accounts import HeldAccount
 from channels.contract import DETAIL, AnyChannel, NotOffered
 from channels.http.reply_heads import Exchange  # noqa: F401 - aiohttp is loaded once, before anything is timed
 from channels.status_calls import NotProven, StatusCall
+from schemas.account import SIGNING
 from schemas.delivery import Delivery
+from schemas.errors import AccountHeld
 from schemas.receipt import Accepted, Deferred, Receipt, Unanswered
 from streams.sending.retry import asked_wait
 from tests.contract.channels.case import ChannelCase, Fake
@@ -196,6 +199,22 @@ async def closing_may_be_repeated_and_comes_to_no_end(case: ChannelCase) -> None
             await channel.close()
 
 
+async def an_account_that_is_held_lets_nothing_leave(case: ChannelCase) -> None:
+    async with set_up(case) as (fake, channel):
+        delivery, book = case.delivery(fake), cast(Any, channel)._accounts.book
+        request = channel.render(delivery, case.template)
+        name = SIGNING if case.name == "webhook" else delivery.account
+        book.replace({(case.name, delivery.project_id, name): HeldAccount("it is paused")})
+        assert channel.at_once(delivery.project_id, name) is None
+        with pytest.raises(AccountHeld, match="^it is paused$"):
+            await send(case, channel, delivery)
+        with pytest.raises(AccountHeld, match="^it is paused$"):
+            await channel.send(request, timeout=LONG, now=datetime.now(UTC))
+        assert fake.ids == []
+        book.replace({})
+        assert isinstance(await send(case, channel, delivery), Accepted)
+
+
 async def many_are_sent_side_by_side(case: ChannelCase) -> None:
     async with set_up(case) as (fake, channel):
         one = case.delivery(fake)
@@ -271,6 +290,7 @@ LAWS: tuple[Law, ...] = (
     a_server_that_is_not_trusted_is_told_nothing,
     a_send_that_is_cancelled_leaves_the_channel_as_it_was,
     closing_may_be_repeated_and_comes_to_no_end,
+    an_account_that_is_held_lets_nothing_leave,
     many_are_sent_side_by_side,
     its_name_and_its_policy_are_those_of_its_records,
     what_it_does_not_offer_it_says,

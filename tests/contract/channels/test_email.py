@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import trustme
 
-from channels.accounts import fixed_accounts
+from channels.accounts import AccountBook, HeldAccount, fixed_accounts
 from channels.contract import AnyChannel
 from channels.email.channel import Email, EmailRequest
 from channels.email.smtp_session import EmailAccount
@@ -24,7 +24,7 @@ from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from schemas.account import EmailAccountForm
 from schemas.delivery import Delivery
-from schemas.errors import RenderRefused, TemplateFailed
+from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, ChannelCase, Fake
@@ -322,6 +322,50 @@ async def test_an_account_does_with_the_sessions_that_its_server_lets_in(sink: S
     assert {type(receipt) for receipt in receipts} == {Accepted}
     assert sink.connections <= 8
     await channel.close()
+
+
+CHANGES: Mapping[str, tuple[Any, type[Exception]]] = {
+    "paused": (HeldAccount("it is paused"), AccountHeld),
+    "with another password": (account(1, username="u", password="other"), TryLater),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_what_waits_for_a_session_does_not_leave_through_an_account_that_was_changed(
+    sink: SmtpSink, change: str
+) -> None:
+    now_, raised = CHANGES[change]
+    book, place = AccountBook(), ("email", delivery("email").project_id, "main")
+    book.replace({place: account(sink.port, connections=1)})  # type: ignore[dict-item]
+    channel = Email(book.of("email"), Templates())
+    sink.delay = 0.2
+    sending = [asyncio.create_task(again(channel)) for _ in range(4)]
+    async with asyncio.timeout(60):
+        while not sink.connections:
+            await asyncio.sleep(0)
+    book.replace({place: now_})  # type: ignore[dict-item]
+    first, *others = await asyncio.gather(*sending, return_exceptions=True)
+    assert isinstance(first, Accepted)
+    assert {type(one) for one in others} == {raised}
+    assert len(sink.mails) == 1
+    assert not channel._pools
+
+
+async def test_a_login_that_is_refused_once_it_was_replaced_pauses_nothing() -> None:
+    sink = SmtpSink(login=("u", "right"))
+    await sink.start()
+    before = account(sink.port, username="u", password="wrong")
+    book = AccountBook({"email": {"main": before}})
+    channel = Email(book.of("email"), Templates())
+    assert isinstance(await again(channel), Blocked)
+    sending = asyncio.create_task(again(channel))
+    await asyncio.sleep(0)
+    book.replace({("email", delivery("email").project_id, "main"): replace(before, password="right")})
+    with pytest.raises(TryLater, match="account email/main was changed"):
+        await sending
+    assert isinstance(await again(channel), Accepted)
+    await channel.close()
+    await sink.stop()
 
 
 async def test_a_server_without_the_encryption_that_the_account_asks_for_blocks_it(sink: SmtpSink) -> None:

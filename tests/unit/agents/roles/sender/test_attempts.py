@@ -18,7 +18,7 @@ from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
 from schemas.destination import Destination
-from schemas.errors import RenderRefused, TryLater
+from schemas.errors import AccountHeld, RenderRefused, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
 from store.sending.ledger import Settlement, Stop
 from tests.factory import NOW, delivery
@@ -30,14 +30,14 @@ HOST = Destination(GOOD.project_id, "webhook", GOOD.account)
 class Provider:
     """A channel with one answer: a receipt, or an error in place of it."""
 
-    def __init__(self, answer: Any) -> None:
-        self.answer, self.asked = answer, 0
+    def __init__(self, answer: Any, *, at_render: bool = False) -> None:
+        self.answer, self.at_render, self.asked = answer, at_render, 0
 
     def at_once(self, *_: str) -> int | None:
         return None
 
     def render(self, *_: Any) -> str:
-        if isinstance(self.answer, RenderRefused | TryLater):
+        if self.at_render or isinstance(self.answer, RenderRefused | TryLater):
             raise self.answer
         return "request"
 
@@ -74,8 +74,10 @@ async def carried_out(
     stopped: Mapping[str, Stop] | Exception = NOTHING,
     policy: Policy | None = None,
     breakers: Breakers | None = None,
+    accounts: Any = None,
+    at_render: bool = False,
 ) -> Any:
-    told, provider = Told(), Provider(answer)
+    told, provider = Told(), Provider(answer, at_render=at_render)
 
     async def still(delivery_ids: list[str]) -> Mapping[str, Stop]:
         if isinstance(stopped, Exception):
@@ -85,7 +87,7 @@ async def carried_out(
     policies = {"webhook": policy or Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
     attempts = Attempts(
         cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, still, Metrics(), concurrency=2, clock=utc_now, breakers=breakers,
+        told.pause, still, Metrics(), concurrency=2, clock=utc_now, breakers=breakers, accounts=accounts,
     )  # fmt: skip
     if is_paused:
         attempts.capacity.paused.add(HOST)
@@ -113,6 +115,43 @@ async def test_each_answer_is_settled_once(answer: Any, state: str, reason: Any,
     (settlement,) = told.settlements
     assert (settlement.state, settlement.reason, settlement.tried) == (state, reason, tried)
     assert (provider.asked, told.paused) == (asked, [])
+
+
+class Accounts:
+    """The accounts of a process, of which the one in use is changed while a refusal of it is noted."""
+
+    def __init__(self, *changed: int) -> None:
+        self.changed, self.held, self.released = list(changed), list[str](), list[Any]()
+
+    async def hold(self, _: Any, why: str) -> bool:
+        self.held.append(why)
+        return True
+
+    def changed_at(self, _: Any) -> int:
+        return self.changed[0]
+
+    async def release_changed_since(self, _: Any, since: int) -> None:
+        if self.changed[-1] != since:
+            self.released.append(since)
+
+
+@pytest.mark.parametrize("at", ["render", "send"])
+async def test_an_account_that_is_held_holds_its_delivery_without_an_attempt(at: str) -> None:
+    accounts, held = Accounts(1), AccountHeld("account email/main is paused")
+    told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), held, accounts=accounts, at_render=at == "render")
+    (settlement,) = told.settlements
+    assert (settlement.state, settlement.reason, settlement.tried) == ("waiting", "paused", False)
+    assert (provider.asked, accounts.held, told.paused) == (int(at == "send"), [str(held)], [])
+    assert attempts.paces.taken_by(HOST) == 0
+
+
+@pytest.mark.parametrize(("changed", "released"), [((1,), []), ((1, 2), [1])])
+async def test_a_refusal_that_is_noted_after_its_account_was_changed_pauses_no_longer(
+    changed: tuple[int, ...], released: list[int]
+) -> None:
+    accounts = Accounts(*changed)
+    told, _, _ = await carried_out(Work(GOOD, 0, NOW), Blocked("535"), accounts=accounts)
+    assert (told.paused, accounts.released) == ([(HOST, "535")], released)
 
 
 @pytest.mark.parametrize(("answer", "state"), [(Blocked("HTTP 401"), "waiting"), (Gone("HTTP 410"), "failed")])

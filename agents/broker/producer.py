@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -40,6 +41,8 @@ _PAUSE = 0.002
 """Between two looks at what the broker has acknowledged, while anything is on its way."""
 _PLENTY = 50_000
 """Records on their way, above which no further work is begun: half of librdkafka's queue."""
+_GATHER_SECONDS = 0.02
+"""Records of work that goes on are gathered for so long: what each costs goes by how many leave together."""
 _ACKNOWLEDGED_SECONDS = 30.0
 
 
@@ -51,28 +54,38 @@ class Producer:
 
     def __init__(self, client: Mapping[str, object], **overrides: object) -> None:
         self._producer = confluent_kafka.Producer({**SETTINGS, **client, **overrides})
-        self._overflow: deque[tuple[Output, Report]] = deque()
+        self._gathered: deque[tuple[Output, Report]] = deque()
+        self._gathering_since = 0.0
         self._serving: asyncio.Task[None] | None = None
 
     def produce(self, output: Output, report: Report) -> None:
         """Queue a record, after all that were queued before. `report` is called once, later.
 
-        Never refuses and never waits: whoever produces awaits `wait_for_capacity` before the next piece of work.
+        Never refuses and never waits: whoever produces awaits `wait_for_capacity` after each piece of work.
         """
-        if self._overflow or not self._take(output, report):
-            self._overflow.append((output, report))
+        if not self._gathered:
+            self._gathering_since = time.monotonic()
+        self._gathered.append((output, report))
         if self._serving is None:
             self._serving = asyncio.ensure_future(self._serve_reports())
 
-    async def wait_for_capacity(self) -> None:
-        """Wait, without holding the loop, until there is room for more."""
+    async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
+        """Send what is queued, and wait, without holding the loop, until there is room for more.
+
+        Where the same work `goes_on` at once, what is queued may wait for more of it, for a moment.
+        """
         self._serve()
-        while self._overflow or len(self._producer) > _PLENTY:
+        if goes_on and len(self._gathered) < _PLENTY and not self._has_gathered():
+            return
+        self._send()
+        while self._gathered or len(self._producer) > _PLENTY:
             await asyncio.sleep(_PAUSE)
             self._serve()
+            self._send()
 
     def flush(self, timeout: float) -> int:
         """Wait at most `timeout` seconds for the reports of everything queued; how many are still open."""
+        self._send()
         return int(self._producer.flush(timeout))
 
     def close(self, timeout: float = 5.0) -> None:
@@ -96,16 +109,24 @@ class Producer:
             report(error.args[0], None)
         return True
 
+    def _has_gathered(self) -> bool:
+        return time.monotonic() - self._gathering_since >= _GATHER_SECONDS
+
+    def _send(self) -> None:
+        """Hand librdkafka what is queued, as far as it takes it."""
+        while self._gathered and self._take(*self._gathered[0]):
+            self._gathered.popleft()
+
     def _serve(self) -> None:
-        """Call the reports that have come, and queue what did not fit before."""
+        """Call the reports that have come, and send what has been gathered for long enough."""
         self._producer.poll(0)
-        while self._overflow and self._take(*self._overflow[0]):
-            self._overflow.popleft()
+        if self._gathered and self._has_gathered():
+            self._send()
 
     async def _serve_reports(self) -> None:
         """For as long as anything is on its way."""
         try:
-            while self._overflow or len(self._producer):
+            while self._gathered or len(self._producer):
                 self._serve()
                 await asyncio.sleep(_PAUSE)
         finally:

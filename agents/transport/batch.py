@@ -82,9 +82,9 @@ class Batch:
             Output(table.changelog_topic_name, key, value, self.partition), self._on_changelog_delivery
         )
 
-    async def wait_for_capacity(self) -> None:
-        """Wait, without holding the loop, until the producer has room."""
-        await self.producer.wait_for_capacity()
+    async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
+        """Wait, without holding the loop, until the producer has room; `goes_on`: in the midst of the same work."""
+        await self.producer.wait_for_capacity(goes_on=goes_on)
 
     def take_rest(self) -> Callable[[], Awaitable[None]]:
         """The work that is left, for whoever does it."""

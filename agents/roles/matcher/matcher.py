@@ -174,7 +174,7 @@ class Matcher:
                     break
                 await self._retry_until_judged(batch, record, judge, tally)
             if number % _CLOCK_CHECK_EVERY == 0 and time.perf_counter() - yielded_at > _YIELD_AFTER_SECONDS:
-                await batch.wait_for_capacity()
+                await batch.wait_for_capacity(goes_on=True)
                 await asyncio.sleep(0)
                 yielded_at, now = time.perf_counter(), self._clock()
         await batch.wait_for_capacity()

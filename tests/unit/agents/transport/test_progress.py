@@ -217,6 +217,39 @@ async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytes
     assert cast(Any, producer)._producer.got == [b"1", b"2", b"3"]
 
 
+async def test_work_that_goes_on_sends_its_records_together_and_work_that_is_done_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Queue(list[bytes]):
+        def __init__(self, _: object) -> None:
+            super().__init__()
+
+        def produce(self, topic: str, value: bytes, *_: object) -> None:
+            self.append(value)
+
+        def poll(self, _: float) -> None:
+            """Nothing is acknowledged."""
+
+        def flush(self, _: float) -> int:
+            return 0
+
+    now = 0.0
+    monkeypatch.setattr(confluent_kafka, "Producer", Queue)
+    monkeypatch.setattr("agents.broker.producer.time.monotonic", lambda: now)
+    producer = Producer({})
+    sent = cast(Any, producer)._producer
+    one = batch(0, 9, producer=producer)
+    for value, later, are_sent in ((b"1", 0.0, []), (b"2", 0.01, []), (b"3", 0.03, [b"1", b"2", b"3"])):
+        one.emit([Output("out", None, value)])
+        now = later
+        await one.wait_for_capacity(goes_on=True)
+        assert sent == are_sent
+    one.emit([Output("out", None, b"4")])
+    await one.wait_for_capacity()
+    assert sent == [b"1", b"2", b"3", b"4"]
+    producer.close(0.0)
+
+
 def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None:
     from importlib.metadata import version
 

@@ -74,7 +74,7 @@ async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncp
     hosts = _each_host(dsn)
     async with _refusals(dsn):
         is_pooled = pooler == "transaction" or (pooler == "auto" and await _is_pooled(hosts))
-        options: dict[str, Any] = {"statement_cache_size": 0, "reset": _leave_as_it_is} if is_pooled else {}
+        options: dict[str, Any] = {"statement_cache_size": 0} if is_pooled else {}
         pool = await asyncpg.create_pool(
             connect=lambda _, **options: _connect_to_any(hosts, **options),
             min_size=0,  # asyncpg would keep more up by itself, with a traceback in the log whenever it cannot
@@ -82,6 +82,7 @@ async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncp
             max_inactive_connection_lifetime=_IDLE_SECONDS,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
+            reset=_leave_as_it_is,
             **options,
         )
         try:
@@ -110,7 +111,7 @@ async def _is_pooled(hosts: Sequence[str]) -> bool:
 
 
 async def _leave_as_it_is(_: asyncpg.Connection) -> None:
-    """There is no session to put in order: the next statement may have another server."""
+    """Nothing of ours outlasts a transaction: to put the session in order would be one statement more for each."""
 
 
 async def _connect_to_any(hosts: Sequence[str], **options: Any) -> asyncpg.Connection:

@@ -133,6 +133,16 @@ async def test_the_host_that_can_be_written_to_is_found(own: PostgresServer, mon
         pool.terminate()
 
 
+async def test_a_statement_brings_no_other_with_it(dsn: str) -> None:
+    pool, asked = await connect(dsn, size=1, pooler="none"), list[str]()
+    async with pool.acquire() as connection:
+        connection.add_query_logger(lambda record: asked.append(record.query))
+    asked.clear()
+    await pool.fetchval("select 1")
+    await pool.close()
+    assert asked == ["select 1"]
+
+
 async def test_a_database_in_which_nothing_may_be_created_is_said(pool: asyncpg.Pool, dsn: str) -> None:
     await pool.execute("drop table migrations")
     name = dsn.rpartition("/")[2]

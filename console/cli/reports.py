@@ -1,4 +1,4 @@
-"""Reports of mail systems: bounces and complaints that came back as mail."""
+"""Reports of mail systems: bounces and complaints that came back as mail, in files and in mailboxes."""
 
 from __future__ import annotations
 
@@ -43,6 +43,25 @@ def read_command(
     show_rows(columns, ((name, *astuple(one)) for name, one in taken), as_json=as_json)
     if not as_json:
         show_text(summary([one for _, one in taken]))
+
+
+@reports_app.command("poll")
+def poll_command(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Mailboxes of the settings; without one all.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take in what waits, then end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read mailboxes over IMAP again and again, until Ctrl-C or SIGTERM; move aside what was taken in."""
+    from console.cli.mailboxes import keep_looking, look_once
+
+    if not once:
+        in_session(lambda opened: keep_looking(opened, names or []))
+        return
+    rounds = in_session(lambda opened: look_once(opened, names or []))
+    rows = [(one.mailbox, one.taken, one.others, one.unread, one.done["told"]) for one in rounds]
+    show_rows(("mailbox", "reports", "others", "left there", "told"), rows, as_json=as_json)
 
 
 def _messages(files: list[Path]) -> Iterator[tuple[str, bytes]]:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.environment import check_names, with_environment
+from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
@@ -51,6 +52,7 @@ class Settings:
     notices: NoticeSettings = NoticeSettings()
     accounts: AccountKeys = AccountKeys()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
+    mailboxes: dict[str, MailboxSettings] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -74,6 +76,8 @@ class Settings:
             group.check()
         for name, account in self.email_accounts.items():
             account.check(name)
+        for name, mailbox in self.mailboxes.items():
+            mailbox.check(name)
         self.notices.check(self.email_accounts)
 
 

@@ -18,6 +18,9 @@ def load(tmp_path: Path, text: str) -> object:
     return load_settings({}, _written(tmp_path, text))
 
 
+BOX = "[mailboxes.b]\nhost = 'imap.example.com'\nusername = 'b'\n"
+
+
 def _written(tmp_path: Path, text: str) -> Path:
     file = tmp_path / "tidings.toml"
     file.write_text(text)
@@ -28,8 +31,9 @@ def test_the_example_is_valid_and_shows_the_defaults() -> None:
     from dataclasses import replace
 
     shown = load_settings({}, EXAMPLE)
-    assert replace(shown, email_accounts={}) == load_settings({})
+    assert replace(shown, email_accounts={}, mailboxes={}) == load_settings({})
     assert shown.email_accounts
+    assert shown.mailboxes
 
 
 def test_the_example_names_every_key() -> None:
@@ -67,6 +71,13 @@ def test_the_example_names_every_key() -> None:
         ("[notices]\nemails = ['ops']\naccount = 'main'", r"notices\.emails\[0\] must be an address"),
         ("[notices]\nemails = ['ops@example.com']", r'notices\.account "" must be one of the email_accounts: none'),
         ("[notices]\nwebhook = 'ops.example.com'", r"notices\.webhook must begin with https://"),
+        (f"{BOX}port = 0", r"mailboxes\.b\.port must be a port from 1 to 65535, not 0"),
+        (f"{BOX}security = 'none'", r"mailboxes\.b\.security must be starttls or tls: .* in the clear"),
+        (f"{BOX}password = '''a\nb'''", r"mailboxes\.b\.password must be one line"),
+        (f"{BOX}folder = 'Zur\u00fcck'", r"mailboxes\.b\.folder must be a name in ASCII"),
+        (f"{BOX}taken_folder = 'INBOX'", r"mailboxes\.b: folder, taken_folder and other_folder must be three"),
+        (f"{BOX}every = '0s'", r"mailboxes\.b\.every must be at least 1s"),
+        ("[webhook]\ncallback_secrets = ['whsec_x']", r"webhook\.callback_secrets\[0\]: a secret is whsec_ and base64"),
         ("[retention]\ndeliveries = '23h'", r"retention\.deliveries must be at least 1d"),
         ("[retention]\ndeliveries = '999999w'", r"retention\.deliveries must be at most 36500d"),
         ("[notices]\nwebhook = 'https://[::1'", r"notices\.webhook must name a host"),

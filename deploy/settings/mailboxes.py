@@ -1,0 +1,59 @@
+"""Mailboxes that reports come back to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from deploy.secret import Secret
+from schemas.account import MailSecurity
+from schemas.errors import CannotStart
+
+_HIGHEST_PORT = 65_535
+_LONGEST_NAME = 200
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxSettings:
+    """One mailbox, read over IMAP. What is in `folder` has still to be taken, and is moved to the others afterwards."""
+
+    host: str
+    username: str
+    password: Secret = Secret("")
+    port: int = 993
+    security: MailSecurity = "tls"
+    ssl_cafile: str = ""
+    folder: str = "INBOX"
+    taken_folder: str = "Tidings-taken"
+    other_folder: str = "Tidings-other"
+    every: timedelta = timedelta(minutes=1)
+    timeout: timedelta = timedelta(seconds=30)
+
+    def check(self, name: str) -> None:
+        """Raises CannotStart for what no server takes, and for a password that would cross the network in the clear."""
+        at = f"mailboxes.{name}"
+        if not 0 < self.port <= _HIGHEST_PORT:
+            raise CannotStart(f"{at}.port must be a port from 1 to {_HIGHEST_PORT}, not {self.port}")
+        if self.security == "none" and self.host not in _LOOPBACK:
+            raise CannotStart(
+                f"{at}.security must be starttls or tls: without either the password would cross the network in the"
+                " clear"
+            )
+        if not self.username or not self.username.isprintable():
+            raise CannotStart(f"{at}.username must be one line, and not empty")
+        if not self.password.reveal().isprintable():
+            raise CannotStart(f"{at}.password must be one line of characters that print")
+        for key in ("folder", "taken_folder", "other_folder"):
+            _check_folder(getattr(self, key), f"{at}.{key}")
+        if len({self.folder, self.taken_folder, self.other_folder}) < 3:
+            raise CannotStart(f"{at}: folder, taken_folder and other_folder must be three")
+        for key in ("every", "timeout"):
+            if getattr(self, key) < timedelta(seconds=1):
+                raise CannotStart(f"{at}.{key} must be at least 1s")
+
+
+def _check_folder(name: str, path: str) -> None:
+    is_sound = name.isascii() and name.isprintable() and name == name.strip() and not set(name) & set("*%")
+    if not is_sound or not 0 < len(name) <= _LONGEST_NAME:
+        raise CannotStart(f"{path} must be a name in ASCII of at most {_LONGEST_NAME} characters, without * and %")

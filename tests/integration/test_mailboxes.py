@@ -1,0 +1,194 @@
+"""Mailboxes that reports come back to: over IMAP into a real Postgres, and nothing moved that was not kept."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from channels.email.mailbox import Mailbox
+from channels.fakes.imap import ImapServer
+from console.control.mailboxes import Round, mailboxes_of, take_mailbox
+from console.control.reports import TakenReport
+from deploy.settings.settings import Settings
+from schemas.errors import BadRecord, TidingsError, TryLater
+from tests import ROOT
+from tests.integration.test_reports import DELIVERY, message, outbox, reports, sent
+
+PASSWORD = "pl4nted-pa55word"
+LONG = 120.0
+BOTH = [("bounced", "customer.email.bounced"), ("complained", "customer.email.complained")]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ImapServer]:
+    made = ImapServer(login=("bounces", PASSWORD))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def box(server: ImapServer) -> Mailbox:
+    return Mailbox(
+        name="bounces", host="127.0.0.1", port=server.port, security="none", username="bounces", password=PASSWORD,
+        folder="INBOX", taken_folder="Taken", other_folder="Other", timeout=60,
+    )  # fmt: skip
+
+
+def of_another(name: str) -> bytes:
+    return message(name).replace(DELIVERY.encode(), DELIVERY.replace("0", "f").encode())
+
+
+async def test_reports_are_told_once_and_put_aside(server: ImapServer, pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    ours = [message("postfix_unknown_user"), message("postfix_delayed"), message("exim")]
+    others = [message("vacation"), of_another("complaint"), b""]
+    for mail in (*ours, *others):
+        server.deliver(mail)
+    done = await take_mailbox(box(server), reports(pool, made.project_id))
+    assert done == Round(
+        "bounces", taken=3, others=3,
+        done=Counter({"told": 1, "known before": 1, "left": 1, "not a report": 2, "not ours": 1}),
+    )  # fmt: skip
+    assert await outbox(pool) == [("bounced", "customer.email.bounced")]
+    assert [server.contents(folder) for folder in ("INBOX", "Taken", "Other")] == [[], ours, others]
+    assert await take_mailbox(box(server), reports(pool, made.project_id)) == Round("bounces")
+
+
+@pytest.mark.parametrize("command", ["UID SEARCH", "UID FETCH", "UID MOVE", "LOGOUT"])
+async def test_a_server_that_hangs_up_costs_nothing(server: ImapServer, pool: asyncpg.Pool, command: str) -> None:
+    """However far it got: the next look takes what is still there, and tells nothing twice."""
+    made = await sent(pool)
+    for name in ("postfix_unknown_user", "complaint", "vacation"):
+        server.deliver(message(name))
+    server.replies[command].append("")
+    taking = take_mailbox(box(server), reports(pool, made.project_id))
+    if command == "LOGOUT":
+        await taking
+    else:
+        with pytest.raises(TryLater, match="mailbox bounces"):
+            await taking
+    await take_mailbox(box(server), reports(pool, made.project_id))
+    assert sorted(await outbox(pool)) == [
+        ("bounced", "customer.email.bounced"),
+        ("complained", "customer.email.complained"),
+    ]
+    assert [len(server.contents(folder)) for folder in ("INBOX", "Taken", "Other")] == [0, 2, 1]
+
+
+async def test_nothing_is_moved_that_could_not_be_kept(
+    server: ImapServer, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await sent(pool)
+    server.deliver(message("postfix_unknown_user"))
+    server.deliver(message("vacation"))
+    taken = reports(pool, made.project_id)
+
+    async def away(_: bytes) -> list[TakenReport]:
+        raise TryLater("Postgres does not answer")
+
+    with monkeypatch.context() as patched, pytest.raises(TryLater):
+        patched.setattr(taken, "take", away)
+        await take_mailbox(box(server), taken)
+    assert (len(server.contents("INBOX")), await outbox(pool)) == (2, [])
+
+    async def unkept(_: bytes) -> list[TakenReport]:
+        raise BadRecord("Postgres cannot keep it")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(taken, "take", unkept)
+        assert (await take_mailbox(box(server), taken)).others == 2
+
+
+async def test_what_cannot_be_fetched_keeps_nothing_behind_it(server: ImapServer, pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    for _ in range(25):
+        server.deliver(message("vacation"))
+    server.deliver(message("postfix_unknown_user"))
+    server.vanish = set(range(1, 21))
+    done = await take_mailbox(box(server), reports(pool, made.project_id))
+    assert (done.unread, done.taken, done.others) == (20, 1, 5)
+
+
+async def test_a_look_has_an_end_and_says_that_there_is_more(server: ImapServer, pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    for _ in range(45):
+        server.deliver(message("vacation"))
+    looks = [await take_mailbox(box(server), reports(pool, made.project_id), limit=20) for _ in range(3)]
+    assert [(one.others, one.has_more) for one in looks] == [(20, True), (20, True), (5, False)]
+
+
+def test_mailboxes_are_named_as_the_settings_do(settings: Settings) -> None:
+    with pytest.raises(TidingsError, match=r"write \[mailboxes.bounces\]"):
+        mailboxes_of(settings, [])
+
+
+# -- the process --------------------------------------------------------------------------------------------------
+
+
+async def run(
+    folder: Path, dsn: str, server: ImapServer, *arguments: str, password: str = PASSWORD
+) -> asyncio.subprocess.Process:
+    (folder / "password").write_text(password)
+    (folder / "tidings.toml").write_text(
+        f'[mailboxes.bounces]\nhost = "127.0.0.1"\nport = {server.port}\nsecurity = "none"\nusername = "bounces"\n'
+        f'password = "file:{folder}/password"\nevery = "1s"\n'
+    )
+    environ = {
+        **os.environ, "TIDINGS_KAFKA": "127.0.0.1:1", "TIDINGS_POSTGRES": dsn, "TIDINGS_PROJECT_ID": "shop",
+        "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "console", "reports", "poll", *arguments,
+        cwd=folder, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def test_the_process_looks_until_it_is_told_to_stop(
+    server: ImapServer, pool: asyncpg.Pool, dsn: str, tmp_path: Path
+) -> None:
+    await sent(pool)
+    server.deliver(message("postfix_unknown_user"))
+    started = await run(tmp_path, dsn, server)
+    assert started.stderr is not None
+    logged: list[bytes] = []
+    async with asyncio.timeout(LONG):
+        while not any(b"mailbox_read" in line for line in logged):
+            logged.append(await started.stderr.readline())
+        server.hang_up()
+        server.replies["SELECT"].append("NO [INUSE] locked")
+        server.deliver(message("complaint"))
+        while sum(b"mailbox_read" in line for line in logged) < 2:
+            logged.append(await started.stderr.readline())
+        started.send_signal(signal.SIGTERM)
+        _, rest = await started.communicate()
+    said = b"".join([*logged, rest]).decode()
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert (started.returncode, events[0], events[-1]) == (0, "started", "stopped")
+    assert "mailbox_not_read" in events
+    assert sorted(await outbox(pool)) == [
+        ("bounced", "customer.email.bounced"),
+        ("complained", "customer.email.complained"),
+    ]
+    assert PASSWORD not in said
+
+
+async def test_a_wrong_password_ends_it_and_is_not_shown(
+    server: ImapServer, dsn: str, tmp_path: Path, pool: asyncpg.Pool
+) -> None:
+    started = await run(tmp_path, dsn, server, "--once", password="an0ther-pa55word")
+    shown, said = await asyncio.wait_for(started.communicate(), LONG)
+    words = re.sub(r"\s+", " ", said.decode())
+    assert started.returncode == 78
+    assert "mailbox bounces" in words
+    assert "Check username and password" in words
+    assert b"pa55word" not in shown + said

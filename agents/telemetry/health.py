@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from agents.broker.lag import OPEN_SECONDS
 from agents.telemetry.metrics import Metrics
+from agents.telemetry.status import Health
 from agents.transport.consumer import BEYOND_TABLES
 from agents.waiting import OUTAGES, Waits
 
@@ -41,21 +42,6 @@ class Loop:
     name: str
     iterations: int = 0
     must_progress: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The answer of `/healthz`.
-
-    `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick, `waits_for` what is away.
-    """
-
-    healthy: bool
-    status: str
-    lag: dict[str, int] = field(default_factory=dict)
-    stalled_seconds: float = 0.0
-    stalled: list[str] = field(default_factory=list)
-    waits_for: list[str] = field(default_factory=list)
 
 
 class Status:

@@ -1,14 +1,29 @@
-"""`/metrics` and `/healthz` of a worker process."""
+"""`/metrics` and `/healthz` of a process that nobody else calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
 from aiohttp import web
 
-from agents.telemetry.health import Health
 from agents.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answer of `/healthz`.
+
+    `stalled_seconds` is how long the slowest has not moved; `stalled` names the sick, `waits_for` what is away.
+    """
+
+    healthy: bool
+    status: str
+    lag: dict[str, int] = field(default_factory=dict)
+    stalled_seconds: float = 0.0
+    stalled: list[str] = field(default_factory=list)
+    waits_for: list[str] = field(default_factory=list)
 
 
 async def serve_status(

@@ -10,10 +10,9 @@ from typing import Any
 import structlog
 
 from agents.clock import utc_now
-from agents.telemetry.health import Health
 from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
-from agents.telemetry.status import serve_status
+from agents.telemetry.status import Health, serve_status
 from channels.email.mailbox import Mailbox
 from console.cli.context import Session
 from console.control.mailboxes import Round, mailboxes_of, take_mailbox

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
 from dataclasses import replace
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from agents.broker.topics import Provision
 from agents.wiring import Wiring
 from console.cli.context import embedded, load_wiring, read_settings, with_endpoints
+from console.cli.ending import end_in_order, stop_undisturbed
 from console.cli.terminal import fail, show_text
 from deploy.embedded.servers import Endpoints
 from schemas.closed import Role, members
@@ -36,7 +36,7 @@ def up(
         servers.stop()
         show_text("stopped")
         return
-    end_in_order_on_sigterm()
+    end_in_order()
     endpoints = start_servers()
     show_text(f"Kafka     {endpoints.kafka}\nPostgres  {endpoints.postgres}")
     if detach:
@@ -45,6 +45,7 @@ def up(
     try:
         _wait_for_signal()
     finally:
+        stop_undisturbed()
         servers.stop()
 
 
@@ -60,11 +61,6 @@ def start_servers() -> Endpoints:
         )
 
 
-def end_in_order_on_sigterm() -> None:
-    """From now on: a start that is ended in the middle leaves nothing running."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-
-
 def _wait_for_signal() -> None:
     while True:
         time.sleep(1.0)
@@ -75,7 +71,7 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
     """Servers, topics and all workers in one terminal; Ctrl-C stops everything."""
     from console.cli.supervisor import Supervisor, worker_environ, workers
 
-    end_in_order_on_sigterm()
+    end_in_order()
     settings = with_endpoints(read_settings(), start_servers())
     wiring = Wiring(settings)
     try:
@@ -86,8 +82,10 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
         try:
             _supervise(everyone)
         finally:
+            stop_undisturbed()
             everyone.stop()
     finally:
+        stop_undisturbed()
         embedded(settings).stop()
 
 
@@ -106,7 +104,6 @@ def demo_command(
 
 
 def _supervise(everyone: Any) -> None:
-    end_in_order_on_sigterm()
     while not everyone.misconfigured():
         for restart in everyone.look():
             fail(restart)
@@ -134,10 +131,12 @@ def worker(
         options = WorkerOptions(role, instance or default_instance(role, 0), wait, status_file)
         sys.exit(run_worker(settings, options))
     everyone = Supervisor(workers(chosen, processes, worker_environ(settings, os.environ), None))
-    everyone.start()
+    end_in_order()
     try:
+        everyone.start()
         _supervise(everyone)
     finally:
+        stop_undisturbed()
         everyone.stop()
 
 

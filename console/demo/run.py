@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 import shutil
-import signal
 import statistics
 import sys
 import time
@@ -24,6 +23,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
+from console.cli.ending import end_task_in_order
 from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, show_text
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
@@ -60,8 +60,8 @@ def run_demo(size: Size, *, keep: bool) -> int:
 
 async def _demo(size: Size, *, keep: bool) -> int:
     this = asyncio.current_task()
-    if this is not None:  # ended by SIGTERM, too, it leaves nothing running
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
+    assert this is not None  # noqa: S101 - a coroutine runs in one
+    is_ending = end_task_in_order(this)
     columns = (
         TextColumn("{task.description:<34}"),
         BarColumn(),
@@ -72,11 +72,14 @@ async def _demo(size: Size, *, keep: bool) -> int:
         download = bars.add_task("Kafka and PostgreSQL: starting", total=1)
         async with stage(FOLDER, _downloading(bars, download)) as played:
             bars.update(download, completed=1, total=1, description="Kafka and PostgreSQL: running")
-            report, ok = await _play(size, played, bars)
-            bars.stop()
-            _show(report, played, kept=keep)
-            if keep:
-                await _keep()
+            try:
+                report, ok = await _play(size, played, bars)
+                bars.stop()
+                _show(report, played, kept=keep)
+                if keep:
+                    await _keep()
+            finally:
+                is_ending.set()
     return 0 if ok else PROBLEM
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
+from console.cli.terminal import INTERRUPTED
 from deploy.embedded.kafka import answers
 from deploy.embedded.postgres import PostgresServer
 from deploy.embedded.process import free_port, prepare_folder
@@ -103,15 +105,26 @@ def test_a_port_is_none_that_a_connection_may_take_meanwhile() -> None:
     assert first < 20_000 or not any(first <= port <= last for port in ports)
 
 
-def test_a_start_that_is_ended_in_the_middle_leaves_nothing_running(tmp_path: Path) -> None:
-    """SIGTERM while the broker is still starting, as `docker stop` sends it."""
+@pytest.mark.parametrize(
+    ("command", "is_up", "number"),
+    [
+        (("up",), "postgres/postgres.json", signal.SIGTERM),
+        (("demo", "--events", "1"), "var/demo/sender-0.status", signal.SIGINT),
+    ],
+)
+def test_a_start_that_is_ended_in_the_middle_leaves_nothing_running(
+    tmp_path: Path, command: tuple[str, ...], is_up: str, number: signal.Signals
+) -> None:
+    """A signal while something is still starting, and again and again by somebody who does not want to wait."""
     environ = {**os.environ, "TIDINGS_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-m", "console", "up"], env=environ, cwd=tmp_path) as up:
-        servers = Servers(tmp_path, environ)
-        deadline = time.monotonic() + 90
-        while servers.postgres.process.running() is None and time.monotonic() < deadline:
+    with subprocess.Popen([sys.executable, "-m", "console", *command], env=environ, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 240
+        while not (tmp_path / is_up).exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        up.terminate()
-        assert up.wait(240) == 0
-    assert servers.postgres.process.running() is None
-    assert servers.kafka.process.running() is None
+        started = psutil.Process(process.pid).children(recursive=True)
+        while process.poll() is None and time.monotonic() < deadline:
+            process.send_signal(number)
+            time.sleep(0.02)
+        assert started
+        assert process.wait(60) in (0, INTERRUPTED, -number)  # by the signal itself: after everything is done
+    assert psutil.wait_procs(started, 60)[1] == []

@@ -50,7 +50,7 @@ class StatusCall:
 
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
-    """One thing that such a call says. `is_hard`: the address is dead, not only this message.
+    """One thing that such a call says. `is_hard`: the address is dead; `is_soft`: its mailbox takes nothing for now.
 
     `provider_id` is that of the receipt, from a provider that does not know ours. `occurred_at` is None where it is not
     said.
@@ -62,6 +62,7 @@ class StatusEvent:
     is_hard: bool = False
     detail: str = ""
     occurred_at: datetime | None = None
+    is_soft: bool = False
 
 
 class NotProven(Exception):
@@ -130,7 +131,7 @@ class _Reader:
         delivery_id, occurred_at, detail = self._id(item, at), self._time(item, at), self._text(item, "detail", at)
         if len(self.problems) > before or kind is None or delivery_id is None:
             return None
-        return StatusEvent(kind, delivery_id, "", bounce == "hard", detail or "", occurred_at)
+        return StatusEvent(kind, delivery_id, "", bounce == "hard", detail or "", occurred_at, bounce == "soft")
 
     def _wrong(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))

@@ -18,7 +18,7 @@ from email.message import Message
 from email.policy import compat32
 
 from channels.contract import shortened
-from channels.email.smtp_replies import rule_for
+from channels.email.smtp_replies import says_of_address
 from channels.status_calls import StatusEvent, StatusKind, delivery_id_in
 
 MOST_BYTES = 512 * 1024
@@ -52,7 +52,7 @@ _NO_SUCH_USER = re.compile(r"(unknown user|user unknown|no mailbox|no such user|
 
 @dataclass(frozen=True, slots=True)
 class MailReport:
-    """One thing that a report says. `is_hard`: the address is dead, not only this message.
+    """One thing that a report says. `is_hard`: the address is dead; `is_soft`: its mailbox takes nothing for now.
 
     `recipient` is the address that the report names, in its spelling; many name another one than we wrote to.
     """
@@ -62,6 +62,7 @@ class MailReport:
     recipient: str
     is_hard: bool
     detail: str
+    is_soft: bool = False
 
 
 class NotReport(Exception):
@@ -76,6 +77,7 @@ class _Said:
     recipient: str = ""
     is_hard: bool = False
     detail: str = ""
+    is_soft: bool = False
 
 
 def read_reports(message: bytes) -> list[MailReport]:
@@ -90,7 +92,7 @@ def read_reports(message: bytes) -> list[MailReport]:
     delivery_id = _delivery_id(parts)
     if delivery_id is None:
         raise NotReport("is a report, and names no message of ours")
-    return [MailReport(one.kind, delivery_id, one.recipient, one.is_hard, one.detail) for one in said]
+    return [MailReport(one.kind, delivery_id, one.recipient, one.is_hard, one.detail, one.is_soft) for one in said]
 
 
 def mail_events(message: bytes) -> list[StatusEvent]:
@@ -101,7 +103,13 @@ def mail_events(message: bytes) -> list[StatusEvent]:
     reports = read_reports(message)
     is_list = any(one.kind == "delivered" for one in reports)
     return [
-        StatusEvent(one.kind, one.delivery_id, is_hard=one.is_hard and not is_list, detail=one.detail)
+        StatusEvent(
+            one.kind,
+            one.delivery_id,
+            is_hard=one.is_hard and not is_list,
+            is_soft=one.is_soft and not is_list,
+            detail=one.detail,
+        )
         for one in reports
     ]
 
@@ -158,10 +166,12 @@ def _status(block: Message) -> _Said | None:
         return None
     diagnostic = _diagnostic(block)
     recipient = _address(_field(block, "Original-Recipient")) or _address(_field(block, "Final-Recipient"))
+    address = _of_address(diagnostic, status) if kind == "bounced" else ""
     return _Said(
         kind,
         recipient,
-        is_hard=kind == "bounced" and _is_dead(diagnostic, status),
+        is_hard=address == "dead",
+        is_soft=address == "full",
         detail=shortened(diagnostic if status in diagnostic else f"{status} {diagnostic}"),
     )
 
@@ -172,11 +182,10 @@ def _diagnostic(block: Message) -> str:
     return written.partition(";")[2].strip() or written
 
 
-def _is_dead(answer: str, status: str) -> bool:
-    """Tell whether an answer to the recipient's address means that there is nobody."""
+def _of_address(answer: str, status: str) -> str:
     reply = _REPLY.search(answer)
     code = int(reply[1]) if reply else 450 if status.startswith("4") else 550
-    return rule_for("rcpt", code, f"{answer} {status}").meaning == "suppressed"
+    return says_of_address(code, f"{answer} {status}")
 
 
 def _plain(parts: list[Message]) -> list[_Said]:
@@ -192,11 +201,13 @@ def _plain(parts: list[Message]) -> list[_Said]:
         return []
     answer = words[reply.start() :] if reply else words
     is_passing = (status or (reply[1] if reply else "5")).startswith("4") and not failed
+    address = "" if is_passing else _of_address(answer, status)
     return [
         _Said(
             "delayed" if is_passing else "bounced",
             failed or _named(words),
-            is_hard=not is_passing and _is_dead(answer, status),
+            is_hard=address == "dead",
+            is_soft=address == "full",
             detail=shortened(answer),
         )
     ]

@@ -66,6 +66,11 @@ class Rule:
         )
 
 
+_FULL_FOR_GOOD = (
+    Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", words=_FULL),
+    Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", enhanced=r"5\.2\.2"),
+)
+
 RULES: tuple[Rule, ...] = (
     # Not now.
     Rule(_RECIPIENT, "4..", "bounced", "the recipient's mailbox is full or busy", enhanced=r"4\.2\.\d+"),
@@ -101,7 +106,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_RECIPIENT, "554", "blocked", "our account may not send yet", words=r"address(es)? (is|are) not verified"),
     Rule(_RECIPIENT, "503", "later", "the session fell out of step"),
     # Never, because of the recipient.
-    Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", words=_FULL),
+    *_FULL_FOR_GOOD,
     Rule(_RECIPIENT, "5..", "suppressed", "there is no such mailbox", enhanced=r"5\.1\.([01236]|10)"),
     Rule(_RECIPIENT, "5..", "suppressed", "the mailbox is closed", enhanced=r"5\.2\.1"),
     Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox does not take it", enhanced=r"5\.[12]\.\d+"),
@@ -130,6 +135,14 @@ def rule_for(stage: Stage, code: int, text: str) -> Rule:
     """The row that says what an answer means."""
     enhanced = enhanced_code(code, text)
     return next(rule for rule in RULES if rule.fits(stage, code, enhanced, text))
+
+
+def says_of_address(code: int, text: str) -> Literal["dead", "full", ""]:
+    """The word of an answer on the recipient's address: nobody is there, or the mailbox takes nothing for now."""
+    rule = rule_for("rcpt", code, text)
+    if rule.meaning == "suppressed":
+        return "dead"
+    return "full" if rule.meaning == "bounced" or rule in _FULL_FOR_GOOD else ""
 
 
 def enhanced_code(code: int, text: str) -> str:

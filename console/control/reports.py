@@ -19,9 +19,10 @@ from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
 from schemas.suppression import NewSuppression
+from store.sending.reputation import ReputationCounts
 from store.sending.status_events import StatusEvents
-from store.sending.suppressions import Suppressions
-from streams.sending.bounces import BOUNCING, hard_bounce
+from store.sending.suppressions import SoftBounce, Suppressions
+from streams.sending.bounces import BOUNCING, address_of, hard_bounce, long_bounce
 from streams.sending.outcome import delivery_status
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
@@ -43,12 +44,17 @@ class TakenReport:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The fate of one event before it is carried out: what is told of it, and whom it suppresses."""
+    """The fate of one event before it is carried out: what is told of it, and whom it suppresses.
+
+    `bounced` is its delivery, where that counts among the soft bounces of its address.
+    """
 
     done: Done
     detail: str
     status: DeliveryStatus | None = None
     entry: NewSuppression | None = None
+    bounced: Delivery | None = None
+    taken_at: datetime | None = None
 
 
 class Reports:
@@ -56,6 +62,7 @@ class Reports:
 
     def __init__(self, pool: asyncpg.Pool, project_id: str, *, actor: str, now: datetime) -> None:
         self._events, self._suppressions = StatusEvents(pool), Suppressions(pool)
+        self._reputation = ReputationCounts(pool)
         self._project_id, self._actor, self._now = project_id, actor, now
 
     async def take(self, message: bytes) -> list[TakenReport]:
@@ -75,16 +82,32 @@ class Reports:
         statuses = [one.status for one in judged if one.status is not None]
         suppressed = [await self._suppress(one.entry) for one in judged]  # first: a crash is mended by the same again
         is_new = iter(await self._events.record(statuses) if statuses else ())
-        return [
-            TakenReport(
-                one.done if one.status is None else "told" if next(is_new) else "known before",
-                event.kind,
-                event.delivery_id,
-                suppressed=did,
-                detail=one.detail,
-            )
-            for event, one, did in zip(events, judged, suppressed, strict=True)
+        done: list[Done] = [
+            one.done if one.status is None else "told" if next(is_new) else "known before" for one in judged
         ]
+        told = [one for one, fate in zip(judged, done, strict=True) if fate == "told"]
+        await self._count(told)
+        rests = [fate == "told" and await self._rest(one) for one, fate in zip(judged, done, strict=True)]
+        changed = [did or does for did, does in zip(suppressed, rests, strict=True)]
+        return [
+            TakenReport(fate, event.kind, event.delivery_id, suppressed=did, detail=one.detail)
+            for event, one, fate, did in zip(events, judged, done, changed, strict=True)
+        ]
+
+    async def _count(self, told: Sequence[_Judged]) -> None:
+        """Count what was told now for the first time, dead addresses and complaints, towards its account's shares."""
+        statuses = [one.status for one in told if one.status is not None and one.entry is not None]
+        await self._reputation.add_reported(self._project_id, [(one.delivery_id, one.outcome) for one in statuses])
+
+    async def _rest(self, one: _Judged) -> bool:
+        """Count a soft bounce, and let its address rest where it has bounced for long."""
+        address = address_of(one.bounced) if one.bounced is not None else None
+        if one.bounced is None or address is None:
+            return False
+        bounce = SoftBounce(one.bounced.customer.id, one.taken_at)
+        bounces, span = (await self._suppressions.count_bounces({address: bounce}))[address]
+        entry = long_bounce(one.bounced, bounces, span)
+        return entry is not None and await self._suppress(replace(entry, added_by=self._actor))
 
     async def _find(self, events: Sequence[StatusEvent]) -> dict[str, asyncpg.Record]:
         ids = {one.delivery_id for one in events if one.delivery_id}
@@ -108,7 +131,10 @@ class Reports:
         if outcome is None:
             return _Judged("left", detail)
         status = _status(delivery, outcome, detail, row, event.occurred_at or self._now)
-        return _Judged("told", detail, status, self._entry(event, delivery))
+        is_soft = event.is_soft and delivery.channel in BOUNCING
+        return _Judged(
+            "told", detail, status, self._entry(event, delivery), delivery if is_soft else None, row["settled_at"]
+        )
 
     async def _suppress(self, entry: NewSuppression | None) -> bool:
         return entry is not None and await self._suppressions.add([entry]) > 0

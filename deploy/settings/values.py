@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import timedelta
@@ -97,6 +98,16 @@ def _whole(value: Any, path: str) -> int:
     return int(text)
 
 
+def _number(value: Any, path: str) -> float:
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found) or found < 0:
+        raise CannotStart(f"{path} must be a number from 0 on, not {kind_in_words(value)}")
+    return found
+
+
 def _flag(value: Any, path: str) -> bool:
     found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     if found is None:
@@ -112,5 +123,5 @@ def _span(value: Any, path: str) -> timedelta:
 
 
 _PLAIN: dict[Any, Callable[[Any, str], Any]] = {
-    str: _text, Secret: _secret, int: _whole, bool: _flag, timedelta: _span
+    str: _text, Secret: _secret, int: _whole, float: _number, bool: _flag, timedelta: _span
 }  # fmt: skip

@@ -13,6 +13,8 @@ from schemas.errors import CannotStart
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
 _HIGHEST_PORT = 65_535
 _LONGEST_KEPT = timedelta(days=36_500)
+_WHOLE = 100.0
+_SHORTEST_JUDGED, _LONGEST_JUDGED = timedelta(hours=1), timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,13 @@ class Sender:
     webhook_retries: tuple[timedelta, ...] = RETRY_POLICIES["webhook"].waits
     email_timeout: timedelta = RETRY_POLICIES["email"].timeout
     email_retries: tuple[timedelta, ...] = RETRY_POLICIES["email"].waits
+    email_max_bounced: float = 5.0
+    email_max_complained: float = 0.1
+    email_judged_from: int = 1000
+    email_judged_over: timedelta = timedelta(days=7)
 
     def check(self) -> None:
-        """Raises CannotStart for a slow receiver's time-out, and for networks and ports that are not."""
+        """Raises CannotStart for a slow receiver's time-out, and for networks, ports and shares that are not."""
         if self.webhook_timeout > _LONGEST_WEBHOOK_TIMEOUT:
             raise CannotStart(
                 "sender.webhook_timeout must be at most 30s, so that one slow receiver cannot hold a place for long"
@@ -56,6 +62,11 @@ class Sender:
         for index, port in enumerate(self.webhook_ports):
             if not 0 < port <= _HIGHEST_PORT:
                 raise CannotStart(f"sender.webhook_ports[{index}] must be a port from 1 to {_HIGHEST_PORT}, not {port}")
+        for name, share in (("bounced", self.email_max_bounced), ("complained", self.email_max_complained)):
+            if share > _WHOLE:
+                raise CannotStart(f"sender.email_max_{name} must be a share in percent, from 0 to 100, not {share:g}")
+        if not _SHORTEST_JUDGED <= self.email_judged_over <= _LONGEST_JUDGED:
+            raise CannotStart("sender.email_judged_over must be from 1h to 30d")
 
 
 def _check_network(text: str, path: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -14,6 +15,17 @@ from store.sql import queries
 
 _ON_ALL = ""
 _BATCH_SIZE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class SoftBounce:
+    """A message that a mailbox did not take for now.
+
+    `taken_at` is when its server took it, where that told of it later; None where it was refused just now.
+    """
+
+    customer_id: str
+    taken_at: datetime | None = None
 
 
 class Suppressions:
@@ -38,24 +50,18 @@ class Suppressions:
             columns = [list(column) for column in zip(*rows, strict=True)]
             return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
 
-    async def count_bounces(self, addresses: Collection[Address]) -> dict[Address, tuple[int, timedelta]]:
+    async def count_bounces(self, bounced: Mapping[Address, SoftBounce]) -> dict[Address, tuple[int, timedelta]]:
         """Count a soft bounce of each: those in a row, and the time from the first to the last."""
-        if not addresses:
+        if not bounced:
             return {}
-        by_columns = {_columns(one): one for one in addresses}
+        by_columns = {_columns(one): one for one in bounced}
+        values = [(*_columns(address), one.customer_id, one.taken_at) for address, one in bounced.items()]
         async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["count_bounces"], *map(list, zip(*by_columns, strict=True)))
+            rows = await self._pool.fetch(self._sql["count_bounces"], *map(list, zip(*values, strict=True)))
         return {
             by_columns[row["project_id"], row["key_hash"].hex, row["channel"]]: (row["bounces"], row["span"])
             for row in rows
         }
-
-    async def forget_bounces(self, addresses: Collection[Address]) -> None:
-        """Begin to count anew: something was taken."""
-        if addresses:
-            async with passing_errors(self._pool):
-                columns = map(list, zip(*map(_columns, addresses), strict=True))
-                await self._pool.execute(self._sql["forget_bounces"], *columns)
 
     async def remove(self, project_id: str, key: str, channel: ChannelName | None = None) -> int:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""

@@ -52,15 +52,28 @@ where project_id = $1 and (key, channel) > ($2, $3) and (expires_at is null or e
 order by key, channel limit $4;
 
 -- name: count_bounces
--- Counts soft bounces; those in a row of each address, and the time from the first to the last.
+-- Counts soft bounces, each of a message of $5, or of now; those in a row of each address, and the time from the first to
+-- the last. Where something that went to its customer in between was taken, and did not come back, the row begins anew:
+-- so nothing has to be written where nothing bounces.
+with asked as (
+    select project_id, key_hash, channel, customer_id, coalesce(at, now()) as at
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[])
+             as a (project_id, key_hash, channel, customer_id, at)
+), known as (
+    select a.*, s.bounces, s.first_at, s.last_at,
+           exists (select from deliveries d
+                   where d.project_id = a.project_id and d.customer_id = a.customer_id and d.channel = a.channel
+                     and d.state in ('sent', 'recovered') and d.settled_at > s.last_at and d.settled_at < a.at
+                     and not exists (select from status_events e
+                                     where e.project_id = d.project_id and e.delivery_id = d.delivery_id
+                                       and e.outcome = 'bounced')) as was_taken
+    from asked a left join soft_bounces s using (project_id, key_hash, channel)
+)
 insert into soft_bounces as s (project_id, key_hash, channel, bounces, first_at, last_at)
-select project_id, key_hash, channel, count(*), now(), now()
-from unnest($1::text[], $2::uuid[], $3::text[]) as a (project_id, key_hash, channel)
-group by 1, 2, 3 order by 1, 2, 3 -- so that two who count the same do not wait for each other
-on conflict (project_id, key_hash, channel) do update set bounces = s.bounces + excluded.bounces, last_at = now()
+select project_id, key_hash, channel, case when was_taken then 1 else coalesce(bounces, 0) + 1 end,
+       case when was_taken then at else least(first_at, at) end, greatest(last_at, at)
+from known
+order by 1, 2, 3 -- so that two who count the same do not wait for each other
+on conflict (project_id, key_hash, channel) do update
+set bounces = excluded.bounces, first_at = excluded.first_at, last_at = excluded.last_at
 returning project_id, key_hash, channel, bounces, last_at - first_at as span;
-
--- name: forget_bounces
--- Something was taken: what bounced before was passing trouble.
-delete from soft_bounces s using unnest($1::text[], $2::uuid[], $3::text[]) as a (project_id, key_hash, channel)
-where s.project_id = a.project_id and s.key_hash = a.key_hash and s.channel = a.channel;

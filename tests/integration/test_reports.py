@@ -7,6 +7,7 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+import pytest
 
 from agents.broker.outbox import _output
 from agents.roles.sender.ledger_rows import row_of
@@ -20,7 +21,7 @@ from schemas.topics import DELIVERY_STATUS
 from schemas.wire.read_as import read_as
 from store.distributions import OutboxEntry
 from store.retention import Retention
-from store.sending.ledger import Ledger
+from store.sending.ledger import Ledger, Settlement
 from store.sending.suppressions import Suppressions
 from tests.factory import NOW
 from tests.integration.test_providers import mails, webhooks
@@ -97,6 +98,41 @@ async def test_a_list_whose_member_is_gone_stays_good(pool: asyncpg.Pool) -> Non
         ("bounced", "told", False),
     ]
     assert await listed(pool, made) == []
+
+
+async def taken(pool: asyncpg.Pool, number: int) -> Delivery:
+    """A mail that its server took so many days ago."""
+    made = msgspec.structs.replace(mails(1)[0], delivery_id=f"dlv_{number:032x}")
+    row = row_of(Work(made, 0, made.event.created_at), timedelta())
+    await Ledger(pool).claim_new([row], owner="w1", lease=timedelta(minutes=1))
+    await Ledger(pool).settle([Settlement(made.delivery_id, "sent", "250 queued")], owner="w1")
+    await pool.execute(
+        "update open_deliveries set settled_at = now() - make_interval(days => $1) where delivery_id = $2",
+        number, made.delivery_id,
+    )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize(
+    ("bounced", "good", "rests"),
+    [
+        ((5, 4, 3, 2, 1), (), True), ((5, 4, 3, 2), (), False), ((6, 5, 4, 2, 1), (3,), False),
+        ((5, 4, 3, 2, 1), (6, 0), True), ((1, 2, 3, 4, 5), (), True),
+    ],
+)  # fmt: skip
+async def test_soft_bounces_by_mail_rest_an_address_though_its_relay_took_each(
+    pool: asyncpg.Pool, bounced: tuple[int, ...], good: tuple[int, ...], rests: bool
+) -> None:
+    mails_taken = {number: await taken(pool, number) for number in (*bounced, *good)}
+    full, reading, found = message("gmail_mailbox_full"), reports(pool, mails(1)[0].project_id), list[TakenReport]()
+    for number in bounced:
+        report = full.replace(DELIVERY.encode(), mails_taken[number].delivery_id.encode())
+        (one,), (again,) = await reading.take(report), await reading.take(report)
+        found.append(one)
+        assert (again.done, again.suppressed) == ("known before", False)
+    assert [one.suppressed for one in found] == [False] * (len(bounced) - 1) + [rests]
+    entries = await listed(pool, mails_taken[bounced[0]])
+    assert entries == ([(mails_taken[bounced[0]].reaches, "bounced", "ann")] if rests else [])
 
 
 async def test_what_was_told_is_a_record_of_its_customer_and_forgotten_with_the_past(

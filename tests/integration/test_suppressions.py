@@ -374,17 +374,27 @@ async def test_a_consent_withdrawn_while_a_mail_waits_stops_it(
 
 
 async def test_soft_bounces_are_counted_until_something_is_taken(pool: asyncpg.Pool) -> None:
-    bounces, listed = Bounces(Suppressions(pool)), Suppressions(pool)
+    bounces, listed, ledger = Bounces(Suppressions(pool)), Suppressions(pool), Ledger(pool)
     (made,) = mails(1)
+    other = replace(to(made, "other@shop.example"), customer=replace(made.customer, id="another"))
     soft = Settlement(made.delivery_id, "waiting", "452 4.2.2 over quota", is_bounce=True)
     for _ in range(4):
-        await bounces.note([(soft, made), (soft, to(made, "other@shop.example"))])
+        await bounces.note([(soft, made), (soft, other)])
     await pool.execute("update soft_bounces set first_at = first_at - interval '3 days'")
-    await bounces.note([(Settlement("d", "sent", ""), to(made, "other@shop.example"))])
-    await bounces.note([(soft, made), (soft, to(made, "other@shop.example"))])
+    row = row_of(Work(replace(other, delivery_id="d"), 0, NOW), timedelta())
+    await ledger.claim_new([row], owner="s", lease=LEASE)
+    await ledger.settle([Settlement("d", "sent", "")], owner="s")
+    await bounces.note([(soft, made), (soft, other)])
     (found,) = [one async for one in listed.all(made.project_id)]
     assert (found.key, found.reason, found.channel) == (address_keys("email", made.reaches)[0], "bounced", "email")
     assert found.expires_at is not None and found.expires_at - found.added_at == timedelta(days=30)
+    assert await pool.fetchval("select array_agg(bounces order by bounces) from soft_bounces") == [1, 5]
+
+
+async def test_what_is_taken_asks_nothing_of_postgres() -> None:
+    """Most batches are such."""
+    (made,) = mails(1)
+    await Bounces(cast(Any, None)).note([(Settlement("d", "sent", ""), made), (Settlement("d", "failed", ""), made)])
 
 
 async def is_paused(run: Running, destination: Destination) -> bool:

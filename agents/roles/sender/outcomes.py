@@ -14,6 +14,7 @@ from agents.broker.records import Output
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.bounces import Bounces
 from agents.roles.sender.next_due import NextDue
+from agents.roles.sender.reputation import Reputation
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
 from schemas.decision import DeliveryStatus
@@ -49,7 +50,9 @@ class Outcomes:
         default_project: str,
         on_refused: Callable[[BaseException], None],
         metrics: Metrics | None = None,
+        reputation: Reputation | None = None,
     ) -> None:
+        self._reputation = reputation
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
         self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
         self._on_refused, self._accepted, self._default = on_refused, accepted, default_project
@@ -84,7 +87,10 @@ class Outcomes:
         settled = await retry_until_available(lambda: self._tell(settlements), what="Postgres")
         self._accepted.forget()
         by_id = {settlement.delivery_id: (settlement, delivery) for settlement, delivery in chunk}
-        await Bounces(self._ledger.suppressions).note([by_id[row.delivery_id] for row in settled])
+        noted = [by_id[row.delivery_id] for row in settled]
+        await Bounces(self._ledger.suppressions).note(noted)
+        if self._reputation is not None:
+            self._reputation.note(noted)
         lost = by_id.keys() - {row.delivery_id for row in settled}
         if lost:
             log.warning("lease_lost", deliveries=len(lost))

@@ -25,6 +25,7 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
+from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.templates import TemplateCache
 from agents.roles.sender.withdrawals import Withdrawals
 from agents.roles.sender.work import Work
@@ -33,6 +34,7 @@ from agents.transport.app import BatchApp
 from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
+from deploy.settings.workers import Sender as SenderSettings
 from schemas.closed import CHANNELS, ChannelName
 from schemas.destination import Destination
 from schemas.errors import TryLater
@@ -41,6 +43,7 @@ from store.distributions import Control
 from store.erasure import Erasure
 from store.retention import Retention
 from store.sending.ledger import Ledger
+from streams.sending.reputation import Bounds
 
 log = structlog.get_logger()
 
@@ -109,7 +112,8 @@ class Sender:
             ledger.consents, wiring.codec(CUSTOMERS), default_project=wiring.default_project,
             max_bytes=wiring.settings.matcher.max_event_bytes,
         )  # fmt: skip
-        self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, owner, metrics)
+        self._reputation = Reputation(ledger.reputation, _bounds(settings), self._pause)
+        self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, self._reputation, owner, metrics)
         policies = policies_of(settings)
         timeouts = {name: one.timeout.total_seconds() for name, one in policies.items()}
         self._breakers = Breakers(ledger.breakers, owner=owner, timeouts=timeouts)
@@ -151,7 +155,8 @@ class Sender:
         self._entry.open()
         loops = (
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
-            self._tidy_loop(), self._accounts.run(), self._breakers.run(self._attempts.may_leave),
+            self._tidy_loop(), self._accounts.run(), self._reputation.run(),
+            self._breakers.run(self._attempts.may_leave),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:
@@ -190,14 +195,31 @@ class Sender:
         try:
             await self._outcomes.tell_rest()
             await self._ledger.release_leases(self._owner)
+            await self._reputation.tell()
         except TryLater:
             log.warning("leases_left", until="they expire")
         for channel in self._channels.values():
             await channel.close()
 
 
+def _bounds(settings: SenderSettings) -> Bounds:
+    return Bounds(
+        bounced=settings.email_max_bounced,
+        complained=settings.email_max_complained,
+        least=settings.email_judged_from,
+        window=settings.email_judged_over,
+    )
+
+
 def _outcomes(
-    app: BatchApp, wiring: Wiring, ledger: Ledger, next_due: NextDue, accepted: Accepted, owner: str, metrics: Metrics
+    app: BatchApp,
+    wiring: Wiring,
+    ledger: Ledger,
+    next_due: NextDue,
+    accepted: Accepted,
+    reputation: Reputation,
+    owner: str,
+    metrics: Metrics,
 ) -> Outcomes:
     return Outcomes(
         ledger,
@@ -211,6 +233,7 @@ def _outcomes(
         default_project=wiring.default_project,
         on_refused=app.stop_at_once,
         metrics=metrics,
+        reputation=reputation,
     )
 
 

@@ -97,7 +97,7 @@ def test_the_signature_is_of_the_body_as_it_came_within_five_minutes() -> None:
         ({**EVENT, "delivery_id": f"<{ID.upper()}@shop.example>"}, StatusEvent("delivered", ID)),
         ({**EVENT, "outcome": "complained", "detail": "abuse"}, StatusEvent("complained", ID, detail="abuse")),
         ({**EVENT, "outcome": "bounced"}, StatusEvent("bounced", ID)),
-        ({**EVENT, "outcome": "bounced", "bounce": "soft"}, StatusEvent("bounced", ID)),
+        ({**EVENT, "outcome": "bounced", "bounce": "soft"}, StatusEvent("bounced", ID, is_soft=True)),
         ({**EVENT, "outcome": "bounced", "bounce": "hard"}, StatusEvent("bounced", ID, is_hard=True)),
         (
             {**EVENT, "occurred_at": "2026-03-02T10:30:00+02:00"},

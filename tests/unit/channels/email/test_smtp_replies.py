@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from channels.email.smtp_replies import RULES, Meaning, Stage, enhanced_code, rule_for, smtp_receipt
+from channels.email.smtp_replies import RULES, Meaning, Stage, enhanced_code, rule_for, says_of_address, smtp_receipt
 from schemas.receipt import Blocked, Deferred, Postponed, Refused, Throttled
 
 BEFORE: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
@@ -144,3 +144,20 @@ def test_whatever_a_server_says_can_be_kept(text: str) -> None:
 )  # fmt: skip
 def test_an_enhanced_code_is_found_and_nothing_is_taken_for_one(code: int, text: str, enhanced: str) -> None:
     assert enhanced_code(code, text) == enhanced
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "said"),
+    [
+        (550, "5.1.1 no such user", "dead"),
+        (552, "5.2.2 the inbox is out of storage space", "full"),
+        (550, "mailbox full", "full"),
+        (452, "4.2.2 over quota", "full"),
+        (550, "5.7.1 rejected by policy", ""),
+        (552, "5.3.4 message too big", ""),
+        (451, "greylisted", ""),
+        (554, "5.7.1 Client host rejected", ""),
+    ],
+)
+def test_an_answer_says_of_an_address(code: int, text: str, said: str) -> None:
+    assert says_of_address(code, text) == said

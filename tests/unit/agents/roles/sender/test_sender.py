@@ -7,8 +7,10 @@ from typing import Any, cast
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
+from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.sender import Sender
 from store.sending.ledger import Settlement
+from streams.sending.reputation import Bounds
 from tests.unit.agents.roles.sender.doubles import Started, World
 
 
@@ -22,6 +24,7 @@ async def test_it_tells_what_it_has_sent_before_it_gives_back_leases() -> None:
         cast(Any, world), nothing, "t", nothing, nothing, NextDue(), Accepted(None),
         owner="o", default_project="shop", on_refused=nothing,
     )  # fmt: skip
+    made._reputation = Reputation(nothing, Bounds(), nothing)
     made._outcomes.put(Settlement(world.good.delivery_id, "sent", "HTTP 200"), world.good)
     await made.drain(0.0)
     await made.close()

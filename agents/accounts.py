@@ -16,6 +16,7 @@ from channels.registry import CHANNEL_TYPES
 from deploy.settings.settings import Settings
 from schemas.account import SIGNING
 from schemas.delivery import Delivery
+from schemas.destination import Destination
 from schemas.errors import CannotStart
 from store.accounts import AccountKey, Accounts, StoredAccount, is_destination, why_held
 from store.encryption import CannotDecrypt, Keys
@@ -84,6 +85,11 @@ class LiveAccounts:
             key = next(iter(self._changed))
             await self._accounts.release(key)
             self._changed.discard(key)
+
+    def is_shared(self, destination: Destination) -> bool:
+        """True for an account of the settings: every project sends through it."""
+        project, channel, name = destination
+        return is_destination(channel) and self.book.is_shared(channel, project, name)
 
     async def hold(self, delivery: Delivery, why: str) -> bool:
         """Pause a delivery's destination, where its account is held still; whether it is paused. Raises TryLater.

@@ -19,6 +19,7 @@ from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender as SenderSettings
 from schemas.account import SIGNING, AccountForm, EmailAccountForm, WebhookAccountForm
 from schemas.closed import ChannelName
+from schemas.limit import written_limit
 
 
 def channels_of(settings: Settings, accounts: AccountBook | None = None) -> dict[ChannelName, AnyChannel]:
@@ -64,7 +65,8 @@ def shared_form(settings: Settings, channel: ChannelName, name: str) -> AccountF
 
 def _signer(settings: Settings) -> Signer:
     webhook = settings.webhook
-    return Signer([one.reveal() for one in webhook.secrets], webhook.legacy_secret.reveal())
+    limit = written_limit(webhook.rate, webhook.concurrency)
+    return Signer([one.reveal() for one in webhook.secrets], webhook.legacy_secret.reveal(), limit)
 
 
 def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:

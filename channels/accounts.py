@@ -50,6 +50,10 @@ class AccountBook:
         own = self._own.get((channel, project_id, name))
         return self.shared(channel).get(name) if own is None else own
 
+    def is_shared(self, channel: ChannelName, project_id: str, name: str) -> bool:
+        """True where a project uses an account that every other uses as well."""
+        return (channel, project_id, name) not in self._own and name in self.shared(channel)
+
     def shared(self, channel: ChannelName) -> Mapping[str, Any]:
         """Those of a channel that every project may use, by name."""
         return self._shared.get(channel, {})

@@ -12,6 +12,7 @@ from schemas.account import AccountForm
 from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.limit import NO_LIMIT, Limit, rate_of
 from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
 
@@ -26,9 +27,10 @@ R = TypeVar("R")
 class Policy:
     """The way in which a channel is tried, where the settings do not say otherwise.
 
-    `timeout` is for one attempt, `retries` are the waits between them. `rate` bounds the messages a second from one
-    process to one destination; None leaves that to what it takes. `concurrency` bounds what is under way to it; None
-    leaves that to the settings. `pauses`: retries that are used up pause a destination that took nothing else.
+    `timeout` is for one attempt, `retries` are the waits between them. `rate` bounds the messages a second to one
+    destination, `concurrency` what is under way to it, both over all senders and where its account does not say
+    otherwise; None leaves them to what it takes, and to the settings. `pauses`: retries that are used up pause a
+    destination that took nothing else.
     """
 
     timeout: timedelta
@@ -36,6 +38,13 @@ class Policy:
     rate: float | None = None
     concurrency: int | None = None
     pauses: bool = False
+
+    @property
+    def limit(self) -> Limit:
+        """The provider's preset."""
+        if self.rate is None and self.concurrency is None:
+            return NO_LIMIT
+        return Limit(None if self.rate is None else rate_of(self.rate), self.concurrency)
 
     @classmethod
     def of(cls, policy: RetryPolicy) -> Policy:
@@ -84,6 +93,10 @@ class Channel(Protocol[D_contra, R]):
     def at_once(self, project_id: str, account: str) -> int | None:
         """Messages that one of its accounts takes at once; None where nothing but the policy bounds it."""
         return None
+
+    def limit(self, project_id: str, account: str) -> Limit:
+        """The bounds of one of its destinations as its account says them, over all senders."""
+        return NO_LIMIT
 
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
         """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused, AccountHeld."""

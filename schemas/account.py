@@ -17,6 +17,7 @@ from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.hosts import ascii_host, ascii_url
 from schemas.formats.kinds import kind_in_words
 from schemas.formats.mail_address import mail_address, mailto
+from schemas.limit import MOST_AT_ONCE, parse_rate
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
 FieldKind = Literal["text", "number", "secret", "secrets"]
@@ -51,6 +52,8 @@ class EmailAccountForm:
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
     callback_secrets: tuple[str, ...] = field(default=(), repr=False)
+    rate: str = ""
+    concurrency: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +61,14 @@ class WebhookAccountForm:
     """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated.
 
     `callback_secrets`, here as at every account, prove what is reported back; each of them does.
+    `rate` and `concurrency` bound each endpoint.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     legacy_secret: str = field(default="", repr=False)
     callback_secrets: tuple[str, ...] = field(default=(), repr=False)
+    rate: str = ""
+    concurrency: int = 0
 
 
 AccountForm = EmailAccountForm | WebhookAccountForm
@@ -195,6 +201,12 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def _rate(text: str) -> str:
+    if text:
+        parse_rate(text)
+    return text
+
+
 def _security(text: str) -> str:
     if text not in ("none", "starttls", "tls"):
         raise ValueError(f'"{text}" is not valid: must be one of none, starttls, tls')
@@ -242,6 +254,9 @@ def _webhook_problems(account: WebhookAccountForm) -> Mapping[str, str]:
     return {}
 
 
+_LIMIT_FIELDS = (AccountField("rate", _rate), AccountField("concurrency", _whole(0, MOST_AT_ONCE), "number"))
+"""The bounds over all senders together; empty, and 0, where the provider sets none."""
+
 ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": AccountType(
         EmailAccountForm,
@@ -258,6 +273,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
             AccountField("unsubscribe_url", _unsubscribe_url),
             AccountField("unsubscribe_mailto", _mailto),
             AccountField("callback_secrets", _signing_secret, "secrets"),
+            *_LIMIT_FIELDS,
         ),
         _email_problems,
     ),
@@ -267,6 +283,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
             AccountField("secrets", _signing_secret, "secrets"),
             AccountField("legacy_secret", _ascii_secret, "secret"),
             AccountField("callback_secrets", _signing_secret, "secrets"),
+            *_LIMIT_FIELDS,
         ),
         _webhook_problems,
     ),

@@ -37,6 +37,18 @@ class Limit:
 
 
 NO_LIMIT = Limit()
+MOST_AT_ONCE = 10_000
+"""The largest bound on what is under way that makes sense to be written."""
+
+
+def rate_of(per_second: float) -> Rate:
+    """So many messages a second, in whole messages."""
+    return Rate(math.ceil(per_second), math.ceil(per_second) / per_second)
+
+
+def written_limit(rate: str, concurrency: int) -> Limit:
+    """The limit of an account as it is written: an empty rate, and 0 at once, are not bounded. Raises ValueError."""
+    return Limit(parse_rate(rate) if rate else None, concurrency or None) if rate or concurrency else NO_LIMIT
 
 
 def parse_rate(text: str) -> Rate:
@@ -52,7 +64,7 @@ def parse_rate(text: str) -> Rate:
 
 def _a_second(text: str) -> Rate | None:
     number = float(text) if _NUMBER.fullmatch(text) else 0.0
-    return Rate(math.ceil(number), math.ceil(number) / number) if number else None
+    return rate_of(number) if number else None
 
 
 def _in_a_time(count: str, period: str) -> Rate | None:

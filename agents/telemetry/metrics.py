@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -67,6 +69,12 @@ class Metrics:
             "tidings_destinations_failing", "Destinations that all senders ask by one message at a time.",
             registry=registry,
         )  # fmt: skip
+        self.granted = Gauge(
+            "tidings_granted_per_second",
+            "Messages a second that this process may send to destinations whose limit it shares, by channel.",
+            ["channel"],
+            registry=registry,
+        )
         self.in_flight = Gauge("tidings_deliveries_in_flight", "Attempts under way.", ["channel"], registry=registry)
 
     def _add_positions(self, registry: CollectorRegistry) -> None:
@@ -150,6 +158,12 @@ class Metrics:
             ["way", "done"],
             registry=registry,
         )
+
+    def show_granted(self, rates: Mapping[str, float]) -> None:
+        """Those of channels that are not named have ended."""
+        self.granted.clear()
+        for channel, rate in rates.items():
+            self.granted.labels(channel).set(rate)
 
     def text(self) -> tuple[bytes, str]:
         """The answer of `/metrics`, and its content type."""

@@ -27,6 +27,7 @@ from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import AccountHeld, DefinitionInvalid, Problem, RenderRefused, TemplateFailed, TryLater
+from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
 
@@ -91,6 +92,11 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         except AccountHeld:
             return None
         return found.connections if found else None
+
+    def limit(self, project_id: str, account: str) -> Limit:
+        """See `Channel`."""
+        found = self._accounts.find(project_id, account)
+        return found.limit if found else NO_LIMIT
 
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
         """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""

@@ -14,6 +14,7 @@ from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.account import EmailAccountForm
 from schemas.formats.mail_address import mail_address, mailto
+from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered
 
 _LEAST_CODE = 200
@@ -40,17 +41,20 @@ class EmailAccount:
     unsubscribe_mailto: str = ""
     ssl_cafile: str = ""
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
+    limit: Limit = field(default=NO_LIMIT, compare=False)  # another one needs no other connections
 
     @classmethod
     def of(cls, name: str, form: EmailAccountForm) -> EmailAccount:
         """The mailbox that somebody described. Raises OSError where its authorities cannot be read."""
-        described = {
-            **{name: value for name, value in asdict(form).items() if name != "callback_secrets"},  # sends nothing
+        described = asdict(form)
+        limit = written_limit(described.pop("rate"), described.pop("concurrency"))
+        del described["callback_secrets"]  # sends nothing
+        described |= {
             "sender": mail_address(form.sender),
             "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
         }
         tls = None if form.security == "none" else ssl.create_default_context(cafile=form.ssl_cafile or None)
-        return cls(name=name, tls=tls, **described)
+        return cls(name=name, tls=tls, limit=limit, **described)
 
     def without_secrets(self, text: str) -> str:
         """A server's words without the password, which some repeat as they got it."""

@@ -25,6 +25,7 @@ from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
+from schemas.limit import Limit, written_limit
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
@@ -73,7 +74,11 @@ class Webhook(HttpChannel[WebhookDelivery]):
         del name
         if not isinstance(form, WebhookAccountForm):
             raise TypeError(f"a webhook account, not {type(form).__name__}")
-        return Signer(form.secrets, form.legacy_secret)
+        return Signer(form.secrets, form.legacy_secret, written_limit(form.rate, form.concurrency))
+
+    def limit(self, project_id: str, account: str) -> Limit:
+        """See `Channel`: the same for each endpoint of a project."""
+        return self._signer_of(project_id).limit
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
@@ -92,8 +97,12 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The signatures, which carry the time of the attempt."""
-        signer = self._accounts.find(request.project_id, SIGNING) or self._signer
+        signer = self._signer_of(request.project_id)
         return signer.headers(request.delivery_id, int(now.timestamp()), request.body)
+
+    def _signer_of(self, project_id: str) -> Signer:
+        signer: Signer = self._accounts.find(project_id, SIGNING) or self._signer
+        return signer
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`: an account of secrets has no server to be tried at."""

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from schemas.account import signing_key
 from schemas.errors import CannotStart
+from schemas.limit import NO_LIMIT, Limit
 
 TOLERANCE = timedelta(minutes=5)
 """Between the time that was signed and ours, in both directions; so Standard Webhooks has it."""
@@ -23,9 +24,13 @@ _MOST_SIGNATURES = 20
 
 
 class Signer:
-    """Signs bodies. `secrets` are `whsec_…` texts; `legacy_secret` is optional. Never shows either."""
+    """Signs bodies. `secrets` are `whsec_…` texts; `legacy_secret` is optional. Never shows either.
 
-    def __init__(self, secrets: Sequence[str], legacy_secret: str = "") -> None:
+    `limit` is that of each endpoint, which belongs to the same account.
+    """
+
+    def __init__(self, secrets: Sequence[str], legacy_secret: str = "", limit: Limit = NO_LIMIT) -> None:
+        self.limit = limit
         self._keys = [_key(secret) for secret in secrets]
         self._legacy = legacy_secret.encode()
 

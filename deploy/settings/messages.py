@@ -11,6 +11,7 @@ from deploy.secret import Secret
 from schemas.account import LONGEST_HEADER_URL, MailSecurity, signing_key
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address, mailto
+from schemas.limit import MOST_AT_ONCE, written_limit
 from schemas.notice import Notice, NoticeAddresses
 from schemas.project import LANGUAGE_TAG
 
@@ -31,10 +32,13 @@ class Webhook:
     secrets: tuple[Secret, ...] = ()
     legacy_secret: Secret = Secret("")
     callback_secrets: tuple[Secret, ...] = ()
+    rate: str = ""
+    concurrency: int = 0
 
     def check(self) -> None:
-        """Raises CannotStart for a secret that proves nothing."""
+        """Raises CannotStart for a secret that proves nothing, and for a limit of endpoints that cannot be read."""
         check_signing(self.callback_secrets, "webhook.callback_secrets")
+        _check_limit("webhook", self.rate, self.concurrency)
 
 
 def check_signing(secrets: Iterable[Secret], path: str) -> None:
@@ -88,10 +92,16 @@ class EmailAccountSettings:
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
     callback_secrets: tuple[Secret, ...] = ()
+    rate: str = ""
+    concurrency: int = 0
 
     def check(self, name: str) -> None:
-        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line."""
+        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line.
+
+        And for a limit that cannot be read.
+        """
         check_signing(self.callback_secrets, f"email_accounts.{name}.callback_secrets")
+        _check_limit(f"email_accounts.{name}", self.rate, self.concurrency)
         if len(self.unsubscribe_url) > LONGEST_HEADER_URL:
             raise CannotStart(
                 f"email_accounts.{name}.unsubscribe_url must have at most {LONGEST_HEADER_URL} characters"
@@ -103,6 +113,15 @@ class EmailAccountSettings:
                 raise CannotStart(
                     f"email_accounts.{name}.{key} must be an address such as news@shop.example: {error}"
                 ) from error
+
+
+def _check_limit(path: str, rate: str, concurrency: int) -> None:
+    try:
+        written_limit(rate, concurrency)
+    except ValueError as error:
+        raise CannotStart(f"{path}.rate: {error}") from error
+    if concurrency > MOST_AT_ONCE:
+        raise CannotStart(f"{path}.concurrency must be at most {MOST_AT_ONCE}, or 0 where nothing bounds it")
 
 
 @dataclass(frozen=True, slots=True)

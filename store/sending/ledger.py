@@ -20,6 +20,7 @@ from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
 from store.sending.breakers import BreakerStore
 from store.sending.consents import Consents
+from store.sending.exchanges import Exchanges
 from store.sending.reputation import ReputationCounts
 from store.sending.suppressions import Suppressions
 from store.sql import queries
@@ -195,7 +196,7 @@ class Ledger:
         self._pool, self._keep = pool, keep
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
         self.reputation = ReputationCounts(pool)
-        self.breakers = BreakerStore(pool)
+        self.breakers, self.exchanges = BreakerStore(pool), Exchanges(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
         self._last_queue: tuple[str, ...] = ("", "", "", "")

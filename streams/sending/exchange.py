@@ -25,7 +25,8 @@ class Shared(msgspec.Struct, frozen=True, omit_defaults=True):
 class Report(msgspec.Struct, frozen=True):
     """The words of a sender on a destination: how much waits with it, and what came back since it reported last.
 
-    `closed_for`: seconds for which the destination wants not to be asked, from now.
+    `closed_for`: seconds for which the destination wants not to be asked, from now. `measured`: messages a second that
+    it took until it said so. `is_hurried`: somebody wants it tried now, whatever it said.
     """
 
     owner: str
@@ -35,6 +36,8 @@ class Report(msgspec.Struct, frozen=True):
     accepted: int = 0
     throttled: int = 0
     closed_for: float = 0.0
+    measured: float = 0.0
+    is_hurried: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -46,7 +49,9 @@ class Answer(msgspec.Struct, frozen=True):
 
 def exchanged(shared: Shared, report: Report, now: float) -> tuple[Shared, Answer]:
     """The state after a report, and the answer to it."""
-    closed_until = max(shared.closed_until, now + report.closed_for) if report.closed_for > 0 else shared.closed_until
+    closed_until = 0.0 if report.is_hurried else shared.closed_until
+    if report.closed_for > 0:
+        closed_until = max(closed_until, now + report.closed_for)
     rate = report.limit.rate.per_second if report.limit.rate else None
     wish = Wish(report.owner, report.wanted, report.in_flight, rate, report.limit.concurrency)
     schedule, grant = granted(shared.schedule, wish, now)

@@ -67,9 +67,13 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """The answer: turns, one a message, in order; messages under way at once; None where that is not bounded."""
+    """The answer: turns, one a message, in order; messages under way at once; None where that is not bounded.
+
+    `held`: with those that it had, the messages that may leave within `LASTS`. `members`: so many share.
+    """
 
     turns: tuple[float, ...] = ()
+    held: int = 0
     at_once: int | None = None
     rate: float | None = None
     members: int = 1
@@ -84,18 +88,19 @@ def granted(schedule: Schedule, wish: Wish, now: float) -> tuple[Schedule, Grant
     held = tuple(one for one in before.slots if now <= one <= now + LASTS)
     segments: tuple[Segment, ...] = ()
     got: list[float] = []
-    is_hungry = False
+    has = 0
     if rate is not None:
         segments = _continued(schedule.segments, rate, now)
         need = math.ceil(wish.wanted / segments[0].each) - len(held)
         got = _taken(_window(segments, now), others, wish, held, need)
-        is_hungry = wish.wanted > _messages(segments, (*held, *got))
+        has = _messages(segments, (*held, *got))
     member = Member(
-        now, wish.wanted, is_hungry, (*held, *got), max(at_once or 0, wish.in_flight), wish.rate, wish.concurrency
-    )
+        now, wish.wanted, wish.wanted > has, (*held, *got), max(at_once or 0, wish.in_flight), wish.rate,
+        wish.concurrency,
+    )  # fmt: skip
     turns = tuple(turn for slot in got for turn in _turns(segments, slot))
     made = Schedule(segments, {**others, wish.owner: member})
-    return made, Grant(turns, at_once, rate, len(made.members))
+    return made, Grant(turns, has, at_once, rate, len(made.members))
 
 
 def fair_shares(total: int, wants: Sequence[int]) -> list[int]:
@@ -164,7 +169,7 @@ def _taken(
     own = [slot for slot, number in free if names[number % len(names)] == wish.owner]
     hungry = sorted([name for name, one in others.items() if one.is_hungry])
     if hungry and need < len(own):
-        return own[: max(1, need)]
+        return own[: max(0, need)]
     eaters = sorted([*hungry, wish.owner])
     spare = [
         slot

@@ -37,8 +37,7 @@ _AT_REST = 5.0
 class Pace(msgspec.Struct, frozen=True):
     """The state of one destination. `gap` is between two departures, 0 where they are not held back.
 
-    `closed_at` is None while it is open. `accepted` counts since `since`, for the rate; `total` since ever. `least_gap`
-    is what is known beforehand.
+    `closed_at` is None while it is open. `accepted` counts since `since`, for the rate; `total` since ever.
     """
 
     since: float
@@ -50,12 +49,20 @@ class Pace(msgspec.Struct, frozen=True):
     wait: float = 0.0
     is_tried: bool = False
     total: int = 0
-    least_gap: float = 0.0
 
     @classmethod
-    def new(cls, now: float, least_gap: float = 0.0) -> Pace:
+    def new(cls, now: float) -> Pace:
         """The pace of a destination that was never asked."""
-        return cls(since=now, gap=least_gap, least_gap=least_gap)
+        return cls(since=now)
+
+    def rate(self, now: float) -> float:
+        """Messages a second that it has taken lately; 0 where it took none."""
+        return self.accepted / max(now - self.since, 1.0)
+
+    def counted(self, receipt: Receipt | None, now: float) -> Pace:
+        """Take in what came back where others say when messages leave: what it took counts, and nothing is learned."""
+        took = isinstance(receipt, Accepted | Refused | Gone)
+        return replace(Pace.new(now), total=self.total + took)
 
     def wait_at(self, now: float) -> float | None:
         """Seconds until the next message may leave; None where that depends on the one that tries."""
@@ -97,13 +104,12 @@ class Pace(msgspec.Struct, frozen=True):
         """The destination has taken a message that left at a time, or refused it for a reason of its own."""
         if self.closed_at is None:
             gap = self.gap * (_GAP_SHRINKS if self.accepted < _SOON else _GAP_SHRINKS_LATER)
-            gap = max(self.least_gap, gap if gap > _NO_GAP else 0.0)
+            gap = gap if gap > _NO_GAP else 0.0
             return replace(self, accepted=self.accepted + 1, gap=gap, total=self.total + 1)
         if left_at < self.closed_at:
             return replace(self, accepted=self.accepted + 1, total=self.total + 1)
-        gap, total = max(self.least_gap, self._measured(now)), self.total + 1
-        opened = Pace.new(now, self.least_gap)
-        return replace(opened, accepted=1, gap=gap, next_at=left_at + gap, last_left=left_at, total=total)
+        gap, total = self._measured(now), self.total + 1
+        return replace(Pace.new(now), accepted=1, gap=gap, next_at=left_at + gap, last_left=left_at, total=total)
 
     def throttled(self, left_at: float, now: float, asked: float = 0.0) -> Pace:
         """It was too much. `asked` is the wait that the destination named."""
@@ -128,7 +134,7 @@ class Pace(msgspec.Struct, frozen=True):
 
     def hurried(self) -> Pace:
         """Somebody wants it tried now; what was learned of its rate is forgotten."""
-        return replace(self, gap=self.least_gap, next_at=0.0, wait=_FIRST_WAIT)
+        return replace(self, gap=0.0, next_at=0.0, wait=_FIRST_WAIT)
 
     def _measured(self, now: float) -> float:
         gap = (now - self.since) / max(1, self.accepted) * _ABOVE_MEASURED

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from store.accounts import Accounts
-from store.distributions import Change, Control
+from store.distributions import Change, Control, VersionConflict
 from store.erasure import Erasure
 from store.retention import Retention
 from store.sending.deliveries import Deliveries, DeliveryFilter
@@ -101,7 +101,13 @@ async def receiver() -> AsyncIterator[WebhookReceiver]:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, pool: asyncpg.Pool, mailbox_port: int = 1, *, retry: timedelta = timedelta(seconds=1)
+    settings: Settings,
+    pool: asyncpg.Pool,
+    mailbox_port: int = 1,
+    *,
+    retry: timedelta = timedelta(seconds=1),
+    rate: str = "",
+    owner: str = "s",
 ) -> AsyncIterator[Running]:
     quick = replace(
         settings,
@@ -109,15 +115,16 @@ async def running(
             settings.sender, poll=timedelta(milliseconds=200), webhook_allow_private=True,
             webhook_retries=(retry,) * 2, email_retries=(retry,) * 2,
         ),
-        webhook=WebhookSettings(secrets=(Secret(SECRET),)),
+        webhook=WebhookSettings(secrets=(Secret(SECRET),), rate=rate),
         email_accounts={"main": EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox_port, security="none")},
     )  # fmt: skip
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
-    await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
+    with suppress(VersionConflict):  # of another sender on the same ledger
+        await control.save([Change(rule(), "", (TEMPLATE,))], applied_by="me", now=NOW)
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
-        app, Wiring(quick), ledger, control, past, Metrics(), owner="s", clock=utc_now, accepted=Accepted(None),
+        app, Wiring(quick), ledger, control, past, Metrics(), owner=owner, clock=utc_now, accepted=Accepted(None),
         accounts=LiveAccounts(Accounts(pool), quick),
     )  # fmt: skip
     task = asyncio.create_task(sender.run())

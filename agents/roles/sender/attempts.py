@@ -21,6 +21,8 @@ from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.ledger_rows import settlement_of
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.slices import Slices
+from agents.roles.sender.slots import Slots
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel, Policy
@@ -28,6 +30,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
+from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Receipt, Throttled
 from schemas.template import StoredTemplate
 from store.sending.ledger import Stop
@@ -75,10 +78,10 @@ class Attempts:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
         self._concurrency, self._accounts, self._stopped = concurrency, accounts, stopped
-        self._slots: dict[Destination, asyncio.Semaphore] = {}
+        self.slots = Slots(self._most_at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
-        self.paces = paces or Paces({name: one.rate for name, one in policies.items() if one.rate is not None})
+        self.paces = paces or Paces(Slices(self._limit, self._row))
         self.breakers = breakers or Breakers()
         self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers)
 
@@ -100,12 +103,11 @@ class Attempts:
 
     def _done(self, work: Work) -> None:
         self._tasks.pop(work.delivery.delivery_id, None)
-        if self.capacity.release(work.destination):
-            self._slots.pop(work.destination, None)
+        self.capacity.release(work.destination)
 
     async def _carry_out(self, work: Work, claimed: float) -> None:
-        async with self._slot(work):
-            left_at = await self._turn(work)
+        async with self.slots.one(work.destination) as has_slot:
+            left_at = await self._turn(work) if has_slot else None
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
                 log.info("lease_ended_before_attempt", delivery=work.delivery.delivery_id)
                 self._not_asked(work, left_at)
@@ -140,16 +142,27 @@ class Attempts:
         self._outcomes.put(settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took), work.delivery)
         self._measure(work, judgement, took)
 
-    def _slot(self, work: Work) -> asyncio.Semaphore:
-        destination = work.destination
-        if destination not in self._slots:
-            bounds = (
-                self._channels[destination.channel].at_once(destination.project_id, destination.name),
-                self._policies[destination.channel].concurrency,
-                self._concurrency,
-            )
-            self._slots[destination] = asyncio.Semaphore(min(one for one in bounds if one is not None))
-        return self._slots[destination]
+    def _most_at_once(self, destination: Destination) -> int:
+        shared = self.paces.slices.of(destination)
+        bounds = (
+            self._channels[destination.channel].at_once(destination.project_id, destination.name),
+            shared.most_at_once(time.monotonic()) if shared else None,
+            self._concurrency,
+        )
+        return min(one for one in bounds if one is not None)
+
+    def _limit(self, destination: Destination) -> Limit:
+        """The limit that its account has, or else its channel."""
+        own = self._channels[destination.channel].limit(destination.project_id, destination.name)
+        preset = self._policies[destination.channel].limit
+        if preset == NO_LIMIT:
+            return own
+        return Limit(own.rate or preset.rate, own.concurrency or preset.concurrency)
+
+    def _row(self, destination: Destination) -> Destination:
+        """The destination under which its limit is shared: an account of all projects is one."""
+        is_shared = self._accounts is not None and self._accounts.is_shared(destination)
+        return destination._replace(project_id="") if is_shared else destination
 
     def _not_asked(self, work: Work, left_at: float | None) -> None:
         if left_at is not None:

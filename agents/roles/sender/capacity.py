@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
@@ -32,6 +33,11 @@ class Capacity:
         self._held: Counter[Destination] = Counter()
         self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
         self._freed = asyncio.Event()
+
+    @property
+    def held(self) -> Mapping[Destination, int]:
+        """The deliveries in memory."""
+        return self._held
 
     def take(self, destination: Destination) -> None:
         """One delivery more is held."""

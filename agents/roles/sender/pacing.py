@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
-from schemas.closed import ChannelName
+from agents.roles.sender.slices import Slices
 from schemas.destination import Destination
 from schemas.receipt import Accepted, Receipt, Refused, Throttled
 from streams.sending.pacing import IN_MEMORY, Pace
@@ -23,16 +23,14 @@ _MANY, _REMEMBERED = 1000, 60.0
 
 
 class Paces:
-    """The pace of each destination that this process knows, by its steady clock. Another process learns its own.
+    """The pace of each destination that this process knows, by its steady clock.
 
-    `rates` are messages a second that no destination of a channel gets more than, where that is known beforehand.
+    Where `slices` has one of it, senders share it, and messages leave in the turns that it has.
     """
 
-    def __init__(
-        self, rates: Mapping[ChannelName, float] | None = None, *, ticks: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, slices: Slices | None = None, *, ticks: Callable[[], float] = time.monotonic) -> None:
         self._ticks = ticks
-        self._least_gaps = {channel: 1 / rate for channel, rate in (rates or {}).items()}
+        self.slices = slices or Slices(ticks=ticks)
         self._paces: dict[Destination, Pace] = {}
         self._changed: dict[Destination, asyncio.Event] = {}
         self._taken: dict[Destination, float] = {}
@@ -40,6 +38,8 @@ class Paces:
 
     async def turn(self, destination: Destination) -> float | None:
         """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
+        if (shared := self.slices.paced(destination)) is not None:
+            return await self.slices.turn(shared)
         deadline = self._ticks() + IN_MEMORY
         while True:
             now = self._ticks()
@@ -57,38 +57,58 @@ class Paces:
         pace, now = self._of(destination), self._ticks()
         if isinstance(receipt, Throttled) and pace.closed_at is None:
             log.warning("destination_throttled", **destination.named, why=receipt.detail)
-        self._put(destination, pace.heard(receipt, left_at, now, asked))
+            self.slices.learn(destination, pace.rate(now))
+        if (shared := self.slices.of(destination)) is not None:
+            self.slices.heard(shared, receipt, left_at, asked)
+        if shared is not None and shared.is_paced:
+            pace = pace.counted(receipt, now)
+        else:
+            pace = pace.heard(receipt, left_at, now, asked)
+        self._put(destination, pace)
         if isinstance(receipt, Accepted | Refused):
             self._note_taken(destination, now)
 
     def hurry(self, destination: Destination) -> None:
         """Try it now."""
+        if (shared := self.slices.of(destination)) is not None:
+            self.slices.hurry(shared)
         if destination in self._paces:
             self._put(destination, self._paces[destination].hurried())
 
     def capacity(self, destination: Destination, most: int) -> int:
         """The number of messages for a destination that are wanted in memory, at most `most`."""
+        if (shared := self.slices.of(destination)) is not None:
+            most = shared.capacity(most, self._ticks())
+            if shared.is_paced:
+                return most
         pace = self._paces.get(destination)
         return most if pace is None else pace.capacity(most, self._ticks())
 
     def until_next(self, destination: Destination) -> float:
         """Seconds until a destination may be asked again."""
+        if (shared := self.slices.paced(destination)) is not None:
+            return shared.wait(self._ticks())
         return self._of(destination).wait_at(self._ticks()) or 0.0
 
     def soonest(self, most: float) -> float:
         """Seconds until the first of those that are held back may be asked again, at most `most`."""
         now = self._ticks()
-        return min([most, *(wait for one in self.known if (wait := self._of(one).wait_at(now)))])
+        waits = [wait for one in self._held_back if (wait := self._of(one).wait_at(now))]
+        return min([most, *waits, *self.slices.soonest()])
 
     @property
     def known(self) -> list[Destination]:
         """Destinations whose pace is held back."""
+        return list({*self._held_back, *self.slices.users})
+
+    @property
+    def _held_back(self) -> list[Destination]:
         return [one for one, pace in self._paces.items() if pace.closed_at is not None or pace.gap]
 
     @property
     def closed(self) -> int:
         """The number of destinations that take nothing for now."""
-        return sum(pace.closed_at is not None for pace in self._paces.values())
+        return sum(pace.closed_at is not None for pace in self._paces.values()) + self.slices.closed
 
     def taken_by(self, destination: Destination) -> int:
         """The number of messages that a destination has taken in all."""
@@ -107,7 +127,7 @@ class Paces:
         self._taken[destination] = now
 
     def _of(self, destination: Destination) -> Pace:
-        return self._paces.get(destination) or Pace.new(self._ticks(), self._least_gaps.get(destination.channel, 0.0))
+        return self._paces.get(destination) or Pace.new(self._ticks())
 
     def _put(self, destination: Destination, pace: Pace) -> None:
         if destination not in self._paces and len(self._paces) >= self._many:
@@ -122,7 +142,7 @@ class Paces:
         self._paces = {
             one: pace
             for one, pace in self._paces.items()
-            if pace.closed_at is not None or pace.gap > pace.least_gap or now - pace.last_left < _REMEMBERED
+            if pace.closed_at is not None or pace.gap or now - pace.last_left < _REMEMBERED
         }
         self._many = max(_MANY, 2 * len(self._paces))  # where all are at work, not each new one has them all looked at
 

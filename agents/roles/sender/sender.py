@@ -22,6 +22,7 @@ from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.due import Due
 from agents.roles.sender.entry import Entry
 from agents.roles.sender.erasures import Erasures
+from agents.roles.sender.exchanging import Exchanging
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
@@ -131,6 +132,7 @@ class Sender:
             accounts=accounts,
             breakers=self._breakers,
         )
+        self._exchanging = Exchanging.of(self._attempts, ledger.exchanges, metrics, owner=owner)
         self._due = Due(
             claimant, self._attempts, self._outcomes, self.erasures, next_due, metrics, poll=settings.poll
         )  # fmt: skip
@@ -156,6 +158,7 @@ class Sender:
         loops = (
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
             self._tidy_loop(), self._accounts.run(), self._reputation.run(),
+            self._exchanging.run(),
             self._breakers.run(self._attempts.may_leave),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:

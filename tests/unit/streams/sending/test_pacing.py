@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from schemas.receipt import Accepted, Deferred
 from streams.sending.pacing import Pace
 
 _TRIP = 0.05
@@ -135,12 +136,6 @@ def test_what_the_destination_asks_for_is_waited_for_and_can_be_hurried() -> Non
     assert closed.hurried().wait_at(2.0) == 0.0
 
 
-def test_a_rate_that_is_known_beforehand_is_never_passed() -> None:
-    seconds, refused, pace = send(SlidingWindow(100, 10.0), 300, at_once=20, pace=Pace.new(0.0, 0.101))
-    assert (refused, pace.gap, pace.hurried().gap) == (0, 0.101, 0.101)
-    assert 30 < seconds < 33
-
-
-def test_a_provider_that_takes_less_than_its_known_rate_is_asked_less() -> None:
-    *_, pace = send(SlidingWindow(20, 10.0), 100, at_once=5, pace=Pace.new(0.0, 0.1))
-    assert pace.gap > pace.least_gap == 0.1
+def test_what_others_pace_is_counted_and_teaches_nothing() -> None:
+    pace = Pace.new(0.0).left(1.0).throttled(1.0, 1.0).counted(Accepted("HTTP 200"), 2.0).counted(Deferred("503"), 2.0)
+    assert (pace.total, pace.closed_at, pace.gap) == (1, None, 0.0)

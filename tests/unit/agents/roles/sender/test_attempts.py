@@ -19,6 +19,7 @@ from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TryLater
+from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
 from store.sending.ledger import Settlement, Stop
 from tests.factory import NOW, delivery
@@ -35,6 +36,9 @@ class Provider:
 
     def at_once(self, *_: str) -> int | None:
         return None
+
+    def limit(self, *_: str) -> Limit:
+        return NO_LIMIT
 
     def render(self, *_: Any) -> str:
         if self.at_render or isinstance(self.answer, RenderRefused | TryLater):
@@ -122,6 +126,9 @@ class Accounts:
 
     def __init__(self, *changed: int) -> None:
         self.changed, self.held, self.released = list(changed), list[str](), list[Any]()
+
+    def is_shared(self, _: Destination) -> bool:
+        return False
 
     async def hold(self, _: Any, why: str) -> bool:
         self.held.append(why)

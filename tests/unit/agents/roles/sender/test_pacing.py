@@ -48,13 +48,3 @@ def test_destinations_at_rest_are_forgotten_once_they_are_many() -> None:
         ticks.now += 1.0
         paces.heard(Destination("shop", "webhook", str(number)), ticks.now, Accepted("HTTP 200"))
     assert len(paces._paces) <= 1100
-
-
-async def test_only_destinations_of_a_channel_whose_rate_is_known_are_held_back_from_the_first() -> None:
-    ticks = Ticks()
-    paces = Paces({"email": 0.5}, ticks=ticks)
-    assert [await paces.turn(Destination("shop", "webhook", "a")) for _ in range(2)] == [ticks.now, ticks.now]
-    assert await paces.turn(Destination("shop", "email", "main")) == ticks.now
-    assert paces.until_next(Destination("shop", "email", "main")) == 2.0
-    assert paces.capacity(Destination("shop", "email", "other"), 200) == 200
-    assert paces.capacity(Destination("shop", "email", "main"), 200) == 3

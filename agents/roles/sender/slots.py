@@ -1,0 +1,66 @@
+"""Slots: how many messages are under way to each destination, where the bound may change any second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from schemas.destination import Destination
+
+
+class Slots:
+    """First come, first served. `most_of` is the bound of a destination now; with 0 nobody waits: others take it."""
+
+    def __init__(self, most_of: Callable[[Destination], int]) -> None:
+        self._most_of = most_of
+        self._taken: Counter[Destination] = Counter()
+        self._waiting: defaultdict[Destination, deque[asyncio.Future[bool]]] = defaultdict(deque)
+
+    @asynccontextmanager
+    async def one(self, destination: Destination) -> AsyncIterator[bool]:
+        """A slot, for as long as the context lasts; False where it is to be sent away."""
+        has_one = await self._take(destination)
+        try:
+            yield has_one
+        finally:
+            if has_one:
+                self._release(destination)
+
+    def taken(self, destination: Destination) -> int:
+        """The number of messages under way."""
+        return self._taken[destination]
+
+    def changed(self, destination: Destination) -> None:
+        """The bound may be another one: who waits is served, or sent away where it is 0."""
+        waiting, most = self._waiting.get(destination), self._most_of(destination)
+        while waiting and (most == 0 or self._taken[destination] < most):
+            self._serve(destination, waiting.popleft(), has_one=most > 0)
+        if not waiting:
+            self._waiting.pop(destination, None)
+
+    async def _take(self, destination: Destination) -> bool:
+        if self._taken[destination] < self._most_of(destination) and destination not in self._waiting:
+            self._taken[destination] += 1
+            return True
+        served = asyncio.get_running_loop().create_future()
+        self._waiting[destination].append(served)
+        try:
+            return bool(await served)
+        except asyncio.CancelledError:
+            if served.done() and not served.cancelled() and served.result():
+                self._release(destination)
+            raise
+
+    def _serve(self, destination: Destination, served: asyncio.Future[bool], *, has_one: bool) -> None:
+        if not served.done():
+            self._taken[destination] += has_one
+            served.set_result(has_one)
+
+    def _release(self, destination: Destination) -> None:
+        self._taken[destination] -= 1
+        if not self._taken[destination]:
+            del self._taken[destination]
+        if destination in self._waiting:
+            self.changed(destination)

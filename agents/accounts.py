@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from agents.waiting import retry_until_available
 from channels.accounts import AccountBook, HeldAccount, Place
 from channels.registry import CHANNEL_TYPES
 from deploy.settings.settings import Settings
-from schemas.account import SIGNING
+from schemas.account import SIGNING, AccountForm
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import CannotStart
@@ -36,6 +36,13 @@ def account_keys(settings: Settings) -> Keys:
         raise CannotStart(f"accounts.{key}: {error}") from None
 
 
+def wrong_settings(settings: Settings) -> Iterator[str]:
+    """All that is not right about the accounts of the settings, by the rules for those in the database."""
+    for name, account in settings.email_accounts.items():
+        for problem in account.problems:
+            yield f"email_accounts.{name}.{problem.path} {problem.message}"
+
+
 class LiveAccounts:
     """Looks for changes once a second, and has the channels of `book` use them from the next message on."""
 
@@ -46,6 +53,8 @@ class LiveAccounts:
         self._stored: dict[Place, StoredAccount] = {}
         self._changed: set[AccountKey] = set()
         self._is_whole = True
+        for why in wrong_settings(settings):
+            log.warning("account_setting_wrong", why=why)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -138,9 +147,16 @@ def _usable(stored: StoredAccount, keys: Keys) -> Any | HeldAccount:
     if stored.state != "active":
         return HeldAccount(why_held(key, stored.state))
     try:
-        return CHANNEL_TYPES[key.channel].account(key.name, stored.read(keys))
+        form = stored.read(keys)
     except CannotDecrypt as error:
         return HeldAccount(why_held(key, "active", str(error)))
+    return usable_account(key, form)
+
+
+def usable_account(key: AccountKey, form: AccountForm) -> Any | HeldAccount:
+    """An account in its channel's own form; held where this machine cannot use it."""
+    try:
+        return CHANNEL_TYPES[key.channel].account(key.name, form)
     except (CannotStart, OSError, ValueError) as error:  # an ssl_cafile that is not on this machine, say
         why = str(error) if isinstance(error, CannotStart) else getattr(error, "strerror", None) or type(error).__name__
         return HeldAccount(why_held(key, "active", why))

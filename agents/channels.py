@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from agents.reach import reach_of
 from channels.accounts import AccountBook
@@ -17,8 +16,9 @@ from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender as SenderSettings
-from schemas.account import SIGNING, AccountForm, EmailAccountForm, WebhookAccountForm
+from schemas.account import SIGNING, AccountForm, EmailAccountForm, WebhookAccountForm, read_account
 from schemas.closed import ChannelName
+from schemas.errors import DefinitionInvalid
 from schemas.limit import written_limit
 
 
@@ -44,10 +44,12 @@ def shared_accounts(settings: Settings) -> dict[ChannelName, dict[str, Any]]:
 
 
 def email_form(account: EmailAccountSettings) -> EmailAccountForm:
-    """An account of the settings as accounts are described everywhere."""
-    written = {one.name: getattr(account, one.name) for one in fields(account)}
-    secrets = tuple(one.reveal() for one in account.callback_secrets)
-    return EmailAccountForm(**{**written, "password": account.password.reveal(), "callback_secrets": secrets})
+    """An account of the settings as accounts are described everywhere; as it is written where that is not right."""
+    try:
+        form = read_account("email", account.written)
+    except DefinitionInvalid:  # the log says so, and doctor
+        return EmailAccountForm(**cast(Any, account.written))
+    return cast(EmailAccountForm, form)
 
 
 def shared_form(settings: Settings, channel: ChannelName, name: str) -> AccountForm | None:

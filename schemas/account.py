@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from schemas.closed import ChannelName
 from schemas.errors import DefinitionInvalid, Problem
-from schemas.formats.hosts import ascii_host, ascii_url
+from schemas.formats.hosts import ascii_url, server_host
 from schemas.formats.kinds import kind_in_words
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import MOST_AT_ONCE, parse_rate
@@ -30,7 +30,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - what every signing secret begins with
 LONGEST_HEADER_URL = 900
 """A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
 _LONGEST_NAME = 100
-_LONGEST_SECRET = 1000
+_LONGEST_SECRET = _LONGEST_LINE = 1000
 _LAST_PORT = 65_535
 _MOST_CONNECTIONS = 100
 _MOST_SECRETS = 5
@@ -162,8 +162,8 @@ def _value(one: AccountField, value: object) -> Any:
 
 
 def _line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line without characters that do not print")
+    if not text.isprintable() or len(text) > _LONGEST_LINE:
+        raise ValueError(f"must be one line of at most {_LONGEST_LINE} characters, all of which print")
     return text
 
 
@@ -184,12 +184,6 @@ def _signing_secret(text: str) -> str:
         raise ValueError(f"must begin with {SECRET_PREFIX}, as Standard Webhooks has it")
     signing_key(text)
     return text
-
-
-def _host(text: str) -> str:
-    if not text or (any(letter in text for letter in " /@:\t") and not text.startswith("[")):
-        raise ValueError(f'"{text}" is not valid: must be a host such as smtp.example.com, without port and address')
-    return ascii_host(_line(text))
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -221,6 +215,8 @@ def _mailbox(text: str) -> str:
 
 
 def _mailto(text: str) -> str:
+    if len(text) > LONGEST_HEADER_URL:
+        raise ValueError(f"must have at most {LONGEST_HEADER_URL} characters")
     try:
         return mailto(text)
     except ValueError as error:
@@ -228,14 +224,26 @@ def _mailto(text: str) -> str:
 
 
 def _unsubscribe_url(text: str) -> str:
-    if not text:
-        return text
     if len(text) > LONGEST_HEADER_URL:
         raise ValueError(f"must have at most {LONGEST_HEADER_URL} characters")
-    url = ascii_url(_line(text))
-    if not url.startswith(("https://", "http://")) or not urlsplit(url.replace("{delivery_id}", "x")).hostname:
-        raise ValueError("must be an address of the web such as https://shop.example/leave?id={delivery_id}")
-    return url
+    if text and not _is_header_url(text):
+        raise ValueError(
+            "must be an address of the web such as https://shop.example/leave?id={delivery_id}, without user, password,"
+            " blanks, < and >; nothing but {delivery_id} is put in"
+        )
+    return ascii_url(text)
+
+
+def _is_header_url(text: str) -> bool:
+    filled = text.replace("{delivery_id}", "x")
+    if not text.isprintable() or any(mark in filled for mark in ' <>{}"'):
+        return False
+    try:
+        parts = urlsplit(ascii_url(filled))
+        has_place = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is not a number, a bracket that is not closed, a name that no host has
+        return False
+    return filled.startswith(("https://", "http://")) and has_place and "@" not in parts.netloc
 
 
 def _email_problems(account: EmailAccountForm) -> Mapping[str, str]:
@@ -261,7 +269,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": AccountType(
         EmailAccountForm,
         (
-            AccountField("host", _host, is_required=True),
+            AccountField("host", server_host, is_required=True),
             AccountField("sender", _mailbox, is_required=True),
             AccountField("port", _whole(1, _LAST_PORT), "number"),
             AccountField("security", _security),

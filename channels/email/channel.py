@@ -255,6 +255,6 @@ def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, st
         return {}
     url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
     links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
-    shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [f"<{link}>" for link in links if link])}
+    shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [link for link in links if link])}
     one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}
     return shown | one_click if any(links) else {}

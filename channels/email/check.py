@@ -24,7 +24,7 @@ async def check_mailbox(account: EmailAccount, timeout: float) -> AccountCheck:
     try:
         async with asyncio.timeout(timeout):
             await session.try_login()
-    except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, StageNotOffered) as error:
+    except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
         said = account.without_secrets(explained(account, session.stage, error, timeout))
         return AccountCheck(False, shortened(said))
     finally:
@@ -49,6 +49,9 @@ def explained(account: EmailAccount, stage: Stage, error: BaseException, timeout
         return f"{stage}: {error}"
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _of_answer(account, stage, error.code, error.message)
+    if any(isinstance(one, UnicodeError | OverflowError) for one in causes):
+        field = "username and password" if stage == "auth" else "host and port"
+        return f"{stage}: {where} cannot be used ({type(error).__name__}). Check {field}"
     if any(isinstance(one, socket.gaierror) for one in causes):
         return f"the name {account.host} cannot be resolved. Check host"
     if any(isinstance(one, ConnectionRefusedError) for one in causes):

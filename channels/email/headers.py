@@ -12,11 +12,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from email.utils import formataddr
 from itertools import islice
+from urllib.parse import quote
 
 from schemas.errors import RenderRefused
 from schemas.formats.mail_address import mail_address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSAFE = re.compile(r"[\x00-\x20<>\x7f-\U0010ffff]")
 _LONGEST_NAME = 100
 _LONGEST_PLAIN_NAME = 60
 _LONGEST_PLAIN_WORD = 900
@@ -47,10 +49,15 @@ def mailbox_header(name: str, display: str, address: str) -> str:
     return _joined(quoted, f"<{reached}>", name)
 
 
-def list_header(name: str, values: list[str]) -> str:
-    """Values between commas, each on a line of its own where they do not fit on one."""
+def list_header(name: str, links: list[str]) -> str:
+    """Addresses in angle brackets, each on a line of its own where they do not fit on one; none can end its line."""
+    values = [f"<{_UNSAFE.sub(_percent_encoded, one)}>" for one in links]
     line = ", ".join(values)
     return line if len(name) + 2 + len(line) <= _LINE else ",\r\n ".join(values)
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return quote(found[0])
 
 
 def one_line(text: str) -> str:

@@ -20,6 +20,8 @@ from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unans
 _LEAST_CODE = 200
 """Anything less is not an answer: a line without a code, or one that does not end. Nobody knows what comes after it."""
 _KNOWS_NO_EHLO = (500, 501, 502, 504)
+_SHORTEST_SECRET = 4
+_BEFORE_MESSAGE = ("greeting", "ehlo", "starttls", "auth")
 _REST_SECONDS = 5.0
 """To hear from a server whether a session that was at rest still stands."""
 
@@ -58,9 +60,11 @@ class EmailAccount:
 
     def without_secrets(self, text: str) -> str:
         """A server's words without the password, which some repeat as they got it."""
-        if not self.password:
+        credentials, at, _ = self.host.rpartition("@")  # of one that was copied with its URL
+        text = text.replace(credentials + at, "") if at else text
+        if len(self.password) < _SHORTEST_SECRET:  # to take out so little would show what it is
             return text
-        user, password = self.username.encode(), self.password.encode()
+        user, password = (one.encode(errors="replace") for one in (self.username, self.password))
         plain = b"\0" + user + b"\0" + password
         for secret in (*(base64.b64encode(one).decode() for one in (plain, password)), self.password):
             text = text.replace(secret, "[secret]")
@@ -77,8 +81,6 @@ class SmtpSession:
     def __init__(self, account: EmailAccount) -> None:
         self._account = account
         self._smtp = aiosmtplib.SMTP(
-            hostname=account.host,
-            port=account.port,
             timeout=None,  # that of each message bounds all that is done for it
             use_tls=account.security == "tls",
             start_tls=False,
@@ -114,7 +116,7 @@ class SmtpSession:
                 self._stage = "data"
                 answer = await self._smtp.data(message)
                 return Accepted(shortened(f"{answer.code} {answer.message}"))
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, StageNotOffered) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
             receipt = self._receipt(error)
             await self._end(error)
             return receipt
@@ -152,7 +154,7 @@ class SmtpSession:
     async def _connect(self) -> None:
         account, smtp = self._account, self._smtp
         self._stage = "greeting"
-        await smtp.connect()
+        await smtp.connect(hostname=account.host, port=account.port)
         self._stage = "ehlo"
         await self._greet()
         if account.security == "starttls":
@@ -184,8 +186,10 @@ class SmtpSession:
         if certificate is not None:
             return Blocked(shortened(f"tls: the server's certificate is not trusted: {certificate.verify_message}"))
         if isinstance(error, OSError | aiosmtplib.SMTPException):  # a TimeoutError is an OSError
-            said = shortened(f"{self._stage}: {type(error).__name__}: {error}")
+            said = shortened(self._account.without_secrets(f"{self._stage}: {type(error).__name__}: {error}"))
             return Unanswered(said) if self._stage == "data" else Deferred(said)
+        if self._stage in _BEFORE_MESSAGE:  # a name that is too long, a port that there is not, letters no login takes
+            return Blocked(f"{self._stage}: the account cannot be used ({type(error).__name__}): tidings accounts test")
         return Refused(f"the address cannot be used: {type(error).__name__}")
 
     async def _end(self, error: Exception) -> None:

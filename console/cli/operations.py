@@ -132,11 +132,16 @@ def destinations_command(
 
 
 @commands.command("doctor")
-def doctor_command(as_json: AsJson = False) -> None:
+def doctor_command(
+    as_json: AsJson = False,
+    log_in: Annotated[
+        bool, typer.Option("--log-in", help="Log in with each account of the database, without a message.")
+    ] = False,
+) -> None:
     """Check everything that a worker needs, and say how to mend it."""
     from console.control.doctor import examine
 
-    findings = asyncio.run(examine(load_wiring(), os.environ, utc_now()))
+    findings = asyncio.run(examine(load_wiring(), os.environ, utc_now(), log_in=log_in))
     if as_json:
         for finding in findings:
             show_json(finding)

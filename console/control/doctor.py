@@ -20,6 +20,7 @@ from agents.reach import reach_of
 from agents.wiring import Wiring
 from channels.http.ssrf import Reach
 from console.control.distribution_check import address_problems
+from console.control.doctor_accounts import examine_settings, examine_stored
 from console.control.doctor_records import examine_records
 from deploy.embedded.jars import java
 from schemas.distribution import Distribution
@@ -43,8 +44,8 @@ class Finding:
     said: str
 
 
-async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime) -> list[Finding]:
-    """Make every check; one that fails does not hide the others."""
+async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime, *, log_in: bool = False) -> list[Finding]:
+    """Make every check; one that fails does not hide the others. `log_in` tries the accounts of the database, too."""
     settings = wiring.settings
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         ("disk", lambda: _disk(Path(settings.data))),
@@ -59,6 +60,8 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime) -> 
         ("transactions", lambda: _transactions(wiring)),
         ("webhook addresses", lambda: _addresses(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
+        ("account settings", lambda: _settings_accounts(wiring)),
+        ("accounts", lambda: _accounts(wiring, log_in=log_in)),
         *((f"email account {name}", _mail_check(wiring, name)) for name in settings.email_accounts),
     ]
     return [await _finding(what, check) for what, check in checks]
@@ -171,6 +174,15 @@ async def _addresses(wiring: Wiring) -> str:
     if refused:
         raise TidingsError(f"{'; '.join(refused)}. Such deliveries fail: change the address, or the setting")
     return f"none of {len(live)} live distributions is refused"
+
+
+async def _settings_accounts(wiring: Wiring) -> str:
+    return examine_settings(wiring.settings)
+
+
+async def _accounts(wiring: Wiring, *, log_in: bool) -> str:
+    async with _database(wiring) as pool:
+        return await examine_stored(pool, wiring.settings, log_in=log_in)
 
 
 def closed_addresses(live: Iterable[Distribution], notices: str, reach: Reach) -> list[str]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from deploy.secret import Secret
-from schemas.account import LONGEST_HEADER_URL, MailSecurity, signing_key
-from schemas.errors import CannotStart
-from schemas.formats.mail_address import mail_address, mailto
+from schemas.account import LONGEST_HEADER_URL, MailSecurity, read_account, signing_key
+from schemas.errors import CannotStart, DefinitionInvalid, Problem
+from schemas.formats.mail_address import mail_address
 from schemas.limit import MOST_AT_ONCE, written_limit
 from schemas.notice import Notice, NoticeAddresses
 from schemas.project import LANGUAGE_TAG
@@ -18,6 +18,7 @@ from schemas.project import LANGUAGE_TAG
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
 
+_STOP_THE_START = ("sender", "unsubscribe_mailto", "callback_secrets")
 _OPTIONAL = ("preferences_url", "locale")
 _WEB = ("https://", "http://")
 
@@ -95,24 +96,36 @@ class EmailAccountSettings:
     rate: str = ""
     concurrency: int = 0
 
+    @property
+    def written(self) -> dict[str, object]:
+        """Its fields as accounts are described everywhere, what is secret among them."""
+        return {one.name: _revealed(getattr(self, one.name)) for one in fields(self)}
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that `tidings accounts add` would refuse."""
+        try:
+            read_account("email", self.written)
+        except DefinitionInvalid as error:
+            return error.problems
+        return ()
+
     def check(self, name: str) -> None:
         """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line.
 
-        And for a limit that cannot be read.
+        Whatever else is wrong is said by the log and by `tidings doctor`: settings that did start go on starting.
         """
-        check_signing(self.callback_secrets, f"email_accounts.{name}.callback_secrets")
         _check_limit(f"email_accounts.{name}", self.rate, self.concurrency)
-        if len(self.unsubscribe_url) > LONGEST_HEADER_URL:
-            raise CannotStart(
-                f"email_accounts.{name}.unsubscribe_url must have at most {LONGEST_HEADER_URL} characters"
-            )
-        for key, read in (("sender", mail_address), ("unsubscribe_mailto", mailto)):
-            try:
-                read(getattr(self, key))
-            except ValueError as error:
-                raise CannotStart(
-                    f"email_accounts.{name}.{key} must be an address such as news@shop.example: {error}"
-                ) from error
+        is_too_long = len(self.unsubscribe_url) > LONGEST_HEADER_URL
+        for problem in self.problems:
+            if problem.path in _STOP_THE_START or (problem.path == "unsubscribe_url" and is_too_long):
+                raise CannotStart(f"email_accounts.{name}.{problem.path} {problem.message}")
+
+
+def _revealed(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(map(_revealed, value))
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _check_limit(path: str, rate: str, concurrency: int) -> None:

@@ -5,7 +5,9 @@ IDNA 2003, which Python's own codec and some clients use, makes `fass.example` o
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import idna
@@ -13,6 +15,30 @@ import idna
 
 class HostRefused(ValueError):
     """A name that DNS cannot have; says why."""
+
+
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
+_NUMBER = re.compile(r"(?:.*\.)?(?:\d+|0x[0-9a-f]*)\.?", re.I)
+"""A last label that some clients read as an address: 127.1, 2130706433, 0x7f000001 (RFC 6943, 3.1.1)."""
+
+
+def server_host(host: str) -> str:
+    """The name or the IP address of a server, in ASCII. Raises HostRefused, which shows no user and no password."""
+    shown = f'"{host[:100]}" is not valid: ' if host.isprintable() and "@" not in host else ""
+    right = "must be a host such as smtp.example.com or 203.0.113.5"
+    try:
+        return str(ip_address(host[1:-1] if host.startswith("[") and host.endswith("]") else host))
+    except ValueError:
+        pass
+    if not host.isprintable() or any(mark in host for mark in " /@:"):
+        raise HostRefused(f"{shown}{right}, without scheme, user and blanks; without port, which is another field")
+    name = ascii_host(host)
+    if not _NAME.fullmatch(name):
+        raise HostRefused(f"{shown}{right}, of labels of 1 to 63 letters, digits and dashes")
+    if _NUMBER.fullmatch(name):
+        raise HostRefused(f"{shown}{right}, its four numbers from 0 to 255")
+    return name
 
 
 @lru_cache(maxsize=10_000)

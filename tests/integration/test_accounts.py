@@ -19,6 +19,7 @@ from channels.email.channel import Email
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
 from console.control import accounts as control
+from console.control.doctor_accounts import examine_stored
 from deploy.secret import Secret
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
@@ -294,6 +295,39 @@ async def test_the_use_cases_add_try_change_list_and_remove_and_name_what_is_nea
     assert (await control.rotate(stored, keyed(settings, NEW, OLD))).count == 1
     await control.remove(stored, one, actor="me")
     assert await control.shown(stored, keys, "default") == []
+
+
+async def test_doctor_names_project_account_field_and_what_would_be_right(
+    settings: Settings, pool: asyncpg.Pool, guarded: SmtpSink
+) -> None:
+    stored, old, new, keys = Accounts(pool), Keys.read([OLD]), Keys.read([NEW]), keyed(settings, OLD)
+    assert await examine_stored(pool, settings, log_in=True) == "0 in the database let us in"
+    await stored.add(key("good"), mail_of(guarded), old, by="me")
+    await stored.add(key("held", "outlet"), mail_of(guarded), old, by="me")
+    await stored.add(key("gone"), mail_of(guarded), new, by="me")
+    await stored.pause(key("held", "outlet"), by="me")
+    await stored.remove(key("gone"), by="me")
+    held = "; paused (tidings accounts resume): project outlet, account email/held"
+    assert await examine_stored(pool, keys, log_in=False) == f"2 in the database can be read{held}"
+    assert await examine_stored(pool, keys, log_in=True) == f"2 in the database let us in{held}"
+
+    await stored.add(key("unread"), mail_of(guarded), new, by="me")
+    await stored.add(key("refused"), mail_of(guarded, "wrong" + PLANTED), old, by="me")
+    await stored.add(key("place", "outlet"), replace(mail_of(guarded), host=f"u:{PLANTED}@x"), old, by="me")
+    await stored.add(key("file"), replace(mail_of(guarded), security="tls", ssl_cafile="/nowhere"), old, by="me")
+    with pytest.raises(TidingsError) as caught:
+        await examine_stored(pool, keys, log_in=True)
+    said = str(caught.value)
+    for part in (
+        "project default, account email/unread: it is encrypted under key k2; accounts.keys has: k1. Put that key back",
+        "project default, account email/refused: the login of u is refused (535",
+        "project outlet, account email/place: host must be a host such as smtp.example.com",
+        "tidings accounts add email/place --change --project outlet host=…",
+        "project default, account email/file: account email/file cannot be used: No such file",
+    ):
+        assert part in said
+    assert "email/good" not in said
+    assert PLANTED not in said
 
 
 async def _sent(run: Running, count: int) -> bool:

@@ -18,6 +18,7 @@ import trustme
 from channels.accounts import AccountBook, HeldAccount, fixed_accounts
 from channels.contract import AnyChannel
 from channels.email.channel import Email, EmailRequest
+from channels.email.check import check_mailbox
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
@@ -349,6 +350,36 @@ async def test_what_waits_for_a_session_does_not_leave_through_an_account_that_w
     assert {type(one) for one in others} == {raised}
     assert len(sink.mails) == 1
     assert not channel._pools
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"host": "x" * 64 + ".example"}, {"host": "smtp..example"}, {"host": "127.0.0.1\r\n"}, {"host": "\0"},
+     {"port": 70_000}, {"port": -1}, {"username": "u", "password": "\udc80"}],
+)  # fmt: skip
+async def test_an_account_that_no_connection_can_be_made_with_pauses_and_fails_no_message(
+    changes: dict[str, Any],
+) -> None:
+    sink = SmtpSink(login=("u", "right"))
+    await sink.start()
+    wrong = replace(account(sink.port), **changes)
+    channel = Email(fixed_accounts("email", {"main": wrong}), Templates())
+    receipt = await again(channel)
+    assert isinstance(receipt, Blocked)
+    assert "the account cannot be used" in receipt.detail
+    found = await check_mailbox(wrong, 60)
+    assert not found.is_well
+    assert "Check " in found.said
+    await sink.stop()
+
+
+async def test_credentials_in_a_host_and_a_password_are_not_shown(sink: SmtpSink) -> None:
+    receipt = await mail(sink, host="hush-user:hush-word@127.0.0.1")
+    assert isinstance(receipt, Deferred)
+    assert "hush" not in receipt.detail
+    assert "hush" not in (await check_mailbox(account(sink.port, host="hush:hush@x.invalid"), 60)).said
+    short = account(1, username="u", password="c")
+    assert short.without_secrets("535 cannot check") == "535 cannot check"
 
 
 async def test_a_login_that_is_refused_once_it_was_replaced_pauses_nothing() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from agents.accounts import wrong_settings
+from console.control.doctor_accounts import examine_settings
 from deploy.settings.settings import load_settings
-from schemas.errors import CannotStart
+from schemas.errors import CannotStart, TidingsError
 from tests import ROOT
 
 EXAMPLE = ROOT / "deploy" / "settings.example.toml"
@@ -110,6 +114,24 @@ def test_the_example_names_every_key() -> None:
 def test_a_wrong_setting_says_what_would_be_right(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(CannotStart, match=said):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("host", "u:hush-hush@mail.example"), ("host", ""), ("port", 70000), ("unsubscribe_url", "ftp://x"),
+     ("sender_name", "x" * 1001), ("connections", 0), ("username", "u")],
+)  # fmt: skip
+def test_what_an_account_of_the_database_may_not_be_is_said_of_one_of_the_settings_which_starts(
+    tmp_path: Path, field: str, value: str | int
+) -> None:
+    fields = {"host": "mail.example", "sender": "a@b.example", field: value}
+    written = "".join(f"{name} = {json.dumps(one)}\n" for name, one in fields.items())
+    settings = load_settings({}, _written(tmp_path, f"[email_accounts.main]\n{written}"))
+    (problem,) = wrong_settings(settings)
+    assert problem.startswith(f"email_accounts.main.{'password' if field == 'username' else field} ")
+    assert "hush-hush" not in problem
+    with pytest.raises(TidingsError, match=re.escape(problem)):
+        examine_settings(settings)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:

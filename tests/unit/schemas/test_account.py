@@ -53,8 +53,8 @@ def test_a_change_keeps_what_it_does_not_name() -> None:
         ("email", {**MAIL, "hots": "x"}, "hots", 'Did you mean "host"?'),
         ("email", {"sender": "a@b.example"}, "host", "is missing"),
         ("email", {"host": "x"}, "sender", "is missing"),
-        ("email", {**MAIL, "host": "smtp.shop.example:587"}, "host", "without port"),
-        ("email", {**MAIL, "host": "https://smtp.shop.example"}, "host", "without port"),
+        ("email", {**MAIL, "host": "smtp.shop.example:587"}, "host", "without port, which"),
+        ("email", {**MAIL, "host": "https://smtp.shop.example"}, "host", "without port, which"),
         ("email", {**MAIL, "host": "mail.☃.example"}, "host", "IDNA 2008"),
         ("email", {**MAIL, "port": "70000"}, "port", "whole number from 1 to 65535"),
         ("email", {**MAIL, "port": "-1"}, "port", "whole number"),
@@ -88,6 +88,67 @@ def test_what_is_wrong_is_named_with_what_would_be_right(
     assert problem.path == field
     assert said in problem.message
     assert PLANTED not in str(caught.value)
+
+
+_HOSTS = (
+    "", " ", "smtp://smtp.shop.example", "https://smtp.shop.example/", "smtp.shop.example:587", " smtp.shop.example",
+    "smtp.shop.example ", "smtp.shop.example\n", "smtp.shop.example\r\nEHLO x", f"user:{PLANTED}@smtp.shop.example",
+    "smtp..example", ".example", f"{'a' * 64}.example", f"{'a.' * 130}example", "[::1]:25", "[::1", "[x]", "999.1.1.1",
+    "127.1", "1.2.3", "0x7f000001", "2130706433", "-smtp.example", "smtp-.example", "*.example", "smtp.shop.example?x",
+    "smtp.shop.example#x", "\\\\host\\x", "a,b.example", "%00.example", "smtp.example;x", "(smtp)", "'smtp'", '"smtp"',
+    "smtp.shop.example,587", "smtp\u200b.example", "smtp\u202eelpmaxe", "\x00", "file:/etc/passwd",
+)  # fmt: skip
+_URLS = (
+    "https://x/>,<mailto:y@z.example", "https://x/\r\nBcc: y@z.example", "https://x/{delivery_id}{other}",
+    "https://x y/",    f"https://u:{PLANTED}@x.example/", "https://x/a b", "https://x:99999/", "https://[::1", "https://",
+    "javascript:x()",    "https://☃.example/",
+)  # fmt: skip
+HOSTILE: tuple[tuple[str, Any], ...] = (
+    *(("host", one) for one in _HOSTS),
+    *(("unsubscribe_url", one) for one in _URLS),
+    ("unsubscribe_mailto", "leave@shop.example?subject=" + "x" * 900),
+    ("unsubscribe_mailto", "leave@shop.example>,<x"),
+    ("sender", "news@shop.example\r\nBcc: x@y.example"),
+    ("sender", "a@shop.example,b@shop.example"),
+    ("username", "a\r\nQUIT"),
+    ("username", "a" * 1001),
+    ("sender_name", "a" * 1001),
+    ("sender_name", "\ud800"),
+    ("password", PLANTED * 100),
+    ("password", PLANTED + "\0"),
+    ("ssl_cafile", "a\0b"),
+    ("port", "9" * 5000),
+    ("port", "²"),
+)
+
+
+@pytest.mark.parametrize(("field", "value"), HOSTILE)
+def test_what_no_server_or_header_could_take_is_refused_on_one_line_that_shows_no_secret(
+    field: str, value: Any
+) -> None:
+    with pytest.raises(DefinitionInvalid) as caught:
+        read_account("email", {**MAIL, field: value})
+    (problem,) = caught.value.problems
+    assert problem.path == field
+    assert "must " in problem.message
+    assert problem.message.isprintable()
+    assert len(problem.message) < 400
+    assert PLANTED not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("::1", "::1"), ("[::1]", "::1"), ("[2001:DB8::25]", "2001:db8::25"), ("fe80::1%eth0", "fe80::1%eth0"),
+        ("203.0.113.5", "203.0.113.5"), ("localhost", "localhost"), ("smtp_1", "smtp_1"),
+        ("mail.example.", "mail.example."), ("3com.example", "3com.example"), ("smtp。example", "smtp.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+    ],
+)  # fmt: skip
+def test_a_host_is_a_name_or_an_address_however_it_is_written(written: str, read: str) -> None:
+    account = read_account("email", {**MAIL, "host": written})
+    assert isinstance(account, EmailAccountForm)
+    assert account.host == read
 
 
 @pytest.mark.parametrize(

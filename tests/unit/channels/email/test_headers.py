@@ -83,8 +83,18 @@ def test_what_people_see_as_one_is_not_split_between_two_words(text: str) -> Non
 
 
 def test_many_list_addresses_stand_on_lines_of_their_own() -> None:
-    long = [f"<https://shop.example.com/{'x' * 60}>", "<mailto:u@example.com>"]
-    assert list_header("List-Unsubscribe", long) == ",\r\n ".join(long)
+    long = [f"https://shop.example.com/{'x' * 60}", "mailto:u@example.com"]
+    assert list_header("List-Unsubscribe", long) == ",\r\n ".join(f"<{one}>" for one in long)
     assert list_header("List-Unsubscribe", long[1:]) == "<mailto:u@example.com>"
-    signed = [f"<https://shop.example.com/u?hash_token={'cf90d03a' * 30}>"]
-    assert list_header("List-Unsubscribe", signed) == signed[0]
+    signed = f"https://shop.example.com/u?hash_token={'cf90d03a' * 30}"
+    assert list_header("List-Unsubscribe", [signed]) == f"<{signed}>"
+
+
+@pytest.mark.parametrize(
+    "written", ["https://x/\r\nBcc: y@z.example", "https://x/>,<mailto:y@z.example", "https://x/a b\0é"]
+)
+def test_no_list_address_ends_its_line_or_begins_another(written: str) -> None:
+    value = list_header("List-Unsubscribe", [written])
+    assert value.isascii()
+    assert value[1:-1].isprintable()
+    assert not set(value[1:-1]) & set(" <>")

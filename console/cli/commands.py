@@ -64,7 +64,7 @@ COMMANDS: dict[str, Command] = {
     "destinations": Command(
         "operations",
         _OPERATE,
-        "Destinations that nothing is sent to, because they refuse us or it is too much: why, since when, what waits.",
+        "Destinations that little or nothing is sent to (paused, failing, throttled): why, since when, what waits.",
     ),
     "accounts": Command("accounts", _OPERATE, "Accounts of a project at its providers, encrypted in the database."),
     "suppressions": Command("suppressions", _OPERATE, "Addresses, domains and wildcards that nothing is sent to."),

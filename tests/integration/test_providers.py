@@ -56,7 +56,7 @@ class Topic:
         self.told.append(output.value)
         report(None, None)
 
-    async def wait_for_capacity(self) -> None:
+    async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
         """There is always some."""
 
 

@@ -41,7 +41,7 @@ class Written:
     def produce(self, output: Output, _report: Any) -> None:
         self.outputs.append(output)
 
-    async def wait_for_capacity(self) -> None:
+    async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
         """There is always room."""
 
 

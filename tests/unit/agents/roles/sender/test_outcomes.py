@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
@@ -28,7 +27,7 @@ class Writes:
     def produce(self, output: Any, _report: Any) -> None:
         self.outputs.append(output)
 
-    async def wait_for_capacity(self) -> None:
+    async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
         """It always has."""
 
 
@@ -65,7 +64,7 @@ class Left:
 
     def __init__(self) -> None:
         ended = UnannouncedOutcome("dlv_0", "failed", None, "", None, 1, datetime(2026, 1, 1, tzinfo=UTC), b"")
-        self.ends = [ended, replace(ended, delivery_id="dlv_1", record=b"good")]
+        self.ends = [ended, msgspec.structs.replace(ended, delivery_id="dlv_1", record=b"good")]
 
     async def unannounced(self, **_: Any) -> list[UnannouncedOutcome]:
         return self.ends
@@ -90,8 +89,8 @@ async def test_an_end_that_no_attempt_came_to_is_counted_once_however_often_it_i
         return float(metrics.deliveries.labels("webhook", outcome)._value.get())
 
     metrics, nothing, ledger = Metrics(), cast(Any, None), cast(Any, Left())
-    expired = replace(ledger.ends[1], reason="expired", is_unjudged=True)
-    ledger.ends = [expired, replace(expired, delivery_id="dlv_2", is_unjudged=False)]
+    expired = msgspec.structs.replace(ledger.ends[1], reason="expired", is_unjudged=True)
+    ledger.ends = [expired, msgspec.structs.replace(expired, delivery_id="dlv_2", is_unjudged=False)]
     codec, made = topic_codec("delivery.status", "avro"), delivery("webhook")
     outcomes = Outcomes(
         ledger, cast(Any, Writes()), "t", codec, lambda _: made, nothing,

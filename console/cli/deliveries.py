@@ -44,7 +44,7 @@ Since = Annotated[str | None, typer.Option(help="Taken in since a time, or a spa
 Until = Annotated[str | None, typer.Option(help="Taken in before a time, or a span before now.")]
 ByStatus = Annotated[
     str | None,
-    typer.Option("--status", help="waiting, held, retried, sent, recovered, failed, suppressed, expired or canceled."),
+    typer.Option("--status", help=f"{', '.join(deliveries.STATUSES[:-1])} or {deliveries.STATUSES[-1]}."),
 ]
 State = Annotated[str | None, typer.Option(help="waiting, sent, recovered or failed.")]
 Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
@@ -90,9 +90,12 @@ def resend_command(
 ) -> None:  # fmt: skip
     """Send failed deliveries again, under the same ids: a receiver that had one knows it by its webhook-id.
 
+    With --status bounced those that came back after they were sent, where their addresses are good again.
+
     Each is judged first: consent as it is now, suppression, and whether the customer got a later one.
     """
-    asyncio.run(_resend({**locals(), "state": "failed"}, Asked(yes, dry_run, as_json)))
+    state = None if status == "bounced" else "failed"
+    asyncio.run(_resend({**locals(), "state": state}, Asked(yes, dry_run, as_json)))
 
 
 @deliveries_app.command("cancel")

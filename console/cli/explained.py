@@ -100,6 +100,8 @@ def _show_delivery(one: DeliveryStory) -> None:
         show_text(f"    {text(attempt.at)}  {attempt.outcome}  {escape(attempt.detail)}  ({took})")
     for action in one.actions:
         show_text(f"    {text(action.at)}  {action.action} by {escape(action.actor)}")
+    for end in one.reported:
+        show_text(f"    {text(end.at)}  {end.outcome}, as its provider reported")
     if one.state == "waiting" and one.reason:  # it is due, and its destination is not
         show_text(f"    waiting, {one.reason}: {escape(one.detail)}; see: tidings destinations")
     elif one.state == "waiting":

@@ -15,9 +15,13 @@ from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
 STATES = ("waiting", "sent", "recovered", "failed")
-STATUSES = ("waiting", "held", "retried", "sent", "recovered", "failed", "suppressed", "expired", "canceled")
+STATUSES = (
+    "waiting", "held", "retried", "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed",
+    "expired", "canceled",
+)  # fmt: skip
 """As a filter names them. `waiting` are all that wait: `held` are those whose destination is paused, fails or says that
-it is too much, `retried` those that were tried before."""
+it is too much, `retried` those that were tried before. `delivered`, `bounced` and `complained` are what its provider
+reported of what was `sent` or `recovered`."""
 NO_REASON = "none"
 """Asks a filter for those that the product gave no reason for: the provider's answer is their detail."""
 

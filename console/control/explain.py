@@ -27,6 +27,7 @@ from schemas.wire.read_as import read_as
 from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
+from store.sending.status_events import StatusEvents
 from streams.event_context import EventContext, Head
 from streams.events import read_customer, read_event
 from streams.index.rules import RuleIndex
@@ -102,8 +103,17 @@ class ActionTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedEnd:
+    """An end of a delivery as its provider told it, after it took the message."""
+
+    delivery_id: str
+    outcome: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryStory:
-    """A delivery as the ledger has it, with its attempts and what people did to it."""
+    """A delivery as the ledger has it, with its attempts, what people did to it, and what its provider reported."""
 
     delivery_id: str
     project_id: str
@@ -123,6 +133,7 @@ class DeliveryStory:
     settled_at: datetime | None
     attempts_made: tuple[Attempt, ...]
     actions: tuple[ActionTaken, ...]
+    reported: tuple[ReportedEnd, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -197,12 +208,15 @@ async def _deliveries(
     ids = [row["delivery_id"] for row in chosen]
     attempts = [of_row(Attempt, row) for row in await Ledger(pool).attempts_of(ids)]
     actions = [of_row(ActionTaken, row) for row in await Deliveries(pool).actions_of(ids)]
+    projects = {row["project_id"] for row in chosen}
+    reported = [of_row(ReportedEnd, row) for project in projects for row in await StatusEvents(pool).of(project, ids)]
     return tuple(
         of_row(
             DeliveryStory,
             row,
             attempts_made=tuple(one for one in attempts if one.delivery_id == row["delivery_id"]),
             actions=tuple(one for one in actions if one.delivery_id == row["delivery_id"]),
+            reported=tuple(one for one in reported if one.delivery_id == row["delivery_id"]),
         )
         for row in chosen
     )

@@ -14,7 +14,7 @@ from store.sql import queries, with_parts
 Action = Literal["resend", "cancel", "hurry"]
 
 _WITHIN: dict[Action, str] = {
-    "resend": "d.state = 'failed'",
+    "resend": ":over",
     "cancel": "d.state = 'waiting'",
     "hurry": "d.state = 'waiting' and d.detail <> ''",
 }
@@ -103,6 +103,7 @@ class Deliveries:
             "within": f"({_WITHIN[action]})",
             "in_the_way": self._sql[_IN_THE_WAY[action]],
             "suppression": queries("ledger")["suppression"],
+            "over": self._sql["over"],
         }
         return with_parts(sql, parts)
 

@@ -30,6 +30,12 @@ class StatusEvents:
             )
             return rows
 
+    async def of(self, project_id: str, delivery_ids: Collection[str]) -> list[asyncpg.Record]:
+        """delivery_id, outcome, at; in order."""
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["events_of"], project_id, list(delivery_ids))
+            return rows
+
     async def record(self, statuses: Sequence[DeliveryStatus]) -> list[bool]:
         """Keep ends and put them into the outbox, all or nothing; False for one that its delivery is known to have had.
 

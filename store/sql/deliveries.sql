@@ -10,11 +10,25 @@ and ($6::text is null or d.customer_id = $6) and ($7::text is null or d.state = 
 and ($8::text is null or coalesce(d.reason, '') = $8)
 and ($9::text is null or position(lower($9) in lower(d.detail)) > 0)
 and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11)
-and ($12::text is null or $12 = 'waiting' and d.state = 'waiting' or $12 = :status_now))
+and ($12::text is null or $12 in ('waiting', 'sent', 'recovered') and d.state = $12
+     or $12 = :status_now)
+-- reported ends are few of many: those that have one are found first
+and ($12 is null or $12 not in ('delivered', 'bounced', 'complained')
+     or d.delivery_id in (select delivery_id from status_events where project_id = $1 and outcome = $12)))
+
+-- name: reported
+-- The end that its provider told of a delivery since it was sent, or sent again; the gravest of several. Null: it told
+-- of none.
+(select e.outcome from status_events e
+ where e.project_id = d.project_id and e.delivery_id = d.delivery_id
+   and e.recorded_at > coalesce((select max(a.at) from unnest(d.actions) as a where a.action = 'resend'), '-infinity')
+ order by array_position(array['complained', 'bounced', 'delivered'], e.outcome) limit 1)
 
 -- name: status_now
--- Its outcome, or what it waits for: held is its destination's fault, and what waits for a further try is retried.
-(case when d.state = 'failed' and d.reason in ('suppressed', 'expired', 'canceled') then d.reason
+-- Its outcome, or what it waits for: held is its destination's fault, and what waits for a further try is retried. Of
+-- what was sent, what its provider reported later.
+(case when d.state in ('sent', 'recovered') then coalesce(:reported, d.state)
+      when d.state = 'failed' and d.reason in ('suppressed', 'expired', 'canceled') then d.reason
       when d.state = 'failed' and d.reason = 'consent' then 'suppressed'
       when d.state <> 'waiting' then d.state
       when d.reason in ('paused', 'throttled', 'breaker_open')
@@ -54,11 +68,15 @@ limit $13;
 -- How many an action can reach, and how many it cannot, by why. An end that has still to be told is not sent again.
 select count(*) filter (where :within and not :in_the_way and (announced or state = 'waiting')) as within,
        count(*) filter (where state = 'waiting' and lease_until > now()) as under_way,
-       count(*) filter (where state = 'failed' and (expires_at <= now() or reason = 'expired')) as expired,
-       count(*) filter (where state = 'failed' and (erased or record = '')) as erased,
+       count(*) filter (where :over and (expires_at <= now() or reason = 'expired')) as expired,
+       count(*) filter (where :over and (erased or record = '')) as erased,
        count(*) as chosen
 from deliveries d
 where :chosen;
+
+-- name: over
+-- It is over, and in a way that can be sent again.
+(d.state = 'failed' or d.state in ('sent', 'recovered') and :reported = 'bounced')
 
 -- name: in_the_way_of_waiting
 -- A lease: it is being sent this moment.

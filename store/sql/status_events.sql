@@ -6,6 +6,14 @@ select delivery_id, record, provider_id, attempts, erased, settled_at from deliv
 where project_id = $1 and delivery_id = any($2::text[]);
 
 -- name: record_event
--- Keeps that a delivery has had such an end; nothing where that was known.
-insert into status_events (project_id, delivery_id, outcome, recorded_at) values ($1, $2, $3, now())
-on conflict do nothing returning recorded_at;
+-- Keeps that a delivery has had such an end; nothing where that was known, and it was not sent again since.
+insert into status_events as e (project_id, delivery_id, outcome, recorded_at) values ($1, $2, $3, now())
+on conflict (project_id, delivery_id, outcome) do update set recorded_at = now()
+where e.recorded_at < (select max(a.at) from deliveries d cross join lateral unnest(d.actions) as a
+                       where d.delivery_id = e.delivery_id and a.action = 'resend')
+returning recorded_at;
+
+-- name: events_of
+-- What was told of some deliveries of a project, in order.
+select delivery_id, outcome, recorded_at as at from status_events
+where project_id = $1 and delivery_id = any($2::text[]) order by recorded_at, outcome;

@@ -22,14 +22,18 @@ from console.control.deliveries import STATUSES, carry_out, foresee, groups, new
 from console.control.destinations import resume_destination
 from console.control.explain import stored_profiles
 from console.control.resend import resend, resendable
+from schemas.closed import DeliveryOutcome
+from schemas.decision import DeliveryStatus
+from schemas.delivery import DistributionRef, EventRef
 from schemas.destination import Destination
 from schemas.errors import TidingsError
 from schemas.suppression import NewSuppression
 from schemas.topics import CUSTOMERS
 from store.migrate import migrate
 from store.postgres import connect
-from store.sending.deliveries import Deliveries, DeliveryFilter
+from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, NewDelivery, Settlement
+from store.sending.status_events import StatusEvents
 from store.sending.suppressions import Suppressions
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
@@ -282,7 +286,8 @@ async def test_what_is_held_retried_or_ended_for_a_reason_of_our_own_is_told_apa
     assert await carry_out(deliveries, "cancel", chosen(status="held", destination="b"), actor="me") == 1
     expected = {
         "waiting": ["d0", "d1", "d7"], "held": ["d1"], "retried": ["d0"], "sent": ["d4"], "failed": ["d3"],
-        "expired": ["d2"], "suppressed": ["d5"], "canceled": ["d6"], "recovered": [],
+        "expired": ["d2"], "suppressed": ["d5"], "canceled": ["d6"], "recovered": [], "delivered": [], "bounced": [],
+        "complained": [],
     }  # fmt: skip
     found = {
         status: sorted(one.delivery_id for one in await newest(deliveries, chosen(status=status), 10))
@@ -292,6 +297,61 @@ async def test_what_is_held_retried_or_ended_for_a_reason_of_our_own_is_told_apa
     assert [one.status for one in await newest(deliveries, held, 10)] == ["held"]
     assert (await foresee(deliveries, "cancel", held)).standing.within == 1
     assert await carry_out(deliveries, "cancel", chosen(status="retried", channel="webhook"), actor="me") == 1
+
+
+async def report(pool: asyncpg.Pool, identity: str, outcome: DeliveryOutcome) -> bool:
+    ref, event = DistributionRef(id="x", version=1, name="X"), EventRef(id="e", type="t", created_at=NOW)
+    status = DeliveryStatus(
+        delivery_id=identity, project_id="shop", distribution=ref, event=event, customer_id="c1", channel="email",
+        account="main", type=f"customer.email.{outcome}", outcome=outcome, attempts=1, occurred_at=NOW,
+    )  # fmt: skip
+    (is_new,) = await StatusEvents(pool).record([status])
+    return is_new
+
+
+async def test_what_its_provider_reported_is_its_status_and_the_gravest_counts(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(number) for number in range(5)], owner="s", lease=LEASE)
+    await settle(ledger, *(Settlement(f"d{number}", "sent", "250") for number in range(4)), failed("d4"))
+    told = {"d0": "delivered", "d1": "delivered bounced", "d2": "complained bounced", "d4": "bounced"}
+    for identity, outcomes in told.items():
+        for outcome in outcomes.split():
+            assert await report(pool, identity, cast(DeliveryOutcome, outcome))
+    found = {
+        status: sorted(one.delivery_id for one in await newest(deliveries, chosen(status=status), 10))
+        for status in ("sent", "delivered", "bounced", "complained", "failed")
+    }
+    assert found == {
+        "sent": ["d0", "d1", "d2", "d3"], "delivered": ["d0"], "bounced": ["d1"], "complained": ["d2"],
+        "failed": ["d4"],
+    }  # fmt: skip
+    shown = {one.delivery_id: one.status for one in await newest(deliveries, chosen(channel="webhook"), 10)}
+    assert shown == {"d0": "delivered", "d1": "bounced", "d2": "complained", "d3": "sent", "d4": "failed"}
+    for action, within in (("resend", 2), ("cancel", 0)):
+        standing = (await foresee(deliveries, cast(Action, action), chosen(channel="webhook"))).standing
+        assert (standing.within, standing.expired, standing.erased) == (within, 0, 0)
+
+
+async def test_what_bounced_is_sent_again_where_its_address_is_good_again(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    mail: dict[str, Any] = {"channel": "email", "record": record("transactional")}
+    good = {**mail, "record": record("transactional", "bob@shop.example")}
+    await ledger.claim_new([new(0, **mail), new(1, **good), new(2, **good)], owner="s", lease=LEASE)
+    await settle(ledger, *(Settlement(f"d{number}", "sent", "250") for number in range(3)))
+    assert await report(pool, "d0", "bounced") and await report(pool, "d1", "bounced")
+    await Suppressions(pool).add([NewSuppression("shop", "ann@shop.example", "bounced", "", "me")])
+    bounced = chosen(status="bounced", since="1d")
+    judged = await resendable(deliveries, bounced, cast(Any, None))
+    assert (judged.ids, judged.held) == (("d1",), {"suppressed": 1})
+    assert not await report(pool, "d1", "bounced")
+    assert await resend(deliveries, bounced, judged.ids, actor="me") == 1
+    assert await due(ledger) == {"d1": 0}
+    await settle(ledger, Settlement("d1", "sent", "250"))
+    assert await states(ledger, 3) == {"d0": ("sent", 1), "d1": ("recovered", 2), "d2": ("sent", 1)}
+    (again,) = await newest(deliveries, chosen(ids=["d1"]), 1)
+    assert again.status == "recovered", "what bounced was the first"
+    assert [await report(pool, "d1", "bounced") for _ in range(2)] == [True, False]
+    assert [one.delivery_id for one in await newest(deliveries, chosen(status="bounced"), 5)] == ["d0", "d1"]
 
 
 @pytest.mark.parametrize(

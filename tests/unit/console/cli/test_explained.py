@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from console.cli.explained import show_story
-from console.control.explain import Attempt, DeliveryStory, Story
+from console.cli.explained import show_story, story_json
+from console.control.explain import Attempt, DeliveryStory, ReportedEnd, Story
 from streams.checks.check import AudienceCheck, Subject
 from streams.checks.order import AudienceChecks
 from streams.index.rules import RuleIndex
@@ -68,3 +68,17 @@ def test_an_end_that_no_attempt_came_to_is_told_with_its_outcome(
     show_story(Story((), (ended,)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
     assert lines[len(made) :] == ([shown] if shown else [])
+
+
+def test_what_its_provider_reported_is_part_of_the_story(capsys: pytest.CaptureFixture[str]) -> None:
+    attempt = Attempt("dlv_1", 1, NOW, 5, "sent", "250 queued")
+    reported = tuple(ReportedEnd("dlv_1", outcome, NOW) for outcome in ("delivered", "complained"))
+    story = DeliveryStory(
+        "dlv_1", "shop", "x", 1, "e", "c1", "email", "main", "sent", None, "250 queued", None, 1, NOW, NOW, NOW,
+        (attempt,), (), reported,
+    )  # fmt: skip
+    show_story(Story((), (story,)))
+    out = capsys.readouterr().out
+    assert "delivered, as its provider reported" in out and "complained, as its provider reported" in out
+    (shown,) = story_json(Story((), (story,)), NOW)["deliveries"]
+    assert [one.outcome for one in shown.reported] == ["delivered", "complained"]

@@ -20,7 +20,7 @@ from channels.contract import Channel, shortened
 from channels.http.names import Names
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange
-from channels.http.retry_after import retry_after_seconds
+from channels.http.retry_after import asked_seconds
 from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Reply, Transport
 from schemas.delivery import Delivery
@@ -151,8 +151,7 @@ def _unread(exchange: Exchange) -> Reply | None:
     """A reply that could not be read to its end, where at least its status was."""
     if exchange.status is None:
         return None
-    asked = exchange.retry_after
-    return Reply(exchange.status, {} if asked is None else {"retry-after": asked})
+    return Reply(exchange.status, exchange.waits)
 
 
 def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Receipt:
@@ -189,9 +188,9 @@ def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
             return Accepted(detail)
         case "later":
             kind = Postponed if 400 <= reply.status < 500 else Deferred
-            return kind(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
+            return kind(detail, asked_seconds(reply.headers, now, is_throttled=False))
         case "throttled":
-            return Throttled(detail, retry_after_seconds(reply.headers.get("retry-after"), now))
+            return Throttled(detail, asked_seconds(reply.headers, now, is_throttled=True))
         case "blocked":
             return Blocked(f"{detail}: {meaning.why}")
         case "gone":

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from aiohttp.client_proto import ResponseHandler
 
+from channels.http.retry_after import WAIT_HEADERS
+
 _BUFFER = 65_536
 _LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _KEPT = 65_536
 _INTERIM = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+1(?!01)[0-9]{2}(?![0-9]).*?\r?\n\r?\n", re.DOTALL)
 _STATUS = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+([0-9]{3})\s")
-_RETRY_AFTER = re.compile(rb"\nretry-after[ \t]*:[ \t]*([^\r\n]{1,100})", re.IGNORECASE)
+_WAITS = re.compile(rf"\n({'|'.join(WAIT_HEADERS)})[ \t]*:[ \t]*([^\r\n]{{1,300}})".encode(), re.IGNORECASE)
 
 
 class Connection(ResponseHandler):
@@ -72,10 +74,10 @@ class Exchange:
         return int(found[1]) if found else None
 
     @property
-    def retry_after(self) -> str | None:
-        """That header, as far as the headers came."""
-        found = _RETRY_AFTER.search(self._final.split(b"\r\n\r\n", 1)[0])
-        return found[1].decode("latin-1") if found else None
+    def waits(self) -> dict[str, str]:
+        """The headers that say when to ask again, as far as they came; of two the first."""
+        found = _WAITS.findall(self._final.split(b"\r\n\r\n", 1)[0])
+        return {name.decode().lower(): value.decode("latin-1") for name, value in reversed(found)}
 
     @property
     def _head(self) -> bytes:

@@ -15,14 +15,16 @@ Written from `channels/http/replies.py` and `channels/email/smtp_replies.py` by 
 | accepted | sent | |
 | later | an attempt; again by the schedule, or later where the provider names a time | |
 | bounced | as later, and counted against the address (`suppressions.md`) | |
-| throttled | waits, without an attempt | slows down, and is tried by one message at a time |
+| throttled | waits, without an attempt | is let alone until the time that it names, then slowed down ([limits.md](limits.md)) |
 | blocked | waits, without an attempt | pauses until `tidings destinations --resume` |
 | refused | failed | |
 | suppressed | failed, reason `suppressed`: the address is dead, and goes on the suppression list | |
 | gone | failed | pauses until `tidings destinations --resume` |
 
 A time that a provider names (`Retry-After` in seconds, as a date of any form, as Unix time; words such as `try again
-in 5 minutes`) is at most the schedule's longest wait, an hour where that is shorter, and never more than a day.
+in 5 minutes`; else the end of a window that nothing is left of, in `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset`
+and the like, as seconds or as a moment) holds for all senders. It is at most the schedule's longest wait, an hour where
+that is shorter, and never more than a day.
 """
 
 _HTTP = """

@@ -133,9 +133,8 @@ class Sender:
             breakers=self._breakers,
         )
         self._exchanging = Exchanging.of(self._attempts, ledger.exchanges, metrics, owner=owner)
-        self._due = Due(
-            claimant, self._attempts, self._outcomes, self.erasures, next_due, metrics, poll=settings.poll
-        )  # fmt: skip
+        taken = self._attempts, self._outcomes, self.erasures, next_due
+        self._due = Due(claimant, *taken, metrics, poll=settings.poll)
         codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
         self._entry = Entry(claimant, self._attempts, self.erasures, next_due, codecs, poll=settings.poll)
         self.intakes = _intakes(self._entry, wiring, metrics, clock)

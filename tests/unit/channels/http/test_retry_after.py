@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from channels.http.retry_after import retry_after_seconds
+from channels.http.retry_after import WAIT_HEADERS, asked_seconds, retry_after_seconds
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LATER = int(NOW.timestamp()) + 30
@@ -36,3 +38,46 @@ _NONSENSE = [
 @pytest.mark.parametrize("written", _NONSENSE)
 def test_nonsense_is_as_if_nothing_were_said(written: str | None) -> None:
     assert retry_after_seconds(written, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "throttled", "deferred"),
+    [
+        ({}, None, None),
+        ({"retry-after": "7", "x-ratelimit-reset": "60", "x-ratelimit-remaining": "0"}, 7, 7),
+        ({"retry-after": "soon", "ratelimit-reset": "60", "ratelimit-remaining": "0"}, 60, 60),
+        ({"ratelimit-reset": "60"}, 60, None),
+        ({"x-ratelimit-reset": f"{LATER}"}, 30, None),
+        ({"x-ratelimit-reset": f"{LATER}000", "x-ratelimit-remaining": "0"}, 30, 30),
+        ({"x-rate-limit-reset": f"{LATER}", "x-rate-limit-remaining": "0"}, 30, 30),
+        ({"x-ratelimit-reset-after": "1.5", "x-ratelimit-remaining": "0"}, 1.5, 1.5),
+        ({"x-ratelimit-reset": f"{LATER}", "x-ratelimit-remaining": "12"}, None, None),  # another limit was reached
+        ({"ratelimit": "limit=100, remaining=0, reset=5"}, 5, 5),
+        ({"ratelimit": "limit=100, remaining=9, reset=5"}, None, None),
+        ({"ratelimit": '"default";r=0;t=5'}, 5, 5),
+        ({"ratelimit": '"burst";r=0;t=5, "hour";r=0;t=900, "day";r=40;t=9000'}, 900, 900),
+        ({"ratelimit": '"a;t=9,b";r=0;t=5'}, 5, 5),
+        ({"ratelimit": '"default";t=5'}, 5, None),
+        ({"x-ratelimit-reset": f"{LATER - 90}", "x-ratelimit-remaining": "0"}, 0, 0),
+        ({"x-ratelimit-reset": "Fri, 20 Nov 2026 12:00:30 GMT", "x-ratelimit-remaining": "0"}, 30, 30),
+        ({"x-ratelimit-reset": "soon", "x-ratelimit-remaining": "0"}, None, None),
+        ({"x-ratelimit-reset": "60", "x-ratelimit-remaining": "none"}, None, None),
+        ({"ratelimit": "t=" + "9" * 400}, None, None),
+    ],
+)
+def test_the_end_of_a_window_counts_where_nothing_is_left_of_it(
+    headers: dict[str, str], throttled: float | None, deferred: float | None
+) -> None:
+    assert asked_seconds(headers, NOW, is_throttled=True) == throttled
+    assert asked_seconds(headers, NOW, is_throttled=False) == deferred
+
+
+@given(st.dictionaries(st.sampled_from(WAIT_HEADERS), st.text(max_size=200)), st.booleans())
+def test_whatever_they_hold_is_a_number_of_seconds_or_nothing(headers: dict[str, str], is_throttled: bool) -> None:
+    asked = asked_seconds(headers, NOW, is_throttled=is_throttled)
+    assert asked is None or 0.0 <= asked < float("inf")
+
+
+@pytest.mark.parametrize("header", ['"x";' * 20_000, "r=0;t=5," * 20_000, '"' * 50_000, "=" * 50_000, " " * 50_000])
+def test_a_header_of_any_length_is_read_at_once(header: str) -> None:
+    asked_seconds({"ratelimit": header, "x-ratelimit-reset": header}, NOW, is_throttled=True)

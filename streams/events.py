@@ -180,11 +180,14 @@ def read_customer(decoded: dict[str, Any], key: bytes | None, default_project: s
         decoded = tidied(decoded, Customer)
         if not isinstance(decoded.get("id"), str):
             _convert(decoded.get("id"), str, at="id")
-    project_id = decoded.get("project_id")
-    if not isinstance(project_id, str) or not project_id:
-        project_id = project_of(key or b"", default_project)
-    _check_key(key, project_id, decoded["id"], default_project)
+    check_owner(decoded.get("project_id"), decoded["id"], key, default_project)
     return decoded
+
+
+def check_owner(named: object, customer_id: str, key: bytes | None, default_project: str) -> None:
+    """Hold a profile beside its key, which says whose project it is where the profile does not. Raises InvalidEvent."""
+    project_id = named if isinstance(named, str) and named else project_of(key or b"", default_project)
+    _check_key(key, project_id, customer_id, default_project)
 
 
 def read_tombstone(key: bytes, default_project: str) -> Keyed:

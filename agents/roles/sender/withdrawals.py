@@ -18,8 +18,7 @@ from schemas.errors import BadRecord
 from schemas.record_key import Keyed, parse_key
 from schemas.wire.codec import TopicCodec
 from store.sending.consents import Consents, Given
-from streams.checks.consent import all_given
-from streams.events import read_customer
+from streams.consents import ConsentReader
 
 _CHUNK_SIZE = 500
 
@@ -28,7 +27,8 @@ class Withdrawals:
     """Notes what customers consent to. What is not a profile is left to the matcher, which dead-letters it."""
 
     def __init__(self, consents: Consents, codec: TopicCodec, *, default_project: str, max_bytes: int) -> None:
-        self._consents, self._codec, self._default, self._max_bytes = consents, codec, default_project, max_bytes
+        self._consents, self._default, self._max_bytes = consents, default_project, max_bytes
+        self._reader = ConsentReader(codec, default_project)
 
     async def take(self, batch: Batch) -> None:
         """The last profile of each customer, a chunk of records at a time."""
@@ -47,9 +47,9 @@ class Withdrawals:
         if len(raw) > self._max_bytes:
             return None
         try:
-            profile = read_customer(self._codec.decode(raw), record.key, self._default)
+            given = self._reader.read(raw, record.key)
             customer = parse_key(record.key or b"", self._default)
         except BadRecord:
             return None
         at = moment(stamp(record)) if stamp(record) >= 0 else None
-        return customer, Given(tuple(name for name in all_given(profile) if "\0" not in name), at)
+        return customer, Given(tuple(name for name in given if "\0" not in name), at)

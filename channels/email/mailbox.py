@@ -238,7 +238,7 @@ class MailboxSession:
         said = " ".join(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in data)
         for secret in (base64.b64encode(self._plain).decode(), self._mailbox.password):  # some repeat what they got
             said = said.replace(secret, "[secret]") if secret else said
-        return shortened(said) or "no reason given"
+        return shortened(said).rstrip(". ") or "no reason given"
 
     @property
     def _plain(self) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,10 @@ import msgspec
 import pytest
 import structlog
 
+from agents.broker.outbox import publish_outbox
+from agents.broker.producer import Producer
+from agents.broker.reader import TopicReader
+from agents.wiring import Wiring
 from channels.webhook.signing import Signer
 from console.control.callbacks import Callbacks
 from console.http.database import LateDatabase
@@ -29,7 +34,9 @@ from schemas.account import EmailAccountForm
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.topics import DELIVERY_STATUS
+from schemas.wire.read_as import read_as
 from store.accounts import AccountKey, Accounts
+from store.distributions import Control
 from store.encryption import Keys
 from tests.factory import NOW, SECRET
 from tests.integration.test_providers import mails, webhooks
@@ -85,7 +92,12 @@ def own_settings(settings: Settings, dsn: str) -> Settings:
 
 @pytest.fixture
 async def called(settings: Settings, dsn: str, pool: asyncpg.Pool) -> AsyncIterator[Called]:
-    made = own_settings(settings, dsn)
+    async with served(own_settings(settings, dsn)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def served(made: Settings) -> AsyncIterator[Called]:
     database = LateDatabase(made)
     runner, port = await listen(Console(), clock=NOW.timestamp, callbacks=Callbacks(made, database.pool))
     with structlog.testing.capture_logs() as logged:
@@ -293,6 +305,20 @@ async def test_an_account_that_cannot_be_read_is_asked_for_again(
         assert (await Called(port, session, []).post(EVENT))[0] == 503
     await runner.cleanup()
     await database.close()
+
+
+async def test_it_reaches_whoever_reads_the_topic(wiring: Wiring, pool: asyncpg.Pool, dsn: str) -> None:
+    made = await mailed(pool)
+    async with served(own_settings(wiring.settings, dsn)) as called:
+        assert (await called.post({**EVENT, "outcome": "bounced", "bounce": "hard"}))[0] == 202
+    producer = Producer(wiring.settings.kafka.client())
+    assert await publish_outbox(Control(pool), wiring, producer) == 1
+    producer.close()
+    with TopicReader(wiring, DELIVERY_STATUS) as topic:
+        (record,) = topic.until_now()
+        status = read_as(topic.decode(record), DeliveryStatus)
+    assert record.key() == wiring.key("shop", made.customer.id)
+    assert (status.delivery_id, status.outcome, status.type) == (DELIVERY, "bounced", "customer.email.bounced")
 
 
 async def test_only_so_many_are_read_at_once(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:

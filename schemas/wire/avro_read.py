@@ -270,6 +270,9 @@ def _json(raw: bytes, at: int) -> tuple[Any, int]:
 
 
 def _skip_text(raw: bytes, at: int) -> tuple[None, int]:
+    size = raw[at]
+    if size < 0x80 and not size & 1 and (end := at + 1 + (size >> 1)) <= len(raw):  # up to 63 bytes
+        return None, end
     size, at = _long(raw, at)
     return None, _end(raw, at, size)
 

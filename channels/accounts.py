@@ -86,6 +86,11 @@ class ChannelAccounts:
             raise AccountHeld(found.why)
         return found
 
+    def usable(self, project_id: str, name: str) -> Any | None:
+        """The same for whoever plans and sends nothing: None also where it must not be used now."""
+        found = self.book.find(self.channel, project_id, name)
+        return None if isinstance(found, HeldAccount) else found
+
     def names(self, project_id: str) -> list[str]:
         """The names that a project may use."""
         return self.book.names(self.channel, project_id)

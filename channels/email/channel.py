@@ -26,7 +26,7 @@ from schemas.channels.email import EmailDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
-from schemas.errors import AccountHeld, DefinitionInvalid, Problem, RenderRefused, TemplateFailed, TryLater
+from schemas.errors import DefinitionInvalid, Problem, RenderRefused, TemplateFailed, TryLater
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
@@ -86,16 +86,13 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             raise DefinitionInvalid((Problem("/", str(error)),)) from None
 
     def at_once(self, project_id: str, account: str) -> int | None:
-        """As many as it has connections; of one that is held nothing leaves."""
-        try:
-            found = self._accounts.find(project_id, account)
-        except AccountHeld:
-            return None
+        """As many as it has connections."""
+        found = self._accounts.usable(project_id, account)
         return found.connections if found else None
 
     def limit(self, project_id: str, account: str) -> Limit:
         """See `Channel`."""
-        found = self._accounts.find(project_id, account)
+        found = self._accounts.usable(project_id, account)
         return found.limit if found else NO_LIMIT
 
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:

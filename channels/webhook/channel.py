@@ -78,7 +78,8 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     def limit(self, project_id: str, account: str) -> Limit:
         """See `Channel`: the same for each endpoint of a project."""
-        return self._signer_of(project_id).limit
+        signer: Signer = self._accounts.usable(project_id, SIGNING) or self._signer
+        return signer.limit
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
@@ -97,12 +98,8 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The signatures, which carry the time of the attempt."""
-        signer = self._signer_of(request.project_id)
+        signer = self._accounts.find(request.project_id, SIGNING) or self._signer
         return signer.headers(request.delivery_id, int(now.timestamp()), request.body)
-
-    def _signer_of(self, project_id: str) -> Signer:
-        signer: Signer = self._accounts.find(project_id, SIGNING) or self._signer
-        return signer
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`: an account of secrets has no server to be tried at."""

@@ -21,6 +21,7 @@ from channels.status_calls import NotProven, StatusCall
 from schemas.account import SIGNING
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld
+from schemas.limit import NO_LIMIT
 from schemas.receipt import Accepted, Deferred, Receipt, Unanswered
 from streams.sending.retry import asked_wait
 from tests.contract.channels.case import ChannelCase, Fake
@@ -206,6 +207,7 @@ async def an_account_that_is_held_lets_nothing_leave(case: ChannelCase) -> None:
         name = SIGNING if case.name == "webhook" else delivery.account
         book.replace({(case.name, delivery.project_id, name): HeldAccount("it is paused")})
         assert channel.at_once(delivery.project_id, name) is None
+        assert channel.limit(delivery.project_id, name) == NO_LIMIT
         with pytest.raises(AccountHeld, match="^it is paused$"):
             await send(case, channel, delivery)
         with pytest.raises(AccountHeld, match="^it is paused$"):

@@ -17,8 +17,10 @@ def arrived_header(record: Incoming) -> Headers:
 
 def arrived_at(record: Incoming) -> datetime:
     """The time at which the event behind a record reached Kafka; where that was not passed on, the record's own."""
-    stamps = [value for _, value in arrived_header(record) if value and value.isdigit()]
-    return moment(int(stamps[0]) if stamps else stamp(record))
+    for name, value in record.headers:
+        if name == ARRIVED_HEADER and value and value.isdigit():
+            return moment(int(value))
+    return moment(stamp(record))
 
 
 def stamp(record: Incoming) -> int:

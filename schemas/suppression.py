@@ -96,13 +96,21 @@ def address_keys(channel: ChannelName, address: str) -> tuple[str, ...]:
 
     Empty for what is not an address: its channel refuses it.
     """
+    if channel == "webhook":
+        return _webhook_keys(address)
     try:
-        if channel == "webhook":
-            return host_keys(_host_key(_without_port(address), address))
         key = _mail_key(address)
     except ValueError:
         return ()
     return key, *host_keys(key.rpartition("@")[2])
+
+
+@lru_cache(_KEPT)
+def _webhook_keys(address: str) -> tuple[str, ...]:
+    try:
+        return host_keys(_host_key(_without_port(address), address))
+    except ValueError:
+        return ()
 
 
 @lru_cache(_KEPT)

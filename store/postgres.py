@@ -214,4 +214,6 @@ def where(dsn: str) -> str:
 
 def storable(text: str) -> str:
     """A text of others, as a column takes it: neither U+0000 nor half a character, which it refuses."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

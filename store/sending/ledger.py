@@ -34,8 +34,7 @@ End = tuple[str, datetime]
 """Delivery, and when it was settled: one that is sent again has another end later."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+class NewDelivery(msgspec.Struct, frozen=True):
     """A delivery on its way into the ledger; the fields are the columns, in the order of `claim_new`.
 
     `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
@@ -91,8 +90,7 @@ class Leased:
     stop: Stop | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """The outcome of a delivery that we held: its end, or `waiting` for `wait` from `ended` on.
 
     `tried` is False where the provider was not asked (paused, expired): that is no attempt. `ended` is when it was
@@ -117,8 +115,7 @@ class Settlement:
         return wait, over + timedelta(milliseconds=self.duration_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """A delivery after its settlement: how many attempts it has had, where it stands now, and since when it is over.
 
     `detail` and `provider_id` are as they were kept: empty of a customer who was erased meanwhile.
@@ -132,8 +129,7 @@ class Settled:
     provider_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UnannouncedOutcome:
+class UnannouncedOutcome(msgspec.Struct, frozen=True):
     """An outcome that `delivery.status` has still to be told. `is_unjudged`: no sender has measured it."""
 
     delivery_id: str
@@ -162,7 +158,6 @@ def _hashes(keys: Iterable[str]) -> str:
 
 _ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 _KEY_BYTES = 16
-_NEW_FIELDS = tuple(NewDelivery.__dataclass_fields__)
 _LEASED = tuple(name for name in Leased.__dataclass_fields__ if name != "stop")
 _KEEP = timedelta(days=90)
 _QUEUES, _MOST_PARTS = 200, 64
@@ -208,7 +203,9 @@ class Ledger:
 
         What is too old to be sent, or is suppressed, is over at once.
         """
-        columns = [[getattr(delivery, name) for delivery in deliveries] for name in _NEW_FIELDS]
+        if not deliveries:
+            return {}
+        columns = list(map(list, zip(*map(msgspec.structs.astuple, deliveries), strict=True)))
         columns[-1] = [_hashes(delivery.address_keys) for delivery in deliveries]
         keys = [claim_key(delivery.delivery_id) for delivery in deliveries]
         rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import msgspec
 
 from schemas.errors import BadRecord, RenderRefused, TemplateFailed
 from streams.sending.judgement import Judgement, held_back, impossible
@@ -16,8 +17,7 @@ UNREADABLE_WAIT = timedelta(minutes=5)
 """Of a row that is of another release, say: a sender of that one may take it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """A delivery and its destination right before an attempt.
 
     `expires_at` is as the delivery says it, `expires` that moment by the process's steady clock, which reads `now`.

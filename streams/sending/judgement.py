@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+
+import msgspec
 
 from schemas.closed import Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """The end of a delivery (`sent`, `failed`), or `waiting`: for `wait`, or without one as old as it is.
 
     `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses`: nothing more is sent

@@ -47,6 +47,8 @@ def _window_end(moment: datetime, seconds: int) -> datetime:
 
 def _in_calendar(moment: datetime) -> datetime:
     """The same in UTC; what its calendar does not have, at its nearest end."""
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except OverflowError:

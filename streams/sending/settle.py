@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
+
+import msgspec
+from msgspec.structs import replace
 
 from schemas.receipt import Accepted, Blocked, Bounced, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
 from streams.sending.judgement import Judgement, held_back
@@ -15,8 +17,7 @@ MAX_STRIKES = 8
 """So often a message may be told that it is too much while its neighbours pass; then it is about the message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """An attempt that was made. `before` counts those before it; `retries` are the waits between them.
 
     `random` is in [0, 1). `strikes` counts how often this message was told that it is too much while others passed,

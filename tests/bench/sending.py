@@ -27,7 +27,7 @@ from tests.e2e.harness import SECRET, Product, product, thanks
 
 _DELIVERIES = int(os.environ.get("DELIVERIES", "6000"))
 _WARM_UP = 15_000
-"""As many as it takes until the broker, a Java program, has compiled itself: before that, it costs several times as much."""
+"""Until the broker, a Java program, has compiled itself: before that, it costs several times as much."""
 _CUSTOMERS = 5000
 """Each gets a few: with two hundred, most of the matcher's work was to write down what they had had."""
 _AT_ONCE = 50

@@ -6,11 +6,11 @@ import asyncio
 import json
 import time
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import asyncpg
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -48,7 +48,7 @@ def chosen(**given: Any) -> DeliveryFilter:
 
 async def settle(ledger: Ledger, *settlements: Settlement) -> None:
     now = time.monotonic()
-    settled = await ledger.settle([replace(one, ended=now) for one in settlements], owner="s")
+    settled = await ledger.settle([msgspec.structs.replace(one, ended=now) for one in settlements], owner="s")
     assert len(settled) == len(settlements)
     await announce(ledger, *(one.delivery_id for one in settled))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -106,7 +106,7 @@ async def test_an_id_is_known_as_long_as_its_event_would_be_sent_and_for_ever_wh
     await tidied(pool)
     assert await pool.fetchval("select count(*) from claims") == (3 if lasts else 0)
     assert await kept(pool) == {}
-    again = [replace(one, happened_at=happened_at - PAST) for one in rows]
+    again = [msgspec.structs.replace(one, happened_at=happened_at - PAST) for one in rows]
     assert await claim(ledger, "s", [*again, new(1)]) == {"d1"}, "known, or too old: never sent again"
     assert await kept(pool) == {"d1": "waiting"} | ({} if lasts else dict.fromkeys(IDS, "failed"))
 
@@ -121,7 +121,7 @@ async def test_ids_outlive_the_content_of_what_waited_for_long(pool: asyncpg.Poo
     await announce(ledger, "d0")
     await later(pool, 3 * DAY)
     await tidied(pool)
-    assert await claim(ledger, "s", [replace(one, happened_at=now - PAST) for one in rows]) == set()
+    assert await claim(ledger, "s", [msgspec.structs.replace(one, happened_at=now - PAST) for one in rows]) == set()
     assert await kept(pool) == {"d0": "sent", "d1": "waiting"}
     assert await ledger.unannounced(settled_for=timedelta(), limit=9) == [], "nothing is said of them a second time"
 
@@ -359,7 +359,7 @@ async def test_what_is_in_memory_is_not_begun_and_ends_with_its_lease(stage: Sta
 async def test_what_a_provider_answers_after_the_tombstone_is_not_kept(stage: Stage) -> None:
     assert await stage.enter(1)
     await stage.tombstone("jo", at=10)
-    refused = replace(settlement("d1", "failed"), detail="550 <jo@example.com>: no such user")
+    refused = msgspec.structs.replace(settlement("d1", "failed"), detail="550 <jo@example.com>: no such user")
     (settled,) = await stage.ledger.settle([refused], owner="s")
     assert (settled.state, settled.detail) == ("failed", "")
     assert {row["detail"] for row in await stage.ledger.attempts_of(["d1"])} == {""}

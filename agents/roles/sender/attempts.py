@@ -9,10 +9,11 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 import structlog
+from msgspec.structs import replace
 
 from agents.accounts import LiveAccounts
 from agents.clock import Clock
@@ -31,7 +32,7 @@ from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
 from schemas.limit import NO_LIMIT, Limit
-from schemas.receipt import Receipt, Throttled
+from schemas.receipt import Accepted, Receipt, Throttled
 from schemas.template import StoredTemplate
 from store.sending.ledger import Stop
 from streams.sending.breaker import answer_of
@@ -76,8 +77,11 @@ class Attempts:
         accounts: LiveAccounts | None = None,
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
-        self._outcomes, self._pause, self._metrics, self._clock = outcomes, pause, metrics, clock
+        self._outcomes, self._pause, self._clock = outcomes, pause, clock
         self._concurrency, self._accounts, self._stopped = concurrency, accounts, stopped
+        self._in_flight, self._counted = cache(metrics.in_flight.labels), cache(metrics.deliveries.labels)
+        self._attempt_seconds = cache(metrics.attempt_seconds.labels)
+        self._end_to_end_seconds = cache(metrics.end_to_end_seconds.labels)
         self.slots = Slots(self._most_at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
@@ -205,9 +209,10 @@ class Attempts:
         )
 
     def _heard(self, work: Work, left_at: float, receipt: Receipt | None) -> None:
-        retry_after = receipt.retry_after if isinstance(receipt, Throttled) else None
-        asked = asked_wait(self._policies[work.delivery.channel].retries, retry_after)
-        self.paces.heard(work.destination, left_at, receipt, asked.total_seconds())
+        asked = 0.0
+        if isinstance(receipt, Throttled):
+            asked = asked_wait(self._policies[work.delivery.channel].retries, receipt.retry_after).total_seconds()
+        self.paces.heard(work.destination, left_at, receipt, asked)
         self.breakers.heard(work.destination, work.delivery.delivery_id, receipt)
 
     async def _ask(self, work: Work) -> Judgement | Receipt:
@@ -217,7 +222,7 @@ class Attempts:
         template = await self._template(delivery)
         try:
             request = channel.render(delivery, template)
-            with self._metrics.in_flight.labels(delivery.channel).track_inprogress():
+            with self._in_flight(delivery.channel).track_inprogress():
                 return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
         except (TemplateFailed, RenderRefused) as error:
             return not_rendered(error)
@@ -233,7 +238,7 @@ class Attempts:
         """The attempt as it is judged, after its answer was heard."""
         policy = self._policies[work.delivery.channel]
         attempt = Attempt(work.attempts, policy.retries, random.random())
-        if receipt is None:
+        if receipt is None or isinstance(receipt, Accepted):
             return attempt
         if not isinstance(receipt, Throttled):
             is_last_word = self._is_last_word(work.destination, policy)
@@ -266,8 +271,8 @@ class Attempts:
         channel = work.delivery.channel
         state, reason = judgement.state, judgement.reason
         outcome = reason or "deferred" if state == "waiting" else outcome_of(state, reason)
-        self._metrics.deliveries.labels(channel, outcome).inc()
-        self._metrics.attempt_seconds.labels(channel).observe(took)
+        self._counted(channel, outcome).inc()
+        self._attempt_seconds(channel).observe(took)
         if judgement.state == "sent":
             age = (self._clock() - work.arrived_at).total_seconds()
-            self._metrics.end_to_end_seconds.labels(channel).observe(max(0.0, age))
+            self._end_to_end_seconds(channel).observe(max(0.0, age))

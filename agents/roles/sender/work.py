@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka.
 
     `expires` is when it is no longer valid, by the process's steady clock; None where it always is.

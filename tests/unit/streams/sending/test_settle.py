@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
@@ -13,7 +13,7 @@ from streams.sending.settle import MAX_STRIKES, Attempt, settle, tried_again
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST = Attempt(0, (MINUTE, HOUR), random=0.5)
-LAST = replace(FIRST, before=2)
+LAST = msgspec.structs.replace(FIRST, before=2)
 EXHAUSTED = "retries exhausted after 3 attempts: "
 
 
@@ -53,23 +53,25 @@ def test_each_answer_at_the_first_attempt_and_at_the_last(
 def test_a_throttled_message_waits_without_an_attempt_until_it_is_about_the_message(
     strikes: int, judgement: Judgement
 ) -> None:
-    assert settle(Throttled("429", 5.0), replace(FIRST, strikes=strikes, until_next=7.0)) == judgement
+    assert settle(Throttled("429", 5.0), msgspec.structs.replace(FIRST, strikes=strikes, until_next=7.0)) == judgement
 
 
 def test_the_last_attempt_ends_the_delivery_or_speaks_for_its_destination() -> None:
-    spoken = replace(LAST, is_last_word=True)
+    spoken = msgspec.structs.replace(LAST, is_last_word=True)
     assert settle(Deferred("503"), spoken) == Judgement("waiting", EXHAUSTED + "503", reason="paused", pauses=True)
-    assert settle(Deferred("503"), replace(FIRST, is_last_word=True)) == Judgement("waiting", "503", MINUTE)
+    assert settle(Deferred("503"), msgspec.structs.replace(FIRST, is_last_word=True)) == Judgement(
+        "waiting", "503", MINUTE
+    )
     assert settle(Refused("HTTP 400"), spoken) == Judgement("failed", "HTTP 400")
 
 
 @pytest.mark.parametrize(("before", "wait"), [(0, MINUTE), (1, HOUR), (2, None)])
 def test_waits_follow_the_schedule(before: int, wait: timedelta | None) -> None:
-    assert tried_again("x", replace(FIRST, before=before)).wait == wait
+    assert tried_again("x", msgspec.structs.replace(FIRST, before=before)).wait == wait
 
 
 def test_a_destination_that_is_gone_is_paused_whatever_its_delivery_has_had() -> None:
-    judged = settle(Unanswered("no answer"), replace(FIRST, is_gone=True))
+    judged = settle(Unanswered("no answer"), msgspec.structs.replace(FIRST, is_gone=True))
 
     said = "nothing was taken for as long as a delivery is tried: no answer (possibly accepted)"
     assert judged == Judgement("waiting", said, reason="paused", pauses=True)

@@ -171,7 +171,7 @@ def _status(block: Message) -> _Said | None:
         kind,
         recipient,
         is_hard=address == "dead",
-        is_soft=address == "full",
+        is_soft=address == "resting",
         detail=shortened(diagnostic if status in diagnostic else f"{status} {diagnostic}"),
     )
 
@@ -207,7 +207,7 @@ def _plain(parts: list[Message]) -> list[_Said]:
             "delayed" if is_passing else "bounced",
             failed or _named(words),
             is_hard=address == "dead",
-            is_soft=address == "full",
+            is_soft=address == "resting",
             detail=shortened(answer),
         )
     ]

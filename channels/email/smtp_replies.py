@@ -66,6 +66,8 @@ class Rule:
         )
 
 
+_UNREACHED = r"[45]\.4\.[1247]"
+"""No answer, a bad connection, no server to be found, too old by now (RFC 3463)."""
 _FULL_FOR_GOOD = (
     Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", words=_FULL),
     Rule(_RECIPIENT, "5..", "refused", "the recipient's mailbox is full", enhanced=r"5\.2\.2"),
@@ -137,12 +139,16 @@ def rule_for(stage: Stage, code: int, text: str) -> Rule:
     return next(rule for rule in RULES if rule.fits(stage, code, enhanced, text))
 
 
-def says_of_address(code: int, text: str) -> Literal["dead", "full", ""]:
-    """The word of an answer on the recipient's address: nobody is there, or the mailbox takes nothing for now."""
+def says_of_address(code: int, text: str) -> Literal["dead", "resting", ""]:
+    """The word of a relay's last answer on an address: nobody is there, or it takes nothing for now.
+
+    That is a full mailbox, and a server that did not answer for as long as the relay tried.
+    """
     rule = rule_for("rcpt", code, text)
     if rule.meaning == "suppressed":
         return "dead"
-    return "full" if rule.meaning == "bounced" or rule in _FULL_FOR_GOOD else ""
+    is_unreached = any(re.fullmatch(_UNREACHED, one) for one in _ENHANCED.findall(text))  # Exchange: 550 4.4.7
+    return "resting" if rule.meaning == "bounced" or rule in _FULL_FOR_GOOD or is_unreached else ""
 
 
 def enhanced_code(code: int, text: str) -> str:

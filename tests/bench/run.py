@@ -35,7 +35,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, peers, segments, sending, start
+from tests.bench import claims, codes, core, limits, peers, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -461,6 +461,11 @@ def measure_claims(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(claims.measure(settings.postgres.dsn.reveal(), say))
 
 
+def measure_limits(settings: Settings, _servers: Servers) -> Report:
+    """Webhooks to an endpoint that counts them: the share of its limit that one sender, and three, get through."""
+    return asyncio.run(limits.measure(settings.postgres.dsn.reveal(), say))
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -478,6 +483,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "latency": measure_latency,
     "sending": measure_sending,
     "claims": measure_claims,
+    "limits": measure_limits,
     "segments": measure_segments,
     "codes": measure_codes,
 }

@@ -1,0 +1,146 @@
+"""Messages through a provider that counts: real senders on one ledger, and a token bucket that says 429."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from subprocess import PIPE, Popen
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from agents.clock import utc_now
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.work import Work
+from channels.fakes.webhook import WebhookReceiver
+from deploy.secret import Secret
+from deploy.settings.servers import Postgres
+from deploy.settings.settings import Settings
+from store.migrate import migrate
+from store.postgres import connect
+from store.sending.ledger import Ledger
+from tests.factory import SECRET
+from tests.integration.test_providers import running, webhooks
+
+RATE = int(os.environ.get("RATE", "100"))
+SECONDS = int(os.environ.get("LIMIT_SECONDS", "20"))
+SENDERS = (1, 3)
+_WARM_UP = 8.0
+_DATABASE = "bench_limits"
+
+Report = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Bucket:
+    """So many a second, and a tenth of that at once."""
+
+    rate: float
+    taken: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    _tokens: float = 0.0
+    _at: float = 0.0
+
+    def takes(self) -> bool:
+        """Tell whether one more is taken now, and count it."""
+        now, most = time.monotonic(), max(1.0, self.rate / 10)
+        self._tokens = min(most, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        if self._tokens < 1:
+            self.refused.append(now)
+            return False
+        self._tokens -= 1
+        self.taken.append(now)
+        return True
+
+    @property
+    def free_in(self) -> float:
+        """Seconds until the next would be taken."""
+        return max(0.0, (1 - self._tokens) / self.rate)
+
+
+async def measure(dsn: str, say: Callable[[str], None]) -> Report:
+    """The share of the limit that is accepted, where it is written down and where it is only learned."""
+    found: Report = {}
+    for senders in SENDERS:
+        for rate in (str(RATE), ""):
+            name = f"{senders} sender{'s' * (senders > 1)}, limit {'written' if rate else 'learned'}"
+            found[name] = await _round(dsn, senders, rate)
+            say(
+                f"  {name:<28} accepted {found[name]['accepted']:.1%} of {RATE}/s, most in any second"
+                f" {found[name]['most']:.0%}; {found[name]['refused']:.1%} of what was asked was too much"
+            )
+    return found
+
+
+async def _round(dsn: str, senders: int, rate: str) -> Report:
+    own = await _own_database(dsn)
+    pool, receiver, bucket = await connect(own), WebhookReceiver(SECRET), Bucket(RATE)
+    await migrate(pool, "shop")
+    await receiver.start()
+    receiver.limit = bucket  # type: ignore[assignment]
+    await _fill(pool, receiver.url, int(RATE * (SECONDS + _WARM_UP) * 1.3))
+    with _senders(own, senders, rate):
+        deadline = time.monotonic() + 60
+        while not bucket.taken and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        begins = time.monotonic() + _WARM_UP
+        await asyncio.sleep(_WARM_UP + SECONDS)
+        ends = begins + SECONDS
+    await receiver.stop()
+    await pool.close()
+    taken = [at for at in bucket.taken if begins <= at < ends]
+    refused = sum(begins <= at < ends for at in bucket.refused)
+    most = max((sum(at <= other < at + 1.0 for other in taken) for at in taken[:: max(1, RATE // 20)]), default=0)
+    return {
+        "accepted": len(taken) / (RATE * SECONDS),
+        "most": most / RATE,
+        "refused": refused / max(1, refused + len(taken)),
+    }
+
+
+async def _own_database(dsn: str) -> str:
+    pool = await connect(dsn, size=1)
+    await pool.execute(f"drop database if exists {_DATABASE} with (force)")
+    await pool.execute(f"create database {_DATABASE}")
+    await pool.close()
+    return urlsplit(dsn)._replace(path=f"/{_DATABASE}").geturl()
+
+
+async def _fill(pool: asyncpg.Pool, url: str, count: int) -> None:
+    ledger, works = Ledger(pool), [Work(one, 0, utc_now()) for one in webhooks(count, url)]
+    for start in range(0, count, 1000):
+        rows = [row_of(work, timedelta()) for work in works[start : start + 1000]]
+        await ledger.claim_new(rows, owner="fill", lease=timedelta(minutes=5))
+    await ledger.release_leases("fill")
+
+
+@contextmanager
+def _senders(dsn: str, count: int, rate: str) -> Iterator[None]:
+    """Processes that send until they hear no more from us."""
+    command = [sys.executable, "-m", "tests.bench.limits", dsn]
+    started = [Popen([*command, f"s{number}", rate], stdin=PIPE, stdout=sys.stderr) for number in range(count)]
+    try:
+        yield
+    finally:
+        for one in started:
+            one.communicate(timeout=60)
+
+
+async def _send(dsn: str, owner: str, rate: str) -> None:
+    pool = await connect(dsn)
+    settings = replace(Settings(), project_id="shop", postgres=Postgres(dsn=Secret(dsn)))
+    async with running(settings, pool, retry=timedelta(minutes=1), rate=rate, owner=owner):
+        await asyncio.to_thread(sys.stdin.read)
+    pool.terminate()
+
+
+if __name__ == "__main__":
+    asyncio.run(_send(*sys.argv[1:]))

@@ -25,10 +25,12 @@ StatusKind = Literal["delivered", "relayed", "delayed", "bounced", "complained"]
 JSON_TYPE = "application/json"
 MOST_EVENTS = 1000
 """Of one call."""
+OUTCOMES: tuple[StatusKind, ...] = ("delivered", "bounced", "complained")
+BOUNCES = ("hard", "soft")
+"""There is nobody; or the mailbox takes nothing for now."""
 
-_LONGEST_ID = 300
-_OUTCOMES: tuple[StatusKind, ...] = ("delivered", "bounced", "complained")
-_BOUNCES = ("hard", "soft")
+LONGEST_ID = 300
+"""Characters of a delivery's id, or of the Message-ID around it."""
 _KEYS = ("delivery_id", "outcome", "bounce", "occurred_at", "detail")
 _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}(?![0-9a-z])", re.IGNORECASE)
 
@@ -124,8 +126,8 @@ class _Reader:
         for name in sorted(item.keys() - set(_KEYS), key=str):
             hint = did_you_mean(name, _KEYS, ROUGHLY_LIKE)
             self._wrong(f"{at}/{_shown(name)}", f"must be one of {', '.join(_KEYS)}.{hint}".rstrip("."))
-        kind = self._one_of(item, "outcome", _OUTCOMES, at)
-        bounce = self._one_of(item, "bounce", _BOUNCES, at) if "bounce" in item else None
+        kind = self._one_of(item, "outcome", OUTCOMES, at)
+        bounce = self._one_of(item, "bounce", BOUNCES, at) if "bounce" in item else None
         if bounce and kind and kind != "bounced":
             self._wrong(f"{at}/bounce", f"belongs to the outcome bounced, not to {kind}")
         delivery_id, occurred_at, detail = self._id(item, at), self._time(item, at), self._text(item, "detail", at)
@@ -159,7 +161,7 @@ class _Reader:
         written = self._text(item, "delivery_id", at)
         if written is None:
             return None
-        found = delivery_id_in(written) if len(written) <= _LONGEST_ID else None
+        found = delivery_id_in(written) if len(written) <= LONGEST_ID else None
         if found is None:
             is_there = f'"{_shown(written)}" is not valid' if written else "is missing"
             said = f"{is_there}: must be the id of a delivery (dlv_ and 32 digits), or the Message-ID that holds it"

@@ -11,7 +11,7 @@ from typing import Any
 
 Schema = Mapping[str, Any] | bool
 
-_SILENT = {"$schema", "title", "$defs", "then"}
+_SILENT = {"$schema", "title", "$defs", "then", "format"}  # format is a remark, unless one asks for more
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda one: isinstance(one, dict),
     "array": lambda one: isinstance(one, list),

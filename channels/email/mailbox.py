@@ -74,13 +74,16 @@ class _Tls(_Limited, imaplib.IMAP4_SSL):
 
 
 class MailboxSession:
-    """One connection, with the folder open. Every method raises TryLater, CannotStart where a person has to mend."""
+    """One connection, with the folder open, and the `count` of its messages at that moment.
+
+    Every method raises TryLater, CannotStart where a person has to mend.
+    """
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._connection: imaplib.IMAP4 | None = None
         self._offers: frozenset[str] = frozenset()
-        self._count = 0
+        self.count = 0
 
     def open(self) -> None:
         """Connect, encrypt, log in, open the folder."""
@@ -96,8 +99,8 @@ class MailboxSession:
     def waiting(self, limit: int) -> list[int]:
         """The UIDs of the first messages of the folder, at most so many; not those that are marked as deleted."""
         found: list[int] = []
-        for first in range(1, self._count + 1, _WINDOW):
-            numbers = f"{first}:{min(first + _WINDOW - 1, self._count)}"
+        for first in range(1, self.count + 1, _WINDOW):
+            numbers = f"{first}:{min(first + _WINDOW - 1, self.count)}"
             data = self._ask("UID", "SEARCH", numbers, "UNDELETED")
             found += [int(one) for line in data if isinstance(line, bytes) for one in line.split()]
             if len(found) >= limit:
@@ -172,7 +175,7 @@ class MailboxSession:
 
     def _select(self) -> None:
         (*_, count) = self._answer("SELECT", _quoted(self._mailbox.folder))
-        self._count = int(count)
+        self.count = int(count)
 
     def _capabilities(self) -> frozenset[str]:
         data = self._said(self._imap.capability)[1]

@@ -31,7 +31,7 @@ class ImapServer:
 
     The next commands of a name get `replies[name]` instead, as in `replies["LOGIN"].append("NO [UNAVAILABLE] later")`;
     an empty one hangs up without a word. `vanish`: messages that are gone once they are asked for. With `is_talkative`
-    it says unasked what it may, and the UID behind the text.
+    it says unasked what it may, and the UID behind the text. With `breaks_off` it hangs up in the middle of a message.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class ImapServer:
         self.replies: defaultdict[str, deque[str]] = defaultdict(deque)
         self.vanish: set[int] = set()
         self.is_talkative = False
+        self.breaks_off = False
         self.commands: list[str] = []
         self.connections = 0
         self.port = 0
@@ -178,6 +179,10 @@ class _Conversation:
                 self._say_message(number, one, one.content[:most])
 
     def _say_message(self, number: int, one: Kept, content: bytes) -> None:
+        if self._server.breaks_off:
+            head = f"* {number} FETCH (UID {one.uid} BODY[]<0> {{{len(content)}}}\r\n".encode()
+            self._writer.write(head + content[: len(content) // 2])
+            raise ConnectionAbortedError
         if self._server.is_talkative:
             self._say(f"* {len(self._folder)} EXISTS\r\n* {number} FETCH (FLAGS (\\Recent) UID {one.uid})")
             self._writer.write(f"* {number} FETCH (BODY[]<0> {{{len(content)}}}\r\n".encode() + content)

@@ -23,6 +23,8 @@ from store.encryption import CannotDecrypt
 
 log = structlog.get_logger()
 
+MOST_BYTES = 1024 * 1024
+"""Of a call's body."""
 RETRY_AFTER = timedelta(seconds=30)
 """For which a provider is asked to wait where we cannot take in what it tells."""
 

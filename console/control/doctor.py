@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -22,6 +23,7 @@ from channels.http.ssrf import Reach
 from console.control.distribution_check import address_problems
 from console.control.doctor_accounts import examine_settings, examine_stored
 from console.control.doctor_records import examine_records
+from console.control.mailboxes import mailbox_of, waiting_in
 from deploy.embedded.jars import java
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -63,6 +65,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime, *, 
         ("account settings", lambda: _settings_accounts(wiring)),
         ("accounts", lambda: _accounts(wiring, log_in=log_in)),
         *((f"email account {name}", _mail_check(wiring, name)) for name in settings.email_accounts),
+        *((f"mailbox {name}", partial(_mailbox, wiring, name)) for name in settings.mailboxes),
     ]
     return [await _finding(what, check) for what, check in checks]
 
@@ -72,6 +75,12 @@ async def _finding(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
         return Finding(what, True, await check())
     except (TidingsError, OSError, TimeoutError) as error:
         return Finding(what, False, str(error) or type(error).__name__)
+
+
+async def _mailbox(wiring: Wiring, name: str) -> str:
+    mailbox = mailbox_of(name, wiring.settings.mailboxes[name])
+    count = await waiting_in(mailbox)
+    return f"{mailbox.host}:{mailbox.port} lets {mailbox.username} in; {count} messages in {mailbox.folder}"
 
 
 async def _disk(folder: Path) -> str:

@@ -72,6 +72,12 @@ def mailbox_of(name: str, written: MailboxSettings) -> Mailbox:
     )
 
 
+async def waiting_in(mailbox: Mailbox) -> int:
+    """The number of messages in its folder. Raises TryLater, CannotStart where a person has to mend."""
+    async with _opened(mailbox) as session:
+        return session.count
+
+
 async def take_mailbox(mailbox: Mailbox, reports: Reports, *, limit: int = MOST_A_ROUND) -> Round:
     """Take in what waits in a mailbox, oldest first. A message is moved only after what it says is kept.
 

@@ -17,14 +17,12 @@ from aiohttp import web
 
 from agents.telemetry.metrics import Metrics
 from channels.status_calls import JSON_TYPE, NotProven, StatusCall
-from console.control.callbacks import RETRY_AFTER, Callbacks
+from console.control.callbacks import MOST_BYTES, RETRY_AFTER, Callbacks
 from console.control.reports import TakenReport
 from schemas.errors import DefinitionInvalid, TryLater
 
 log = structlog.get_logger()
 
-MOST_BYTES = 1024 * 1024
-"""Of a body."""
 BODY_SECONDS = 10.0
 """For a body to come, all of it."""
 TAKE_SECONDS = 30.0

@@ -12,6 +12,7 @@ from typing import Any, get_origin
 
 import msgspec
 
+from console.reference.callbacks import callbacks_description
 from console.reference.documents import campaigns_page, distributions_page, projects_page, segments_page
 from console.reference.payload import payload_page
 from console.reference.providers import providers_page
@@ -147,6 +148,7 @@ that count.
 """
 
 PAGES: dict[str, Callable[[], str]] = {
+    "callbacks.openapi.json": callbacks_description,
     "distributions.md": distributions_page,
     "campaigns.md": campaigns_page,
     "segments.md": segments_page,

@@ -22,7 +22,7 @@ from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from channels.webhook.signing import Signer
-from console.control.callbacks import Callbacks
+from console.control.callbacks import MOST_BYTES, Callbacks
 from console.http.database import LateDatabase
 from console.http.serving import listen
 from console.public import callbacks as route
@@ -236,8 +236,8 @@ async def test_what_is_wrong_is_told_to_whoever_is_known(called: Called, pool: a
     [
         (gzip.compress(bytes(10_000_000)), {"content_encoding": "gzip"}, 415),
         (b"outcome=delivered", {"content_type": "application/x-www-form-urlencoded"}, 415),
-        (bytes(route.MOST_BYTES + 1), {}, 413),
-        (b" " * route.MOST_BYTES, {}, 400),
+        (bytes(MOST_BYTES + 1), {}, 413),
+        (b" " * MOST_BYTES, {}, 400),
     ],
 )
 async def test_a_body_that_is_not_taken(called: Called, body: bytes, headers: Any, status: int) -> None:

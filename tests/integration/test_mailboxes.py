@@ -10,18 +10,24 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from agents.wiring import Wiring
 from channels.email.mailbox import Mailbox
 from channels.fakes.imap import ImapServer
+from console.control.doctor import examine
 from console.control.mailboxes import Round, mailboxes_of, take_mailbox
 from console.control.reports import TakenReport
+from deploy.secret import Secret
+from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.settings import Settings
 from schemas.errors import BadRecord, TidingsError, TryLater
 from tests import ROOT
+from tests.factory import NOW
 from tests.integration.test_reports import DELIVERY, message, outbox, reports, sent
 
 PASSWORD = "pl4nted-pa55word"
@@ -130,6 +136,17 @@ async def test_a_look_has_an_end_and_says_that_there_is_more(server: ImapServer,
 def test_mailboxes_are_named_as_the_settings_do(settings: Settings) -> None:
     with pytest.raises(TidingsError, match=r"write \[mailboxes.bounces\]"):
         mailboxes_of(settings, [])
+
+
+async def test_doctor_logs_in(server: ImapServer, settings: Settings) -> None:
+    server.deliver(message("vacation"))
+    written = MailboxSettings("127.0.0.1", "bounces", Secret(PASSWORD), port=server.port, security="none")
+    elsewhere = replace(written, folder="In")
+    for mailbox, said in ((written, "lets bounces in; 1 messages in INBOX"), (elsewhere, "no folder In")):
+        findings = await examine(Wiring(replace(settings, mailboxes={"b": mailbox})), os.environ, NOW)
+        (found,) = [one for one in findings if one.what == "mailbox b"]
+        assert said in found.said
+        assert PASSWORD not in found.said
 
 
 # -- the process --------------------------------------------------------------------------------------------------

@@ -221,6 +221,12 @@ async def test_a_server_that_announces_too_much_is_hung_up_on(
     assert "announces 101 bytes at once" in str(error)
 
 
+async def test_a_message_that_breaks_off_is_not_one(server: ImapServer) -> None:
+    server.deliver(b"x" * 1000)
+    server.breaks_off = True
+    assert isinstance(await refusal(box(server)), TryLater)
+
+
 @pytest.mark.parametrize("security", ["tls", "starttls"])
 async def test_tls_is_proved_by_the_authority_that_is_named(security: str, tmp_path: object) -> None:
     authority = trustme.CA()

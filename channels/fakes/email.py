@@ -71,7 +71,7 @@ class SmtpSink:
         implicit_tls: bool = False,
         login: tuple[str, str] | None = None,
     ) -> None:
-        self._tls, self._implicit, self._login = tls, implicit_tls, login
+        self._tls, self._implicit, self.login = tls, implicit_tls, login
         self.mails: list[Mail] = []
         self.replies: deque[str] = deque()
         self.at_stage = "data"
@@ -121,8 +121,8 @@ class SmtpSink:
             data_size_limit=16 * 1024 * 1024,
             tls_context=None if self._implicit else self._tls,
             require_starttls=self._tls is not None and not self._implicit,
-            authenticator=self._authenticate if self._login else None,
-            auth_required=self._login is not None,
+            authenticator=self._authenticate if self.login else None,
+            auth_required=self.login is not None,
             auth_require_tls=False,
         )
         self._open.add(session)
@@ -132,7 +132,7 @@ class SmtpSink:
         self, _server: SMTP, _session: Session, _envelope: Envelope, _kind: str, data: object
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
-        return AuthResult(success=given == self._login, handled=False)
+        return AuthResult(success=given == self.login, handled=False)
 
     async def handle_EHLO(
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]

@@ -18,7 +18,7 @@ import pytest
 
 from agents.wiring import Wiring
 from channels.email.mailbox import Mailbox
-from channels.fakes.imap import ImapServer
+from channels.fakes.imap import EVERYTHING, ImapServer
 from console.control.doctor import examine
 from console.control.mailboxes import Round, mailboxes_of, take_mailbox
 from console.control.reports import TakenReport
@@ -131,6 +131,20 @@ async def test_a_look_has_an_end_and_says_that_there_is_more(server: ImapServer,
         server.deliver(message("vacation"))
     looks = [await take_mailbox(box(server), reports(pool, made.project_id), limit=20) for _ in range(3)]
     assert [(one.others, one.has_more) for one in looks] == [(20, True), (20, True), (5, False)]
+
+
+@pytest.mark.parametrize("offers", [EVERYTHING, EVERYTHING - {"MOVE", "UIDPLUS"}])
+async def test_two_who_look_at_once_tell_nothing_twice(
+    server: ImapServer, pool: asyncpg.Pool, offers: frozenset[str]
+) -> None:
+    made, server.offers = await sent(pool), offers
+    for _ in range(30):
+        server.deliver(message("postfix_unknown_user"))
+        server.deliver(message("complaint"))
+    await asyncio.gather(*(take_mailbox(box(server), reports(pool, made.project_id)) for _ in range(3)))
+    assert sorted(await outbox(pool)) == BOTH
+    assert [one for one in server.folders["INBOX"] if not one.flags] == []
+    assert len(server.contents("Taken")) >= 60
 
 
 def test_mailboxes_are_named_as_the_settings_do(settings: Settings) -> None:

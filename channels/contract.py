@@ -12,6 +12,7 @@ from schemas.account import AccountForm
 from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.failover import NO_FAILOVER, Failover
 from schemas.limit import NO_LIMIT, Limit, rate_of
 from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
@@ -97,6 +98,14 @@ class Channel(Protocol[D_contra, R]):
     def limit(self, project_id: str, account: str) -> Limit:
         """The bounds of one of its destinations as its account says them, over all senders."""
         return NO_LIMIT
+
+    def failover(self, project_id: str, account: str) -> Failover:
+        """The accounts that messages of one go through while it takes nothing; of these only what can be used now."""
+        return NO_FAILOVER
+
+    def render_through(self, delivery: D_contra, template: StoredTemplate | None, account: str) -> R:
+        """The request through another account of `failover`, with the same id of the message. Raises like `render`."""
+        raise NotOffered(f"{self.name}: no other account takes its place")
 
     def render(self, delivery: D_contra, template: StoredTemplate | None) -> R:
         """The request; the same delivery gives the same. Raises TemplateFailed, RenderRefused, AccountHeld."""

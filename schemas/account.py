@@ -20,7 +20,7 @@ from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import MOST_AT_ONCE, parse_rate
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
-FieldKind = Literal["text", "number", "secret", "secrets"]
+FieldKind = Literal["text", "number", "truth", "names", "secret", "secrets"]
 MailSecurity = Literal["none", "starttls", "tls"]
 
 SIGNING = "main"
@@ -38,7 +38,7 @@ _MOST_SECRETS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailAccountForm:
-    """A mailbox to send from."""
+    """A mailbox to send from; `failover` names others that do it while this one takes nothing."""
 
     host: str
     sender: str
@@ -51,6 +51,8 @@ class EmailAccountForm:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    failover: tuple[str, ...] = ()
+    failover_ambiguous: bool = False
     callback_secrets: tuple[str, ...] = field(default=(), repr=False)
     rate: str = ""
     concurrency: int = 0
@@ -147,6 +149,15 @@ def account_name(channel: ChannelName, name: str) -> str:
 
 
 def _value(one: AccountField, value: object) -> Any:
+    if one.kind == "names":
+        names = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"must be a list of names, not {kind_in_words(value)}")
+        return tuple(map(one.read, names))
+    if one.kind == "truth" and not isinstance(value, str):
+        if isinstance(value, bool):
+            return value
+        raise ValueError(f"must be true or false, not {kind_in_words(value)}")
     if one.kind == "secrets":
         items = value.replace(",", "\n").split() if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
@@ -184,6 +195,12 @@ def _signing_secret(text: str) -> str:
         raise ValueError(f"must begin with {SECRET_PREFIX}, as Standard Webhooks has it")
     signing_key(text)
     return text
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f'"{text[:20]}" is not valid: must be true or false')
+    return text == "true"
 
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
@@ -280,6 +297,8 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
             AccountField("connections", _whole(1, _MOST_CONNECTIONS), "number"),
             AccountField("unsubscribe_url", _unsubscribe_url),
             AccountField("unsubscribe_mailto", _mailto),
+            AccountField("failover", _line, "names"),
+            AccountField("failover_ambiguous", _truth, "truth"),
             AccountField("callback_secrets", _signing_secret, "secrets"),
             *_LIMIT_FIELDS,
         ),

@@ -27,6 +27,7 @@ from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import DefinitionInvalid, Problem, RenderRefused, TemplateFailed, TryLater
+from schemas.failover import NO_FAILOVER, Failover
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
@@ -90,6 +91,14 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         found = self._accounts.usable(project_id, account)
         return found.connections if found else None
 
+    def failover(self, project_id: str, account: str) -> Failover:
+        """See `Channel`."""
+        found = self._accounts.usable(project_id, account)
+        if found is None or not found.failover:
+            return NO_FAILOVER
+        usable = tuple(one for one in found.failover if self._accounts.usable(project_id, one) is not None)
+        return Failover(usable, found.failover_ambiguous)
+
     def limit(self, project_id: str, account: str) -> Limit:
         """See `Channel`."""
         found = self._accounts.usable(project_id, account)
@@ -97,19 +106,24 @@ class Email(Channel[EmailDelivery, EmailRequest]):
 
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
         """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
-        account = self._accounts.find(delivery.project_id, delivery.account)
-        if account is None:
+        return self.render_through(delivery, template, delivery.account)
+
+    def render_through(self, delivery: EmailDelivery, template: StoredTemplate | None, account: str) -> EmailRequest:
+        """See `Channel`: from the other account's address, with the Message-ID that it would have had."""
+        own, used = (self._accounts.find(delivery.project_id, one) for one in (delivery.account, account))
+        if used is None:
             there = ", ".join(self._accounts.names(delivery.project_id)) or "none"
-            raise RenderRefused("no_address", f"no email account {delivery.account}; there are: {there}")
+            raise RenderRefused("no_address", f"no email account {account}; there are: {there}")
         if template is None:
             raise TemplateFailed(
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
         recipient = valid_address(delivery.email.to)
-        message = self._message(delivery, account, template)
-        return EmailRequest(delivery.project_id, account, account.sender, recipient, message)
+        message = self._message(delivery, used, template, (own or used).sender.rpartition("@")[2])
+        return EmailRequest(delivery.project_id, used, used.sender, recipient, message)
 
-    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate) -> bytes:
+    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str) -> bytes:
+        """`domain` is that of its Message-ID."""
         event, distribution = delivery.event, delivery.distribution
         own = {
             "distribution": {"id": distribution.id, "name": distribution.name},
@@ -129,14 +143,14 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             "From": mailbox_header("From", account.sender_name, account.sender),
             "To": mailbox_header("To", delivery.email.name or "", delivery.email.to),
             "Subject": text_header("Subject", rendered.subject),
-            "Message-ID": f"<{delivery.delivery_id}@{account.sender.rpartition('@')[2]}>",
+            "Message-ID": f"<{delivery.delivery_id}@{domain}>",
             "Auto-Submitted": "auto-generated",
             "Feedback-ID": text_header(
                 "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
             ),
             **_unsubscribe(account, delivery),
         }
-        html, images = with_inline_codes(rendered.html, delivery, account.sender.rpartition("@")[2])
+        html, images = with_inline_codes(rendered.html, delivery, domain)
         return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:

@@ -42,6 +42,8 @@ class EmailAccount:
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
     ssl_cafile: str = ""
+    failover: tuple[str, ...] = field(default=(), compare=False)  # another order needs no other connections
+    failover_ambiguous: bool = field(default=False, compare=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
     limit: Limit = field(default=NO_LIMIT, compare=False)  # another one needs no other connections
 

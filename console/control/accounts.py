@@ -14,10 +14,12 @@ from channels.registry import CHANNEL_TYPES
 from console.control.destinations import written_destination
 from console.control.not_found import not_found
 from deploy.settings.settings import Settings
-from schemas.account import account_name, changed_account, read_account
-from schemas.errors import TidingsError
+from schemas.account import AccountForm, EmailAccountForm, account_name, changed_account, read_account
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.failover import failover_problems
 from schemas.names import ROUGHLY_LIKE, did_you_mean
-from store.accounts import AccountKey, Accounts, Rotated
+from store.accounts import AccountKey, Accounts, Rotated, StoredAccount
+from store.encryption import CannotDecrypt, Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ async def add(
 ) -> None:
     """Keep a new account. Raises DefinitionInvalid with every problem, TidingsError where there is one already."""
     form = read_account(key.channel, written)
+    await _must_have_order(accounts, settings, key, form)
     if not await accounts.add(key, form, account_keys(settings), by=actor):
         raise TidingsError(f"there is an account {key} already; --change keeps what is named, and the rest as it was")
 
@@ -52,6 +55,9 @@ async def change(
 ) -> None:
     """Change what is written of an account, and keep the rest. Raises DefinitionInvalid, CannotDecrypt."""
     keys = account_keys(settings)
+    before = await accounts.get(key)
+    if before is not None and before.state != "removed" and "failover" in written:
+        await _must_have_order(accounts, settings, key, changed_account(key.channel, before.read(keys), written))
     found = await accounts.change(key, lambda form: changed_account(key.channel, form, written), keys, by=actor)
     await _must_be_there(accounts, key, found=found)
 
@@ -114,6 +120,29 @@ async def check(accounts: Accounts, settings: Settings, key: AccountKey) -> Acco
         return await channel.check(key.project_id, key.name)
     finally:
         await channel.close()
+
+
+async def _must_have_order(accounts: Accounts, settings: Settings, key: AccountKey, form: AccountForm) -> None:
+    """Raises DefinitionInvalid where the accounts that one names for its failover cannot take its place."""
+    if not (isinstance(form, EmailAccountForm) and form.failover):
+        return
+    orders = {name: one.failover for name, one in settings.email_accounts.items()}
+    keys = account_keys(settings)
+    for stored in await accounts.all():
+        of = stored.key.project_id, stored.key.channel
+        if of == (key.project_id, key.channel) and stored.state != "removed":
+            orders[stored.key.name] = _order(stored, keys)
+    orders[key.name] = form.failover
+    if problem := failover_problems(orders).get(key.name):
+        raise DefinitionInvalid((Problem("failover", problem),))
+
+
+def _order(stored: StoredAccount, keys: Keys) -> tuple[str, ...]:
+    try:
+        form = stored.read(keys)
+    except CannotDecrypt:  # nothing leaves through it, so its order cannot lead back
+        return ()
+    return form.failover if isinstance(form, EmailAccountForm) else ()
 
 
 async def _must_be_there(accounts: Accounts, key: AccountKey, *, found: bool) -> None:

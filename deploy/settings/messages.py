@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from deploy.secret import Secret
 from schemas.account import LONGEST_HEADER_URL, MailSecurity, read_account, signing_key
 from schemas.errors import CannotStart, DefinitionInvalid, Problem
+from schemas.failover import failover_problems
 from schemas.formats.mail_address import mail_address
 from schemas.limit import MOST_AT_ONCE, written_limit
 from schemas.notice import Notice, NoticeAddresses
@@ -79,7 +80,7 @@ class Console:
 
 @dataclass(frozen=True, slots=True)
 class EmailAccountSettings:
-    """One mailbox to send from."""
+    """One mailbox to send from; `failover` names others that do it while this one takes nothing."""
 
     host: str
     sender: str
@@ -92,6 +93,8 @@ class EmailAccountSettings:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    failover: tuple[str, ...] = ()
+    failover_ambiguous: bool = False
     callback_secrets: tuple[Secret, ...] = ()
     rate: str = ""
     concurrency: int = 0
@@ -135,6 +138,12 @@ def _check_limit(path: str, rate: str, concurrency: int) -> None:
         raise CannotStart(f"{path}.rate: {error}") from error
     if concurrency > MOST_AT_ONCE:
         raise CannotStart(f"{path}.concurrency must be at most {MOST_AT_ONCE}, or 0 where nothing bounds it")
+
+
+def check_failover(accounts: Mapping[str, EmailAccountSettings]) -> None:
+    """Raises CannotStart for an order of accounts that cannot be."""
+    for name, problem in failover_problems({name: one.failover for name, one in accounts.items()}).items():
+        raise CannotStart(f"email_accounts.{name}.failover {problem}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.environment import check_names, with_environment
 from deploy.settings.mailboxes import MailboxSettings
-from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook
+from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
 from deploy.settings.workers import Matcher, Retention, Sender
@@ -78,6 +78,7 @@ class Settings:
             account.check(name)
         for name, mailbox in self.mailboxes.items():
             mailbox.check(name)
+        check_failover(self.email_accounts)
         self.notices.check(self.email_accounts)
 
 

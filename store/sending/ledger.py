@@ -77,6 +77,7 @@ class Leased:
 
     `expires_in` is how long it is still valid, by the database's clock; negative where it is not. `is_erased`: its
     customer was erased after its event. `stop` is why it may not leave any more; None where it may.
+    `possibly_accepted`: its account may have had it.
     """
 
     delivery_id: str
@@ -88,13 +89,15 @@ class Leased:
     expires_in: timedelta | None
     is_erased: bool
     stop: Stop | None
+    possibly_accepted: bool = False
 
 
 class Settlement(msgspec.Struct, frozen=True):
     """The outcome of a delivery that we held: its end, or `waiting` for `wait` from `ended` on.
 
     `tried` is False where the provider was not asked (paused, expired): that is no attempt. `ended` is when it was
-    over, by the process's steady clock: however long the ledger is away, waits count from there.
+    over, by the process's steady clock: however long the ledger is away, waits count from there. `through` is the
+    account that it was sent through in place of its own. `is_ambiguous`: it may have been accepted all the same.
     """
 
     delivery_id: str
@@ -107,6 +110,8 @@ class Settlement(msgspec.Struct, frozen=True):
     ended: float = 0.0
     duration_ms: int = 0
     is_bounce: bool = False
+    through: str | None = None
+    is_ambiguous: bool = False
 
     def at(self, now: float) -> tuple[timedelta | None, timedelta]:
         """The rest of the wait, and how long ago the attempt began."""
@@ -141,6 +146,14 @@ class UnannouncedOutcome(msgspec.Struct, frozen=True):
     settled_at: datetime
     record: bytes
     is_unjudged: bool = False
+    through: str | None = None
+
+
+class Pause(NamedTuple):
+    """The reason of a pause in words. `by_answer`: the destination refused us, or took nothing for too long."""
+
+    reason: str
+    by_answer: bool
 
 
 def claim_key(delivery_id: str) -> str:
@@ -219,16 +232,19 @@ class Ledger:
         limit: int,
         a_destination: int,
         capacity: Mapping[Destination, int] | None = None,
+        passing: Collection[Destination] = (),
         take_over: bool = True,
     ) -> list[Leased]:
         """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `capacity` says for it.
 
-        With `take_over`, also what others have leased for a time that is over.
+        Of paused destinations those in `passing`. With `take_over`, also what others have leased for a time that is
+        over.
         """
         limits = capacity or {}
         given = (owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values()))
+        passes = [one in passing for one in limits]
         for _ in range(_MOST_PARTS):
-            rows = await self._fetch("claim_due", *given, *self._last_queue, _QUEUES)
+            rows = await self._fetch("claim_due", *given, *self._last_queue, _QUEUES, passes)
             looked_at = rows[0]["looked_at"]
             if looked_at:
                 self._last_queue = tuple(
@@ -239,9 +255,14 @@ class Ledger:
                 return leased
         return []
 
-    async def next_due(self, saturated: Collection[Destination] = ()) -> timedelta | None:
-        """The time until something is due that can be claimed; None where only what is paused or saturated waits."""
-        (row,) = await self._fetch("next_due", *_columns(saturated))
+    async def next_due(
+        self, saturated: Collection[Destination] = (), passing: Collection[Destination] = ()
+    ) -> timedelta | None:
+        """The time until something is due that can be claimed; None where only what is paused or saturated waits.
+
+        `passing` are paused and claimed all the same.
+        """
+        (row,) = await self._fetch("next_due", *_columns(saturated), *_columns(passing))
         due_in: timedelta | None = row["due_in"]
         return due_in
 
@@ -265,7 +286,8 @@ class Ledger:
             for wait, ago in (one.at(now),)
         ]  # fmt: skip
         columns = map(list, zip(*rows, strict=True))
-        settled = [Settled(**row) for row in await self._fetch("settle", *columns, owner)]
+        more = [one.through for one in settlements], [one.is_ambiguous for one in settlements]
+        settled = [Settled(**row) for row in await self._fetch("settle", *columns, owner, *more)]
         known = {one.delivery_id for one in settled}
         late = [one for one in settlements if one.state == "sent" and one.delivery_id not in known]
         return settled + await self._settle_ended(late, now) if late else settled
@@ -273,7 +295,7 @@ class Ledger:
     async def _settle_ended(self, accepted: Sequence[Settlement], now: float) -> list[Settled]:
         rows = [
             (one.delivery_id, storable(one.detail), one.provider_id and storable(one.provider_id), one.at(now)[1],
-             one.duration_ms)
+             one.duration_ms, one.through)
             for one in accepted
         ]  # fmt: skip
         columns = map(list, zip(*rows, strict=True))
@@ -316,9 +338,9 @@ class Ledger:
             if row["again"] is not None
         }
 
-    async def pause_destination(self, destination: Destination, reason: str) -> None:
-        """Stop sending to a destination until somebody resumes it."""
-        await self._fetch("pause_destination", *destination, storable(reason))
+    async def pause_destination(self, destination: Destination, reason: str, *, by_answer: bool = False) -> None:
+        """Stop sending to a destination until somebody resumes it. `by_answer`: because of what it answered."""
+        await self._fetch("pause_destination", *destination, storable(reason), by_answer)
 
     async def resume_destination(self, destination: Destination) -> bool:
         """Send to it again, the oldest first; whether it was paused."""
@@ -334,7 +356,12 @@ class Ledger:
 
     async def paused_destinations(self) -> dict[Destination, str]:
         """All that are paused, and the reason of each."""
-        return {_destination(row): row["reason"] for row in await self._fetch("paused_destinations")}
+        return {one: pause.reason for one, pause in (await self.pauses()).items()}
+
+    async def pauses(self) -> dict[Destination, Pause]:
+        """All that are paused."""
+        rows = await self._fetch("paused_destinations")
+        return {_destination(row): Pause(row["reason"], row["by_answer"]) for row in rows}
 
     async def counts(self) -> list[asyncpg.Record]:
         """channel, state, reason, count."""

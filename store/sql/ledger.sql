@@ -111,14 +111,14 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- Lanes of a destination take turns by their shares, drawn by lot where there is room for one alone; projects take turns,
 -- each with the rounds of its lanes in order, the higher priority first in a round.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
--- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
+-- where that is 0; of a paused one where $15 says that its account has another in its place. With $5, leases of others that have ended are taken over; our own always are.
 -- At most $14 queues are looked at, those behind the one in $10 to $13 first, and around; the last of them comes back with
 -- each row, and alone where nothing is claimed: so of ten thousand destinations each has its turn soon, and no claim reads
 -- them all.
 -- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
 with recursive limited as (
-    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
-                      as l (project_id, channel, destination, capacity)
+    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[], $15::boolean[])
+                      as l (project_id, channel, destination, capacity, passes)
 ), asked as (
     select * from (values ($10::text, $11::text, $12::text, $13::text)) as v (project_id, channel, destination, lane)
 ), ahead as (
@@ -152,7 +152,8 @@ with recursive limited as (
               and d.destination = queues.destination and d.lane = queues.lane
             order by d.due_at, d.delivery_id limit 2000) as oldest
         limit coalesce(limited.capacity, $4)) as one
-    where not exists (select from paused_destinations p
+    where coalesce(limited.passes, false)
+       or not exists (select from paused_destinations p
                       where p.project_id = queues.project_id and p.channel = queues.channel
                         and p.destination = queues.destination)
 ), abandoned as (
@@ -184,10 +185,11 @@ with recursive limited as (
     for update of d skip locked
 ), claimed as (
     update open_deliveries d
-    set lease_owner = $1, lease_until = now() + $2::interval
+    set lease_owner = $1, lease_until = now() + $2::interval,
+        possibly_accepted = d.possibly_accepted or d.lease_owner is not null -- whoever had it did not say
     from chosen
     where d.delivery_id = chosen.delivery_id
-    returning d.delivery_id, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
+    returning d.delivery_id, d.possibly_accepted, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
               case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,
               exists (select from erased_customers e
                       where e.project_id = d.project_id and e.customer_id = d.customer_id
@@ -203,7 +205,7 @@ left join claimed on true;
 -- name: next_due
 -- In how long the first free delivery is due that could be claimed; null where none waits, or only for ever: the end of
 -- the calendar is infinity here, which has no distance. Like claim_due, without those of paused destinations and of those
--- in $1 to $3.
+-- in $1 to $3, but with paused ones in $4 to $6.
 with recursive queues as (
     :free_queues
 )
@@ -214,9 +216,12 @@ from queues cross join lateral (
       and d.project_id = queues.project_id and d.channel = queues.channel and d.destination = queues.destination
       and d.lane = queues.lane
     order by d.due_at limit 1) as first
-where not exists (select from paused_destinations p
-                  where p.project_id = queues.project_id and p.channel = queues.channel
-                    and p.destination = queues.destination)
+where (not exists (select from paused_destinations p
+                   where p.project_id = queues.project_id and p.channel = queues.channel
+                     and p.destination = queues.destination)
+       or exists (select from unnest($4::text[], $5::text[], $6::text[]) as o (project_id, channel, destination)
+                  where o.project_id = queues.project_id and o.channel = queues.channel
+                    and o.destination = queues.destination))
   and not exists (select from unnest($1::text[], $2::text[], $3::text[]) as s (project_id, channel, destination)
                   where s.project_id = queues.project_id and s.channel = queues.channel
                     and s.destination = queues.destination);
@@ -227,8 +232,9 @@ where not exists (select from paused_destinations p
 -- meanwhile: nobody should send it again. Returns what was settled. A `waiting` one goes back to the queue, due again after its wait; once tried, to that of the retries.
 with result as (
     select * from unnest($1::text[], $2::text[], $3::interval[], $4::text[], $5::text[], $6::text[],
-                         $7::interval[], $8::integer[], $9::boolean[])
-                      as r (delivery_id, state, wait, reason, detail, provider_id, ago, duration_ms, tried)
+                         $7::interval[], $8::integer[], $9::boolean[], $11::text[], $12::boolean[])
+                      as r (delivery_id, state, wait, reason, detail, provider_id, ago, duration_ms, tried, through,
+                            is_ambiguous)
 )
 update open_deliveries d
 set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
@@ -242,6 +248,8 @@ set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else 
                                   case when d.erased then '' else r.detail end)::attempt
                  else d.tries end,
     reason = r.reason,
+    through = case when r.tried then r.through else d.through end,
+    possibly_accepted = d.possibly_accepted or r.is_ambiguous,
     detail = case when d.erased then '' else r.detail end, -- answers name addresses
     provider_id = case when d.erased then null else r.provider_id end,
     lease_owner = null, lease_until = null,
@@ -255,21 +263,21 @@ returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider
 -- What was accepted after delivery.status had been told that it failed: it is in the queue once more, with an end that
 -- is still to be told.
 with result as (
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::interval[], $5::integer[])
-                      as r (delivery_id, detail, provider_id, ago, duration_ms)
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::interval[], $5::integer[], $6::text[])
+                      as r (delivery_id, detail, provider_id, ago, duration_ms, through)
 ), taken as (
     delete from ended_deliveries d using result r
     where d.delivery_id = r.delivery_id and d.state = 'failed'
     returning d.*, case when d.attempts > 0 then 'recovered' else 'sent' end as outcome, r.ago, r.duration_ms,
-              case when d.erased then '' else r.detail end as answer,
+              r.through as accepted_through, case when d.erased then '' else r.detail end as answer,
               case when not d.erased then r.provider_id end as accepted_as
 )
 insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                              channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
-                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions)
+                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions, through)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        'retry', priority, expires_at, record, arrived_at, outcome, due_at, attempts + 1, answer, accepted_as, created_at,
-       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions
+       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions, accepted_through
 from taken
 returning delivery_id, attempts, state, settled_at, detail, provider_id;
 
@@ -289,7 +297,7 @@ where stop is not null;
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that
 -- judged them: what was cancelled, and what was over when it came.
-select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record,
+select delivery_id, state, reason, detail, provider_id, attempts, settled_at, record, through,
        coalesce(reason = 'canceled' or settled_at = created_at, false) as is_unjudged
 from open_deliveries
 where state <> 'waiting' and settled_at < now() - $1::interval
@@ -312,10 +320,11 @@ with told as (
 )
 insert into ended_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                               channel, destination, priority, expires_at, record, arrived_at, state, due_at, attempts,
-                              reason, detail, provider_id, created_at, settled_at, announced_at, erased, tries, actions)
+                              reason, detail, provider_id, created_at, settled_at, announced_at, erased, tries, actions,
+                              possibly_accepted, through)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        priority, expires_at, record, arrived_at, state, due_at, attempts, reason, detail, provider_id, created_at,
-       settled_at, now(), erased, tries, actions
+       settled_at, now(), erased, tries, actions, possibly_accepted, through
 from told;
 
 -- name: again_of
@@ -349,7 +358,8 @@ where d.delivery_id = any($1::text[]) order by d.delivery_id, t.number;
 
 -- name: pause_destination
 -- Stops sending to a destination.
-insert into paused_destinations (project_id, channel, destination, reason, paused_at) values ($1, $2, $3, $4, now())
+insert into paused_destinations (project_id, channel, destination, reason, paused_at, by_answer)
+values ($1, $2, $3, $4, now(), $5)
 on conflict do nothing;
 
 -- name: resume_destination
@@ -358,11 +368,11 @@ delete from paused_destinations where project_id = $1 and channel = $2 and desti
 
 -- name: paused_destinations
 -- What is paused and why.
-select project_id, channel, destination, reason, paused_at from paused_destinations order by 1, 2, 3;
+select project_id, channel, destination, reason, by_answer from paused_destinations order by 1, 2, 3;
 
 -- name: release_leases
--- Gives back what an earlier process of the same name held when it ended.
-update open_deliveries set lease_owner = null, lease_until = null
+-- Gives back what an earlier process of the same name held when it ended; it may have sent what it had no time to tell.
+update open_deliveries set lease_owner = null, lease_until = null, possibly_accepted = true
 where lease_owner = $1 and state = 'waiting'
 returning delivery_id;
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from schemas.closed import Reason
 from schemas.errors import BadRecord, RenderRefused, TemplateFailed
 from streams.sending.judgement import Judgement, held_back, impossible
 
@@ -13,6 +14,8 @@ DEPENDENCY_WAIT = timedelta(seconds=5)
 """After something that an attempt needs was away: Postgres, for a template."""
 ASKED_AGAIN_AFTER = 5.0
 """Seconds after which a delivery that waits in memory is held beside the suppression list once more."""
+STAYS_WAIT = timedelta(minutes=1)
+"""Of what waits for its own account while its neighbours go through another: it would be claimed over and over."""
 UNREADABLE_WAIT = timedelta(minutes=5)
 """Of a row that is of another release, say: a sender of that one may take it."""
 
@@ -21,6 +24,7 @@ class Situation(msgspec.Struct, frozen=True):
     """A delivery and its destination right before an attempt.
 
     `expires_at` is as the delivery says it, `expires` that moment by the process's steady clock, which reads `now`.
+    `stays`: others of its account go through another one now, and it may not.
     """
 
     is_paused: bool
@@ -29,6 +33,7 @@ class Situation(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     expires: float | None
     now: float
+    stays: bool = False
 
 
 def entry_wait(*, has_capacity: bool, poll: timedelta) -> timedelta:
@@ -38,6 +43,9 @@ def entry_wait(*, has_capacity: bool, poll: timedelta) -> timedelta:
 
 def stopped_at_gate(situation: Situation) -> Judgement | None:
     """Judge a delivery that may not be sent now; None where it may."""
+    if situation.stays and (situation.is_paused or situation.is_failing):
+        reason: Reason = "paused" if situation.is_paused else "breaker_open"
+        return held_back("possibly accepted: it waits for its own account", reason, STAYS_WAIT)
     if situation.is_paused:
         return held_back("the destination is paused", "paused")
     if situation.is_failing:

@@ -15,6 +15,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses`: nothing more is sent
     to its destination until somebody resumes it. `is_bounce`: the recipient's mailbox does not take it for now.
+    `is_ambiguous`: it may have been accepted all the same.
     """
 
     state: Literal["waiting", "sent", "failed"]
@@ -25,6 +26,7 @@ class Judgement(msgspec.Struct, frozen=True):
     tried: bool = True
     pauses: bool = False
     is_bounce: bool = False
+    is_ambiguous: bool = False
 
 
 def held_back(detail: str, reason: Reason | None = None, wait: timedelta | None = None) -> Judgement:

@@ -34,8 +34,12 @@ def delivery_status(
     attempts: int,
     occurred_at: datetime,
     reason: Reason | None = None,
+    through: str | None = None,
 ) -> DeliveryStatus:
-    """The record of `delivery.status`; `end` is the last word of its type."""
+    """The record of `delivery.status`; `end` is the last word of its type.
+
+    `through` is the account that it went through in place of its own.
+    """
     return DeliveryStatus(
         delivery_id=delivery.delivery_id,
         project_id=delivery.project_id,
@@ -43,7 +47,7 @@ def delivery_status(
         event=delivery.event,
         customer_id=delivery.customer.id,
         channel=delivery.channel,
-        account=delivery.account,
+        account=through or delivery.account,
         type=f"customer.{delivery.channel}.{end}",
         outcome=outcome,
         reason=reason,

@@ -45,7 +45,7 @@ def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
         case Deferred(detail, retry_after):
             return tried_again(detail, attempt, retry_after)
         case Unanswered(detail):
-            return tried_again(f"{detail} (possibly accepted)", attempt)
+            return replace(tried_again(f"{detail} (possibly accepted)", attempt), is_ambiguous=True)
         case Throttled(detail, retry_after):
             return _throttled(detail, attempt, retry_after)
         case Refused(detail, reason):

@@ -10,10 +10,12 @@ import asyncpg
 from agents.clock import utc_now
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.notifier import Notifier
+from channels.contract import Policy
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
 from console.control.deliveries import carry_out
 from deploy.settings.settings import Settings
+from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.receipt import Accepted, Deferred, Receipt
 from store.notices import Notices, nobody
@@ -25,6 +27,7 @@ from tests.integration.test_providers import attempts_of, receiver, running, unt
 
 __all__ = ["receiver"]
 
+POLICIES: dict[ChannelName, Policy] = {"webhook": Policy(timedelta(seconds=1), ())}
 HOST = Destination("shop", "webhook", "receiver.example")
 
 
@@ -47,7 +50,7 @@ async def failing(pool: asyncpg.Pool, *processes: Breakers) -> None:
 
 
 async def test_of_many_processes_one_has_the_probe_and_where_it_dies_another(pool: asyncpg.Pool) -> None:
-    processes = [Breakers(BreakerStore(pool), owner=f"p{number}", timeouts={"webhook": 1.0}) for number in range(6)]
+    processes = [Breakers(BreakerStore(pool), owner=f"p{number}", policies=POLICIES) for number in range(6)]
     await failing(pool, *processes)
     assert all(HOST in one.open for one in processes)
 
@@ -77,7 +80,7 @@ async def test_of_many_processes_one_has_the_probe_and_where_it_dies_another(poo
 
 
 async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
-    process, ledger = Breakers(BreakerStore(pool), owner="p"), Ledger(pool)
+    process, ledger = Breakers(BreakerStore(pool), owner="p", policies=POLICIES), Ledger(pool)
     await failing(pool, process)
     assert [row["state"] for row in await ledger.held_destinations("shop")] == ["failing"]
     await ledger.pause_destination(HOST, "HTTP 401")
@@ -90,7 +93,11 @@ async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
 
 
 async def test_the_owner_is_told_once_until_it_has_been_well_for_a_while(pool: asyncpg.Pool) -> None:
-    process, ledger, notices = Breakers(BreakerStore(pool), owner="p"), Ledger(pool), Notices(pool, nobody)
+    process, ledger, notices = (
+        Breakers(BreakerStore(pool), owner="p", policies=POLICIES),
+        Ledger(pool),
+        Notices(pool, nobody),
+    )
     notifier = Notifier(notices, ledger, {}, _nothing, account="", owner="n", clock=utc_now)
 
     async def told() -> list[str]:

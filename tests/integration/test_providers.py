@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import asyncpg
@@ -108,6 +108,7 @@ async def running(
     retry: timedelta = timedelta(seconds=1),
     rate: str = "",
     owner: str = "s",
+    accounts: Mapping[str, EmailAccountSettings] = MappingProxyType({}),
 ) -> AsyncIterator[Running]:
     quick = replace(
         settings,
@@ -116,7 +117,8 @@ async def running(
             webhook_retries=(retry,) * 2, email_retries=(retry,) * 2,
         ),
         webhook=WebhookSettings(secrets=(Secret(SECRET),), rate=rate),
-        email_accounts={"main": EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox_port, security="none")},
+        email_accounts={"main": EmailAccountSettings("127.0.0.1", "a@example.com", port=mailbox_port, security="none")}
+        | dict(accounts),
     )  # fmt: skip
     control, topic, ledger = Control(pool), Topic(), Ledger(pool)
     with suppress(VersionConflict):  # of another sender on the same ledger

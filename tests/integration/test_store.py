@@ -349,8 +349,8 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     assert due_in is not None and timedelta() < due_in <= LEASE
     sql = queries("ledger")
     for name, arguments in (
-        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], "", "", "", "", 256)),
-        ("next_due", ([], [], [])),
+        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], "", "", "", "", 256, [])),
+        ("next_due", ([], [], [], [], [], [])),
     ):
         plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)
         (top,) = json.loads(plan)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cache
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
@@ -31,6 +32,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
+from schemas.failover import Failover
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Accepted, Receipt, Throttled
 from schemas.template import StoredTemplate
@@ -87,7 +89,7 @@ class Attempts:
         self._strikes = Strikes()
         self.paces = paces or Paces(Slices(self._limit, self._row))
         self.breakers = breakers or Breakers()
-        self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers)
+        self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers, failover=self._failover)
 
     @property
     def held(self) -> list[str]:
@@ -100,17 +102,28 @@ class Attempts:
 
     def start(self, work: Work) -> None:
         """Send in the background; the outcome goes to `Outcomes`."""
-        identity = work.delivery.delivery_id
-        self.capacity.take(work.destination)
+        identity, work = work.delivery.delivery_id, self._routed(work)
+        self.capacity.take(work.leaves_for)
         task = self._tasks[identity] = asyncio.create_task(self._carry_out(work, time.monotonic()))
         task.add_done_callback(lambda _: self._done(work))
 
+    def _failover(self, destination: Destination) -> Failover:
+        return self._channels[destination.channel].failover(destination.project_id, destination.name)
+
+    def _routed(self, work: Work) -> Work:
+        """The same with the account that it leaves through: its own, too, where it can be the probe."""
+        own = work.destination
+        if own not in self.capacity.paused and self.breakers.capacity(own, 1):
+            return work
+        through = self.capacity.routes.of(own, possibly_accepted=work.possibly_accepted)
+        return work if through == own else replace(work, through=through.name)
+
     def _done(self, work: Work) -> None:
         self._tasks.pop(work.delivery.delivery_id, None)
-        self.capacity.release(work.destination)
+        self.capacity.release(work.leaves_for)
 
     async def _carry_out(self, work: Work, claimed: float) -> None:
-        async with self.slots.one(work.destination) as has_slot:
+        async with self.slots.one(work.leaves_for) as has_slot:
             left_at = await self._turn(work) if has_slot else None
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
                 log.info("lease_ended_before_attempt", delivery=work.delivery.delivery_id)
@@ -123,13 +136,14 @@ class Attempts:
                 judgement = dependency_unavailable(str(error))
             except Exception as error:  # a defect must not lose a delivery: it is tried again, and it is seen
                 log.exception("attempt_failed", delivery=work.delivery.delivery_id)
-                judgement = tried_again(f"internal error: {type(error).__name__}", self._made(work))
+                judged = tried_again(f"internal error: {type(error).__name__}", self._made(work))
+                judgement = replace(judged, is_ambiguous=True)
             ended = time.monotonic()
         self._end(work, judgement, ended, ended - started)
 
     async def _turn(self, work: Work) -> float | None:
         """The moment at which it leaves; None where it may not, or not soon."""
-        destination = work.destination
+        destination = work.leaves_for
         if destination in self.capacity.paused or not self.breakers.capacity(destination, 1):
             return None
         left_at = await self.paces.turn(destination)
@@ -143,7 +157,8 @@ class Attempts:
         self._end(work, judgement, time.monotonic(), 0.0)
 
     def _end(self, work: Work, judgement: Judgement, ended: float, took: float) -> None:
-        self._outcomes.put(settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took), work.delivery)
+        settlement = settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took, through=work.through)
+        self._outcomes.put(settlement, work.delivery)
         self._measure(work, judgement, took)
 
     def _most_at_once(self, destination: Destination) -> int:
@@ -200,20 +215,21 @@ class Attempts:
 
     def _situation(self, work: Work, left_at: float | None) -> Situation:
         return Situation(
-            is_paused=work.destination in self.capacity.paused,
-            is_failing=left_at is None and work.destination in self.breakers.open,
+            is_paused=work.leaves_for in self.capacity.paused,
+            is_failing=left_at is None and work.leaves_for in self.breakers.open,
             has_turn=left_at is not None,
             expires_at=work.delivery.expires_at,
             expires=work.expires,
             now=time.monotonic(),
+            stays=work.possibly_accepted and self.capacity.routes.of(work.destination) != work.leaves_for,
         )
 
     def _heard(self, work: Work, left_at: float, receipt: Receipt | None) -> None:
         asked = 0.0
         if isinstance(receipt, Throttled):
             asked = asked_wait(self._policies[work.delivery.channel].retries, receipt.retry_after).total_seconds()
-        self.paces.heard(work.destination, left_at, receipt, asked)
-        self.breakers.heard(work.destination, work.delivery.delivery_id, receipt)
+        self.paces.heard(work.leaves_for, left_at, receipt, asked)
+        self.breakers.heard(work.leaves_for, work.delivery.delivery_id, receipt)
 
     async def _ask(self, work: Work) -> Judgement | Receipt:
         """The provider's answer, or the end of a delivery that cannot be written."""
@@ -221,13 +237,17 @@ class Attempts:
         channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
         template = await self._template(delivery)
         try:
-            request = channel.render(delivery, template)
+            request = (
+                channel.render_through(delivery, template, work.through)
+                if work.through
+                else channel.render(delivery, template)
+            )
             with self._in_flight(delivery.channel).track_inprogress():
                 return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
         except (TemplateFailed, RenderRefused) as error:
             return not_rendered(error)
         except AccountHeld as error:
-            if self._accounts:
+            if self._accounts and not work.through:  # else it takes another way the next time, or is held then
                 await self._accounts.hold(delivery, str(error))
             return account_held(str(error))
 
@@ -241,10 +261,10 @@ class Attempts:
         if receipt is None or isinstance(receipt, Accepted):
             return attempt
         if not isinstance(receipt, Throttled):
-            is_last_word = self._is_last_word(work.destination, policy)
-            return replace(attempt, is_last_word=is_last_word, is_gone=self._is_gone(work.destination, policy, receipt))
-        strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.destination))
-        return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.destination))
+            is_last_word = self._is_last_word(work.leaves_for, policy)
+            return replace(attempt, is_last_word=is_last_word, is_gone=self._is_gone(work.leaves_for, policy, receipt))
+        strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.leaves_for))
+        return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.leaves_for))
 
     def _is_gone(self, destination: Destination, policy: Policy, receipt: Receipt) -> bool:
         """True where a failure is the last of a time in which a delivery would have used up its attempts."""
@@ -258,12 +278,14 @@ class Attempts:
         return policy.pauses and not self.paces.took_within(destination, last_wait)
 
     async def _pause_destination(self, work: Work, why: str) -> None:
-        if work.destination not in self.capacity.paused:
-            log.error("destination_paused", **work.destination.named, why=why)
-            self.capacity.paused.add(work.destination)
+        if work.leaves_for not in self.capacity.paused:
+            log.error("destination_paused", **work.leaves_for.named, why=why)
+            self.capacity.paused.add(work.leaves_for)
         accounts, delivery = self._accounts, work.delivery
+        if work.through:
+            delivery = msgspec.structs.replace(delivery, account=work.through)
         known = accounts.changed_at(delivery) if accounts else None
-        await self._pause(work.destination, why)
+        await self._pause(work.leaves_for, why)
         if accounts:
             await accounts.release_changed_since(delivery, known)
 

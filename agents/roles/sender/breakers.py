@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from agents.waiting import retry_until_available
+from channels.contract import Policy
 from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.receipt import Receipt
@@ -49,7 +50,7 @@ class _Probe:
 class Breakers:
     """Nothing but a probe leaves for a destination whose breaker is open. Without a `store` none ever opens.
 
-    `timeouts` are those of attempts, in seconds.
+    `policies` say how long an attempt may take.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class Breakers:
         store: BreakerStore | None = None,
         *,
         owner: str = "",
-        timeouts: Mapping[ChannelName, float] | None = None,
+        policies: Mapping[ChannelName, Policy] | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._owner, self._timeouts = store, owner, timeouts or {}
+        self._store, self._owner, self._policies = store, owner, policies or {}
         self._ticks = ticks
         self._heard: dict[Destination, _Heard] = {}
         self._known: dict[Destination, Breaker] = {}
@@ -179,7 +180,8 @@ class Breakers:
             return 0.0
         if not (breaker.holds(self._owner, now) or breaker.may_ask(now)):
             return 0.0
-        return _BEGINS_WITHIN + self._timeouts.get(destination.channel, 0.0) + _SPARE
+        timeout = self._policies[destination.channel].timeout.total_seconds()
+        return _BEGINS_WITHIN + timeout + _SPARE
 
     def _has_to_be_judged(self, destination: Destination) -> bool:
         breaker = self._known.get(destination)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.routes import FailoverOf, Routes, no_failover
 from schemas.destination import Destination
 
 _HELD_PER_SLOT = 4
@@ -23,16 +24,32 @@ class Capacity:
     """The deliveries held for each destination. `concurrency` bounds what is under way to one of them.
 
     A destination takes less where its pace is held back, a probe alone where its breaker is open, and nothing while it
-    is `paused`.
+    is `paused`; but as much as the account takes that has its place then. What is held counts where it leaves for.
     """
 
-    def __init__(self, paces: Paces, *, concurrency: int, breakers: Breakers | None = None) -> None:
+    def __init__(
+        self,
+        paces: Paces,
+        *,
+        concurrency: int,
+        breakers: Breakers | None = None,
+        failover: FailoverOf = no_failover,
+    ) -> None:
         self._paces, self._breakers = paces, breakers or Breakers()
+        self.routes = Routes(self._breakers, failover)
         self.most = concurrency * _HELD_PER_SLOT
-        self.paused: set[Destination] = set()
         self._held: Counter[Destination] = Counter()
         self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
         self._freed = asyncio.Event()
+
+    @property
+    def paused(self) -> set[Destination]:
+        """Destinations that nothing is sent to."""
+        return self.routes.paused
+
+    @paused.setter
+    def paused(self, paused: set[Destination]) -> None:
+        self.routes.paused = paused
 
     @property
     def held(self) -> Mapping[Destination, int]:
@@ -55,12 +72,14 @@ class Capacity:
 
     def has(self, destination: Destination) -> bool:
         """True where one more delivery for a destination may be held."""
-        return destination not in self.paused and self._held[destination] < self._of(destination)
+        return self._free(destination) > 0
 
     def free(self) -> dict[Destination, int]:
         """The number that each destination takes yet, of those that do not take as many as any other."""
         known = dict.fromkeys((*self._held, *self._paces.known, *self._breakers.open))
-        return {one: max(0, self._of(one) - self._held[one]) for one in known} | dict.fromkeys(self.paused, 0)
+        passing = self.routes.passing()
+        free = {one: self._free(one) for one in known} | dict.fromkeys(self.paused, 0)
+        return free | {one: self._free(one) for one in passing}
 
     def saturated(self) -> set[Destination]:
         """Those of them that take none now."""
@@ -69,6 +88,11 @@ class Capacity:
     def is_busy(self) -> bool:
         """True where some destination is merely busy, and may take one more any moment."""
         return any(count >= self.most for count in self._held.values())
+
+    def _free(self, destination: Destination) -> int:
+        own = 0 if destination in self.paused else max(0, self._of(destination) - self._held[destination])
+        through = self.routes.of(destination)
+        return own if through == destination else own + max(0, self._of(through) - self._held[through])
 
     def _of(self, destination: Destination) -> int:
         return self._breakers.capacity(destination, self._paces.capacity(destination, self.most))

@@ -47,6 +47,7 @@ class Claimant:
             limit=_BATCH_SIZE,
             a_destination=capacity.most,
             capacity=capacity.free(),
+            passing=capacity.routes.passing(),
             take_over=self.leases.may_take_over(),
         )
         self.leases.taken((row.delivery_id for row in leased), asked)

@@ -91,7 +91,7 @@ class Due:
 
     def _begin(self, claimed: Claimed) -> None:
         row = claimed.row
-        work = Work(read_stored(row.record), row.attempts, row.arrived_at, claimed.expires)
+        work = Work(read_stored(row.record), row.attempts, row.arrived_at, claimed.expires, row.possibly_accepted)
         if row.stop is None:
             self._attempts.start(work)
         else:
@@ -107,10 +107,10 @@ class Due:
         if capacity.is_busy():
             await asyncio.sleep(_BUSY_POLL)
             return
-        saturated = capacity.saturated()
+        saturated, passing = capacity.saturated(), capacity.routes.passing()
         self._next_due.ask()
         began = time.monotonic()
-        due_in = await retry_until_available(lambda: self._ledger.next_due(saturated), what="Postgres")
+        due_in = await retry_until_available(lambda: self._ledger.next_due(saturated, passing), what="Postgres")
         ends = _rest_ends(began, time.monotonic(), due_in)
         while True:
             wait = self._attempts.paces.soonest(min(self._poll, ends - time.monotonic()))
@@ -123,8 +123,9 @@ class Due:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
-        paused = set(await self._ledger.paused_destinations())
-        self._attempts.capacity.paused = paused
+        pauses = await self._ledger.pauses()
+        paused, routes = set(pauses), self._attempts.capacity.routes
+        routes.paused, routes.held = paused, {one for one, pause in pauses.items() if not pause.by_answer}
         self._metrics.destinations_paused.set(len(paused))
         self._metrics.destinations_throttled.set(self._attempts.paces.closed)
         self._metrics.destinations_failing.set(len(self._attempts.breakers.open))

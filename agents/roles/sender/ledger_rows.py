@@ -56,12 +56,17 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
     )
 
 
-def settlement_of(delivery_id: str, judgement: Judgement, *, ended: float, took: float = 0.0) -> Settlement:
-    """A judgement as the ledger takes it. `ended` is by the process's steady clock, `took` in seconds."""
+def settlement_of(
+    delivery_id: str, judgement: Judgement, *, ended: float, took: float = 0.0, through: str = ""
+) -> Settlement:
+    """A judgement as the ledger takes it. `ended` is by the process's steady clock, `took` in seconds.
+
+    `through` is the account that it was tried through in place of its own.
+    """
     return Settlement(
         delivery_id=delivery_id,
         state=judgement.state,
-        detail=judgement.detail,
+        detail=f"{judgement.detail} (through {through})" if through and judgement.tried else judgement.detail,
         wait=judgement.wait,
         reason=judgement.reason,
         provider_id=judgement.provider_id,
@@ -69,6 +74,8 @@ def settlement_of(delivery_id: str, judgement: Judgement, *, ended: float, took:
         ended=ended,
         duration_ms=round(took * 1000),
         is_bounce=judgement.is_bounce,
+        through=through or None,
+        is_ambiguous=judgement.is_ambiguous,
     )
 
 

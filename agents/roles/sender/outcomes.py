@@ -121,6 +121,7 @@ class Outcomes:
     def _status(self, row: Settled, settlement: Settlement, settled_at: datetime, delivery: Delivery) -> DeliveryStatus:
         ended = UnannouncedOutcome(
             row.delivery_id, row.state, settlement.reason, row.detail, row.provider_id, row.attempts, settled_at, b"",
+            through=settlement.through,
         )  # fmt: skip
         return status_of(ended, delivery)
 
@@ -186,4 +187,5 @@ def status_of(ended: UnannouncedOutcome, delivery: Delivery) -> DeliveryStatus:
         provider_id=ended.provider_id,
         attempts=ended.attempts,
         occurred_at=ended.settled_at,
+        through=ended.through,
     )

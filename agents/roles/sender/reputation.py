@@ -39,7 +39,7 @@ class Reputation:
                 continue
             is_bounce = hard_bounce(made, one.reason, tried=True) is not None
             if is_bounce or one.state == "sent":
-                account = Destination(made.project_id, made.channel, made.account)
+                account = Destination(made.project_id, made.channel, one.through or made.account)
                 self._sent[account] += 1
                 self._bounced[account] += is_bounce
 

@@ -113,11 +113,10 @@ class Sender:
             ledger.consents, wiring.codec(CUSTOMERS), default_project=wiring.default_project,
             max_bytes=wiring.settings.matcher.max_event_bytes,
         )  # fmt: skip
-        self._reputation = Reputation(ledger.reputation, _bounds(settings), self._pause)
+        self._reputation = Reputation(ledger.reputation, _bounds(settings), ledger.pause_destination)
         self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, self._reputation, owner, metrics)
         policies = policies_of(settings)
-        timeouts = {name: one.timeout.total_seconds() for name, one in policies.items()}
-        self._breakers = Breakers(ledger.breakers, owner=owner, timeouts=timeouts)
+        self._breakers = Breakers(ledger.breakers, owner=owner, policies=policies)
         self._attempts = Attempts(
             self._channels,
             policies,
@@ -181,7 +180,8 @@ class Sender:
                 log.info("tidied", **dropped)
 
     async def _pause(self, destination: Destination, why: str) -> None:
-        await retry_until_available(lambda: self._ledger.pause_destination(destination, why), what="Postgres")
+        pause = partial(self._ledger.pause_destination, destination, why, by_answer=True)
+        await retry_until_available(pause, what="Postgres")
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing more, and wait for what is under way, at most `seconds`: else it would leave once more."""

@@ -6,10 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import RenderRefused, TemplateFailed
 from streams.sending.gate import (
     DEPENDENCY_WAIT,
+    STAYS_WAIT,
     Situation,
     dependency_unavailable,
     entry_wait,
@@ -24,6 +26,9 @@ THROTTLED = Judgement("waiting", "the destination takes no more for now", reason
 FAILING = Judgement(
     "waiting", "the destination fails: it is asked by one message at a time", reason="breaker_open", tried=False
 )
+STAYS = Judgement(
+    "waiting", "possibly accepted: it waits for its own account", STAYS_WAIT, reason="breaker_open", tried=False
+)
 EXPIRED = Judgement("failed", "expired at 2026-11-20T12:00:00+00:00", reason="expired", tried=False)
 
 
@@ -35,6 +40,10 @@ EXPIRED = Judgement("failed", "expired at 2026-11-20T12:00:00+00:00", reason="ex
         ({"has_turn": False}, THROTTLED),
         ({"is_failing": True, "has_turn": False}, FAILING),
         ({"is_paused": True, "is_failing": True, "has_turn": False}, PAUSED),
+        ({"is_paused": True, "has_turn": False, "stays": True}, replace(STAYS, reason="paused")),
+        ({"is_failing": True, "has_turn": False, "stays": True}, STAYS),
+        ({"has_turn": False, "stays": True}, THROTTLED),
+        ({"stays": True}, None),
         ({"is_paused": True, "has_turn": False, "expires": 1.0}, PAUSED),
         ({"has_turn": False, "expires": 1.0}, THROTTLED),
         ({"expires": 99.9}, EXPIRED),

@@ -30,8 +30,8 @@ EXHAUSTED = "retries exhausted after 3 attempts: "
         (Deferred("503", 120.0), Judgement("waiting", "503", 2 * MINUTE), Judgement("failed", EXHAUSTED + "503")),
         (
             Unanswered("no answer"),
-            Judgement("waiting", "no answer (possibly accepted)", MINUTE),
-            Judgement("failed", EXHAUSTED + "no answer (possibly accepted)"),
+            Judgement("waiting", "no answer (possibly accepted)", MINUTE, is_ambiguous=True),
+            Judgement("failed", EXHAUSTED + "no answer (possibly accepted)", is_ambiguous=True),
         ),
     ],
 )
@@ -74,4 +74,4 @@ def test_a_destination_that_is_gone_is_paused_whatever_its_delivery_has_had() ->
     judged = settle(Unanswered("no answer"), msgspec.structs.replace(FIRST, is_gone=True))
 
     said = "nothing was taken for as long as a delivery is tried: no answer (possibly accepted)"
-    assert judged == Judgement("waiting", said, reason="paused", pauses=True)
+    assert judged == Judgement("waiting", said, reason="paused", pauses=True, is_ambiguous=True)

@@ -66,7 +66,7 @@ class World:
     async def again_of(self, _: Any) -> dict[Any, Any]:
         return {}
 
-    async def paused_destinations(self) -> dict[Any, Any]:
+    async def pauses(self) -> dict[Any, Any]:
         return {}
 
     async def hurried_destinations(self) -> dict[Any, Any]:

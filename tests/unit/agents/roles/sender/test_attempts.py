@@ -19,6 +19,7 @@ from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TryLater
+from schemas.failover import NO_FAILOVER, Failover
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
 from store.sending.ledger import Settlement, Stop
@@ -39,6 +40,9 @@ class Provider:
 
     def limit(self, *_: str) -> Limit:
         return NO_LIMIT
+
+    def failover(self, *_: str) -> Failover:
+        return NO_FAILOVER
 
     def render(self, *_: Any) -> str:
         if self.at_render or isinstance(self.answer, RenderRefused | TryLater):

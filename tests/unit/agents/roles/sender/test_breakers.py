@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from datetime import timedelta
 
 import pytest
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.pacing import Paces
+from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import TryLater
 from schemas.receipt import Accepted, Deferred, Postponed, Receipt, Throttled
@@ -18,6 +20,7 @@ from streams.sending.breaker import FIRST_WAIT, HEARD_FROM_ALL, LEAST
 
 HOST = Destination("shop", "webhook", "receiver.example")
 TIMEOUT = 10.0
+POLICY = Policy(timedelta(seconds=TIMEOUT), ())
 
 
 class Shared:
@@ -48,7 +51,7 @@ class Shared:
 
 
 def process(shared: Shared, owner: str = "a") -> Breakers:
-    return Breakers(shared, owner=owner, timeouts={"webhook": TIMEOUT}, ticks=shared.ticks)  # type: ignore[arg-type]
+    return Breakers(shared, owner=owner, policies={"webhook": POLICY}, ticks=shared.ticks)  # type: ignore[arg-type]
 
 
 async def open_by(shared: Shared, *processes: Breakers) -> None:

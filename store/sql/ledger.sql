@@ -30,13 +30,14 @@ where c.project_id = d.project_id and c.customer_id = d.customer_id and c.change
 -- The reason why a delivery `d` may not leave any more, and the same in words; null where it may.
 (select case when suppressed is not null then array['suppressed', suppressed]
              when withdrawn is not null then array['consent', withdrawn] end
- from (select coalesce((:suppression), (:sandbox)) as suppressed, (:withdrawal) as withdrawn) as looked)
+ from (select coalesce((:suppression), (:sandbox)) as suppressed, (:withdrawal) as withdrawn offset 0) as looked)
 
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.
 -- A delivery that is not due yet gets no lease, nor does that of an erased customer. One that is older than all that may
 -- have been forgotten, or than $22, is over at once: it may have been sent before. Returns those that are now ours to
--- send, and how long they are valid.
+-- send, and how long they are valid. `offset 0` has the planner judge each delivery once: else it does so anew for each
+-- column that the judgement stands in.
 with claimed as (
     insert into claims (delivery_key, last_day)
     select r.delivery_key,
@@ -69,13 +70,13 @@ with claimed as (
     join claimed using (delivery_key)
     cross join lateral (select greatest(now() + d.wait, d.not_before) as due_at,
                                d.happened_at < greatest((select at from oldest_event), now() - $22::interval)
-                                   as is_past) as judged
-    cross join lateral (select case when due_at <= now() and not is_past then :stop end as stop) as last_look
+                                   as is_past offset 0) as judged
+    cross join lateral (select case when due_at <= now() and not is_past then :stop end as stop offset 0) as last_look
     cross join lateral (
         select due_at <= now() and not is_past and stop is null
                and not exists (select from erased_customers e
                                where e.project_id = d.project_id and e.customer_id = d.customer_id
-                                 and e.erased_at >= d.arrived_at) as is_ours) as lease
+                                 and e.erased_at >= d.arrived_at) as is_ours offset 0) as lease
     on conflict do nothing -- the same id twice in one batch
     returning delivery_id, lease_owner, expires_at
 )

@@ -92,6 +92,13 @@ async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
     assert sorted(identity for one in claims for identity in one) == sorted(row.delivery_id for row in rows)
 
 
+async def test_a_claim_judges_each_delivery_once(pool: asyncpg.Pool) -> None:
+    columns = [list[object]() for _ in NewDelivery.__struct_fields__]
+    plan = await pool.fetch("explain " + queries("ledger")["claim_new"], *columns, "s", LEASE, LEASE, [])
+    tables = "suppressions", "consents", "erased_customers"
+    assert Counter(name for (line,) in plan for name in tables if f" on {name} " in line) == Counter(tables)
+
+
 async def test_due_deliveries_are_never_shared(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     assert await claim(ledger, "gone", [new(number, wait=LEASE) for number in range(300)]) == set()

@@ -54,8 +54,8 @@ class StatusCall:
 class StatusEvent:
     """One thing that such a call says. `is_hard`: the address is dead; `is_soft`: its mailbox takes nothing for now.
 
-    `provider_id` is that of the receipt, from a provider that does not know ours. `occurred_at` is None where it is not
-    said.
+    `delivery_id` is empty where none of ours is named; `provider_id` is that of the receipt, from a provider that does
+    not know ours. `occurred_at` is None where it is not said.
     """
 
     kind: StatusKind
@@ -162,11 +162,14 @@ class _Reader:
         if written is None:
             return None
         found = delivery_id_in(written) if len(written) <= LONGEST_ID else None
-        if found is None:
-            is_there = f'"{_shown(written)}" is not valid' if written else "is missing"
-            said = f"{is_there}: must be the id of a delivery (dlv_ and 32 digits), or the Message-ID that holds it"
-            self._wrong(f"{at}/delivery_id", said)
-        return found
+        if found is not None:
+            return found
+        if _is_of_others(written):
+            return ""
+        is_there = f'"{_shown(written)}" is not valid' if written else "is missing"
+        said = f"{is_there}: must be the id of a delivery (dlv_ and 32 digits), or the Message-ID that holds it"
+        self._wrong(f"{at}/delivery_id", said)
+        return None
 
     def _time(self, item: dict[str, Any], at: str) -> datetime | None:
         """The time that is said; one ahead of our clock is now."""
@@ -183,6 +186,11 @@ class _Reader:
 
     def _zoneless(self, at: str) -> None:
         self._wrong(f"{at}/occurred_at", "has no zone: must end in Z or an offset, as in 2026-11-27T15:00:00Z")
+
+
+def _is_of_others(text: str) -> bool:
+    """Tell whether a text is the id of somebody else's message: an account may serve other senders as well."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable() and "dlv_" not in text.lower()
 
 
 def _shown(text: str) -> str:

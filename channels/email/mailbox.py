@@ -92,6 +92,7 @@ class MailboxSession:
             self._encrypt()
         except _No as error:
             raise self._away(error.words) from None
+        self._offers = self._capabilities()
         self._final(self._log_in, "login")
         self._offers = self._capabilities()
         self._final(self._select, self._mailbox.folder)
@@ -163,7 +164,7 @@ class MailboxSession:
         self._said(lambda: self._imap.starttls(tls))
 
     def _log_in(self) -> None:
-        user, password, offers = self._mailbox.username, self._mailbox.password, self._capabilities()
+        user, password, offers = self._mailbox.username, self._mailbox.password, self._offers
         if "AUTH=PLAIN" in offers:
             self._said(lambda: self._imap.authenticate("PLAIN", lambda _: self._plain))
         elif "LOGINDISABLED" in offers:
@@ -215,7 +216,8 @@ class MailboxSession:
         except _No as error:
             if _TRANSIENT.search(error.words):
                 raise self._away(error.words) from None
-            raise self._refused(f"{what}: {error.words}. {_MEND.get(what, _MEND_FOLDER)}") from None
+            mend = _MEND_FOLDER if what != "login" else _MEND_LOGIN + (_OAUTH if "AUTH=XOAUTH2" in self._offers else "")
+            raise self._refused(f"{what}: {error.words}. {mend}") from None
 
     def _said(self, work: Callable[[], T]) -> T:
         """The result, with what failed in our words; none of them holds the password."""
@@ -263,7 +265,8 @@ class _No(Exception):
         self.words = words
 
 
-_MEND = {"login": "Check username and password; with two factors the server wants a password made for applications"}
+_MEND_LOGIN = "Check username and password; with two factors the server wants a password made for applications"
+_OAUTH = ". Where its provider takes OAuth 2 alone (Microsoft 365), have it forward to a mailbox with a password"
 _MEND_FOLDER = "Check folder, taken_folder and other_folder; some servers want INBOX. in front"
 
 

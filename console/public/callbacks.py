@@ -60,8 +60,8 @@ class _Receiver:
             self._metrics.callbacks.labels(str(refused.status)).inc()
             return _problem(refused)
         self._metrics.callbacks.labels("202").inc()
-        for one in taken:
-            self._metrics.reports.labels("callback", one.done).inc()
+        for done in [one.done for one in taken] or ["not a report"]:
+            self._metrics.reports.labels("callback", done).inc()
         body = msgspec.json.encode({"received": len(taken)})
         return web.Response(status=202, body=body, content_type=JSON_TYPE)
 

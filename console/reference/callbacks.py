@@ -13,6 +13,7 @@ from console.control.callbacks import MOST_BYTES, RETRY_AFTER
 from schemas.closed import CHANNELS
 
 _ID = "[dD][lL][vV]_[0-9a-fA-F]{32}(?![0-9a-zA-Z])"
+_OF_OTHERS = "^(?!.*[dD][lL][vV]_).+$"
 
 
 def callbacks_description() -> str:
@@ -81,7 +82,7 @@ def _event() -> dict[str, Any]:
         "required": ["delivery_id", "outcome"],
         "additionalProperties": False,
         "properties": {
-            "delivery_id": {"type": "string", "pattern": _ID, "maxLength": LONGEST_ID},
+            "delivery_id": {"type": "string", "pattern": f"{_ID}|{_OF_OTHERS}", "maxLength": LONGEST_ID},
             "outcome": {"enum": list(OUTCOMES)},
             "bounce": {"enum": list(BOUNCES)},
             "occurred_at": {"type": "string", "format": "date-time"},

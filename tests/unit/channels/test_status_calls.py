@@ -97,6 +97,7 @@ def test_the_signature_is_of_the_body_as_it_came_within_five_minutes() -> None:
         ({**EVENT, "delivery_id": f"<{ID.upper()}@shop.example>"}, StatusEvent("delivered", ID)),
         ({**EVENT, "outcome": "complained", "detail": "abuse"}, StatusEvent("complained", ID, detail="abuse")),
         ({**EVENT, "outcome": "bounced"}, StatusEvent("bounced", ID)),
+        ({**EVENT, "delivery_id": "<of-another-system@shop.example>"}, StatusEvent("delivered", "")),
         ({**EVENT, "outcome": "bounced", "bounce": "soft"}, StatusEvent("bounced", ID, is_soft=True)),
         ({**EVENT, "outcome": "bounced", "bounce": "hard"}, StatusEvent("bounced", ID, is_hard=True)),
         (
@@ -127,6 +128,8 @@ def test_an_event_says(said: dict[str, str], event: StatusEvent) -> None:
         ({**EVENT, "delivery_id": 7}, "/delivery_id", "must be a text, not"),
         ({**EVENT, "delivery_id": "dlv_7"}, "/delivery_id", '"dlv_7" is not valid: must be the id of a delivery'),
         ({**EVENT, "delivery_id": ID + "0" * 300}, "/delivery_id", "is not valid"),
+        ({**EVENT, "delivery_id": "x" * 301}, "/delivery_id", "is not valid"),
+        ({**EVENT, "delivery_id": "a\nb"}, "/delivery_id", '"a?b" is not valid'),
         ({"delivery_id": ID}, "/outcome", "is missing: must be one of delivered, bounced, complained"),
         ({**EVENT, "outcome": "bounce"}, "/outcome", 'must be one of delivered, bounced, complained. Did you mean'),
         ({**EVENT, "outcome": "opened"}, "/outcome", '"opened" is not valid: must be one of'),

@@ -178,6 +178,12 @@ async def test_what_cannot_be_is_for_a_person(
     assert said in str(error)
 
 
+async def test_a_provider_that_takes_tokens_alone_is_told_of(server: ImapServer) -> None:
+    server.replies["AUTHENTICATE"].append("NO AUTHENTICATE failed.")
+    server.offers |= {"AUTH=XOAUTH2"}
+    assert "takes OAuth 2 alone" in str(await refusal(box(server)))
+
+
 async def test_names_outside_ascii_log_in_by_plain(server: ImapServer) -> None:
     await server.stop()
     foreign = ImapServer(login=("jörg", "geheim-ü"))

@@ -28,6 +28,8 @@ SCHEMA = json.loads(callbacks_description())["components"]["schemas"]["Event"]
         ({**EVENT, "outcome": "bounced", "bounce": "firm"}, False),
         ({**EVENT, "delivery_id": ID + "0"}, False),
         ({**EVENT, "delivery_id": " " * 300 + ID}, False),
+        ({**EVENT, "delivery_id": "<of-another-system@shop.example>"}, True),
+        ({**EVENT, "delivery_id": ""}, False),
         ({**EVENT, "more": "x"}, False),
         ({**EVENT, "detail": 7}, False),
         ({"outcome": "delivered"}, False),

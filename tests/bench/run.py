@@ -35,7 +35,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, limits, peers, segments, sending, start
+from tests.bench import claims, codes, core, isolation, limits, peers, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -437,6 +437,13 @@ def measure_sending(settings: Settings, servers: Servers) -> Report:
     return asyncio.run(sending.measure(_placed(settings, "sending"), servers, folder, ROUNDS, say))
 
 
+def measure_isolation(settings: Settings, _servers: Servers) -> Report:
+    """Healthy endpoints beside slow and dead ones, against the same load without these."""
+    folder = FOLDER / "isolation"
+    folder.mkdir()
+    return asyncio.run(isolation.measure(_placed(settings, "isolation"), folder, ROUNDS, say))
+
+
 def measure_segments(settings: Settings, _servers: Servers) -> Report:
     """100 live segments: the index against trying each, and a whole segmenter."""
     found, folder = segments.measure_core(), FOLDER / "segmenting"
@@ -482,6 +489,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "tables": measure_tables,
     "latency": measure_latency,
     "sending": measure_sending,
+    "isolation": measure_isolation,
     "claims": measure_claims,
     "limits": measure_limits,
     "segments": measure_segments,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
@@ -16,8 +17,10 @@ _HELD_PER_SLOT = 4
 """Deliveries in memory for each that is being sent; more stay in the ledger."""
 _CAPACITY_WAIT = 0.5
 """Seconds within which a destination that is merely busy takes one more."""
-_SATURATED_FOR = 5.0
-"""Seconds for which a destination that did not is passed over: its deliveries wait in the ledger."""
+_TAKES_WITHIN = 0.02
+"""Seconds within which a delivery to it has ended, or it is slow, not busy: its neighbours wait meanwhile."""
+_SATURATED_FOR = 1.0
+"""Seconds for which a slow destination is passed over: its deliveries wait in the ledger."""
 
 
 class Capacity:
@@ -39,6 +42,7 @@ class Capacity:
         self.routes = Routes(self._breakers, failover)
         self.most = concurrency * _HELD_PER_SLOT
         self._held: Counter[Destination] = Counter()
+        self._released_at: dict[Destination, float] = {}
         self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
         self._freed = asyncio.Event()
 
@@ -63,9 +67,10 @@ class Capacity:
     def release(self, destination: Destination) -> bool:
         """One fewer; whether none is left."""
         self._held[destination] -= 1
+        self._released_at[destination] = time.monotonic()
         is_last = not self._held[destination]
         if is_last:
-            del self._held[destination]
+            del self._held[destination], self._released_at[destination]
             self._saturated_until.pop(destination, None)
         self._freed.set()
         return is_last
@@ -108,12 +113,14 @@ class Capacity:
         is_slow = self._held[destination] < self.most  # it takes none because of its pace, not for being busy
         if destination in self.paused or is_slow or self._saturated_until[destination] > time.monotonic():
             return False
-        deadline = time.monotonic() + _CAPACITY_WAIT
+        began = time.monotonic()
         while not self.has(destination):
-            self._freed.clear()
-            try:
-                await asyncio.wait_for(self._freed.wait(), deadline - time.monotonic())
-            except TimeoutError:
+            took_at = max(began, self._released_at.get(destination, began))
+            left = min(began + _CAPACITY_WAIT, took_at + _TAKES_WITHIN) - time.monotonic()
+            if left <= 0:
                 self._saturated_until[destination] = time.monotonic() + _SATURATED_FOR
                 return False
+            self._freed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), left)
         return True

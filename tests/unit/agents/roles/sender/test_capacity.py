@@ -66,6 +66,16 @@ async def test_a_busy_destination_is_waited_for_and_takes_one_as_soon_as_another
     assert await asyncio.wait_for(waiting, 60)
 
 
+async def test_a_slow_destination_is_given_up_at_once_for_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CAPACITY_WAIT", 3600.0)
+    made = Capacity(Paces(), concurrency=1)
+    filled(made, ONE, made.most)
+    assert not await asyncio.wait_for(made.wait_for(ONE), 60)
+    monkeypatch.setattr(module, "_TAKES_WITHIN", 3600.0)
+    monkeypatch.setattr(module, "_SATURATED_FOR", 0.0)
+    assert not await asyncio.wait_for(made.wait_for(ONE), 60), "it is passed over for a while"
+
+
 async def test_a_saturated_destination_is_not_waited_for_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CAPACITY_WAIT", 0.01)
     made = Capacity(Paces(), concurrency=1)

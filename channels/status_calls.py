@@ -125,7 +125,7 @@ class _Reader:
             return None
         for name in sorted(item.keys() - set(_KEYS), key=str):
             hint = did_you_mean(name, _KEYS, ROUGHLY_LIKE)
-            self._wrong(f"{at}/{_shown(name)}", f"must be one of {', '.join(_KEYS)}.{hint}".rstrip("."))
+            self._wrong(f"{at}/{_pointed(name)}", f"must be one of {', '.join(_KEYS)}.{hint}".rstrip("."))
         kind = self._one_of(item, "outcome", OUTCOMES, at)
         bounce = self._one_of(item, "bounce", BOUNCES, at) if "bounce" in item else None
         if bounce and kind and kind != "bounced":
@@ -191,6 +191,11 @@ class _Reader:
 def _is_of_others(text: str) -> bool:
     """Tell whether a text is the id of somebody else's message: an account may serve other senders as well."""
     return 0 < len(text) <= LONGEST_ID and text.isprintable() and "dlv_" not in text.lower()
+
+
+def _pointed(name: str) -> str:
+    """A key as a part of a JSON pointer (RFC 6901)."""
+    return _shown(name).replace("~", "~0").replace("/", "~1")
 
 
 def _shown(text: str) -> str:

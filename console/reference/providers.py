@@ -15,7 +15,7 @@ Written from `channels/http/replies.py` and `channels/email/smtp_replies.py` by 
 | accepted | sent | |
 | later | an attempt; again by the schedule, or later where the provider names a time | |
 | bounced | as later, and counted against the address (`suppressions.md`) | |
-| throttled | waits, without an attempt | is let alone until the time that it names, then slowed down ([limits.md](limits.md)) |
+| throttled | waits, without an attempt | let alone until the time that it names, then slowed ([limits](limits.md)) |
 | blocked | waits, without an attempt | pauses until `tidings destinations --resume` |
 | refused | failed | |
 | suppressed | failed, reason `suppressed`: the address is dead, and goes on the suppression list | |

@@ -294,6 +294,21 @@ async def test_nothing_is_lost_while_postgres_is_away(settings: Settings, dsn: s
     assert [one.outcome for one in await told(pool)] == ["delivered"]
 
 
+async def test_connections_that_break_cost_nothing(called: Called, pool: asyncpg.Pool) -> None:
+    await mailed(pool)
+    assert (await called.post({**EVENT, "outcome": "complained"}))[0] == 202
+    answers: list[int] = []
+    async with asyncio.timeout(90):
+        while answers[-2:] != [202, 202]:
+            await pool.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid() and not $1", len(answers) > 3
+            )  # fmt: skip
+            answers.append((await called.post(EVENT))[0])
+    assert set(answers) <= {202, 503}
+    assert [one.outcome for one in await told(pool)] == ["complained", "delivered"]
+
+
 async def test_an_account_that_cannot_be_read_is_asked_for_again(
     settings: Settings, dsn: str, pool: asyncpg.Pool
 ) -> None:

@@ -141,6 +141,7 @@ def test_an_event_says(said: dict[str, str], event: StatusEvent) -> None:
         ({**EVENT, "occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at", "must be a time such as"),
         ({**EVENT, "occurred_at": "2026-03-02T10:30:00"}, "/occurred_at", "has no zone"),
         ({**EVENT, "detail": None}, "/detail", "must be a text, not"),
+        ({**EVENT, "a/b~\n": 1}, "/a~1b~0?", "must be one of delivery_id"),
         ({**EVENT, "detials": "x"}, "/detials", 'must be one of delivery_id, outcome, bounce, occurred_at, detail'),
     ],
 )  # fmt: skip

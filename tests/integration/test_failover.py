@@ -71,7 +71,7 @@ async def test_a_server_that_cannot_be_reached_has_its_mail_go_through_the_secon
     with socket.socket() as taken:  # bound and not listening: nothing answers there
         taken.bind(("127.0.0.1", 0))
         async with running(
-            settings, pool, retry=timedelta(seconds=4), accounts=two(taken.getsockname()[1], second)
+            settings, pool, retry=timedelta(minutes=5), accounts=two(taken.getsockname()[1], second)
         ) as run:
             await run.take(mails(LEAST))
 
@@ -80,10 +80,17 @@ async def test_a_server_that_cannot_be_reached_has_its_mail_go_through_the_secon
 
             await until(is_failing)
             await run.take([named(number) for number in range(10)])
-            await until(sent(run, LEAST + 10))
+
+            async def all_sent() -> bool:
+                await pool.execute(
+                    "update open_deliveries set due_at = now() where state = 'waiting' and lease_owner is null"
+                )
+                return await sent(run, LEAST + 10)()
+
+            await until(all_sent)
             rows = await pool.fetch("select delivery_id, attempts, tries from deliveries")
-    first_tries = {row["delivery_id"]: row["attempts"] for row in rows if row["delivery_id"].startswith("dlv_n")}
-    assert len(first_tries) == 10 and set(first_tries.values()) <= {1, 2}  # one of them may have been the probe
+    attempts = [row["attempts"] for row in rows if row["delivery_id"].startswith("dlv_n")]
+    assert len(attempts) == 10 and sum(attempts) <= 13  # some may have been the probe of the first
     assert all(row["tries"][-1]["detail"].endswith("(through second)") for row in rows)
     assert len(second.mails) == len({mail.message_id for mail in second.mails}) == LEAST + 10
     (message, *_) = [mail.parsed() for mail in second.mails]

@@ -10,11 +10,14 @@ and ($6::text is null or d.customer_id = $6) and ($7::text is null or d.state = 
 and ($8::text is null or coalesce(d.reason, '') = $8)
 and ($9::text is null or position(lower($9) in lower(d.detail)) > 0)
 and ($10::timestamptz is null or d.created_at >= $10) and ($11::timestamptz is null or d.created_at < $11)
-and ($12::text is null or $12 in ('waiting', 'sent', 'recovered') and d.state = $12
-     or $12 = :status_now)
--- reported ends are few of many: those that have one are found first
-and ($12 is null or $12 not in ('delivered', 'bounced', 'complained')
-     or d.delivery_id in (select delivery_id from status_events where project_id = $1 and outcome = $12)))
+and ($12::text is null
+     or case when $12 in ('waiting', 'sent', 'recovered') then d.state = $12
+             when $12 in ('delivered', 'bounced', 'complained')
+             then d.state in ('sent', 'recovered')
+                  and exists (select from status_events e where e.project_id = d.project_id
+                                                            and e.delivery_id = d.delivery_id and e.outcome = $12)
+                  and :reported = $12
+             else d.state not in ('sent', 'recovered') and $12 = :status_now end))
 
 -- name: reported
 -- The end that its provider told of a delivery since it was sent, or sent again; the gravest of several. Null: it told

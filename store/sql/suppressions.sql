@@ -51,6 +51,14 @@ select key, channel, reason, source, expires_at, added_at, added_by from suppres
 where project_id = $1 and (key, channel) > ($2, $3) and (expires_at is null or expires_at > now())
 order by key, channel limit $4;
 
+-- name: taken_since
+-- A delivery `d` that went to the customer of `a` after the last bounce `s` and before this one, was taken, and did not
+-- come back.
+d.project_id = a.project_id and d.customer_id = a.customer_id and d.channel = a.channel
+and d.state in ('sent', 'recovered') and d.settled_at > s.last_at and d.settled_at < a.at
+and not exists (select from status_events e
+                where e.project_id = d.project_id and e.delivery_id = d.delivery_id and e.outcome = 'bounced')
+
 -- name: count_bounces
 -- Counts soft bounces, each of a message of $5, or of now; those in a row of each address, and the time from the first to
 -- the last. Where something that went to its customer in between was taken, and did not come back, the row begins anew:
@@ -61,12 +69,9 @@ with asked as (
              as a (project_id, key_hash, channel, customer_id, at)
 ), known as (
     select a.*, s.bounces, s.first_at, s.last_at,
-           exists (select from deliveries d
-                   where d.project_id = a.project_id and d.customer_id = a.customer_id and d.channel = a.channel
-                     and d.state in ('sent', 'recovered') and d.settled_at > s.last_at and d.settled_at < a.at
-                     and not exists (select from status_events e
-                                     where e.project_id = d.project_id and e.delivery_id = d.delivery_id
-                                       and e.outcome = 'bounced')) as was_taken
+           exists (select from open_deliveries d where :taken_since)
+           or exists (select from ended_deliveries d -- of the days since then alone
+                      where d.announced_at > s.last_at and :taken_since) as was_taken
     from asked a left join soft_bounces s using (project_id, key_hash, channel)
 )
 insert into soft_bounces as s (project_id, key_hash, channel, bounces, first_at, last_at)

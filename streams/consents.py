@@ -1,4 +1,4 @@
-"""What a profile on `customers` says of consents, read without the rest of it."""
+"""Consents as a profile on `customers` has them, read without the rest of it."""
 
 from __future__ import annotations
 

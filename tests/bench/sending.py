@@ -84,7 +84,7 @@ class _Bench:
             self._deliveries = [reader.decode(message) for message in reader.until_now()]
 
     async def timed(self, work: Callable[[], Awaitable[None]]) -> Cost:
-        """What some work for so many deliveries took."""
+        """The cost of some work for so many deliveries."""
         cpu, began = self._cpu(), time.perf_counter()
         await work()
         took, used = time.perf_counter() - began, self._cpu()

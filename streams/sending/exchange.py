@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.limit import NO_LIMIT, Limit
 from streams.sending.grants import Grant, Schedule, Wish, granted
+from streams.sending.learned import Heard, Learned, learned
 
 
 class Shared(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -19,6 +20,7 @@ class Shared(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     schedule: Schedule = Schedule()
+    learned: Learned = Learned()
     closed_until: float = 0.0
 
 
@@ -52,7 +54,10 @@ def exchanged(shared: Shared, report: Report, now: float) -> tuple[Shared, Answe
     closed_until = 0.0 if report.is_hurried else shared.closed_until
     if report.closed_for > 0:
         closed_until = max(closed_until, now + report.closed_for)
-    rate = report.limit.rate.per_second if report.limit.rate else None
+    limit = report.limit.rate.per_second if report.limit.rate else None
+    heard = Heard(report.accepted, report.throttled, report.measured)
+    known = Learned() if report.is_hurried else learned(shared.learned, heard, now, limit)
+    rate = min(limit or known.rate, known.rate or limit or 0.0) or None
     wish = Wish(report.owner, report.wanted, report.in_flight, rate, report.limit.concurrency)
     schedule, grant = granted(shared.schedule, wish, now)
-    return Shared(schedule, closed_until), Answer(grant, closed_until)
+    return Shared(schedule, known, closed_until), Answer(grant, closed_until)

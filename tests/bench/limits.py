@@ -32,7 +32,7 @@ from tests.integration.test_providers import running, webhooks
 RATE = int(os.environ.get("RATE", "100"))
 SECONDS = int(os.environ.get("LIMIT_SECONDS", "20"))
 SENDERS = (1, 3)
-_WARM_UP = 8.0
+_WARM_UP, _LEARNS = 8.0, 40.0
 _DATABASE = "bench_limits"
 
 Report = dict[str, Any]
@@ -86,13 +86,14 @@ async def _round(dsn: str, senders: int, rate: str) -> Report:
     await migrate(pool, "shop")
     await receiver.start()
     receiver.limit = bucket  # type: ignore[assignment]
-    await _fill(pool, receiver.url, int(RATE * (SECONDS + _WARM_UP) * 1.3))
+    warm_up = _WARM_UP if rate else _LEARNS
+    await _fill(pool, receiver.url, int(RATE * (SECONDS + warm_up) * 1.3))
     with _senders(own, senders, rate):
         deadline = time.monotonic() + 60
         while not bucket.taken and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
-        begins = time.monotonic() + _WARM_UP
-        await asyncio.sleep(_WARM_UP + SECONDS)
+        begins = time.monotonic() + warm_up
+        await asyncio.sleep(warm_up + SECONDS)
         ends = begins + SECONDS
     await receiver.stop()
     await pool.close()

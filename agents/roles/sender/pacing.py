@@ -55,15 +55,14 @@ class Paces:
     def heard(self, destination: Destination, left_at: float, receipt: Receipt | None, asked: float = 0.0) -> None:
         """Take in what came back for a message that left at a time; None where it was not sent after all."""
         pace, now = self._of(destination), self._ticks()
-        if isinstance(receipt, Throttled) and pace.closed_at is None:
+        shared = self.slices.of(destination)
+        is_paced = shared is not None and shared.is_paced
+        if isinstance(receipt, Throttled) and pace.closed_at is None and not is_paced:
             log.warning("destination_throttled", **destination.named, why=receipt.detail)
-            self.slices.learn(destination, pace.rate(now))
-        if (shared := self.slices.of(destination)) is not None:
+            shared = self.slices.learn(destination, pace.rate(now))
+        if shared is not None:
             self.slices.heard(shared, receipt, left_at, asked)
-        if shared is not None and shared.is_paced:
-            pace = pace.counted(receipt, now)
-        else:
-            pace = pace.heard(receipt, left_at, now, asked)
+        pace = pace.counted(receipt, now) if is_paced else pace.heard(receipt, left_at, now, asked)
         self._put(destination, pace)
         if isinstance(receipt, Accepted | Refused):
             self._note_taken(destination, now)

@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import structlog
+
 from schemas.destination import Destination
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Accepted, Gone, Receipt, Refused, Throttled
 from streams.sending.exchange import Answer, Report
 from streams.sending.grants import LASTS, LATE, PACE
 from streams.sending.pacing import IN_MEMORY
+
+log = structlog.get_logger()
 
 ON_ITS_OWN = 5.0
 """Seconds for which a process that reaches the database no more goes on as it was granted last."""
@@ -126,7 +130,7 @@ class Slice:
             case Throttled():
                 self.throttled += 1
                 until = now + (asked or (0.0 if self.is_known else _FIRST_CLOSED))
-                is_closing = until > max(now, self.closed_until)
+                is_closing = self.closed_until <= now < until
                 self.closed_until = max(self.closed_until, until)
                 self.heard_until = max(self.heard_until, until)
                 return is_closing
@@ -208,11 +212,12 @@ class Slices:
         found = self.of(destination)
         return found if found is not None and (found.is_paced or found.closed_until > self._ticks()) else None
 
-    def learn(self, destination: Destination, measured: float) -> None:
+    def learn(self, destination: Destination, measured: float) -> Slice:
         """Share a destination that said that it was too much, at the messages a second that it took until then."""
         made = self.of(destination) or self._slices.setdefault(self.row_of(destination), Slice(NO_LIMIT))
         made.users.add(destination)
         made.measured, made.used_at = made.measured or measured, self._ticks()
+        return made
 
     def close(self, row: Destination, seconds: float) -> None:
         """Let a destination alone that said so to another process."""
@@ -252,6 +257,8 @@ class Slices:
     def heard(self, one: Slice, receipt: Receipt | None, left_at: float, asked: float) -> None:
         """Take in what came back for a message that left at a time."""
         if one.hear(receipt, left_at, self._ticks(), asked):
+            users = [user.named for user in one.users]
+            log.warning("destination_closed", users=users, seconds=round(one.closed_until - self._ticks(), 1))
             self.is_wanted.set()
             one.wake()
 

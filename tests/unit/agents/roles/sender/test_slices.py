@@ -139,3 +139,14 @@ async def test_a_destination_that_says_it_is_too_much_is_shared_from_then_on(tic
     assert await other.turn(ONE) is None
     ticks.now += 31.0
     assert await asyncio.wait_for(other.turn(ONE), 60) == ticks.now
+
+
+async def test_what_is_too_much_in_turns_that_are_shared_is_counted_and_closes_nothing(ticks: Ticks) -> None:
+    paces = Paces(Slices(lambda _: LIMIT, ticks=ticks), ticks=ticks)
+    one = cast(Slice, paces.slices.of(ONE))
+    granted(one, ticks, 0.0)
+    left_at = await paces.turn(ONE) or 0.0
+    paces.heard(ONE, left_at, Throttled("HTTP 429"))
+    assert (one.throttled, one.measured, paces.closed) == (1, 0.0, 0)
+    paces.heard(ONE, left_at, Accepted("HTTP 200"))
+    assert (one.accepted, paces.taken_by(ONE)) == (1, 1)

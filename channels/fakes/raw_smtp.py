@@ -1,0 +1,106 @@
+"""A mail server on loopback that says anything at all at one stage of the dialogue, or goes away there."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from channels.fakes.raw import RawReply
+
+_USUAL = {
+    "greeting": b"220 raw.test\r\n",
+    "ehlo": b"250-raw.test\r\n250 AUTH PLAIN\r\n",
+    "auth": b"235 2.7.0 in\r\n",
+    "mail": b"250 2.1.0 ok\r\n",
+    "rcpt": b"250 2.1.5 ok\r\n",
+    "data": b"354 go on\r\n",
+    "end": b"250 2.0.0 queued\r\n",
+    "rset": b"250 2.0.0 ok\r\n",
+    "quit": b"221 2.0.0 bye\r\n",
+}
+_END = b"\r\n.\r\n"
+
+
+@dataclass(slots=True)
+class RawMail:
+    """One transaction: to whom, and the message as far as it came. `is_taken`: the server has said so."""
+
+    recipients: list[str] = field(default_factory=list)
+    content: bytes = b""
+    is_taken: bool = False
+
+
+class RawSmtp:
+    """`await start()`, then `port`. `once` is said at a stage instead of the usual, the first time it is reached.
+
+    Stages: greeting, ehlo, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset, quit.
+    """
+
+    def __init__(self) -> None:
+        self.once: dict[str, RawReply] = {}
+        self.mails: list[RawMail] = []
+        self.connections = 0
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen on a free port of loopback."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Stop listening, and end every connection."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            if await self._say("greeting", writer):
+                mine = RawMail()
+                while (following := await self._command(mine, reader, writer)) is not None:
+                    mine = following
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _command(
+        self, mail: RawMail, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> RawMail | None:
+        """Answer one command; the transaction that it leaves, None where the connection is over."""
+        line = await reader.readuntil(b"\r\n")
+        stage = line[:4].decode().strip().lower()
+        if stage == "mail":
+            self.mails.append(mail := RawMail())
+        if stage == "rcpt":
+            mail.recipients.append(line.decode().partition("<")[2].partition(">")[0])
+        goes_on = await self._say(stage, writer)
+        if stage == "data":
+            goes_on = goes_on and await self._message(mail, reader, writer)
+        return mail if goes_on and stage != "quit" else None
+
+    async def _message(self, mail: RawMail, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if "middle" in self.once:
+            mail.content = await reader.read(100)
+            if not await self._say("middle", writer):
+                return False
+        mail.content += await reader.readuntil(_END)
+        mail.is_taken = "end" not in self.once
+        return await self._say("end", writer)
+
+    async def _say(self, stage: str, writer: asyncio.StreamWriter) -> bool:
+        reply = self.once.pop(stage, None) or RawReply((_USUAL.get(stage, b""),))
+        for part in reply.parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.001 if len(reply.parts) > 1 else 0)
+        await asyncio.sleep(reply.stays)
+        if reply.resets:
+            writer.transport.abort()
+        return not (reply.ends or reply.resets)

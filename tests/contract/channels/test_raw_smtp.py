@@ -1,0 +1,123 @@
+"""Mail servers that go away, fall silent or say what nobody expects, at each stage: what becomes of the message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from channels.accounts import fixed_accounts
+from channels.email.channel import Email
+from channels.email.smtp_session import EmailAccount
+from channels.fakes.raw import RawReply
+from channels.fakes.raw_smtp import RawSmtp
+from channels.templates.engine import Templates
+from schemas.receipt import Accepted, Deferred, Receipt, Unanswered
+from tests.factory import TEMPLATE, customer, delivery
+
+LONG = 60.0
+BEFORE, AFTER = ("greeting", "ehlo", "auth", "mail", "rcpt"), ("data", "middle", "end")
+STAGES = [*((stage, Deferred) for stage in BEFORE), *((stage, Unanswered) for stage in AFTER)]
+"""Up to the recipient the server has nothing; from DATA on it may have the message, whatever it says of it."""
+RESET, GONE, SILENT = RawReply((), resets=True), RawReply((), ends=True), RawReply((), stays=600.0)
+NO_ANSWERS = {
+    "no code": RawReply((b"hello?\r\n",)),
+    "a line that does not end": RawReply((b"2" * 200_000,)),
+    "a code of letters": RawReply((b"abc ok\r\n",)),
+    "nothing but an empty line": RawReply((b"\r\n",)),
+}
+Odd = Callable[[bytes], RawReply]
+ODD_BUT_CLEAR: dict[str, Odd] = {
+    "a byte at a time": lambda said: RawReply(tuple(bytes((one,)) for one in said)),
+    "many lines": lambda said: RawReply((b"".join(said[:3] + b"-%d\r\n" % one for one in range(50)) + said,)),
+    "letters of no encoding": lambda said: RawReply((said[:3] + b" \xff\xfe\xe9 ok\r\n",)),
+    "the code alone": lambda said: RawReply((said[:3] + b"\r\n",)),
+    "a bare line feed": lambda said: RawReply((said[:3] + b" ok\n",)),
+}
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[RawSmtp, Email]]:
+    """A server, and the channel that sends through it."""
+    server = RawSmtp()
+    await server.start()
+    account = EmailAccount(
+        "main", "127.0.0.1", server.port, "none", "shop@example.com", username="user", password="hush-password"
+    )
+    channel = Email(fixed_accounts("email", {"main": account}), Templates())
+    try:
+        yield server, channel
+    finally:
+        await channel.close()
+        await server.stop()
+
+
+async def send(channel: Email, number: int, timeout: float = LONG) -> Receipt:
+    """The mail of this number, to an address of its own."""
+    made = replace(delivery("email", customer(email=f"c{number}@example.com")), delivery_id=f"dlv_{number}")
+    return await channel.send(channel.render(made, TEMPLATE), timeout=timeout, now=datetime.now(UTC))
+
+
+async def ends_well(channel: Email, server: RawSmtp, first: Receipt, kind: type[Receipt]) -> None:
+    """The first mail was not taken and is not said to be; it and another go out over sound sessions."""
+    assert isinstance(first, kind), first
+    assert "hush" not in repr(first)
+    assert not any(mail.is_taken for mail in server.mails)
+    again, other = await asyncio.gather(send(channel, 1), send(channel, 2))
+    assert [type(one) for one in (again, other)] == [Accepted, Accepted]
+    taken = {mail.recipients[0]: mail.content for mail in server.mails if mail.is_taken}
+    assert sorted(taken) == ["c1@example.com", "c2@example.com"]
+    assert all(f"<dlv_{number}@example.com>".encode() in taken[f"c{number}@example.com"] for number in (1, 2))
+    assert all(len(mail.recipients) == 1 for mail in server.mails if mail.is_taken)
+
+
+@pytest.mark.parametrize("fault", [RESET, GONE], ids=["reset", "gone"])
+@pytest.mark.parametrize(("stage", "kind"), STAGES)
+async def test_a_server_that_goes_away(stage: str, kind: type[Receipt], fault: RawReply) -> None:
+    async with opened() as (server, channel):
+        server.once[stage] = fault
+        await ends_well(channel, server, await send(channel, 1), kind)
+        assert server.connections >= 2
+
+
+async def test_a_server_that_falls_silent() -> None:
+    """All stages at once, since each takes as long as its timeout."""
+
+    async def at(stage: str, kind: type[Receipt]) -> None:
+        async with opened() as (server, channel):
+            server.once[stage] = SILENT
+            await ends_well(channel, server, await send(channel, 1, timeout=5.0), kind)
+
+    await asyncio.gather(*(at(stage, kind) for stage, kind in STAGES))
+
+
+@pytest.mark.parametrize("said", NO_ANSWERS.values(), ids=list(NO_ANSWERS))
+@pytest.mark.parametrize(("stage", "kind"), [one for one in STAGES if one[0] != "middle"])
+async def test_what_is_no_answer(stage: str, kind: type[Receipt], said: RawReply) -> None:
+    async with opened() as (server, channel):
+        server.once[stage] = said
+        await ends_well(channel, server, await send(channel, 1), kind)
+
+
+@pytest.mark.parametrize("odd", ODD_BUT_CLEAR.values(), ids=list(ODD_BUT_CLEAR))
+@pytest.mark.parametrize("stage", ["greeting", "auth", "mail", "rcpt", "data", "end"])
+async def test_what_is_odd_but_clear(stage: str, odd: Odd) -> None:
+    usual = {"greeting": b"220 a\r\n", "auth": b"235 a\r\n", "data": b"354 a\r\n"}.get(stage, b"250 a\r\n")
+    async with opened() as (server, channel):
+        server.once[stage] = odd(usual)
+        assert isinstance(await send(channel, 1), Accepted)
+        assert [mail.recipients for mail in server.mails] == [["c1@example.com"]]
+
+
+async def test_a_session_that_ends_at_rest_costs_no_attempt() -> None:
+    async with opened() as (server, channel):
+        assert isinstance(await send(channel, 1), Accepted)
+        for fault in (RESET, GONE):
+            server.once["mail"] = fault
+            assert isinstance(await send(channel, 2), Accepted)
+        taken = [mail.recipients for mail in server.mails if mail.is_taken]
+        assert taken == [["c1@example.com"], ["c2@example.com"], ["c2@example.com"]]

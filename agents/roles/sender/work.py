@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 
@@ -10,7 +11,7 @@ from schemas.delivery import Delivery
 from schemas.destination import Destination
 
 
-class Work(msgspec.Struct, frozen=True):
+class Work(msgspec.Struct, frozen=True, dict=True):
     """A leased delivery. `attempts` were made before; `arrived_at` is when its event reached Kafka.
 
     `expires` is when it is no longer valid, by the process's steady clock; None where it always is. `through` is the
@@ -24,12 +25,12 @@ class Work(msgspec.Struct, frozen=True):
     possibly_accepted: bool = False
     through: str = ""
 
-    @property
+    @cached_property
     def destination(self) -> Destination:
         """The destination that it waits for."""
         return Destination(self.delivery.project_id, self.delivery.channel, self.delivery.account)
 
-    @property
+    @cached_property
     def leaves_for(self) -> Destination:
         """The destination that it is sent to."""
         return self.destination._replace(name=self.through) if self.through else self.destination

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.outcomes import Outcomes
 from agents.telemetry.metrics import Metrics
+from schemas.closed import ChannelName
 from schemas.contract import topic_codec
 from schemas.decision import DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
-from store.sending.ledger import UnannouncedOutcome
+from store.sending.ledger import Settlement, UnannouncedOutcome
 from tests.factory import delivery
 
 
@@ -99,3 +101,20 @@ async def test_an_end_that_no_attempt_came_to_is_counted_once_however_often_it_i
     await outcomes.sweep()
     await outcomes.sweep()
     assert (count("expired"), count("failed")) == (1, 0)
+
+
+@pytest.mark.parametrize(("channels", "waits"), [(["webhook"], 2), (["webhook"] * 50, 1), (["webhook", "email"], 1)])
+async def test_outcomes_come_together_for_longer_where_a_message_is_known_again(
+    channels: list[ChannelName], waits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    nothing, waited = cast(Any, None), list[float]()
+    monkeypatch.setattr("agents.roles.sender.outcomes.asyncio.sleep", sleep)
+    outcomes = Outcomes(
+        nothing, nothing, "t", nothing, nothing, nothing, nothing, owner="o", default_project="shop", on_refused=nothing
+    )
+    for number, channel in enumerate(channels):
+        outcomes.put(Settlement(f"d{number}", "sent", ""), delivery(channel))
+    assert (len(await outcomes._gathered()), len(waited)) == (len(channels), waits)

@@ -125,7 +125,7 @@ class Reports:
             return _Judged("not ours", str(error))
         if delivery.channel != channel:  # its receiver knows the id as well, and is not to end a whole host by it
             return _Judged("not ours", f"the delivery is not one of the channel {channel}")
-        if account not in (None, delivery.account):
+        if account not in (None, delivery.account, row["through"]):  # its own may have had it, too
             return _Judged("not ours", "the delivery left through another account")
         detail, outcome = _ADDRESS.sub("…", shortened(event.detail)), _outcome(event.kind)
         if outcome is None:
@@ -179,4 +179,5 @@ def _status(
         provider_id=row["provider_id"],
         attempts=row["attempts"],
         occurred_at=now,
+        through=row["through"],
     )

@@ -23,7 +23,7 @@ class StatusEvents:
         self._add_to_outbox = queries("control")["add_to_outbox"]
 
     async def deliveries(self, project_id: str, delivery_ids: Collection[str]) -> list[asyncpg.Record]:
-        """delivery_id, record, provider_id, attempts, erased, settled_at of those that the project has."""
+        """delivery_id, record, provider_id, attempts, erased, settled_at, through; of those that the project has."""
         async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(
                 self._sql["reported_deliveries"], project_id, list(delivery_ids)

@@ -2,7 +2,7 @@
 
 -- name: reported_deliveries
 -- Some deliveries of a project, under way or over.
-select delivery_id, record, provider_id, attempts, erased, settled_at from deliveries
+select delivery_id, record, provider_id, attempts, erased, settled_at, through from deliveries
 where project_id = $1 and delivery_id = any($2::text[]);
 
 -- name: record_event

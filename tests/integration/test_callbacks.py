@@ -178,6 +178,9 @@ async def test_an_account_speaks_of_what_left_through_it(called: Called, pool: a
     assert (await called.post(EVENT))[0] == 202
     assert (await called.post(EVENT, "shop/webhook/main"))[0] == 202
     assert await told(pool) == []
+    await pool.execute("update open_deliveries set through = 'main'")  # in the place of the other one
+    assert (await called.post(EVENT))[0] == 202
+    assert len(await told(pool)) == 1
 
 
 async def test_a_complaint_about_a_webhook_ends_no_host(called: Called, pool: asyncpg.Pool) -> None:

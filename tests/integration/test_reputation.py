@@ -20,6 +20,7 @@ from console.control.destinations import resume_destination
 from console.control.reports import Reports
 from deploy.settings.settings import Settings
 from schemas.destination import Destination
+from store.accounts import AccountKey, Accounts
 from store.notices import Notices
 from store.sending.ledger import Ledger, Settlement
 from store.sending.reputation import SentCount
@@ -69,11 +70,15 @@ async def test_an_account_over_its_share_is_paused_in_its_project_alone(judging:
     assert summary == f"Nothing is sent to email/main: {why}. What is for it waits."
 
 
-async def test_whoever_resumes_it_is_not_told_of_the_same_again(judging: Judging) -> None:
+@pytest.mark.parametrize("by_account", [False, True])
+async def test_whoever_resumes_it_is_not_told_of_the_same_again(judging: Judging, by_account: bool) -> None:
     await judging.sent({MAIN: (100, 6)})
     old = await sent(judging, 1)
     assert list(await judging.judge()) == [MAIN]
-    await resume_destination(judging.ledger, "shop", "email/main")
+    if by_account:
+        await Accounts(judging.pool).release(AccountKey("shop", "email", "main"))
+    else:
+        await resume_destination(judging.ledger, "shop", "email/main")
     assert await judging.judge() == {}
     await judging.pool.execute("update open_deliveries set settled_at = settled_at - interval '2 minutes'")
     await judging.sent({MAIN: (100, 5)})

@@ -132,21 +132,17 @@ async def test_an_end_is_told_once_however_often_it_is_reported(called: Called, 
     assert metrics['tidings_callbacks_total{status="202"}'] == 2
 
 
-@pytest.mark.parametrize(
-    ("said", "reason"),
-    [
-        ({"outcome": "bounced", "bounce": "hard"}, ["bounced"]),
-        ({"outcome": "bounced", "bounce": "soft"}, []),
-        ({"outcome": "complained"}, ["complained"]),
-        ({"outcome": "delivered"}, []),
-    ],
-)
-async def test_dead_addresses_and_complaints_suppress(
-    called: Called, pool: asyncpg.Pool, said: dict[str, str], reason: list[str]
-) -> None:
+async def test_dead_addresses_and_complaints_suppress(called: Called, pool: asyncpg.Pool) -> None:
     made = await mailed(pool)
-    assert (await called.post({**EVENT, **said}))[0] == 202
-    assert await listed(pool, made) == [(made.reaches, one, "callback email/main") for one in reason]
+    for said, reason in (
+        ({"outcome": "delivered"}, []),
+        ({"outcome": "bounced"}, []),
+        ({"outcome": "bounced", "bounce": "soft"}, []),
+        ({"outcome": "bounced", "bounce": "hard"}, ["bounced"]),
+        ({"outcome": "complained"}, ["complained"]),
+    ):
+        assert (await called.post({**EVENT, **said}))[0] == 202
+        assert await listed(pool, made) == [(made.reaches, one, "callback email/main") for one in reason]
 
 
 async def test_a_mail_that_came_back_is_taken_as_it_came(called: Called, pool: asyncpg.Pool) -> None:
@@ -236,17 +232,11 @@ async def test_what_is_wrong_is_told_to_whoever_is_known(called: Called, pool: a
     assert await told(pool) == []
 
 
-@pytest.mark.parametrize(
-    ("body", "headers", "status"),
-    [
-        (gzip.compress(bytes(10_000_000)), {"content_encoding": "gzip"}, 415),
-        (b"outcome=delivered", {"content_type": "application/x-www-form-urlencoded"}, 415),
-        (bytes(MOST_BYTES + 1), {}, 413),
-        (b" " * MOST_BYTES, {}, 400),
-    ],
-)
-async def test_a_body_that_is_not_taken(called: Called, body: bytes, headers: Any, status: int) -> None:
-    assert (await called.post(body, **headers))[0] == status
+async def test_a_body_that_is_not_taken(called: Called) -> None:
+    compressed = await called.post(gzip.compress(bytes(10_000_000)), content_encoding="gzip")
+    form = await called.post(b"outcome=delivered", content_type="application/x-www-form-urlencoded")
+    large, empty = await called.post(bytes(MOST_BYTES + 1)), await called.post(b" " * MOST_BYTES)
+    assert [status for status, _, _ in (compressed, form, large, empty)] == [415, 415, 413, 400]
 
 
 async def test_a_body_without_an_end_is_cut_off(called: Called) -> None:

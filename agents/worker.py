@@ -25,7 +25,7 @@ from agents.broker.codecs import check_codecs
 from agents.broker.outbox import publish_outbox
 from agents.broker.topics import Provision
 from agents.channels import channels_of
-from agents.clock import utc_now
+from agents.clock import DatabaseTime
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
@@ -44,7 +44,7 @@ from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
 from store.accounts import Accounts
-from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks
+from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks, time_there
 from store.codes.held import Held
 from store.codes.pool import Codes
 from store.distributions import Control
@@ -250,6 +250,8 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         account_keys(settings)  # what is wrong with them is said at the start
         accounts = LiveAccounts(Accounts(pool), settings)
         await retry_until_available(accounts.refresh, what="Postgres")
+        clock = DatabaseTime(partial(time_there, pool))
+        await retry_until_available(clock.look, what="Postgres")
         app, sender = build_sender(
             wiring,
             ledger,
@@ -259,6 +261,7 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             owner=options.instance,
             accounts=accounts,
             accepted=Accepted(Path(str(around["datadir"])) / "accepted.json"),
+            clock=clock,
             **around,
         )
         notifier = Notifier(
@@ -268,9 +271,11 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             lambda: publish_outbox(control, wiring, app.outputs),
             account=settings.notices.account,
             owner=options.instance,
-            clock=utc_now,
+            clock=clock,
         )
-        yield _Process(app, partial(_together, sender.run, notifier.run), lambda: sender.drain(DRAIN_SECONDS / 2))
+        yield _Process(
+            app, partial(_together, sender.run, notifier.run, clock.run), lambda: sender.drain(DRAIN_SECONDS / 2)
+        )
         await sender.close()
         await notifier.close()
 

@@ -21,6 +21,12 @@ async def database_now(asked: asyncpg.Connection | asyncpg.Pool) -> datetime:
     return now
 
 
+async def time_there(pool: asyncpg.Pool) -> datetime:
+    """The moment at which the database answers. Raises TryLater."""
+    async with passing_errors(pool):
+        return await database_now(pool)
+
+
 async def ahead_of_database(pool: asyncpg.Pool, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> timedelta:
     """The time by which the clock of this machine is ahead at least, negative where it is behind. Raises TryLater."""
     async with passing_errors(pool):
@@ -36,5 +42,5 @@ def said_of_clocks(ahead: timedelta) -> str:
     seconds, side = abs(ahead).total_seconds(), "ahead of" if ahead > timedelta() else "behind"
     return (
         f"the clock of this machine is {seconds:.1f} s {side} the database's: leases and retries go by the database's,"
-        " but signatures, windows of time and which events count as future by this one. Set it (chrony, NTP)"
+        " but windows of time and which events count as future by this one. Set it (chrony, NTP)"
     )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 from http import HTTPStatus
 
 from aiohttp import web
 
 from channels.fakes.http import HttpFake
 from schemas.account import SECRET_PREFIX
+
+_TOLERANCE = 300.0
+"""Seconds by which a timestamp may be off, as receivers have it."""
 
 
 class WebhookReceiver(HttpFake):
@@ -34,6 +38,8 @@ class WebhookReceiver(HttpFake):
     def _is_verified(self, request: web.Request, body: bytes) -> bool:
         message_id, timestamp = self.message_id(request, body), request.headers.get("webhook-timestamp", "")
         signed = f"{message_id}.{timestamp}.".encode() + body
+        if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > _TOLERANCE:
+            return False
         expected = "v1," + base64.b64encode(hmac.new(self._key, signed, hashlib.sha256).digest()).decode()
         given = request.headers.get("webhook-signature", "").split(" ")
         legacy = hmac.new(self._legacy, body, hashlib.sha256).hexdigest() if self._legacy else ""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ import msgspec
 import pytest
 
 from agents.accounts import LiveAccounts
-from agents.clock import utc_now
+from agents.clock import Clock, DatabaseTime, utc_now
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.sender import Past, Sender
 from agents.roles.sender.work import Work
@@ -36,6 +37,7 @@ from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from store.accounts import Accounts
+from store.clock import time_there
 from store.distributions import Change, Control, VersionConflict
 from store.erasure import Erasure
 from store.retention import Retention
@@ -108,6 +110,7 @@ async def running(
     retry: timedelta = timedelta(seconds=1),
     rate: str = "",
     owner: str = "s",
+    clock: Clock = utc_now,
     accounts: Mapping[str, EmailAccountSettings] = MappingProxyType({}),
 ) -> AsyncIterator[Running]:
     quick = replace(
@@ -126,7 +129,7 @@ async def running(
     app = cast(Any, SimpleNamespace(outputs=topic, stop_at_once=lambda error: None))
     past = Past(Retention(pool, quick.retention.deliveries), Erasure(pool))
     sender = Sender(
-        app, Wiring(quick), ledger, control, past, Metrics(), owner=owner, clock=utc_now, accepted=Accepted(None),
+        app, Wiring(quick), ledger, control, past, Metrics(), owner=owner, clock=clock, accepted=Accepted(None),
         accounts=LiveAccounts(Accounts(pool), quick),
     )  # fmt: skip
     task = asyncio.create_task(sender.run())
@@ -254,6 +257,28 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
 
         await until(all_sent)
         assert await attempts_of(run, 30) == [1] * 30
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+async def test_a_machine_whose_clock_jumps_is_refused_by_nobody(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, minutes: int
+) -> None:
+    clock = DatabaseTime(partial(time_there, pool), wall=lambda: utc_now() + timedelta(minutes=minutes))
+    async with running(settings, pool, clock=clock) as run:
+        await run.take(webhooks(1, receiver.url))
+
+        async def is_paused() -> bool:
+            return bool(await run.ledger.paused_destinations()) and not run.sender._due.held()
+
+        await until(is_paused)
+        assert (receiver.unverified, receiver.ids) == (1, []), "so it is by the wall clock alone"
+        await clock.look()
+        (paused,) = await run.ledger.paused_destinations()
+        await run.ledger.resume_destination(paused)
+        await run.take(webhooks(20, receiver.url))
+        await until(lambda: _ended(run, {"sent": 20}))
+        assert sorted(receiver.ids) == sorted(one.delivery_id for one in webhooks(20, receiver.url))
+        assert receiver.unverified == 1
 
 
 async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(

@@ -216,7 +216,7 @@ class Attempts:
     def _situation(self, work: Work, left_at: float | None) -> Situation:
         return Situation(
             is_paused=work.leaves_for in self.capacity.paused,
-            is_failing=left_at is None and work.leaves_for in self.breakers.open,
+            is_failing=left_at is None and self.breakers.stops(work.leaves_for),
             has_turn=left_at is not None,
             expires_at=work.delivery.expires_at,
             expires=work.expires,

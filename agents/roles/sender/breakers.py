@@ -17,7 +17,7 @@ from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.receipt import Receipt
 from store.sending.breakers import BreakerStore, KeptBreaker
-from streams.sending.breaker import LEAST, Answer, Breaker, Report, answer_of
+from streams.sending.breaker import HEARD_FROM_ALL, LEAST, Answer, Breaker, Report, answer_of
 
 log = structlog.get_logger()
 
@@ -67,6 +67,7 @@ class Breakers:
         self._known: dict[Destination, Breaker] = {}
         self._read_now = self._read_at = 0.0
         self._open: dict[Destination, str] = {}
+        self._suspected_until: dict[Destination, float] = {}
         self._probes: dict[Destination, _Probe] = {}
         self._answers: dict[Destination, tuple[int, Answer]] = {}
         self._hurried: set[Destination] = set()
@@ -77,13 +78,22 @@ class Breakers:
         """Those that nothing but a probe leaves for, each with its last failure."""
         return self._open
 
+    @property
+    def stopped(self) -> set[Destination]:
+        """Those, and others that failed so often here that they wait until all senders have told what they hear."""
+        return {*self._open, *filter(self._is_suspected, self._suspected_until)}
+
+    def stops(self, destination: Destination) -> bool:
+        """True where nothing leaves, but for a probe."""
+        return destination in self._open or self._is_suspected(destination)
+
     def capacity(self, destination: Destination, most: int) -> int:
         """The number of messages that are wanted in memory, at most `most`."""
-        return most if destination not in self._open else int(self._is_ready(destination))
+        return int(self._is_ready(destination)) if self.stops(destination) else most
 
     def leave(self, destination: Destination, delivery_id: str) -> bool:
         """True where a message may leave now; where the breaker is open, it is the probe."""
-        if destination not in self._open:
+        if not self.stops(destination):
             return True
         if not self._is_ready(destination):
             return False
@@ -108,8 +118,18 @@ class Breakers:
                 del self._probes[destination]
             else:
                 said.took, said.failed = said.took + (answer == "took"), said.failed + (answer == "failed")
+            self._suspect(destination, said, answer)
             if is_probe or said.failed == LEAST:
                 self._news.set()
+
+    def _suspect(self, destination: Destination, said: _Heard, answer: Answer) -> None:
+        if answer != "failed":
+            self._suspected_until.pop(destination, None)
+        elif said.failed == LEAST and not said.took:
+            self._suspected_until[destination] = self._ticks() + HEARD_FROM_ALL + _EVERY_SECONDS
+
+    def _is_suspected(self, destination: Destination) -> bool:
+        return self._ticks() < self._suspected_until.get(destination, 0.0)
 
     def hurry(self, destination: Destination) -> None:
         """Try it now."""
@@ -198,9 +218,14 @@ class Breakers:
 
     def _take_open(self, now_open: dict[Destination, str]) -> bool:
         before, self._open = self._open, now_open
+        self._suspected_until = {
+            one: until
+            for one, until in self._suspected_until.items()
+            if one not in now_open and self._is_suspected(one)
+        }
         for destination in self._open.keys() - before.keys():
             log.error("destination_failing", **destination.named, why=self._open[destination])
-        for destination in before.keys() - self._open.keys():
+        for destination in (before.keys() - self._open.keys()) & self._known.keys():  # else it was paused
             log.info("destination_well_again", **destination.named)
         self._probes = {one: probe for one, probe in self._probes.items() if one in self._open or probe.delivery_id}
         return self._open.keys() != before.keys()

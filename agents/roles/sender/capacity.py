@@ -81,7 +81,7 @@ class Capacity:
 
     def free(self) -> dict[Destination, int]:
         """The number that each destination takes yet, of those that do not take as many as any other."""
-        known = dict.fromkeys((*self._held, *self._paces.known, *self._breakers.open))
+        known = dict.fromkeys((*self._held, *self._paces.known, *self._breakers.stopped))
         passing = self.routes.passing()
         free = {one: self._free(one) for one in known} | dict.fromkeys(self.paused, 0)
         return free | {one: self._free(one) for one in passing}

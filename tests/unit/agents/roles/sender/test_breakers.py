@@ -98,6 +98,29 @@ async def test_those_that_hear_nothing_bad_tell_of_what_others_do() -> None:
     assert not a.open and not b.open
 
 
+async def test_one_that_fails_often_waits_here_until_all_have_told_what_they_hear() -> None:
+    shared = Shared()
+    a = process(shared)
+    for number in range(LEAST):
+        assert a.leave(HOST, f"d{number}")
+        a.heard(HOST, f"d{number}", Deferred("503"))
+    assert (a.leave(HOST, "d"), a.capacity(HOST, 9), a.stopped, dict(a.open)) == (False, 0, {HOST}, {})
+    await a.exchange()
+    assert not a.leave(HOST, "d")
+    a.heard(HOST, "of before", Accepted("ok"))
+    assert a.leave(HOST, "d") and not a.stopped
+    for number in range(LEAST):
+        a.heard(HOST, f"d{number}", Deferred("503"))
+    assert a.leave(HOST, "d")  # not all of them failed
+    await a.exchange()
+    for number in range(LEAST):
+        a.heard(HOST, f"d{number}", Deferred("503"))
+    shared.now += HEARD_FROM_ALL + 1.0
+    assert a.leave(HOST, "d")  # it ends by time as well
+    await a.exchange()
+    assert not a.leave(HOST, "d") and HOST in a.open
+
+
 async def test_nothing_is_told_of_what_is_well() -> None:
     shared = Shared()
     a = process(shared)

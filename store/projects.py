@@ -36,12 +36,13 @@ class Projects:
         """Every project that has a document, by id."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current_projects"])
-        return {
-            row["project_id"]: StoredProject(
-                msgspec.json.decode(row["document"], type=Project), row["applied_by"], row["applied_at"]
-            )
-            for row in rows
-        }
+        return {row["project_id"]: _stored(row) for row in rows}
+
+    async def get(self, project_id: str) -> StoredProject | None:
+        """One project; None where it has no document."""
+        async with passing_errors(self._pool):
+            row = await self._pool.fetchrow(self._sql["project"], project_id)
+        return None if row is None else _stored(row)
 
     async def save(self, changes: Sequence[tuple[Project, str]], *, applied_by: str, now: datetime) -> None:
         """Keep new versions, each with its source, all or nothing. Raises VersionConflict."""
@@ -51,6 +52,10 @@ class Projects:
                 row = (one.id, one.version, written, source, applied_by, now, _reached(one))
                 if await connection.fetchval(self._sql["put_project"], *row) is None:
                     raise VersionConflict(f"project {one.id} v{one.version} exists already; plan again and apply")
+
+
+def _stored(row: asyncpg.Record) -> StoredProject:
+    return StoredProject(msgspec.json.decode(row["document"], type=Project), row["applied_by"], row["applied_at"])
 
 
 def _reached(project: Project) -> list[str] | None:

@@ -73,7 +73,11 @@ def test_command(account: Account, as_json: AsJson = False) -> None:
 @accounts_app.command("list")
 def list_command(as_json: AsJson = False) -> None:
     """The accounts that a project's messages may leave through, without anything secret."""
-    found = in_session(lambda opened: accounts.shown(Accounts(opened.pool), opened.wiring.settings, opened.project_id))
+
+    async def work(opened: Session) -> list[accounts.ShownAccount]:
+        return accounts.listed(opened.accounts, opened.wiring.settings)
+
+    found = in_session(work)
     columns = tuple(one.name.replace("_", " ") for one in fields(accounts.ShownAccount))
     show_rows(columns, map(astuple, found), as_json=as_json)
 

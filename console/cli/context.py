@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from deploy.settings.settings import Settings, load_settings
 from schemas.errors import BadRecord, CannotStart
 from schemas.events.event import MAX_ID
 from schemas.record_key import check_parts
-from store.accounts import Accounts
+from store.accounts import Accounts, AccountSummary
 from store.migrate import migrate
 from store.postgres import connect
 from store.projects import Projects
@@ -142,7 +142,7 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
 
 async def project_in(wiring: Wiring, pool: asyncpg.Pool) -> ProjectContext:
     """The project that a command acts within, with its document. Raises TryLater."""
-    stored = (await Projects(pool).current()).get(wiring.project)
+    stored = await Projects(pool).get(wiring.project)
     return ProjectContext.of(wiring.settings, wiring.project, stored.project if stored else None)
 
 
@@ -156,11 +156,12 @@ async def project_of(wiring: Wiring) -> ProjectContext:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One command's database, its project, who runs it and when."""
+    """One command's database, its project with the accounts that are its own, who runs it and when."""
 
     wiring: Wiring
     pool: asyncpg.Pool
     project: ProjectContext
+    accounts: Sequence[AccountSummary]
     actor: str
     now: datetime
 
@@ -184,7 +185,7 @@ async def session(*used: Server) -> AsyncIterator[Session]:
     async with database(wiring) as pool:
         stored = await Accounts(pool).of_project(wiring.project)
         project = (await project_in(wiring, pool)).with_accounts((one.channel, one.name) for one in stored)
-        yield Session(wiring, pool, project, getpass.getuser(), utc_now())
+        yield Session(wiring, pool, project, stored, getpass.getuser(), utc_now())
 
 
 def in_session(work: Callable[[Session], Awaitable[T]], *used: Server) -> T:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.sole_instance import default_instance
-from deploy.settings.settings import Settings
+from deploy.settings.settings import Settings, load_settings
 from schemas.closed import Role
 from schemas.errors import TidingsError
 
@@ -123,9 +123,16 @@ class Supervisor:
 
 
 def worker_environ(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which a worker finds the same servers as this process."""
-    addresses = {"TIDINGS_KAFKA": settings.kafka.bootstrap, "TIDINGS_POSTGRES": settings.postgres.dsn.reveal()}
-    return {**environ, **addresses}
+    """The environment in which a worker finds the same servers as this process.
+
+    What its settings say it reads there: an address may hold a password, and environments are shown with processes.
+    """
+    found, written = dict(environ), load_settings(environ)
+    if written.kafka.bootstrap != settings.kafka.bootstrap:
+        found["TIDINGS_KAFKA"] = settings.kafka.bootstrap
+    if written.postgres.dsn != settings.postgres.dsn:
+        found["TIDINGS_POSTGRES"] = settings.postgres.dsn.reveal()
+    return found
 
 
 def workers(roles: Sequence[Role], count: int, environ: Mapping[str, str], logs: Path | None) -> list[WorkerProcess]:

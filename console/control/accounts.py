@@ -18,7 +18,7 @@ from schemas.account import AccountForm, EmailAccountForm, account_name, changed
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.failover import failover_problems
 from schemas.names import ROUGHLY_LIKE, did_you_mean
-from store.accounts import AccountKey, Accounts, Rotated, StoredAccount
+from store.accounts import AccountKey, Accounts, AccountSummary, Rotated, StoredAccount
 from store.encryption import CannotDecrypt, Keys
 
 
@@ -87,7 +87,11 @@ async def rotate(accounts: Accounts, settings: Settings) -> Rotated:
 
 async def shown(accounts: Accounts, settings: Settings, project_id: str) -> list[ShownAccount]:
     """Accounts of a project, and those of the settings, which every project may use where it has none of the name."""
-    stored = await accounts.of_project(project_id)
+    return listed(await accounts.of_project(project_id), settings)
+
+
+def listed(stored: Iterable[AccountSummary], settings: Settings) -> list[ShownAccount]:
+    """The same of those that were read already."""
     own = [
         ShownAccount(f"{one.channel}/{one.name}", "database", one.state, one.key_id, one.changed_at, one.changed_by)
         for one in stored

@@ -205,6 +205,9 @@ def _mail_check(wiring: Wiring, name: str) -> Callable[[], Awaitable[str]]:
     account = wiring.settings.email_accounts[name]
 
     async def check() -> str:
+        if account.problems:
+            raise TidingsError("see account settings: it is not dialled before they are right")
+
         def dial() -> None:
             socket.create_connection((account.host, account.port), 5.0).close()
 

@@ -52,7 +52,8 @@ async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
 
 async def find(pool: asyncpg.Pool, name: str) -> StoredProject:
     """One project's document. Raises NotFound, TryLater."""
-    current = await Projects(pool).current()
-    if name not in current:
-        raise not_found("project", name, current)
-    return current[name]
+    projects = Projects(pool)
+    found = await projects.get(name)
+    if found is None:
+        raise not_found("project", name, await projects.current())
+    return found

@@ -2,6 +2,10 @@
 -- Every project that has a document, by id.
 select project_id, version, document, applied_by, applied_at from projects order by project_id;
 
+-- name: project
+-- One project's document; no row where it has none.
+select document, applied_by, applied_at from projects where project_id = $1;
+
 -- name: notices_of
 -- Whoever is told of a project's notices, where its document says it.
 select document -> 'notices' from projects

@@ -23,6 +23,19 @@ class Shared(msgspec.Struct, frozen=True, omit_defaults=True):
     learned: Learned = Learned()
     closed_until: float = 0.0
 
+    @classmethod
+    def read(cls, text: str) -> Shared:
+        """The state as it was written; that of a release which writes it in another way is begun anew."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError:
+            return cls()
+
+    @property
+    def written(self) -> str:
+        """The same as text."""
+        return msgspec.json.encode(self).decode()
+
 
 class Report(msgspec.Struct, frozen=True):
     """The words of a sender on a destination: how much waits with it, and what came back since it reported last.

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import pairwise
 
 import asyncpg
-import msgspec
 
 from schemas.destination import Destination
 from schemas.limit import Limit, Rate
@@ -28,9 +27,9 @@ class Sender:
         self.answers: dict[Destination, Answer] = {}
 
     def judge(self, report: Report, destination: Destination, state: str, now: float) -> Kept:
-        shared, self.answers[destination] = exchanged(msgspec.json.decode(state, type=Shared), report, now)
+        shared, self.answers[destination] = exchanged(Shared.read(state), report, now)
         self.turns[destination] += self.answers[destination].grant.turns
-        return Kept(msgspec.json.encode(shared).decode(), shared.closed_until)
+        return Kept(shared.written, shared.closed_until)
 
     async def ask(self, *destinations: Destination, wanted: int = 100, closed_for: float = 0.0) -> None:
         report = Report(self.owner, wanted, limit=LIMIT, closed_for=closed_for)

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 
-import msgspec
 import structlog
 
 from agents.roles.sender.attempts import Attempts
@@ -80,9 +79,9 @@ class Exchanging:
         def judge(row: Destination, state: str, now: float) -> Kept:
             self._read_clock(asked_at, now)
             report = self._report(asking[row])
-            shared, answer = exchanged(msgspec.json.decode(state, type=Shared), report, now)
+            shared, answer = exchanged(Shared.read(state), report, now)
             answers[row] = report, answer
-            return Kept(msgspec.json.encode(shared).decode(), shared.closed_until)
+            return Kept(shared.written, shared.closed_until)
 
         await self._exchanges.exchange(asking, judge)
         for row, (report, answer) in answers.items():

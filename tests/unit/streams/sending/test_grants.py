@@ -144,3 +144,21 @@ def test_the_sum_is_never_over_the_limit(seed: int, count: int, seconds: float, 
 
 def test_the_pace_leaves_room_for_what_is_late() -> None:
     assert PACE * (1 + LATE) <= 1
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(17, 30.0), (1, 60.0), (6000, 60.0)])
+def test_nothing_is_saved_up_while_nobody_sends(count: int, seconds: float) -> None:
+    """A sender that comes after an hour at rest gets no more in a window than one that sent all the time."""
+    schedule, _ = ask(Schedule(), "a", DAY, rate=count / seconds)
+    left = list[float]()
+    for second in range(int(seconds) + 1):
+        schedule, grant = ask(schedule, "a", DAY + 3600 + second, rate=count / seconds)
+        left += [turn for turn in grant.turns if turn < DAY + 3600 + seconds]
+    assert count * 0.9 - 1 <= len(left) <= count
+
+
+def test_a_limit_that_is_raised_counts_before_the_old_window_is_over() -> None:
+    schedule, _ = ask(Schedule(), "a", DAY, rate=1 / 60)
+    schedule, _ = ask(schedule, "a", DAY + 1, rate=1.0)
+    _, grant = ask(schedule, "a", DAY + 4, rate=1.0)
+    assert grant.turns

@@ -196,5 +196,6 @@ def _at_once(others: Mapping[str, Member], wish: Wish) -> int | None:
     limit = min(bounds)
     names = sorted([*others, wish.owner])
     wants = [max(1, wish.wanted if name == wish.owner else others[name].wanted) for name in names]
-    fair = fair_shares(limit, wants)[names.index(wish.owner)]
+    shares = fair_shares(limit, wants)
+    fair = shares[names.index(wish.owner)] + (limit - sum(shares)) // len(names)  # what nobody needs is there for all
     return max(0, min(fair, limit - sum(one.at_once for one in others.values())))

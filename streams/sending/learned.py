@@ -20,6 +20,8 @@ _LEAST, _FIRST = 1 / 30, 1.0
 """Messages a second: of a destination that takes nothing, and of one of which nothing is known."""
 _FALLS_LEAST, _FALLS_MOST = 0.98, 0.5
 _GROWS, _GROWS_MOST = 0.03, 2.0
+_CHANCE = 0.01
+"""Of what was sent: so little was too much because some messages arrived together, and the rate stays."""
 _IS_USED = 0.7
 _FORGOTTEN = 600.0
 """Seconds without a word of too much, after which a destination has the rate again that it had before the first."""
@@ -69,6 +71,9 @@ def _begun(before: Learned, heard: Heard, now: float, most: float | None) -> Lea
 def _judged(before: Learned, now: float, most: float | None) -> Learned:
     if before.throttled:
         share = before.throttled / (before.accepted + before.throttled)
+        if share <= _CHANCE:
+            is_over = most is not None and before.rate >= most
+            return Learned() if is_over else replace(before, since=now, accepted=0, throttled=0)
         rate = max(_LEAST, before.rate * min(max(1 - share, _FALLS_MOST), _FALLS_LEAST))
         return Learned(rate, rate if share < 0.5 else before.right, now + _SETTLES, throttled_at=before.throttled_at)
     is_used = before.accepted >= before.rate * (now - before.since) * _IS_USED

@@ -150,7 +150,8 @@ class Slice:
     def take_in(self, report: Report, answer: Answer, asked_at: float, offset: float) -> None:
         """The answer to a report of a moment; `offset` makes times of the database's clock ours."""
         grant = answer.grant
-        self.turns = sorted((*self.turns, *(turn + offset for turn in grant.turns)))
+        left = [turn for turn in self.turns if turn >= asked_at - self.late]
+        self.turns = sorted((*left, *(turn + offset for turn in grant.turns)))
         self.asked_at, self.rate, self.at_once, self.gap = asked_at, grant.rate, grant.at_once, _gap(answer)
         self.closed_until = answer.closed_until + offset
         if self.heard_until > asked_at + report.closed_for:  # heard meanwhile

@@ -266,13 +266,17 @@ async def product(
     roles: tuple[Role, ...] = ("matcher", "sender"),
     processes: int = 1,
     environ: Mapping[str, str] = MappingProxyType({}),
+    more: str = "",
 ) -> AsyncIterator[Product]:
-    """Start everything on the servers of `settings`, workers with `environ` on top; stop all of it in the end."""
+    """Start everything on the servers of `settings`, workers with `environ` on top; stop all of it in the end.
+
+    `more` stands at the end of the settings' file.
+    """
     receiver, mailbox = WebhookReceiver(SECRET), SmtpSink()
     await receiver.start()
     await mailbox.start()
     file = folder / "tidings.toml"
-    file.write_text(settings_text(replace(settings, data=str(folder / "data")), mailbox.port))
+    file.write_text(settings_text(replace(settings, data=str(folder / "data")), mailbox.port) + more)
     wiring = Wiring(load_settings({}, file))
     await asyncio.to_thread(Provision(wiring).apply)
     async with database(wiring):

@@ -112,8 +112,13 @@ class Breaker(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def read(cls, state: str, now: float) -> Breaker:
-        """The breaker that is kept as JSON; a new one where nothing is kept yet."""
-        return cls.new(now) if state == NOTHING_KEPT else msgspec.json.decode(state, type=cls)
+        """The breaker that is kept as JSON; a new one where nothing is, or what another release understands."""
+        if state == NOTHING_KEPT:
+            return cls.new(now)
+        try:
+            return msgspec.json.decode(state, type=cls)
+        except msgspec.DecodeError:
+            return cls.new(now)
 
     @property
     def written(self) -> str:

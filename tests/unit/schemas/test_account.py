@@ -161,3 +161,28 @@ def test_a_name_that_nothing_could_refer_to_is_refused(channel: ChannelName, nam
 
 def test_names_are_as_distributions_write_them() -> None:
     assert [account_name("email", "main"), account_name("webhook", "main")] == ["main", "main"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("rate", "fast", "messages a second, as in 14 or 0.5, or a number in a time, as in 100/m or 3000/3s"),
+        ("rate", "1/2w", "must be from 1 message a day to 100000 a second"),
+        ("concurrency", "-1", "must be a whole number from 0 to 10000"),
+    ],
+)
+def test_a_limit_that_cannot_be_read_says_what_would_be_right(name: str, value: str, said: str) -> None:
+    with pytest.raises(DefinitionInvalid) as error:
+        read_account("email", {"host": "smtp.example.com", "sender": "a@example.com", name: value})
+    (problem,) = error.value.problems
+    assert problem.path == name
+    assert said in str(problem)
+
+
+def test_a_limit_is_kept_as_it_was_written_and_can_be_taken_away() -> None:
+    account = read_account(
+        "email", {"host": "smtp.example.com", "sender": "a@example.com", "rate": "100/m", "concurrency": "10"}
+    )
+    assert (account.rate, account.concurrency) == ("100/m", 10)
+    account = changed_account("email", account, {"rate": "", "concurrency": "0"})
+    assert (account.rate, account.concurrency) == ("", 0)

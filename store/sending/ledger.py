@@ -19,8 +19,10 @@ from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
 from store.sending.breakers import BreakerStore
+from store.sending.claims import Claims, columns_of, destination_of, queue_of
 from store.sending.consents import Consents
 from store.sending.exchanges import Exchanges
+from store.sending.queues import Queue, Queues
 from store.sending.reputation import ReputationCounts
 from store.sending.suppressions import Suppressions
 from store.sql import queries
@@ -172,18 +174,8 @@ def _hashes(keys: Iterable[str]) -> str:
 _ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
 _KEY_BYTES = 16
 _LEASED = tuple(name for name in Leased.__dataclass_fields__ if name != "stop")
+_SETTLED = Settled.__struct_fields__
 _KEEP = timedelta(days=90)
-_QUEUES, _MOST_PARTS = 200, 64
-"""Queues that a claim looks at, and how many claims in a row may look at others where nothing can be claimed."""
-
-
-def _columns(destinations: Iterable[Destination]) -> list[list[str]]:
-    rows = list(destinations)
-    return [[row[place] for row in rows] for place in range(len(Destination._fields))]
-
-
-def _destination(row: asyncpg.Record) -> Destination:
-    return Destination(row["project_id"], row["channel"], row["destination"])
 
 
 def _leased(row: asyncpg.Record) -> Leased:
@@ -207,7 +199,8 @@ class Ledger:
         self.breakers, self.exchanges = BreakerStore(pool), Exchanges(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
-        self._last_queue: tuple[str, ...] = ("", "", "", "")
+        self._queues = Queues(ticks)
+        self._claims = Claims(pool, self._queues)
 
     async def claim_new(
         self, deliveries: Sequence[NewDelivery], *, owner: str, lease: timedelta
@@ -222,7 +215,12 @@ class Ledger:
         columns[-1] = [_hashes(delivery.address_keys) for delivery in deliveries]
         keys = [claim_key(delivery.delivery_id) for delivery in deliveries]
         rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys)
-        return {row["delivery_id"]: row["expires_in"] for row in rows}
+        claimed = {row["delivery_id"]: row["expires_in"] for row in rows}
+        for one in deliveries:
+            if one.delivery_id not in claimed:
+                queue = Queue(one.project_id, one.channel, one.destination, one.lane, one.distribution_id)
+                self._queues.expect(queue, None, one.wait)
+        return claimed
 
     async def claim_due(
         self,
@@ -234,37 +232,28 @@ class Ledger:
         capacity: Mapping[Destination, int] | None = None,
         passing: Collection[Destination] = (),
         take_over: bool = True,
+        look: bool = True,
     ) -> list[Leased]:
         """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `capacity` says for it.
 
         Of paused destinations those in `passing`. With `take_over`, also what others have leased for a time that is
-        over.
+        over. Queues that are known are asked; with `look`, others are looked for first: a part of all, the next one
+        with the next claim.
         """
         limits = capacity or {}
-        given = (owner, lease, limit, a_destination, take_over, *_columns(limits), list(limits.values()))
-        passes = [one in passing for one in limits]
-        for _ in range(_MOST_PARTS):
-            rows = await self._fetch("claim_due", *given, *self._last_queue, _QUEUES, passes)
-            looked_at = rows[0]["looked_at"]
-            if looked_at:
-                self._last_queue = tuple(
-                    rows[0][f"at_{part}"] for part in ("project", "channel", "destination", "lane")
-                )
-            leased = [_leased(row) for row in rows if row["delivery_id"] is not None]
-            if leased or looked_at < _QUEUES:
-                return leased
-        return []
+        given = (owner, lease, limit, a_destination, take_over, *columns_of(limits), list(limits.values()))
+        full = {one for one, free in limits.items() if not free}
+        rows = await self._claims.due(given, limit, full=full, passing=passing, look=look)
+        return [_leased(row) for row in rows]
 
-    async def next_due(
-        self, saturated: Collection[Destination] = (), passing: Collection[Destination] = ()
-    ) -> timedelta | None:
-        """The time until something is due that can be claimed; None where only what is paused or saturated waits.
+    @property
+    def has_looked_at_all(self) -> bool:
+        """True where the next look begins with the first queue."""
+        return self._claims.has_looked_at_all
 
-        `passing` are paused and claimed all the same.
-        """
-        (row,) = await self._fetch("next_due", *_columns(saturated), *_columns(passing))
-        due_in: timedelta | None = row["due_in"]
-        return due_in
+    def due_in(self, full: Collection[Destination] = ()) -> float:
+        """Seconds until something is due that can be claimed, as far as is known; infinity where nothing waits."""
+        return self._queues.soonest(full)
 
     async def stopped(self, delivery_ids: Collection[str]) -> dict[str, Stop]:
         """Of deliveries that are about to leave, those that may not any more, each with the reason."""
@@ -287,10 +276,18 @@ class Ledger:
         ]  # fmt: skip
         columns = map(list, zip(*rows, strict=True))
         more = [one.through for one in settlements], [one.is_ambiguous for one in settlements]
-        settled = [Settled(**row) for row in await self._fetch("settle", *columns, owner, *more)]
+        settled = self._note_settled(await self._fetch("settle", *columns, owner, *more))
         known = {one.delivery_id for one in settled}
         late = [one for one in settlements if one.state == "sent" and one.delivery_id not in known]
         return settled + await self._settle_ended(late, now) if late else settled
+
+    def _note_settled(self, rows: Iterable[asyncpg.Record]) -> list[Settled]:
+        settled = []
+        for row in rows:
+            settled.append(Settled(*(row[name] for name in _SETTLED)))
+            if row["state"] == "waiting" and row["due_in"] is not None:
+                self._queues.expect(queue_of(row), row["due_at"], row["due_in"])
+        return settled
 
     async def _settle_ended(self, accepted: Sequence[Settlement], now: float) -> list[Settled]:
         rows = [
@@ -348,7 +345,7 @@ class Ledger:
 
     async def hurried_destinations(self) -> dict[Destination, datetime]:
         """The destinations that somebody wanted asked at once within the last hour, and when that was."""
-        return {_destination(row): row["hurried_at"] for row in await self._fetch("hurried_destinations")}
+        return {destination_of(row): row["hurried_at"] for row in await self._fetch("hurried_destinations")}
 
     async def held_destinations(self, project_id: str) -> list[asyncpg.Record]:
         """Of a project: channel, destination, state (paused, failing, throttled), reason, since, waiting, oldest."""
@@ -361,7 +358,7 @@ class Ledger:
     async def pauses(self) -> dict[Destination, Pause]:
         """All that are paused."""
         rows = await self._fetch("paused_destinations")
-        return {_destination(row): Pause(row["reason"], row["by_answer"]) for row in rows}
+        return {destination_of(row): Pause(row["reason"], row["by_answer"]) for row in rows}
 
     async def counts(self) -> list[asyncpg.Record]:
         """channel, state, reason, count."""

@@ -84,23 +84,34 @@ select delivery_id, case when isfinite(expires_at) then expires_at - clock_times
 from entered where lease_owner is not null;
 
 -- name: next_queue
--- The queue after the one in `queues` in which something waits without a lease, found in the index: a million that wait in
--- one are not looked at.
-select d.project_id, d.channel, d.destination, d.lane from open_deliveries d
+-- The queue after the one in `queues` in which something waits without a lease, with when its oldest is due: found in the
+-- index, a million that wait in one are not looked at.
+select d.project_id, d.channel, d.destination, d.lane, d.distribution_id, d.due_at from open_deliveries d
 where d.state = 'waiting' and d.lease_owner is null
-  and (d.project_id, d.channel, d.destination, d.lane)
-      > (queues.project_id, queues.channel, queues.destination, queues.lane)
-order by d.project_id, d.channel, d.destination, d.lane limit 1
+  and (d.project_id, d.channel, d.destination, d.lane, d.distribution_id)
+      > (queues.project_id, queues.channel, queues.destination, queues.lane, queues.distribution_id)
+order by d.project_id, d.channel, d.destination, d.lane, d.distribution_id, d.due_at limit 1
 
--- name: before_all
--- Where to begin, before the first queue.
-(values ('', '', '', '')) as queues (project_id, channel, destination, lane)
-
--- name: free_queues
--- All of them, one after the other.
-(select following.* from :before_all cross join lateral (:next_queue) as following)
-union all
-select following.* from queues cross join lateral (:next_queue) as following
+-- name: look
+-- The queues behind the one in $1 to $5, at most $6, with when the oldest of each is due; null at the end of the calendar,
+-- and of paused destinations, but for those in $7 to $9.
+with recursive queues as (
+    (select following.*, 1 as number
+     from (values ($1::text, $2::text, $3::text, $4::text, $5::text))
+              as queues (project_id, channel, destination, lane, distribution_id)
+     cross join lateral (:next_queue) as following)
+    union all
+    select following.*, queues.number + 1 from queues cross join lateral (:next_queue) as following
+    where queues.number < $6
+)
+select project_id, channel, destination, lane, distribution_id, due_at,
+       case when isfinite(due_at)
+                 and (not exists (select from paused_destinations p
+                                  where p.project_id = queues.project_id and p.channel = queues.channel
+                                    and p.destination = queues.destination)
+                      or (project_id, channel, destination) in (select * from unnest($7::text[], $8::text[], $9::text[])))
+            then due_at - now() end as due_in
+from queues order by number;
 
 -- name: lanes
 -- The lanes of a destination, and how often each has its turn while all of them have something: a live message passes by
@@ -109,65 +120,60 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 
 -- name: claim_due
 -- Leases what is due and free, or was leased by a sender that is gone; never waits for another claimer.
--- Lanes of a destination take turns by their shares, drawn by lot where there is room for one alone; projects take turns,
--- each with the rounds of its lanes in order, the higher priority first in a round.
+-- Lanes of a destination take turns by their shares, drawn by lot where there is room for one alone, and distributions
+-- take turns in a lane; projects take turns, each with the rounds of its lanes in order, the higher priority first in a
+-- round.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
--- where that is 0; of a paused one where $15 says that its account has another in its place. With $5, leases of others that have ended are taken over; our own always are.
--- At most $14 queues are looked at, those behind the one in $10 to $13 first, and around; the last of them comes back with
--- each row, and alone where nothing is claimed: so of ten thousand destinations each has its turn soon, and no claim reads
--- them all.
+-- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
+-- Of paused destinations those queues alone for which $16 says that their account has another in its place.
+-- Only the queues in $10 to $14 are asked, and of each only what is due since $15: index entries of what has left, which
+-- stay while any old transaction is open, are not read again by each claim. The oldest of each comes back too.
 -- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
-with recursive limited as (
-    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[], $15::boolean[])
-                      as l (project_id, channel, destination, capacity, passes)
-), asked as (
-    select * from (values ($10::text, $11::text, $12::text, $13::text)) as v (project_id, channel, destination, lane)
-), ahead as (
-    (select following.*, 1 as number from asked as queues cross join lateral (:next_queue) as following)
-    union all
-    select following.*, queues.number + 1 from ahead as queues cross join lateral (:next_queue) as following
-    where queues.number < $14
-), around as (
-    (select following.*, 1 + (select count(*)::int from ahead) as number
-     from :before_all cross join lateral (:next_queue) as following cross join asked
-     where (select count(*) from ahead) < $14
-       and (following.project_id, following.channel, following.destination, following.lane)
-           <= (asked.project_id, asked.channel, asked.destination, asked.lane))
-    union all
-    select following.*, queues.number + 1
-    from around as queues cross join lateral (:next_queue) as following cross join asked
-    where queues.number < $14
-      and (following.project_id, following.channel, following.destination, following.lane)
-          <= (asked.project_id, asked.channel, asked.destination, asked.lane)
+with limited as (
+    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
+                      as l (project_id, channel, destination, capacity)
 ), queues as (
-    select * from ahead union all select * from around
+    select * from unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
+                         $16::boolean[]) with ordinality
+                      as q (project_id, channel, destination, lane, distribution_id, since, passes, number)
+    where passes
+       or not exists (select from paused_destinations p
+                      where p.project_id = q.project_id and p.channel = q.channel and p.destination = q.destination)
+), oldest as (
+    select queues.number, first.due_at
+    from queues cross join lateral (
+        select d.due_at from open_deliveries d
+        where d.state = 'waiting' and d.lease_owner is null and d.due_at >= queues.since
+          and d.project_id = queues.project_id and d.channel = queues.channel and d.destination = queues.destination
+          and d.lane = queues.lane and d.distribution_id = queues.distribution_id
+        order by d.due_at limit 1) as first
 ), free as (
-    select one.*, queues.project_id, queues.channel, queues.destination, queues.lane
-    from queues
+    select one.*, queues.project_id, queues.channel, queues.destination, queues.lane, queues.distribution_id
+    from oldest join queues using (number)
     left join limited using (project_id, channel, destination)
     cross join lateral (
         select * from (
             select d.delivery_id, d.priority, d.due_at from open_deliveries d
-            where d.state = 'waiting' and d.lease_owner is null and d.due_at <= now()
+            where d.state = 'waiting' and d.lease_owner is null and d.due_at >= oldest.due_at and d.due_at <= now()
               and d.project_id = queues.project_id and d.channel = queues.channel
               and d.destination = queues.destination and d.lane = queues.lane
-            order by d.due_at, d.delivery_id limit 2000) as oldest
+              and d.distribution_id = queues.distribution_id
+            order by d.due_at, d.delivery_id limit 2000) as those
         limit coalesce(limited.capacity, $4)) as one
-    where coalesce(limited.passes, false)
-       or not exists (select from paused_destinations p
-                      where p.project_id = queues.project_id and p.channel = queues.channel
-                        and p.destination = queues.destination)
 ), abandoned as (
-    select delivery_id, priority, due_at, project_id, channel, destination, lane
+    select delivery_id, priority, due_at, project_id, channel, destination, lane, distribution_id
     from open_deliveries d
     where state = 'waiting' and lease_owner is not null and lease_until < now() and ($5 or lease_owner = $1)
       and not exists (select from paused_destinations p
                       where p.project_id = d.project_id and p.channel = d.channel and p.destination = d.destination)
 ), due as (
     select *, row_number() over (partition by project_id, channel, destination order by turn) as place
-    from (select either.*, (row_number() over (partition by project_id, channel, destination, lane
-                                               order by due_at, delivery_id) - random()) / share as turn
-          from (select * from free union all select * from abandoned) as either
+    from (select in_turn.*, (row_number() over (partition by project_id, channel, destination, lane
+                                                order by turn_of_distribution, due_at, delivery_id) - random()) / share
+                     as turn
+          from (select either.*, row_number() over (partition by project_id, channel, destination, lane, distribution_id
+                                                    order by due_at, delivery_id) as turn_of_distribution
+                from (select * from free union all select * from abandoned) as either) as in_turn
           join (:lanes) as lanes (lane, share) using (lane)) as by_lane
 ), first as (
     select delivery_id, priority, due_at,
@@ -190,42 +196,19 @@ with recursive limited as (
         possibly_accepted = d.possibly_accepted or d.lease_owner is not null -- whoever had it did not say
     from chosen
     where d.delivery_id = chosen.delivery_id
-    returning d.delivery_id, d.possibly_accepted, d.channel, d.destination, d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
+    returning d.delivery_id, d.possibly_accepted, d.project_id, d.channel, d.destination,
+              d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
               case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,
               exists (select from erased_customers e
                       where e.project_id = d.project_id and e.customer_id = d.customer_id
                         and e.erased_at >= d.arrived_at) as is_erased,
               :stop as stop
 )
-select claimed.*, last.project_id as at_project, last.channel as at_channel, last.destination as at_destination,
-       last.lane as at_lane, coalesce(last.number, 0) as looked_at
-from (select) as one
-left join (select * from queues order by number desc limit 1) as last on true
-left join claimed on true;
-
--- name: next_due
--- In how long the first free delivery is due that could be claimed; null where none waits, or only for ever: the end of
--- the calendar is infinity here, which has no distance. Like claim_due, without those of paused destinations and of those
--- in $1 to $3, but with paused ones in $4 to $6.
-with recursive queues as (
-    :free_queues
-)
-select case when isfinite(min(first.due_at)) then min(first.due_at) - now() end as due_in
-from queues cross join lateral (
-    select d.due_at from open_deliveries d
-    where d.state = 'waiting' and d.lease_owner is null
-      and d.project_id = queues.project_id and d.channel = queues.channel and d.destination = queues.destination
-      and d.lane = queues.lane
-    order by d.due_at limit 1) as first
-where (not exists (select from paused_destinations p
-                   where p.project_id = queues.project_id and p.channel = queues.channel
-                     and p.destination = queues.destination)
-       or exists (select from unnest($4::text[], $5::text[], $6::text[]) as o (project_id, channel, destination)
-                  where o.project_id = queues.project_id and o.channel = queues.channel
-                    and o.destination = queues.destination))
-  and not exists (select from unnest($1::text[], $2::text[], $3::text[]) as s (project_id, channel, destination)
-                  where s.project_id = queues.project_id and s.channel = queues.channel
-                    and s.destination = queues.destination);
+select claimed.*, null::bigint as number, null::timestamptz as due_at, null::interval as due_in from claimed
+union all
+select null, null, null, null, null, null, null, null, null, null, null, number, due_at,
+       case when isfinite(due_at) then due_at - now() end
+from oldest;
 
 -- name: settle
 -- Writes what came of attempts: the attempt itself, and the delivery's new state. Rows that another sender has taken
@@ -258,7 +241,9 @@ set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else 
 from result r
 where d.delivery_id = r.delivery_id
   and (d.state = 'waiting' and d.lease_owner = $10 or r.state = 'sent' and d.state in ('waiting', 'failed'))
-returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id;
+returning d.delivery_id, d.attempts, d.state, d.settled_at, d.detail, d.provider_id,
+          d.project_id, d.channel, d.destination, d.lane, d.distribution_id, d.due_at,
+          case when isfinite(d.due_at) then d.due_at - now() end as due_in;
 
 -- name: settle_ended
 -- What was accepted after delivery.status had been told that it failed: it is in the queue once more, with an end that

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
 from schemas.errors import TryLater
 from store.sending.ledger import Ledger, Settled, Settlement
@@ -32,7 +31,6 @@ def outcomes(ledger: object, accepted: Accepted) -> Outcomes:
         "t",
         nothing,
         nothing,
-        NextDue(),
         accepted,
         owner="s",
         default_project="shop",

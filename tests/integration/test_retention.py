@@ -19,7 +19,6 @@ from agents.roles.sender.entry import Entry
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.leases import Leases
 from agents.roles.sender.ledger_rows import read_stored, row_of
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.work import Work
 from agents.transport.batch import Batch
 from schemas.channels.email import EmailAddress, EmailDelivery
@@ -311,7 +310,7 @@ async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not
 async def test_what_is_entered_while_the_tombstone_is_read_is_blanked_as_well(stage: Stage) -> None:
     claimant = Claimant(stage.ledger, owner="s", lease=LEASE)
     attempts: Any = SimpleNamespace(start=lambda work: None, capacity=SimpleNamespace(wait_for=takes_more))
-    entry = Entry(claimant, attempts, stage.erasures, NextDue(), {}, poll=timedelta(seconds=1))
+    entry = Entry(claimant, attempts, stage.erasures, {}, poll=timedelta(seconds=1))
     entry.open()
     chunk: Any = SimpleNamespace(items=[Work(delivery(1, "jo"), 0, moment(0))])
     async with stage.pool.acquire() as other:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 import uuid
 from collections import Counter
@@ -207,14 +208,14 @@ async def test_what_waits_until_the_end_of_the_calendar_does_not_keep_the_rest_f
     ledger = Ledger(pool)
     never = datetime.max.replace(tzinfo=UTC)
     await claim(ledger, "s", [new(1, not_before=never)])
-    assert await ledger.next_due() is None
+    assert (await due(ledger, "s"), ledger.due_in()) == (set(), math.inf)
     assert await ledger.claim_new([new(3, expires_at=never)], owner="s", lease=LEASE) == {"d3": None}
     await ledger.release_leases("s")
     assert [one.expires_in for one in await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9)] == [
         None
     ]
     await claim(ledger, "s", [new(2, "b", wait=LEASE)])
-    assert timedelta() < (await ledger.next_due() or timedelta()) <= LEASE
+    assert (await due(ledger, "s"), 0 < ledger.due_in() <= LEASE.total_seconds()) == (set(), True)
 
 
 async def test_a_wait_counts_from_the_attempt_however_long_the_ledger_was_away(pool: asyncpg.Pool) -> None:
@@ -322,12 +323,41 @@ async def test_a_project_that_floods_leaves_the_others_their_turn(pool: asyncpg.
     assert Counter(row["project_id"] for row in rows) == {"flood": 100, "shop": 100}
 
 
+async def test_a_message_of_one_distribution_passes_by_what_waits_of_another_for_the_same_destination(
+    pool: asyncpg.Pool,
+) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    await fill(pool, "live", 3000, due_ago=2 * HOUR, distribution_id="flood")
+    await fill(pool, "live", 10, due_ago=SOON, distribution_id="quiet")
+    found = await due(ledger, "s", capacity={HOST: 20})
+    rows = await pool.fetch(
+        "select distribution_id from open_deliveries where delivery_id = any($1::text[])", list(found)
+    )
+    assert Counter(row["distribution_id"] for row in rows) == {"flood": 10, "quiet": 10}
+    await due(ledger, "s", capacity={HOST: 20})
+    assert len(await due(ledger, "s", capacity={HOST: 20})) == 20
+
+
+async def test_what_was_put_back_older_than_what_was_claimed_last_is_found(pool: asyncpg.Pool) -> None:
+    """By whoever put it back: at once, by this ledger; with the next look, by another."""
+    ledger, other = Ledger(pool), Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    await fill(pool, "live", 40, due_ago=HOUR)
+    (mine, *_), (theirs, *_) = [sorted(await due(one, "s", a_destination=5)) for one in (ledger, other)]
+    assert len(await due(ledger, "s", look=False, a_destination=25)) == 25
+    await ledger.settle([settlement(mine, "waiting", tried=False)], owner="s")
+    assert mine in await due(ledger, "s", look=False, a_destination=1)
+    await other.settle([settlement(theirs, "waiting", tried=False)], owner="s")
+    assert theirs in await due(ledger, "s", a_destination=1)
+
+
 async def test_of_more_queues_than_a_claim_looks_at_each_has_its_turn(pool: asyncpg.Pool) -> None:
     ledger, hosts = Ledger(pool), [f"host-{number:04}" for number in range(700)]
     await claim(ledger, "s", [new(number, host, wait=SOON) for number, host in enumerate(hosts)])
     await later(pool, LEASE)
-    found = [await due(ledger, "s", limit=2000) for _ in range(5)]
-    assert [len(one) for one in found] == [200, 200, 200, 100, 0]
+    found = [await due(ledger, "s", limit=2000) for _ in range(15)]
+    assert [len(one) for one in found] == [50] * 14 + [0]
     assert set().union(*found) == {f"d{number}" for number in range(700)}
 
 
@@ -352,12 +382,12 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     )
     await ledger.pause_destination(HOST, "HTTP 410")
     assert await due(ledger, "s") == {"d1"}
-    due_in = await ledger.next_due()
-    assert due_in is not None and timedelta() < due_in <= LEASE
-    sql = queries("ledger")
+    assert await due(ledger, "s") == set()
+    assert 0 < ledger.due_in() <= LEASE.total_seconds()
+    sql, queue = queries("ledger"), ("shop", "webhook", "a", "live", "thanks")
     for name, arguments in (
-        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], "", "", "", "", 256, [])),
-        ("next_due", ([], [], [], [], [], [])),
+        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], *([one] for one in queue), [NOW], [False])),
+        ("look", ("", "", "", "", "", 200, [], [], [])),
     ):
         plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)
         (top,) = json.loads(plan)
@@ -384,8 +414,8 @@ async def test_a_destination_of_one_project_says_nothing_of_another_projects(poo
     await later(pool, LEASE * 2)
     await ledger.pause_destination(HOST, "HTTP 410")
     assert not await ledger.resume_destination(other)
-    assert await ledger.next_due(saturated={other}) is None
-    assert (await ledger.next_due(saturated={HOST}) or LEASE) < SOON
+    assert await due(ledger, "s", capacity={other: 0}) == set()
+    assert (ledger.due_in({other}), ledger.due_in({HOST}) < SOON.total_seconds()) == (math.inf, True)
     first = await due(ledger, "s", capacity={other: 2})
     assert (len(first), first | await due(ledger, "s")) == (2, {f"d{n}" for n in range(1, 12, 2)})
     assert await ledger.resume_destination(HOST)

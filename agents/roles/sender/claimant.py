@@ -38,8 +38,8 @@ class Claimant:
         self.leases.taken(claimed, asked)
         return {identity: _moment(asked, expires_in) for identity, expires_in in claimed.items()}
 
-    async def claim_due(self, capacity: Capacity) -> list[Claimed]:
-        """Rows that are due, as many as their destinations take."""
+    async def claim_due(self, capacity: Capacity, *, look: bool) -> list[Claimed]:
+        """Rows that are due, as many as their destinations take; with `look`, other queues are looked for, too."""
         asked = time.monotonic()
         leased = await self.ledger.claim_due(
             owner=self.owner,
@@ -49,6 +49,7 @@ class Claimant:
             capacity=capacity.free(),
             passing=capacity.routes.passing(),
             take_over=self.leases.may_take_over(),
+            look=look,
         )
         self.leases.taken((row.delivery_id for row in leased), asked)
         return [Claimed(row, _moment(asked, row.expires_in)) for row in leased]

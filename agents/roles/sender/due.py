@@ -12,7 +12,7 @@ from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.claimant import Claimant, Claimed
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored, settlement_of
-from agents.roles.sender.next_due import NextDue
+from agents.roles.sender.looks import Looks
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -25,10 +25,6 @@ from streams.sending.judgement import impossible
 
 log = structlog.get_logger()
 
-_REST, _LONGEST_REST = 5.0, 60.0
-"""Seconds after which the ledger is asked for what is due whatever it said before: another sender may have gone."""
-_REST_SHARE = 200
-"""So many times what asking took, where that is longer: ten thousand destinations take a while to ask for."""
 _BUSY_POLL = 0.1
 """Seconds until the ledger is asked again while some destination is busy: it may take more soon."""
 
@@ -42,14 +38,13 @@ class Due:
         attempts: Attempts,
         outcomes: Outcomes,
         erasures: Erasures,
-        next_due: NextDue,
         metrics: Metrics,
         *,
         poll: timedelta,
     ) -> None:
         self._claimant, self._ledger, self._leases = claimant, claimant.ledger, claimant.leases
         self._attempts, self._outcomes, self._erasures = attempts, outcomes, erasures
-        self._next_due, self._metrics, self._poll = next_due, metrics, poll.total_seconds()
+        self._looks, self._metrics, self._poll = Looks(), metrics, poll.total_seconds()
         self._hurried: dict[Destination, datetime] | None = None
 
     async def run(self) -> None:
@@ -72,8 +67,10 @@ class Due:
         """Claim once, and begin what can be: the number of rows found. Raises TryLater."""
         await self._look_at_pauses()
         await self._look_at_hurries()
-        asked = time.monotonic()
-        claimed = await self._claimant.claim_due(self._attempts.capacity)
+        asked, look = time.monotonic(), self._looks.is_due()
+        claimed = await self._claimant.claim_due(self._attempts.capacity, look=look)
+        if look:
+            self._looks.looked(time.monotonic() - asked, is_over=self._ledger.has_looked_at_all)
         mine = self.held()
         if erased := {one.row.delivery_id: one.row.record for one in claimed if one.row.is_erased}:
             await self._erasures.end(erased)
@@ -102,24 +99,19 @@ class Due:
         await self._ledger.settle(unreadable, owner=self._claimant.owner)
 
     async def _rest(self) -> None:
-        """Until the ledger may have something: in between it is asked for what is paused alone, which costs nothing."""
+        """Until something known is due, or a look: in between the ledger is asked for what is paused alone."""
         capacity = self._attempts.capacity
         if capacity.is_busy():
             await asyncio.sleep(_BUSY_POLL)
             return
-        saturated, passing = capacity.saturated(), capacity.routes.passing()
-        self._next_due.ask()
-        began = time.monotonic()
-        due_in = await retry_until_available(lambda: self._ledger.next_due(saturated, passing), what="Postgres")
-        ends = _rest_ends(began, time.monotonic(), due_in)
-        while True:
-            wait = self._attempts.paces.soonest(min(self._poll, ends - time.monotonic()))
+        saturated, paused = capacity.saturated(), capacity.paused
+        while not self._looks.is_due() and (due_in := self._ledger.due_in(saturated)):
+            wait = self._attempts.paces.soonest(min(self._poll, self._looks.due_in(), due_in))
             await asyncio.sleep(max(self._poll / 10, wait))
-            ends, before = min(ends, self._next_due.at), capacity.paused
-            if ends <= time.monotonic() or await retry_until_available(self._look_at_pauses, what="Postgres") != before:
-                return
-            is_hurried = await retry_until_available(self._look_at_hurries, what="Postgres")
-            if is_hurried or capacity.saturated() != saturated:
+            is_changed = await retry_until_available(self._look_at_pauses, what="Postgres") != paused
+            if is_changed or await retry_until_available(self._look_at_hurries, what="Postgres"):
+                self._looks.hurry()
+            if capacity.saturated() != saturated:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
@@ -149,8 +141,3 @@ class Due:
         while True:
             await asyncio.sleep(every)
             await retry_until_available(lambda: self._claimant.renew(self.held()), what="Postgres")
-
-
-def _rest_ends(began: float, now: float, due_in: timedelta | None) -> float:
-    rest = min(_LONGEST_REST, max(_REST, _REST_SHARE * (now - began)))
-    return now + (rest if due_in is None else min(rest, due_in.total_seconds()))

@@ -15,7 +15,6 @@ from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import row_of, version_of
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.work import Work
 from agents.waiting import retry_until_available
 from schemas.channels.tables import DELIVERY_TYPES
@@ -36,13 +35,12 @@ class Entry:
         claimant: Claimant,
         attempts: Attempts,
         erasures: Erasures,
-        next_due: NextDue,
         codecs: Mapping[ChannelName, TopicCodec],
         *,
         poll: timedelta,
     ) -> None:
         self._claimant, self._attempts, self._erasures = claimant, attempts, erasures
-        self._next_due, self._codecs, self._poll = next_due, codecs, poll
+        self._codecs, self._poll = codecs, poll
         self._is_open = asyncio.Event()
 
     def open(self) -> None:
@@ -69,8 +67,6 @@ class Entry:
         claimed = await retry_until_available(lambda: self._claimant.claim_new(rows), what="Postgres")
         for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
             self._attempts.start(replace(works[delivery_id], expires=expires))
-        if len(claimed) < len(rows):
-            self._next_due.within()
         # of all, since a tombstone may have been read while they were entered: then neither has seen the other
         customers = {Keyed(row.project_id, row.customer_id) for row in rows}
         await retry_until_available(lambda: self._erasures.sweep(customers), what="Postgres")

@@ -13,7 +13,6 @@ from agents.broker.producer import Producer, RefusedByBroker
 from agents.broker.records import Output
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.bounces import Bounces
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.reputation import Reputation
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
@@ -47,7 +46,6 @@ class Outcomes:
         topic: str,
         codec: TopicCodec,
         read_delivery: Callable[[bytes], Delivery],
-        next_due: NextDue,
         accepted: Accepted,
         *,
         owner: str,
@@ -58,7 +56,7 @@ class Outcomes:
     ) -> None:
         self._reputation = reputation
         self._ledger, self._producer, self._topic, self._codec = ledger, producer, topic, codec
-        self._read_delivery, self._next_due, self._owner = read_delivery, next_due, owner
+        self._read_delivery, self._owner = read_delivery, owner
         self._on_refused, self._accepted, self._default = on_refused, accepted, default_project
         self._queue: asyncio.Queue[tuple[Settlement, Delivery]] = asyncio.Queue()
         self._metrics, self._measured = metrics, set[End]()
@@ -107,9 +105,7 @@ class Outcomes:
             log.warning("lease_lost", deliveries=len(lost))
         for row in settled:
             settlement, delivery = by_id[row.delivery_id]
-            if row.settled_at is None:
-                self._next_due.within(settlement.wait or timedelta())
-            else:
+            if row.settled_at is not None:
                 await self._announce(self._status(row, settlement, row.settled_at, delivery))
 
     async def _tell(self, settlements: list[Settlement]) -> list[Settled]:

@@ -24,7 +24,6 @@ from agents.roles.sender.entry import Entry
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.exchanging import Exchanging
 from agents.roles.sender.ledger_rows import read_stored
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.templates import TemplateCache
@@ -102,7 +101,7 @@ class Sender:
         accepted: Accepted,
         accounts: LiveAccounts,
     ) -> None:
-        settings, next_due = wiring.settings.sender, NextDue()
+        settings = wiring.settings.sender
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
         self._renew_every = settings.lease.total_seconds() / 3
         self._channels, self._accounts = channels_of(wiring.settings, accounts.book), accounts
@@ -114,7 +113,7 @@ class Sender:
             max_bytes=wiring.settings.matcher.max_event_bytes,
         )  # fmt: skip
         self._reputation = Reputation(ledger.reputation, _bounds(settings), ledger.pause_destination)
-        self._outcomes = _outcomes(app, wiring, ledger, next_due, accepted, self._reputation, owner, metrics)
+        self._outcomes = _outcomes(app, wiring, ledger, accepted, self._reputation, owner, metrics)
         policies = policies_of(settings)
         self._breakers = Breakers(ledger.breakers, owner=owner, policies=policies)
         self._attempts = Attempts(
@@ -132,10 +131,9 @@ class Sender:
             breakers=self._breakers,
         )
         self._exchanging = Exchanging.of(self._attempts, ledger.exchanges, metrics, owner=owner)
-        taken = self._attempts, self._outcomes, self.erasures, next_due
-        self._due = Due(claimant, *taken, metrics, poll=settings.poll)
+        self._due = Due(claimant, self._attempts, self._outcomes, self.erasures, metrics, poll=settings.poll)
         codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
-        self._entry = Entry(claimant, self._attempts, self.erasures, next_due, codecs, poll=settings.poll)
+        self._entry = Entry(claimant, self._attempts, self.erasures, codecs, poll=settings.poll)
         self.intakes = _intakes(self._entry, wiring, metrics, clock)
 
     async def take_customers(self, batch: Batch) -> None:
@@ -217,7 +215,6 @@ def _outcomes(
     app: BatchApp,
     wiring: Wiring,
     ledger: Ledger,
-    next_due: NextDue,
     accepted: Accepted,
     reputation: Reputation,
     owner: str,
@@ -229,7 +226,6 @@ def _outcomes(
         wiring.topic(DELIVERY_STATUS),
         wiring.codec(DELIVERY_STATUS),
         read_stored,
-        next_due,
         accepted,
         owner=owner,
         default_project=wiring.default_project,

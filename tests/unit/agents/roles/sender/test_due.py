@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from agents.roles.sender.due import Due
-from agents.roles.sender.next_due import NextDue
 from agents.telemetry.metrics import Metrics
 from schemas.errors import TryLater
 from store.sending.ledger import Stop
@@ -18,7 +17,7 @@ from tests.unit.agents.roles.sender.doubles import SECOND, Started, World, nothi
 
 def due(world: World, attempts: Started) -> Due:
     return Due(
-        world.claimant, cast(Any, attempts), nothing_unsettled(), cast(Any, world), NextDue(), Metrics(), poll=SECOND
+        world.claimant, cast(Any, attempts), nothing_unsettled(), cast(Any, world), Metrics(), poll=SECOND
     )  # fmt: skip
 
 

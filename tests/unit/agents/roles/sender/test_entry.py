@@ -11,7 +11,6 @@ import msgspec
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.entry import Entry
 from agents.roles.sender.ledger_rows import version_of
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.work import Work
 from schemas.distribution import Again
 from store.sending.ledger import NewDelivery
@@ -20,7 +19,7 @@ from tests.unit.agents.roles.sender.doubles import SECOND, Started, World
 
 
 def entry(world: World, attempts: Started) -> Any:
-    made = Entry(world.claimant, cast(Any, attempts), cast(Any, world), NextDue(), {}, poll=SECOND)
+    made = Entry(world.claimant, cast(Any, attempts), cast(Any, world), {}, poll=SECOND)
     made.open()
     return made
 
@@ -55,7 +54,7 @@ async def test_a_chunk_for_many_busy_destinations_waits_for_capacity_once() -> N
 async def test_nothing_is_claimed_before_an_earlier_process_has_given_back_what_it_held() -> None:
     log: list[Any] = []
     world = World(log)
-    made = Entry(world.claimant, cast(Any, Started(log)), cast(Any, world), NextDue(), {}, poll=SECOND)
+    made = Entry(world.claimant, cast(Any, Started(log)), cast(Any, world), {}, poll=SECOND)
     entering = asyncio.create_task(made.enter(cast(Any, SimpleNamespace(items=[Work(world.good, 0, NOW)]))))
     await asyncio.sleep(0)
     assert log == []

@@ -42,7 +42,6 @@ async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> Non
         "t",
         codec,
         nothing,
-        nothing,
         Accepted(None),
         owner="o",
         default_project="shop",
@@ -80,7 +79,7 @@ async def test_a_record_that_cannot_be_read_keeps_no_other_end_from_being_told()
     codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
     ledger = cast(Any, Left())
     outcomes = Outcomes(
-        ledger, told, "t", codec, read, nothing, Accepted(None), owner="o", default_project="shop", on_refused=nothing
+        ledger, told, "t", codec, read, Accepted(None), owner="o", default_project="shop", on_refused=nothing
     )
     assert await outcomes.sweep() == 2
     assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", ledger.ends[0].settled_at)])
@@ -95,7 +94,7 @@ async def test_an_end_that_no_attempt_came_to_is_counted_once_however_often_it_i
     ledger.ends = [expired, msgspec.structs.replace(expired, delivery_id="dlv_2", is_unjudged=False)]
     codec, made = topic_codec("delivery.status", "avro"), delivery("webhook")
     outcomes = Outcomes(
-        ledger, cast(Any, Writes()), "t", codec, lambda _: made, nothing,
+        ledger, cast(Any, Writes()), "t", codec, lambda _: made,
         Accepted(None), owner="o", default_project="shop", on_refused=nothing, metrics=metrics,
     )  # fmt: skip
     await outcomes.sweep()
@@ -113,7 +112,7 @@ async def test_outcomes_come_together_for_longer_where_a_message_is_known_again(
     nothing, waited = cast(Any, None), list[float]()
     monkeypatch.setattr("agents.roles.sender.outcomes.asyncio.sleep", sleep)
     outcomes = Outcomes(
-        nothing, nothing, "t", nothing, nothing, nothing, nothing, owner="o", default_project="shop", on_refused=nothing
+        nothing, nothing, "t", nothing, nothing, nothing, owner="o", default_project="shop", on_refused=nothing
     )
     for number, channel in enumerate(channels):
         outcomes.put(Settlement(f"d{number}", "sent", ""), delivery(channel))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from agents.roles.sender.accepted import Accepted
-from agents.roles.sender.next_due import NextDue
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.sender import Sender
@@ -21,7 +20,7 @@ async def test_it_tells_what_it_has_sent_before_it_gives_back_leases() -> None:
     made._ledger, made._owner, made._channels = world, "o", {}
     made._leases, made._attempts = world.claimant.leases, Started(log)
     made._outcomes = Outcomes(
-        cast(Any, world), nothing, "t", nothing, nothing, NextDue(), Accepted(None),
+        cast(Any, world), nothing, "t", nothing, nothing, Accepted(None),
         owner="o", default_project="shop", on_refused=nothing,
     )  # fmt: skip
     made._reputation = Reputation(nothing, Bounds(), nothing)

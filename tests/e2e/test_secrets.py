@@ -253,7 +253,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def shown(settings: Settings, request: object) -> dict[str, bytes]:
-    """What a traceback or a debugger would show of whatever holds a secret."""
+    """The text that a traceback or a debugger would show of whatever holds a secret."""
     channels = channels_of(settings)
     forms = [email_form(one) for one in settings.email_accounts.values()]
     holders = (

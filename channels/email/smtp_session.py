@@ -9,6 +9,7 @@ import ssl
 from dataclasses import asdict, dataclass, field
 
 import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
 
 from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
@@ -75,6 +76,15 @@ class EmailAccount:
 
 class StageNotOffered(Exception):
     """The server does not have what the account's settings ask for."""
+
+
+class _InStep(SMTPProtocol):
+    """Takes no answer for that to a later command: what a server said beyond what was asked is dropped before it."""
+
+    def write(self, data: bytes) -> None:
+        """Write a command, or a message."""
+        del self._buffer[:]
+        super().write(data)
 
 
 class SmtpSession:
@@ -157,6 +167,8 @@ class SmtpSession:
         account, smtp = self._account, self._smtp
         self._stage = "greeting"
         await smtp.connect(hostname=account.host, port=account.port)
+        if smtp.protocol is not None:
+            smtp.protocol.__class__ = _InStep  # the client makes its own, and takes no other
         self._stage = "ehlo"
         await self._greet()
         if account.security == "starttls":

@@ -33,7 +33,8 @@ class RawMail:
 class RawSmtp:
     """`await start()`, then `port`. `once` is said at a stage instead of the usual, the first time it is reached.
 
-    Stages: greeting, ehlo, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset, quit.
+    Stages: greeting, ehlo, starttls, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset,
+    quit.
     """
 
     def __init__(self) -> None:
@@ -75,7 +76,7 @@ class RawSmtp:
     ) -> RawMail | None:
         """Answer one command; the transaction that it leaves, None where the connection is over."""
         line = await reader.readuntil(b"\r\n")
-        stage = line[:4].decode().strip().lower()
+        stage = line.split()[0].decode().lower()
         if stage == "mail":
             self.mails.append(mail := RawMail())
         if stage == "rcpt":

@@ -16,7 +16,7 @@ from channels.email.smtp_session import EmailAccount
 from channels.fakes.raw import RawReply
 from channels.fakes.raw_smtp import RawSmtp
 from channels.templates.engine import Templates
-from schemas.receipt import Accepted, Deferred, Receipt, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Unanswered
 from tests.factory import TEMPLATE, customer, delivery
 
 LONG = 60.0
@@ -121,3 +121,36 @@ async def test_a_session_that_ends_at_rest_costs_no_attempt() -> None:
             assert isinstance(await send(channel, 2), Accepted)
         taken = [mail.recipients for mail in server.mails if mail.is_taken]
         assert taken == [["c1@example.com"], ["c2@example.com"], ["c2@example.com"]]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kind"),
+    [
+        ("mail", "rcpt", Refused),
+        ("rcpt", "data", Refused),
+        ("data", "end", Refused),
+        ("ehlo", "mail", Blocked),
+    ],
+)
+async def test_an_answer_too_many_is_not_the_one_to_the_next_command(
+    early: str, late: str, kind: type[Receipt]
+) -> None:
+    """In the same packet as the answer that was due, which leaves it waiting when the next command is sent."""
+    usual = {"ehlo": b"250-a\r\n250 AUTH PLAIN\r\n", "data": b"354 a\r\n"}.get(early, b"250 a\r\n")
+    async with opened() as (server, channel):
+        server.once[early] = RawReply((usual + b"250 2.0.0 queued\r\n",))
+        server.once[late] = RawReply((b"550 5.7.1 go away\r\n" if late == "mail" else b"550 5.1.1 no such user\r\n",))
+        receipt = await send(channel, 1)
+        assert isinstance(receipt, kind), receipt
+        assert not any(mail.is_taken for mail in server.mails)
+
+
+@pytest.mark.parametrize("stage", ["rcpt", "data", "end"])
+async def test_who_is_put_off_is_sent_the_same_message_later(stage: str) -> None:
+    async with opened() as (server, channel):
+        server.once[stage] = RawReply((b"451 4.7.1 Greylisting in action, please come back later\r\n",))
+        assert isinstance(await send(channel, 1), Postponed)
+        assert isinstance(await send(channel, 1), Accepted)
+        taken = [mail for mail in server.mails if mail.is_taken]
+        assert [mail.recipients for mail in taken] == [["c1@example.com"]]
+        assert b"<dlv_1@example.com>" in taken[0].content

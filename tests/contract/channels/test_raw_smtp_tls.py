@@ -35,7 +35,7 @@ UNTRUSTED: dict[str, Issue] = {
 
 
 async def send(account: EmailAccount, timeout: float = LONG) -> Receipt:
-    """What becomes of one message through a channel of its own."""
+    """One message through a channel of its own."""
     channel = Email(fixed_accounts("email", {"main": account}), Templates())
     try:
         return await channel.send(channel.render(delivery("email"), TEMPLATE), timeout=timeout, now=datetime.now(UTC))

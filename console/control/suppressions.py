@@ -65,6 +65,7 @@ async def import_entries(
     while batch := list(islice(entries, BATCH_SIZE)):
         changed += await suppressions.add(batch)
         on_progress("adding", file.offset)
+    await suppressions.know_size()
     return Imported(rows, changed)
 
 

@@ -50,6 +50,11 @@ class Suppressions:
             columns = [list(column) for column in zip(*rows, strict=True)]
             return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
 
+    async def know_size(self) -> None:
+        """Have the planner know of many new entries: claims would read all of a project's to look one up."""
+        async with passing_errors(self._pool):
+            await self._pool.execute("analyze suppressions")
+
     async def count_bounces(self, bounced: Mapping[Address, SoftBounce]) -> dict[Address, tuple[int, timedelta]]:
         """Count a soft bounce of each: those in a row, and the time from the first to the last."""
         if not bounced:

@@ -17,7 +17,7 @@ _BUFFER = 65_536
 _LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _KEPT = 65_536
 _INTERIM = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+1(?!01)[0-9]{2}(?![0-9]).*?\r?\n\r?\n", re.DOTALL)
-_STATUS = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+([0-9]{3})\s")
+_STATUS = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+((?!1(?!01))[0-9]{3})\s")
 _WAITS = re.compile(rf"\n({'|'.join(WAIT_HEADERS)})[ \t]*:[ \t]*([^\r\n]{{1,300}})".encode(), re.IGNORECASE)
 
 

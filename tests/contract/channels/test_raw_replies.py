@@ -154,6 +154,8 @@ async def test_any_other_status_decides_as_well(
         reply(b"\x15\x03\x01\x00\x02\x02\x0a", ends=True),
         reply(b"HTTP/1.1 2000 OK\r\n\r\n", ends=True),
         reply(b"HTTP/1.1 100 Continue\r\n\r\n", ends=True),
+        reply(b"HTTP/1.1 100 Continue\r\n", ends=True),
+        reply(b"HTTP/1.1 103 x\r\n\r\n" * 5000, ends=True),
         reply(b"0)TP/1.1 200 OK\r\n\r\n", ends=True),
         reply(b"", resets=True),
     ],

@@ -280,6 +280,20 @@ from (select d.delivery_id, :stop as stop from open_deliveries d
       where d.delivery_id = any($1::text[])) as asked
 where stop is not null;
 
+-- name: end_expired
+-- What waits, also for a destination that is paused, and is not valid any more: at most $1, those that ended first.
+with chosen as (
+    select delivery_id from open_deliveries
+    where state = 'waiting' and lease_owner is null and expires_at <= now()
+    order by expires_at limit $1
+    for update skip locked
+)
+update open_deliveries d
+set state = 'failed', reason = 'expired', settled_at = now(),
+    detail = 'expired while it waited' || case when d.detail <> '' then ': ' || d.detail else '' end
+from chosen where d.delivery_id = chosen.delivery_id
+returning d.channel;
+
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that
 -- judged them: what was cancelled, and what was over when it came.

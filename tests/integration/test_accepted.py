@@ -41,6 +41,8 @@ def outcomes(ledger: object, accepted: Accepted) -> Outcomes:
 class Sent:
     """As much of a delivery as an end needs."""
 
+    channel = "webhook"
+
     def __init__(self, delivery_id: str) -> None:
         self.delivery_id = delivery_id
 

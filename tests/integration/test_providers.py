@@ -19,12 +19,15 @@ import pytest
 
 from agents.accounts import LiveAccounts
 from agents.clock import Clock, DatabaseTime, utc_now
+from agents.roles.sender import outcomes as outcomes_module
+from agents.roles.sender import sender as sender_module
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.sender import Past, Sender
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
+from channels.fakes.http import Reply
 from channels.fakes.limit import Limit
 from channels.fakes.webhook import WebhookReceiver
 from console.control import projects
@@ -259,6 +262,37 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
         assert await attempts_of(run, 30) == [1] * 30
 
 
+async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_sent_after_a_resume(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_SWEEP_SECONDS", 0.2)
+    monkeypatch.setattr(outcomes_module, "_SWEEP", timedelta())
+    receiver.usually = Reply(status=410)
+    async with running(settings, pool) as run:
+        await run.take(webhooks(1, receiver.url))
+
+        async def is_paused() -> bool:
+            return bool(await run.ledger.paused_destinations()) and not run.sender._due.held()
+
+        await until(is_paused)
+        waiting = webhooks(9, receiver.url)[1:]
+        soon = utc_now() + timedelta(seconds=2)
+        expiring = [msgspec.structs.replace(one, expires_at=soon) for one in waiting[:5]]
+        await run.take([*expiring, *waiting[5:]])
+
+        async def are_told() -> bool:
+            return await pool.fetchval("select count(*) from ended_deliveries") == 6
+
+        await until(are_told)
+        receiver.usually = Reply()
+        (paused,) = await run.ledger.paused_destinations()
+        await run.ledger.resume_destination(paused)
+        await until(lambda: _has(run, "sent", 3))
+        assert sorted(receiver.ids) == sorted(one.delivery_id for one in waiting[5:])
+        rows = await pool.fetch("select reason, count(*) from deliveries where state = 'failed' group by 1")
+        assert {row["reason"]: row["count"] for row in rows} == {None: 1, "expired": 5}
+
+
 @pytest.mark.parametrize("minutes", [-10, 10])
 async def test_a_machine_whose_clock_jumps_is_refused_by_nobody(
     settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, minutes: int
@@ -304,6 +338,10 @@ async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(
         await apply("project: stage\n")
         await run.take(of("stage", "b"))
         await until(lambda: _ended(run, {"sent": 10, "failed": 5}))
+
+
+async def _has(run: Running, state: str, count: int) -> bool:
+    return (await run.counts())[state] == count
 
 
 async def _ended(run: Running, wanted: dict[str, int]) -> bool:

@@ -157,6 +157,16 @@ class Outcomes:
             self._measured.difference_update(acknowledged)
             await retry_until_available(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
 
+    async def end_expired(self) -> None:
+        """End what nobody is at and is not valid any more: what waits for a paused destination would never be claimed.
+
+        The sweep tells of it.
+        """
+        ended = await retry_until_available(lambda: self._ledger.end_expired(_BATCH_SIZE), what="Postgres")
+        if self._metrics:
+            for channel in ended:
+                self._metrics.deliveries.labels(channel, "expired").inc()
+
     async def sweep(self) -> int:
         """Announce what an earlier process settled but did not live to tell; how many."""
         left = await retry_until_available(

@@ -166,6 +166,7 @@ class Sender:
         while True:
             await self._outcomes.mark_announced()
             if time.monotonic() - swept > _SWEEP_SECONDS:
+                await self._outcomes.end_expired()
                 await self._outcomes.sweep()
                 swept = time.monotonic()
             await asyncio.sleep(0.1)

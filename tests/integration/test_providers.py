@@ -281,7 +281,7 @@ async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_se
         await run.take([*expiring, *waiting[5:]])
 
         async def are_told() -> bool:
-            return await pool.fetchval("select count(*) from ended_deliveries") == 6
+            return bool(await pool.fetchval("select count(*) = 6 from ended_deliveries"))
 
         await until(are_told)
         receiver.usually = Reply()

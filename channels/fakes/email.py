@@ -105,7 +105,8 @@ class SmtpSink:
     def hang_up(self) -> None:
         """Close every connection, as a server does to those at rest."""
         for session in list(self._open):
-            session.transport.close()
+            if session.transport is not None:  # else it has ended
+                session.transport.close()
 
     def _session(self) -> asyncio.BaseProtocol:
         self.connections += 1

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -22,6 +23,8 @@ from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database
 from deploy.settings.settings import Settings
+from schemas.destination import Destination
+from store.sending.ledger import Ledger
 from tests.e2e.harness import SECRET, Product, product
 from tests.factory import customer, delivery
 
@@ -66,7 +69,7 @@ async def _round(running: Product, healthy: list[WebhookReceiver], urls: list[st
         await asyncio.sleep(max(0.0, began + (number + 1) * _BATCH - time.monotonic()))
     await running.until(lambda: sum(len(one.received) for one in healthy[:_HEALTHY]) >= len(written), "all arrived")
     took = [(got.at - written[got.id]) * 1000 for one in healthy[:_HEALTHY] for got in one.received]
-    await _cancel_the_rest(running)
+    await _cancel_the_rest(running, [urlsplit(url).netloc for url in urls[_HEALTHY:]])
     cuts = statistics.quantiles(took, n=100)
     return {"p50": cuts[49], "p99": cuts[98], "most": max(took)}
 
@@ -80,15 +83,20 @@ def _deliveries(running: Product, urls: list[str], count: int, rng: random.Rando
         yield identity, url, Output(topic, made.customer.id.encode(), codec.encode(made))
 
 
-async def _cancel_the_rest(running: Product) -> None:
-    """Nothing of this round is at work in the next, nor does a sender remember that it was too much."""
+async def _cancel_the_rest(running: Product, hosts: list[str]) -> None:
+    """Nothing of this round is at work in the next: what is in memory is given back once its endpoint is paused."""
     async with database(running.wiring) as pool:
+        ledger, sick = Ledger(pool), [Destination("shop", "webhook", host) for host in hosts]
+        for one in sick:
+            await ledger.pause_destination(one, "the round is over")
         while await pool.fetchval("select exists (select from open_deliveries where state = 'waiting')"):
             await pool.execute(
                 "update open_deliveries set state = 'failed', reason = 'canceled', settled_at = now() "
                 "where state = 'waiting' and lease_owner is null"
             )
             await asyncio.sleep(0.5)
+        for one in sick:
+            await ledger.resume_destination(one)
 
 
 @asynccontextmanager

@@ -19,8 +19,8 @@ _CAPACITY_WAIT = 0.5
 """Seconds within which a destination that is merely busy takes one more."""
 _TAKES_WITHIN = 0.02
 """Seconds within which a delivery to it has ended, or it is slow, not busy: its neighbours wait meanwhile."""
-_SATURATED_FOR = 1.0
-"""Seconds for which a slow destination is passed over: its deliveries wait in the ledger."""
+_SATURATED_FOR, _LONGEST_SATURATED = 1.0, 30.0
+"""Seconds for which a slow destination is passed over, its deliveries in the ledger; twice as long each time."""
 
 
 class Capacity:
@@ -44,6 +44,7 @@ class Capacity:
         self._held: Counter[Destination] = Counter()
         self._released_at: dict[Destination, float] = {}
         self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
+        self._saturated_for: dict[Destination, float] = {}
         self._freed = asyncio.Event()
 
     @property
@@ -72,6 +73,7 @@ class Capacity:
         if is_last:
             del self._held[destination], self._released_at[destination]
             self._saturated_until.pop(destination, None)
+            self._saturated_for.pop(destination, None)
         self._freed.set()
         return is_last
 
@@ -118,9 +120,15 @@ class Capacity:
             took_at = max(began, self._released_at.get(destination, began))
             left = min(began + _CAPACITY_WAIT, took_at + _TAKES_WITHIN) - time.monotonic()
             if left <= 0:
-                self._saturated_until[destination] = time.monotonic() + _SATURATED_FOR
+                self._pass_over(destination)
                 return False
             self._freed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), left)
+        self._saturated_for.pop(destination, None)
         return True
+
+    def _pass_over(self, destination: Destination) -> None:
+        seconds = min(2 * self._saturated_for.get(destination, _SATURATED_FOR / 2), _LONGEST_SATURATED)
+        self._saturated_for[destination] = seconds
+        self._saturated_until[destination] = time.monotonic() + seconds

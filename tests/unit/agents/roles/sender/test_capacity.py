@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -74,6 +75,22 @@ async def test_a_slow_destination_is_given_up_at_once_for_its_neighbours(monkeyp
     monkeypatch.setattr(module, "_TAKES_WITHIN", 3600.0)
     monkeypatch.setattr(module, "_SATURATED_FOR", 0.0)
     assert not await asyncio.wait_for(made.wait_for(ONE), 60), "it is passed over for a while"
+
+
+async def test_a_destination_that_stays_slow_is_passed_over_for_longer_each_time() -> None:
+    made = Capacity(Paces(), concurrency=1)
+    filled(made, ONE, made.most)
+    spans = []
+    for _ in range(7):
+        made._saturated_until.clear()
+        began = time.monotonic()
+        assert not await asyncio.wait_for(made.wait_for(ONE), 60)
+        spans.append(made._saturated_for[ONE])
+        assert made._saturated_until[ONE] >= began + spans[-1]
+    assert spans == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    for _ in range(made.most):
+        made.release(ONE)
+    assert ONE not in made._saturated_for
 
 
 async def test_a_saturated_destination_is_not_waited_for_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,8 @@ def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable
     but = "".join(f"; {count} {why}" for why, count in left.items() if count)
     reached = len(judged.ids) if judged else standing.within
     show_text(f"{reached} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
+    if foreseen.action == "resend" and standing.possibly_accepted:
+        show_text(f"{standing.possibly_accepted} may have arrived already: their provider took them and did not answer")
     for identity, status in foreseen.missed.items():
         show_text(f"{escape(identity)}: {f'not chosen, it is {status}' if status else 'no delivery has this id'}")
 

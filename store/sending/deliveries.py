@@ -49,9 +49,13 @@ class DeliveryFilter:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The number of those chosen that an action reaches (`within`), and how many it leaves, by why."""
+    """The number of those chosen that an action reaches (`within`), and how many it leaves, by why.
+
+    `possibly_accepted` are those within that a provider may have taken already, without an answer.
+    """
 
     within: int
+    possibly_accepted: int
     under_way: int
     expired: int
     erased: int

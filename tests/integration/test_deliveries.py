@@ -97,6 +97,14 @@ async def failed_mails(ledger: Ledger, *rows: NewDelivery) -> None:
     await settle(ledger, *(failed(row.delivery_id) for row in rows))
 
 
+async def test_what_may_have_arrived_already_is_counted_before_it_is_sent_again(pool: asyncpg.Pool) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    await ledger.claim_new([new(number) for number in range(3)], owner="s", lease=LEASE)
+    await settle(ledger, failed("d0"), failed("d1", "TimeoutError", is_ambiguous=True), Settlement("d2", "sent", "x"))
+    standing = (await foresee(deliveries, "resend", chosen(channel="webhook"))).standing
+    assert (standing.within, standing.possibly_accepted) == (2, 1)
+
+
 async def test_answers_that_name_the_message_are_counted_together(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await ledger.claim_new([new(number) for number in range(6)], owner="s", lease=LEASE)

@@ -22,6 +22,17 @@ class RawReply:
     resets: bool = False
     stays: float = 0.0
 
+    async def written_to(self, writer: asyncio.StreamWriter) -> bool:
+        """Say it, and tell whether the connection goes on."""
+        for part in self.parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.01 if len(self.parts) > 1 else 0)
+        await asyncio.sleep(self.stays)
+        if self.resets:
+            writer.transport.abort()
+        return not (self.ends or self.resets)
+
 
 OK = RawReply((b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",))
 
@@ -76,11 +87,4 @@ class RawReceiver:
         length = _LENGTH.search(head)
         self.requests.append(head + await reader.readexactly(int(length[1]) if length else 0))
         reply = self.replies.popleft() if self.replies else OK
-        for part in reply.parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0.01 if len(reply.parts) > 1 else 0)
-        await asyncio.sleep(reply.stays)
-        if reply.resets:
-            writer.transport.abort()
-        return not (reply.ends or reply.resets)
+        return await reply.written_to(writer)

@@ -97,11 +97,4 @@ class RawSmtp:
 
     async def _say(self, stage: str, writer: asyncio.StreamWriter) -> bool:
         reply = self.once.pop(stage, None) or RawReply((_USUAL.get(stage, b""),))
-        for part in reply.parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0.001 if len(reply.parts) > 1 else 0)
-        await asyncio.sleep(reply.stays)
-        if reply.resets:
-            writer.transport.abort()
-        return not (reply.ends or reply.resets)
+        return await reply.written_to(writer)

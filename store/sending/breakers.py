@@ -10,6 +10,7 @@ import asyncpg
 
 from schemas.destination import Destination
 from store.postgres import passing_errors, storable, transaction
+from store.sending.destinations import columns_of, destination_of
 from store.sql import queries
 
 
@@ -46,15 +47,15 @@ class BreakerStore:
 
         async def work(connection: asyncpg.Connection) -> None:
             if failing:
-                await connection.execute(self._sql["enter_breakers"], *_columns(failing))
+                await connection.execute(self._sql["enter_breakers"], *columns_of(failing))
             await self._judge(connection, destinations, judge)
 
         await transaction(self._pool, work)
 
     async def _judge(self, connection: asyncpg.Connection, destinations: Collection[Destination], judge: Judge) -> None:
         over, kept = [], []
-        for row in await connection.fetch(self._sql["lock_breakers"], *_columns(destinations)):
-            destination = _destination(row)
+        for row in await connection.fetch(self._sql["lock_breakers"], *columns_of(destinations)):
+            destination = destination_of(row)
             judged = judge(destination, KeptBreaker(row["state"], row["why"]), row["now"])
             if judged is None:
                 over.append(destination)
@@ -63,20 +64,11 @@ class BreakerStore:
         if kept:
             await connection.execute(self._sql["write_breakers"], *map(list, zip(*kept, strict=True)))
         if over:
-            await connection.execute(self._sql["drop_breakers"], *_columns(over))
+            await connection.execute(self._sql["drop_breakers"], *columns_of(over))
 
     async def all(self) -> KnownBreakers:
         """Every one that there is, but for those of paused destinations, which are dropped."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["all_breakers"])
         now = max((row["now"] for row in rows), default=0.0)
-        return KnownBreakers(now, {_destination(row): KeptBreaker(row["state"], row["why"]) for row in rows})
-
-
-def _destination(row: asyncpg.Record) -> Destination:
-    return Destination(row["project_id"], row["channel"], row["destination"])
-
-
-def _columns(destinations: Collection[Destination]) -> list[list[str]]:
-    rows = list(destinations)
-    return [[row[place] for row in rows] for place in range(len(Destination._fields))]
+        return KnownBreakers(now, {destination_of(row): KeptBreaker(row["state"], row["why"]) for row in rows})

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
 
 from schemas.destination import Destination
 from store.postgres import passing_errors
+from store.sending.destinations import columns_of, destination_of
 from store.sending.queues import Queue, Queues
 from store.sql import queries
 
 _LOOKED_AT, _ASKED, _MOST_PARTS = 200, 50, 16
 """Queues in one look, queues that are asked at once, and how often a claim goes on where nothing can be claimed."""
 _BEFORE_ALL = Queue("", "", "", "", "")
-
-
-def columns_of(destinations: Iterable[Destination]) -> list[list[str]]:
-    """Destinations as Postgres takes them: an array for each part."""
-    rows = list(destinations)
-    return [[row[place] for row in rows] for place in range(len(Destination._fields))]
-
-
-def destination_of(row: asyncpg.Record) -> Destination:
-    """The destination that a row names."""
-    return Destination(row["project_id"], row["channel"], row["destination"])
 
 
 def queue_of(row: asyncpg.Record) -> Queue:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import asyncpg
 
+from store.clock import time_there
 from store.postgres import passing_errors
 from store.sql import queries, with_parts
 
@@ -71,9 +72,7 @@ class Deliveries:
 
     async def now(self) -> datetime:
         """The database's time, by which deliveries are dated."""
-        async with passing_errors(self._pool):
-            moment: datetime = await self._pool.fetchval("select now()")
-            return moment
+        return await time_there(self._pool)
 
     async def newest(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """The newest of those chosen, at most `limit`, without their records."""

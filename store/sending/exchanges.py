@@ -9,6 +9,7 @@ import asyncpg
 
 from schemas.destination import Destination
 from store.postgres import passing_errors, transaction
+from store.sending.destinations import columns_of, destination_of
 from store.sql import queries
 
 
@@ -35,32 +36,27 @@ class Exchanges:
         """Have the state of each judged, in one transaction that waits for whoever else does so."""
         if new := set(destinations) - self._entered:
             async with passing_errors(self._pool):
-                await self._pool.execute(self._sql["enter"], *_columns(new))
+                await self._pool.execute(self._sql["enter"], *columns_of(new))
             self._entered |= new
         if destinations:
             await transaction(self._pool, lambda connection: self._judge(connection, destinations, judge))
 
     async def _judge(self, connection: asyncpg.Connection, destinations: Collection[Destination], judge: Judge) -> None:
-        rows = await connection.fetch(self._sql["lock"], *_columns(destinations))
+        rows = await connection.fetch(self._sql["lock"], *columns_of(destinations))
         now = max((row["now"] for row in rows), default=0.0)
-        found = {Destination(row["project_id"], row["channel"], row["destination"]): row["state"] for row in rows}
+        found = {destination_of(row): row["state"] for row in rows}
         kept = {one: judge(one, state, now) for one, state in found.items()}
         self._entered = self._entered & found.keys()  # a row that nobody asked for was forgotten
         values = zip(*kept.values(), strict=True) if kept else ([], [])
-        await connection.execute(self._sql["write"], *_columns(kept), *map(list, values))
+        await connection.execute(self._sql["write"], *columns_of(kept), *map(list, values))
 
     async def closed(self) -> dict[Destination, float]:
         """All that want not to be asked, whoever heard that, and for how many seconds more."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["closed"])
-        return {Destination(row["project_id"], row["channel"], row["destination"]): row["seconds"] for row in rows}
+        return {destination_of(row): row["seconds"] for row in rows}
 
     async def forget(self) -> None:
         """Drop rows that nobody asks for."""
         async with passing_errors(self._pool):
             await self._pool.execute(self._sql["forget"])
-
-
-def _columns(destinations: Collection[Destination]) -> list[list[str]]:
-    rows = list(destinations)
-    return [[row[place] for row in rows] for place in range(len(Destination._fields))]

@@ -19,8 +19,9 @@ from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
 from store.sending.breakers import BreakerStore
-from store.sending.claims import Claims, columns_of, destination_of, queue_of
+from store.sending.claims import Claims, queue_of
 from store.sending.consents import Consents
+from store.sending.destinations import columns_of, destination_of
 from store.sending.exchanges import Exchanges
 from store.sending.queues import Queue, Queues
 from store.sending.reputation import ReputationCounts

@@ -10,6 +10,7 @@ import asyncpg
 
 from schemas.destination import Destination
 from store.postgres import passing_errors
+from store.sending.destinations import destination_of
 from store.sql import queries
 
 
@@ -41,7 +42,7 @@ class ReputationCounts:
         """The count, bounced and complained of accounts that sent `least` within `window`, of which some came back."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["to_judge"], window, least)
-        return {Destination(row["project_id"], row["channel"], row["destination"]): row for row in rows}
+        return {destination_of(row): row for row in rows}
 
     async def is_time(self, each: timedelta) -> bool:
         """True where nobody has judged for so long: then it is ours to do."""

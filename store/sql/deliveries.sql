@@ -69,15 +69,18 @@ limit $13;
 
 -- name: standing
 -- How many an action can reach, and how many it cannot, by why. An end that has still to be told is not sent again.
-select count(*) filter (where :within and not :in_the_way and (announced or state = 'waiting')) as within,
-       count(*) filter (where :within and not :in_the_way and (announced or state = 'waiting') and possibly_accepted)
-           as possibly_accepted,
+select count(*) filter (where :reached) as within,
+       count(*) filter (where :reached and possibly_accepted) as possibly_accepted,
        count(*) filter (where state = 'waiting' and lease_until > now()) as under_way,
        count(*) filter (where :over and (expires_at <= now() or reason = 'expired')) as expired,
        count(*) filter (where :over and (erased or record = '')) as erased,
        count(*) as chosen
 from deliveries d
 where :chosen;
+
+-- name: reached
+-- The action can be done to it.
+(:within and not :in_the_way and (announced or state = 'waiting'))
 
 -- name: over
 -- It is over, and in a way that can be sent again.

@@ -47,6 +47,11 @@ NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low", "
 endpoint that fails.
 """
 
+HoldKind = Literal["refused", "gone", "exhausted", "account", "reputation"]
+"""Why nothing is sent to a destination: it refuses our access, is no more, or took nothing for as long as a delivery is
+tried; its account is paused, removed or cannot be used; too much of its mail came back.
+"""
+
 NoticeState = Literal["opened", "closed"]
 
 Wire = Literal["avro", "confluent", "json"]

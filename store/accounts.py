@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from schemas.account import ACCOUNT_TYPES, AccountForm
-from schemas.closed import CHANNELS, ChannelName
+from schemas.closed import CHANNELS, ChannelName, HoldKind, members
 from store.encryption import CannotDecrypt, Keys, Sealed
 from store.postgres import passing_errors
 from store.sql import queries
@@ -114,7 +114,7 @@ class Accounts:
             values = (*_columns(key), sealed.key_id, sealed.content, by)
             is_new = await connection.fetchval(self._sql["add_account"], *values) is not None
             if is_new:
-                await self._release(connection, key, only_ours=True)
+                await self._release(connection, key, _NEW_LOGIN)
         return is_new
 
     async def change(
@@ -196,10 +196,16 @@ class Accounts:
                 await connection.fetchval(self._sql["hold_destination"], *held)
         return state is not None
 
-    async def _release(self, connection: asyncpg.Connection, key: AccountKey, *, only_ours: bool = False) -> None:
-        """Resume what is paused because of an account, and the account where it is a destination itself."""
-        itself = key.name if is_destination(key.channel) and not only_ours else None
-        values = (key.project_id, key.channel, itself, f"account {key} ")
+    async def _release(
+        self, connection: asyncpg.Connection, key: AccountKey, kinds: Collection[HoldKind] | None = None
+    ) -> None:
+        """Resume what is paused for one of `kinds`: the account where it is a destination, else what it signs.
+
+        By default whatever an account is paused for, and endpoints as far as it can be its fault.
+        """
+        itself = key.name if is_destination(key.channel) else None
+        released = kinds or (_NEW_LOGIN if itself is None else members(HoldKind))
+        values = (key.project_id, key.channel, itself, list(released))
         await connection.execute(self._sql["release_destinations"], *values)
 
 
@@ -209,10 +215,12 @@ def is_destination(channel: ChannelName) -> bool:
 
 
 def why_held(key: AccountKey, state: AccountState, why: str = "") -> str:
-    """The reason that deliveries wait for; it begins the same for everything that one account holds."""
+    """The reason that deliveries wait for."""
     return f"account {key} {f'cannot be used: {why}' if state == 'active' else _HELD[state]}"
 
 
+_NEW_LOGIN: tuple[HoldKind, ...] = ("account", "refused")
+"""What another secret may mend: an endpoint that answers 401 cannot tell who signed."""
 _HELD = {
     "paused": "is paused: tidings accounts resume",
     "removed": "was removed: tidings accounts add",

@@ -127,7 +127,7 @@ def destinations_command(
             await resume_destination(ledger, opened.project_id, resume)
         return await held(ledger, opened.project_id)
 
-    columns = ("channel", "destination", "state", "reason", "paused at", "waiting", "oldest")
+    columns = ("channel", "destination", "state", "kind", "reason", "paused at", "waiting", "oldest")
     show_rows(columns, map(astuple, in_session(work)), as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from console.control.rows import of_row
-from schemas.closed import CHANNELS
+from schemas.closed import CHANNELS, HoldKind
 from schemas.destination import Destination
 from schemas.errors import TidingsError
 from schemas.names import ROUGHLY_LIKE, nearest
@@ -15,11 +15,15 @@ from store.sending.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class HeldDestination:
-    """A destination that is paused, failing or throttled: why, since when, and how much waits since when."""
+    """A destination that is paused, failing or throttled: why, since when, and how much waits since when.
+
+    `kind` is the reason of a pause in one word.
+    """
 
     channel: str
     destination: str
     state: str
+    kind: HoldKind | None
     reason: str
     paused_at: datetime | None
     waiting: int

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import asyncpg
 import msgspec
 
-from schemas.closed import Reason
+from schemas.closed import HoldKind, Reason
 from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
@@ -153,10 +153,10 @@ class UnannouncedOutcome(msgspec.Struct, frozen=True):
 
 
 class Pause(NamedTuple):
-    """The reason of a pause in words. `by_answer`: the destination refused us, or took nothing for too long."""
+    """The reason of a pause, in words and as one of those that there are."""
 
     reason: str
-    by_answer: bool
+    kind: HoldKind
 
 
 def claim_key(delivery_id: str) -> str:
@@ -340,9 +340,9 @@ class Ledger:
             if row["again"] is not None
         }
 
-    async def pause_destination(self, destination: Destination, reason: str, *, by_answer: bool = False) -> None:
-        """Stop sending to a destination until somebody resumes it. `by_answer`: because of what it answered."""
-        await self._fetch("pause_destination", *destination, storable(reason), by_answer)
+    async def pause_destination(self, destination: Destination, kind: HoldKind, reason: str) -> None:
+        """Stop sending to a destination until somebody resumes it."""
+        await self._fetch("pause_destination", *destination, storable(reason), kind)
 
     async def resume_destination(self, destination: Destination) -> bool:
         """Send to it again, the oldest first; whether it was paused."""
@@ -353,7 +353,10 @@ class Ledger:
         return {destination_of(row): row["hurried_at"] for row in await self._fetch("hurried_destinations")}
 
     async def held_destinations(self, project_id: str) -> list[asyncpg.Record]:
-        """Of a project: channel, destination, state (paused, failing, throttled), reason, since, waiting, oldest."""
+        """Those of a project that something waits for, and why.
+
+        channel, destination, state (paused, failing, throttled), kind, reason, paused_at, waiting, oldest.
+        """
         return await self._fetch("held_destinations", project_id)
 
     async def paused_destinations(self) -> dict[Destination, str]:
@@ -363,7 +366,7 @@ class Ledger:
     async def pauses(self) -> dict[Destination, Pause]:
         """All that are paused."""
         rows = await self._fetch("paused_destinations")
-        return {destination_of(row): Pause(row["reason"], row["by_answer"]) for row in rows}
+        return {destination_of(row): Pause(row["reason"], row["kind"]) for row in rows}
 
     async def counts(self) -> list[asyncpg.Record]:
         """channel, state, reason, count."""

@@ -62,14 +62,14 @@ update accounts set key_id = $4, content = $5 where project_id = $1 and channel 
 -- name: hold_destination
 -- Pauses a destination because of its account, where that is held still (whoever resumes it locks its row first), or
 -- with $6 in any case.
-insert into paused_destinations (project_id, channel, destination, reason, paused_at)
-select $1, $2, $4, $5, now() from accounts a
+insert into paused_destinations (project_id, channel, destination, reason, kind, paused_at)
+select $1, $2, $4, $5, 'account', now() from accounts a
 where a.project_id = $1 and a.channel = $2 and a.name = $3 and (a.state <> 'active' or $6)
 for share of a
 on conflict do nothing
 returning destination;
 
 -- name: release_destinations
--- Sends again to what of a project is paused for a reason that begins with $4, and to $3 whatever the reason.
+-- Sends again to what of a project is paused for one of the reasons in $4: to $3, or to all where that is null.
 delete from paused_destinations
-where project_id = $1 and channel = $2 and (destination = $3 or starts_with(reason, $4));
+where project_id = $1 and channel = $2 and ($3::text is null or destination = $3) and kind = any($4::text[]);

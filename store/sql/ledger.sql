@@ -358,8 +358,8 @@ where d.delivery_id = any($1::text[]) order by d.delivery_id, t.number;
 
 -- name: pause_destination
 -- Stops sending to a destination.
-insert into paused_destinations (project_id, channel, destination, reason, paused_at, by_answer)
-values ($1, $2, $3, $4, now(), $5)
+insert into paused_destinations (project_id, channel, destination, reason, kind, paused_at)
+values ($1, $2, $3, $4, $5, now())
 on conflict do nothing;
 
 -- name: resume_destination
@@ -368,7 +368,7 @@ delete from paused_destinations where project_id = $1 and channel = $2 and desti
 
 -- name: paused_destinations
 -- What is paused and why.
-select project_id, channel, destination, reason, by_answer from paused_destinations order by 1, 2, 3;
+select project_id, channel, destination, reason, kind from paused_destinations order by 1, 2, 3;
 
 -- name: release_leases
 -- Gives back what an earlier process of the same name held when it ended; it may have sent what it had no time to tell.
@@ -393,21 +393,21 @@ select project_id, channel, destination, hurried_at from hurried_destinations wh
 -- name: held_destinations
 -- What of a project waits because of its destination, with how much and since when: those that are paused, those that
 -- fail and are asked by one message at a time, and those that have said that it is too much.
-select p.channel, p.destination, 'paused' as state, p.reason, p.paused_at, w.waiting, w.oldest
+select p.channel, p.destination, 'paused' as state, p.kind, p.reason, p.paused_at, w.waiting, w.oldest
 from paused_destinations p cross join lateral (
     select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
     where d.state = 'waiting' and d.project_id = p.project_id and d.channel = p.channel
       and d.destination = p.destination) as w
 where p.project_id = $1
 union all
-select b.channel, b.destination, 'failing', b.why, b.opened_at, w.waiting, w.oldest
+select b.channel, b.destination, 'failing', null, b.why, b.opened_at, w.waiting, w.oldest
 from :failing_destinations cross join lateral (
     select count(*) as waiting, min(d.created_at) as oldest from open_deliveries d
     where d.state = 'waiting' and d.project_id = b.project_id and d.channel = b.channel
       and d.destination = b.destination) as w
 where b.project_id = $1
 union all
-select d.channel, d.destination, 'throttled', max(d.detail), null, count(*), min(d.created_at)
+select d.channel, d.destination, 'throttled', null, max(d.detail), null, count(*), min(d.created_at)
 from open_deliveries d
 where d.state = 'waiting' and d.reason = 'throttled' and d.project_id = $1
   and not exists (select from paused_destinations p

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, assert_never
 
+from schemas.closed import HoldKind
 from schemas.failover import Failover
 
 Standing = Literal["well", "failing", "refused", "held"]
@@ -12,6 +13,17 @@ Standing = Literal["well", "failing", "refused", "held"]
 long as a delivery is tried. `held`: a person paused or removed it, or too much of its mail bounced, so that what is for
 it waits.
 """
+
+
+def standing_of(kind: HoldKind) -> Standing:
+    """The standing of an account that is paused: what it answered lets another take its place, nothing else does."""
+    match kind:
+        case "refused" | "gone" | "exhausted":
+            return "refused"
+        case "account" | "reputation":
+            return "held"
+        case _:
+            assert_never(kind)
 
 
 def leaves_through(

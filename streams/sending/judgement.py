@@ -7,15 +7,15 @@ from typing import Literal
 
 import msgspec
 
-from schemas.closed import Reason
+from schemas.closed import HoldKind, Reason
 
 
 class Judgement(msgspec.Struct, frozen=True):
     """The end of a delivery (`sent`, `failed`), or `waiting`: for `wait`, or without one as old as it is.
 
-    `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses`: nothing more is sent
-    to its destination until somebody resumes it. `is_bounce`: the recipient's mailbox does not take it for now.
-    `is_ambiguous`: it may have been accepted all the same.
+    `tried`: its provider was asked, or should count as asked; else this was no attempt. `pauses` is why nothing more
+    is sent to its destination until somebody resumes it; None where it goes on. `is_bounce`: the recipient's mailbox
+    does not take it for now. `is_ambiguous`: it may have been accepted all the same.
     """
 
     state: Literal["waiting", "sent", "failed"]
@@ -24,7 +24,7 @@ class Judgement(msgspec.Struct, frozen=True):
     reason: Reason | None = None
     provider_id: str | None = None
     tried: bool = True
-    pauses: bool = False
+    pauses: HoldKind | None = None
     is_bounce: bool = False
     is_ambiguous: bool = False
 

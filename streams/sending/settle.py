@@ -51,9 +51,9 @@ def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
         case Refused(detail, reason):
             return Judgement("failed", detail, reason=reason)
         case Blocked(detail):
-            return Judgement("waiting", detail, reason="paused", tried=False, pauses=True)
+            return Judgement("waiting", detail, reason="paused", tried=False, pauses="refused")
         case Gone(detail):
-            return Judgement("failed", detail, pauses=True)
+            return Judgement("failed", detail, pauses="gone")
         case _:
             assert_never(receipt)
 
@@ -65,13 +65,13 @@ def tried_again(detail: str, attempt: Attempt, retry_after: float | None = None)
     """
     if attempt.is_gone:
         said = f"nothing was taken for as long as a delivery is tried: {detail}"
-        return Judgement("waiting", said, reason="paused", pauses=True)
+        return Judgement("waiting", said, reason="paused", pauses="exhausted")
     wait = next_attempt(attempt.retries, attempt.before + 1, random=attempt.random, retry_after=retry_after)
     if wait is not None:
         return Judgement("waiting", detail, wait)
     used_up = f"retries exhausted after {attempt.before + 1} attempts: {detail}"
     if attempt.is_last_word:
-        return Judgement("waiting", used_up, reason="paused", pauses=True)
+        return Judgement("waiting", used_up, reason="paused", pauses="exhausted")
     return Judgement("failed", used_up)
 
 

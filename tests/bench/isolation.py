@@ -88,7 +88,7 @@ async def _cancel_the_rest(running: Product, hosts: list[str]) -> None:
     async with database(running.wiring) as pool:
         ledger, sick = Ledger(pool), [Destination("shop", "webhook", host) for host in hosts]
         for one in sick:
-            await ledger.pause_destination(one, "the round is over")
+            await ledger.pause_destination(one, "refused", "the round is over")
         while await pool.fetchval("select exists (select from open_deliveries where state = 'waiting')"):
             await pool.execute(
                 "update open_deliveries set state = 'failed', reason = 'canceled', settled_at = now() "

@@ -49,7 +49,7 @@ async def test_a_paused_endpoint_with_very_many_waiting_costs_its_neighbours_not
     neighbour = WebhookReceiver(SECRET)
     await neighbour.start()
     ledger, paused = Ledger(pool), await _fill(pool, webhooks(1, receiver.url)[0])
-    await ledger.pause_destination(paused, "by hand")
+    await ledger.pause_destination(paused, "refused", "by hand")
     try:
         async with running(settings, pool) as run:
             with _memory_stays():
@@ -64,7 +64,7 @@ async def test_a_paused_endpoint_with_very_many_waiting_costs_its_neighbours_not
             places = [int(one.removeprefix("dlv_")) for one in receiver.ids[:2000]]
             assert max(abs(place - at) for at, place in enumerate(places, 1)) <= held + 500
             assert len(receiver.ids) == len(set(receiver.ids))
-            await ledger.pause_destination(paused, "enough")
+            await ledger.pause_destination(paused, "refused", "enough")
     finally:
         await neighbour.stop()
 

@@ -6,7 +6,7 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import asyncpg
 import msgspec
@@ -24,7 +24,7 @@ from deploy.secret import Secret
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
 from schemas.account import SIGNING, EmailAccountForm, WebhookAccountForm
-from schemas.closed import ChannelName
+from schemas.closed import ChannelName, HoldKind
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, DefinitionInvalid, TidingsError, TryLater
@@ -185,11 +185,47 @@ async def test_an_account_that_is_changed_while_no_sender_runs_sends_unless_it_i
     refused, elsewhere = Destination("default", "email", "shop"), Destination("outlet", "email", "shop")
     await stored.add(key("shop"), mail_of(guarded, "wrong"), ring, by="me")
     for destination in (refused, elsewhere):
-        await ledger.pause_destination(destination, "auth: 535 5.7.8 no")
+        await ledger.pause_destination(destination, "refused", "auth: 535 5.7.8 no")
     if is_paused:
         await stored.pause(key("shop"), by="me")
     assert await stored.change(key("shop"), lambda _: mail_of(guarded), ring, by="me")
     assert set(await ledger.paused_destinations()) == ({refused, elsewhere} if is_paused else {elsewhere})
+
+
+@pytest.mark.parametrize("act", ["add", "change", "resume"])
+async def test_endpoints_that_refused_us_are_sent_to_again_by_another_signing_secret(
+    pool: asyncpg.Pool, act: str
+) -> None:
+    stored, ring, ledger = Accounts(pool), Keys.read([OLD]), Ledger(pool)
+    signing, form = AccountKey("shop", "webhook", SIGNING), WebhookAccountForm(secrets=(SECRET,))
+    kinds: tuple[HoldKind, ...] = get_args(HoldKind)
+    if act != "add":
+        await stored.add(signing, form, ring, by="me")
+    for kind in kinds:
+        await ledger.pause_destination(Destination("shop", "webhook", f"https://{kind}.example"), kind, "HTTP 401")
+    elsewhere = [Destination("spa", "webhook", "https://a.example"), Destination("shop", "email", SIGNING)]
+    for one in elsewhere:
+        await ledger.pause_destination(one, "refused", "no")
+    rotated = WebhookAccountForm(secrets=(SIGNING_SECRET, SECRET))
+    acts = {
+        "add": lambda: stored.add(signing, rotated, ring, by="me"),
+        "change": lambda: stored.change(signing, lambda _: rotated, ring, by="me"),
+        "resume": lambda: stored.resume(signing, by="me"),
+    }
+    assert await acts[act]()
+    left = await ledger.pauses()
+    assert left.keys() >= set(elsewhere)
+    assert {pause.kind for one, pause in left.items() if one not in elsewhere} == {"gone", "exhausted", "reputation"}
+
+
+async def test_an_account_that_was_refused_and_is_removed_and_added_again_sends(pool: asyncpg.Pool) -> None:
+    stored, ring, ledger = Accounts(pool), Keys.read([OLD]), Ledger(pool)
+    form = EmailAccountForm(host="mail.shop.example", sender="news@shop.example")
+    await stored.add(key("shop"), form, ring, by="me")
+    await ledger.pause_destination(Destination("default", "email", "shop"), "refused", "auth: 535 5.7.8 no")
+    await stored.remove(key("shop"), by="me")
+    assert await stored.add(key("shop"), form, ring, by="me")
+    assert await ledger.pauses() == {}
 
 
 async def test_what_is_held_is_known_while_another_account_is_released(

@@ -83,7 +83,7 @@ async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
     process, ledger = Breakers(BreakerStore(pool), owner="p", policies=POLICIES), Ledger(pool)
     await failing(pool, process)
     assert [row["state"] for row in await ledger.held_destinations("shop")] == ["failing"]
-    await ledger.pause_destination(HOST, "HTTP 401")
+    await ledger.pause_destination(HOST, "refused", "HTTP 401")
     assert [row["state"] for row in await ledger.held_destinations("shop")] == ["paused"]
     await process.exchange()
     await ledger.resume_destination(HOST)

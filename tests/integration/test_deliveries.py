@@ -19,6 +19,7 @@ from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.deliveries import STATUSES, carry_out, foresee, groups, newest, read_filter
+from console.control.destinations import held as held_of
 from console.control.destinations import resume_destination
 from console.control.explain import stored_profiles
 from console.control.resend import resend, resendable
@@ -289,7 +290,7 @@ async def test_what_is_held_retried_or_ended_for_a_reason_of_our_own_is_told_apa
         Settlement("d4", "sent", "HTTP 200"),
         failed("d5", reason="suppressed"),
     )
-    await ledger.pause_destination(HOST._replace(name="b"), "HTTP 401")
+    await ledger.pause_destination(HOST._replace(name="b"), "refused", "HTTP 401")
     held = chosen(status="held", channel="webhook")
     assert await carry_out(deliveries, "cancel", chosen(status="held", destination="b"), actor="me") == 1
     expected = {
@@ -385,12 +386,12 @@ async def test_a_paused_destination_says_why_and_what_waits_and_goes_on_with_the
     ledger = Ledger(pool)
     for number in range(3):
         await ledger.claim_new([new(number)], owner="s", lease=LEASE)
-    await ledger.pause_destination(HOST, "HTTP 401: the receiver does not accept us")
+    await ledger.pause_destination(HOST, "refused", "HTTP 401: the receiver does not accept us")
     await settle(ledger, *(Settlement(f"d{n}", "waiting", "paused", reason="paused", tried=False) for n in (2, 0, 1)))
     await ledger.claim_new([new(4, "b")], owner="s", lease=LEASE)
     await settle(ledger, Settlement("d4", "waiting", "HTTP 429", DAY, reason="throttled", tried=False))
-    held = [(row["destination"], row["state"], row["waiting"]) for row in await ledger.held_destinations("shop")]
-    assert held == [("a", "paused", 3), ("b", "throttled", 1)]
+    held = [(one.destination, one.state, one.kind, one.waiting) for one in await held_of(ledger, "shop")]
+    assert held == [("a", "paused", "refused", 3), ("b", "throttled", None, 1)]
     assert await due(ledger) == {}
     with pytest.raises(TidingsError, match=r"webhook/b is not paused.* Paused: webhook/a"):
         await resume_destination(ledger, "shop", "webhook/b")
@@ -409,7 +410,7 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
         rows = [new(number, record=record("transactional")) for number in range(3)]
         await ledger.claim_new(rows, owner="s", lease=LEASE)
         await settle(ledger, *(failed(f"d{number}") for number in range(3)))
-        await ledger.pause_destination(HOST, "HTTP 401")
+        await ledger.pause_destination(HOST, "refused", "HTTP 401")
         await pool.close()
 
     asyncio.run(prepare())

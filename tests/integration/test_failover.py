@@ -183,7 +183,7 @@ async def test_what_a_sender_had_when_it_died_was_possibly_accepted(pool: asyncp
 async def test_of_what_is_paused_only_what_passes_is_claimed(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await ledger.claim_new([replace(new(0), wait=timedelta(microseconds=1))], owner="s", lease=LEASE)
-    await ledger.pause_destination(HOST, "535")
+    await ledger.pause_destination(HOST, "refused", "535")
     assert await ledger.claim_due(owner="s", lease=LEASE, limit=9, a_destination=9, capacity={HOST: 3}) == []
     assert ledger.due_in() == math.inf
     (row,) = await ledger.claim_due(

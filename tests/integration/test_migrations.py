@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from schemas.campaign import Campaign, Code, campaign_object, publication_object, voucher_object
+from schemas.closed import HoldKind
 from store import migrate as migrating
 from store.codes.claims import Claim, Published
 from store.codes.pool import Codes
@@ -169,6 +170,33 @@ async def test_what_is_written_while_the_ledger_is_copied_is_not_sent_twice(
     await ledger.settle([settlement("d1")], owner="s")
     await announce(ledger, "d1")
     assert await claim(ledger, "s", [new(1)]) == set()
+    await pool.close()
+
+
+async def test_what_is_paused_has_a_kind_by_the_words_that_were_kept(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await earlier(dsn, tmp_path, monkeypatch, last=33)
+    words: dict[str, tuple[str, bool, HoldKind]] = {
+        "HTTP 401: the receiver does not accept us": ("webhook", True, "refused"),
+        "auth: 535 5.7.8 no (the server does not accept us)": ("email", False, "refused"),  # of before 0.5.0
+        "HTTP 410: the receiver is gone for good": ("webhook", True, "gone"),
+        "retries exhausted after 14 attempts: HTTP 410": ("webhook", True, "exhausted"),
+        "nothing was taken for as long as a delivery is tried: 503": ("webhook", True, "exhausted"),
+        "account webhook/main is paused: tidings accounts resume": ("webhook", False, "account"),
+        "account email/shop was removed: tidings accounts add": ("email", False, "account"),
+        "account email/shop is not yours": ("webhook", True, "refused"),
+        "of its last 1,000 messages 60 bounced (6 %, at most 5 % may)": ("email", False, "reputation"),
+    }
+    for number, (reason, (channel, by_answer, _)) in enumerate(words.items()):
+        await pool.execute(
+            "insert into paused_destinations (project_id, channel, destination, reason, paused_at, by_answer)"
+            " values ('shop', $1, $2, $3, now(), $4)",
+            channel, str(number), reason, by_answer,
+        )  # fmt: skip
+    assert "0034_kinds_of_holds" in await migrating.migrate(pool, "shop")
+    pauses = (await Ledger(pool).pauses()).values()
+    assert {pause.reason: pause.kind for pause in pauses} == {reason: kind for reason, (_, _, kind) in words.items()}
     await pool.close()
 
 

@@ -176,7 +176,7 @@ async def test_an_owner_is_told_by_mail_and_webhook_of_what_is_paused(settings: 
         told_by = {"email:ops@example.com", f"webhook:{receiver.url}"}
         notices = Notices(pool, lambda notice: told_by)
         notifiers = [notifier(notices, ledger, channels, name) for name in ("a", "b")]
-        await ledger.pause_destination(HOST, "HTTP 401: who are you?")
+        await ledger.pause_destination(HOST, "refused", "HTTP 401: who are you?")
         for _ in range(2):
             await asyncio.gather(*(one.tell() for one in notifiers))
         (mail,) = mailbox.mails
@@ -209,8 +209,8 @@ async def test_each_project_is_told_of_its_own_destinations_and_of_the_last_that
             await me._keep_destinations()
             return [project for project in ("shop", "spa") if await notices.is_open(project, "destination_paused")]
 
-        await ledger.pause_destination(HOST, "HTTP 401")
-        await ledger.pause_destination(theirs, "HTTP 410")
+        await ledger.pause_destination(HOST, "refused", "HTTP 401")
+        await ledger.pause_destination(theirs, "gone", "HTTP 410")
         assert await open_in() == ["shop", "spa"]
         await ledger.resume_destination(HOST)
         assert await open_in() == ["spa"]

@@ -238,7 +238,7 @@ async def test_what_a_provider_says_is_kept_whatever_it_is(pool: asyncpg.Pool) -
         [Settlement("d1", "failed", odd, provider_id=odd), Settlement("d2", "waiting", odd, SOON)], owner="s"
     )
     assert {one.state, two.state} == {"failed", "waiting"}
-    await ledger.pause_destination(HOST, odd)
+    await ledger.pause_destination(HOST, "refused", odd)
     (reason,) = (await ledger.paused_destinations()).values()
     assert reason == "no \N{REPLACEMENT CHARACTER} such ? thing"
 
@@ -366,7 +366,7 @@ async def test_what_can_be_claimed_is_found_behind_many_that_are_paused(pool: as
     await claim(ledger, "s", [new(number, host, wait=SOON) for number, host in enumerate(hosts)])
     await later(pool, LEASE)
     for host in hosts[:650]:
-        await ledger.pause_destination(Destination("shop", "webhook", host), "HTTP 410")
+        await ledger.pause_destination(Destination("shop", "webhook", host), "gone", "HTTP 410")
     assert len(await due(ledger, "s")) == 50
     assert await due(ledger, "s") == set()
 
@@ -380,7 +380,7 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
         " 'destination', 'a', 'due_at', now()))).* from open_deliveries d, generate_series(1, 30000) n"
         " where delivery_id = 'd1'"
     )
-    await ledger.pause_destination(HOST, "HTTP 410")
+    await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert await due(ledger, "s") == {"d1"}
     assert await due(ledger, "s") == set()
     assert 0 < ledger.due_in() <= LEASE.total_seconds()
@@ -399,7 +399,7 @@ async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, wait=SOON)])
     await later(pool, LEASE)
-    await ledger.pause_destination(HOST, "HTTP 410")
+    await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert await due(ledger, "s") == set()
     await ledger.resume_destination(HOST)
     assert await due(ledger, "s") == {"d1"}
@@ -412,7 +412,7 @@ async def test_a_destination_of_one_project_says_nothing_of_another_projects(poo
     await claim(ledger, "s", rows)
     await claim(ledger, "gone", [new(n, project_id=("shop", "outlet")[n % 2]) for n in range(8, 12)])
     await later(pool, LEASE * 2)
-    await ledger.pause_destination(HOST, "HTTP 410")
+    await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert not await ledger.resume_destination(other)
     assert await due(ledger, "s", capacity={other: 0}) == set()
     assert (ledger.due_in({other}), ledger.due_in({HOST}) < SOON.total_seconds()) == (math.inf, True)

@@ -359,7 +359,7 @@ async def test_a_consent_withdrawn_while_a_mail_waits_stops_it(
     (made,) = mails(1)
     destination = Destination(made.project_id, "email", "main")
     async with running(settings, pool, mailbox.port) as run:
-        await run.ledger.pause_destination(destination, "held")
+        await run.ledger.pause_destination(destination, "refused", "held")
         await until(lambda: is_paused(run, destination))
         await run.take([made])
         said = {"id": made.customer.id, "consents": {made.category: False}}

@@ -28,7 +28,7 @@ from agents.roles.sender.slots import Slots
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel, Policy
-from schemas.closed import ChannelName
+from schemas.closed import ChannelName, HoldKind
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
@@ -68,7 +68,7 @@ class Attempts:
         templates: Callable[[str], Awaitable[StoredTemplate | None]],
         is_ours: Callable[[str], bool],
         outcomes: Outcomes,
-        pause: Callable[[Destination, str], Awaitable[None]],
+        pause: Callable[[Destination, HoldKind, str], Awaitable[None]],
         stopped: Callable[[list[str]], Awaitable[Mapping[str, Stop]]],
         metrics: Metrics,
         *,
@@ -204,7 +204,7 @@ class Attempts:
             return answer
         judgement = settle(answer, self._made(work, answer))
         if judgement.pauses:
-            await self._pause_destination(work, judgement.detail)
+            await self._pause_destination(work, judgement.pauses, judgement.detail)
         return judgement
 
     async def _stopped_since(self, work: Work, claimed: float) -> Stop | None:
@@ -277,7 +277,7 @@ class Attempts:
         last_wait = policy.retries[-1].total_seconds() if policy.retries else 0.0
         return policy.pauses and not self.paces.took_within(destination, last_wait)
 
-    async def _pause_destination(self, work: Work, why: str) -> None:
+    async def _pause_destination(self, work: Work, kind: HoldKind, why: str) -> None:
         if work.leaves_for not in self.capacity.paused:
             log.error("destination_paused", **work.leaves_for.named, why=why)
             self.capacity.paused.add(work.leaves_for)
@@ -285,7 +285,7 @@ class Attempts:
         if work.through:
             delivery = msgspec.structs.replace(delivery, account=work.through)
         known = accounts.changed_at(delivery) if accounts else None
-        await self._pause(work.leaves_for, why)
+        await self._pause(work.leaves_for, kind, why)
         if accounts:
             await accounts.release_changed_since(delivery, known)
 

@@ -20,6 +20,7 @@ from agents.waiting import retry_until_available
 from schemas.destination import Destination
 from schemas.errors import BadRecord, TryLater
 from store.sending.ledger import Settlement
+from streams.sending.failover import standing_of
 from streams.sending.gate import not_readable
 from streams.sending.judgement import impossible
 
@@ -117,7 +118,7 @@ class Due:
     async def _look_at_pauses(self) -> set[Destination]:
         pauses = await self._ledger.pauses()
         paused, routes = set(pauses), self._attempts.capacity.routes
-        routes.paused, routes.held = paused, {one for one, pause in pauses.items() if not pause.by_answer}
+        routes.paused, routes.held = paused, {one for one, pause in pauses.items() if standing_of(pause.kind) == "held"}
         self._metrics.destinations_paused.set(len(paused))
         self._metrics.destinations_throttled.set(self._attempts.paces.closed)
         self._metrics.destinations_failing.set(len(self._attempts.breakers.open))

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from agents.waiting import retry_until_available
+from schemas.closed import HoldKind
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from store.sending.ledger import Settlement
@@ -27,7 +28,7 @@ class Reputation:
     """Counts what was sent; a crash leaves out what was not told yet, ten seconds at most."""
 
     def __init__(
-        self, counts: ReputationCounts, bounds: Bounds, pause: Callable[[Destination, str], Awaitable[None]]
+        self, counts: ReputationCounts, bounds: Bounds, pause: Callable[[Destination, HoldKind, str], Awaitable[None]]
     ) -> None:
         self._counts, self._bounds, self._pause = counts, bounds, pause
         self._sent, self._bounced = Counter[Destination](), Counter[Destination]()
@@ -67,5 +68,5 @@ class Reputation:
         found = {account: why for account, one in sent.items() if (why := trouble(one, self._bounds))}
         for account, why in found.items():
             log.error("account_paused", **account.named, why=why)
-            await self._pause(account, why)
+            await self._pause(account, "reputation", why)
         return len(found)

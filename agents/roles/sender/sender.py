@@ -35,7 +35,7 @@ from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from deploy.settings.workers import Sender as SenderSettings
-from schemas.closed import CHANNELS, ChannelName
+from schemas.closed import CHANNELS, ChannelName, HoldKind
 from schemas.destination import Destination
 from schemas.errors import TryLater
 from schemas.topics import CUSTOMERS, DELIVERY_STATUS, deliveries
@@ -178,8 +178,8 @@ class Sender:
             if dropped:
                 log.info("tidied", **dropped)
 
-    async def _pause(self, destination: Destination, why: str) -> None:
-        pause = partial(self._ledger.pause_destination, destination, why, by_answer=True)
+    async def _pause(self, destination: Destination, kind: HoldKind, why: str) -> None:
+        pause = partial(self._ledger.pause_destination, destination, kind, why)
         await retry_until_available(pause, what="Postgres")
 
     async def drain(self, seconds: float) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from schemas.closed import HoldKind
 from schemas.failover import NO_FAILOVER, Failover
-from streams.sending.failover import Standing, leaves_through
+from streams.sending.failover import Standing, leaves_through, standing_of
 
 ORDER = Failover(("second", "third"))
 
@@ -31,6 +34,14 @@ def test_the_first_of_the_order_that_is_well_takes_it(
 
     assert leaves_through("main", ORDER, standing.__getitem__) == through
     assert leaves_through("main", NO_FAILOVER, standing.__getitem__) == "main"
+
+
+def test_another_takes_the_place_of_what_is_paused_for_its_answers_alone() -> None:
+    kinds: tuple[HoldKind, ...] = get_args(HoldKind)
+    standings: dict[HoldKind, Standing] = {
+        "refused": "refused", "gone": "refused", "exhausted": "refused", "account": "held", "reputation": "held",
+    }  # fmt: skip
+    assert {kind: standing_of(kind) for kind in kinds} == standings
 
 
 @pytest.mark.parametrize(("takes_ambiguous", "through"), [(False, "main"), (True, "second")])

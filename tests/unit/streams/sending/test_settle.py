@@ -23,8 +23,8 @@ EXHAUSTED = "retries exhausted after 3 attempts: "
         (Accepted("HTTP 200", "id"), Judgement("sent", "HTTP 200", provider_id="id"), None),
         (Refused("HTTP 400"), Judgement("failed", "HTTP 400"), None),
         (Refused("550", "suppressed"), Judgement("failed", "550", reason="suppressed"), None),
-        (Blocked("HTTP 401"), Judgement("waiting", "HTTP 401", reason="paused", tried=False, pauses=True), None),
-        (Gone("HTTP 410"), Judgement("failed", "HTTP 410", pauses=True), None),
+        (Blocked("HTTP 401"), Judgement("waiting", "HTTP 401", reason="paused", tried=False, pauses="refused"), None),
+        (Gone("HTTP 410"), Judgement("failed", "HTTP 410", pauses="gone"), None),
         (Throttled("429"), Judgement("waiting", "429", timedelta(), "throttled", tried=False), None),
         (Deferred("503"), Judgement("waiting", "503", MINUTE), Judgement("failed", EXHAUSTED + "503")),
         (Deferred("503", 120.0), Judgement("waiting", "503", 2 * MINUTE), Judgement("failed", EXHAUSTED + "503")),
@@ -58,7 +58,9 @@ def test_a_throttled_message_waits_without_an_attempt_until_it_is_about_the_mess
 
 def test_the_last_attempt_ends_the_delivery_or_speaks_for_its_destination() -> None:
     spoken = msgspec.structs.replace(LAST, is_last_word=True)
-    assert settle(Deferred("503"), spoken) == Judgement("waiting", EXHAUSTED + "503", reason="paused", pauses=True)
+    assert settle(Deferred("503"), spoken) == Judgement(
+        "waiting", EXHAUSTED + "503", reason="paused", pauses="exhausted"
+    )
     assert settle(Deferred("503"), msgspec.structs.replace(FIRST, is_last_word=True)) == Judgement(
         "waiting", "503", MINUTE
     )
@@ -74,4 +76,4 @@ def test_a_destination_that_is_gone_is_paused_whatever_its_delivery_has_had() ->
     judged = settle(Unanswered("no answer"), msgspec.structs.replace(FIRST, is_gone=True))
 
     said = "nothing was taken for as long as a delivery is tried: no answer (possibly accepted)"
-    assert judged == Judgement("waiting", said, reason="paused", pauses=True, is_ambiguous=True)
+    assert judged == Judgement("waiting", said, reason="paused", pauses="exhausted", is_ambiguous=True)

@@ -17,6 +17,7 @@ from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import Policy
+from schemas.closed import HoldKind
 from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TryLater
 from schemas.failover import NO_FAILOVER, Failover
@@ -64,13 +65,13 @@ class Told:
 
     def __init__(self) -> None:
         self.settlements: list[Settlement] = []
-        self.paused: list[tuple[Destination, str]] = []
+        self.paused: list[tuple[Destination, HoldKind, str]] = []
 
     def put(self, settlement: Settlement, _: Any) -> None:
         self.settlements.append(settlement)
 
-    async def pause(self, destination: Destination, why: str) -> None:
-        self.paused.append((destination, why))
+    async def pause(self, destination: Destination, kind: HoldKind, why: str) -> None:
+        self.paused.append((destination, kind, why))
 
 
 async def carried_out(
@@ -162,14 +163,17 @@ async def test_a_refusal_that_is_noted_after_its_account_was_changed_pauses_no_l
 ) -> None:
     accounts = Accounts(*changed)
     told, _, _ = await carried_out(Work(GOOD, 0, NOW), Blocked("535"), accounts=accounts)
-    assert (told.paused, accounts.released) == ([(HOST, "535")], released)
+    assert (told.paused, accounts.released) == ([(HOST, "refused", "535")], released)
 
 
-@pytest.mark.parametrize(("answer", "state"), [(Blocked("HTTP 401"), "waiting"), (Gone("HTTP 410"), "failed")])
-async def test_what_pauses_is_paused_at_once_and_in_the_ledger(answer: Any, state: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "state", "kind"),
+    [(Blocked("HTTP 401"), "waiting", "refused"), (Gone("HTTP 410"), "failed", "gone")],
+)
+async def test_what_pauses_is_paused_at_once_and_in_the_ledger(answer: Any, state: str, kind: HoldKind) -> None:
     told, _, attempts = await carried_out(Work(GOOD, 0, NOW), answer)
     assert [one.state for one in told.settlements] == [state]
-    assert told.paused == [(HOST, answer.detail)]
+    assert told.paused == [(HOST, kind, answer.detail)]
     assert attempts.capacity.paused == {HOST}
 
 

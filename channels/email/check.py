@@ -19,11 +19,12 @@ _AUTH_REFUSED = (534, 535, 538)
 
 
 async def check_mailbox(account: EmailAccount, timeout: float) -> AccountCheck:
-    """Connect, greet, encrypt as the account says, log in, and take leave, within `timeout` seconds."""
+    """Connect, greet, encrypt as the account says, and log in, within `timeout` seconds; then take leave."""
     session = SmtpSession(account)
     try:
         async with asyncio.timeout(timeout):
             await session.try_login()
+        await session.take_leave()
     except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
         said = account.without_secrets(explained(account, session.stage, error, timeout))
         return AccountCheck(False, shortened(said))

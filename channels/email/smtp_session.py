@@ -134,12 +134,16 @@ class SmtpSession:
             return receipt
 
     async def try_login(self) -> None:
-        """Open it, log in and take leave, without a message. Raises what `explained` puts in words."""
+        """Open it and log in, without a message. Raises what `explained` puts in words."""
         self._is_used = True
         await self._connect()
         await self._smtp.noop()
-        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it has let us in, whatever its farewell
-            await self._smtp.quit()
+
+    async def take_leave(self) -> None:
+        """End it as a mail server is told; whatever its farewell, and whether there is one."""
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # a TimeoutError is an OSError
+            async with asyncio.timeout(_REST_SECONDS):
+                await self._smtp.quit()
 
     def close(self) -> None:
         """Drop the connection."""

@@ -16,6 +16,7 @@ _USUAL = {
     "data": b"354 go on\r\n",
     "end": b"250 2.0.0 queued\r\n",
     "rset": b"250 2.0.0 ok\r\n",
+    "noop": b"250 2.0.0 ok\r\n",
     "quit": b"221 2.0.0 bye\r\n",
 }
 _END = b"\r\n.\r\n"
@@ -34,7 +35,7 @@ class RawSmtp:
     """`await start()`, then `port`. `once` is said at a stage instead of the usual, the first time it is reached.
 
     Stages: greeting, ehlo, starttls, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset,
-    quit.
+    noop, quit.
     """
 
     def __init__(self) -> None:

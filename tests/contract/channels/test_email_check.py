@@ -11,6 +11,8 @@ import trustme
 from channels.email.check import check_mailbox
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
+from channels.fakes.raw import RawReply
+from channels.fakes.raw_smtp import RawSmtp
 
 PLANTED = "pl4nted-pa55word"
 
@@ -78,3 +80,18 @@ async def test_a_server_that_repeats_the_password_is_not_quoted() -> None:
     one = account(1, username="u", password=PLANTED)
     assert one.without_secrets(f"535 {PLANTED} AHUAcGw0bnRlZC1wYTU1d29yZA==") == "535 [secret] [secret]"
     assert PLANTED not in repr(one)
+
+
+@pytest.mark.parametrize("farewell", [RawReply((), stays=600.0), RawReply((), resets=True), RawReply((b"no\r\n",))])
+async def test_whoever_lets_us_in_is_well_whatever_the_farewell(
+    farewell: RawReply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.email.smtp_session._REST_SECONDS", 0.1)
+    server = RawSmtp()
+    await server.start()
+    server.once["quit"] = farewell
+    try:
+        found = await check_mailbox(account(server.port, username="u", password=PLANTED), 60.0)
+    finally:
+        await server.stop()
+    assert found.is_well, found.said

@@ -6,6 +6,7 @@ taken the message: whatever it says after that must not make us send it again.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from channels.http.retry_after import WAIT_HEADERS
 _BUFFER = 65_536
 _LONGEST_LINE, _MOST_HEADERS = 65_536, 1000
 _KEPT = 65_536
+_UNREAD_SECONDS = 5.0
 _INTERIM = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+1(?!01)[0-9]{2}(?![0-9]).*?\r?\n\r?\n", re.DOTALL)
 _STATUS = re.compile(rb"\s*HTTP/[0-9.]+[ \t]+((?!1(?!01))[0-9]{3})\s")
 _WAITS = re.compile(rf"\n({'|'.join(WAIT_HEADERS)})[ \t]*:[ \t]*([^\r\n]{{1,300}})".encode(), re.IGNORECASE)
@@ -26,6 +28,17 @@ class Connection(ResponseHandler):
 
     requests = 0
     head = b""
+
+    @property
+    def is_written(self) -> bool:
+        """Tell whether all that was asked has left this process: some receivers answer before they read the body."""
+        return self.transport is None or self.transport.get_write_buffer_size() == 0
+
+    def leave(self) -> None:
+        """Close it once all is written, or soon where the receiver reads no further."""
+        if self.transport is not None and not self.is_written:
+            asyncio.get_running_loop().call_later(_UNREAD_SECONDS, self.transport.abort)
+        self.close()
 
     def ask(self, data: bytes) -> None:
         """Write a request, whose reply is read next. Raises ConnectionError where the receiver has left."""

@@ -92,10 +92,10 @@ class Transport:
         except BaseException:
             connection.abort()
             raise
-        if payload.is_eof() and not connection.should_close and not fresh:
+        if payload.is_eof() and not connection.should_close and not fresh and connection.is_written:
             self._keep(target, connection)
         else:
-            connection.close()
+            connection.leave()
         if "content-encoding" in message.headers:
             return Reply(message.code, message.headers)
         return Reply(message.code, message.headers, beginning, is_whole)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 
+import psutil
 import pytest
 import trustme
 
@@ -46,6 +47,10 @@ async def post(transport: Transport, url: str, body: bytes = b"x", *, fresh: boo
 
 def resting(transport: Transport) -> list[Connection]:
     return [connection for connections in transport._at_rest.values() for connection, _ in connections]
+
+
+def connections_to(raw: RawReceiver) -> list[object]:
+    return [one for one in psutil.Process().net_connections("tcp4") if one.raddr and one.raddr.port == raw.port]
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -94,6 +99,21 @@ async def test_a_connection_that_is_not_clean_is_not_used_again(raw: RawReceiver
         await post(transport, raw.url)
         await until(lambda: not any(one.is_connected() and not one.should_close for one in resting(transport)))
         assert (await post(transport, raw.url)).body == b"ok"
+    assert raw.connections == 2
+
+
+async def test_a_connection_whose_request_was_not_read_to_its_end_is_not_used_again_and_ends(
+    raw: RawReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.http.reply_heads._UNREAD_SECONDS", 0.05)
+    raw.reads_bodies = False
+    raw.replies.append(RawReply((b"HTTP/1.1 413 too large\r\ncontent-length: 0\r\n\r\n",), stays=LONG))
+    async with opened() as transport:
+        reply = await asyncio.wait_for(post(transport, raw.url, b"x" * 32_000_000), LONG)
+        assert (reply.status, resting(transport)) == (413, [])
+        await until(lambda: not connections_to(raw))
+        raw.reads_bodies = True
+        assert (await post(transport, raw.url)).status == 200
     assert raw.connections == 2
 
 

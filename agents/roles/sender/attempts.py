@@ -88,6 +88,8 @@ class Attempts:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._strikes = Strikes()
         self.paces = paces or Paces(Slices(self._limit, self._row))
+        if accounts is not None:
+            accounts.book.on_change(self.paces.slices.look_up_again)
         self.breakers = breakers or Breakers()
         self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers, failover=self._failover)
 

@@ -31,6 +31,7 @@ _FIRST_CLOSED = 1.5
 """Seconds for which a destination is let alone that says so for the first time: until then all have heard of it."""
 _AT_REST = 10.0
 """Seconds without a message after which a process asks for no share any more."""
+_MOST_PLACES = 10_000
 
 
 @dataclass(slots=True)
@@ -193,20 +194,33 @@ class Slices:
     ) -> None:
         self._limit_of, self.row_of, self._ticks = limit_of, row_of, ticks
         self._slices: dict[Destination, Slice] = {}
+        self._places: dict[Destination, tuple[Destination, Limit]] = {}
         self.is_wanted = asyncio.Event()
 
     def of(self, destination: Destination) -> Slice | None:
         """The slice of a destination; None where nothing of it is shared."""
-        row, limit = self.row_of(destination), self._limit_of(destination)
+        row, limit = self._places.get(destination) or self._place(destination)
         found = self._slices.get(row)
         if found is None:
-            if limit == NO_LIMIT:
+            if limit is NO_LIMIT:
                 return None
             found = self._slices[row] = Slice(limit)
         found.limit = limit
         if destination.project_id:
             found.users.add(destination)
         return found
+
+    def _place(self, destination: Destination) -> tuple[Destination, Limit]:
+        """Where its limit is shared, and which it is: remembered, since each message asks several times."""
+        if len(self._places) >= _MOST_PLACES:
+            self._places.clear()
+        limit = self._limit_of(destination)
+        found = self._places[destination] = self.row_of(destination), NO_LIMIT if limit == NO_LIMIT else limit
+        return found
+
+    def look_up_again(self) -> None:
+        """Accounts have changed, and with them what each destination's limit is."""
+        self._places.clear()
 
     def paced(self, destination: Destination) -> Slice | None:
         """The slice of a destination to which messages leave in turns that are handed out, or that is closed."""

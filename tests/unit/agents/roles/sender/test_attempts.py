@@ -16,6 +16,7 @@ from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
+from channels.accounts import AccountBook
 from channels.contract import Policy
 from schemas.closed import HoldKind
 from schemas.destination import Destination
@@ -131,6 +132,7 @@ class Accounts:
 
     def __init__(self, *changed: int) -> None:
         self.changed, self.held, self.released = list(changed), list[str](), list[Any]()
+        self.book = AccountBook()
 
     def is_shared(self, _: Destination) -> bool:
         return False

@@ -150,3 +150,11 @@ async def test_what_is_too_much_in_turns_that_are_shared_is_counted_and_closes_n
     assert (one.throttled, one.measured, paces.closed) == (1, 0.0, 0)
     paces.heard(ONE, left_at, Accepted("HTTP 200"))
     assert (one.accepted, paces.taken_by(ONE)) == (1, 1)
+
+
+def test_the_limit_of_a_destination_is_looked_up_once_and_again_when_accounts_have_changed(ticks: Ticks) -> None:
+    limits = [NO_LIMIT, LIMIT]
+    made = Slices(lambda _: limits.pop(0), ticks=ticks)
+    assert (made.of(ONE), made.of(ONE), limits) == (None, None, [LIMIT])
+    made.look_up_again()
+    assert [one and one.limit for one in (made.of(ONE), made.of(ONE))] == [LIMIT, LIMIT]

@@ -185,7 +185,7 @@ def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
     detail, meaning = f"HTTP {reply.status}", status_meaning(reply.status)
     match meaning.meaning:
         case "accepted":
-            return Accepted(detail)
+            return _accepted(reply.status)
         case "later":
             kind = Postponed if 400 <= reply.status < 500 else Deferred
             return kind(detail, asked_seconds(reply.headers, now, is_throttled=False))
@@ -200,3 +200,8 @@ def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
             return Refused(shortened(f"{detail}: {words or meaning.why}"))
         case _:
             assert_never(meaning.meaning)
+
+
+@lru_cache(maxsize=100)
+def _accepted(status: int) -> Accepted:
+    return Accepted(f"HTTP {status}")

@@ -176,6 +176,23 @@ async def test_a_body_is_not_waited_for(webhook: Webhook, raw: RawReceiver, name
     assert await asyncio.wait_for(post(webhook, raw, timeout=200), 90) == Accepted("HTTP 200")
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (b"HTTP/1.1" + b" " * 60_000, Unanswered),
+        (b"HTTP/1.1 503 later\r\nx-a: " + b"x" * 60_000, Deferred),
+        (HEAD + b"x-a: " + b"x" * 60_000, Accepted),
+    ],
+    ids=["no status", "a refusal", "a success"],
+)
+async def test_a_byte_now_and_then_takes_no_longer_than_silence(
+    webhook: Webhook, raw: RawReceiver, said: bytes, kind: type[Receipt]
+) -> None:
+    """Whoever writes so would keep a time-out that begins again with each byte waiting for ten minutes."""
+    raw.replies.append(reply(*(bytes([one]) for one in said)))
+    assert isinstance(await asyncio.wait_for(post(webhook, raw, timeout=1.0), 60), kind)
+
+
 # -- connections that were used before ---------------------------------------------------------------------------------
 
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 import msgspec
 
 from channels.accounts import AccountBook, ChannelAccounts
-from channels.codes.links import Links, no_links, with_links
+from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy
 from channels.http.api import HttpChannel, HttpRequest
 from channels.http.names import Names
 from channels.http.ssrf import Reach
 from channels.http.transport import BodyLimits
-from channels.webhook.payload import render_payload
+from channels.payload import payload_variables, render_payload
 from channels.webhook.signing import Signer
 from schemas.account import SIGNING, AccountForm, WebhookAccountForm
 from schemas.channels.retries import RETRY_POLICIES
@@ -111,20 +111,10 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
 
 def _body(delivery: WebhookDelivery, links: Links) -> Any:
-    address = delivery.webhook
-    data = delivery.data if address.payload is None else render_payload(address.payload, _variables(delivery, links))
+    address, data = delivery.webhook, delivery.data
+    if address.payload is not None:
+        data = render_payload(address.payload, payload_variables(delivery, links))
     return _envelope(delivery, data) if address.envelope else data
-
-
-def _variables(delivery: WebhookDelivery, links: Links) -> dict[str, Any]:
-    """The names that a payload may use: the event's objects, and of the envelope what they leave free."""
-    event, distribution = delivery.event, delivery.distribution
-    return {
-        "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
-        "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
-        "delivery_id": delivery.delivery_id,
-        **with_links(delivery.data, links),
-    }
 
 
 def _envelope(delivery: WebhookDelivery, data: Any) -> dict[str, Any]:

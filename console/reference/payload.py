@@ -8,11 +8,22 @@ from typing import Any
 import msgspec
 from ruamel.yaml import YAML
 
-from channels.webhook.payload import render_payload
+from channels.payload import render_attributes, render_payload, with_worth
+from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS
-from streams.channels.payload import MAX_ATTRIBUTES, MAX_BYTES, MAX_DEPTH, MAX_NODES, payload_fields, read_design
+from streams.channels.mapping import DEFAULTS, Attributes
+from streams.channels.payload import (
+    MAX_ATTRIBUTES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_NODES,
+    payload_fields,
+    read_design,
+    transfer_fields,
+)
 
 _TRIGGER = TRIGGERS["customer.order.paid"]
+_VOUCHER: Any = OBJECTS["voucher"]
 
 EXAMPLES: tuple[str, ...] = (
     "payload: {id: {from: customer.id}}",
@@ -30,10 +41,44 @@ EXAMPLES: tuple[str, ...] = (
 """Designs on `customer.order.paid`, in YAML."""
 
 
+TRANSFERS: tuple[str, ...] = (
+    "last_code: voucher.code",
+    "discount: voucher.value",
+    "country: customer.metadata.country",
+    "shop: {from: order.metadata.shop, default: web}",
+    "source: {value: spring}",
+    "tags: {value: [spring, web]}",
+    "visits: 1",
+)
+"""Attributes on `customer.order.paid` with a code of a campaign, in YAML."""
+
+
 def payload_page() -> str:
-    """The forms of a designed body, with what each comes to."""
+    """The forms of a designed body and of attributes, with what each comes to."""
     rows = [f"| `{source}` | `{_body(source)}` |" for source in EXAMPLES]
-    return "\n".join([_HEAD, "| in the webhook | in the body |\n|---|---|", *rows]) + "\n"
+    mapped = [f"| `{source}` | `{_mapped(source)}` |" for source in TRANSFERS]
+    defaults = [f"| {name} | {path} |" for name, path in DEFAULTS.items()]
+    return (
+        "\n".join(
+            [
+                *(_HEAD, "| in the webhook | in the body |\n|---|---|", *rows),
+                *(_TRANSFERS_HEAD, "| in `attributes` | at the provider |\n|---|---|", *mapped),
+                *(_DEFAULTS_HEAD, "| name | from |\n|---|---|", *defaults),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _mapped(source: str) -> str:
+    """Attributes of the sample, as they leave."""
+    problems: list[str] = []
+    written: dict[str, Any] = YAML(typ="safe").load(StringIO(source))
+    fields = transfer_fields(_TRIGGER, "publish")
+    payload = Attributes().drawn(written, fields, "attributes", lambda at, said: problems.append(f"{at} {said}"))
+    assert not problems, problems  # noqa: S101 - an example is valid
+    variables = {**_TRIGGER.sample()["data"], "voucher": with_worth(_VOUCHER)}
+    return msgspec.json.encode(render_attributes(payload, variables)).decode()
 
 
 def _body(source: str) -> str:
@@ -46,7 +91,7 @@ def _body(source: str) -> str:
 _HEAD = f"""\
 # What a webhook says
 
-Written from `streams/channels/payload.py` and `channels/webhook/payload.py` by `python -m console.reference.pages`.
+Written from `streams/channels/payload.py` and `channels/payload.py` by `python -m console.reference.pages`.
 
 Without a design a webhook carries the event's objects. `payload` draws a body of your own, `attributes` chooses from
 the objects, each value where it stands in the event. Either is `data` of the envelope; with `envelope: false` it is the
@@ -65,4 +110,24 @@ whole body. Whatever it is, it is what is signed. `tidings preview FILE` shows i
 - At most {MAX_NODES} names and values, {MAX_DEPTH} levels and {MAX_BYTES} bytes; at most {MAX_ATTRIBUTES} attributes.
 
 Of the sample of `customer.order.paid`:
+"""
+
+_TRANSFERS_HEAD = """
+## Data transfers
+
+Channels that keep a profile at a provider take `attributes`, a mapping of names there to where their values come from,
+and some an `event` with a name and `properties` of the same form. Paths, defaults and limits are those of a webhook's
+payload, with three differences:
+
+- A text is a path; a text that is sent as it stands is written `{value: …}`. Numbers, true and false stand alone.
+- `voucher.value` and `voucher.balance` are what a voucher is worth and what is left of it, of whatever kind it is.
+- Nothing is ever null, as providers delete what they are told is null: what is absent is left out, and neither a
+  default nor a static value may hold null.
+
+Of the sample of `customer.order.paid`, with a code of a campaign:
+"""
+
+_DEFAULTS_HEAD = """
+Without `attributes`, and without an `event`, these are sent, as far as trigger and action bring them, in the spelling
+of the provider; `{}` sends none:
 """

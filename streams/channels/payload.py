@@ -1,7 +1,8 @@
-"""A webhook's designed body as its author writes it, checked: what is stored with the plan, or every problem found.
+"""A designed body as its author writes it, checked: what is stored with the plan, or every problem found.
 
-An author either draws the body (`payload`, see `schemas/payload.py`) or names what is wanted of the event's objects
-(`attributes`), which is turned into a payload in which every value stands where it stands in the event.
+An author of a webhook either draws the body (`payload`, see `schemas/payload.py`) or names what is wanted of the
+event's objects (`attributes`), which is turned into a payload in which every value stands where it stands in the event.
+What other channels map to names at a provider is read in `mapping.py`, by the same reader.
 """
 
 from __future__ import annotations
@@ -57,6 +58,13 @@ class _Shown(Voucher, frozen=True, kw_only=True):
     barcode_url: str | None = None
 
 
+class _Transferred(_Shown, frozen=True, kw_only=True):
+    """A voucher as mappings of attributes name it: what it is worth stands in one place, of whatever kind it is."""
+
+    value: int | float | None = None
+    balance: int | float | None = None
+
+
 _OWN: Mapping[str, Any] = {EVENT: EVENT_FIELDS, "distribution": DistributionRef, "delivery_id": str}
 """Names that every body may use, where the event has no object of that name."""
 
@@ -82,9 +90,16 @@ def payload_fields(trigger: Trigger, action: Action) -> Fields:
     return Fields({**_OWN, **sent_objects(trigger, action)}, closed=True)
 
 
+@cache
+def transfer_fields(trigger: Trigger, action: Action) -> Fields:
+    """Those that a mapping of attributes may name."""
+    objects = {name: _Transferred if hint is _Shown else hint for name, hint in sent_objects(trigger, action).items()}
+    return Fields({**_OWN, **objects}, closed=True)
+
+
 def read_design(body: Mapping[Any, Any], fields: Fields | None, at: str) -> tuple[Design, tuple[Problem, ...]]:
     """`payload`, `attributes` and `envelope` of a webhook. Without `fields` the paths are not looked up."""
-    reader = _Reader(fields)
+    reader = PayloadReader(fields)
     drawn, chosen, envelope = body.get("payload"), body.get("attributes"), body.get("envelope", True)
     payload = None
     if drawn is not None and chosen is not None:
@@ -98,7 +113,7 @@ def read_design(body: Mapping[Any, Any], fields: Fields | None, at: str) -> tupl
     return Design(payload, envelope is not False), tuple(reader.problems)
 
 
-class _Reader:
+class PayloadReader:
     """Collects problems on the way down; a part with a problem is None and reading goes on beside it."""
 
     def __init__(self, fields: Fields | None) -> None:
@@ -115,19 +130,19 @@ class _Reader:
         if is_dynamic(source):
             said = f"the body is an object: give the value a name, as in {{order: {{{FROM}: order}}}}"
             return self.problem(at, f"{said}; {_how_to_escape()}")
-        plain = self._node(source, at, 0)
-        return plain if isinstance(plain, dict) and self._fits(plain, at) else None
+        plain = self.node(source, at, 0)
+        return plain if isinstance(plain, dict) and self.fits(plain, at) else None
 
     def attributes(self, source: object, at: str) -> JsonObject | None:
         if not isinstance(source, list) or not source or len(source) > MAX_ATTRIBUTES:
             return self.problem(at, f"is a list of 1 to {MAX_ATTRIBUTES} paths, as in [customer.id, order.amount]")
         tree: JsonObject = {}
         for index, written in enumerate(source):
-            steps = self._path(written, f"{at}[{index}]")
+            steps = self.path(written, f"{at}[{index}]")
             if steps:
                 self._place(tree, steps, str(written), f"{at}[{index}]")
         payload = _drawn(tree)
-        return payload if self._fits(payload, at) else None
+        return payload if self.fits(payload, at) else None
 
     def _place(self, tree: JsonObject, steps: Steps, written: str, at: str) -> None:
         """Put a path's value where the path leads, unless it stands in another that is chosen."""
@@ -153,7 +168,7 @@ class _Reader:
 
     # -- the body, drawn ----------------------------------------------------------------------------------------
 
-    def _node(self, source: object, at: str, depth: int, *, static: bool = False) -> Any:
+    def node(self, source: object, at: str, depth: int, *, static: bool = False) -> Any:
         """A part of the body; a static one is taken as it stands, whatever it looks like."""
         self._nodes += 1
         if self._nodes == MAX_NODES + 1:
@@ -166,12 +181,12 @@ class _Reader:
             return self._members(source, at, depth, static=True) if static else self._mapping(source, at, depth)
         if isinstance(source, list):
             items = enumerate(source)
-            return [self._node(item, f"{at}[{index}]", depth + 1, static=static) for index, item in items]
+            return [self.node(item, f"{at}[{index}]", depth + 1, static=static) for index, item in items]
         return self._scalar(source, at)
 
     def _mapping(self, source: Mapping[Any, Any], at: str, depth: int) -> Any:
         if is_dynamic(source):
-            return self._dynamic(source, at, depth)
+            return self.dynamic(source, at, depth)
         if not is_escape(source):
             return self._members(source, at, depth)
         inner = source[VALUE]
@@ -182,18 +197,19 @@ class _Reader:
 
     def _members(self, source: Mapping[Any, Any], at: str, depth: int, *, static: bool = False) -> dict[str, Any]:
         items = source.items()
-        return {str(name): self._node(item, _under(at, name), depth + 1, static=static) for name, item in items}
+        return {str(name): self.node(item, _under(at, name), depth + 1, static=static) for name, item in items}
 
-    def _dynamic(self, source: Mapping[Any, Any], at: str, depth: int) -> Any:
+    def dynamic(self, source: Mapping[Any, Any], at: str, depth: int) -> JsonObject:
+        """A value of the event, with the default that stands in for it."""
         for name in source:
             if name not in DYNAMIC_KEYS:
                 hint = did_you_mean(str(name), DYNAMIC_KEYS)
                 said = f'"{name}" does not go with {FROM}.{hint} There are: {", ".join(DYNAMIC_KEYS)}.'
                 self.problem(_under(at, name), f"{said} {_how_to_escape().capitalize()}")
-        self._path(source[FROM], f"{at}.{FROM}")
+        self.path(source[FROM], f"{at}.{FROM}")
         plain = {FROM: source[FROM]}
         if DEFAULT in source:
-            plain[DEFAULT] = self._node(source[DEFAULT], f"{at}.{DEFAULT}", depth + 1, static=True)
+            plain[DEFAULT] = self.node(source[DEFAULT], f"{at}.{DEFAULT}", depth + 1, static=True)
         return plain
 
     def _scalar(self, source: object, at: str) -> Any:
@@ -206,7 +222,8 @@ class _Reader:
         allowed = "a text, number, true, false, null, list or mapping"
         return self.problem(at, f"{type(source).__name__} {str(source)[:40]} is no value of JSON: {allowed}")
 
-    def _path(self, source: object, at: str) -> Steps:
+    def path(self, source: object, at: str) -> Steps:
+        """The steps of a path that leads somewhere; none of one that does not."""
         try:
             steps = read_path(source)
         except ValueError as error:
@@ -220,7 +237,7 @@ class _Reader:
             self.problem(at, wrong)
         return steps
 
-    def _fits(self, plain: JsonObject, at: str) -> bool:
+    def fits(self, plain: JsonObject, at: str) -> bool:
         """Tell whether it can be kept. Asked once nothing else is wrong."""
         if self.problems:
             return False

@@ -36,7 +36,8 @@ class PlanContext:
     """The things that a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
 
     `templates` are those in files beside the document, which win over the `stored_templates` of the same name.
-    `fields` are what its messages may name, where the trigger is known.
+    `fields` are what its messages may name, `transfer_fields` what its attributes at a provider may come from, where
+    the trigger is known.
     """
 
     at: str
@@ -44,6 +45,7 @@ class PlanContext:
     distribution: str
     accounts: Collection[str]
     fields: Fields | None
+    transfer_fields: Fields | None
     templates: Mapping[str, TemplateFiles]
     stored_templates: Mapping[str, TemplateFiles]
     keep: KeepTemplate

@@ -17,7 +17,7 @@ from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.formats.paths import read_names
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
-from streams.channels.payload import payload_fields
+from streams.channels.payload import payload_fields, transfer_fields
 from streams.channels.rules import ChannelTable, PlanContext
 from streams.channels.tables import CHANNEL_RULES
 from streams.channels.template_files import TemplateFiles
@@ -211,7 +211,7 @@ class _Reader(DocumentReader):
             "publish": self._publish(read.get("publish")),
             "promote": self._promote(read.get("promote")),
             "consent": self._consent(read.get("consent")),
-            "channels": self._plans(read, payload_fields(trigger, action) if trigger else None),
+            "channels": self._plans(read, trigger, action),
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
@@ -289,20 +289,24 @@ class _Reader(DocumentReader):
             return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {others}")
         return self._one_of(name, fitting, f"{at}.campaign", "a campaign", self._context.campaigns_from)
 
-    def _plans(self, read: JsonObject, fields: Fields | None) -> list[ChannelPlan]:
+    def _plans(self, read: JsonObject, trigger: Trigger | None, action: Action) -> list[ChannelPlan]:
         channels: list[WrittenChannel] = read.get("channels", [])
         identity = read.get("distribution", "")
-        plans = [one.rules.plan(one.written, self._plan_context(one, identity, fields)) for one in channels]
+        context = partial(self._plan_context, identity=identity, trigger=trigger, action=action)
+        plans = [one.rules.plan(one.written, context(one)) for one in channels]
         return [plan for plan in plans if plan is not None]
 
-    def _plan_context(self, channel: WrittenChannel, identity: str, fields: Fields | None) -> PlanContext:
+    def _plan_context(
+        self, channel: WrittenChannel, identity: str, trigger: Trigger | None, action: Action
+    ) -> PlanContext:
         context = self._context
         return PlanContext(
             at=channel.at,
             report=self._problem,
             distribution=identity,
             accounts=context.accounts.get(channel.name, ()),
-            fields=fields,
+            fields=payload_fields(trigger, action) if trigger else None,
+            transfer_fields=transfer_fields(trigger, action) if trigger else None,
             templates=context.templates,
             stored_templates=context.stored_templates,
             keep=partial(self._keep, channel.at),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from channels.webhook.payload import render_payload
+from channels.payload import render_payload
 from schemas.errors import DefinitionInvalid, RenderRefused
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.blank import is_blank

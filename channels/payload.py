@@ -2,7 +2,7 @@
 
 Values keep their kind: a number stays a bare number, an object goes out whole, with all that upstream sent. What the
 event does not have, or has as null, is left out unless a default is there; so is an object of which nothing is left.
-A default stands for a blank text as well.
+A default stands for a blank text as well. Attributes of a data transfer are such a payload, with nothing null in it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from channels.codes.links import Links, with_links
+from schemas.delivery import Delivery
 from schemas.errors import RenderRefused
 from schemas.formats.blank import is_blank
 from schemas.formats.paths import Step, read_path
@@ -21,6 +23,18 @@ from schemas.record import JsonObject
 
 _COMPILED_KEPT = 256
 """Payloads that stay compiled: one for each webhook that a worker sends to at a time."""
+
+_WORTH = (
+    ("discount", "value", "percent_off"),
+    ("discount", "value", "amount_off"),
+    ("discount", "value", "unit_off"),
+    ("discount", "value", "fixed_amount"),
+    ("gift", "value", "amount"),
+    ("gift", "balance", "balance"),
+    ("loyalty_card", "value", "points"),
+    ("loyalty_card", "balance", "balance"),
+)
+"""Part of a voucher, the name that all kinds share, and its name in that part. Of several the first one counts."""
 
 _ABSENT: Any = object()
 
@@ -35,6 +49,47 @@ def render_payload(payload: JsonObject, variables: Variables) -> JsonObject:
     """
     filled = _compiled(msgspec.json.encode(payload))(variables)
     return {} if filled is _ABSENT else filled
+
+
+def payload_variables(delivery: Delivery, links: Links) -> Variables:
+    """The names that a payload may use: the event's objects, and of the envelope what they leave free."""
+    event, distribution = delivery.event, delivery.distribution
+    return {
+        "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
+        "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
+        "delivery_id": delivery.delivery_id,
+        **with_links(delivery.data, links),
+    }
+
+
+def transfer_variables(delivery: Delivery, links: Links) -> Variables:
+    """The same for attributes of a data transfer: what a voucher is worth, of whatever kind it is, has one name."""
+    variables = payload_variables(delivery, links)
+    voucher = variables.get("voucher")
+    return {**variables, "voucher": with_worth(voucher)} if isinstance(voucher, dict) else variables
+
+
+def render_attributes(attributes: JsonObject, variables: Variables) -> JsonObject:
+    """Attributes with their values filled in, and without whatever upstream sent as null. Raises RenderRefused."""
+    plain: JsonObject = _without_null(render_payload(attributes, variables))
+    return plain
+
+
+def with_worth(voucher: JsonObject) -> JsonObject:
+    """A voucher with its `value` and `balance`, where it says them; names of upstream's own win."""
+    worth: JsonObject = {}
+    for kind, name, known in _WORTH:
+        part = voucher.get(kind)
+        found = part.get(known) if isinstance(part, dict) else None
+        if found is not None:
+            worth.setdefault(name, found)
+    return {**worth, **voucher}
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_null(part) for name, part in value.items() if part is not None}
+    return [_without_null(part) for part in value if part is not None] if isinstance(value, list) else value
 
 
 @lru_cache(_COMPILED_KEPT)

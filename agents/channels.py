@@ -12,6 +12,7 @@ from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
 from channels.email.smtp_session import EmailAccount
 from channels.registry import CHANNEL_TYPES, build_channels
+from channels.unsubscribe import UnsubscribeLinks
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
@@ -30,6 +31,7 @@ def channels_of(settings: Settings, accounts: AccountBook | None = None) -> dict
         reach=reach_of(settings.sender),
         max_bytes=settings.sender.webhook_max_bytes,
         links=links_of(settings),
+        unsubscribe=unsubscribe_links_of(settings),
         zone=settings.zone,
     )
     return build_channels(context)
@@ -85,3 +87,9 @@ def links_of(settings: Settings) -> Links:
     """Addresses of a code's pictures; of none where the console's own address or secrets are not set."""
     console = settings.console
     return partial(code_links, public_url=console.public_url, secrets=[one.reveal() for one in console.secrets])
+
+
+def unsubscribe_links_of(settings: Settings) -> UnsubscribeLinks:
+    """Links by which customers leave; none where the console's own address or secrets are not set."""
+    console = settings.console
+    return UnsubscribeLinks(console.public_url, tuple(one.reveal() for one in console.secrets))

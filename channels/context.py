@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from channels.accounts import AccountBook
 from channels.codes.links import Links, no_links
 from channels.http.ssrf import Reach
+from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from channels.webhook.signing import Signer
 
 
@@ -23,4 +24,5 @@ class ChannelContext:
     reach: Reach = Reach()
     max_bytes: int = 1_048_576
     links: Links = no_links
+    unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS
     zone: tzinfo = UTC

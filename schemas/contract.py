@@ -14,6 +14,7 @@ from typing import Any
 
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, Wire
+from schemas.consent_choice import CustomerChoices
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision, DeliveryStatus
 from schemas.distribution import Distribution
@@ -24,6 +25,7 @@ from schemas.notice import Notice
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
 from schemas.topics import (
+    CONSENTS,
     CUSTOMERS,
     DEAD_LETTERS,
     DECISIONS,
@@ -49,6 +51,7 @@ _RECORDS: dict[str, type[Record]] = {
     PUBLICATION_REQUESTS: PublicationRequest,
     DECISIONS: Decision,
     DELIVERY_STATUS: DeliveryStatus,
+    CONSENTS: CustomerChoices,
     NOTICES: Notice,
     DEAD_LETTERS: DeadLetter,
     **{deliveries(channel): DELIVERY_TYPES[channel] for channel in CHANNELS},

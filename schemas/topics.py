@@ -19,6 +19,7 @@ DECISIONS = "decisions"
 DELIVERY_STATUS = "delivery.status"
 DEAD_LETTERS = "dead-letters"
 NOTICES = "notices"
+CONSENTS = "consents"
 
 
 def deliveries(channel: ChannelName) -> str:
@@ -74,6 +75,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),
         Topic(DELIVERY_STATUS, "customer", retention=30 * DAY),
+        Topic(CONSENTS, "customer", retention=None),
         Topic(NOTICES, "project", partitions=1, retention=30 * DAY),
         Topic(DEAD_LETTERS, "as source", partitions=1, retention=30 * DAY, max_bytes=LARGEST_RECORD + MIB),
     )

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.campaign import publication_customer
 from schemas.record_key import Keyed
+from schemas.topics import CONSENTS
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -33,6 +34,7 @@ class Erasure:
             await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
             await self._pool.execute(self._sql["forget_consents"], projects, ids)
             await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
+            await self._pool.execute(self._sql["forget_choices"], projects, ids, CONSENTS)
 
     async def find(self, customers: Sequence[Keyed], limit: int) -> dict[str, bytes]:
         """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""

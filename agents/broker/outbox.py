@@ -11,6 +11,7 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from schemas.contract import record_type
+from schemas.record_key import SEPARATOR
 from schemas.topics import TOPICS
 from store.distributions import Control, OutboxEntry
 
@@ -27,7 +28,8 @@ async def publish_outbox(control: Control, wire: Wire, producer: Producer) -> in
 
 def _output(entry: OutboxEntry, wire: Wire) -> Output:
     if entry.payload is None:
-        return Output(wire.topic(entry.topic), entry.key.encode(), None)
+        project_id, _, identity = entry.key.partition(SEPARATOR)
+        return Output(wire.topic(entry.topic), wire.key(project_id, identity), None)
     record: Any = msgspec.json.decode(entry.payload, type=record_type(entry.topic))
     is_of_project = TOPICS[entry.topic].key == "project"
     key = entry.key.encode() if is_of_project else wire.key(record.project_id, entry.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
@@ -21,7 +21,8 @@ from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.status_calls import StatusCall, StatusEvent, must_be_signed, signed_events
 from channels.templates.engine import Templates
-from schemas.account import AccountForm, EmailAccountForm
+from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
+from schemas.account import LONGEST_HEADER_URL, AccountForm, EmailAccountForm
 from schemas.channels.email import EmailDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
@@ -56,8 +57,14 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     name: ClassVar[ChannelName] = "email"
     policy: ClassVar[Policy] = POLICY
 
-    def __init__(self, accounts: ChannelAccounts, templates: Templates, links: Links = no_links) -> None:
-        self._code_links = links
+    def __init__(
+        self,
+        accounts: ChannelAccounts,
+        templates: Templates,
+        links: Links = no_links,
+        unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
+    ) -> None:
+        self._code_links, self._own_links = links, unsubscribe
         self._accounts = accounts
         self._templates = templates
         self._pools: dict[EmailAccount, _Pool] = {}
@@ -66,7 +73,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     @classmethod
     def build(cls, context: ChannelContext) -> Email:
         """See `Channel`."""
-        return cls(context.accounts.of(cls.name), Templates(context.zone), context.links)
+        return cls(context.accounts.of(cls.name), Templates(context.zone), context.links, context.unsubscribe)
 
     @classmethod
     def account(cls, name: str, form: AccountForm) -> EmailAccount:
@@ -131,11 +138,12 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             "category": delivery.category,
         }
         envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
+        links = _links(account, delivery, template, self._own_links.of(delivery))
         variables = {
             "event": envelope,
             **with_links(delivery.data, self._code_links),
             **own,
-            **_links(account, delivery, template),
+            **links,
         }
         customer = delivery.customer
         rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
@@ -148,7 +156,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             "Feedback-ID": text_header(
                 "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
             ),
-            **_unsubscribe(account, delivery),
+            **_unsubscribe(account, delivery, links.get("unsubscribe_url", "")),
         }
         html, images = with_inline_codes(rendered.html, delivery, domain)
         return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
@@ -247,24 +255,27 @@ class _Pool:
             self._idle.pop().close()
 
 
-def _links(account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate) -> dict[str, str]:
-    """The customer's own pages, as far as the settings know them."""
+def _links(
+    account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate, own: Mapping[str, str]
+) -> dict[str, str]:
+    """The customer's own pages: those that the account and the brand name, else ours, else a mailbox to write to."""
     mailto = f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""
     links = {
-        "unsubscribe_url": account.unsubscribe_url or mailto,
-        "preferences_url": str(template.brand.get("preferences_url", "")),
+        "unsubscribe_url": account.unsubscribe_url or own.get("unsubscribe_url") or mailto,
+        "preferences_url": str(template.brand.get("preferences_url", "")) or own.get("preferences_url", ""),
     }
     return {name: link.replace("{delivery_id}", delivery.delivery_id) for name, link in links.items() if link}
 
 
-def _unsubscribe(account: EmailAccount, delivery: EmailDelivery) -> dict[str, str]:
-    """Of mail that needs consent: what is transactional is not a list that one leaves.
+def _unsubscribe(account: EmailAccount, delivery: EmailDelivery, link: str) -> dict[str, str]:
+    """Of mail that needs consent: what is transactional is not a list that one leaves. A link too long for its line
+    is left out.
 
     Source: RFC 2369 and RFC 8058 (one click needs an https address).
     """
     if delivery.category == TRANSACTIONAL:
         return {}
-    url = account.unsubscribe_url.replace("{delivery_id}", delivery.delivery_id)
+    url = link if link.startswith(("https://", "http://")) and len(link) <= LONGEST_HEADER_URL else ""
     links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
     shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [link for link in links if link])}
     one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}

@@ -9,20 +9,33 @@ from aiohttp import web
 
 from agents.telemetry.metrics import Metrics
 from console.control.callbacks import Callbacks
+from console.control.subscriptions import Subscriptions
 from console.http.access import log_access
 from console.http.headers import add_headers
 from console.http.health import health_routes, metrics_routes
 from console.public.callbacks import callback_routes
 from console.public.images import image_routes
+from console.public.subscriptions import subscription_routes
 from deploy.settings.messages import Console
 
 
-def build_app(settings: Console, *, clock: Callable[[], float], callbacks: Callbacks | None = None) -> web.Application:
-    """All routes. `clock` gives Unix seconds; without `callbacks` nothing can be reported here."""
+def build_app(
+    settings: Console,
+    *,
+    clock: Callable[[], float],
+    callbacks: Callbacks | None = None,
+    subscriptions: Subscriptions | None = None,
+) -> web.Application:
+    """All routes. `clock` gives Unix seconds; without `callbacks` nothing can be reported here, without
+    `subscriptions` nobody leaves.
+    """
     app = web.Application(middlewares=[log_access])
     app.on_response_prepare.append(add_headers)
     app.add_routes(health_routes())
-    app.add_routes(image_routes([secret.reveal() for secret in settings.secrets], clock))
+    secrets = [secret.reveal() for secret in settings.secrets]
+    app.add_routes(image_routes(secrets, clock))
+    if subscriptions is not None:
+        app.add_routes(subscription_routes(subscriptions, secrets))
     if callbacks is not None:
         metrics = Metrics()
         app.add_routes(metrics_routes(metrics))

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from agents.telemetry.logs import configure_logs
 from console.control.callbacks import Callbacks
+from console.control.subscriptions import Subscriptions
 from console.http.app import build_app
 from console.http.database import LateDatabase
 from deploy.settings.messages import Console
@@ -40,12 +41,14 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     console, database = settings.console, LateDatabase(settings)
-    callbacks = Callbacks(settings, database.pool) if settings.postgres.dsn.reveal() else None
-    runner, port = await listen(console, callbacks=callbacks)
+    has_database = bool(settings.postgres.dsn.reveal())
+    callbacks = Callbacks(settings, database.pool) if has_database else None
+    subscriptions = Subscriptions(settings, database.pool) if has_database else None
+    runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions)
     try:
         announce(f"http://{_in_url(console.host)}:{port}")
         if not console.secrets:
-            log.warning("no_secrets", effect="no address of a picture is valid", setting="console.secrets")
+            log.warning("no_secrets", effect="no link of a message is valid", setting="console.secrets")
         log.info("started", pid=os.getpid(), port=port, secrets=len(console.secrets), callbacks=callbacks is not None)
         await stopping.wait()
         log.info("stopping")
@@ -56,11 +59,15 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
 
 
 async def listen(
-    settings: Console, *, clock: Callable[[], float] = time.time, callbacks: Callbacks | None = None
+    settings: Console,
+    *,
+    clock: Callable[[], float] = time.time,
+    callbacks: Callbacks | None = None,
+    subscriptions: Subscriptions | None = None,
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
     runner = web.AppRunner(
-        build_app(settings, clock=clock, callbacks=callbacks),
+        build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions),
         auto_decompress=False,  # what is signed is the body as it came
         access_log=None,
         logger=_without_quotations(),

@@ -259,7 +259,8 @@ _VARIABLES_HEAD = """\
 The objects of the event; `customer` is the profile of the customer table where there is one. Beside them:
 `distribution` (`id`, `name`), `delivery_id`, `category` (the consent that the distribution names), `brand`, `event`
 (`id`, `type`, `created_at`; where the trigger has an `event` of its own, that one), and where the settings have them
-`unsubscribe_url` and `preferences_url`. `voucher.qr_url` and `voucher.barcode_url` need `console.public_url`.
+`unsubscribe_url` and `preferences_url` ([unsubscribe.md](unsubscribe.md)). `voucher.qr_url` and `voucher.barcode_url`
+need `console.public_url`.
 
 An unknown object is refused on save, and so is a field that looks like a slip of a known one.
 """

@@ -30,11 +30,13 @@ class Consents:
         self._sql = queries("consents")
 
     async def note(self, given: Mapping[Keyed, Given]) -> None:
-        """Remember what customers consent to."""
+        """Remember what customers consent to, and which of the choices that they made with us it says as well."""
         rows = [
             (one.project_id, one.id, msgspec.json.encode(said.categories).decode(), said.at)
             for one, said in given.items()
         ]
         if rows:
             async with passing_errors(self._pool):
-                await self._pool.execute(self._sql["note"], *map(list, zip(*rows, strict=True)), self._keep)
+                columns = list(map(list, zip(*rows, strict=True)))
+                await self._pool.execute(self._sql["note"], *columns, self._keep)
+                await self._pool.execute(self._sql["take_over"], *columns)

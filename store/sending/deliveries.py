@@ -106,6 +106,7 @@ class Deliveries:
             "within": f"({_WITHIN[action]})",
             "in_the_way": self._sql[_IN_THE_WAY[action]],
             "suppression": queries("ledger")["suppression"],
+            "choice": queries("ledger")["choice"],
             "over": self._sql["over"],
         }
         return with_parts(sql, parts)

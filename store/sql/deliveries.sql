@@ -1,5 +1,5 @@
 -- Deliveries as people choose them. `:chosen` stands for the block of that name, and so do the other names of blocks;
--- `:within` and `:in_the_way` are the action's, `:suppression` is the ledger's.
+-- `:within` and `:in_the_way` are the action's, `:suppression` and `:choice` are the ledger's.
 
 -- name: chosen
 -- A filter: null lets everything through. A reason of '' is none.
@@ -121,7 +121,10 @@ on conflict (project_id, channel, destination) do update set hurried_at = exclud
  then 'duplicate'
  when exists (select from (select d.project_id, d.channel, d.record, null::uuid[] as address_keys) as d
               cross join lateral (:suppression) as listed)
- then 'suppressed' end)
+ then 'suppressed'
+ when exists (select from (select d.project_id, d.customer_id, d.record, null::text as category) as d
+              cross join lateral (:choice) as chosen_by_customer)
+ then 'consent' end)
 
 -- name: resendable
 -- The next $14 that could be sent again, after the id $13.

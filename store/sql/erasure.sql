@@ -11,6 +11,16 @@ on conflict (project_id, customer_id) do update
 delete from consents c using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
 where c.project_id = erased.project_id and c.customer_id = erased.customer_id;
 
+-- name: forget_choices
+-- What erased customers chose with us, here and in the topic $3: a tombstone, whose key names the project as well.
+with forgotten as (
+    delete from consent_choices c using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
+    where c.project_id = erased.project_id and c.customer_id = erased.customer_id
+    returning c.project_id, c.customer_id
+)
+insert into outbox (topic, key, payload, created_at)
+select distinct $3::text, project_id || chr(31) || customer_id, null::jsonb, now() from forgotten;
+
 -- name: erased_among
 -- Of some customers, those who were erased.
 select project_id, customer_id

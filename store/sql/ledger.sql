@@ -19,6 +19,16 @@ select 'its project is a sandbox, and its address is not on the list of those it
 from projects p
 where p.project_id = d.project_id and p.reached is not null and not p.reached && :keys
 
+-- name: choice
+-- Why a delivery `d` may not leave: its customer has withdrawn the consent with us, and no profile since then took that
+-- over. Null where it may.
+select asked.category || ': withdrawn by the customer on ' || to_char(c.chosen_at at time zone 'UTC', 'YYYY-MM-DD')
+from consent_choices c
+cross join lateral (select coalesce(d.category, stored_category(d.record)) as category) as asked
+where c.project_id = d.project_id and c.customer_id = d.customer_id and not c.given and c.taken_over_at is null
+  and asked.category <> 'transactional' and c.category in (asked.category, '*')
+limit 1
+
 -- name: withdrawal
 -- Why a delivery `d` may not leave: its customer has withdrawn the consent since its event. Null where it may.
 select category || ': withdrawn after the decision'
@@ -30,7 +40,8 @@ where c.project_id = d.project_id and c.customer_id = d.customer_id and c.change
 -- The reason why a delivery `d` may not leave any more, and the same in words; null where it may.
 (select case when suppressed is not null then array['suppressed', suppressed]
              when withdrawn is not null then array['consent', withdrawn] end
- from (select coalesce((:suppression), (:sandbox)) as suppressed, (:withdrawal) as withdrawn offset 0) as looked)
+ from (select coalesce((:suppression), (:sandbox)) as suppressed,
+              coalesce((:choice), (:withdrawal)) as withdrawn offset 0) as looked)
 
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.

@@ -96,7 +96,7 @@ async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
 async def test_a_claim_judges_each_delivery_once(pool: asyncpg.Pool) -> None:
     columns = [list[object]() for _ in NewDelivery.__struct_fields__]
     plan = await pool.fetch("explain " + queries("ledger")["claim_new"], *columns, "s", LEASE, LEASE, [])
-    tables = "suppressions", "consents", "erased_customers"
+    tables = "suppressions", "consent_choices", "consents", "erased_customers"
     assert Counter(name for (line,) in plan for name in tables if f" on {name} " in line) == Counter(tables)
 
 

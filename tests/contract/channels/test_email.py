@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from html import unescape
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
+from channels.unsubscribe import UnsubscribeLinks
 from schemas.account import EmailAccountForm
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
@@ -438,3 +439,29 @@ async def test_tls_and_login(implicit: bool) -> None:
     assert "wrong" not in bad.detail
     assert isinstance(distrusting, Blocked)
     assert len(sink.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "category", "expected"),
+    [
+        ("", "marketing", "https://t.example/unsubscribe/"),
+        ("https://shop.example.com/u/{delivery_id}", "marketing", "https://shop.example.com/u/dlv_"),
+        ("", "transactional", None),
+    ],
+)
+def test_without_an_address_of_its_own_an_account_has_our_link(own: str, category: str, expected: str | None) -> None:
+    made = msgspec.structs.replace(delivery("email"), category=category)
+    sending = account(25, unsubscribe_url=own, unsubscribe_mailto="u@example.com")
+    links = UnsubscribeLinks("https://t.example", ("a secret of many characters",))
+    template = StoredTemplate(name="t", subject="s", text="{{ unsubscribe_url }} {{ preferences_url }}", html=None)
+    channel = Email(fixed_accounts("email", {"main": sending}), Templates(), unsubscribe=links)
+    message = message_from_bytes(channel.render(made, template).message, policy=policy.default)
+    header = message["List-Unsubscribe"]
+    text = cast(Any, message).get_body().get_content()
+    assert "https://t.example/preferences/" in text
+    if expected is None:
+        assert (header, message["List-Unsubscribe-Post"]) == (None, None)
+    else:
+        assert header.startswith(f"<{expected}") and header.endswith("<mailto:u@example.com>")
+        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert expected in text

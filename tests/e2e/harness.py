@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -192,12 +193,16 @@ class Product:
             self.workers.look()
             await asyncio.sleep(max(0.0, began + (start + 50) / rate - time.monotonic()))
 
+    def lag_left(self) -> float:
+        """Records that are still to be processed; infinitely many where that cannot be known now."""
+        try:
+            return sum(one.lag for one in self.lag.read())
+        except TryLater:
+            return math.inf
+
     def all_processed(self) -> bool:
         """True where no consumer group has lag."""
-        try:
-            return not any(one.lag for one in self.lag.read())
-        except TryLater:
-            return False
+        return self.lag_left() == 0
 
     async def until(self, holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
         """Wait for a condition; workers that end are started again meanwhile."""

@@ -151,7 +151,7 @@ async def test_a_replay_makes_no_new_ids(wiring: Wiring, tmp_path: Path) -> None
         await asyncio.to_thread(everyone.stop)
         await asyncio.to_thread(_rewind, wiring)
         everyone.start()
-        after = await load.check(patience=size(120, 900))
+        after = await load.check()
         assert after["deliveries"] == before["deliveries"]
         assert after["repeated"] > 0
 

@@ -87,7 +87,7 @@ class HttpChannel(Channel[D, HttpRequest]):
         try:
             return self.receipt(answer, now)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            return _not_understood(answer, now, error)
+            return not_understood(answer, now, error)
 
     async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
         """The reply, or what becomes of a request that got none. The status decides, whatever comes after it.
@@ -172,7 +172,7 @@ def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Recei
     return outcome(shortened(f"connection lost: {type(error).__name__}"))
 
 
-def _not_understood(reply: Reply, now: datetime, error: Exception) -> Receipt:
+def not_understood(reply: Reply, now: datetime, error: Exception) -> Receipt:
     """A body that is not as documented: an error is known by its status, a success is not proved by it."""
     receipt = receipt_by_status(reply, now)
     if isinstance(receipt, Accepted):

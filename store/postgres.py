@@ -34,6 +34,7 @@ _SOCKET_OPTIONS = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TC
 """In seconds, but the last in milliseconds: a server that is gone without a word is noticed by them."""
 
 T = TypeVar("T")
+_WHAT = "Postgres"
 
 
 @asynccontextmanager
@@ -53,7 +54,7 @@ async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None
             raise
         if cure == "reconnect" and pool is not None and not pool.is_closing():
             await pool.expire_connections()
-        raise TryLater(f"Postgres: {_said(error)}") from error
+        raise TryLater(f"Postgres: {_said(error)}", what=_WHAT) from error
 
 
 async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
@@ -193,7 +194,7 @@ async def _refusals(dsn: str) -> AsyncIterator[None]:
 
 
 def _away(dsn: str, error: BaseException) -> TryLater:
-    return TryLater(f"Postgres at {where(dsn)} does not answer ({_said(error)})")
+    return TryLater(f"Postgres at {where(dsn)} does not answer ({_said(error)})", what=_WHAT)
 
 
 def _said(error: BaseException) -> str:

@@ -147,7 +147,8 @@ async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: 
     try:
         await asyncio.wait_for(asyncio.gather(*futures), patience)
     except (TimeoutError, RuntimeError) as error:
-        raise TryLater(f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}") from error
+        said = f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}"
+        raise TryLater(said, what="Kafka") from error
 
 
 def _resolve(future: asyncio.Future[None], error: BaseException | None) -> None:

@@ -8,6 +8,7 @@ import ssl
 import asyncpg
 import pytest
 
+from agents.waiting import Waits, retry_until_available
 from schemas.errors import CannotStart, TryLater
 from store.passing import cure_of
 from store.postgres import _each_host, connect, passing_errors
@@ -54,6 +55,19 @@ async def test_what_is_said_of_it_quotes_no_rows() -> None:
     with pytest.raises(TryLater, match="so$"):
         async with passing_errors():
             raise said_by_server("40001")
+
+
+async def test_whoever_waits_for_more_than_one_server_says_that_it_is_this_one() -> None:
+    waits, looked = Waits(), list[str]()
+
+    async def work() -> None:
+        looked.extend(waits.what())
+        if not looked:
+            async with passing_errors():
+                raise ConnectionResetError
+
+    await retry_until_available(work, what="Postgres or Kafka", waits=waits)
+    assert looked == ["Postgres"]
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, cast
 
 import msgspec
 import pytest
 
+from channels.context import ChannelContext
+from channels.contract import Policy
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel, BatchLimits
 from channels.http.ssrf import OWN_NETWORKS
 from channels.http.transport import Reply
+from schemas.closed import ChannelName
 from schemas.errors import AccountHeld
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from tests.factory import NOW
@@ -38,12 +41,18 @@ class Provider:
 class Toy(BatchingChannel[Any]):
     """Takes lists of names. Replies name the index of what they refuse; one that names nothing says `bad`."""
 
+    name: ClassVar[ChannelName] = cast(ChannelName, "toy")
+    policy: ClassVar[Policy] = Policy(timeout=timedelta(seconds=LONG), retries=(timedelta(seconds=1),))
     batch_wait = 0.01
 
     def __init__(self, provider: Provider, limits: BatchLimits) -> None:
         super().__init__(reach=OWN_NETWORKS)
         self.provider, self.limits = provider, limits
         self.held = False
+
+    @classmethod
+    def build(cls, context: ChannelContext) -> Toy:
+        raise NotImplementedError
 
     def batch_limits(self, request: HttpRequest) -> BatchLimits:
         if self.held:
@@ -81,8 +90,8 @@ class Toy(BatchingChannel[Any]):
         return self.provider.answers(names)
 
 
-def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
-    return Reply(status, headers, body, is_whole=True)
+def reply(status: int, body: bytes = b"") -> Reply:
+    return Reply(status, {}, body, is_whole=True)
 
 
 def taken(_: Names) -> Reply:
@@ -133,7 +142,7 @@ def refuses(*bad: str, status: int = 400, indexed: bool = True, unknown: bool = 
         (refuses("b", status=201, indexed=False, unknown=True), (Accepted, Accepted, Accepted), ["abc", "a", "b", "c"]),
         (lambda names: reply(500), (Deferred, Deferred, Deferred), ["abc"]),
         (lambda names: reply(401), (Blocked, Blocked, Blocked), ["abc"]),
-        (lambda names: reply(429, **{"retry-after": "7"}), (Throttled, Throttled, Throttled), ["abc"]),
+        (lambda names: Reply(429, {"retry-after": "7"}), (Throttled, Throttled, Throttled), ["abc"]),
         (lambda names: reply(201, b"<html>"), (Unanswered, Unanswered, Unanswered), ["abc"]),
         (lambda names: reply(400, b"<html>"), (Refused, Refused, Refused), ["abc", "a", "b", "c"]),
         (lambda names: Unanswered("lost"), (Unanswered, Unanswered, Unanswered), ["abc"]),

@@ -174,7 +174,7 @@ class BatchingChannel(HttpChannel[D]):
             await self._settle(answer, waiting, bodies)
 
     async def _settle(self, reply: Reply, waiting: Sequence[_Waiting], bodies: Sequence[bytes]) -> None:
-        """What a reply says goes to whom it is about; the rest is sent again."""
+        """Give what a reply says to whom it is about; send the rest again."""
         receipt, found = self._outcomes(reply, bodies, waiting[-1].now)
         if len(waiting) == 1:
             _give(waiting, [found[0] or receipt])

@@ -20,6 +20,13 @@ class Kept(NamedTuple):
     closed_until: float = 0.0
 
 
+class Place(NamedTuple):
+    """The place of a sender among those that are at work: so many are, and so many of them come before it."""
+
+    live: int
+    before: int
+
+
 Judge = Callable[[Destination, str, float], Kept]
 """What becomes of a destination's state, which may be of an older release or `{}`; now, by the database's clock."""
 
@@ -55,6 +62,17 @@ class Exchanges:
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["closed"])
         return {destination_of(row): row["seconds"] for row in rows}
+
+    async def seen(self, owner: str) -> Place:
+        """Say that a sender is at work: its place among those that said so within five seconds."""
+        async with passing_errors(self._pool):
+            row = await self._pool.fetchrow(self._sql["seen"], owner)
+        return Place(row["others"] + 1, row["before"])
+
+    async def leave(self, owner: str) -> None:
+        """Say that a sender stops."""
+        async with passing_errors(self._pool):
+            await self._pool.execute(self._sql["leave"], owner)
 
     async def forget(self) -> None:
         """Drop rows that nobody asks for."""

@@ -34,3 +34,23 @@ from shared_destinations where closed_until > clock_timestamp();
 -- name: forget
 -- Rows that nobody has asked for in so long that no limit remembers it.
 delete from shared_destinations where asked_at < now() - interval '2 days';
+
+-- name: seen
+-- This sender is at work; of the others, how many are, and how many of them come before it. An exchange a second may be
+-- late by four. Those long gone are removed.
+with gone as (
+    delete from senders where owner in (
+        select owner from senders
+        where owner <> $1
+          and seen_at not between clock_timestamp() - interval '1 minute' and clock_timestamp() + interval '1 minute'
+        for update skip locked)
+), entered as (
+    insert into senders (owner, seen_at) values ($1, clock_timestamp())
+    on conflict (owner) do update set seen_at = excluded.seen_at
+)
+select count(*)::int as others, (count(*) filter (where owner < $1))::int as before
+from senders where owner <> $1 and seen_at > clock_timestamp() - interval '5 seconds';
+
+-- name: leave
+-- This sender stops.
+delete from senders where owner = $1;

@@ -118,6 +118,15 @@ def fair_shares(total: int, wants: Sequence[int]) -> list[int]:
     return shares
 
 
+def part_of(total: int, members: int, before: int) -> int:
+    """The part of a number that one of its members has, with so many `before` it: all parts together are the number.
+
+    Where there are more members than that, each has one.
+    """
+    part, rest = divmod(total, members)
+    return max(1, part + (before < rest))
+
+
 def _alive(members: Mapping[str, Member], now: float) -> dict[str, Member]:
     """Those that asked lately, by a clock that may have been set back."""
     return {

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from subprocess import PIPE, Popen
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
-
-from agents.clock import utc_now
-from agents.roles.sender.ledger_rows import row_of
-from agents.roles.sender.work import Work
 from channels.fakes.webhook import WebhookReceiver
-from deploy.secret import Secret
-from deploy.settings.servers import Postgres
-from deploy.settings.settings import Settings
 from store.migrate import migrate
 from store.postgres import connect
-from store.sending.ledger import Ledger
 from tests.factory import SECRET
-from tests.integration.test_providers import running, webhooks
+from tests.integration.sender_process import fill, sender_processes
 
 RATE = int(os.environ.get("RATE", "100"))
 SECONDS = int(os.environ.get("LIMIT_SECONDS", "20"))
@@ -87,8 +74,8 @@ async def _round(dsn: str, senders: int, rate: str) -> Report:
     await receiver.start()
     receiver.limit = bucket  # type: ignore[assignment]
     warm_up = _WARM_UP if rate else _LEARNS
-    await _fill(pool, receiver.url, int(RATE * (SECONDS + warm_up) * 1.3))
-    with _senders(own, senders, rate):
+    await fill(pool, receiver.url, int(RATE * (SECONDS + warm_up) * 1.3))
+    with sender_processes(own, senders, rate=rate):
         deadline = time.monotonic() + 60
         while not bucket.taken and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
@@ -113,35 +100,3 @@ async def _own_database(dsn: str) -> str:
     await pool.execute(f"create database {_DATABASE}")
     await pool.close()
     return urlsplit(dsn)._replace(path=f"/{_DATABASE}").geturl()
-
-
-async def _fill(pool: asyncpg.Pool, url: str, count: int) -> None:
-    ledger, works = Ledger(pool), [Work(one, 0, utc_now()) for one in webhooks(count, url)]
-    for start in range(0, count, 1000):
-        rows = [row_of(work, timedelta()) for work in works[start : start + 1000]]
-        await ledger.claim_new(rows, owner="fill", lease=timedelta(minutes=5))
-    await ledger.release_leases("fill")
-
-
-@contextmanager
-def _senders(dsn: str, count: int, rate: str) -> Iterator[None]:
-    """Processes that send until they hear no more from us."""
-    command = [sys.executable, "-m", "tests.bench.limits", dsn]
-    started = [Popen([*command, f"s{number}", rate], stdin=PIPE, stdout=sys.stderr) for number in range(count)]
-    try:
-        yield
-    finally:
-        for one in started:
-            one.communicate(timeout=60)
-
-
-async def _send(dsn: str, owner: str, rate: str) -> None:
-    pool = await connect(dsn)
-    settings = replace(Settings(), project_id="shop", postgres=Postgres(dsn=Secret(dsn)))
-    async with running(settings, pool, retry=timedelta(minutes=1), rate=rate, owner=owner):
-        await asyncio.to_thread(sys.stdin.read)
-    pool.terminate()
-
-
-if __name__ == "__main__":
-    asyncio.run(_send(*sys.argv[1:]))

@@ -112,6 +112,7 @@ OF_THE_DEPLOYMENT = {
     "outbox": "an order of records",
     "segment_outbox": "an order of records",
     "segment_positions": "offsets of the topic that all projects share",
+    "senders": "the processes that are at work",
     "templates": "the digest of a content, equal only for equal texts",
     "campaigns": "a number of the database's own, beside (project_id, id)",
 }

@@ -23,6 +23,7 @@ from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.ledger_rows import settlement_of
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.share import Share
 from agents.roles.sender.slices import Slices
 from agents.roles.sender.slots import Slots
 from agents.roles.sender.work import Work
@@ -56,7 +57,7 @@ log = structlog.get_logger()
 
 
 class Attempts:
-    """Sends leased deliveries from memory. `concurrency` bounds what is under way to one destination.
+    """Sends leased deliveries from memory. All senders together have `concurrency` under way to one destination.
 
     `stopped` says of some deliveries why they may not leave any more: asked of what has waited here for long.
     """
@@ -80,7 +81,7 @@ class Attempts:
     ) -> None:
         self._channels, self._policies, self._templates, self._is_ours = channels, policies, templates, is_ours
         self._outcomes, self._pause, self._clock = outcomes, pause, clock
-        self._concurrency, self._accounts, self._stopped = concurrency, accounts, stopped
+        self._accounts, self._stopped = accounts, stopped
         self._in_flight, self._counted = cache(metrics.in_flight.labels), cache(metrics.deliveries.labels)
         self._attempt_seconds = cache(metrics.attempt_seconds.labels)
         self._end_to_end_seconds = cache(metrics.end_to_end_seconds.labels)
@@ -91,7 +92,8 @@ class Attempts:
         if accounts is not None:
             accounts.book.on_change(self.paces.slices.look_up_again)
         self.breakers = breakers or Breakers()
-        self.capacity = Capacity(self.paces, concurrency=concurrency, breakers=self.breakers, failover=self._failover)
+        self.share = Share(concurrency)
+        self.capacity = Capacity(self.paces, share=self.share, breakers=self.breakers, failover=self._failover)
 
     @property
     def held(self) -> list[str]:
@@ -164,13 +166,11 @@ class Attempts:
         self._measure(work, judgement, took)
 
     def _most_at_once(self, destination: Destination) -> int:
-        shared = self.paces.slices.of(destination)
-        bounds = (
-            self._channels[destination.channel].at_once(destination.project_id, destination.name),
-            shared.most_at_once(time.monotonic()) if shared else None,
-            self._concurrency,
-        )
-        return min(one for one in bounds if one is not None)
+        now, shared = time.monotonic(), self.paces.slices.of(destination)
+        most = shared.most_at_once(now) if shared else None
+        most = self.share.at(now) if most is None else most
+        own = self._channels[destination.channel].at_once(destination.project_id, destination.name)
+        return most if own is None else min(most, own)
 
     def _limit(self, destination: Destination) -> Limit:
         """The limit that its account has, or else its channel."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
 from agents.roles.sender.routes import FailoverOf, Routes, no_failover
+from agents.roles.sender.share import Share
 from schemas.destination import Destination
 
 _HELD_PER_SLOT = 4
@@ -24,7 +25,7 @@ _SATURATED_FOR, _LONGEST_SATURATED = 1.0, 30.0
 
 
 class Capacity:
-    """The deliveries held for each destination. `concurrency` bounds what is under way to one of them.
+    """The deliveries held for each destination; `share` bounds what is under way to one of them.
 
     A destination takes less where its pace is held back, a probe alone where its breaker is open, and nothing while it
     is `paused`; but as much as the account takes that has its place then. What is held counts where it leaves for.
@@ -34,18 +35,22 @@ class Capacity:
         self,
         paces: Paces,
         *,
-        concurrency: int,
+        share: Share,
         breakers: Breakers | None = None,
         failover: FailoverOf = no_failover,
     ) -> None:
-        self._paces, self._breakers = paces, breakers or Breakers()
+        self._paces, self._breakers, self._share = paces, breakers or Breakers(), share
         self.routes = Routes(self._breakers, failover)
-        self.most = concurrency * _HELD_PER_SLOT
         self._held: Counter[Destination] = Counter()
         self._released_at: dict[Destination, float] = {}
         self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
         self._saturated_for: dict[Destination, float] = {}
         self._freed = asyncio.Event()
+
+    @property
+    def most(self) -> int:
+        """The number that is held for one destination at most."""
+        return self._share.part * _HELD_PER_SLOT
 
     @property
     def paused(self) -> set[Destination]:

@@ -12,6 +12,7 @@ import structlog
 
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.capacity import Capacity
+from agents.roles.sender.share import Share
 from agents.roles.sender.slices import Slice, Slices
 from agents.roles.sender.slots import Slots
 from agents.telemetry.metrics import Metrics
@@ -40,6 +41,7 @@ class Exchanging:
         exchanges: Exchanges,
         slices: Slices,
         slots: Slots,
+        share: Share,
         capacity: Capacity,
         metrics: Metrics,
         *,
@@ -47,6 +49,7 @@ class Exchanging:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchanges, self._slices, self._slots, self._capacity = exchanges, slices, slots, capacity
+        self._share = share
         self._metrics, self._owner, self._ticks = metrics, owner, ticks
         self._offset: float | None = None
         self._is_away = False
@@ -55,7 +58,8 @@ class Exchanging:
     @classmethod
     def of(cls, attempts: Attempts, exchanges: Exchanges, metrics: Metrics, *, owner: str) -> Exchanging:
         """That of a process's attempts."""
-        return cls(exchanges, attempts.paces.slices, attempts.slots, attempts.capacity, metrics, owner=owner)
+        slices, slots, share = attempts.paces.slices, attempts.slots, attempts.share
+        return cls(exchanges, slices, slots, share, attempts.capacity, metrics, owner=owner)
 
     async def run(self) -> None:
         """Until cancelled. While the database is away, each process goes on by itself for a while."""
@@ -90,9 +94,22 @@ class Exchanging:
                 self._slots.changed(destination)
         for row, seconds in (await self._exchanges.closed()).items():
             self._slices.close(row, seconds)
+        await self._divide()
         self._measure(answers)
         await self._forget()
         self._is_away = False
+
+    async def leave(self) -> None:
+        """Have the others take this process's share. Raises TryLater."""
+        await self._exchanges.leave(self._owner)
+
+    async def _divide(self) -> None:
+        """Learn how many senders share what no limit bounds."""
+        asked_at, before = self._ticks(), self._share.part
+        place = await self._exchanges.seen(self._owner)
+        self._share.heard(place.live, place.before, asked_at)
+        if self._share.part != before or self._is_away:
+            self._slots.all_changed()
 
     def _report(self, one: Slice) -> Report:
         wanted = sum(self._capacity.held.get(user, 0) for user in one.users)

@@ -146,6 +146,7 @@ class Sender:
         await retry_until_available(self._ledger.make_days, what="Postgres")
         await retry_until_available(self._accounts.refresh, what="Postgres")
         await retry_until_available(self._breakers.exchange, what="Postgres")
+        await retry_until_available(self._exchanging.exchange, what="Postgres")
         await self._accepted.tell(self._ledger, self._owner)
         freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
         if freed:
@@ -197,6 +198,7 @@ class Sender:
             await self._outcomes.tell_rest()
             await self._ledger.release_leases(self._owner)
             await self._reputation.tell()
+            await self._exchanging.leave()
         except TryLater:
             log.warning("leases_left", until="they expire")
         for channel in self._channels.values():

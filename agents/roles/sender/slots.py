@@ -33,6 +33,11 @@ class Slots:
         if not waiting:
             self._waiting.pop(destination, None)
 
+    def all_changed(self) -> None:
+        """The bound of every destination may be another one."""
+        for destination in list(self._waiting):
+            self.changed(destination)
+
     async def take(self, destination: Destination) -> bool:
         """Wait for a slot; False where it is to be sent away."""
         if self._taken[destination] < self._most_of(destination) and destination not in self._waiting:

@@ -11,6 +11,7 @@ from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.share import Share
 from agents.roles.sender.work import Work
 from schemas.delivery import Delivery
 from store.sending.ledger import Leased, Stop
@@ -27,7 +28,7 @@ class Started:
         self._log, self.paces = log, Paces()
         self.held: list[str] = []
         self.breakers = Breakers()
-        self.capacity = Capacity(self.paces, concurrency=2)
+        self.capacity = Capacity(self.paces, share=Share(2))
 
     def start(self, work: Work) -> None:
         self._log.append(("start", work.delivery.delivery_id))
@@ -80,6 +81,9 @@ class World:
 
     async def release_leases(self, _: str) -> None:
         self._log.append("free")
+
+    async def leave(self) -> None:
+        self._log.append("leave")
 
     async def sweep(self, _: Any) -> None:
         self._log.append("sweep")

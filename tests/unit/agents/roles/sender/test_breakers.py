@@ -11,6 +11,7 @@ import pytest
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.share import Share
 from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import TryLater
@@ -224,7 +225,7 @@ async def test_a_destination_is_gone_after_as_long_as_a_delivery_is_tried() -> N
 async def test_an_open_one_takes_no_capacity_but_for_its_probe() -> None:
     shared = Shared()
     a = process(shared)
-    capacity = Capacity(Paces(ticks=shared.ticks), concurrency=2, breakers=a)
+    capacity = Capacity(Paces(ticks=shared.ticks), share=Share(2), breakers=a)
     await open_by(shared, a)
     assert capacity.free() == {HOST: 0} and capacity.saturated() == {HOST}
     assert not await asyncio.wait_for(capacity.wait_for(HOST), 10)

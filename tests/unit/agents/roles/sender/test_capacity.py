@@ -10,6 +10,7 @@ import pytest
 from agents.roles.sender import capacity as module
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.share import Share
 from schemas.destination import Destination
 from schemas.receipt import Throttled
 
@@ -33,7 +34,7 @@ def filled(made: Capacity, destination: Destination, count: int) -> None:
 async def test_a_closed_destination_takes_one_that_tries_and_none_while_its_answer_is_far() -> None:
     clock = Clock()
     paces = Paces(ticks=clock)
-    made = Capacity(paces, concurrency=50)
+    made = Capacity(paces, share=Share(50))
     left = await paces.turn(ONE)
     assert left == clock.now
     paces.heard(ONE, left, Throttled("HTTP 429", 60.0), 60.0)
@@ -48,7 +49,7 @@ async def test_a_closed_destination_takes_one_that_tries_and_none_while_its_answ
 
 
 def test_what_is_held_counts_and_what_is_paused_takes_none() -> None:
-    made = Capacity(Paces(), concurrency=2)
+    made = Capacity(Paces(), share=Share(2))
     filled(made, ONE, made.most - 1)
     made.paused.add(OTHER)
     assert (made.free(), made.saturated(), made.is_busy()) == ({ONE: 1, OTHER: 0}, {OTHER}, False)
@@ -59,7 +60,7 @@ def test_what_is_held_counts_and_what_is_paused_takes_none() -> None:
 
 
 async def test_a_busy_destination_is_waited_for_and_takes_one_as_soon_as_another_is_over() -> None:
-    made = Capacity(Paces(), concurrency=1)
+    made = Capacity(Paces(), share=Share(1))
     filled(made, ONE, made.most)
     waiting = asyncio.create_task(made.wait_for(ONE))
     await asyncio.sleep(0)
@@ -69,7 +70,7 @@ async def test_a_busy_destination_is_waited_for_and_takes_one_as_soon_as_another
 
 async def test_a_slow_destination_is_given_up_at_once_for_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CAPACITY_WAIT", 3600.0)
-    made = Capacity(Paces(), concurrency=1)
+    made = Capacity(Paces(), share=Share(1))
     filled(made, ONE, made.most)
     assert not await asyncio.wait_for(made.wait_for(ONE), 60)
     monkeypatch.setattr(module, "_TAKES_WITHIN", 3600.0)
@@ -78,7 +79,7 @@ async def test_a_slow_destination_is_given_up_at_once_for_its_neighbours(monkeyp
 
 
 async def test_a_destination_that_stays_slow_is_passed_over_for_longer_each_time() -> None:
-    made = Capacity(Paces(), concurrency=1)
+    made = Capacity(Paces(), share=Share(1))
     filled(made, ONE, made.most)
     spans = []
     for _ in range(7):
@@ -95,7 +96,7 @@ async def test_a_destination_that_stays_slow_is_passed_over_for_longer_each_time
 
 async def test_a_saturated_destination_is_not_waited_for_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CAPACITY_WAIT", 0.01)
-    made = Capacity(Paces(), concurrency=1)
+    made = Capacity(Paces(), share=Share(1))
     filled(made, ONE, made.most)
     assert not await made.wait_for(ONE)
     monkeypatch.setattr(module, "_CAPACITY_WAIT", 3600.0)

@@ -10,13 +10,14 @@ import pytest
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.exchanging import Exchanging
 from agents.roles.sender.pacing import Paces
+from agents.roles.sender.share import Share
 from agents.roles.sender.slices import Slice, Slices
 from agents.roles.sender.slots import Slots
 from agents.telemetry.metrics import Metrics
 from schemas.destination import Destination
 from schemas.errors import TryLater
 from schemas.limit import Limit, Rate
-from store.sending.exchanges import Judge
+from store.sending.exchanges import Judge, Place
 from streams.sending.grants import LASTS
 
 ONE, OTHER = Destination("shop", "email", "main"), Destination("shop", "webhook", "hooks.example.com")
@@ -36,7 +37,7 @@ class Database:
 
     def __init__(self, ticks: Ticks) -> None:
         self._ticks, self.states, self.shut = ticks, dict[Destination, str](), dict[Destination, float]()
-        self.takes, self.is_away = 0.2, False
+        self.takes, self.is_away, self.place = 0.2, False, Place(1, 0)
         self.asked: list[set[Destination]] = []
 
     async def exchange(self, destinations: Collection[Destination], judge: Judge) -> None:
@@ -52,6 +53,9 @@ class Database:
     async def closed(self) -> dict[Destination, float]:
         return self.shut
 
+    async def seen(self, owner: str) -> Place:
+        return self.place
+
     async def forget(self) -> None:
         """Nothing is old here."""
 
@@ -59,9 +63,9 @@ class Database:
 def made() -> tuple[Exchanging, Database, Slices, Capacity, Ticks, Metrics]:
     ticks = Ticks()
     slices = Slices(lambda _: Limit(Rate(10, 1.0), 4), ticks=ticks)
-    capacity, database, metrics = Capacity(Paces(slices, ticks=ticks), concurrency=50), Database(ticks), Metrics()
-    slots = Slots(lambda _: 4)
-    exchanging = Exchanging(cast(Any, database), slices, slots, capacity, metrics, owner="a", ticks=ticks)
+    capacity, database, metrics = Capacity(Paces(slices, ticks=ticks), share=Share(50)), Database(ticks), Metrics()
+    slots, share = Slots(lambda _: 4), Share(50, ticks=ticks)
+    exchanging = Exchanging(cast(Any, database), slices, slots, share, capacity, metrics, owner="a", ticks=ticks)
     return exchanging, database, slices, capacity, ticks, metrics
 
 

@@ -6,6 +6,7 @@ from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.pacing import Paces
 from agents.roles.sender.routes import Routes
+from agents.roles.sender.share import Share
 from schemas.destination import Destination
 from schemas.failover import NO_FAILOVER, Failover
 
@@ -38,7 +39,7 @@ def test_a_route_leads_to_the_second_while_the_first_fails_or_is_paused_but_not_
 
 
 def test_as_much_is_taken_for_the_first_as_the_second_takes() -> None:
-    capacity = Capacity(Paces(), concurrency=1, breakers=Failing(MAIN), failover=order_of)
+    capacity = Capacity(Paces(), share=Share(1), breakers=Failing(MAIN), failover=order_of)
     assert capacity.free() == {MAIN: 4}
     for _ in range(4):
         capacity.take(SECOND)

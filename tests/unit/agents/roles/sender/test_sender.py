@@ -23,9 +23,10 @@ async def test_it_tells_what_it_has_sent_before_it_gives_back_leases() -> None:
         cast(Any, world), nothing, "t", nothing, nothing, Accepted(None),
         owner="o", default_project="shop", on_refused=nothing,
     )  # fmt: skip
+    made._exchanging = cast(Any, world)
     made._reputation = Reputation(nothing, Bounds(), nothing)
     made._outcomes.put(Settlement(world.good.delivery_id, "sent", "HTTP 200"), world.good)
     await made.drain(0.0)
     await made.close()
     assert made._leases.are_over
-    assert log == [("sent", world.good.delivery_id), "free"]
+    assert log == [("sent", world.good.delivery_id), "free", "leave"]

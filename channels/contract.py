@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
-from channels.status_calls import StatusCall, StatusEvent, signed_events
+from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
 from schemas.account import AccountForm
 from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
@@ -79,6 +79,7 @@ class Channel(Protocol[D_contra, R]):
 
     name: ClassVar[ChannelName]
     policy: ClassVar[Policy]
+    calls: ClassVar[CallForm] = OWN_CALLS
 
     @classmethod
     def build(cls, context: ChannelContext) -> Self:

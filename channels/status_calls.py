@@ -19,8 +19,11 @@ from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.kinds import kind_in_words
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
-StatusKind = Literal["delivered", "relayed", "delayed", "bounced", "complained"]
-"""The end of a message, or `delayed` where it is still tried, `relayed` where nothing more will be told of it."""
+StatusKind = Literal["delivered", "relayed", "delayed", "bounced", "complained", "unsubscribed", "resubscribed"]
+"""The end of a message, or `delayed` where it is still tried, `relayed` where nothing more will be told of it.
+
+`unsubscribed` and `resubscribed` are said by the owner of an address of their own accord, and of no message.
+"""
 
 JSON_TYPE = "application/json"
 MOST_EVENTS = 1000
@@ -36,8 +39,27 @@ _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}(?![0-9a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class CallForm:
+    """The calls of a provider, as far as it shows before their body is read, and what it takes for an answer.
+
+    `proof` are the headers without which nothing is proved, `types` those of the body. `answer` is a type and a body;
+    None for ours.
+    """
+
+    proof: tuple[str, ...]
+    types: frozenset[str]
+    answer: tuple[str, bytes] | None = None
+
+
+OWN_CALLS = CallForm(("webhook-id", "webhook-timestamp", "webhook-signature"), frozenset({JSON_TYPE, "message/rfc822"}))
+
+
+@dataclass(frozen=True, slots=True)
 class StatusCall:
-    """A provider's call that tells of messages which it took before. Names of headers are in lower case."""
+    """A provider's call that tells of messages which it took before. Names of headers are in lower case.
+
+    `url` is the one that was called, as the provider knows it.
+    """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
@@ -55,7 +77,7 @@ class StatusEvent:
     """One thing that such a call says. `is_hard`: the address is dead; `is_soft`: its mailbox takes nothing for now.
 
     `delivery_id` is empty where none of ours is named; `provider_id` is that of the receipt, from a provider that does
-    not know ours. `occurred_at` is None where it is not said.
+    not know ours. `occurred_at` is None where it is not said. `address` is whose it is, of what its owner said.
     """
 
     kind: StatusKind
@@ -65,6 +87,7 @@ class StatusEvent:
     detail: str = ""
     occurred_at: datetime | None = None
     is_soft: bool = False
+    address: str = ""
 
 
 class NotProven(Exception):

@@ -1,8 +1,9 @@
 """Suppressions: what nothing is sent to, and the one way in which addresses are compared.
 
-A key is an address (`ann@shop.example`), a host (`shop.example`: every address there, and webhooks to that host) or a
-wildcard (`*.shop.example`: every host below it, not itself). It is compared in lower case, its host in ASCII by
-IDNA 2008. Nothing else is folded: `ann+news@shop.example` is not `ann@shop.example`, since only its server knows.
+A key is an address (`ann@shop.example`), a phone number (`+48600100200`), a host (`shop.example`: every address there,
+and webhooks to that host) or a wildcard (`*.shop.example`: every host below it, not itself). It is compared in lower
+case, its host in ASCII by IDNA 2008, a number as E.164 has it. Nothing else is folded: `ann+news@shop.example` is not
+`ann@shop.example`, since only its server knows.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from schemas.closed import ChannelName
 from schemas.formats.blank import trimmed
 from schemas.formats.hosts import HostRefused, ascii_host
 from schemas.formats.mail_address import mail_address
+from schemas.formats.phone import phone_number
 
 SuppressionReason = Literal["bounced", "complained", "unsubscribed", "requested", "other"]
 """Why nothing is sent: it does not exist, they called it spam, they left, somebody asked for it, or another reason."""
@@ -32,6 +34,9 @@ REASON_TEXTS: Mapping[SuppressionReason, str] = {
 
 STRONGEST_FIRST: tuple[SuppressionReason, ...] = ("complained", "unsubscribed", "requested", "bounced", "other")
 """Of two reasons for one entry, the one that stands there: what its owner said counts more than what a server said."""
+
+OWNER_WROTE = "its owner wrote "
+"""The beginning of the source of an entry that the owner of a number asked for by a word such as STOP."""
 
 LONGEST_SOURCE = 200
 _KEY_BYTES = 16
@@ -84,8 +89,8 @@ def suppression_key(written: str) -> str:
     text = trimmed(written)
     if not text:
         raise ValueError(f"is empty: {_ALLOWED}")
-    if text.startswith("+") and text[1:].replace(" ", "").replace("-", "").isdigit():
-        raise ValueError("looks like a phone number, and no channel sends to these")
+    if _is_phone(text):
+        return _phone_key(text)
     if "@" in text:
         return _mail_key(text)
     return f"*.{_host_key(text[2:], text)}" if text.startswith("*.") else _host_key(text, text)
@@ -94,15 +99,16 @@ def suppression_key(written: str) -> str:
 def address_keys(channel: ChannelName, address: str) -> tuple[str, ...]:
     """Each key that would suppress an address: itself, its host, the wildcards above. Of a webhook the URL's host.
 
+    A phone number has itself alone, on whatever channel.
     Empty for what is not an address: its channel refuses it.
     """
     if channel == "webhook":
         return _webhook_keys(address)
     try:
-        key = _mail_key(address)
+        key = _phone_key(address) if _is_phone(address) else _mail_key(address)
     except ValueError:
         return ()
-    return key, *host_keys(key.rpartition("@")[2])
+    return (key,) if _is_phone(key) else (key, *host_keys(key.rpartition("@")[2]))
 
 
 @lru_cache(_KEPT)
@@ -127,7 +133,21 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).digest()[:_KEY_BYTES].hex()
 
 
-_ALLOWED = "must be an address, a domain or a wildcard, as in ann@shop.example, shop.example or *.shop.example"
+_ALLOWED = (
+    "must be an address, a phone number, a domain or a wildcard, as in ann@shop.example, +48501234567, shop.example or"
+    " *.shop.example"
+)
+
+
+def _is_phone(text: str) -> bool:
+    return text.startswith("+") and "@" not in text
+
+
+def _phone_key(text: str) -> str:
+    try:
+        return phone_number(text)
+    except ValueError as error:
+        raise ValueError(f"is not a phone number: {error}; {_ALLOWED}") from None
 
 
 def _mail_key(text: str) -> str:

@@ -11,7 +11,7 @@ import structlog
 from agents.accounts import account_keys
 from agents.channels import shared_form
 from channels.registry import CHANNEL_TYPES
-from channels.status_calls import NotProven, StatusCall
+from channels.status_calls import OWN_CALLS, CallForm, NotProven, StatusCall
 from console.control.reports import Reports, TakenReport
 from deploy.settings.settings import Settings
 from schemas.account import AccountForm, account_name
@@ -38,6 +38,15 @@ class Callbacks:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
 
+    def form(self, channel: str) -> CallForm:
+        """The form of a channel's calls; of one that there is not, as of most."""
+        return next((kind.calls for name, kind in CHANNEL_TYPES.items() if name == channel), OWN_CALLS)
+
+    def address(self, path: str) -> str | None:
+        """The address of a path as providers call it, which some of them sign; None where it is not known."""
+        public_url = self._settings.console.public_url
+        return f"{public_url.rstrip('/')}{path}" if public_url else None
+
     async def take(self, project_id: str, channel: str, account: str, call: StatusCall) -> list[TakenReport]:
         """Take in a call about an account; the same again changes nothing.
 
@@ -46,7 +55,7 @@ class Callbacks:
         key = _key(project_id, channel, account)
         pool = await self._database()
         form = await self._form(Accounts(pool), key)
-        if form is None or not form.callback_secrets:
+        if form is None:
             raise NotProven
         events = CHANNEL_TYPES[key.channel].statuses(call, form)
         reports = Reports(pool, project_id, actor=f"callback {key}", now=call.received_at)

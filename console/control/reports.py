@@ -18,7 +18,7 @@ from schemas.closed import ChannelName, DeliveryOutcome
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
-from schemas.suppression import NewSuppression
+from schemas.suppression import OWNER_WROTE, NewSuppression, address_keys
 from store.sending.reputation import ReputationCounts
 from store.sending.status_events import StatusEvents
 from store.sending.suppressions import SoftBounce, Suppressions
@@ -26,6 +26,10 @@ from streams.sending.bounces import BOUNCING, address_of, hard_bounce, long_boun
 from streams.sending.outcome import delivery_status
 
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+
+_Name = tuple[str, str]
+"""A delivery's own id, or its provider's for it."""
+_WORDS: frozenset[StatusKind] = frozenset({"unsubscribed", "resubscribed"})
 
 Done = Literal["told", "known before", "left", "not ours", "not a report"]
 """`left`: it says nothing that is told, as a message that is still tried. `not ours`: no delivery of this project."""
@@ -77,8 +81,15 @@ class Reports:
         self, events: Sequence[StatusEvent], channel: ChannelName, account: str | None = None
     ) -> list[TakenReport]:
         """Take in what is reported of a channel's deliveries; with an account, of its own alone. Raises TryLater."""
-        known = await self._find(events)
-        judged = [self._judge(one, known.get(one.delivery_id), channel, account) for one in events]
+        words = [one for one in events if one.kind in _WORDS]
+        ends = await self._take_ends([one for one in events if one.kind not in _WORDS], channel, account)
+        return [*ends, *[await self._take_word(one, channel) for one in words]]
+
+    async def _take_ends(
+        self, events: Sequence[StatusEvent], channel: ChannelName, account: str | None
+    ) -> list[TakenReport]:
+        known = await self._find(events, channel)
+        judged = [self._judge(one, known.get(_named(one)), channel, account) for one in events]
         statuses = [one.status for one in judged if one.status is not None]
         suppressed = [await self._suppress(one.entry) for one in judged]  # first: a crash is mended by the same again
         is_new = iter(await self._events.record(statuses) if statuses else ())
@@ -109,10 +120,30 @@ class Reports:
         entry = long_bounce(one.bounced, bounces, span)
         return entry is not None and await self._suppress(replace(entry, added_by=self._actor))
 
-    async def _find(self, events: Sequence[StatusEvent]) -> dict[str, asyncpg.Record]:
-        ids = {one.delivery_id for one in events if one.delivery_id}
+    async def _take_word(self, event: StatusEvent, channel: ChannelName) -> TakenReport:
+        """Take in what the owner of an address wrote: nothing more is sent there, or again what that had stopped."""
+        keys = address_keys(channel, event.address)
+        if not keys:
+            return TakenReport("left", event.kind, "", suppressed=False, detail="it came from no address of a customer")
+        if event.kind == "resubscribed":
+            is_new = await self._suppressions.lift(self._project_id, keys[0], channel) > 0
+        else:
+            is_new = await self._suppress(
+                NewSuppression(
+                    self._project_id, keys[0], "unsubscribed", f"{OWNER_WROTE}{event.detail}", self._actor, channel
+                )
+            )
+        return TakenReport("told" if is_new else "known before", event.kind, "", suppressed=is_new, detail=event.detail)
+
+    async def _find(self, events: Sequence[StatusEvent], channel: ChannelName) -> dict[_Name, asyncpg.Record]:
+        names = {_named(one) for one in events}
+        ids, provider_ids = ({name[place] for name in names if name[place]} for place in range(2))
         rows = await self._events.deliveries(self._project_id, ids) if ids else []
-        return {row["delivery_id"]: row for row in rows}
+        found: dict[_Name, asyncpg.Record] = {(row["delivery_id"], ""): row for row in rows}
+        if provider_ids:
+            rows = await self._events.by_provider_id(self._project_id, channel, provider_ids)
+            found |= {("", row["provider_id"]): row for row in rows}
+        return found
 
     def _judge(
         self, event: StatusEvent, row: asyncpg.Record | None, channel: ChannelName, account: str | None
@@ -149,6 +180,10 @@ class Reports:
         return replace(entry, reason="complained" if event.kind == "complained" else "bounced", added_by=self._actor)
 
 
+def _named(event: StatusEvent) -> _Name:
+    return (event.delivery_id, "") if event.delivery_id else ("", event.provider_id)
+
+
 def summary(taken: Sequence[TakenReport]) -> str:
     """The taken ones in a line."""
     told = sum(one.done == "told" for one in taken)
@@ -160,7 +195,7 @@ def summary(taken: Sequence[TakenReport]) -> str:
 
 def _outcome(kind: StatusKind) -> DeliveryOutcome | None:
     match kind:
-        case "relayed" | "delayed":
+        case "relayed" | "delayed" | "unsubscribed" | "resubscribed":
             return None
         case "delivered" | "bounced" | "complained":
             return kind

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from agents.telemetry.metrics import Metrics
-from channels.status_calls import JSON_TYPE, NotProven, StatusCall
+from channels.status_calls import JSON_TYPE, CallForm, NotProven, StatusCall
 from console.control.callbacks import MOST_BYTES, RETRY_AFTER, Callbacks
 from console.control.reports import TakenReport
 from schemas.errors import DefinitionInvalid, TryLater
@@ -29,9 +29,6 @@ TAKE_SECONDS = 30.0
 """For what it says to be kept."""
 MOST_AT_ONCE = 32
 """Calls under way in one process: so much memory, at `MOST_BYTES` each."""
-
-_TYPES = frozenset({JSON_TYPE, "message/rfc822"})
-_SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 def callback_routes(callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> list[web.RouteDef]:
@@ -54,24 +51,26 @@ class _Receiver:
         self._under_way = 0
 
     async def receive(self, request: web.Request) -> web.Response:
+        form = self._callbacks.form(request.match_info["channel"])
         try:
-            taken = await self._taken(request)
+            taken = await self._taken(request, form)
         except _Refused as refused:
             self._metrics.callbacks.labels(str(refused.status)).inc()
             return _problem(refused)
-        self._metrics.callbacks.labels("202").inc()
+        status, kind, body = _answer(form, taken)
+        self._metrics.callbacks.labels(str(status)).inc()
         for done in [one.done for one in taken] or ["not a report"]:
             self._metrics.reports.labels("callback", done).inc()
-        body = msgspec.json.encode({"received": len(taken)})
-        return web.Response(status=202, body=body, content_type=JSON_TYPE)
+        return web.Response(status=status, body=body, content_type=kind)
 
-    async def _taken(self, request: web.Request) -> list[TakenReport]:
-        _check_head(request)
+    async def _taken(self, request: web.Request, form: CallForm) -> list[TakenReport]:
+        _check_head(request, form)
         if self._under_way >= MOST_AT_ONCE:
             raise _later("too many calls at once")
         self._under_way += 1
         try:
-            call = StatusCall(str(request.url), _headers(request), await _body(request), self._now())
+            address = self._callbacks.address(request.raw_path) or str(request.url)
+            call = StatusCall(address, _headers(request), await _body(request), self._now())
             return await self._take(request, call)
         finally:
             self._under_way -= 1
@@ -82,7 +81,7 @@ class _Receiver:
             async with asyncio.timeout(TAKE_SECONDS):
                 return await self._callbacks.take(*place, call)
         except NotProven:
-            raise _not_proven() from None
+            raise _not_proven(self._callbacks.form(place[1])) from None
         except DefinitionInvalid as error:
             errors = [{"pointer": one.path, "detail": one.message} for one in error.problems]
             raise _Refused(400, "Not valid", "Nothing of it was taken.", errors) from None
@@ -91,14 +90,21 @@ class _Receiver:
             raise _later("what it says cannot be kept now") from None
 
 
-def _check_head(request: web.Request) -> None:
+def _answer(form: CallForm, taken: list[TakenReport]) -> tuple[int, str, bytes]:
+    """The status, the type and the body of the answer to a call that was taken."""
+    if form.answer is not None:
+        return 200, *form.answer
+    return 202, JSON_TYPE, msgspec.json.encode({"received": len(taken)})
+
+
+def _check_head(request: web.Request, form: CallForm) -> None:
     """Refuse what can be refused before its body is read."""
-    if not all(request.headers.get(name) for name in _SIGNED):
-        raise _not_proven()
+    if not all(request.headers.get(name) for name in form.proof):
+        raise _not_proven(form)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise _Refused(415, "Unsupported encoding", "content-encoding must be left out: what is signed is the body")
-    if request.content_type not in _TYPES:
-        raise _Refused(415, "Unsupported type", f"content-type must be one of {', '.join(sorted(_TYPES))}")
+    if request.content_type not in form.types:
+        raise _Refused(415, "Unsupported type", f"content-type must be one of {', '.join(sorted(form.types))}")
     if (request.content_length or 0) > MOST_BYTES:
         raise _too_large()
 
@@ -121,8 +127,10 @@ async def _body(request: web.Request) -> bytes:
     return bytes(body)
 
 
-def _not_proven() -> _Refused:
-    return _Refused(401, "Not proven", "webhook-id, webhook-timestamp and webhook-signature must fit the body")
+def _not_proven(form: CallForm) -> _Refused:
+    *others, last = form.proof
+    named = f"{', '.join(others)} and {last}" if others else last
+    return _Refused(401, "Not proven", f"{named} must fit the body")
 
 
 def _too_large() -> _Refused:

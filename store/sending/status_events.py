@@ -8,6 +8,7 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.closed import ChannelName
 from schemas.decision import DeliveryStatus
 from schemas.topics import DELIVERY_STATUS
 from store.postgres import passing_errors
@@ -27,6 +28,16 @@ class StatusEvents:
         async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(
                 self._sql["reported_deliveries"], project_id, list(delivery_ids)
+            )
+            return rows
+
+    async def by_provider_id(
+        self, project_id: str, channel: ChannelName, provider_ids: Collection[str]
+    ) -> list[asyncpg.Record]:
+        """The same of those of a channel that their provider knows by ids of its own."""
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(
+                self._sql["deliveries_of_provider"], project_id, channel, list(provider_ids)
             )
             return rows
 

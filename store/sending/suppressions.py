@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import asyncpg
 
 from schemas.closed import ChannelName
-from schemas.suppression import STRONGEST_FIRST, Address, NewSuppression, Suppression, key_hash
+from schemas.suppression import OWNER_WROTE, STRONGEST_FIRST, Address, NewSuppression, Suppression, key_hash
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
@@ -72,6 +72,14 @@ class Suppressions:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["remove_suppressions"], project_id, key_hash(key), channel)
+        return len(rows)
+
+    async def lift(self, project_id: str, key: str, channel: ChannelName) -> int:
+        """Take off the list what the owner of a key asked for; how many. What anybody else put there stays."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(
+                self._sql["lift_suppression"], project_id, key_hash(key), channel, OWNER_WROTE
+            )
         return len(rows)
 
     async def find(self, project_id: str, keys: Iterable[str]) -> list[Suppression]:

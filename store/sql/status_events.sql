@@ -5,6 +5,11 @@
 select delivery_id, record, provider_id, attempts, erased, settled_at, through from deliveries
 where project_id = $1 and delivery_id = any($2::text[]);
 
+-- name: deliveries_of_provider
+-- The same of those of a channel that their provider knows by ids of its own.
+select delivery_id, record, provider_id, attempts, erased, settled_at, through from deliveries
+where project_id = $1 and channel = $2 and provider_id = any($3::text[]);
+
 -- name: record_event
 -- Keeps that a delivery has had such an end; nothing where that was known, and it was not sent again since.
 insert into status_events as e (project_id, delivery_id, outcome, recorded_at) values ($1, $2, $3, now())

@@ -39,6 +39,13 @@ select count(*) from added;
 delete from suppressions where project_id = $1 and key_hash = $2 and ($3::text is null or channel = $3)
 returning channel;
 
+-- name: lift_suppression
+-- Takes what the owner of a key asked for off the list, on one channel; what anybody else put there stays.
+delete from suppressions
+where project_id = $1 and key_hash = $2 and channel = $3 and reason = 'unsubscribed'
+  and (source like $4 || '%' or added_by = 'sender')
+returning channel;
+
 -- name: find_suppressions
 -- The entries of some keys.
 select key, channel, reason, source, expires_at, added_at, added_by from suppressions

@@ -284,6 +284,7 @@ async def test_what_is_not_due_is_held_beside_the_list_when_it_is(pool: asyncpg.
     [
         ("email", "Ann@Shop.Example"),
         ("email", "ann@a.b.c.shop.example"),
+        ("email", "+48600100200"),
         ("webhook", "api.shop.example:8443"),
         ("webhook", "localhost:8443"),
     ],

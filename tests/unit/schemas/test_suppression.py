@@ -20,6 +20,7 @@ from schemas.suppression import address_keys, key_hash, suppression_key
         ("*.Shop.Example", "*.shop.example"),
         ("*.bücher.example", "*.xn--bcher-kva.example"),
         ("10.1.2.3", "10.1.2.3"),
+        ("+48 600-100-200", "+48600100200"),
     ],
 )
 def test_a_key_is_written_in_one_way(written: str, expected: str) -> None:
@@ -30,7 +31,7 @@ def test_a_key_is_written_in_one_way(written: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("written", "why"),
     [
-        ("", "is empty: must be an address, a domain or a wildcard"),
+        ("", "is empty: must be an address, a phone number, a domain or a wildcard"),
         ("example", "a single label would stop far too much"),
         ("*.com", "a single label would stop far too much"),
         ("*", "a single label would stop far too much"),
@@ -42,7 +43,8 @@ def test_a_key_is_written_in_one_way(written: str, expected: str) -> None:
         ("https://shop.example/in", "is not valid: must be an address"),
         ("shop..example", "is not valid: must be an address"),
         ("☃.example", "IDNA 2008"),
-        ("+48 600 100 200", "looks like a phone number"),
+        ("+48 600", "is not a phone number: it has too few digits"),
+        ("+48 six", "is not a phone number: it has letters; must be an address, a phone number"),
     ],
 )
 def test_what_cannot_be_a_key_is_refused_with_what_would_be(written: str, why: str) -> None:
@@ -66,6 +68,9 @@ def test_what_cannot_be_a_key_is_refused_with_what_would_be(written: str, why: s
         ("webhook", "[::1]:8080", ()),
         ("email", "", ()),
         ("email", "nobody", ()),
+        ("email", "+48600100200", ("+48600100200",)),
+        ("email", "+ann@shop.example", ("+ann@shop.example", "shop.example")),
+        ("webhook", "+48600100200", ()),
     ],
 )
 def test_an_address_has_the_keys_that_would_suppress_it(

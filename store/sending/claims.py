@@ -85,6 +85,12 @@ class Claims:
         return claimed
 
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
-        async with passing_errors(self._pool):
-            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
+        """Planned each time, by the size that the queue has now.
+
+        A plan that was kept from when the queue was empty reads all of it, once for each row, until Postgres has
+        analyzed it again: seconds with a hundred thousand that wait.
+        """
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local plan_cache_mode = force_custom_plan")
+            rows: list[asyncpg.Record] = await connection.fetch(self._sql[name], *arguments)
             return rows

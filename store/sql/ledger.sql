@@ -139,7 +139,9 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- Of paused destinations those queues alone for which $16 says that their account has another in its place.
 -- Only the queues in $10 to $14 are asked, and of each only what is due since $15: index entries of what has left, which
 -- stay while any old transaction is open, are not read again by each claim. The oldest of each comes back too.
--- The 2,000 are for the planner: without a number that it can read it expects to get a tenth of all that waits.
+-- Rows are found again by where they stand (ctid), which a statement may since it sees one version of each; a row that has
+-- changed meanwhile is left to the next claim. The 2,000 are for the planner: without a number that it can read it expects
+-- to get a tenth of all that waits.
 with limited as (
     select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
                       as l (project_id, channel, destination, capacity)
@@ -164,7 +166,7 @@ with limited as (
     left join limited using (project_id, channel, destination)
     cross join lateral (
         select * from (
-            select d.delivery_id, d.priority, d.due_at from open_deliveries d
+            select d.ctid as row_place, d.delivery_id, d.priority, d.due_at from open_deliveries d
             where d.state = 'waiting' and d.lease_owner is null and d.due_at >= oldest.due_at and d.due_at <= now()
               and d.project_id = queues.project_id and d.channel = queues.channel
               and d.destination = queues.destination and d.lane = queues.lane
@@ -172,7 +174,7 @@ with limited as (
             order by d.due_at, d.delivery_id limit 2000) as those
         limit coalesce(limited.capacity, $4)) as one
 ), abandoned as (
-    select delivery_id, priority, due_at, project_id, channel, destination, lane, distribution_id
+    select ctid as row_place, delivery_id, priority, due_at, project_id, channel, destination, lane, distribution_id
     from open_deliveries d
     where state = 'waiting' and lease_owner is not null and lease_until < now() and ($5 or lease_owner = $1)
       and not exists (select from paused_destinations p
@@ -187,15 +189,15 @@ with limited as (
                 from (select * from free union all select * from abandoned) as either) as in_turn
           join (:lanes) as lanes (lane, share) using (lane)) as by_lane
 ), first as (
-    select delivery_id, priority, due_at,
+    select row_place, priority, due_at,
            row_number() over (partition by project_id order by ceil(turn), priority desc, due_at) as place
     from due left join limited using (project_id, channel, destination)
     where place <= coalesce(capacity, $4)
     order by place, priority desc, due_at limit 2000
 ), chosen as (
-    select d.delivery_id
+    select d.ctid as row_place
     from first
-    join open_deliveries d using (delivery_id)
+    join open_deliveries d on d.ctid = first.row_place
     where d.state = 'waiting' and d.due_at <= now()
       and (d.lease_owner is null or d.lease_until < now() and ($5 or d.lease_owner = $1))
     order by first.place, first.priority desc, first.due_at
@@ -206,7 +208,7 @@ with limited as (
     set lease_owner = $1, lease_until = now() + $2::interval,
         possibly_accepted = d.possibly_accepted or d.lease_owner is not null -- whoever had it did not say
     from chosen
-    where d.delivery_id = chosen.delivery_id
+    where d.ctid = chosen.row_place
     returning d.delivery_id, d.possibly_accepted, d.project_id, d.channel, d.destination,
               d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
               case when isfinite(d.expires_at) then d.expires_at - clock_timestamp() end as expires_in,

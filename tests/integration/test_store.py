@@ -352,6 +352,27 @@ async def test_what_was_put_back_older_than_what_was_claimed_last_is_found(pool:
     assert theirs in await due(ledger, "s", a_destination=1)
 
 
+async def test_a_claim_reads_no_more_than_it_takes_of_a_queue_that_was_empty_when_it_was_planned(dsn: str) -> None:
+    watching = await connect(dsn, size=1)
+    await migrate(watching, "shop")
+    await watching.execute("alter table open_deliveries set (autovacuum_enabled = off)")
+    await watching.execute("analyze open_deliveries")
+    claiming = await connect(dsn, size=1)  # so that each claim is on the connection that has its plan
+    ledger = Ledger(claiming)
+    for _ in range(10):
+        assert await due(ledger, "s") == set()
+    await Ledger(watching).claim_new([new(0, wait=SOON)], owner="none", lease=LEASE)
+    await watching.execute(
+        "insert into open_deliveries select (jsonb_populate_record(d, jsonb_build_object('delivery_id', 'd' || n))).*"
+        " from open_deliveries d, generate_series(1, 1000) as n"
+    )
+    assert len(await due(ledger, "s")) == 100
+    await claiming.close()  # what it counted is told then
+    read = "select seq_tup_read from pg_stat_user_tables where relname = 'open_deliveries'"
+    assert await watching.fetchval(read) < 1000
+    await watching.close()
+
+
 async def test_of_more_queues_than_a_claim_looks_at_each_has_its_turn(pool: asyncpg.Pool) -> None:
     ledger, hosts = Ledger(pool), [f"host-{number:04}" for number in range(700)]
     await claim(ledger, "s", [new(number, host, wait=SOON) for number, host in enumerate(hosts)])

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from schemas.closed import ChannelName
 from schemas.errors import DefinitionInvalid, Problem
-from schemas.formats.hosts import ascii_url, server_host
+from schemas.formats.hosts import ascii_url, is_name, server_host
 from schemas.formats.kinds import kind_in_words
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import MOST_AT_ONCE, parse_rate
@@ -205,7 +205,7 @@ def _truth(text: str) -> bool:
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and least <= int(text[:9]) <= most):
+        if not (len(text) < 10 and text.isascii() and text.isdecimal() and least <= int(text) <= most):
             raise ValueError(f'"{text[:20]}" is not valid: must be a whole number from {least} to {most}')
         return int(text)
 
@@ -220,7 +220,7 @@ def _rate(text: str) -> str:
 
 def _security(text: str) -> str:
     if text not in ("none", "starttls", "tls"):
-        raise ValueError(f'"{text}" is not valid: must be one of none, starttls, tls')
+        raise ValueError(f'"{text[:20]}" is not valid: must be one of none, starttls, tls')
     return text
 
 
@@ -257,7 +257,7 @@ def _is_header_url(text: str) -> bool:
         return False
     try:
         parts = urlsplit(ascii_url(filled))
-        has_place = bool(parts.hostname) and parts.port != 0
+        has_place = (is_name(parts.hostname or "") or "[" in parts.netloc) and parts.port != 0
     except ValueError:  # a port that is not a number, a bracket that is not closed, a name that no host has
         return False
     return filled.startswith(("https://", "http://")) and has_place and "@" not in parts.netloc

@@ -14,10 +14,10 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from channels.http.ip_ranges import PRIVATE, Address, Network, ip_of, is_opened, is_public_ip, looks_numeric
+from schemas.formats.hosts import is_name
 
 PORTS = (80, 443, 8080, 8443)
 _DEFAULT_PORT = {"https": 443, "http": 80}
-_LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._")
 _NOT_VALID = "the address is not valid: must be one such as https://hooks.example.com/tidings"
 
 
@@ -124,7 +124,7 @@ def _target(parts: SplitResult, port: int | None) -> Target:
         raise PlaceRefused(_NOT_VALID)
     if "@" in parts.netloc:
         raise PlaceRefused("the address holds a user name or password: receivers know us by the signature instead")
-    if ":" not in host and not _LABEL_CHARACTERS.issuperset(host):
+    if not (ip_of(host) if "[" in parts.netloc else is_name(host)):
         raise PlaceRefused(_NOT_VALID)  # a percent sign, mostly: some clients decode it, some do not
     return Target(parts.scheme, host, port or _DEFAULT_PORT[parts.scheme])
 

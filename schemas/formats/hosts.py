@@ -34,11 +34,16 @@ def server_host(host: str) -> str:
     if not host.isprintable() or any(mark in host for mark in " /@:"):
         raise HostRefused(f"{shown}{right}, without scheme, user and blanks; without port, which is another field")
     name = ascii_host(host)
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise HostRefused(f"{shown}{right}, of labels of 1 to 63 letters, digits and dashes")
     if _NUMBER.fullmatch(name):
         raise HostRefused(f"{shown}{right}, its four numbers from 0 to 255")
     return name
+
+
+def is_name(host: str) -> bool:
+    """True for a name that DNS can have, in ASCII; some that it has hold an underscore."""
+    return _NAME.fullmatch(host) is not None
 
 
 @lru_cache(maxsize=10_000)

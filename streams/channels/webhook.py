@@ -26,8 +26,18 @@ RESERVED_HEADERS = frozenset(
         "connection",
         "transfer-encoding",
         "x-voucherify-signature",
+        "accept-encoding",
+        "content-encoding",
+        "expect",
+        "keep-alive",
+        "te",
+        "trailer",
+        "upgrade",
     }
 )
+"""Those that every webhook has, and those that say of the connection or the body what is not so."""
+_LONGEST_URL = _LONGEST_HEADERS = 8000
+"""Most servers take no more than 8 KB of either, and refuse what is longer."""
 _BODY: JsonObject = {"allOf": [{"$ref": "#/$defs/body"}, {"type": "object", "not": {"required": [FROM]}}]}
 """A payload: an object, and not itself a value of the event."""
 _PATHS: JsonObject = {
@@ -54,14 +64,16 @@ class WebhookUrl:
         text = value if isinstance(value, str) else ""
         try:
             parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in text
+            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:
             valid = False
-        if not valid:
+        if not valid or not text.isprintable() or " " in text or "\\" in text:  # clients disagree on what such mean
             report(at, invalid_kind(value, self.allowed))
             return None
-        if parts.username or parts.password:
+        if "@" in parts.netloc:
             report(at, "holds a user name or password; receivers know us by the signature instead")
+        if len(text) > _LONGEST_URL:
+            report(at, f"has {len(text)} characters: must be at most {_LONGEST_URL}, which is what servers take")
         try:
             return ascii_url(text)
         except HostRefused as error:
@@ -91,6 +103,9 @@ class Headers:
             return None
         for name, text in value.items():
             _check_header(str(name), text, f"{at}.{name}", report)
+        together = sum(len(str(name)) + len(str(text)) for name, text in value.items())
+        if together > _LONGEST_HEADERS:
+            report(at, f"have {together} characters: must be at most {_LONGEST_HEADERS}, which is what servers take")
         return {str(name): str(text) for name, text in value.items()}
 
     def schema(self) -> JsonObject:
@@ -102,7 +117,7 @@ def _check_header(name: str, text: object, at: str, report: Report) -> None:
     if not name or not _HEADER_CHARACTERS.issuperset(name):
         report(at, "a header name is of lower-case letters, digits and dash")
     elif name in RESERVED_HEADERS or name.startswith("webhook-"):
-        report(at, "is reserved: it is set on every webhook")
+        report(at, "is reserved: what is right there is set on every webhook")
     if not isinstance(text, str) or any(ord(character) < 32 or ord(character) > 126 for character in text):
         report(at, invalid_kind(text, "a text of printable ASCII"))
 

@@ -119,6 +119,12 @@ HOSTILE: tuple[tuple[str, Any], ...] = (
     ("ssl_cafile", "a\0b"),
     ("port", "9" * 5000),
     ("port", "²"),
+    ("port", "000000001999999"),
+    ("concurrency", "000000000999999"),
+    ("connections", 101),
+    ("security", "ssl" * 500),
+    ("unsubscribe_url", "https://shop..example/"),
+    ("unsubscribe_url", f"https://{'a' * 64}.example/"),
 )
 
 

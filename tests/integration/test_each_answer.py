@@ -29,7 +29,7 @@ DROPPED = Reply(drop=True)
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The end that the same answer to each of the first messages comes to. `attempts` are those that the ledger counts."""
+    """The end that the same answer to the first `COUNT` messages leads to. `attempts` are those that the ledger counts."""
 
     state: str
     attempts: int

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka.consumer import fetcher, subscription_state
+from aiokafka.consumer import consumer, fetcher, subscription_state
 from faust.transport.drivers import aiokafka as driver
 
 from agents.transport.fetched import read_leniently
 from agents.transport.membership import join_in_our_way
 
 _COMMIT_SECONDS = 10.0
+_AT_REST_MS = 160
+"""A fetch of all partitions ends with the first record whatever it waits; a seek waits for the end of the last one."""
 
 
 class Blocked:
@@ -70,6 +72,60 @@ class LeanRecords(fetcher.PartitionRecords):
         return bool(batch.is_transactional and batch.producer_id in self._aborted_producers)
 
 
+class FetchWait:
+    """How long the broker may keep a fetch that finds nothing: longer each time, so that rest costs little.
+
+    One that leaves partitions out waits `least_ms` alone: it would keep those from being asked for again.
+    """
+
+    def __init__(self, least_ms: int) -> None:
+        self._least, self._next = least_ms, least_ms
+
+    def ms(self, *, is_whole: bool) -> int:
+        """The wait of the next fetch."""
+        return self._next if is_whole else self._least
+
+    def ended(self, *, found: bool) -> None:
+        """A fetch has ended."""
+        self._next = self._least if found else max(self._least, min(2 * self._next, _AT_REST_MS))
+
+
+class Fetcher(fetcher.Fetcher):
+    """Waits as long as `FetchWait` says. `active` are the partitions that somebody reads now; None where all are.
+
+    What was fetched of others, of changelogs mostly, lies here for ever and holds nothing up.
+    """
+
+    active: Collection[Any] | None = None
+    _fetch_max_wait_ms: int
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._wait = FetchWait(self._fetch_max_wait_ms)
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        states = map(assignment.state_value, assignment.tps)
+        left_out = any(self.active is None or tp in self.active for tp in self._records)
+        is_whole = not left_out and all(one.has_valid_position and not one.paused for one in states)
+        self._fetch_max_wait_ms = self._wait.ms(is_whole=is_whole)
+        return super()._get_actions_per_node(assignment)
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> Any:
+        found = await super()._proc_fetch_request(assignment, node_id, request)
+        self._wait.ended(found=found or not assignment.active)
+        return found
+
+    def seek_to(self, tp: Any, offset: int) -> None:
+        """Move one partition; more is to come, mostly."""
+        self._wait.ended(found=True)
+        super().seek_to(tp, offset)
+
+    def request_offset_reset(self, tps: Any, strategy: int) -> Any:
+        """Move some to the beginning or the end."""
+        self._wait.ended(found=True)
+        return super().request_offset_reset(tps, strategy)
+
+
 class PartitionState(subscription_state.TopicPartitionState):
     """Remembers where it stood when the broker said that there is nothing: retention, a deletion, or a new topic."""
 
@@ -85,6 +141,7 @@ def read_in_our_way() -> None:
     """Have every consumer of this process read with these: aiokafka takes them from its modules, at each fetch."""
     read_leniently()
     fetcher.PartitionRecords = LeanRecords
+    consumer.Fetcher = Fetcher
     subscription_state.TopicPartitionState = PartitionState
 
 
@@ -159,6 +216,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Fetched:
         """The positions belong to the records: nothing runs in this thread between the two."""
+        consumer._fetcher.active = self.consumer._get_active_partitions()
         records = await super()._fetch_records(consumer, active_partitions, **options)
         positions: dict[Any, int] = {}
         resets: dict[Any, tuple[int, int]] = {}

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.transport.fetched import FetchedRecords, Unreadable
-from agents.transport.fetching import Blocked, LeanRecords
+from agents.transport.fetching import Blocked, FetchWait, LeanRecords
 
 ORDERS = TopicPartition("orders", 0)
 _CRC_AT, _ATTRIBUTES_AT = 17, 21
@@ -132,3 +132,20 @@ def test_what_the_java_client_has_compressed_is_read(codec: str) -> None:
     assert [one.value for one in records] == [b'{"id": "ev1", "type": "customer.order.paid"}'] * 20
     assert [one.offset for one in records] == list(range(20))
     assert state.next_fetch_offset == 21
+
+
+def test_a_fetch_waits_longer_each_time_that_it_finds_nothing_and_not_where_it_leaves_partitions_out() -> None:
+    wait, waits = FetchWait(20), []
+    for _ in range(6):
+        waits.append(wait.ms(is_whole=True))
+        assert wait.ms(is_whole=False) == 20
+        wait.ended(found=False)
+    assert waits == [20, 40, 80, 160, 160, 160]
+    wait.ended(found=True)
+    assert wait.ms(is_whole=True) == 20
+
+
+def test_a_fetch_whose_setting_is_longer_waits_as_long_as_that() -> None:
+    wait = FetchWait(500)
+    wait.ended(found=False)
+    assert (wait.ms(is_whole=True), wait.ms(is_whole=False)) == (500, 500)

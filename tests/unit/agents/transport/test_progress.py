@@ -253,7 +253,7 @@ async def test_work_that_goes_on_sends_its_records_together_and_work_that_is_don
 def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None:
     from importlib.metadata import version
 
-    from aiokafka.consumer.fetcher import PartitionRecords
+    from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
     from aiokafka.consumer.group_coordinator import GroupCoordinator
     from aiokafka.consumer.subscription_state import TopicPartitionState
     from faust.tables.recovery import Recovery
@@ -281,6 +281,7 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
             ("_create_worker_consumer", "_fetch_records", "highwater", "seek_to_beginning"),
         ),
         (GroupCoordinator, ("reset_generation", "_do_rejoin_group", "_send_req", "check_errors")),
+        (Fetcher, ("_get_actions_per_node", "_proc_fetch_request", "seek_to", "request_offset_reset")),
         (TopicPartitionState, ("await_reset", "consumed_to", "has_valid_position", "position")),
         (Recovery, ("need_recovery", "signal_recovery_end", "_set_recovery_ended", "_build_highwaters")),
         (faust.App, ("_new_transport", "crash")),

@@ -60,7 +60,7 @@ class _Compiler:
         read = self._bare(schema, hint)
         logical = f"{schema['type']}-{schema.get('logicalType')}"
         if logical in _LOGICAL:
-            return _LOGICAL[logical]
+            return _json_object if self._structs and logical == _JSON and _is_object(hint) else _LOGICAL[logical]
         if logical in LOGICAL_READERS:
             return _converted(read, LOGICAL_READERS[logical], schema)
         return read
@@ -269,6 +269,13 @@ def _json(raw: bytes, at: int) -> tuple[Any, int]:
     return decode_json(text), at
 
 
+def _json_object(raw: bytes, at: int) -> tuple[dict[str, Any], int]:
+    value, at = _json(raw, at)
+    if type(value) is not dict:
+        raise ValueError(f"a JSON {type(value).__name__} where an object should be")
+    return value, at
+
+
 def _skip_text(raw: bytes, at: int) -> tuple[None, int]:
     size = raw[at]
     if size < 0x80 and not size & 1 and (end := at + 1 + (size >> 1)) <= len(raw):  # up to 63 bytes
@@ -317,7 +324,8 @@ _PLAIN: Mapping[str, Read] = {
     "bytes": _bytes,
     "string": _text,
 }
-_LOGICAL: Mapping[str, Read] = {"string-json": _json, "long-timestamp-micros": _moment}
+_JSON = "string-json"
+_LOGICAL: Mapping[str, Read] = {_JSON: _json, "long-timestamp-micros": _moment}
 _SKIPPED: dict[Read, Read] = {_text: _skip_text, _bytes: _skip_text, _json: _skip_text}
 """What is read and forgotten need not be made."""
 
@@ -334,3 +342,7 @@ def _present(hint: Any) -> Any:
 
 def _item(hint: Any) -> Any:
     return _present(get_args(hint)[0]) if get_origin(hint) is list else None
+
+
+def _is_object(hint: Any) -> bool:
+    return (get_origin(hint) or hint) is dict

@@ -19,6 +19,7 @@ from agents.roles.sender.work import Work
 from agents.waiting import retry_until_available
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import ChannelName
+from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import InvalidEvent
 from schemas.record_key import Keyed
@@ -41,6 +42,7 @@ class Entry:
     ) -> None:
         self._claimant, self._attempts, self._erasures = claimant, attempts, erasures
         self._codecs, self._poll = codecs, poll
+        self._straight = {channel: codec.straight(DELIVERY_TYPES[channel]) for channel, codec in codecs.items()}
         self._is_open = asyncio.Event()
 
     def open(self) -> None:
@@ -51,8 +53,12 @@ class Entry:
         """The delivery of a record. Raises BadRecord."""
         if record.value is None:
             raise InvalidEvent("a delivery has a value; this record is a tombstone")
-        delivery = read_as(self._codecs[channel].decode(record.value), DELIVERY_TYPES[channel])
+        delivery = self._straight[channel](record.value) or self._read_closely(channel, record.value)
         return Work(delivery, 0, arrived_at(record))
+
+    def _read_closely(self, channel: ChannelName, raw: bytes) -> Delivery:
+        """One of another release or format, or one that is not right: then this says what it is that is not."""
+        return read_as(self._codecs[channel].decode(raw), DELIVERY_TYPES[channel])
 
     async def enter(self, chunk: Chunk[Work]) -> int:
         """Claim in the ledger; only what was new and is taken at once is ours to send now."""

@@ -106,7 +106,8 @@ class Outcomes:
         for row in settled:
             settlement, delivery = by_id[row.delivery_id]
             if row.settled_at is not None:
-                await self._announce(self._status(row, settlement, row.settled_at, delivery))
+                self._announce(self._status(row, settlement, row.settled_at, delivery))
+        await self._producer.wait_for_capacity()
 
     async def _tell(self, settlements: list[Settlement]) -> list[Settled]:
         try:
@@ -132,7 +133,7 @@ class Outcomes:
         )  # fmt: skip
         return status_of(ended, delivery)
 
-    async def _announce(self, status: DeliveryStatus) -> None:
+    def _announce(self, status: DeliveryStatus) -> None:
         try:
             key = record_key(status.project_id, status.customer_id, self._default)
             output = Output(self._topic, key.encode(), self._codec.encode(status))
@@ -148,7 +149,6 @@ class Outcomes:
             self._announced.append((status.delivery_id, status.occurred_at))
 
         self._producer.produce(output, report)
-        await self._producer.wait_for_capacity()
 
     async def mark_announced(self) -> None:
         """Note in the ledger what `delivery.status` has acknowledged."""
@@ -181,7 +181,8 @@ class Outcomes:
             else:
                 status = status_of(ended, delivery)
                 self._measure(ended, status)
-                await self._announce(status)
+                self._announce(status)
+        await self._producer.wait_for_capacity()
         return len(left)
 
     def _measure(self, ended: UnannouncedOutcome, status: DeliveryStatus) -> None:

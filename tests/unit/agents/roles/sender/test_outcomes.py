@@ -33,7 +33,7 @@ class Writes:
         """It always has."""
 
 
-async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
+def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> None:
     writes, nothing = Writes(), cast(Any, None)
     codec, told = topic_codec("delivery.status", "avro"), cast(Any, writes)
     outcomes = Outcomes(
@@ -55,8 +55,8 @@ async def test_an_end_that_cannot_be_told_is_no_reason_to_tell_no_other() -> Non
     )  # fmt: skip
     early = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
     of_no_calendar = msgspec.structs.replace(good.event, created_at=early)
-    await outcomes._announce(msgspec.structs.replace(good, delivery_id="dlv_0", event=of_no_calendar))
-    await outcomes._announce(good)
+    outcomes._announce(msgspec.structs.replace(good, delivery_id="dlv_0", event=of_no_calendar))
+    outcomes._announce(good)
     assert (len(writes.outputs), outcomes._announced) == (1, [("dlv_0", now)])
 
 

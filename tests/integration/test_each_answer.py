@@ -29,7 +29,7 @@ DROPPED = Reply(drop=True)
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The end that the same answer to the first `COUNT` messages leads to. `attempts` are those that the ledger counts."""
+    """The end of the first `COUNT` messages where all get the same answer. `attempts`: those that the ledger counts."""
 
     state: str
     attempts: int

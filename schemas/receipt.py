@@ -9,10 +9,11 @@ from schemas.closed import Reason
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has taken the message over."""
+    """The provider has taken the message over. `retry_after`: for so many seconds it takes no other, as it says."""
 
     detail: str
     provider_id: str | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from channels.contract import Channel, shortened
 from channels.http.names import Names
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange
-from channels.http.retry_after import asked_seconds
+from channels.http.retry_after import asked_seconds, window_seconds
 from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Reply, Transport
 from schemas.delivery import Delivery
@@ -185,7 +185,8 @@ def receipt_by_status(reply: Reply, now: datetime) -> Receipt:
     detail, meaning = f"HTTP {reply.status}", status_meaning(reply.status)
     match meaning.meaning:
         case "accepted":
-            return _accepted(reply.status)
+            spent = window_seconds(reply.headers, now)
+            return Accepted(detail, retry_after=spent) if spent else _accepted(reply.status)
         case "later":
             kind = Postponed if 400 <= reply.status < 500 else Deferred
             return kind(detail, asked_seconds(reply.headers, now, is_throttled=False))

@@ -23,7 +23,8 @@ _FINEST = 1e11
 
 _RESETS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after")
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
-WAIT_HEADERS = ("retry-after", "ratelimit", *_RESETS, *_REMAINING)
+_LIMITS = ("ratelimit", *_RESETS)
+WAIT_HEADERS = ("retry-after", *_LIMITS, *_REMAINING)
 """All headers that say when, or whether that matters now."""
 _NAME = re.compile(r'"[^"]{0,100}"')
 _LEFT = re.compile(r"(?:^|[;\s])(?:r|remaining)\s*=\s*([0-9]{1,20})(?![0-9])", re.ASCII)
@@ -39,11 +40,19 @@ def asked_seconds(headers: Mapping[str, str], now: datetime, *, is_throttled: bo
     (`is_throttled`) and does not say what is left.
     """
     asked = retry_after_seconds(headers.get("retry-after"), now)
-    if asked is not None:
-        return asked
+    return window_seconds(headers, now, is_throttled=is_throttled) if asked is None else asked
+
+
+def window_seconds(headers: Mapping[str, str], now: datetime, *, is_throttled: bool = False) -> float | None:
+    """Seconds until a limit's window ends that nothing is left of, whatever the reply is; None where none is.
+
+    Less than nothing is left where it was too much; elsewhere a negative number says that there is no limit.
+    """
+    if not any(name in headers for name in _LIMITS):
+        return None
     ends = _ends_of_windows(headers.get("ratelimit") or "", is_throttled=is_throttled)
     left = next((text for name in _REMAINING if (text := headers.get(name)) is not None), None)
-    if is_throttled if left is None else _is_nothing(left):
+    if is_throttled if left is None else _is_nothing(left, is_throttled=is_throttled):
         ends += [wait for name in _RESETS if (wait := retry_after_seconds(headers.get(name), now)) is not None][:1]
     return max(ends, default=None)
 
@@ -60,9 +69,10 @@ def _ends_of_windows(text: str, *, is_throttled: bool) -> list[float]:
     return found
 
 
-def _is_nothing(text: str) -> bool:
+def _is_nothing(text: str, *, is_throttled: bool) -> bool:
     written = _NUMBER.fullmatch(text.strip())
-    return written is not None and float(written[1]) <= 0
+    left = float(written[1]) if written else 1.0
+    return left == 0 or (left < 0 and is_throttled)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:

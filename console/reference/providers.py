@@ -23,8 +23,9 @@ Written from `channels/http/replies.py` and `channels/email/smtp_replies.py` by 
 
 A time that a provider names (`Retry-After` in seconds, as a date of any form, as Unix time; words such as `try again
 in 5 minutes`; else the end of a window that nothing is left of, in `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset`
-and the like, as seconds or as a moment) holds for all senders. It is at most the schedule's longest wait, an hour where
-that is shorter, and never more than a day.
+and the like, as seconds or as a moment) holds for all senders; the end of such a window also
+where the message was taken. It is at most the schedule's longest wait, an hour where that is shorter, and never more
+than a day.
 """
 
 _HTTP = """

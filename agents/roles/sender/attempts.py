@@ -228,7 +228,7 @@ class Attempts:
 
     def _heard(self, work: Work, left_at: float, receipt: Receipt | None) -> None:
         asked = 0.0
-        if isinstance(receipt, Throttled):
+        if isinstance(receipt, Accepted | Throttled) and receipt.retry_after:
             asked = asked_wait(self._policies[work.delivery.channel].retries, receipt.retry_after).total_seconds()
         self.paces.heard(work.leaves_for, left_at, receipt, asked)
         self.breakers.heard(work.leaves_for, work.delivery.delivery_id, receipt)

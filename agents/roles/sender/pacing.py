@@ -60,6 +60,8 @@ class Paces:
         if isinstance(receipt, Throttled) and pace.closed_at is None and not is_paced:
             log.warning("destination_throttled", **destination.named, why=receipt.detail)
             shared = self.slices.learn(destination, pace.rate(now))
+        elif asked and shared is None:  # nothing is left of a window, though it took this one
+            shared = self.slices.learn(destination, 0.0)
         if shared is not None:
             self.slices.heard(shared, receipt, left_at, asked)
         pace = pace.counted(receipt, now) if is_paced else pace.heard(receipt, left_at, now, asked)

@@ -128,18 +128,22 @@ class Slice:
         match receipt:
             case Accepted() | Refused() | Gone():
                 self.accepted += 1
+                return asked > 0 and self._close(now, now + asked)
             case Throttled():
                 self.throttled += 1
-                until = now + (asked or (0.0 if self.is_known else _FIRST_CLOSED))
-                is_closing = self.closed_until <= now < until
-                self.closed_until = max(self.closed_until, until)
-                self.heard_until = max(self.heard_until, until)
-                return is_closing
+                return self._close(now, now + (asked or (0.0 if self.is_known else _FIRST_CLOSED)))
             case None if self.is_paced:
                 self.give_back(left_at)
             case _:
                 pass
         return False
+
+    def _close(self, now: float, until: float) -> bool:
+        """Let it alone; whether it was open before."""
+        is_closing = self.closed_until <= now < until
+        self.closed_until = max(self.closed_until, until)
+        self.heard_until = max(self.heard_until, until)
+        return is_closing
 
     def report(self, owner: str, wanted: int, in_flight: int, now: float) -> Report:
         """Everything that it says of this destination."""
@@ -228,7 +232,7 @@ class Slices:
         return found if found is not None and (found.is_paced or found.closed_until > self._ticks()) else None
 
     def learn(self, destination: Destination, measured: float) -> Slice:
-        """Share a destination that said that it was too much, at the messages a second that it took until then."""
+        """Share a destination that wants to be let alone, at the messages a second that it took until then, if any."""
         made = self.of(destination) or self._slices.setdefault(self.row_of(destination), Slice(NO_LIMIT))
         made.users.add(destination)
         made.measured, made.used_at = made.measured or measured, self._ticks()
@@ -272,8 +276,9 @@ class Slices:
     def heard(self, one: Slice, receipt: Receipt | None, left_at: float, asked: float) -> None:
         """Take in what came back for a message that left at a time."""
         if one.hear(receipt, left_at, self._ticks(), asked):
-            users = [user.named for user in one.users]
-            log.warning("destination_closed", users=users, seconds=round(one.closed_until - self._ticks(), 1))
+            users, is_told = [user.named for user in one.users], isinstance(receipt, Accepted)
+            note = log.info if is_told else log.warning  # a provider that says when, and is listened to, is well
+            note("destination_closed", users=users, seconds=round(one.closed_until - self._ticks(), 1))
             self.is_wanted.set()
             one.wake()
 

@@ -46,6 +46,12 @@ def answers(
     return Answer(lambda fake: fake.replies.append(Reply(status, headers=headers, body=body)), kind, retry_after)
 
 
+def spent(name: str, until: str, retry_after: float | None) -> Answer:
+    """A message that is taken, and nothing is left of a window."""
+    reply = Reply(202, headers=(("X-RateLimit-Remaining", "0"), (name, until)))
+    return Answer(lambda fake: fake.replies.append(reply), Accepted, retry_after)
+
+
 class WebhookCase(ChannelCase):
     """A webhook before a receiver that checks both signatures."""
 
@@ -57,6 +63,8 @@ class WebhookCase(ChannelCase):
     is_untrusted = Deferred
     answers = {
         "taken": answers(200, Accepted),
+        "taken as the last of a window": spent("X-RateLimit-Reset", "7", 7.0),
+        "taken as the last until a moment before": spent("X-RateLimit-Reset", "1600000000", None),
         "busy": answers(503, Deferred, "7", 7.0),
         "too fast": answers(429, Throttled, "7", 7.0),
         "too fast, until a moment before": answers(429, Throttled, "Fri, 01 Jan 2021 00:00:00 GMT", 0.0),

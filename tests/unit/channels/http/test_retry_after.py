@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.http.retry_after import WAIT_HEADERS, asked_seconds, retry_after_seconds
+from channels.http.retry_after import WAIT_HEADERS, asked_seconds, retry_after_seconds, window_seconds
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 LATER = int(NOW.timestamp()) + 30
@@ -62,6 +62,7 @@ def test_nonsense_is_as_if_nothing_were_said(written: str | None) -> None:
         ({"x-ratelimit-reset": "Fri, 20 Nov 2026 12:00:30 GMT", "x-ratelimit-remaining": "0"}, 30, 30),
         ({"x-ratelimit-reset": "soon", "x-ratelimit-remaining": "0"}, None, None),
         ({"x-ratelimit-reset": "60", "x-ratelimit-remaining": "none"}, None, None),
+        ({"x-ratelimit-reset": "60", "x-ratelimit-remaining": "-3"}, 60, None),
         ({"ratelimit": "t=" + "9" * 400}, None, None),
     ],
 )
@@ -70,6 +71,37 @@ def test_the_end_of_a_window_counts_where_nothing_is_left_of_it(
 ) -> None:
     assert asked_seconds(headers, NOW, is_throttled=True) == throttled
     assert asked_seconds(headers, NOW, is_throttled=False) == deferred
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, None),  # of a message that it took, that says nothing of the next one
+        ({"ratelimit-remaining": "0"}, None),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "60"}, 60),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{LATER}"}, 30),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{LATER}000"}, 30),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{LATER - 90}"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "-5"}, 0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "60", "retry-after": "7"}, 60),
+        ({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "60"}, None),
+        ({"x-ratelimit-remaining": "-1", "x-ratelimit-reset": "60"}, None),  # some write so that there is no limit
+        ({"x-ratelimit-remaining": "0.5", "x-ratelimit-reset": "60"}, None),
+        ({"x-ratelimit-remaining": "unlimited", "x-ratelimit-reset": "60"}, None),
+        ({"x-ratelimit-remaining": "", "x-ratelimit-reset": "60"}, None),
+        ({"x-ratelimit-remaining": "0, 0", "x-ratelimit-reset": "60, 60"}, 60),
+        ({"x-ratelimit-reset": "60"}, None),
+        ({"ratelimit": '"burst";r=0;t=5, "hour";r=9;t=900'}, 5),
+        ({"ratelimit": "limit=100, remaining=9, reset=5"}, None),
+        ({"ratelimit": '"default";t=5'}, None),
+    ],
+)
+def test_a_message_that_was_taken_says_when_the_next_is_where_nothing_is_left(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert window_seconds(headers, NOW) == seconds
 
 
 @given(st.dictionaries(st.sampled_from(WAIT_HEADERS), st.text(max_size=200)), st.booleans())

@@ -127,6 +127,15 @@ async def test_each_answer_is_settled_once(answer: Any, state: str, reason: Any,
     assert (provider.asked, told.paused) == (asked, [])
 
 
+@pytest.mark.parametrize(("asked", "least", "most"), [(None, 0, 0), (0.0, 0, 0), (30.0, 25, 30), (1e9, 3000, 3600)])
+async def test_one_that_takes_a_message_and_then_no_other_is_let_alone(
+    asked: float | None, least: float, most: float
+) -> None:
+    told, _, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted("HTTP 200", retry_after=asked))
+    assert [one.state for one in told.settlements] == ["sent"]
+    assert least <= attempts.paces.until_next(HOST) <= most
+
+
 class Accounts:
     """The accounts of a process, of which the one in use is changed while a refusal of it is noted."""
 

@@ -141,6 +141,31 @@ async def test_a_destination_that_says_it_is_too_much_is_shared_from_then_on(tic
     assert await asyncio.wait_for(other.turn(ONE), 60) == ticks.now
 
 
+async def test_one_that_took_the_last_of_a_window_is_let_alone_by_all_until_it_ends(ticks: Ticks) -> None:
+    paces, taken = Paces(ticks=ticks), Accepted("HTTP 200", retry_after=30.0)
+    paces.heard(ONE, await paces.turn(ONE) or 0.0, taken, 30.0)
+    one = cast(Slice, paces.slices.of(ONE))
+    report = one.report("a", 5, 0, ticks.now)
+    assert (report.closed_for, report.throttled, report.measured) == (30.0, 0, 0.0)
+    granted(one, ticks, report=report, closed_until=one.closed_until - 500.0)
+    assert (paces.until_next(ONE), paces.capacity(ONE, 200), await paces.turn(ONE)) == (30.0, 0, None)
+    paces.heard(ONE, ticks.now, Accepted("HTTP 200"))  # it was under way, and says nothing else
+    assert paces.until_next(ONE) == 30.0
+    ticks.now += 30.1
+    assert (await paces.turn(ONE), paces.capacity(ONE, 200)) == (ticks.now, 200)
+
+
+async def test_one_that_takes_the_last_of_a_window_in_turns_that_are_shared_keeps_its_turns(ticks: Ticks) -> None:
+    slices, one = limited(ticks)
+    began = ticks.now
+    granted(one, ticks, 0.0, 6.0)
+    left_at = await slices.turn(one) or 0.0
+    slices.heard(one, Accepted("HTTP 200", retry_after=5.0), left_at, 5.0)
+    assert (one.is_paced, one.accepted, slices.closed) == (True, 1, 1)
+    ticks.now += 5.5
+    assert await slices.turn(one) == pytest.approx(began + 6.0)
+
+
 async def test_what_is_too_much_in_turns_that_are_shared_is_counted_and_closes_nothing(ticks: Ticks) -> None:
     paces = Paces(Slices(lambda _: LIMIT, ticks=ticks), ticks=ticks)
     one = cast(Slice, paces.slices.of(ONE))

@@ -28,6 +28,7 @@ ADDRESSES = (
     f"{HOST}/", f"{HOST}:8443/x?y=z", "https://h_x.example/", "https://h.example./", "https://xn--fa-hia.example/",
     "https://fa\u00df.example/", f"{HOST}/%zz", f"{HOST}/\u017c", f"{HOST}?x#y", "HTTPS://H.EXAMPLE/",
 )  # fmt: skip
+NO_TEXTS: tuple[Any, ...] = ("a\r\nb: c", "\0", "\u017c", "\x7f", 1, None, True, [])
 
 
 def read(value: Any, of: WebhookUrl | Headers) -> tuple[Any, list[str]]:
@@ -86,7 +87,7 @@ def test_an_address_that_no_server_takes_is_refused() -> None:
             ({name: "1"}, "is reserved")
             for name in ("host", "webhook-id", "content-encoding", "accept-encoding", "expect", "te", "upgrade")
         ),
-        *(({"x": text}, "printable ASCII") for text in ("a\r\nb: c", "\0", "\u017c", "\x7f", 1, None, True, [])),
+        *(({"x": text}, "printable ASCII") for text in NO_TEXTS),
         ({f"x-{number}": "x" * 100 for number in range(100)}, "have 10390 characters: must be at most 8000"),
     ],
     ids=ascii,

@@ -78,12 +78,16 @@ AccountForm = EmailAccountForm | WebhookAccountForm
 
 @dataclass(frozen=True, slots=True)
 class AccountField:
-    """One field: `read` makes its value of a text, or raises ValueError without quoting it."""
+    """One field: `read` makes its value of a text, or raises ValueError without quoting it.
+
+    `is_place`: the account's secret is shown to whatever this names.
+    """
 
     name: str
     read: Callable[[str], Any]
     kind: FieldKind = "text"
     is_required: bool = False
+    is_place: bool = False
 
     @property
     def is_secret(self) -> bool:
@@ -133,8 +137,21 @@ def read_account(channel: ChannelName, written: Mapping[str, object]) -> Account
 
 
 def changed_account(channel: ChannelName, before: AccountForm, written: Mapping[str, object]) -> AccountForm:
-    """The same with what is written in place. Raises DefinitionInvalid."""
-    return read_account(channel, {**asdict(before), **written})
+    """The same with what is written in place. Raises DefinitionInvalid, also where a secret would reach another place.
+
+    Whoever may change an account need not know its secret, and does not get to know it by naming a host of their own.
+    """
+    changed = read_account(channel, {**asdict(before), **written})
+    fields = ACCOUNT_TYPES[channel].fields
+    moved = [one.name for one in fields if one.is_place and getattr(changed, one.name) != getattr(before, one.name)]
+    shown = [one.name for one in fields if one.kind == "secret" and getattr(changed, one.name)]
+    if problems := [Problem(name, _written_anew(moved)) for name in shown if moved and name not in written]:
+        raise DefinitionInvalid(tuple(problems))
+    return changed
+
+
+def _written_anew(moved: list[str]) -> str:
+    return f"must be written anew where {', '.join(moved)} changes: what is kept was meant for the one before"
 
 
 def account_name(channel: ChannelName, name: str) -> str:
@@ -286,7 +303,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": AccountType(
         EmailAccountForm,
         (
-            AccountField("host", server_host, is_required=True),
+            AccountField("host", server_host, is_required=True, is_place=True),
             AccountField("sender", _mailbox, is_required=True),
             AccountField("port", _whole(1, _LAST_PORT), "number"),
             AccountField("security", _security),

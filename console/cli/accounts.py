@@ -42,7 +42,7 @@ def add_command(
     async def work(opened: Session) -> None:
         key = accounts.account_key(opened.project_id, account)
         written = _written(key, values or [])
-        if not change:
+        if not change or any(one.is_place and one.name in written for one in ACCOUNT_TYPES[key.channel].fields):
             written = _asked_for(key, written)
         act = accounts.change if change else accounts.add
         await act(Accounts(opened.pool), opened.wiring.settings, key, written, actor=opened.actor)

@@ -47,6 +47,22 @@ def test_a_change_keeps_what_it_does_not_name() -> None:
     assert (after.password, after.host) == ("another-one", "smtp.shop.example")
 
 
+def test_a_secret_goes_to_another_host_only_where_it_is_written_anew() -> None:
+    before = read_account("email", MAIL)
+    with pytest.raises(DefinitionInvalid) as found:
+        changed_account("email", before, {"host": "smtp.mallory.example", "sender_name": "Shop"})
+    (problem,) = found.value.problems
+    assert (problem.path, "must be written anew where host changes" in problem.message) == ("password", True)
+    assert PLANTED not in str(found.value)
+    after = changed_account("email", before, {"host": "smtp.other.example", "password": PLANTED})
+    assert isinstance(after, EmailAccountForm)
+    assert (after.host, after.password) == ("smtp.other.example", PLANTED)
+    for kept in ({"host": MAIL["host"]}, {"port": "2525"}, {"host": "x", "username": "", "password": ""}):
+        assert changed_account("email", before, kept)
+    open_relay = read_account("email", {"host": "relay.example", "sender": "news@shop.example"})
+    assert changed_account("email", open_relay, {"host": "other.example"})
+
+
 @pytest.mark.parametrize(
     ("channel", "written", "field", "said"),
     [

@@ -5,32 +5,37 @@ Values of the fields of kind `secret` and `secrets` are shown nowhere: neither b
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from schemas.account_fields import (
+    LIMIT_FIELDS,
+    AccountField,
+    AccountType,
+    ascii_secret,
+    line,
+    secret,
+    signing_secret,
+    truth,
+    whole,
+)
 from schemas.closed import ChannelName
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.hosts import ascii_url, is_name, server_host
 from schemas.formats.kinds import kind_in_words
 from schemas.formats.mail_address import mail_address, mailto
-from schemas.limit import MOST_AT_ONCE, parse_rate
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
-FieldKind = Literal["text", "number", "truth", "names", "secret", "secrets"]
 MailSecurity = Literal["none", "starttls", "tls"]
 
 SIGNING = "main"
 """The name of a project's one webhook account: its secrets sign whatever endpoint is called."""
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every signing secret begins with
 LONGEST_HEADER_URL = 900
 """A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
 _LONGEST_NAME = 100
-_LONGEST_SECRET = _LONGEST_LINE = 1000
 _LAST_PORT = 65_535
 _MOST_CONNECTIONS = 100
 _MOST_SECRETS = 5
@@ -76,45 +81,6 @@ class WebhookAccountForm:
 AccountForm = EmailAccountForm | WebhookAccountForm
 
 
-@dataclass(frozen=True, slots=True)
-class AccountField:
-    """One field: `read` makes its value of a text, or raises ValueError without quoting it.
-
-    `is_place`: the account's secret is shown to whatever this names.
-    """
-
-    name: str
-    read: Callable[[str], Any]
-    kind: FieldKind = "text"
-    is_required: bool = False
-    is_place: bool = False
-
-    @property
-    def is_secret(self) -> bool:
-        """True for what is never shown, nor taken from a command line."""
-        return self.kind in ("secret", "secrets")
-
-
-@dataclass(frozen=True, slots=True)
-class AccountType:
-    """A channel's accounts. `check` says what is wrong with fields that do not fit each other."""
-
-    form: type[AccountForm]
-    fields: tuple[AccountField, ...]
-    check: Callable[[Any], Mapping[str, str]]
-
-
-def signing_key(secret: str) -> bytes:
-    """The bytes of a signing secret: `whsec_` and 16 to 64 bytes as base64. Raises ValueError."""
-    try:
-        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("a secret is whsec_ and base64") from None
-    if not 16 <= len(key) <= 64:
-        raise ValueError(f"a secret holds 16 to 64 bytes, this one {len(key)}")
-    return key
-
-
 def read_account(channel: ChannelName, written: Mapping[str, object]) -> AccountForm:
     """The account that somebody wrote, as texts or in their own kinds. Raises DefinitionInvalid with every problem."""
     kind, problems, read = ACCOUNT_TYPES[channel], dict[str, str](), dict[str, Any]()
@@ -129,7 +95,7 @@ def read_account(channel: ChannelName, written: Mapping[str, object]) -> Account
             problems[name] = str(error)
     problems |= {one.name: "is missing" for one in kind.fields if one.is_required and one.name not in written}
     if not problems:
-        made = kind.form(**read)
+        made: AccountForm = kind.form(**read)
         problems |= kind.check(made)
         if not problems:
             return made
@@ -187,52 +153,6 @@ def _value(one: AccountField, value: object) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"must be a {one.kind}, not {kind_in_words(value)}")
     return one.read(value)
-
-
-def _line(text: str) -> str:
-    if not text.isprintable() or len(text) > _LONGEST_LINE:
-        raise ValueError(f"must be one line of at most {_LONGEST_LINE} characters, all of which print")
-    return text
-
-
-def _secret(text: str) -> str:
-    if not text.isprintable() or len(text) > _LONGEST_SECRET:
-        raise ValueError(f"must be one line of at most {_LONGEST_SECRET} characters that print; it may have a line end")
-    return text
-
-
-def _ascii_secret(text: str) -> str:
-    if not text.isascii():
-        raise ValueError("must be ASCII")
-    return _secret(text)
-
-
-def _signing_secret(text: str) -> str:
-    if not text.startswith(SECRET_PREFIX):
-        raise ValueError(f"must begin with {SECRET_PREFIX}, as Standard Webhooks has it")
-    signing_key(text)
-    return text
-
-
-def _truth(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError(f'"{text[:20]}" is not valid: must be true or false')
-    return text == "true"
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (len(text) < 10 and text.isascii() and text.isdecimal() and least <= int(text) <= most):
-            raise ValueError(f'"{text[:20]}" is not valid: must be a whole number from {least} to {most}')
-        return int(text)
-
-    return read
-
-
-def _rate(text: str) -> str:
-    if text:
-        parse_rate(text)
-    return text
 
 
 def _security(text: str) -> str:
@@ -296,38 +216,35 @@ def _webhook_problems(account: WebhookAccountForm) -> Mapping[str, str]:
     return {}
 
 
-_LIMIT_FIELDS = (AccountField("rate", _rate), AccountField("concurrency", _whole(0, MOST_AT_ONCE), "number"))
-"""The bounds over all senders together; empty, and 0, where the provider sets none."""
-
 ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": AccountType(
         EmailAccountForm,
         (
             AccountField("host", server_host, is_required=True, is_place=True),
             AccountField("sender", _mailbox, is_required=True),
-            AccountField("port", _whole(1, _LAST_PORT), "number"),
+            AccountField("port", whole(1, _LAST_PORT), "number"),
             AccountField("security", _security),
-            AccountField("username", _line),
-            AccountField("password", _secret, "secret"),
-            AccountField("sender_name", _line),
-            AccountField("ssl_cafile", _line),
-            AccountField("connections", _whole(1, _MOST_CONNECTIONS), "number"),
+            AccountField("username", line),
+            AccountField("password", secret, "secret"),
+            AccountField("sender_name", line),
+            AccountField("ssl_cafile", line),
+            AccountField("connections", whole(1, _MOST_CONNECTIONS), "number"),
             AccountField("unsubscribe_url", _unsubscribe_url),
             AccountField("unsubscribe_mailto", _mailto),
-            AccountField("failover", _line, "names"),
-            AccountField("failover_ambiguous", _truth, "truth"),
-            AccountField("callback_secrets", _signing_secret, "secrets"),
-            *_LIMIT_FIELDS,
+            AccountField("failover", line, "names"),
+            AccountField("failover_ambiguous", truth, "truth"),
+            AccountField("callback_secrets", signing_secret, "secrets"),
+            *LIMIT_FIELDS,
         ),
         _email_problems,
     ),
     "webhook": AccountType(
         WebhookAccountForm,
         (
-            AccountField("secrets", _signing_secret, "secrets"),
-            AccountField("legacy_secret", _ascii_secret, "secret"),
-            AccountField("callback_secrets", _signing_secret, "secrets"),
-            *_LIMIT_FIELDS,
+            AccountField("secrets", signing_secret, "secrets"),
+            AccountField("legacy_secret", ascii_secret, "secret"),
+            AccountField("callback_secrets", signing_secret, "secrets"),
+            *LIMIT_FIELDS,
         ),
         _webhook_problems,
     ),

@@ -52,9 +52,10 @@ class StoredAccount:
             raise CannotDecrypt("it was removed")
         content = keys.open(self.sealed, self.key.bound_to)
         try:
-            return msgspec.json.decode(content, type=ACCOUNT_TYPES[self.key.channel].form)
+            form: AccountForm = msgspec.json.decode(content, type=ACCOUNT_TYPES[self.key.channel].form)
         except msgspec.DecodeError:  # its message may quote
             raise CannotDecrypt("it was written by a release that keeps other fields") from None
+        return form
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from channels.fakes.http import HttpFake
-from schemas.account import SECRET_PREFIX
+from schemas.account_fields import SECRET_PREFIX
 
 _TOLERANCE = 300.0
 """Seconds by which a timestamp may be off, as receivers have it."""

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from schemas.account import signing_key
+from schemas.account_fields import signing_key
 from schemas.errors import CannotStart
 from schemas.limit import NO_LIMIT, Limit
 

@@ -70,7 +70,7 @@ def letter_named(letter: str) -> str:
 
 
 def _plain(letter: str) -> str:
-    """What the basic table has for it: itself without its accent, or the plain character of its kind."""
+    """The sign of the basic table for it: itself without its accent, or the plain character of its kind."""
     bare = _PLAIN.get(letter) or unicodedata.normalize("NFD", letter)[0]
     return bare if bare != letter and set(bare) <= _BASIC else ""
 

@@ -14,7 +14,8 @@ from agents.waiting import retry_until_available
 from channels.accounts import AccountBook, HeldAccount, Place
 from channels.registry import CHANNEL_TYPES
 from deploy.settings.settings import Settings
-from schemas.account import SIGNING, AccountForm
+from schemas.account_fields import AccountForm
+from schemas.channels.webhook import SIGNING
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import CannotStart

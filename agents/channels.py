@@ -17,7 +17,10 @@ from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sender as SenderSettings
-from schemas.account import SIGNING, AccountForm, EmailAccountForm, WebhookAccountForm, read_account
+from schemas.account import read_account
+from schemas.account_fields import AccountForm
+from schemas.channels.email import EmailAccountForm
+from schemas.channels.webhook import SIGNING, WebhookAccountForm
 from schemas.closed import ChannelName
 from schemas.errors import DefinitionInvalid
 from schemas.limit import written_limit
@@ -59,6 +62,8 @@ def shared_form(settings: Settings, channel: ChannelName, name: str) -> AccountF
     if channel == "email":
         mailbox = settings.email_accounts.get(name)
         return None if mailbox is None else email_form(mailbox)
+    if channel != "webhook":
+        return None
     webhook = settings.webhook
     return WebhookAccountForm(
         secrets=tuple(one.reveal() for one in webhook.secrets),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
 from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
-from schemas.account import AccountForm
+from schemas.account_fields import AccountForm
 from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery

@@ -1,4 +1,4 @@
-"""Accounts: what each channel needs to know of one, as a person writes it and as it is kept.
+"""Accounts as somebody writes them, read by the fields of their channel.
 
 Values of the fields of kind `secret` and `secrets` are shown nowhere: neither by `repr` nor by an error.
 """
@@ -6,79 +6,18 @@ Values of the fields of kind `secret` and `secrets` are shown nowhere: neither b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from dataclasses import asdict
+from typing import Any
 
-from schemas.account_fields import (
-    LIMIT_FIELDS,
-    AccountField,
-    AccountType,
-    ascii_secret,
-    line,
-    secret,
-    signing_secret,
-    truth,
-    whole,
-)
+from schemas.account_fields import AccountField, AccountForm
+from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.closed import ChannelName
 from schemas.errors import DefinitionInvalid, Problem
-from schemas.formats.hosts import ascii_url, is_name, server_host
 from schemas.formats.kinds import kind_in_words
-from schemas.formats.mail_address import mail_address, mailto
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 
-MailSecurity = Literal["none", "starttls", "tls"]
-
-SIGNING = "main"
-"""The name of a project's one webhook account: its secrets sign whatever endpoint is called."""
-
-LONGEST_HEADER_URL = 900
-"""A line of a mail has at most 998 characters (RFC 5322, 2.1.1), and the name that is put in takes some."""
 _LONGEST_NAME = 100
-_LAST_PORT = 65_535
-_MOST_CONNECTIONS = 100
 _MOST_SECRETS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmailAccountForm:
-    """A mailbox to send from; `failover` names others that do it while this one takes nothing."""
-
-    host: str
-    sender: str
-    port: int = 587
-    security: MailSecurity = "starttls"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    sender_name: str = ""
-    ssl_cafile: str = ""
-    connections: int = 4
-    unsubscribe_url: str = ""
-    unsubscribe_mailto: str = ""
-    failover: tuple[str, ...] = ()
-    failover_ambiguous: bool = False
-    callback_secrets: tuple[str, ...] = field(default=(), repr=False)
-    rate: str = ""
-    concurrency: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookAccountForm:
-    """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated.
-
-    `callback_secrets`, here as at every account, prove what is reported back; each of them does.
-    `rate` and `concurrency` bound each endpoint.
-    """
-
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    legacy_secret: str = field(default="", repr=False)
-    callback_secrets: tuple[str, ...] = field(default=(), repr=False)
-    rate: str = ""
-    concurrency: int = 0
-
-
-AccountForm = EmailAccountForm | WebhookAccountForm
 
 
 def read_account(channel: ChannelName, written: Mapping[str, object]) -> AccountForm:
@@ -95,7 +34,7 @@ def read_account(channel: ChannelName, written: Mapping[str, object]) -> Account
             problems[name] = str(error)
     problems |= {one.name: "is missing" for one in kind.fields if one.is_required and one.name not in written}
     if not problems:
-        made: AccountForm = kind.form(**read)
+        made = kind.form(**read)
         problems |= kind.check(made)
         if not problems:
             return made
@@ -125,8 +64,9 @@ def account_name(channel: ChannelName, name: str) -> str:
     if not (0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip() and "/" not in name):
         said = f'"{name}" is not valid: must be a name of at most {_LONGEST_NAME} characters without /'
         raise DefinitionInvalid((Problem("name", said),))
-    if channel == "webhook" and name != SIGNING:
-        said = f'"{name}" is not valid: must be {SIGNING}, since one account signs all webhooks of a project'
+    only = ACCOUNT_TYPES[channel].only_name
+    if only and name != only:
+        said = f'"{name}" is not valid: must be {only}, since a project has one {channel} account'
         raise DefinitionInvalid((Problem("name", said),))
     return name
 
@@ -153,100 +93,3 @@ def _value(one: AccountField, value: object) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"must be a {one.kind}, not {kind_in_words(value)}")
     return one.read(value)
-
-
-def _security(text: str) -> str:
-    if text not in ("none", "starttls", "tls"):
-        raise ValueError(f'"{text[:20]}" is not valid: must be one of none, starttls, tls')
-    return text
-
-
-def _mailbox(text: str) -> str:
-    try:
-        return mail_address(text)
-    except ValueError as error:
-        raise ValueError(f"must be an address such as news@shop.example: {error}") from None
-
-
-def _mailto(text: str) -> str:
-    if len(text) > LONGEST_HEADER_URL:
-        raise ValueError(f"must have at most {LONGEST_HEADER_URL} characters")
-    try:
-        return mailto(text)
-    except ValueError as error:
-        raise ValueError(f"must be an address such as leave@shop.example: {error}") from None
-
-
-def _unsubscribe_url(text: str) -> str:
-    if len(text) > LONGEST_HEADER_URL:
-        raise ValueError(f"must have at most {LONGEST_HEADER_URL} characters")
-    if text and not _is_header_url(text):
-        raise ValueError(
-            "must be an address of the web such as https://shop.example/leave?id={delivery_id}, without user, password,"
-            " blanks, < and >; nothing but {delivery_id} is put in"
-        )
-    return ascii_url(text)
-
-
-def _is_header_url(text: str) -> bool:
-    filled = text.replace("{delivery_id}", "x")
-    if not text.isprintable() or any(mark in filled for mark in ' <>{}"'):
-        return False
-    try:
-        parts = urlsplit(ascii_url(filled))
-        has_place = (is_name(parts.hostname or "") or "[" in parts.netloc) and parts.port != 0
-    except ValueError:  # a port that is not a number, a bracket that is not closed, a name that no host has
-        return False
-    return filled.startswith(("https://", "http://")) and has_place and "@" not in parts.netloc
-
-
-def _email_problems(account: EmailAccountForm) -> Mapping[str, str]:
-    if account.password and not account.username:
-        return {"username": "is missing: the server wants to know whose password it is"}
-    if account.username and not account.password:
-        return {"password": "is missing: username alone is no login"}
-    if account.password and account.security == "none" and account.host not in ("localhost", "127.0.0.1", "::1"):
-        return {"security": "must be starttls or tls: without either the password would cross the network in the clear"}
-    return {}
-
-
-def _webhook_problems(account: WebhookAccountForm) -> Mapping[str, str]:
-    if not account.secrets and not account.legacy_secret:
-        return {"secrets": "is missing: without secrets, and without legacy_secret, receivers cannot know us"}
-    return {}
-
-
-ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
-    "email": AccountType(
-        EmailAccountForm,
-        (
-            AccountField("host", server_host, is_required=True, is_place=True),
-            AccountField("sender", _mailbox, is_required=True),
-            AccountField("port", whole(1, _LAST_PORT), "number"),
-            AccountField("security", _security),
-            AccountField("username", line),
-            AccountField("password", secret, "secret"),
-            AccountField("sender_name", line),
-            AccountField("ssl_cafile", line),
-            AccountField("connections", whole(1, _MOST_CONNECTIONS), "number"),
-            AccountField("unsubscribe_url", _unsubscribe_url),
-            AccountField("unsubscribe_mailto", _mailto),
-            AccountField("failover", line, "names"),
-            AccountField("failover_ambiguous", truth, "truth"),
-            AccountField("callback_secrets", signing_secret, "secrets"),
-            *LIMIT_FIELDS,
-        ),
-        _email_problems,
-    ),
-    "webhook": AccountType(
-        WebhookAccountForm,
-        (
-            AccountField("secrets", signing_secret, "secrets"),
-            AccountField("legacy_secret", ascii_secret, "secret"),
-            AccountField("callback_secrets", signing_secret, "secrets"),
-            *LIMIT_FIELDS,
-        ),
-        _webhook_problems,
-    ),
-}
-"""The accounts of each channel; whatever takes an account asks here for its fields."""

@@ -10,7 +10,8 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from schemas.account import ACCOUNT_TYPES, AccountForm
+from schemas.account_fields import AccountForm
+from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.closed import CHANNELS, ChannelName, HoldKind, members
 from store.encryption import CannotDecrypt, Keys, Sealed
 from store.postgres import passing_errors

@@ -22,8 +22,8 @@ from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.status_calls import StatusCall, StatusEvent, must_be_signed, signed_events
 from channels.templates.engine import Templates
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
-from schemas.account import LONGEST_HEADER_URL, AccountForm, EmailAccountForm
-from schemas.channels.email import EmailDelivery
+from schemas.account_fields import LONGEST_HEADER_URL, AccountForm
+from schemas.channels.email import EmailAccountForm, EmailDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.distribution import TRANSACTIONAL

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from channels.contract import shortened
 from channels.email.reports import MOST_BYTES
-from schemas.account import MailSecurity
+from schemas.channels.email import MailSecurity
 from schemas.errors import CannotStart, TryLater
 
 _WINDOW = 1000

@@ -13,7 +13,7 @@ from aiosmtplib.protocol import SMTPProtocol
 
 from channels.contract import shortened
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
-from schemas.account import EmailAccountForm
+from schemas.channels.email import EmailAccountForm
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered

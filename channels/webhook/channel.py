@@ -18,9 +18,9 @@ from channels.http.ssrf import Reach
 from channels.http.transport import BodyLimits
 from channels.payload import payload_variables, render_payload
 from channels.webhook.signing import Signer
-from schemas.account import SIGNING, AccountForm, WebhookAccountForm
+from schemas.account_fields import AccountForm
 from schemas.channels.retries import RETRY_POLICIES
-from schemas.channels.webhook import WebhookDelivery
+from schemas.channels.webhook import SIGNING, WebhookAccountForm, WebhookDelivery
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in

@@ -14,7 +14,7 @@ from channels.contract import AccountCheck
 from console.cli.context import Session, in_session
 from console.cli.terminal import PROBLEM, AsJson, fail, show_json, show_rows, show_text
 from console.control import accounts
-from schemas.account import ACCOUNT_TYPES
+from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.errors import TidingsError
 from store.accounts import AccountKey, Accounts
 

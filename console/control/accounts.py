@@ -14,7 +14,9 @@ from channels.registry import CHANNEL_TYPES
 from console.control.destinations import written_destination
 from console.control.not_found import not_found
 from deploy.settings.settings import Settings
-from schemas.account import AccountForm, EmailAccountForm, account_name, changed_account, read_account
+from schemas.account import account_name, changed_account, read_account
+from schemas.account_fields import AccountForm
+from schemas.channels.email import EmailAccountForm
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.failover import failover_problems
 from schemas.names import ROUGHLY_LIKE, did_you_mean

@@ -14,7 +14,8 @@ from channels.registry import CHANNEL_TYPES
 from channels.status_calls import OWN_CALLS, CallForm, NotProven, StatusCall
 from console.control.reports import Reports, TakenReport
 from deploy.settings.settings import Settings
-from schemas.account import AccountForm, account_name
+from schemas.account import account_name
+from schemas.account_fields import AccountForm
 from schemas.closed import CHANNELS, ChannelName
 from schemas.errors import BadRecord, CannotStart, DefinitionInvalid, TryLater
 from schemas.record_key import check_parts

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from deploy.secret import Secret
-from schemas.account import MailSecurity
+from schemas.channels.email import MailSecurity
 from schemas.errors import CannotStart
 
 _HIGHEST_PORT = 65_535

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from deploy.secret import Secret
-from schemas.account import LONGEST_HEADER_URL, MailSecurity, read_account
-from schemas.account_fields import signing_key
+from schemas.account import read_account
+from schemas.account_fields import LONGEST_HEADER_URL, signing_key
+from schemas.channels.email import MailSecurity
 from schemas.errors import CannotStart, DefinitionInvalid, Problem
 from schemas.failover import failover_problems
 from schemas.formats.mail_address import mail_address

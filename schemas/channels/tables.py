@@ -1,11 +1,12 @@
-"""All channels: their plans and their deliveries."""
+"""All channels: their plans, their deliveries and their accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.channels.email import EmailDelivery, EmailPlan
-from schemas.channels.webhook import WebhookDelivery, WebhookPlan
+from schemas.account_fields import AccountType
+from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
+from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
@@ -16,3 +17,9 @@ DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "email": EmailDelivery,
 }
 """Channel to the struct of its deliveries."""
+
+ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
+    "webhook": WEBHOOK_ACCOUNT,
+    "email": EMAIL_ACCOUNT,
+}
+"""Channel to its accounts; whatever takes an account asks here for its fields."""

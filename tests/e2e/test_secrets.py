@@ -31,8 +31,8 @@ from console.cli.context import database
 from deploy.secret import Secret
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
-from schemas.account import EmailAccountForm, WebhookAccountForm
-from schemas.channels.webhook import WebhookDelivery
+from schemas.channels.email import EmailAccountForm
+from schemas.channels.webhook import WebhookAccountForm, WebhookDelivery
 from schemas.delivery import Delivery
 from store.accounts import AccountKey, Accounts
 from store.distributions import Change, Control

@@ -10,7 +10,7 @@ import pytest
 
 from channels.fakes.email import SmtpSink
 from deploy.settings.settings import Settings
-from schemas.account import EmailAccountForm
+from schemas.channels.email import EmailAccountForm
 from store.accounts import Accounts
 from store.encryption import Keys
 from tests.faults.harness import FULL

@@ -23,7 +23,8 @@ from console.control.doctor_accounts import examine_stored
 from deploy.secret import Secret
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
-from schemas.account import SIGNING, EmailAccountForm, WebhookAccountForm
+from schemas.channels.email import EmailAccountForm
+from schemas.channels.webhook import SIGNING, WebhookAccountForm
 from schemas.closed import ChannelName, HoldKind
 from schemas.delivery import Delivery
 from schemas.destination import Destination
@@ -290,7 +291,7 @@ async def test_keys_are_rotated_and_a_row_copied_elsewhere_is_of_no_use(pool: as
     assert len((await stored.rotate(new)).unreadable) == 30
     assert [(await stored.rotate(both)).count for _ in range(2)] == [30, 0]
     assert await stored.version() == version
-    assert {one.read(new).password for one in await stored.all()} == {PLANTED}  # type: ignore[union-attr]
+    assert {cast(EmailAccountForm, one.read(new)).password for one in await stored.all()} == {PLANTED}
     await pool.execute(
         "update accounts set content = (select content from accounts where name = 'n0') where name in ('n1', 'n2')"
     )

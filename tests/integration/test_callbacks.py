@@ -30,7 +30,7 @@ from deploy.secret import Secret
 from deploy.settings.messages import Console, EmailAccountSettings
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
-from schemas.account import EmailAccountForm
+from schemas.channels.email import EmailAccountForm
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.topics import DELIVERY_STATUS

@@ -18,7 +18,7 @@ from channels.accounts import HeldAccount
 from channels.contract import DETAIL, AnyChannel, NotOffered
 from channels.http.reply_heads import Exchange  # noqa: F401 - aiohttp is loaded once, before anything is timed
 from channels.status_calls import NotProven, StatusCall
-from schemas.account import SIGNING
+from schemas.channels.webhook import SIGNING
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld
 from schemas.limit import NO_LIMIT

@@ -24,7 +24,7 @@ from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from channels.unsubscribe import UnsubscribeLinks
-from schemas.account import EmailAccountForm
+from schemas.channels.email import EmailAccountForm
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered

@@ -20,8 +20,7 @@ from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
-from schemas.account import WebhookAccountForm
-from schemas.channels.webhook import WebhookDelivery
+from schemas.channels.webhook import WebhookAccountForm, WebhookDelivery
 from schemas.contract import topic_codec
 from schemas.delivery import Delivery
 from schemas.errors import CannotStart, RenderRefused

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from schemas.account import (
-    ACCOUNT_TYPES,
-    EmailAccountForm,
-    WebhookAccountForm,
-    account_name,
-    changed_account,
-    read_account,
-)
+from schemas.account import account_name, changed_account, read_account
+from schemas.channels.email import EmailAccountForm
+from schemas.channels.tables import ACCOUNT_TYPES
+from schemas.channels.webhook import WebhookAccountForm
 from schemas.closed import CHANNELS, ChannelName
 from schemas.errors import DefinitionInvalid
 

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args, get_origin
 
 import fastavro
-import msgspec
 from fastavro.read import LOGICAL_READERS
 
 from schemas.wire.avro_schema import EXTRA
+from schemas.wire.avro_source import ReaderSource, is_optional, is_struct
 from schemas.wire.json_text import decode_json
 
 Read = Callable[[bytes, int], tuple[Any, int]]
@@ -96,23 +96,18 @@ class _Compiler:
             return _enum(schema["symbols"])
         if schema["type"] == "fixed":
             return _fixed(schema["size"])
-        wanted = _fields_of(hint) if self._structs else {}
+        if self._structs and is_struct(hint):
+            return ReaderSource(self.of, _skip, _present, _long).made(schema, hint)
         fields = []
         for field in schema["fields"]:
             name, kind = field["name"], field["type"]
-            optional = isinstance(kind, list) and len(kind) == 2 and kind[0] == "null"
-            read = self.of(kind[1] if optional else kind, _present(wanted.get(name)))
-            if self._structs and name not in wanted:
-                read = _skip_extra(tuple(wanted)) if name == EXTRA else _SKIPPED.get(read, read)
-                name = None
-            fields.append((name, optional, read))
-        if self._structs:
-            return _struct(fields, get_origin(hint) or hint)
+            optional = is_optional(kind)
+            fields.append((name, optional, self.of(kind[1] if optional else kind, None)))
         return _mapping(fields, any(name == EXTRA and read is _json for name, _, read in fields))
 
 
 Fields = list[tuple[Any, bool, Read]]
-"""Name (None: read and forget), whether it is a union of null and something, and how it is read when it is there."""
+"""Name, whether it is a union of null and something, and how it is read when it is there."""
 
 
 def _known(fields: Fields, raw: bytes, at: int) -> tuple[dict[str, Any], int]:
@@ -142,18 +137,6 @@ def _mapping(fields: Fields, is_open: bool) -> Read:
             for name, value in unknown.items():  # a known one is there where its value is of another kind
                 out[name] = out.get(name) or value
         return out, at
-
-    return read
-
-
-def _struct(fields: Fields, kind: Callable[..., Any]) -> Read:
-    forgets = any(name is None for name, _, _ in fields)
-
-    def read(raw: bytes, at: int) -> tuple[Any, int]:
-        out, at = _known(fields, raw, at)
-        if forgets:
-            out.pop(None, None)  # type: ignore[call-overload]
-        return kind(**out), at
 
     return read
 
@@ -298,6 +281,11 @@ def _skip_extra(known: tuple[str, ...]) -> Read:
     return read
 
 
+def _skip(name: str, read: Read, known: tuple[str, ...]) -> Read:
+    """Passes over a field: what is read and forgotten need not be made."""
+    return _skip_extra(known) if name == EXTRA else _SKIPPED.get(read, read)
+
+
 def _boolean(raw: bytes, at: int) -> tuple[bool, int]:
     if raw[at] > 1:
         raise ValueError(f"a boolean of {raw[at]}")
@@ -327,11 +315,6 @@ _PLAIN: Mapping[str, Read] = {
 _JSON = "string-json"
 _LOGICAL: Mapping[str, Read] = {_JSON: _json, "long-timestamp-micros": _moment}
 _SKIPPED: dict[Read, Read] = {_text: _skip_text, _bytes: _skip_text, _json: _skip_text}
-"""What is read and forgotten need not be made."""
-
-
-def _fields_of(hint: Any) -> dict[str, Any]:
-    return {field.name: field.type for field in msgspec.structs.fields(hint)}
 
 
 def _present(hint: Any) -> Any:

@@ -13,19 +13,22 @@ import msgspec
 import pytest
 from fastavro.utils import generate_one
 
+from schemas.channels.tables import DELIVERY_TYPES
 from schemas.channels.webhook import WebhookAddress, WebhookDelivery
+from schemas.closed import CHANNELS, ChannelName
 from schemas.contract import topic_codec, topic_schema
 from schemas.decision import Check, Decision
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
 from schemas.errors import BadRecord
 from schemas.events.triggers import EVENT_TOPICS, data_type
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, deliveries
 from schemas.wire.avro_read import mapping_reader, struct_reader
 from schemas.wire.avro_schema import EXTRA
 from schemas.wire.avro_write import writer
+from schemas.wire.read_as import read_as
 from streams.event_context import Head
-from tests.factory import rule
+from tests.factory import delivery, rule
 
 MOMENT = datetime(1969, 7, 20, 20, 17, 40, 123456, UTC)
 FOREIGN: list[Any] = [
@@ -239,3 +242,23 @@ def test_a_count_that_the_bytes_cannot_hold_builds_nothing() -> None:
     schema = {"type": "record", "name": "N", "fields": [{"name": "n", "type": {"type": "array", "items": "null"}}]}
     with pytest.raises(ValueError, match="items in 6 bytes"):
         mapping_reader(schema)(b"\xfe\xff\xff\xff\x0f\x00", 0)
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_delivery_is_the_same_straight_from_the_bytes_and_none_comes_of_broken_ones(channel: ChannelName) -> None:
+    codec, kind, rng = topic_codec(deliveries(channel), "avro"), DELIVERY_TYPES[channel], random.Random(7)
+    straight, record = codec.straight(kind), msgspec.structs.replace(delivery(channel), expires_at=MOMENT)
+    raw = codec.encode(record)
+    assert straight(raw) == read_as(codec.decode(raw), kind) == record
+    assert [straight(raw[:size]) for size in range(len(raw))] == [None] * len(raw)
+    for _ in range(3000):
+        broken = bytearray(raw)
+        broken[rng.randrange(len(raw))] = rng.randrange(256)
+        if (found := straight(bytes(broken))) is not None:
+            assert found == read_as(codec.decode(bytes(broken)), kind)
+
+
+def test_an_object_that_is_none_is_no_part_of_a_delivery() -> None:
+    codec, record = topic_codec("deliveries.webhook", "avro"), delivery("webhook")
+    raw = codec.encode(msgspec.structs.replace(record, data=[1]))  # type: ignore[arg-type]
+    assert codec.straight(WebhookDelivery)(raw) is None

@@ -73,7 +73,7 @@ class LeanRecords(fetcher.PartitionRecords):
 
 
 class FetchWait:
-    """How long the broker may keep a fetch that finds nothing: longer each time, so that rest costs little.
+    """The wait of a fetch that finds nothing, which grows each time, so that rest costs little.
 
     One that leaves partitions out waits `least_ms` alone: it would keep those from being asked for again.
     """

@@ -26,7 +26,7 @@ class _Source:
         self._lines += ["    " * self._indent + line for line in lines]
 
     def within(self, line: str) -> _Block:
-        """What is added meanwhile stands further in, under this line."""
+        """Have what is added meanwhile stand further in, under this line."""
         self.add(line)
         return _Block(self)
 

@@ -215,7 +215,7 @@ class Slices:
         return found
 
     def _place(self, destination: Destination) -> tuple[Destination, Limit]:
-        """Where its limit is shared, and which it is: remembered, since each message asks several times."""
+        """The place where its limit is shared, and the limit: remembered, since each message asks several times."""
         if len(self._places) >= _MOST_PLACES:
             self._places.clear()
         limit = self._limit_of(destination)

@@ -28,6 +28,13 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreached(Deferred):
+    """Not now, since no connection was made (no such name, refused, no route): an attempt that says nothing of the
+    message, which is never given up for it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Postponed(Deferred):
     """Not now, said of this message alone (greylisted, say): to the message the same; its destination is well."""
 

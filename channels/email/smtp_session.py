@@ -16,7 +16,7 @@ from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.channels.email import EmailAccountForm
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import NO_LIMIT, Limit, written_limit
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered, Unreached
 
 _LEAST_CODE = 200
 """Anything less is not an answer: a line without a code, or one that does not end. Nobody knows what comes after it."""
@@ -205,6 +205,8 @@ class SmtpSession:
             return Blocked(shortened(f"tls: the server's certificate is not trusted: {certificate.verify_message}"))
         if isinstance(error, OSError | aiosmtplib.SMTPException):  # a TimeoutError is an OSError
             said = shortened(self._account.without_secrets(f"{self._stage}: {type(error).__name__}: {error}"))
+            if self._stage == "greeting":
+                return Unreached(said)
             return Unanswered(said) if self._stage == "data" else Deferred(said)
         if self._stage in _BEFORE_MESSAGE:  # a name that is too long, a port that there is not, letters no login takes
             return Blocked(f"{self._stage}: the account cannot be used ({type(error).__name__}): tidings accounts test")

@@ -24,7 +24,18 @@ from channels.http.retry_after import asked_seconds, window_seconds
 from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Reply, Transport
 from schemas.delivery import Delivery
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Postponed, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import (
+    Accepted,
+    Blocked,
+    Deferred,
+    Gone,
+    Postponed,
+    Receipt,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unreached,
+)
 from schemas.template import StoredTemplate
 
 _OF_THE_CONNECTION = (408, 421)
@@ -159,14 +170,14 @@ def unanswered(error: Exception, timeout: float, *, is_connected: bool) -> Recei
     if isinstance(error, PlaceRefused):
         return Refused(shortened(str(error)))
     if isinstance(error, ssl.SSLCertVerificationError):  # a ValueError as well; it may be renewed in time
-        return Deferred(
+        return Unreached(
             shortened(f"cannot connect: the receiver's certificate is not trusted: {error.verify_message or error}")
         )
     if isinstance(error, ValueError):
         return Refused(f"the request cannot be written: {type(error).__name__}")
     if not is_connected and isinstance(error, OSError) and error.args:  # a time-out of ours has none
-        return Deferred(shortened(f"cannot connect: {error.strerror or error}"))
-    outcome = Unanswered if is_connected else Deferred
+        return Unreached(shortened(f"cannot connect: {error.strerror or error}"))
+    outcome = Unanswered if is_connected else Unreached
     if isinstance(error, TimeoutError):
         return outcome(f"no {'answer' if is_connected else 'connection'} within {timeout:g} s")
     return outcome(shortened(f"connection lost: {type(error).__name__}"))

@@ -18,8 +18,9 @@ An attempt that came to nothing ([what answers mean](providers.md)) is made agai
 {JITTER:.0%} longer or shorter, so that failed deliveries do not come back all at once. A time that a provider names
 lengthens a wait and never shortens it. What waits for a paused destination, or for one that says that it is too much,
 uses up no attempt, and no delivery is sent after its `expires_after`. After the last attempt the delivery has failed,
-which `tidings deliveries resend` mends. Or its destination is paused, where it says so below: the delivery then waits
-with all others for it, until it expires, or somebody resumes the destination.
+which `tidings deliveries resend` mends. Or its destination is paused, where it says so below, and wherever no
+connection could be made (no such name, refused, no route): the delivery then waits with all others for it, until it
+expires, or somebody resumes the destination.
 
 The settings `sender.webhook_timeout`, `webhook_retries`, `email_timeout` and `email_retries` say it otherwise.
 """

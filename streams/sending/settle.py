@@ -9,7 +9,18 @@ from typing import assert_never
 import msgspec
 from msgspec.structs import replace
 
-from schemas.receipt import Accepted, Blocked, Bounced, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import (
+    Accepted,
+    Blocked,
+    Bounced,
+    Deferred,
+    Gone,
+    Receipt,
+    Refused,
+    Throttled,
+    Unanswered,
+    Unreached,
+)
 from streams.sending.judgement import Judgement, held_back
 from streams.sending.retry import next_attempt
 
@@ -56,6 +67,13 @@ def settle(receipt: Receipt, attempt: Attempt) -> Judgement:
             return Judgement("failed", detail, pauses="gone")
         case _:
             assert_never(receipt)
+
+
+def may_pause(receipt: Receipt, *, pauses: bool) -> bool:
+    """True where retries that come to nothing can be its destination's fault: where its channel says so (`pauses`), and
+    where no connection was made, as that is nobody else's.
+    """
+    return pauses or isinstance(receipt, Unreached)
 
 
 def tried_again(detail: str, attempt: Attempt, retry_after: float | None = None) -> Judgement:

@@ -50,7 +50,7 @@ from streams.sending.gate import (
 from streams.sending.judgement import Judgement, impossible
 from streams.sending.outcome import outcome_of
 from streams.sending.retry import asked_wait
-from streams.sending.settle import Attempt, settle, tried_again
+from streams.sending.settle import Attempt, may_pause, settle, tried_again
 from streams.sending.strikes import Strikes
 
 log = structlog.get_logger()
@@ -263,7 +263,7 @@ class Attempts:
         if receipt is None or isinstance(receipt, Accepted):
             return attempt
         if not isinstance(receipt, Throttled):
-            is_last_word = self._is_last_word(work.leaves_for, policy)
+            is_last_word = self._is_last_word(work.leaves_for, policy, receipt)
             return replace(attempt, is_last_word=is_last_word, is_gone=self._is_gone(work.leaves_for, policy, receipt))
         strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.leaves_for))
         return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.leaves_for))
@@ -271,13 +271,13 @@ class Attempts:
     def _is_gone(self, destination: Destination, policy: Policy, receipt: Receipt) -> bool:
         """True where a failure is the last of a time in which a delivery would have used up its attempts."""
         attempts_take = sum(policy.retries, timedelta()).total_seconds()
-        is_failure = policy.pauses and answer_of(receipt) == "failed"
+        is_failure = may_pause(receipt, pauses=policy.pauses) and answer_of(receipt) == "failed"
         return is_failure and self.breakers.is_gone(destination, attempts_take)
 
-    def _is_last_word(self, destination: Destination, policy: Policy) -> bool:
+    def _is_last_word(self, destination: Destination, policy: Policy, receipt: Receipt) -> bool:
         """True where retries that are used up speak of the destination: it took nothing else since the last one."""
         last_wait = policy.retries[-1].total_seconds() if policy.retries else 0.0
-        return policy.pauses and not self.paces.took_within(destination, last_wait)
+        return may_pause(receipt, pauses=policy.pauses) and not self.paces.took_within(destination, last_wait)
 
     async def _pause_destination(self, work: Work, kind: HoldKind, why: str) -> None:
         if work.leaves_for not in self.capacity.paused:

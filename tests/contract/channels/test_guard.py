@@ -20,7 +20,7 @@ from channels.http.names import Lookup, Names
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.webhook.channel import Webhook
 from channels.webhook.signing import Signer
-from schemas.receipt import Accepted, Deferred, Receipt, Refused
+from schemas.receipt import Accepted, Deferred, Receipt, Refused, Unreached
 from tests.factory import SECRET, delivery
 
 LOOPBACK = Reach(networks=(ip_network("127.0.0.1/32"),))
@@ -82,7 +82,7 @@ async def test_a_name_that_leads_to_a_closed_address_is_refused_for_good_and_not
 @pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_NODATA])
 async def test_a_name_that_leads_nowhere_now_is_tried_again(raw: RawReceiver, code: int) -> None:
     receipt = await post(f"https://{HOST}/x", Dns(socket.gaierror(code, "Name or service not known")), Reach())
-    assert receipt == Deferred("cannot connect: Name or service not known")
+    assert receipt == Unreached("cannot connect: Name or service not known")
 
 
 async def test_a_name_that_is_not_answered_ends_with_the_attempt() -> None:
@@ -94,7 +94,7 @@ async def test_a_name_that_is_not_answered_ends_with_the_attempt() -> None:
 
     receipt = await post(f"https://{HOST}/x", hang, timeout=0.2)
     answered.set()
-    assert receipt == Deferred("no connection within 0.2 s")
+    assert receipt == Unreached("no connection within 0.2 s")
 
 
 async def test_a_receiver_is_told_and_proved_by_name_at_the_address_that_was_checked(

@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered, Unreached
 from streams.sending.judgement import Judgement
-from streams.sending.settle import MAX_STRIKES, Attempt, settle, tried_again
+from streams.sending.settle import MAX_STRIKES, Attempt, may_pause, settle, tried_again
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 FIRST = Attempt(0, (MINUTE, HOUR), random=0.5)
@@ -27,6 +27,7 @@ EXHAUSTED = "retries exhausted after 3 attempts: "
         (Gone("HTTP 410"), Judgement("failed", "HTTP 410", pauses="gone"), None),
         (Throttled("429"), Judgement("waiting", "429", timedelta(), "throttled", tried=False), None),
         (Deferred("503"), Judgement("waiting", "503", MINUTE), Judgement("failed", EXHAUSTED + "503")),
+        (Unreached("no name"), Judgement("waiting", "no name", MINUTE), Judgement("failed", EXHAUSTED + "no name")),
         (Deferred("503", 120.0), Judgement("waiting", "503", 2 * MINUTE), Judgement("failed", EXHAUSTED + "503")),
         (
             Unanswered("no answer"),
@@ -77,3 +78,18 @@ def test_a_destination_that_is_gone_is_paused_whatever_its_delivery_has_had() ->
 
     said = "nothing was taken for as long as a delivery is tried: no answer (possibly accepted)"
     assert judged == Judgement("waiting", said, reason="paused", pauses="exhausted", is_ambiguous=True)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "of_a_mailbox", "of_an_endpoint"),
+    [
+        (Unreached("Name or service not known"), True, True),
+        (Unreached("Connection refused"), True, True),
+        (Deferred("HTTP 503"), False, True),
+        (Unanswered("no answer"), False, True),
+    ],
+)
+def test_where_no_connection_is_made_the_destination_is_at_fault_whatever_its_channel(
+    receipt: Receipt, of_a_mailbox: bool, of_an_endpoint: bool
+) -> None:
+    assert (may_pause(receipt, pauses=False), may_pause(receipt, pauses=True)) == (of_a_mailbox, of_an_endpoint)

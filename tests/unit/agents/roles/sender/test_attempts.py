@@ -23,7 +23,7 @@ from schemas.destination import Destination
 from schemas.errors import AccountHeld, RenderRefused, TryLater
 from schemas.failover import NO_FAILOVER, Failover
 from schemas.limit import NO_LIMIT, Limit
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled
+from schemas.receipt import Accepted, Blocked, Deferred, Gone, Refused, Throttled, Unreached
 from store.sending.ledger import Settlement, Stop
 from tests.factory import NOW, delivery
 
@@ -197,17 +197,23 @@ async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pauses", "taken", "state", "reason", "paused"),
-    [(True, False, "waiting", "paused", 1), (True, True, "failed", None, 0), (False, False, "failed", None, 0)],
+    ("kind", "pauses", "taken", "state", "reason", "paused"),
+    [
+        (Deferred, True, False, "waiting", "paused", 1),
+        (Deferred, True, True, "failed", None, 0),
+        (Deferred, False, False, "failed", None, 0),
+        (Unreached, False, False, "waiting", "paused", 1),
+        (Unreached, False, True, "failed", None, 0),
+    ],
 )
 async def test_attempts_that_are_used_up_pause_a_destination_that_took_nothing_else(
-    pauses: bool, taken: bool, state: str, reason: str | None, paused: int
+    kind: type[Deferred], pauses: bool, taken: bool, state: str, reason: str | None, paused: int
 ) -> None:
     policy = Policy(timedelta(seconds=1), (timedelta(minutes=1),), pauses=pauses)
     told, provider, attempts = await carried_out(
-        Work(GOOD, 0, NOW), Accepted("HTTP 200") if taken else Deferred("HTTP 503"), policy=policy
+        Work(GOOD, 0, NOW), Accepted("HTTP 200") if taken else kind("HTTP 503"), policy=policy
     )
-    provider.answer = Deferred("HTTP 503")
+    provider.answer = kind("HTTP 503")
     attempts.start(Work(GOOD, 1, NOW))
     async with asyncio.timeout(60):
         while attempts.held:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -29,6 +30,8 @@ TAKE_SECONDS = 30.0
 """For what it says to be kept."""
 MOST_AT_ONCE = 32
 """Calls under way in one process: so much memory, at `MOST_BYTES` each."""
+DAWDLES_AFTER = 1.0
+"""Seconds after which a body that is still to come gives its place to the next call, once all are taken."""
 
 
 def callback_routes(callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> list[web.RouteDef]:
@@ -49,6 +52,8 @@ class _Receiver:
     def __init__(self, callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> None:
         self._callbacks, self._metrics, self._now = callbacks, metrics, now
         self._under_way = 0
+        self._awaited: dict[asyncio.Timeout, float] = {}
+        """The bodies that are to come, since when, the oldest first."""
 
     async def receive(self, request: web.Request) -> web.Response:
         form = self._callbacks.form(request.match_info["channel"])
@@ -65,15 +70,43 @@ class _Receiver:
 
     async def _taken(self, request: web.Request, form: CallForm) -> list[TakenReport]:
         _check_head(request, form)
-        if self._under_way >= MOST_AT_ONCE:
+        if self._under_way >= MOST_AT_ONCE and not self._has_given_way():
             raise _later("too many calls at once")
         self._under_way += 1
         try:
             address = self._callbacks.address(request.raw_path) or str(request.url)
-            call = StatusCall(address, _headers(request), await _body(request), self._now())
+            call = StatusCall(address, _headers(request), await self._body(request), self._now())
             return await self._take(request, call)
         finally:
             self._under_way -= 1
+
+    async def _body(self, request: web.Request) -> bytes:
+        """The body as it was signed, within its limits of size and time."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS) as within:
+                self._awaited[within] = time.monotonic()
+                try:
+                    async for chunk in request.content.iter_any():
+                        body += chunk
+                        if len(body) > MOST_BYTES:
+                            raise _too_large()
+                finally:
+                    self._awaited.pop(within, None)
+        except TimeoutError:
+            raise _Refused(408, "Too slow", f"the body must come within {BODY_SECONDS:.0f} s") from None
+        return bytes(body)
+
+    def _has_given_way(self) -> bool:
+        """End the oldest wait for a body, where it dawdles: who never sends one keeps nobody out for long."""
+        for within, since in self._awaited.items():
+            if time.monotonic() - since < DAWDLES_AFTER:
+                return False
+            del self._awaited[within]
+            if not within.expired():
+                within.reschedule(asyncio.get_running_loop().time())
+            return True
+        return False
 
     async def _take(self, request: web.Request, call: StatusCall) -> list[TakenReport]:
         place = request.match_info["project"], request.match_info["channel"], request.match_info["account"]
@@ -111,20 +144,6 @@ def _check_head(request: web.Request, form: CallForm) -> None:
 
 def _headers(request: web.Request) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body as it was signed, within its limits of size and time."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        raise _Refused(408, "Too slow", f"the body must come within {BODY_SECONDS:.0f} s") from None
-    return bytes(body)
 
 
 def _not_proven(form: CallForm) -> _Refused:

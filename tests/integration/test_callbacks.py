@@ -255,12 +255,8 @@ async def test_a_body_without_an_end_is_cut_off(called: Called) -> None:
 
 async def test_a_body_that_does_not_come_is_given_up(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(route, "BODY_SECONDS", 0.05)
-    head = "\r\n".join(f"{name}: {value}" for name, value in Signer([SECRET]).headers("m", 1, b"").items())
-    reader, writer = await asyncio.open_connection("127.0.0.1", called.port)
-    writer.write(
-        f"POST /callbacks/shop/email/main HTTP/1.1\r\nhost: x\r\n{head}\r\ncontent-type: {JSON}\r\n"
-        "content-length: 10\r\n\r\n{".encode()
-    )
+    reader, writer = await begun(called, b"{}")
+    writer.write(b"{")
     assert await asyncio.wait_for(reader.readuntil(b"\r\n"), 60) == b"HTTP/1.1 408 Request Timeout\r\n"
     writer.close()
 
@@ -335,3 +331,42 @@ async def test_only_so_many_are_read_at_once(called: Called, monkeypatch: pytest
     monkeypatch.setattr(route, "MOST_AT_ONCE", 0)
     status, headers, _ = await called.post(EVENT)
     assert (status, headers["retry-after"]) == (503, "30")
+
+
+async def begun(called: Called, body: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A call whose body is still to come."""
+    signed = Signer([SECRET]).headers("msg_1", int(NOW.timestamp()), body)
+    head = "\r\n".join(f"{name}: {value}" for name, value in signed.items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", called.port)
+    writer.write(
+        f"POST /callbacks/shop/email/main HTTP/1.1\r\nhost: x\r\n{head}\r\ncontent-type: {JSON}\r\n"
+        f"content-length: {len(body)}\r\n\r\n".encode()
+    )
+    return reader, writer
+
+
+async def test_whoever_sends_no_body_gives_way_to_whoever_does(called: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "MOST_AT_ONCE", 3)
+    monkeypatch.setattr(route, "DAWDLES_AFTER", 0.0)
+    idle = [await begun(called, b"{}") for _ in range(3)]
+    async with asyncio.timeout(60):
+        while not any(reader._buffer for reader, _ in idle):  # type: ignore[attr-defined]
+            assert (await called.post(EVENT))[0] == 202
+        assert [(await called.post(EVENT))[0] for _ in range(5)] == [202] * 5
+    for _, writer in idle:
+        writer.close()
+
+
+async def test_a_body_that_comes_soon_is_not_hurried_away_by_the_next_call(
+    called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(route, "DAWDLES_AFTER", 600.0)
+    body = json.dumps(EVENT).encode()
+    reader, writer = await begun(called, body)
+    async with asyncio.timeout(60):
+        while (await called.post(EVENT))[0] != 503:
+            await asyncio.sleep(0.01)
+        writer.write(body)
+        assert b" 202 " in await reader.readuntil(b"\r\n")
+    writer.close()

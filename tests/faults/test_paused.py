@@ -60,7 +60,7 @@ async def test_a_paused_endpoint_with_very_many_waiting_costs_its_neighbours_not
                 await until(lambda: _has(receiver, 2000))
                 await run.take(_of_neighbour(neighbour, "b"))
                 await until(lambda: _has(neighbour, 2 * NEIGHBOURS))
-            held = run.sender._attempts.capacity.most
+            held = run.sender._turns.capacity.most
             places = [int(one.removeprefix("dlv_")) for one in receiver.ids[:2000]]
             assert max(abs(place - at) for at, place in enumerate(places, 1)) <= held + 500
             assert len(receiver.ids) == len(set(receiver.ids))

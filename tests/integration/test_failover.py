@@ -128,7 +128,7 @@ async def test_what_was_possibly_accepted_stays_and_what_was_refused_does_not(
             return row is not None and row["detail"] == "possibly accepted: it waits for its own account"
 
         async def is_known_to_be_resumed() -> bool:
-            return not run.sender._attempts.capacity.paused
+            return not run.sender._turns.capacity.paused
 
         await until(stays)
         mailbox.replies.clear()

@@ -79,7 +79,7 @@ async def test_what_one_sender_is_told_to_wait_for_the_other_waits_for_too(
             async with running(settings, pool, owner="b") as other:
 
                 async def knows() -> bool:
-                    return other.sender._attempts.paces.slices.closed == 1
+                    return other.sender._turns.paces.slices.closed == 1
 
                 await until(knows)
                 await other.take(mine[20:])

@@ -309,8 +309,9 @@ async def test_what_had_arrived_before_the_tombstone_and_is_read_after_it_is_not
 
 async def test_what_is_entered_while_the_tombstone_is_read_is_blanked_as_well(stage: Stage) -> None:
     claimant = Claimant(stage.ledger, owner="s", lease=LEASE)
-    attempts: Any = SimpleNamespace(start=lambda work: None, capacity=SimpleNamespace(wait_for=takes_more))
-    entry = Entry(claimant, attempts, stage.erasures, {}, poll=timedelta(seconds=1))
+    attempts: Any = SimpleNamespace(start=lambda work: None)
+    capacity: Any = SimpleNamespace(wait_for=takes_more)
+    entry = Entry(claimant, attempts, capacity, stage.erasures, {}, poll=timedelta(seconds=1))
     entry.open()
     chunk: Any = SimpleNamespace(items=[Work(delivery(1, "jo"), 0, moment(0))])
     async with stage.pool.acquire() as other:

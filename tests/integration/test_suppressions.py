@@ -399,7 +399,7 @@ async def test_what_is_taken_asks_nothing_of_postgres() -> None:
 
 
 async def is_paused(run: Running, destination: Destination) -> bool:
-    return destination in run.sender._attempts.capacity.paused
+    return destination in run.sender._turns.capacity.paused
 
 
 async def is_failed(run: Running, count: int) -> bool:

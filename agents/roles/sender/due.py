@@ -14,6 +14,7 @@ from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import read_stored, settlement_of
 from agents.roles.sender.looks import Looks
 from agents.roles.sender.outcomes import Outcomes
+from agents.roles.sender.turns import Turns
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
@@ -37,6 +38,7 @@ class Due:
         self,
         claimant: Claimant,
         attempts: Attempts,
+        turns: Turns,
         outcomes: Outcomes,
         erasures: Erasures,
         metrics: Metrics,
@@ -44,7 +46,7 @@ class Due:
         poll: timedelta,
     ) -> None:
         self._claimant, self._ledger, self._leases = claimant, claimant.ledger, claimant.leases
-        self._attempts, self._outcomes, self._erasures = attempts, outcomes, erasures
+        self._attempts, self._turns, self._outcomes, self._erasures = attempts, turns, outcomes, erasures
         self._looks, self._metrics, self._poll = Looks(), metrics, poll.total_seconds()
         self._hurried: dict[Destination, datetime] | None = None
 
@@ -69,7 +71,7 @@ class Due:
         await self._look_at_pauses()
         await self._look_at_hurries()
         asked, look = time.monotonic(), self._looks.is_due()
-        claimed = await self._claimant.claim_due(self._attempts.capacity, look=look)
+        claimed = await self._claimant.claim_due(self._turns.capacity, look=look)
         if look:
             self._looks.looked(time.monotonic() - asked, is_over=self._ledger.has_looked_at_all)
         mine = self.held()
@@ -101,13 +103,13 @@ class Due:
 
     async def _rest(self) -> None:
         """Until something known is due, or a look: in between the ledger is asked for what is paused alone."""
-        capacity = self._attempts.capacity
+        capacity = self._turns.capacity
         if capacity.is_busy():
             await asyncio.sleep(_BUSY_POLL)
             return
         saturated, paused = capacity.saturated(), capacity.paused
         while not self._looks.is_due() and (due_in := self._ledger.due_in(saturated)):
-            wait = self._attempts.paces.soonest(min(self._poll, self._looks.due_in(), due_in))
+            wait = self._turns.paces.soonest(min(self._poll, self._looks.due_in(), due_in))
             await asyncio.sleep(max(self._poll / 10, wait))
             is_changed = await retry_until_available(self._look_at_pauses, what="Postgres") != paused
             if is_changed or await retry_until_available(self._look_at_hurries, what="Postgres"):
@@ -117,11 +119,11 @@ class Due:
 
     async def _look_at_pauses(self) -> set[Destination]:
         pauses = await self._ledger.pauses()
-        paused, routes = set(pauses), self._attempts.capacity.routes
+        paused, routes = set(pauses), self._turns.capacity.routes
         routes.paused, routes.held = paused, {one for one, pause in pauses.items() if standing_of(pause.kind) == "held"}
         self._metrics.destinations_paused.set(len(paused))
-        self._metrics.destinations_throttled.set(self._attempts.paces.closed)
-        self._metrics.destinations_failing.set(len(self._attempts.breakers.open))
+        self._metrics.destinations_throttled.set(self._turns.paces.closed)
+        self._metrics.destinations_failing.set(len(self._turns.breakers.open))
         return paused
 
     async def _look_at_hurries(self) -> bool:
@@ -129,8 +131,7 @@ class Due:
         known, self._hurried = self._hurried, await self._ledger.hurried_destinations()
         hurried = [one for one, at in self._hurried.items() if known is not None and known.get(one) != at]
         for one in hurried:
-            self._attempts.paces.hurry(one)
-            self._attempts.breakers.hurry(one)
+            self._turns.hurry(one)
         return bool(hurried)
 
     def held(self) -> set[str]:

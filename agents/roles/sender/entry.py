@@ -12,6 +12,7 @@ from agents.broker.records import Incoming
 from agents.ingest_time import arrived_at
 from agents.intake import Chunk
 from agents.roles.sender.attempts import Attempts
+from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.erasures import Erasures
 from agents.roles.sender.ledger_rows import row_of, version_of
@@ -35,12 +36,13 @@ class Entry:
         self,
         claimant: Claimant,
         attempts: Attempts,
+        capacity: Capacity,
         erasures: Erasures,
         codecs: Mapping[ChannelName, TopicCodec],
         *,
         poll: timedelta,
     ) -> None:
-        self._claimant, self._attempts, self._erasures = claimant, attempts, erasures
+        self._claimant, self._attempts, self._capacity, self._erasures = claimant, attempts, capacity, erasures
         self._codecs, self._poll = codecs, poll
         self._straight = {channel: codec.straight(DELIVERY_TYPES[channel]) for channel, codec in codecs.items()}
         self._is_open = asyncio.Event()
@@ -81,7 +83,7 @@ class Entry:
     async def _waits(self, destinations: Iterable[Destination]) -> dict[Destination, timedelta]:
         """The wait of a new delivery to each; a hundred busy destinations are waited for as one."""
         ordered = list(destinations)
-        taking = await asyncio.gather(*map(self._attempts.capacity.wait_for, ordered))
+        taking = await asyncio.gather(*map(self._capacity.wait_for, ordered))
         return {
             destination: entry_wait(has_capacity=has_capacity, poll=self._poll)
             for destination, has_capacity in zip(ordered, taking, strict=True)

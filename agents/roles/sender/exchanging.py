@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import structlog
 
-from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.share import Share
 from agents.roles.sender.slices import Slice, Slices
 from agents.roles.sender.slots import Slots
+from agents.roles.sender.turns import Turns
 from agents.telemetry.metrics import Metrics
 from schemas.destination import Destination
 from schemas.errors import TryLater
@@ -56,10 +56,9 @@ class Exchanging:
         self._forgot_at = ticks()
 
     @classmethod
-    def of(cls, attempts: Attempts, exchanges: Exchanges, metrics: Metrics, *, owner: str) -> Exchanging:
-        """That of a process's attempts."""
-        slices, slots, share = attempts.paces.slices, attempts.slots, attempts.share
-        return cls(exchanges, slices, slots, share, attempts.capacity, metrics, owner=owner)
+    def of(cls, turns: Turns, exchanges: Exchanges, metrics: Metrics, *, owner: str) -> Exchanging:
+        """That of a process's turns."""
+        return cls(exchanges, turns.paces.slices, turns.slots, turns.share, turns.capacity, metrics, owner=owner)
 
     async def run(self) -> None:
         """Until cancelled. While the database is away, each process goes on by itself for a while."""

@@ -16,6 +16,7 @@ from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.intake import Intake
 from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.asking import Asking
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.claimant import Claimant
@@ -27,6 +28,7 @@ from agents.roles.sender.ledger_rows import read_stored
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.templates import TemplateCache
+from agents.roles.sender.turns import Turns
 from agents.roles.sender.withdrawals import Withdrawals
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -116,24 +118,22 @@ class Sender:
         self._outcomes = _outcomes(app, wiring, ledger, accepted, self._reputation, owner, metrics)
         policies = policies_of(settings)
         self._breakers = Breakers(ledger.breakers, owner=owner, policies=policies)
+        self._turns = Turns(
+            self._channels, policies,
+            concurrency=settings.concurrency, breakers=self._breakers, is_shared=accounts.is_shared,
+        )  # fmt: skip
+        accounts.book.on_change(self._turns.paces.slices.look_up_again)
+        templates = TemplateCache(control.template).get
+        asking = Asking(self._channels, policies, templates, self._pause, metrics, clock=clock, accounts=accounts)
         self._attempts = Attempts(
-            self._channels,
-            policies,
-            TemplateCache(control.template).get,
-            self._leases.is_ours,
-            self._outcomes,
-            self._pause,
-            ledger.stopped,
-            metrics,
-            concurrency=settings.concurrency,
-            clock=clock,
-            accounts=accounts,
-            breakers=self._breakers,
+            self._turns, asking, self._leases.is_ours, ledger.stopped, self._outcomes, metrics, clock=clock
         )
-        self._exchanging = Exchanging.of(self._attempts, ledger.exchanges, metrics, owner=owner)
-        self._due = Due(claimant, self._attempts, self._outcomes, self.erasures, metrics, poll=settings.poll)
+        self._exchanging = Exchanging.of(self._turns, ledger.exchanges, metrics, owner=owner)
+        self._due = Due(
+            claimant, self._attempts, self._turns, self._outcomes, self.erasures, metrics, poll=settings.poll
+        )
         codecs = {channel: wiring.codec(deliveries(channel)) for channel in CHANNELS}
-        self._entry = Entry(claimant, self._attempts, self.erasures, codecs, poll=settings.poll)
+        self._entry = Entry(claimant, self._attempts, self._turns.capacity, self.erasures, codecs, poll=settings.poll)
         self.intakes = _intakes(self._entry, wiring, metrics, clock)
 
     async def take_customers(self, batch: Batch) -> None:
@@ -156,7 +156,7 @@ class Sender:
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
             self._tidy_loop(), self._accounts.run(), self._reputation.run(),
             self._exchanging.run(),
-            self._breakers.run(self._attempts.may_leave),
+            self._breakers.run(self._turns.may_leave),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:

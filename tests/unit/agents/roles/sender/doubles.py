@@ -25,10 +25,9 @@ class Started:
     """Attempts that note what is started."""
 
     def __init__(self, log: list[Any]) -> None:
-        self._log, self.paces = log, Paces()
+        self._log, self.turns = log, cast(Any, SimpleNamespace(paces=Paces(), breakers=Breakers()))
+        self.turns.capacity = Capacity(self.turns.paces, share=Share(2))
         self.held: list[str] = []
-        self.breakers = Breakers()
-        self.capacity = Capacity(self.paces, share=Share(2))
 
     def start(self, work: Work) -> None:
         self._log.append(("start", work.delivery.delivery_id))

@@ -12,8 +12,10 @@ import msgspec
 import pytest
 
 from agents.clock import utc_now
+from agents.roles.sender.asking import Asking
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.breakers import Breakers
+from agents.roles.sender.turns import Turns
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.accounts import AccountBook
@@ -95,12 +97,14 @@ async def carried_out(
         return stopped
 
     policies = {"webhook": policy or Policy(timedelta(seconds=1), (timedelta(minutes=1),))}
-    attempts = Attempts(
-        cast(Any, {"webhook": provider}), cast(Any, policies), cast(Any, None), lambda _: is_ours, cast(Any, told),
-        told.pause, still, Metrics(), concurrency=2, clock=utc_now, breakers=breakers, accounts=accounts,
-    )  # fmt: skip
+    channels, is_shared = cast(Any, {"webhook": provider}), accounts.is_shared if accounts else lambda _: False
+    turns = Turns(channels, cast(Any, policies), concurrency=2, breakers=breakers, is_shared=is_shared)
+    asking = Asking(
+        channels, cast(Any, policies), cast(Any, None), told.pause, Metrics(), clock=utc_now, accounts=accounts
+    )
+    attempts = Attempts(turns, asking, lambda _: is_ours, still, cast(Any, told), Metrics(), clock=utc_now)
     if is_paused:
-        attempts.capacity.paused.add(HOST)
+        attempts._turns.capacity.paused.add(HOST)
     attempts.start(work)
     async with asyncio.timeout(60):
         while attempts.held:
@@ -133,7 +137,7 @@ async def test_one_that_takes_a_message_and_then_no_other_is_let_alone(
 ) -> None:
     told, _, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted("HTTP 200", retry_after=asked))
     assert [one.state for one in told.settlements] == ["sent"]
-    assert least <= attempts.paces.until_next(HOST) <= most
+    assert least <= attempts._turns.paces.until_next(HOST) <= most
 
 
 class Accounts:
@@ -165,7 +169,7 @@ async def test_an_account_that_is_held_holds_its_delivery_without_an_attempt(at:
     (settlement,) = told.settlements
     assert (settlement.state, settlement.reason, settlement.tried) == ("waiting", "paused", False)
     assert (provider.asked, accounts.held, told.paused) == (int(at == "send"), [str(held)], [])
-    assert attempts.paces.taken_by(HOST) == 0
+    assert attempts._turns.paces.taken_by(HOST) == 0
 
 
 @pytest.mark.parametrize(("changed", "released"), [((1,), []), ((1, 2), [1])])
@@ -185,7 +189,7 @@ async def test_what_pauses_is_paused_at_once_and_in_the_ledger(answer: Any, stat
     told, _, attempts = await carried_out(Work(GOOD, 0, NOW), answer)
     assert [one.state for one in told.settlements] == [state]
     assert told.paused == [(HOST, kind, answer.detail)]
-    assert attempts.capacity.paused == {HOST}
+    assert attempts._turns.capacity.paused == {HOST}
 
 
 async def test_what_is_paused_or_expired_is_not_asked_about() -> None:
@@ -226,7 +230,7 @@ async def test_attempts_that_are_used_up_pause_a_destination_that_took_nothing_e
 
 async def test_what_is_no_longer_ours_is_left_to_whoever_has_it_and_its_turn_is_free() -> None:
     told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted(""), is_ours=False)
-    assert (told.settlements, provider.asked, attempts.paces.taken_by(HOST)) == ([], 0, 0)
+    assert (told.settlements, provider.asked, attempts._turns.paces.taken_by(HOST)) == ([], 0, 0)
 
 
 @pytest.mark.parametrize(("after", "state", "asked"), [(0.0, "failed", 0), (3600.0, "sent", 1)])
@@ -264,7 +268,7 @@ async def test_what_is_for_a_destination_that_fails_waits_without_an_attempt() -
     told, provider, attempts = await carried_out(Work(GOOD, 0, NOW), Accepted(""), breakers=Open(has_probe=False))
     (settlement,) = told.settlements
     assert (settlement.reason, settlement.tried, settlement.wait, provider.asked) == ("breaker_open", False, None, 0)
-    assert attempts.paces.taken_by(HOST) == 0
+    assert attempts._turns.paces.taken_by(HOST) == 0
 
 
 @pytest.mark.parametrize(("for_seconds", "pauses", "paused"), [(59.0, True, 0), (60.0, True, 1), (60.0, False, 0)])

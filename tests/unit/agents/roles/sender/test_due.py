@@ -17,7 +17,8 @@ from tests.unit.agents.roles.sender.doubles import SECOND, Started, World, nothi
 
 def due(world: World, attempts: Started) -> Due:
     return Due(
-        world.claimant, cast(Any, attempts), nothing_unsettled(), cast(Any, world), Metrics(), poll=SECOND
+        world.claimant, cast(Any, attempts), attempts.turns, nothing_unsettled(), cast(Any, world), Metrics(),
+        poll=SECOND,
     )  # fmt: skip
 
 

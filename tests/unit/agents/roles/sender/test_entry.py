@@ -19,7 +19,7 @@ from tests.unit.agents.roles.sender.doubles import SECOND, Started, World
 
 
 def entry(world: World, attempts: Started) -> Any:
-    made = Entry(world.claimant, cast(Any, attempts), cast(Any, world), {}, poll=SECOND)
+    made = Entry(world.claimant, cast(Any, attempts), attempts.turns.capacity, cast(Any, world), {}, poll=SECOND)
     made.open()
     return made
 
@@ -42,7 +42,7 @@ async def test_a_chunk_for_many_busy_destinations_waits_for_capacity_once() -> N
     async def wait_for(destination: Any) -> bool:
         return bool(await barrier.wait() >= 0)
 
-    attempts.capacity.wait_for = wait_for  # type: ignore[method-assign]
+    attempts.turns.capacity.wait_for = wait_for
     works = [
         Work(msgspec.structs.replace(world.good, delivery_id=f"d{number}", account=f"host-{number}"), 0, NOW)
         for number in range(2)
@@ -53,8 +53,8 @@ async def test_a_chunk_for_many_busy_destinations_waits_for_capacity_once() -> N
 
 async def test_nothing_is_claimed_before_an_earlier_process_has_given_back_what_it_held() -> None:
     log: list[Any] = []
-    world = World(log)
-    made = Entry(world.claimant, cast(Any, Started(log)), cast(Any, world), {}, poll=SECOND)
+    world, attempts = World(log), Started(log)
+    made = Entry(world.claimant, cast(Any, attempts), attempts.turns.capacity, cast(Any, world), {}, poll=SECOND)
     entering = asyncio.create_task(made.enter(cast(Any, SimpleNamespace(items=[Work(world.good, 0, NOW)]))))
     await asyncio.sleep(0)
     assert log == []

@@ -1,0 +1,76 @@
+"""Asking: a delivery is rendered and handed to its provider, and what comes back is its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+
+import msgspec
+
+from agents.accounts import LiveAccounts
+from agents.clock import Clock
+from agents.roles.sender.work import Work
+from agents.telemetry.metrics import Metrics
+from channels.contract import AnyChannel, Policy
+from schemas.closed import ChannelName, HoldKind
+from schemas.delivery import Delivery
+from schemas.destination import Destination
+from schemas.errors import AccountHeld, RenderRefused, TemplateFailed
+from schemas.receipt import Receipt
+from schemas.template import StoredTemplate
+from streams.sending.gate import account_held, not_rendered
+from streams.sending.judgement import Judgement
+
+Pause = Callable[[Destination, HoldKind, str], Awaitable[None]]
+
+
+class Asking:
+    """Knows channels, templates and accounts, and nothing of when. `pause` notes in the ledger that one is paused."""
+
+    def __init__(
+        self,
+        channels: Mapping[ChannelName, AnyChannel],
+        policies: Mapping[ChannelName, Policy],
+        templates: Callable[[str], Awaitable[StoredTemplate | None]],
+        pause: Pause,
+        metrics: Metrics,
+        *,
+        clock: Clock,
+        accounts: LiveAccounts | None = None,
+    ) -> None:
+        self._channels, self._policies, self._templates, self._pause = channels, policies, templates, pause
+        self._clock, self._accounts = clock, accounts
+        self._in_flight = cache(metrics.in_flight.labels)
+
+    async def ask(self, work: Work) -> Judgement | Receipt:
+        """The provider's answer, or the end of a delivery that cannot be written."""
+        delivery = work.delivery
+        channel, policy = self._channels[delivery.channel], self._policies[delivery.channel]
+        template = await self._templates(delivery.template.digest) if delivery.template else None
+        try:
+            request = (
+                channel.render_through(delivery, template, work.through)
+                if work.through
+                else channel.render(delivery, template)
+            )
+            with self._in_flight(delivery.channel).track_inprogress():
+                return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
+        except (TemplateFailed, RenderRefused) as error:
+            return not_rendered(error)
+        except AccountHeld as error:
+            if self._accounts and not work.through:  # else it takes another way the next time, or is held then
+                await self._accounts.hold(delivery, str(error))
+            return account_held(str(error))
+
+    async def pause(self, work: Work, kind: HoldKind, why: str) -> None:
+        """Pause where a message left for; an account that was changed meanwhile goes on."""
+        accounts, delivery = self._accounts, _leaving(work)
+        known = accounts.changed_at(delivery) if accounts else None
+        await self._pause(work.leaves_for, kind, why)
+        if accounts:
+            await accounts.release_changed_since(delivery, known)
+
+
+def _leaving(work: Work) -> Delivery:
+    """The delivery as if it were of the account that it leaves through."""
+    return msgspec.structs.replace(work.delivery, account=work.through) if work.through else work.delivery

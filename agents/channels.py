@@ -16,6 +16,7 @@ from channels.unsubscribe import UnsubscribeLinks
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
+from deploy.settings.workers import ChannelRetries
 from deploy.settings.workers import Sender as SenderSettings
 from schemas.account import read_account
 from schemas.account_fields import AccountForm
@@ -81,11 +82,20 @@ def _signer(settings: Settings) -> Signer:
 def policies_of(settings: SenderSettings) -> dict[ChannelName, Policy]:
     """The way in which each channel is tried: as its own file says, but for what the settings say."""
     written = {
-        "webhook": (settings.webhook_timeout, settings.webhook_retries),
-        "email": (settings.email_timeout, settings.email_retries),
+        **settings.channels,
+        "webhook": ChannelRetries(settings.webhook_timeout, settings.webhook_retries),
+        "email": ChannelRetries(settings.email_timeout, settings.email_retries),
     }
-    policies = {name: channel.policy for name, channel in CHANNEL_TYPES.items()}
-    return {name: one.overridden(*written[name]) if name in written else one for name, one in policies.items()}
+    return {name: _policy(channel.policy, written.get(name)) for name, channel in CHANNEL_TYPES.items()}
+
+
+def _policy(own: Policy, written: ChannelRetries | None) -> Policy:
+    if written is None:
+        return own
+    return own.overridden(
+        own.timeout if written.timeout is None else written.timeout,
+        own.retries if written.retries is None else written.retries,
+    )
 
 
 def links_of(settings: Settings) -> Links:

@@ -79,6 +79,8 @@ class Channel(Protocol[D_contra, R]):
 
     name: ClassVar[ChannelName]
     policy: ClassVar[Policy]
+    repeats_safely: ClassVar[bool] = False
+    """True where the receiver knows a message again that it has had before, by the key in the request."""
     calls: ClassVar[CallForm] = OWN_CALLS
 
     @classmethod

@@ -150,7 +150,7 @@ class BatchingChannel(HttpChannel[D]):
         batch.task = asyncio.get_running_loop().create_task(self._carry(batch))
 
     async def _carry(self, batch: _Batch) -> None:
-        """Every message of a batch gets its receipt, or the reason why there is none."""
+        """Give every message of a batch its receipt, or the error in place of one."""
         try:
             await self._ask_together([one for one in batch.waiting if not one.receipt.done()])
         except Exception as error:

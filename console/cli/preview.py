@@ -24,7 +24,7 @@ from console.control.explain import stored_profile
 from console.control.files.documents import ENDINGS, read_documents
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Preview, Previewed, Rendering
-from console.control.preview.samples import with_stand_ins
+from console.control.preview.samples import named_accounts, with_stand_ins
 from schemas.closed import CHANNELS
 from schemas.errors import BadRecord, TidingsError
 from schemas.record import JsonObject
@@ -42,7 +42,7 @@ def preview_command(
     customer: Annotated[Path | None, typer.Option("--customer", help="A file with the profile that counts.")] = None,
     campaigns: InCampaigns = None,
     at: At = None,
-    channel: Annotated[str | None, typer.Option("--channel", help="webhook or email alone.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="One channel alone.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +78,7 @@ def _of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate
     for note in notes:
         warn(note)
     wiring, now = wiring_of(settings), utc_now()
-    project = asyncio.run(project_of(wiring))
+    project = asyncio.run(project_of(wiring)).with_accounts(named_accounts(documents))
     known = asyncio.run(known_to_files(wiring, project, campaigns, now))
     return wiring, messages.from_documents(documents, project, known, now)
 
@@ -174,11 +174,13 @@ def _show_message(message: Preview) -> None:
     show_text(f"\n[bold]{message.channel}[/bold]  {escape(message.to)}")
     if message.failure is not None:
         show_text(f"  [red]✗[/red] {escape(message.failure)}")
-    elif message.channel == "webhook":
+    elif "headers" in message.facts:
         for name, value in message.facts["headers"].items():
             show_text(f"  {escape(name)}: {escape(value)}")
-        show_text(f"  [dim]and at each attempt {', '.join(message.facts['signed'])}[/dim]")
-        _write(msgspec.json.format(message.raw, indent=2).decode())
+        if signed := message.facts["signed"]:
+            show_text(f"  [dim]and at each attempt {', '.join(signed)}[/dim]")
+        body = message.facts["body"]
+        _write(body if isinstance(body, str) else msgspec.json.format(message.raw, indent=2).decode())
     else:
         show_text(f"  From: {escape(message.facts['from'])}\n  Subject: {escape(message.facts['subject'])}\n")
         _write(message.facts.get("text", ""))

@@ -22,7 +22,8 @@ which `tidings deliveries resend` mends. Or its destination is paused, where it 
 connection could be made (no such name, refused, no route): the delivery then waits with all others for it, until it
 expires, or somebody resumes the destination.
 
-The settings `sender.webhook_timeout`, `webhook_retries`, `email_timeout` and `email_retries` say it otherwise.
+The settings `sender.webhook_timeout`, `webhook_retries`, `email_timeout` and `email_retries` say it otherwise, and
+`timeout` and `retries` below `[sender.channels.<channel>]` for each other channel.
 """
 
 

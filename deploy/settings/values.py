@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from deploy.secret import Secret
@@ -46,6 +47,8 @@ def _read(hint: Any, value: Any, path: str) -> Any:
     if is_dataclass(hint):
         return read_group(hint, value, path)
     origin = get_origin(hint)
+    if origin is UnionType:  # `… | None`, where leaving it out is None
+        return _read(get_args(hint)[0], value, path)
     if origin is dict:
         kind = get_args(hint)[1]
         return {name: read_group(kind, inner, _join(path, name)) for name, inner in _mapping(value, path).items()}

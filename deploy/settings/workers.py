@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Literal
 
 from schemas.channels.retries import RETRY_POLICIES
+from schemas.closed import CHANNELS
 from schemas.errors import CannotStart
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
@@ -31,6 +32,14 @@ class Matcher:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRetries:
+    """The time-out of an attempt and the waits between attempts; what is left out is the channel's own."""
+
+    timeout: timedelta | None = None
+    retries: tuple[timedelta, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """Attempts of deliveries."""
 
@@ -46,6 +55,7 @@ class Sender:
     webhook_retries: tuple[timedelta, ...] = RETRY_POLICIES["webhook"].waits
     email_timeout: timedelta = RETRY_POLICIES["email"].timeout
     email_retries: tuple[timedelta, ...] = RETRY_POLICIES["email"].waits
+    channels: dict[str, ChannelRetries] = field(default_factory=dict)
     email_max_bounced: float = 5.0
     email_max_complained: float = 0.1
     email_judged_from: int = 1000
@@ -62,6 +72,10 @@ class Sender:
         for index, port in enumerate(self.webhook_ports):
             if not 0 < port <= _HIGHEST_PORT:
                 raise CannotStart(f"sender.webhook_ports[{index}] must be a port from 1 to {_HIGHEST_PORT}, not {port}")
+        for channel in self.channels:
+            if channel not in CHANNELS or channel in ("webhook", "email"):
+                known = ", ".join(one for one in CHANNELS if one not in ("webhook", "email"))
+                raise CannotStart(f"sender.channels.{channel} must be one of {known}; others have keys of their own")
         for name, share in (("bounced", self.email_max_bounced), ("complained", self.email_max_complained)):
             if share > _WHOLE:
                 raise CannotStart(f"sender.email_max_{name} must be a share in percent, from 0 to 100, not {share:g}")

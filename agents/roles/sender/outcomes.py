@@ -16,6 +16,7 @@ from agents.roles.sender.bounces import Bounces
 from agents.roles.sender.reputation import Reputation
 from agents.telemetry.metrics import Metrics
 from agents.waiting import retry_until_available
+from channels.registry import CHANNEL_TYPES
 from schemas.closed import ChannelName
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
@@ -31,7 +32,7 @@ _CHUNK_SIZE = 500
 _BATCH_SIZE = 500
 _GATHER, _MANY = (0.005, 0.015), 50
 """Seconds in which outcomes come together, until so many have: a statement for ten costs twice as much for each."""
-_KNOWN_AGAIN: frozenset[ChannelName] = frozenset({"webhook"})
+_KNOWN_AGAIN: frozenset[ChannelName] = frozenset(name for name, one in CHANNEL_TYPES.items() if one.repeats_safely)
 """Channels whose receivers know a message again; of others nothing that was accepted stays unwritten for longer."""
 _SWEEP = timedelta(seconds=15)
 

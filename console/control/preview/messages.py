@@ -13,11 +13,12 @@ from typing import Any, assert_never
 import asyncpg
 import msgspec
 
-from agents.channels import channels_of
+from agents.channels import channels_of, shared_accounts
+from channels.accounts import AccountBook, HeldAccount
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
 from channels.http.api import HttpRequest
-from channels.webhook.channel import OWN_HEADERS
+from channels.registry import CHANNEL_TYPES
 from console.control import distributions
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check
@@ -26,6 +27,7 @@ from console.control.explain import simulate
 from console.control.preview.trial import perhaps_problems
 from deploy.settings.settings import Settings
 from schemas.campaign import Campaign, Code, campaign_object, voucher_object
+from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.closed import UNKNOWN, ChannelName
 from schemas.decision import Decision
 from schemas.delivery import Delivery
@@ -76,6 +78,16 @@ class Candidate:
     """Reasons why `apply` would refuse it: e-mails that need what not every event or profile has."""
 
 
+class _WithExamples(AccountBook):
+    """Accounts of the settings, and an example in place of every other that a channel has one for."""
+
+    def find(self, channel: ChannelName, project_id: str, name: str) -> Any | HeldAccount | None:
+        found, example = super().find(channel, project_id, name), ACCOUNT_TYPES[channel].example
+        if found is None and example is not None:
+            return CHANNEL_TYPES[channel].account(name, example)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """The means of a sender. `signed` are the names of headers that each attempt adds: they carry its time."""
@@ -90,7 +102,8 @@ class Rendering:
         webhook = settings.webhook
         own = ("webhook-signature",) if webhook.secrets else ()
         legacy = ("x-voucherify-signature",) if webhook.legacy_secret.reveal() else ()
-        return cls(channels_of(settings), ("webhook-id", "webhook-timestamp", *own, *legacy), settings.zone)
+        channels = channels_of(settings, _WithExamples(shared_accounts(settings)))
+        return cls(channels, ("webhook-id", "webhook-timestamp", *own, *legacy), settings.zone)
 
 
 def from_documents(
@@ -240,17 +253,27 @@ def _rendered(
         return Preview(channel, delivery.account, failure=str(error))
     match request:
         case HttpRequest():
-            return _posted(request, rendering.signed)
+            return _posted(channel, request, rendering)
         case EmailRequest():
             return _mailed(request, now)
         case _:
             assert_never(request)
 
 
-def _posted(request: HttpRequest, signed: tuple[str, ...]) -> Preview:
-    headers = {**request.headers, **OWN_HEADERS}
-    facts = {"headers": headers, "signed": signed, "body": msgspec.Raw(request.body)}
-    return Preview("webhook", request.url, facts, request.body)
+def _posted(channel: ChannelName, request: HttpRequest, rendering: Rendering) -> Preview:
+    headers = {**request.headers, **rendering.channels[channel].own_headers}
+    signed = rendering.signed if channel == "webhook" else ()
+    facts = {"method": request.method, "headers": headers, "signed": signed, "body": _shown_body(request.body)}
+    return Preview(channel, request.url, facts, request.body)
+
+
+def _shown_body(body: bytes) -> object:
+    """JSON as it is; of a form its text."""
+    try:
+        msgspec.json.decode(body)
+    except ValueError:
+        return body.decode(errors="replace")
+    return msgspec.Raw(body)
 
 
 def _mailed(request: EmailRequest, now: datetime) -> Preview:

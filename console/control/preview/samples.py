@@ -10,6 +10,8 @@ from console.control.context import ProjectContext, brand_texts
 from console.control.documents import Document
 from deploy.settings.messages import Brand, EmailAccountSettings
 from deploy.settings.settings import Settings
+from schemas.channels.tables import ACCOUNT_TYPES
+from schemas.closed import ChannelName
 
 SAMPLE_BRAND = Brand(
     name="Your brand",
@@ -41,7 +43,7 @@ def with_stand_ins(settings: Settings, documents: Iterable[Document]) -> tuple[S
 
     Accounts are made up where the settings have none: where they have others, a name may be a slip.
     """
-    named = sorted({name for document in documents for name in _accounts(document.plain)})
+    named = sorted({name for document in documents for name in _accounts(document.plain, "email")})
     if not named:
         return settings, ()
     notes, missing = [], settings.brand.missing()
@@ -55,7 +57,18 @@ def with_stand_ins(settings: Settings, documents: Iterable[Document]) -> tuple[S
     return replace(settings, brand=with_samples(settings.brand), email_accounts=accounts), tuple(notes)
 
 
-def _accounts(source: Any) -> list[str]:
+def named_accounts(documents: Iterable[Document]) -> list[tuple[ChannelName, str]]:
+    """Accounts, as channel and name, that documents name and no settings keep: an example stands for each."""
+    return [
+        (channel, name)
+        for document in documents
+        for channel, kind in ACCOUNT_TYPES.items()
+        if kind.example is not None
+        for name in _accounts(document.plain, channel)
+    ]
+
+
+def _accounts(source: Any, channel: ChannelName) -> list[str]:
     channels = source.get("channels") if isinstance(source, dict) else None
-    plans = [one.get("email") for one in channels if isinstance(one, dict)] if isinstance(channels, list) else []
+    plans = [one.get(channel) for one in channels if isinstance(one, dict)] if isinstance(channels, list) else []
     return [plan["account"] for plan in plans if isinstance(plan, dict) and isinstance(plan.get("account"), str)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.pacing import Paces
@@ -20,8 +20,18 @@ _CAPACITY_WAIT = 0.5
 """Seconds within which a destination that is merely busy takes one more."""
 _TAKES_WITHIN = 0.02
 """Seconds within which a delivery to it has ended, or it is slow, not busy: its neighbours wait meanwhile."""
-_SATURATED_FOR, _LONGEST_SATURATED = 1.0, 30.0
+_PASSED_FOR, _LONGEST_PASSED = 1.0, 30.0
 """Seconds for which a slow destination is passed over, its deliveries in the ledger; twice as long each time."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """Deliveries in memory for one destination: when one of them ended last, and until when it is passed over."""
+
+    count: int = 0
+    released_at: float = 0.0
+    passed_until: float = 0.0
+    passed_for: float = 0.0
 
 
 class Capacity:
@@ -41,10 +51,7 @@ class Capacity:
     ) -> None:
         self._paces, self._breakers, self._share = paces, breakers or Breakers(), share
         self.routes = Routes(self._breakers, failover)
-        self._held: Counter[Destination] = Counter()
-        self._released_at: dict[Destination, float] = {}
-        self._saturated_until: defaultdict[Destination, float] = defaultdict(float)
-        self._saturated_for: dict[Destination, float] = {}
+        self._held: dict[Destination, _Held] = {}
         self._freed = asyncio.Event()
 
     @property
@@ -64,23 +71,21 @@ class Capacity:
     @property
     def held(self) -> Mapping[Destination, int]:
         """The deliveries in memory."""
-        return self._held
+        return {destination: held.count for destination, held in self._held.items()}
 
     def take(self, destination: Destination) -> None:
         """One delivery more is held."""
-        self._held[destination] += 1
+        held = self._held.get(destination) or self._held.setdefault(destination, _Held())
+        held.count += 1
 
     def release(self, destination: Destination) -> bool:
         """One fewer; whether none is left."""
-        self._held[destination] -= 1
-        self._released_at[destination] = time.monotonic()
-        is_last = not self._held[destination]
-        if is_last:
-            del self._held[destination], self._released_at[destination]
-            self._saturated_until.pop(destination, None)
-            self._saturated_for.pop(destination, None)
+        held = self._held[destination]
+        held.count, held.released_at = held.count - 1, time.monotonic()
+        if not held.count:
+            del self._held[destination]
         self._freed.set()
-        return is_last
+        return not held.count
 
     def has(self, destination: Destination) -> bool:
         """True where one more delivery for a destination may be held."""
@@ -99,15 +104,17 @@ class Capacity:
 
     def is_busy(self) -> bool:
         """True where some destination is merely busy, and may take one more any moment."""
-        return any(count >= self.most for count in self._held.values())
+        return any(held.count >= self.most for held in self._held.values())
 
     def _free(self, destination: Destination) -> int:
-        own = 0 if destination in self.paused else max(0, self._of(destination) - self._held[destination])
+        own = 0 if destination in self.paused else self._left(destination)
         through = self.routes.of(destination)
-        return own if through == destination else own + max(0, self._of(through) - self._held[through])
+        return own if through == destination else own + self._left(through)
 
-    def _of(self, destination: Destination) -> int:
-        return self._breakers.capacity(destination, self._paces.capacity(destination, self.most))
+    def _left(self, destination: Destination) -> int:
+        held = self._held.get(destination)
+        most = self._breakers.capacity(destination, self._paces.capacity(destination, self.most))
+        return max(0, most - held.count) if held else most
 
     async def wait_for(self, destination: Destination) -> bool:
         """True where a destination takes one more within a moment.
@@ -117,23 +124,24 @@ class Capacity:
         """
         if self.has(destination):
             return True
-        is_slow = self._held[destination] < self.most  # it takes none because of its pace, not for being busy
-        if destination in self.paused or is_slow or self._saturated_until[destination] > time.monotonic():
+        held, began = self._held.get(destination), time.monotonic()
+        if held is None or held.count < self.most:  # it takes none because of its pace, not for being busy
             return False
-        began = time.monotonic()
+        if destination in self.paused or held.passed_until > began:
+            return False
         while not self.has(destination):
-            took_at = max(began, self._released_at.get(destination, began))
+            took_at = max(began, held.released_at)
             left = min(began + _CAPACITY_WAIT, took_at + _TAKES_WITHIN) - time.monotonic()
             if left <= 0:
-                self._pass_over(destination)
+                _pass_over(held)
                 return False
             self._freed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._freed.wait(), left)
-        self._saturated_for.pop(destination, None)
+        held.passed_for = 0.0
         return True
 
-    def _pass_over(self, destination: Destination) -> None:
-        seconds = min(2 * self._saturated_for.get(destination, _SATURATED_FOR / 2), _LONGEST_SATURATED)
-        self._saturated_for[destination] = seconds
-        self._saturated_until[destination] = time.monotonic() + seconds
+
+def _pass_over(held: _Held) -> None:
+    held.passed_for = min(2 * held.passed_for or _PASSED_FOR, _LONGEST_PASSED)
+    held.passed_until = time.monotonic() + held.passed_for

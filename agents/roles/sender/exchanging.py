@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -81,7 +81,7 @@ class Exchanging:
 
         def judge(row: Destination, state: str, now: float) -> Kept:
             self._read_clock(asked_at, now)
-            report = self._report(asking[row])
+            report = self._report(asking[row], held)
             shared, answer = exchanged(Shared.read(state), report, now)
             answers[row] = report, answer
             return Kept(shared.written, shared.closed_until)
@@ -110,8 +110,8 @@ class Exchanging:
         if self._share.part != before or self._is_away:
             self._slots.all_changed()
 
-    def _report(self, one: Slice) -> Report:
-        wanted = sum(self._capacity.held.get(user, 0) for user in one.users)
+    def _report(self, one: Slice, held: Mapping[Destination, int]) -> Report:
+        wanted = sum(held.get(user, 0) for user in one.users)
         return one.report(self._owner, wanted, sum(map(self._slots.taken, one.users)), self._ticks())
 
     def _read_clock(self, asked_at: float, now: float) -> None:

@@ -74,7 +74,7 @@ async def test_a_slow_destination_is_given_up_at_once_for_its_neighbours(monkeyp
     filled(made, ONE, made.most)
     assert not await asyncio.wait_for(made.wait_for(ONE), 60)
     monkeypatch.setattr(module, "_TAKES_WITHIN", 3600.0)
-    monkeypatch.setattr(module, "_SATURATED_FOR", 0.0)
+    monkeypatch.setattr(module, "_PASSED_FOR", 0.0)
     assert not await asyncio.wait_for(made.wait_for(ONE), 60), "it is passed over for a while"
 
 
@@ -83,15 +83,15 @@ async def test_a_destination_that_stays_slow_is_passed_over_for_longer_each_time
     filled(made, ONE, made.most)
     spans = []
     for _ in range(7):
-        made._saturated_until.clear()
+        made._held[ONE].passed_until = 0.0
         began = time.monotonic()
         assert not await asyncio.wait_for(made.wait_for(ONE), 60)
-        spans.append(made._saturated_for[ONE])
-        assert made._saturated_until[ONE] >= began + spans[-1]
+        spans.append(made._held[ONE].passed_for)
+        assert made._held[ONE].passed_until >= began + spans[-1]
     assert spans == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     for _ in range(made.most):
         made.release(ONE)
-    assert ONE not in made._saturated_for
+    assert not made._held
 
 
 async def test_a_saturated_destination_is_not_waited_for_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

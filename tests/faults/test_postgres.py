@@ -63,7 +63,7 @@ async def test_nothing_that_was_sent_is_sent_again_whatever_the_database_does_an
         for number in range(5 if FULL else 1):
             await running.feed(50, RATE, seed=3 * number)
             await _while_feeding(running, 3 * number + 1, _cannot_write(own, running))
-            await _while_feeding(running, 3 * number + 2, _stops(own))
+            await _while_feeding(running, 3 * number + 2, _stops(own, 60.0 if FULL and number == 0 else 1.0))
         await running.until_delivered()
         running.check()
         assert all(worker.starts == 1 for worker in running.workers.workers), "somebody ended for it"
@@ -88,10 +88,10 @@ def _cannot_write(own: Servers, running: Product) -> asyncio.Future[None]:
     return asyncio.ensure_future(breaking())
 
 
-def _stops(own: Servers) -> asyncio.Future[None]:
+def _stops(own: Servers, seconds: float) -> asyncio.Future[None]:
     async def breaking() -> None:
         await asyncio.to_thread(own.postgres.stop)
-        await asyncio.sleep(1.0)  # so long it is away
+        await asyncio.sleep(seconds)
         await asyncio.to_thread(own.postgres.start)
 
     return asyncio.ensure_future(breaking())

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
@@ -158,6 +158,10 @@ def mails(count: int) -> list[Delivery]:
 def webhooks(count: int, url: str) -> list[Delivery]:
     made = of_now(delivery("webhook", url=url))
     return [msgspec.structs.replace(made, delivery_id=f"dlv_{n}") for n in range(count)]
+
+
+def named(deliveries: list[Delivery], prefix: str) -> list[Delivery]:
+    return [msgspec.structs.replace(one, delivery_id=f"{prefix}_{number}") for number, one in enumerate(deliveries)]
 
 
 async def attempts_of(run: Running, count: int) -> list[int]:
@@ -313,6 +317,56 @@ async def test_a_machine_whose_clock_jumps_is_refused_by_nobody(
         await until(lambda: _ended(run, {"sent": 20}))
         assert sorted(receiver.ids) == sorted(one.delivery_id for one in webhooks(20, receiver.url))
         assert receiver.unverified == 1
+
+
+async def test_a_wall_clock_that_jumps_moves_no_lease_no_pace_no_breaker_and_no_limit(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten minutes to and fro, ten times a second, in the process of two senders that share a limit."""
+    right, offset = time.time, 0.0
+    monkeypatch.setattr("channels.fakes.webhook.time", SimpleNamespace(time=right))  # the receivers' is right
+    monkeypatch.setattr(time, "time", lambda: right() + offset)
+    monkeypatch.setattr("agents.clock.utc_now", lambda: datetime.now(UTC) + timedelta(seconds=offset))
+    clock = DatabaseTime(partial(time_there, pool), wall=lambda: datetime.now(UTC) + timedelta(seconds=offset))
+    await clock.look()
+
+    async def jumping() -> None:
+        nonlocal offset
+        while True:
+            offset = {0.0: 600.0, 600.0: -600.0, -600.0: 0.0}[offset]
+            await asyncio.sleep(0.1)
+
+    failing = WebhookReceiver(SECRET)
+    await failing.start()
+    failing.usually, receiver.limit = Reply(503), Limit(40, 1.0)
+    jumps = asyncio.ensure_future(jumping())
+    try:
+        async with (
+            running(settings, pool, clock=clock, rate="40", owner="a", retry=timedelta(minutes=5)) as one,
+            running(settings, pool, clock=clock, rate="40", owner="b", retry=timedelta(minutes=5)) as other,
+        ):
+            mine, theirs = webhooks(120, receiver.url), named(webhooks(20, failing.url), "f")
+            began = time.monotonic()
+            await asyncio.gather(one.take(mine[:60]), other.take(mine[60:]), one.take(theirs))
+            await until(lambda: _has(one, "sent", 120))
+            assert time.monotonic() - began >= 2.0
+            assert await attempts_of(one, 120) == [1] * 120
+            waits = await pool.fetch(
+                "select due_at - now() as wait from deliveries where attempts = 1 and state = 'waiting'"
+            )
+            assert {timedelta(minutes=3) < row["wait"] <= timedelta(minutes=6) for row in waits} == {True}
+            destination, breakers = Destination("shop", "webhook", theirs[0].account), one.sender._attempts.breakers
+
+            async def is_open() -> bool:
+                return destination in breakers.open
+
+            await until(is_open)
+    finally:
+        jumps.cancel()
+        await failing.stop()
+    assert Counter(receiver.ids) == Counter(one.delivery_id for one in mine)
+    assert receiver.limit.refused == 0
+    assert max(failing.tried.values()) == 1
 
 
 async def test_a_sandbox_reaches_only_its_list_and_once_it_is_none_everybody(

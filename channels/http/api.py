@@ -72,7 +72,6 @@ class HttpChannel(Channel[D, HttpRequest]):
     """Names of headers that an attempt adds and that are no secret: replies that repeat them are shown as they are."""
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=1_048_576, read=1_048_576, seconds=5.0)
     repeats_safely: ClassVar[bool] = True
-    """True where the receiver knows a message again that it has had before, by the key in the request."""
 
     def __init__(self, *, reach: Reach, names: Names | None = None) -> None:
         self._problem = lru_cache(maxsize=4096)(reach.problem)

@@ -48,6 +48,10 @@ ByStatus = Annotated[
 ]
 State = Annotated[str | None, typer.Option(help="waiting, sent, recovered or failed.")]
 Limit = Annotated[int, typer.Option(min=1, help="The newest so many.")]
+PossiblyAccepted = Annotated[
+    bool,
+    typer.Option("--possibly-accepted", help="Mail as well that may have arrived: taken, and no answer came."),
+]
 
 
 @asynccontextmanager
@@ -86,13 +90,15 @@ async def _list(given: dict[str, Any], limit: int, *, counts: bool, as_json: boo
 def resend_command(
     ids: Ids = None, distribution: Distribution = None, channel: ByChannel = None, destination: Destination = None,
     customer: Customer = None, status: ByStatus = None, reason: ByReason = None, detail: Detail = None,
-    since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
+    since: Since = None, until: Until = None, possibly_accepted: PossiblyAccepted = False, yes: Yes = False,
+    dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Send failed deliveries again, under the same ids: a receiver that had one knows it by its webhook-id.
 
     With --status bounced those that came back after they were sent, where their addresses are good again.
 
-    Each is judged first: consent as it is now, suppression, and whether the customer got a later one.
+    Each is judged first: consent as it is now, suppression, and whether the customer got a later one. Mail that may
+    have arrived already is left out, and counted.
     """
     state = None if status == "bounced" else "failed"
     asyncio.run(_resend({**locals(), "state": state}, Asked(yes, dry_run, as_json)))
@@ -129,8 +135,10 @@ async def _act(action: Action, given: dict[str, Any], asked: Asked) -> None:
 async def _resend(given: dict[str, Any], asked: Asked) -> None:
     async with _chosen(given) as (opened, store, chosen):
         foreseen = await deliveries.foresee(store, "resend", chosen)
-        judged = await resend.resendable(store, chosen, partial(_profiles, opened.project_id))
-        _show(foreseen, asked, judged)
+        judged = await resend.resendable(
+            store, chosen, partial(_profiles, opened.project_id), possibly_accepted=given["possibly_accepted"]
+        )
+        _show(foreseen, asked, judged, takes_all=given["possibly_accepted"])
         if _is_wanted("resend", len(judged.ids), asked):
             _show_done("resend", await resend.resend(store, chosen, judged.ids, actor=opened.actor), asked)
 
@@ -151,11 +159,15 @@ def _show_done(action: Action, done: int, asked: Asked) -> None:
     show_json({"action": action, "done": done}) if asked.as_json else show_text(f"{_DONE[action]}: {done}")
 
 
-def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable | None = None) -> None:
+def _show(
+    foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable | None = None, *, takes_all: bool = False
+) -> None:
     held = judged.held if judged else {}
+    may_have_arrived = judged.possibly_accepted if judged else 0
     if asked.as_json:
-        counted = {"missed": foreseen.missed, **({"held_by": held} if judged else {})}
-        show_json({"action": foreseen.action, "standing": msgspec.to_builtins(foreseen.standing), **counted})
+        counted = {"held_by": held, "may_have_arrived": may_have_arrived} if judged else {}
+        standing = msgspec.to_builtins(foreseen.standing)
+        show_json({"action": foreseen.action, "standing": standing, "missed": foreseen.missed, **counted})
     _show_groups(foreseen.groups, as_json=asked.as_json)
     if asked.as_json:
         return
@@ -169,8 +181,9 @@ def _show(foreseen: deliveries.Foreseen, asked: Asked, judged: resend.Resendable
     but = "".join(f"; {count} {why}" for why, count in left.items() if count)
     reached = len(judged.ids) if judged else standing.within
     show_text(f"{reached} of {standing.chosen} can be {_DONE[foreseen.action]}{but}")
-    if foreseen.action == "resend" and standing.possibly_accepted:
-        show_text(f"{standing.possibly_accepted} may have arrived already: their provider took them and did not answer")
+    if may_have_arrived:
+        said = f"{may_have_arrived} may have arrived already: their provider took them and did not answer"
+        show_text(said if takes_all else f"{said}; left out, unless with --possibly-accepted")
     for identity, status in foreseen.missed.items():
         show_text(f"{escape(identity)}: {f'not chosen, it is {status}' if status else 'no delivery has this id'}")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import asyncpg
 import msgspec
 
+from channels.registry import CHANNEL_TYPES
 from console.control.deliveries import must_choose
 from schemas.closed import Reason
 from schemas.record import JsonObject
@@ -22,14 +23,20 @@ Profiles = Callable[[Collection[str]], Awaitable[Mapping[str, JsonObject]]]
 """The profiles of customers by their ids, without those who have none of their own."""
 
 _CHUNK = 1000
+_KNOWN_AGAIN = frozenset(name for name, channel in CHANNEL_TYPES.items() if channel.repeats_safely)
 
 
 @dataclass(frozen=True, slots=True)
 class Resendable:
-    """The deliveries that may be sent again, in order, and how many may not, by why."""
+    """The deliveries that may be sent again, in order, and how many may not, by why.
+
+    `possibly_accepted` may have arrived: their provider took them and did not answer, and would not know them again.
+    They are among `ids` only where that was asked for.
+    """
 
     ids: tuple[str, ...]
     held: Mapping[Reason, int]
+    possibly_accepted: int = 0
 
 
 class _Category(msgspec.Struct):
@@ -45,13 +52,17 @@ class _Failed:
     delivery_id: str
     customer_id: str
     category: str
+    may_have_arrived: bool
     against: Reason | None
 
 
-async def resendable(deliveries: Deliveries, chosen: DeliveryFilter, profiles: Profiles) -> Resendable:
+async def resendable(
+    deliveries: Deliveries, chosen: DeliveryFilter, profiles: Profiles, *, possibly_accepted: bool = False
+) -> Resendable:
     """Judge consent, suppression and duplicates of those chosen as they are now.
 
-    Raises TidingsError for a filter without any condition, and TryLater.
+    `possibly_accepted`: those that may have arrived are sent again as well, and may arrive twice. Raises TidingsError
+    for a filter without any condition, and TryLater.
     """
     must_choose(chosen)
     failed = await _failed(deliveries, chosen)
@@ -59,7 +70,9 @@ async def resendable(deliveries: Deliveries, chosen: DeliveryFilter, profiles: P
     known = await profiles(asked) if asked else {}
     against = {one.delivery_id: stands_against(one.category, known.get(one.customer_id), one.against) for one in failed}
     held = Counter(reason for reason in against.values() if reason is not None)
-    return Resendable(tuple(identity for identity, reason in against.items() if reason is None), held)
+    free = [one for one in failed if against[one.delivery_id] is None]
+    ids = tuple(one.delivery_id for one in free if possibly_accepted or not one.may_have_arrived)
+    return Resendable(ids, held, sum(one.may_have_arrived for one in free))
 
 
 async def resend(
@@ -92,4 +105,5 @@ def _read(row: asyncpg.Record) -> _Failed:
         category = msgspec.json.decode(row["record"], type=_Stored).delivery.category
     except msgspec.DecodeError:  # of another release; consent is the safe side
         category = ""
-    return _Failed(row["delivery_id"], row["customer_id"], category, row["against"])
+    may_have_arrived = row["possibly_accepted"] and row["channel"] not in _KNOWN_AGAIN
+    return _Failed(row["delivery_id"], row["customer_id"], category, may_have_arrived, row["against"])

@@ -94,7 +94,10 @@ class Deliveries:
         return sorted(row["delivery_id"] for row in rows)
 
     async def resendable(self, chosen: DeliveryFilter, *, after: str, limit: int) -> list[asyncpg.Record]:
-        """delivery_id, customer_id, record, against (the reason not to, or None) of the next `limit` failed ones."""
+        """Those of the next `limit` that are over.
+
+        delivery_id, customer_id, channel, record, possibly_accepted, against (the reason not to, or None).
+        """
         return await self._fetch(self._with(self._sql["resendable"], "resend"), *_arguments(chosen), after, limit)
 
     async def actions_of(self, delivery_ids: list[str]) -> list[asyncpg.Record]:

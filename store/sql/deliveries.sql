@@ -128,7 +128,8 @@ on conflict (project_id, channel, destination) do update set hurried_at = exclud
 
 -- name: resendable
 -- The next $14 that could be sent again, after the id $13.
-select d.delivery_id, d.customer_id, d.record, :against as against
+select d.delivery_id, d.customer_id, d.channel, d.record, d.possibly_accepted and d.state = 'failed' as possibly_accepted,
+       :against as against
 from ended_deliveries d
 where :chosen and :within and not :in_the_way and d.delivery_id > $13
 order by d.delivery_id limit $14;

@@ -155,6 +155,33 @@ async def test_what_has_no_consent_by_now_or_is_suppressed_is_not_sent_again(poo
     assert await resend(deliveries, all_failed, judged.ids, actor="me") == 0
 
 
+@pytest.mark.parametrize(
+    ("channel", "state", "asked", "ids", "count"),
+    [
+        ("email", "failed", False, ("d1",), 1),
+        ("email", "failed", True, ("d0", "d1"), 1),
+        ("webhook", "failed", False, ("d0", "d1"), 0),
+        ("email", "bounced", False, ("d0", "d1"), 0),
+    ],
+)
+async def test_what_may_have_arrived_is_sent_again_only_where_it_is_known_again_or_asked_for(
+    pool: asyncpg.Pool, channel: str, state: str, asked: bool, ids: tuple[str, ...], count: int
+) -> None:
+    ledger, deliveries = Ledger(pool), Deliveries(pool)
+    made: dict[str, Any] = {"channel": channel, "record": record("transactional")}
+    await ledger.claim_new([new(0, **made), new(1, **made)], owner="s", lease=LEASE)
+    await settle(ledger, Settlement("d0", "waiting", "no answer", DAY, is_ambiguous=True, ended=time.monotonic()))
+    await Deliveries(pool).act("hurry", chosen(ids=["d0"]), "me", after="", limit=1)
+    assert await due(ledger) == {"d0": 1}
+    if state == "failed":
+        await settle(ledger, failed("d0"), failed("d1"))
+    else:
+        await settle(ledger, Settlement("d0", "sent", "250"), Settlement("d1", "sent", "250"))
+        assert await report(pool, "d0", "bounced") and await report(pool, "d1", "bounced")
+    judged = await resendable(deliveries, chosen(since="1d"), cast(Any, None), possibly_accepted=asked)
+    assert (judged.ids, judged.possibly_accepted) == (ids, count)
+
+
 AGAIN_AND_LATER: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"mode": "once_in", "seconds": 60}, {}, True),
     ({"mode": "once_per_customer"}, {}, True),
@@ -410,6 +437,8 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
         rows = [new(number, record=record("transactional")) for number in range(3)]
         await ledger.claim_new(rows, owner="s", lease=LEASE)
         await settle(ledger, *(failed(f"d{number}") for number in range(3)))
+        await ledger.claim_new([new(7, channel="email", record=rows[0].record)], owner="s", lease=LEASE)
+        await settle(ledger, failed("d7", "no answer", is_ambiguous=True))
         await ledger.pause_destination(HOST, "refused", "HTTP 401")
         await pool.close()
 
@@ -422,6 +451,9 @@ def test_the_commands_count_first_ask_and_say_what_was_done(dsn: str, monkeypatc
         return result.exit_code, result.stdout
 
     assert "3 of 3 can be sent again" in tidings("deliveries", "resend", "--detail", "HTTP 501", "--dry-run")[1]
+    said = tidings("deliveries", "resend", "d7", "--dry-run")[1]
+    assert "0 of 1 can be sent again" in said and "1 may have arrived already" in said
+    assert "1 of 1 can be" in tidings("deliveries", "resend", "d7", "--possibly-accepted", "--dry-run")[1]
     code, said = tidings("deliveries", "resend", "--detail", "HTTP 501", answer="n\n")
     assert (code, "sent again: 3" in said) == (1, False)
     said = tidings("deliveries", "resend", "d0", "d9", answer="y\n")[1]

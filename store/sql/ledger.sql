@@ -282,9 +282,15 @@ returning delivery_id, attempts, state, settled_at, detail, provider_id;
 
 -- name: renew
 -- Lengthens the lease of deliveries that are still being sent; those that are still ours, though it may have ended.
-update open_deliveries set lease_until = now() + $3::interval
-where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
-returning delivery_id;
+-- Waits for no row: one that is taken is being settled, and the two statements would wait for each other's next.
+with held as (
+    select delivery_id from open_deliveries
+    where delivery_id = any($1::text[]) and lease_owner = $2 and state = 'waiting'
+    for update skip locked
+)
+update open_deliveries d set lease_until = now() + $3::interval
+from held where d.delivery_id = held.delivery_id
+returning d.delivery_id;
 
 -- name: stopped
 -- Of deliveries that are about to leave, those that may not any more, and why.

@@ -170,6 +170,17 @@ async def test_what_no_sender_judged_is_known_until_it_is_told(pool: asyncpg.Poo
     }  # fmt: skip
 
 
+async def test_a_renewal_waits_for_nobody_who_settles(pool: asyncpg.Pool) -> None:
+    """Each takes many rows, in the order of its own, so that the two would wait for each other."""
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(number) for number in range(4)])
+    async with pool.acquire() as settling, settling.transaction():
+        await settling.execute("update open_deliveries set detail = 'being settled' where delivery_id in ('d1', 'd3')")
+        renewed = await asyncio.wait_for(ledger.renew([f"d{n}" for n in range(4)], owner="s", lease=2 * LEASE), 60)
+    assert renewed == {"d0", "d2"}
+    assert await ledger.renew(["d1"], owner="s", lease=LEASE) == {"d1"}
+
+
 async def test_a_lease_that_ended_unnoticed_is_renewed_and_ones_own_is_taken_back_at_once(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1), new(2)])

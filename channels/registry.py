@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
 from channels.email.channel import Email
@@ -13,6 +14,7 @@ from schemas.closed import ChannelName
 CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "webhook": Webhook,
     "email": Email,
+    "braze": Braze,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from schemas.closed import CHANNELS
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.template import StoredTemplate
@@ -21,7 +22,7 @@ CONTEXT = DefinitionContext(
     project_id="shop",
     version=1,
     now=NOW,
-    accounts={"email": ("main",)},
+    accounts=dict.fromkeys(CHANNELS, ("main",)),
     templates={"hello": TemplateFiles("hi", "<b>hi</b>")},
 )
 

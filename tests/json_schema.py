@@ -63,6 +63,8 @@ def _holds(one: Any, word: str, schema: Mapping[str, Any], root: Mapping[str, An
         case "additionalProperties":
             others = set(one) - set(schema.get("properties", {})) if isinstance(one, dict) else set()
             return all(_fits(one[name], said, root) for name in others)
+        case "propertyNames":
+            return not isinstance(one, dict) or all(_fits(name, said, root) for name in one)
         case "items":
             return not isinstance(one, list) or all(_fits(item, said, root) for item in one)
         case "not":

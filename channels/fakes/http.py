@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -62,6 +63,10 @@ class HttpFake:
         """The status by which a provider would turn a request away: who asks, or what is asked, is not right."""
         return None
 
+    def answered(self, request: web.Request, body: bytes, reply: Reply) -> tuple[Reply, Sequence[str]]:
+        """An answer that takes a request, as its provider words it, and the deliveries that were taken."""
+        return reply, [self.message_id(request, body)]
+
     @property
     def port(self) -> int:
         """The port of loopback that it listens at."""
@@ -108,5 +113,6 @@ class HttpFake:
         if reply.drop and request.transport is not None:
             request.transport.close()
         elif 200 <= reply.status < 300:
-            self.received.append(Received(message_id, body, time.time()))
+            reply, taken = self.answered(request, body, reply)
+            self.received += [Received(one, body, time.time()) for one in taken]
         return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body or None)

@@ -15,8 +15,11 @@ from datetime import datetime
 from itertools import compress
 from typing import ClassVar, TypeVar
 
-from channels.http.api import HttpChannel, HttpRequest, not_understood
+from channels.accounts import ChannelAccounts
+from channels.codes.links import Links, no_links
+from channels.http.api import HttpRequest, not_understood
 from channels.http.names import Names
+from channels.http.provider import ProviderChannel
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
 from schemas.delivery import Delivery
@@ -79,7 +82,7 @@ class _Batch:
         self.size += len(one.request.body)
 
 
-class BatchingChannel(HttpChannel[D]):
+class BatchingChannel(ProviderChannel[D]):
     """A channel whose requests carry many messages. A rendered request is a whole one, of one message.
 
     A provider's own file says how large a batch is (`batch_limits`), how bodies become one (`joined`) and what a reply
@@ -89,8 +92,10 @@ class BatchingChannel(HttpChannel[D]):
     batch_wait: ClassVar[float] = 0.02
     """Seconds that the first message of a batch waits for others."""
 
-    def __init__(self, *, reach: Reach, names: Names | None = None) -> None:
-        super().__init__(reach=reach, names=names)
+    def __init__(
+        self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None
+    ) -> None:
+        super().__init__(accounts, reach=reach, links=links, names=names)
         self._buckets: dict[BucketKey, _Batch] = {}
 
     def batch_limits(self, request: HttpRequest) -> BatchLimits:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.account_fields import AccountType
+from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
 from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan
+ChannelPlan = WebhookPlan | EmailPlan | BrazePlan
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
     "email": EmailDelivery,
+    "braze": BrazeDelivery,
 }
 """Channel to the struct of its deliveries."""
 
 ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "webhook": WEBHOOK_ACCOUNT,
     "email": EMAIL_ACCOUNT,
+    "braze": BRAZE_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

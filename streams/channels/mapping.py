@@ -23,7 +23,7 @@ from schemas.record import JsonObject
 from streams.channels.payload import MAX_ATTRIBUTES, PayloadReader
 from streams.channels.rules import PlanContext
 from streams.conditions.fields import Fields, Unknown
-from streams.values.kinds import Group, Key, Text
+from streams.values.kinds import Group, Key, Plain, Text, Value
 from streams.values.wording import Report, invalid, under
 
 DEFAULTS: Mapping[str, str] = {
@@ -63,13 +63,15 @@ _FORMS_SCHEMA: tuple[JsonObject, ...] = (
 class Attributes:
     """A mapping of a provider's names. `name` is the pattern of one, which `named` puts into words.
 
-    `defaults` are names to paths of `DEFAULTS`, in the provider's spelling.
+    `defaults` are names to paths of `DEFAULTS`, in the provider's spelling. `edits` are what it does to a list beside
+    setting it, as in {tags: {$add: [voucher.code]}}.
     """
 
     name: str = r".*\S.*"
     named: str = "a name that is not blank"
     defaults: Mapping[str, str] = field(default_factory=lambda: DEFAULTS)
     most: int = MAX_ATTRIBUTES
+    edits: tuple[str, ...] = ()
 
     @property
     def allowed(self) -> str:
@@ -92,8 +94,14 @@ class Attributes:
             "type": "object",
             "maxProperties": self.most,
             "propertyNames": {"pattern": f"^(?:{self.name})$"},
-            "additionalProperties": {"anyOf": [dict(form) for form in _FORMS_SCHEMA]},
+            "additionalProperties": {"anyOf": [dict(form) for form in (*_FORMS_SCHEMA, *self._edits_schema())]},
         }
+
+    def _edits_schema(self) -> list[JsonObject]:
+        items = {"type": "array", "minItems": 1, "items": {"anyOf": [dict(form) for form in _FORMS_SCHEMA]}}
+        properties = dict.fromkeys(self.edits, items)
+        closed = {"type": "object", "properties": properties, "minProperties": 1, "additionalProperties": False}
+        return [closed] if self.edits else []
 
     def payload(self, written: Mapping[Any, Any] | None, context: PlanContext, key: str = "attributes") -> JsonObject:
         """The payload that is kept with the plan; of nothing written, the default. Reports every problem."""
@@ -104,11 +112,39 @@ class Attributes:
     def drawn(self, written: Mapping[Any, Any], fields: Fields | None, at: str, report: Report) -> JsonObject:
         """The payload of what is written. Without `fields` the paths are not looked up."""
         reader = PayloadReader(fields)
-        payload = escaped({str(name): _node(reader, value, under(at, name)) for name, value in written.items()})
+        payload = escaped({str(name): self._node(reader, value, under(at, name)) for name, value in written.items()})
         reader.fits(payload, at)
         for problem in reader.problems:
             report(problem.path, problem.message)
         return payload
+
+    def _node(self, reader: PayloadReader, source: object, at: str) -> Any:
+        if not isinstance(source, Mapping) or not source or not set(source) <= set(self.edits):
+            return _node(reader, source, at)
+        return {str(edit): self._items(reader, items, under(at, edit)) for edit, items in source.items()}
+
+    def _items(self, reader: PayloadReader, items: object, at: str) -> Any:
+        if not isinstance(items, list) or not items:
+            return reader.problem(at, invalid(items, f"a list of at least one of {_FORMS}"))
+        return [_node(reader, item, f"{at}[{index}]") for index, item in enumerate(items)]
+
+
+@dataclass(frozen=True, slots=True)
+class EventName(Plain[str]):
+    """The name of an event, as far as a provider restricts it."""
+
+    pattern: str
+    named: str
+
+    @property
+    def allowed(self) -> str:
+        return self.named
+
+    def accepted(self, value: object) -> str | None:
+        return value if isinstance(value, str) and re.fullmatch(self.pattern, value) else None
+
+    def schema(self) -> JsonObject:
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +153,12 @@ class Transfer:
 
     attributes: Attributes = field(default_factory=Attributes)
     properties: Attributes = field(default_factory=Attributes)
-    longest_name: int = 128
+    event_name: Value[str] = field(default_factory=lambda: Text(": the name of the event", most=128))
 
     @property
     def keys(self) -> dict[str, Key]:
         """Both keys, for the channel's `Group`."""
-        return {"attributes": attributes_key(self.attributes), "event": event_key(self.properties, self.longest_name)}
+        return {"attributes": attributes_key(self.attributes), "event": event_key(self.properties, self.event_name)}
 
     def read(self, written: JsonObject, context: PlanContext) -> tuple[JsonObject, NamedEvent | None]:
         """Attributes to set, and the event that is told. Where only an event is written, nothing is set."""
@@ -138,28 +174,26 @@ def attributes_key(attributes: Attributes) -> Key:
         attributes,
         doc="Names at the provider, and where their values come from ([payload.md](payload.md#data-transfers)).",
         default="what trigger and action bring",
-        example="{last_code: voucher.code, source: {value: spring}}",
+        example="{first_name: customer.name, source: {value: spring}}",
     )
 
 
-def event_key(properties: Attributes, longest_name: int = 128) -> Key:
+def event_key(properties: Attributes, name: Value[str]) -> Key:
     """The key `event` of a provider that takes events."""
     keys = {
-        "name": Key(
-            Text(": the name of the event", most=longest_name), required=True, doc="Its name.", example="Code published"
-        ),
+        "name": Key(name, required=True, doc="Its name.", example="seen"),
         "properties": Key(
             properties,
             doc="As `attributes`.",
             default="what trigger and action bring",
-            example="{code: voucher.code}",
+            example="{city: customer.address.city}",
         ),
     }
     return Key(
-        Group(keys, "{name: Code published, properties: {code: voucher.code}}"),
+        Group(keys, "{name: seen, properties: {code: voucher.code}}"),
         doc="An event that starts flows at the provider; with it alone, no attributes are set.",
         default="no event",
-        example="{name: Code published}",
+        example="{name: seen}",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
 from streams.channels.rules import ChannelTable
 from streams.channels.webhook import WEBHOOK
@@ -9,4 +10,5 @@ from streams.channels.webhook import WEBHOOK
 CHANNEL_RULES: ChannelTable = {
     "email": EMAIL,
     "webhook": WEBHOOK,
+    "braze": BRAZE,
 }

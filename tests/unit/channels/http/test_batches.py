@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import msgspec
 import pytest
 
-from channels.context import ChannelContext
+from channels.accounts import AccountBook
 from channels.contract import Policy
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel, BatchLimits
@@ -46,13 +46,9 @@ class Toy(BatchingChannel[Any]):
     batch_wait = 0.01
 
     def __init__(self, provider: Provider, limits: BatchLimits) -> None:
-        super().__init__(reach=OWN_NETWORKS)
+        super().__init__(AccountBook().of(self.name), reach=OWN_NETWORKS)
         self.provider, self.limits = provider, limits
         self.held = False
-
-    @classmethod
-    def build(cls, context: ChannelContext) -> Toy:
-        raise NotImplementedError
 
     def batch_limits(self, request: HttpRequest) -> BatchLimits:
         if self.held:

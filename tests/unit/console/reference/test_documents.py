@@ -13,13 +13,14 @@ from ruamel.yaml import YAML
 from channels.templates.bundle import bundled
 from console.control.files.documents import read_documents
 from console.reference.documents import Row, rows
+from streams.channels.mapping import Attributes
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
 from streams.documents.distribution import DISTRIBUTION, parse_definition
 from streams.documents.json_schema import SCHEMAS
 from streams.documents.project import PROJECT, ProjectChecks, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
-from streams.values.kinds import Group, Key, Keys, ListOf, Value, Varies, plain_json
+from streams.values.kinds import Flag, Group, Key, Keys, ListOf, Value, Varies, plain_json
 from tests import ROOT
 from tests.factory import CONTEXT, NOW
 from tests.json_schema import is_valid
@@ -101,6 +102,9 @@ def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
     body = document(CHANNEL_RULES[channel].keys, row.path)
     if channel == "email" and not body.keys() & {"template", "text", "html"}:
         body["text"] = "x"
+    is_transfer = isinstance(CHANNEL_RULES[channel].keys.keys.get("attributes", Key(Flag())).holds, Attributes)
+    if is_transfer and not body.keys() & {"attributes", "event"}:
+        body["attributes"] = {"X": "customer.id"}
     made = {**document(DISTRIBUTION, ("distribution",)), "channels": [{channel: body}]}
     READERS["distribution"](made)
     assert is_valid(plain_json(made), SCHEMAS["distribution"]())

@@ -308,9 +308,9 @@ class Ledger:
         """Give back what an earlier process of the same name held when it ended; how many."""
         return len(await self._fetch("release_leases", owner))
 
-    async def end_expired(self, limit: int) -> list[str]:
-        """End what waits and is not valid any more; the channel of each."""
-        return [row["channel"] for row in await self._fetch("end_expired", limit)]
+    async def end_expired(self, limit: int) -> list[UnannouncedOutcome]:
+        """End what waits and is not valid any more, at most so many; whoever calls tells of these."""
+        return [UnannouncedOutcome(**row, is_unjudged=True) for row in await self._fetch("end_expired", limit)]
 
     async def unannounced(self, *, settled_for: timedelta, limit: int) -> list[UnannouncedOutcome]:
         """Outcomes that `delivery.status` was not told in so long, oldest first."""

@@ -311,7 +311,7 @@ update open_deliveries d
 set state = 'failed', reason = 'expired', settled_at = now(),
     detail = 'expired while it waited' || case when d.detail <> '' then ': ' || d.detail else '' end
 from chosen where d.delivery_id = chosen.delivery_id
-returning d.channel;
+returning d.delivery_id, d.state, d.reason, d.detail, d.provider_id, d.attempts, d.settled_at, d.record, d.through;
 
 -- name: unannounced
 -- Outcomes that delivery.status has not been told, oldest first; left by a sender that died in between, or by none that

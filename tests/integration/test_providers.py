@@ -269,8 +269,8 @@ async def test_what_waits_for_a_destination_that_asked_for_an_hour_can_be_hurrie
 async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_sent_after_a_resume(
     settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender_module, "_SWEEP_SECONDS", 0.2)
-    monkeypatch.setattr(outcomes_module, "_SWEEP", timedelta())
+    monkeypatch.setattr(sender_module, "_SWEEP_SECONDS", 5.0)
+    monkeypatch.setattr(outcomes_module, "_BATCH_SIZE", 2)
     receiver.usually = Reply(status=410)
     async with running(settings, pool) as run:
         await run.take(webhooks(1, receiver.url))
@@ -279,22 +279,22 @@ async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_se
             return bool(await run.ledger.paused_destinations()) and not run.sender._due.held()
 
         await until(is_paused)
-        waiting = webhooks(9, receiver.url)[1:]
+        waiting = webhooks(44, receiver.url)[1:]
         soon = utc_now() + timedelta(seconds=2)
-        expiring = [msgspec.structs.replace(one, expires_at=soon) for one in waiting[:5]]
-        await run.take([*expiring, *waiting[5:]])
+        expiring = [msgspec.structs.replace(one, expires_at=soon) for one in waiting[:40]]
+        await run.take([*expiring, *waiting[40:]])
 
         async def are_told() -> bool:
-            return bool(await pool.fetchval("select count(*) = 6 from ended_deliveries"))
+            return bool(await pool.fetchval("select count(*) = 41 from ended_deliveries"))
 
-        await until(are_told)
+        await until(are_told)  # two a sweep would take more than the time there is
         receiver.usually = Reply()
         (paused,) = await run.ledger.paused_destinations()
         await run.ledger.resume_destination(paused)
         await until(lambda: _has(run, "sent", 3))
-        assert sorted(receiver.ids) == sorted(one.delivery_id for one in waiting[5:])
+        assert sorted(receiver.ids) == sorted(one.delivery_id for one in waiting[40:])
         rows = await pool.fetch("select reason, count(*) from deliveries where state = 'failed' group by 1")
-        assert {row["reason"]: row["count"] for row in rows} == {None: 1, "expired": 5}
+        assert {row["reason"]: row["count"] for row in rows} == {None: 1, "expired": 40}
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])

@@ -158,22 +158,25 @@ class Outcomes:
             self._measured.difference_update(acknowledged)
             await retry_until_available(lambda: self._ledger.mark_announced(acknowledged), what="Postgres")
 
-    async def end_expired(self) -> None:
-        """End what nobody is at and is not valid any more: what waits for a paused destination would never be claimed.
+    async def end_expired(self) -> bool:
+        """End what nobody is at and is not valid any more, and tell of it; whether there may be more at once.
 
-        The sweep tells of it.
+        What waits for a paused destination would never be claimed.
         """
         ended = await retry_until_available(lambda: self._ledger.end_expired(_BATCH_SIZE), what="Postgres")
-        if self._metrics:
-            for channel in ended:
-                self._metrics.deliveries.labels(channel, "expired").inc()
+        await self._announce_all(ended)
+        return len(ended) == _BATCH_SIZE
 
     async def sweep(self) -> int:
         """Announce what an earlier process settled but did not live to tell; how many."""
         left = await retry_until_available(
             lambda: self._ledger.unannounced(settled_for=_SWEEP, limit=_BATCH_SIZE), what="Postgres"
         )
-        for ended in left:
+        await self._announce_all(left)
+        return len(left)
+
+    async def _announce_all(self, outcomes: list[UnannouncedOutcome]) -> None:
+        for ended in outcomes:
             try:
                 delivery = self._read_delivery(ended.record)
             except BadRecord as error:  # it would be met first each time, before all that came after it
@@ -184,7 +187,6 @@ class Outcomes:
                 self._measure(ended, status)
                 self._announce(status)
         await self._producer.wait_for_capacity()
-        return len(left)
 
     def _measure(self, ended: UnannouncedOutcome, status: DeliveryStatus) -> None:
         """Count once what no attempt has counted, however often it is swept before it is told."""

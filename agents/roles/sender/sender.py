@@ -163,11 +163,13 @@ class Sender:
                 group.create_task(loop)
 
     async def _announce_loop(self) -> None:
-        swept = 0.0
+        swept, is_more_expired = 0.0, False
         while True:
             await self._outcomes.mark_announced()
-            if time.monotonic() - swept > _SWEEP_SECONDS:
-                await self._outcomes.end_expired()
+            has_to_sweep = time.monotonic() - swept > _SWEEP_SECONDS
+            if has_to_sweep or is_more_expired:
+                is_more_expired = await self._outcomes.end_expired()
+            if has_to_sweep:
                 await self._outcomes.sweep()
                 swept = time.monotonic()
             await asyncio.sleep(0.1)

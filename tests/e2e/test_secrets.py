@@ -7,9 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -179,20 +179,42 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
+EACH = """
+import io, json, sys
+from console.cli.main import main
+commands, typed = json.load(sys.stdin)
+for arguments in commands:
+    print("tidings", *arguments[:2], flush=True)
+    sys.argv, sys.stdin = ["tidings", *arguments], io.StringIO(typed)
+    try:
+        main()
+    except SystemExit as ended:
+        print(f"ended: {ended.code}", flush=True)
+"""
+"""All in one process, since most of what a command takes is its start."""
+
+
 def outputs_of_commands(running: Product) -> dict[str, bytes]:
-    """The words of each command, most of which has something to complain about."""
+    """The words of all commands, most of which have something to complain about."""
     around = {name: value for name, value in os.environ.items() if not name.startswith("TIDINGS_")}
     environ = {**around, "TIDINGS_SETTINGS": str(running.folder / "tidings.toml"), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-c", EACH], cwd=running.folder, env=environ, capture_output=True, timeout=300, check=False,
+        input=json.dumps([COMMANDS, password(TYPED)]).encode(),
+    )  # fmt: skip
+    assert ended.stdout.count(b"ended: ") == len(COMMANDS), ended.stderr
+    return {"tidings": ended.stdout + ended.stderr}
 
-    def run(arguments: tuple[str, ...]) -> tuple[str, bytes]:
-        ended = subprocess.run(
-            [sys.executable, "-m", "console", *arguments], cwd=running.folder, env=environ, capture_output=True,
-            input=password(TYPED).encode(), timeout=240, check=False,
-        )  # fmt: skip
-        return f"tidings {arguments}", ended.stdout + ended.stderr
 
-    with ThreadPoolExecutor(4) as pool:
-        return dict(pool.map(run, COMMANDS))
+def reports_of_workers(running: Product) -> dict[str, bytes]:
+    """The pages that workers show about themselves."""
+    pages = [
+        f"{one.status_file.read_text()}/{page}"
+        for one in running.workers.workers
+        for page in ("metrics", "healthz")
+        if one.status_file
+    ]
+    return {page: urllib.request.urlopen(page, timeout=60).read() for page in pages}
 
 
 def topics(wiring: Wiring) -> dict[str, bytes]:
@@ -305,6 +327,7 @@ async def test_no_planted_secret_is_anywhere_whatever_goes_wrong(settings: Setti
         said = await asyncio.to_thread(outputs_of_commands, running)
         places = {
             **said,
+            **await asyncio.to_thread(reports_of_workers, running),
             **await asyncio.to_thread(topics, running.wiring),
             **await tables(pool),
             **processes(running),

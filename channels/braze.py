@@ -84,7 +84,7 @@ class Braze(BatchingChannel[BrazeDelivery]):
         if not errors and said.get("message") not in ("success", "queued"):
             errors = [said]
         found: dict[int, Receipt] = {}
-        owners = _owners(bodies)
+        owners = _owners(bodies) if errors else {}
         for error in errors:
             owner = owners.get((error.get("input_array"), error.get("index"))) if isinstance(error, dict) else None
             if owner is None and len(bodies) > 1:

@@ -35,7 +35,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, isolation, limits, peers, segments, sending, start
+from tests.bench import claims, codes, core, isolation, limits, peers, profiles, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -473,6 +473,17 @@ def measure_limits(settings: Settings, _servers: Servers) -> Report:
     return asyncio.run(limits.measure(settings.postgres.dsn.reveal(), say))
 
 
+def measure_profiles(_settings: Settings, _servers: Servers) -> Report:
+    """Updates of profiles in batches, and one request each to the same fake."""
+    found = profiles.measure(ROUNDS)
+    for name, figures in found.items():
+        say(
+            f"  the fake {name}: {figures['batched']:,} updates/s in batches, "
+            f"{figures['one request each']:,} one request each, ratio {figures['ratio']}"
+        )
+    return found
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -492,6 +503,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "isolation": measure_isolation,
     "claims": measure_claims,
     "limits": measure_limits,
+    "profiles": measure_profiles,
     "segments": measure_segments,
     "codes": measure_codes,
 }

@@ -102,7 +102,7 @@ async def test_an_end_that_no_attempt_came_to_is_counted_once_however_often_it_i
     assert (count("expired"), count("failed")) == (1, 0)
 
 
-@pytest.mark.parametrize(("channels", "waits"), [(["webhook"], 2), (["webhook"] * 50, 1), (["webhook", "email"], 1)])
+@pytest.mark.parametrize(("channels", "waits"), [(["webhook"], 3), (["webhook"] * 100, 1), (["webhook", "email"], 1)])
 async def test_outcomes_come_together_for_longer_where_a_message_is_known_again(
     channels: list[ChannelName], waits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,8 +89,9 @@ def bodies(running: Product, name: str) -> list[dict[str, Any]]:
     return [one for one in found if one["type"] == name]
 
 
-def last_decisions(running: Product) -> dict[str, Decision]:
-    return {one.event.id: one for one in running.decisions()}
+def last_decisions(running: Product, name: str = "") -> dict[str, Decision]:
+    """By event; of one distribution, where it is named."""
+    return {one.event.id: one for one in running.decisions() if name in ("", one.distribution.id)}
 
 
 def on_topic(running: Product, topic: str) -> list[dict[str, Any]]:
@@ -163,36 +164,48 @@ def _shape(value: Any) -> Any:
     return type(value).__name__
 
 
-@pytest.mark.parametrize("when_empty", ["stop", "skip", "send_without", "wait"])
-async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path, when_empty: str) -> None:
+WITHOUT_A_CODE = {
+    "stop": ("skipped", "no_code"),
+    "skip": ("skipped", "no_code"),
+    "send-without": ("emitted", None),
+    "wait": ("deferred", "no_code"),
+}
+
+
+async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path) -> None:
+    """Four at once, of which each has a pool of its own and another thing to do."""
     async with product(wiring.settings, tmp_path, roles=ROLES) as running:
-        await add_campaign(running, 3)
-        await running.apply(giving(running, publish={"campaign": "spring", "when_empty": when_empty}))
+        for name in WITHOUT_A_CODE:
+            await add_campaign(running, 3, name)
+            publish = {"campaign": name, "when_empty": name.replace("-", "_")}
+            await running.apply(giving(running, name, publish=publish))
         await running.publish([order(number) for number in range(5)])
-        expected = 5 if when_empty == "send_without" else 3
-        await until_settled(running, lambda: len(running.receiver.received) == expected, "what can leave has left")
-        outcomes = Counter((one.outcome, one.reason) for one in last_decisions(running).values())
-        missing = {
-            "stop": ("skipped", "no_code"), "skip": ("skipped", "no_code"), "wait": ("deferred", "no_code"),
-            "send_without": ("emitted", None),
-        }[when_empty]  # fmt: skip
-        assert outcomes == Counter([("emitted", None)] * 3 + [missing] * 2)
-        if when_empty == "stop":
-            await running.until(lambda: "distribution_paused" in running.logs_of("publisher"), "the alarm is raised")
-            async with database(running.wiring) as pool:
-                current = await Control(pool).current("shop")
-            assert (current["give"].status, current["give"].version) == ("PAUSED", 2)
-            await running.until(lambda: len(on_topic(running, NOTICES)) == 2, "its owner is told, once of each")
-            notices = {one["kind"]: (one["about"], one["state"]) for one in on_topic(running, NOTICES)}
-            assert notices == {"distribution_paused": ("give", "opened"), "codes_low": ("spring", "opened")}
-        if when_empty == "wait":
-            await refill(running, ["late-1", "late-2"])
-            await running.until(lambda: len(running.receiver.received) == 5, "those who waited got theirs")
-            await running.until(
-                lambda: {one.outcome for one in last_decisions(running).values()} == {"emitted"}, "and it is said"
-            )
-            codes = {one["data"]["voucher"]["code"] for one in bodies(running, "give")}
-            assert codes == {"spring-0", "spring-1", "spring-2", "late-1", "late-2"}
+        await until_settled(running, lambda: len(running.receiver.received) == 3 + 3 + 5 + 3, "what can leave has left")
+        for name, missing in WITHOUT_A_CODE.items():
+            found = Counter((one.outcome, one.reason) for one in last_decisions(running, name).values())
+            assert found == Counter([("emitted", None)] * 3 + [missing] * 2), name
+        await _check_alarms(running)
+        await refill(running, ["late-1", "late-2"], "wait")
+        await running.until(lambda: len(bodies(running, "wait")) == 5, "those who waited got theirs")
+        await running.until(
+            lambda: {one.outcome for one in last_decisions(running, "wait").values()} == {"emitted"},
+            "and it is said",
+        )
+        codes = {one["data"]["voucher"]["code"] for one in bodies(running, "wait")}
+        assert codes == {"wait-0", "wait-1", "wait-2", "late-1", "late-2"}
+
+
+async def _check_alarms(running: Product) -> None:
+    """The one that stops is paused, and its owner is told of that and of each pool, once."""
+    await running.until(lambda: "distribution_paused" in running.logs_of("publisher"), "the alarm is raised")
+    async with database(running.wiring) as pool:
+        current = await Control(pool).current("shop")
+    assert {name: (one.status, one.version) for name, one in current.items() if one.version > 1} == {
+        "stop": ("PAUSED", 2)
+    }
+    told = {("distribution_paused", "stop"), *(("codes_low", name) for name in WITHOUT_A_CODE)}
+    await running.until(lambda: len(on_topic(running, NOTICES)) == len(told), "its owner is told, once of each")
+    assert {(one["kind"], one["about"]) for one in on_topic(running, NOTICES) if one["state"] == "opened"} == told
 
 
 @pytest.mark.timeout(900 if FULL else 600)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from functools import partial
 
 import msgspec
 
@@ -40,7 +41,9 @@ class Asking:
     ) -> None:
         self._channels, self._policies, self._templates, self._pause = channels, policies, templates, pause
         self._clock, self._accounts = clock, accounts
-        self._in_flight = cache(metrics.in_flight.labels)
+        self._in_flight: defaultdict[ChannelName, int] = defaultdict(int)
+        for channel in channels:
+            metrics.in_flight.labels(channel).set_function(partial(self._in_flight.__getitem__, channel))
 
     async def ask(self, work: Work) -> Judgement | Receipt:
         """The provider's answer, or the end of a delivery that cannot be written."""
@@ -53,8 +56,11 @@ class Asking:
                 if work.through
                 else channel.render(delivery, template)
             )
-            with self._in_flight(delivery.channel).track_inprogress():
+            self._in_flight[delivery.channel] += 1
+            try:
                 return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
+            finally:
+                self._in_flight[delivery.channel] -= 1
         except (TemplateFailed, RenderRefused) as error:
             return not_rendered(error)
         except AccountHeld as error:

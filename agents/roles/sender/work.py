@@ -30,7 +30,11 @@ class Work(msgspec.Struct, frozen=True, dict=True):
         """The destination that it waits for."""
         return Destination(self.delivery.project_id, self.delivery.channel, self.delivery.account)
 
-    @cached_property
+    @property
     def leaves_for(self) -> Destination:
         """The destination that it is sent to."""
-        return self.destination._replace(name=self.through) if self.through else self.destination
+        return self._other if self.through else self.destination
+
+    @cached_property
+    def _other(self) -> Destination:
+        return self.destination._replace(name=self.through)

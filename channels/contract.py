@@ -14,7 +14,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.failover import NO_FAILOVER, Failover
 from schemas.limit import NO_LIMIT, Limit, rate_of
-from schemas.receipt import Receipt
+from schemas.receipt import Accepted, Receipt
 from schemas.template import StoredTemplate
 
 DETAIL = 300
@@ -121,6 +121,16 @@ class Channel(Protocol[D_contra, R]):
         since the request was rendered.
         """
         ...
+
+    async def look_up(
+        self, request: R, *, since: datetime, timeout: float, now: datetime
+    ) -> list[Accepted] | Receipt | None:
+        """Messages like this one that its provider took since then, before one that it may have had is repeated.
+
+        None where it is repeated without: the provider knows it again, or cannot be asked. Another receipt where
+        nobody knows now; then it is not sent.
+        """
+        return None
 
     @classmethod
     def statuses(cls, call: StatusCall, account: Any) -> list[StatusEvent]:

@@ -8,12 +8,14 @@ from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
 from channels.email.channel import Email
+from channels.sms.channel import Sms
 from channels.webhook.channel import Webhook
 from schemas.closed import ChannelName
 
 CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "webhook": Webhook,
     "email": Email,
+    "sms": Sms,
     "braze": Braze,
 }
 

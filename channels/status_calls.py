@@ -42,16 +42,18 @@ _DELIVERY_ID = re.compile(r"dlv_[0-9a-f]{32}(?![0-9a-z])", re.IGNORECASE)
 class CallForm:
     """The calls of a provider, as far as it shows before their body is read, and what it takes for an answer.
 
-    `proof` are the headers without which nothing is proved, `types` those of the body. `answer` is a type and a body;
-    None for ours.
+    `proofs` are sets of headers, of which one has to be there, or nothing is proved; `types` are those of the body.
+    `answer` is a type and a body; None for ours.
     """
 
-    proof: tuple[str, ...]
+    proofs: tuple[tuple[str, ...], ...]
     types: frozenset[str]
     answer: tuple[str, bytes] | None = None
 
 
-OWN_CALLS = CallForm(("webhook-id", "webhook-timestamp", "webhook-signature"), frozenset({JSON_TYPE, "message/rfc822"}))
+OWN_CALLS = CallForm(
+    (("webhook-id", "webhook-timestamp", "webhook-signature"),), frozenset({JSON_TYPE, "message/rfc822"})
+)
 
 
 @dataclass(frozen=True, slots=True)

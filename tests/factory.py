@@ -89,8 +89,11 @@ def delivery(channel: str, profile: dict[str, Any] | None = None, url: str = "ht
     body = {
         "webhook": {"webhook": {"url": url, "type": "thanks", "headers": {"x-team": "a"}}},
         "email": {"email": {"account": "main", "subject": "s", "text": "t"}},
+        "sms": {"sms": {"account": "main", "text": "t"}},
     }
     index = RuleIndex()
     index.insert(rule(channels=[body[channel]]))
+    if channel == "sms" and profile is None:
+        profile = customer(phone="+48600100200")
     (made,) = match_event(context(profile), index, NOW).deliveries
     return made

@@ -17,13 +17,17 @@ from channels.fakes.limit import Limit
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: a status after a delay in seconds; `drop` closes the connection instead."""
+    """An answer: a status after a delay in seconds; `drop` closes the connection instead.
+
+    `is_lost`: the connection is closed as well, and what was asked is done.
+    """
 
     status: int = 200
     delay: float = 0.0
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     drop: bool = False
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +119,6 @@ class HttpFake:
         elif 200 <= reply.status < 300:
             reply, taken = self.answered(request, body, reply)
             self.received += [Received(one, body, time.time()) for one in taken]
+            if reply.is_lost and request.transport is not None:
+                request.transport.close()
         return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body or None)

@@ -122,7 +122,7 @@ class HttpChannel(Channel[D, HttpRequest]):
         if reply is None:
             return Unanswered("connection lost")
         secrets = [value for name, value in added.items() if name not in self.public_headers]
-        body = _without(secrets, reply.body)
+        body = without(secrets, reply.body)
         return reply if body == reply.body else replace(reply, body=body)
 
     async def close(self) -> None:
@@ -149,7 +149,7 @@ class HttpChannel(Channel[D, HttpRequest]):
             raise PlaceRefused(problem)
 
 
-def _without(secrets: Iterable[str], body: bytes) -> bytes:
+def without(secrets: Iterable[str], body: bytes) -> bytes:
     """A body without what the request proved itself by: some providers repeat a key that they do not accept."""
     for secret in " ".join(secrets).split():
         if len(secret) >= _SHORTEST_SECRET:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 
@@ -56,19 +56,21 @@ class SectionWrong(PartWrong):
 def bundled(template: StoredTemplate, brand: Mapping[str, str]) -> StoredTemplate:
     """With brand footer and sections in every locale. Raises SectionWrong.
 
+    One without a subject is a text message, and has no footer.
     The footer of the default variant is in the brand's own language, `brand.locale`.
     """
     default = LocalText(subject=template.subject, text=template.text, html=template.html)
-    whole = _complete(default, brand.get("locale", ""))
-    locales = {tag: _complete(local, tag, variant=tag) for tag, local in template.locales.items()}
+    complete = partial(_complete, has_footer=bool(template.subject))
+    whole = complete(default, brand.get("locale", ""))
+    locales = {tag: complete(local, tag, variant=tag) for tag, local in template.locales.items()}
     return msgspec.structs.replace(template, text=whole.text, html=whole.html, locales=locales, brand=dict(brand))
 
 
-def _complete(local: LocalText, tag: str, variant: str = "") -> LocalText:
+def _complete(local: LocalText, tag: str, variant: str = "", *, has_footer: bool) -> LocalText:
     html, text = local.html, local.text
-    if text is not None and "brand.address" not in text:
+    if has_footer and text is not None and "brand.address" not in text:
         text = text.rstrip("\n") + "\n" + _footer("txt")
-    if html is not None and "brand.address" not in html:
+    if has_footer and html is not None and "brand.address" not in html:
         html = _before_end(html, _footer("html"))
     return LocalText(
         subject=_resolved(local.subject, "subject", tag, variant),

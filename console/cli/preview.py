@@ -181,6 +181,9 @@ def _show_message(message: Preview) -> None:
             show_text(f"  [dim]and at each attempt {', '.join(signed)}[/dim]")
         body = message.facts["body"]
         _write(body if isinstance(body, str) else msgspec.json.format(message.raw, indent=2).decode())
+    elif "parts" in message.facts:
+        show_text(f"  [dim]{escape(message.facts['said'])}[/dim]\n")
+        _write(message.facts["text"])
     else:
         show_text(f"  From: {escape(message.facts['from'])}\n  Subject: {escape(message.facts['subject'])}\n")
         _write(message.facts.get("text", ""))

@@ -118,7 +118,7 @@ def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]
     """The brand's gaps, of which a definition's e-mails need every one filled."""
     missing = ", ".join(f"brand.{name}" for name in brand.missing())
     reason = f"e-mail needs brand details for its footer. Missing in the settings: {missing}"
-    return tuple(Problem(at, reason) for at, _ in definition.templates) if missing else ()
+    return tuple(Problem(at, reason) for at, one in definition.templates if one.subject) if missing else ()
 
 
 def template_problems(definition: Definition) -> tuple[Problem, ...]:

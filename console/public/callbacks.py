@@ -132,7 +132,7 @@ def _answer(form: CallForm, taken: list[TakenReport]) -> tuple[int, str, bytes]:
 
 def _check_head(request: web.Request, form: CallForm) -> None:
     """Refuse what can be refused before its body is read."""
-    if not all(request.headers.get(name) for name in form.proof):
+    if not any(all(request.headers.get(name) for name in proof) for proof in form.proofs):
         raise _not_proven(form)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise _Refused(415, "Unsupported encoding", "content-encoding must be left out: what is signed is the body")
@@ -147,9 +147,8 @@ def _headers(request: web.Request) -> dict[str, str]:
 
 
 def _not_proven(form: CallForm) -> _Refused:
-    *others, last = form.proof
-    named = f"{', '.join(others)} and {last}" if others else last
-    return _Refused(401, "Not proven", f"{named} must fit the body")
+    named = " (or ".join(f"{', '.join(others)} and {last}" if others else last for *others, last in form.proofs)
+    return _Refused(401, "Not proven", f"{named}{')' * (len(form.proofs) - 1)} must fit the body")
 
 
 def _too_large() -> _Refused:

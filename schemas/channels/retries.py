@@ -34,5 +34,6 @@ RETRY_POLICIES: Mapping[ChannelName, RetryPolicy] = {
         "10s", "1m", "2m", "4m", "8m", "16m", "32m", "64m", "128m", "256m", "8h", "8h", "8h", pauses=True
     ),
     "email": _policy("30s", "1m", "5m", "15m", "1h", "4h", "12h"),
+    "sms": _policy("10s", "30s", "2m", "10m", "1h"),
     "braze": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
 }

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from schemas.account_fields import AccountType
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
+from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
 from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan | BrazePlan
+ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
     "email": EmailDelivery,
+    "sms": SmsDelivery,
     "braze": BrazeDelivery,
 }
 """Channel to the struct of its deliveries."""
@@ -23,6 +25,7 @@ DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
 ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "webhook": WEBHOOK_ACCOUNT,
     "email": EMAIL_ACCOUNT,
+    "sms": SMS_ACCOUNT,
     "braze": BRAZE_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

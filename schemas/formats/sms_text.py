@@ -69,6 +69,11 @@ def letter_named(letter: str) -> str:
     return f'{named}, for which "{plain}" costs less,' if plain else named
 
 
+def plain_text(text: str) -> str:
+    """A text as some providers send it, with plain signs for those that only look better, and none around it."""
+    return "".join(_PLAIN.get(one, one) for one in text).strip()
+
+
 def _plain(letter: str) -> str:
     """The sign of the basic table for it: itself without its accent, or the plain character of its kind."""
     bare = _PLAIN.get(letter) or unicodedata.normalize("NFD", letter)[0]

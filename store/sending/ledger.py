@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from schemas.closed import HoldKind, Reason
+from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
@@ -260,6 +261,12 @@ class Ledger:
         """Of deliveries that are about to leave, those that may not any more, each with the reason."""
         rows = await self._fetch("stopped", list(delivery_ids))
         return {row["delivery_id"]: Stop(*row["stop"]) for row in rows}
+
+    async def known_ids(self, delivery: Delivery, provider_ids: Collection[str | None]) -> set[str]:
+        """Of a provider's ids for messages, those of other deliveries of its project and channel."""
+        about = delivery.project_id, delivery.channel, delivery.delivery_id
+        rows = await self._fetch("known_ids", *about, [one for one in provider_ids if one])
+        return {row["provider_id"] for row in rows}
 
     async def settle(self, settlements: Sequence[Settlement], *, owner: str) -> list[Settled]:
         """Write outcomes. Where `owner` has lost its lease, only what was sent counts; the rest is not returned.

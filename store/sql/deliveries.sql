@@ -151,7 +151,7 @@ with chosen as (
     select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
            'retry', priority, expires_at, record, arrived_at, 'waiting', now(), attempts, attempts,
            'sent again by ' || $15::text, created_at, erased, tries,
-           actions || (now(), 'resend', $15)::delivery_action, possibly_accepted
+           actions || (now(), 'resend', $15)::delivery_action, possibly_accepted and state = 'failed'
     from taken
     returning delivery_id, project_id, channel, destination
 ), hurried as (

@@ -299,6 +299,11 @@ from (select d.delivery_id, :stop as stop from open_deliveries d
       where d.delivery_id = any($1::text[])) as asked
 where stop is not null;
 
+-- name: known_ids
+-- Of a provider's ids for messages of a channel, those of other deliveries than $3.
+select provider_id from deliveries
+where project_id = $1 and channel = $2 and provider_id = any($4::text[]) and delivery_id <> $3;
+
 -- name: end_expired
 -- What waits, also for a destination that is paused, and is not valid any more: at most $1, those that ended first.
 with chosen as (

@@ -5,10 +5,12 @@ from __future__ import annotations
 from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
 from streams.channels.rules import ChannelTable
+from streams.channels.sms import SMS
 from streams.channels.webhook import WEBHOOK
 
 CHANNEL_RULES: ChannelTable = {
     "email": EMAIL,
+    "sms": SMS,
     "webhook": WEBHOOK,
     "braze": BRAZE,
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from schemas.closed import ChannelName, Reason
 from schemas.delivery import Delivery
-from schemas.suppression import Address, NewSuppression, address_keys
+from schemas.suppression import Address, NewSuppression, SuppressionReason, address_keys
 
-BOUNCING: frozenset[ChannelName] = frozenset({"email"})
-"""Channels that write to addresses which may bounce."""
+BOUNCING: Mapping[ChannelName, SuppressionReason] = {"email": "bounced", "sms": "unsubscribed"}
+"""Channels that write to addresses which may be refused for good, and the reason of that where one is sent to."""
+JUDGED: frozenset[ChannelName] = frozenset({"email"})
+"""Channels whose accounts are closed by their providers where too much comes back."""
 SOFT_BOUNCES = 5
 """So many in a row, with nothing taken in between, are no passing trouble."""
 SOFT_BOUNCES_SPAN = timedelta(days=3)
@@ -42,7 +45,7 @@ def _entry(delivery: Delivery, lasts: timedelta | None) -> NewSuppression | None
         project_id=delivery.project_id,
         key=address.key,
         channel=delivery.channel,
-        reason="bounced",
+        reason=BOUNCING.get(delivery.channel, "bounced") if lasts is None else "bounced",
         source=f"delivery {delivery.delivery_id}",
         added_by="sender",
         lasts=lasts,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -25,8 +26,18 @@ from streams.sending.judgement import Judgement
 Pause = Callable[[Destination, HoldKind, str], Awaitable[None]]
 
 
+KnownIds = Callable[[Delivery, list[str | None]], Awaitable[Collection[str]]]
+
+
+async def _no_ids(_delivery: Delivery, _ids: list[str | None]) -> Collection[str]:
+    return ()
+
+
 class Asking:
-    """Knows channels, templates and accounts, and nothing of when. `pause` notes in the ledger that one is paused."""
+    """Knows channels, templates and accounts, and nothing of when. `pause` notes in the ledger that one is paused.
+
+    `known_ids` says which of a provider's ids are those of other deliveries than one that it may have had.
+    """
 
     def __init__(
         self,
@@ -38,9 +49,10 @@ class Asking:
         *,
         clock: Clock,
         accounts: LiveAccounts | None = None,
+        known_ids: KnownIds = _no_ids,
     ) -> None:
         self._channels, self._policies, self._templates, self._pause = channels, policies, templates, pause
-        self._clock, self._accounts = clock, accounts
+        self._clock, self._accounts, self._known_ids = clock, accounts, known_ids
         self._in_flight: defaultdict[ChannelName, int] = defaultdict(int)
         for channel in channels:
             metrics.in_flight.labels(channel).set_function(partial(self._in_flight.__getitem__, channel))
@@ -56,9 +68,12 @@ class Asking:
                 if work.through
                 else channel.render(delivery, template)
             )
+            timeout = policy.timeout.total_seconds()
             self._in_flight[delivery.channel] += 1
             try:
-                return await channel.send(request, timeout=policy.timeout.total_seconds(), now=self._clock())
+                if work.possibly_accepted and (had := await self._had_before(work, channel, request, timeout)):
+                    return had
+                return await channel.send(request, timeout=timeout, now=self._clock())
             finally:
                 self._in_flight[delivery.channel] -= 1
         except (TemplateFailed, RenderRefused) as error:
@@ -67,6 +82,14 @@ class Asking:
             if self._accounts and not work.through:  # else it takes another way the next time, or is held then
                 await self._accounts.hold(delivery, str(error))
             return account_held(str(error))
+
+    async def _had_before(self, work: Work, channel: AnyChannel, request: Any, timeout: float) -> Receipt | None:
+        """The receipt of a message that was accepted without our hearing of it; None where it has to be sent."""
+        found = await channel.look_up(request, since=work.arrived_at, timeout=timeout, now=self._clock())
+        if not isinstance(found, list):
+            return found
+        others = await self._known_ids(work.delivery, [one.provider_id for one in found]) if found else ()
+        return next((one for one in found if one.provider_id not in others), None)
 
     async def pause(self, work: Work, kind: HoldKind, why: str) -> None:
         """Pause where a message left for; an account that was changed meanwhile goes on."""

@@ -15,7 +15,7 @@ from schemas.delivery import Delivery
 from schemas.destination import Destination
 from store.sending.ledger import Settlement
 from store.sending.reputation import ReputationCounts, SentCount
-from streams.sending.bounces import BOUNCING, hard_bounce
+from streams.sending.bounces import JUDGED, hard_bounce
 from streams.sending.reputation import Bounds, Sent, trouble
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Reputation:
     def note(self, settled: Sequence[tuple[Settlement, Delivery]]) -> None:
         """Count what came of attempts: what was taken, and what was refused for good."""
         for one, made in settled:
-            if made.channel not in BOUNCING or not one.tried:
+            if made.channel not in JUDGED or not one.tried:
                 continue
             is_bounce = hard_bounce(made, one.reason, tried=True) is not None
             if is_bounce or one.state == "sent":

@@ -124,7 +124,10 @@ class Sender:
         )  # fmt: skip
         accounts.book.on_change(self._turns.paces.slices.look_up_again)
         templates = TemplateCache(control.template).get
-        asking = Asking(self._channels, policies, templates, self._pause, metrics, clock=clock, accounts=accounts)
+        asking = Asking(
+            self._channels, policies, templates, self._pause, metrics,
+            clock=clock, accounts=accounts, known_ids=ledger.known_ids,
+        )  # fmt: skip
         self._attempts = Attempts(
             self._turns, asking, self._leases.is_ours, ledger.stopped, self._outcomes, metrics, clock=clock
         )

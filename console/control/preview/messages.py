@@ -19,6 +19,7 @@ from channels.email.channel import EmailRequest
 from channels.email.mime import dated
 from channels.http.api import HttpRequest
 from channels.registry import CHANNEL_TYPES
+from channels.sms.request import SmsRequest
 from console.control import distributions
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check
@@ -37,6 +38,7 @@ from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.blank import trimmed
 from schemas.formats.days import zone_of
+from schemas.formats.sms_text import parts_of
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from store.campaigns import Campaigns
@@ -252,12 +254,19 @@ def _rendered(
     except (TemplateFailed, RenderRefused) as error:
         return Preview(channel, delivery.account, failure=str(error))
     match request:
+        case SmsRequest():
+            return _texted(request)
         case HttpRequest():
             return _posted(channel, request, rendering)
         case EmailRequest():
             return _mailed(request, now)
         case _:
             assert_never(request)
+
+
+def _texted(request: SmsRequest) -> Preview:
+    parts = parts_of(request.text)
+    return Preview("sms", request.to, {"text": request.text, "parts": parts.count, "said": parts.said}, request.body)
 
 
 def _posted(channel: ChannelName, request: HttpRequest, rendering: Rendering) -> Preview:

@@ -100,7 +100,7 @@ def test_each_example_is_taken_by_reader_and_schema(kind: str, row: Row) -> None
 @pytest.mark.parametrize(("channel", "row"), CHANNEL_ROWS, ids=shown)
 def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
     body = document(CHANNEL_RULES[channel].keys, row.path)
-    if channel == "email" and not body.keys() & {"template", "text", "html"}:
+    if channel in ("email", "sms") and not body.keys() & {"template", "text", "html"}:
         body["text"] = "x"
     is_transfer = isinstance(CHANNEL_RULES[channel].keys.keys.get("attributes", Key(Flag())).holds, Attributes)
     if is_transfer and not body.keys() & {"attributes", "event"}:

@@ -68,11 +68,8 @@ class Maker:
 
     def both(self, schema: Any) -> tuple[Any, Any]:
         if isinstance(schema, list):
-            arm = self.rng.choice(schema)
-            if arm == "null":
-                self.both(schema[1])  # named types in it count as defined from here on
-                return None, None
-            return self.both(arm)
+            made = [(None, None) if arm == "null" else self.both(arm) for arm in schema]  # all, so that names are known
+            return self.rng.choice(made)
         if isinstance(schema, str) and schema in self.named:
             return self.both(self.named[schema])
         kind = schema if isinstance(schema, str) else schema["type"]

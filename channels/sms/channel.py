@@ -1,0 +1,188 @@
+"""Text messages: the text of a template, as many parts as are allowed, by Twilio or a gateway of one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+from channels.accounts import ChannelAccounts
+from channels.codes.links import Links, no_links, with_links
+from channels.context import ChannelContext
+from channels.contract import AccountCheck, Policy
+from channels.http.api import HttpChannel, HttpRequest, not_understood, without
+from channels.http.ssrf import Reach
+from channels.http.transport import Reply
+from channels.sms import gateway, twilio
+from channels.sms.request import SmsRequest
+from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
+from channels.templates.engine import Templates
+from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
+from schemas.channels.retries import RETRY_POLICIES
+from schemas.channels.sms import MOST_PARTS, SmsAccountForm, SmsDelivery
+from schemas.channels.sms_gateway import read_headers
+from schemas.closed import ChannelName
+from schemas.errors import RenderRefused, TemplateFailed
+from schemas.formats.sms_text import parts_of
+from schemas.limit import NO_LIMIT, Limit, written_limit
+from schemas.receipt import Accepted, Deferred, Receipt, Refused
+from schemas.template import StoredTemplate
+
+_OK = 200
+POLICY = Policy.of(RETRY_POLICIES["sms"])
+_CALLBACK = "/callbacks/{}/sms/{}?delivery={}"
+
+
+class Sms(HttpChannel[SmsDelivery]):
+    """No provider here knows a message again: one that it may have had is looked up first, where it can be."""
+
+    name: ClassVar[ChannelName] = "sms"
+    policy: ClassVar[Policy] = POLICY
+    own_headers: ClassVar[Mapping[str, str]] = {"accept-encoding": "identity", "user-agent": "Tidings/1"}
+    repeats_safely: ClassVar[bool] = False
+    calls: ClassVar[CallForm] = CallForm(
+        ((twilio.SIGNATURE,), *OWN_CALLS.proofs),
+        frozenset({twilio.FORM, *OWN_CALLS.types}),
+        ("text/xml", b"<Response/>"),
+    )
+
+    def __init__(
+        self,
+        accounts: ChannelAccounts,
+        templates: Templates,
+        *,
+        reach: Reach,
+        links: Links = no_links,
+        unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
+        public_url: str = "",
+    ) -> None:
+        super().__init__(reach=reach)
+        self._accounts, self._templates, self._links = accounts, templates, links
+        self._unsubscribe, self._public_url = unsubscribe, public_url.rstrip("/")
+
+    @classmethod
+    def build(cls, context: ChannelContext) -> Sms:
+        """See `Channel`."""
+        return cls(
+            context.accounts.of(cls.name), Templates(context.zone), reach=context.reach, links=context.links,
+            unsubscribe=context.unsubscribe, public_url=context.unsubscribe.public_url,
+        )  # fmt: skip
+
+    def limit(self, project_id: str, account: str) -> Limit:
+        """See `Channel`."""
+        found: SmsAccountForm | None = self._accounts.usable(project_id, account)
+        return written_limit(found.rate, found.concurrency) if found else NO_LIMIT
+
+    def render(self, delivery: SmsDelivery, template: StoredTemplate | None = None) -> SmsRequest:
+        """See `Channel`. The text is refused where it takes more parts than are allowed."""
+        account = self._account(delivery.project_id, delivery.account)
+        if account is None:
+            there = ", ".join(self._accounts.names(delivery.project_id)) or "none"
+            raise RenderRefused("no_address", f"no sms account {delivery.account}; there are: {there}")
+        if template is None:
+            raise TemplateFailed(
+                f"template {delivery.sms.template.name} ({delivery.sms.template.digest[:8]}) is missing"
+            )
+        text = self._text(delivery, template)
+        most = min(delivery.sms.max_parts or MOST_PARTS, account.max_parts or MOST_PARTS)
+        if (parts := parts_of(text)).count > most:
+            raise RenderRefused("limit", f"the text takes {parts.said}; at most {most} are sent")
+        if account.provider == "http":
+            return gateway.message(account, delivery, text)
+        return twilio.message(account, delivery, text, self._callback(delivery))
+
+    def _text(self, delivery: SmsDelivery, template: StoredTemplate) -> str:
+        event, distribution, customer = delivery.event, delivery.distribution, delivery.customer
+        variables = {
+            "event": {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()},
+            **with_links(delivery.data, self._links),
+            "distribution": {"id": distribution.id, "name": distribution.name},
+            "delivery_id": delivery.delivery_id,
+            "category": delivery.category,
+            **self._unsubscribe.of(delivery),
+        }
+        filled = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
+        text = filled.text.replace("\r\n", "\n").strip()
+        if not text:
+            raise RenderRefused("template_error", "the text is empty: nothing of the template is left")
+        return text
+
+    def _callback(self, delivery: SmsDelivery) -> str:
+        """The address at which its end is reported; none where Twilio would refuse the whole message for it."""
+        host = urlsplit(self._public_url).hostname or ""
+        if "." not in host or "_" in host:
+            return ""
+        parts = (delivery.project_id, delivery.account, delivery.delivery_id)
+        return self._public_url + _CALLBACK.format(*(quote(part, safe="") for part in parts))
+
+    def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
+        """The secrets of its account."""
+        account = self._account(request.project_id, request.account)
+        if account is None:
+            return {}
+        return read_headers(account.headers) if account.provider == "http" else twilio.authorization(account)
+
+    async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
+        """See `HttpChannel`; of a reply also without what its headers say in another form."""
+        account = self._account(request.project_id, request.account)
+        answer = await super().ask(request, timeout=timeout, now=now)
+        if account is None or not isinstance(answer, Reply):
+            return answer
+        return dataclasses.replace(answer, body=without((account.auth_token, account.api_secret), answer.body))
+
+    async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
+        """See `Channel`."""
+        account = self._account(request.project_id, request.account)
+        answer = await self.ask(request, timeout=timeout, now=now)
+        if not isinstance(answer, Reply):
+            return answer
+        try:
+            is_own = account is not None and account.provider == "http"
+            return gateway.receipt(answer, account, now) if account and is_own else twilio.receipt(answer, now)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            return not_understood(answer, now, error)
+
+    async def look_up(
+        self, request: HttpRequest, *, since: datetime, timeout: float, now: datetime
+    ) -> list[Accepted] | Receipt | None:
+        """See `Channel`. A gateway is not asked."""
+        account = self._account(request.project_id, request.account)
+        if account is None or account.provider == "http" or not isinstance(request, SmsRequest):
+            return None
+        answer = await self.ask(twilio.listing(account, request, since), timeout=timeout, now=now)
+        if not isinstance(answer, Reply):
+            return answer
+        try:
+            return twilio.same_messages(answer, request, since)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            receipt = not_understood(answer, now, error)
+            return Deferred(f"cannot be looked up: {receipt.detail}") if isinstance(receipt, Refused) else receipt
+
+    @classmethod
+    def statuses(cls, call: StatusCall, account: SmsAccountForm) -> list[StatusEvent]:
+        """See `Channel`; of a gateway in the form of our own."""
+        if account.provider == "http" or call.content_type != twilio.FORM:
+            return signed_events(call, account.callback_secrets)
+        return twilio.events(call, account)
+
+    async def check(self, project_id: str, account: str) -> AccountCheck:
+        """See `Channel`: a list of messages is asked for, and nothing sent."""
+        found = self._account(project_id, account)
+        if found is None:
+            return AccountCheck(False, f'there is no sms account "{account}"')
+        if found.provider == "http":
+            return AccountCheck(
+                True, f"a gateway at {urlsplit(found.url).hostname}; it can only be tried with a message"
+            )
+        asked, now = twilio.first_page(found, account, project_id), datetime.now(UTC)
+        answer = await self.ask(asked, timeout=self.policy.timeout.total_seconds(), now=now)
+        if isinstance(answer, Reply) and answer.status == _OK:
+            return AccountCheck(True, f"{urlsplit(found.base_url).hostname} lets {found.account_sid} in")
+        said = twilio.receipt(answer, now) if isinstance(answer, Reply) else answer
+        return AccountCheck(False, said.detail)
+
+    def _account(self, project_id: str, name: str) -> SmsAccountForm | None:
+        found: SmsAccountForm | None = self._accounts.find(project_id, name)
+        return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -80,6 +80,7 @@ class StatusEvent:
 
     `delivery_id` is empty where none of ours is named; `provider_id` is that of the receipt, from a provider that does
     not know ours. `occurred_at` is None where it is not said. `address` is whose it is, of what its owner said.
+    `report_id` is the report's own, by which the same is known when it comes again; empty where it has none.
     """
 
     kind: StatusKind
@@ -90,6 +91,7 @@ class StatusEvent:
     occurred_at: datetime | None = None
     is_soft: bool = False
     address: str = ""
+    report_id: str = field(default="", compare=False)
 
 
 class NotProven(Exception):
@@ -125,7 +127,7 @@ def signed_events(call: StatusCall, secrets: Sequence[str]) -> list[StatusEvent]
     events = [read.event(item, f"/{number}" if isinstance(said, list) else "") for number, item in enumerate(items)]
     if read.problems:
         raise DefinitionInvalid(tuple(read.problems[:_MOST_PROBLEMS]))
-    return [one for one in events if one is not None]
+    return [replace(one, report_id=call.headers["webhook-id"]) for one in events if one is not None]
 
 
 _MOST_PROBLEMS = 20

@@ -9,6 +9,7 @@ meant in the session (`smtp_replies.py`).
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -102,6 +103,7 @@ def mail_events(message: bytes) -> list[StatusEvent]:
     """
     reports = read_reports(message)
     is_list = any(one.kind == "delivered" for one in reports)
+    report_id = hashlib.sha256(message).hexdigest()  # in a mailbox or a file it lies as it came
     return [
         StatusEvent(
             one.kind,
@@ -109,6 +111,7 @@ def mail_events(message: bytes) -> list[StatusEvent]:
             is_hard=one.is_hard and not is_list,
             is_soft=one.is_soft and not is_list,
             detail=one.detail,
+            report_id=report_id,
         )
         for one in reports
     ]

@@ -19,8 +19,7 @@ from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
 from schemas.suppression import OWNER_WROTE, NewSuppression, address_keys
-from store.sending.reputation import ReputationCounts
-from store.sending.status_events import StatusEvents
+from store.sending.status_events import ReportedStatus, StatusEvents
 from store.sending.suppressions import SoftBounce, Suppressions
 from streams.sending.bounces import BOUNCING, address_of, hard_bounce, long_bounce
 from streams.sending.outcome import delivery_status
@@ -66,7 +65,6 @@ class Reports:
 
     def __init__(self, pool: asyncpg.Pool, project_id: str, *, actor: str, now: datetime) -> None:
         self._events, self._suppressions = StatusEvents(pool), Suppressions(pool)
-        self._reputation = ReputationCounts(pool)
         self._project_id, self._actor, self._now = project_id, actor, now
 
     async def take(self, message: bytes) -> list[TakenReport]:
@@ -90,25 +88,22 @@ class Reports:
     ) -> list[TakenReport]:
         known = await self._find(events, channel)
         judged = [self._judge(one, known.get(_named(one)), channel, account) for one in events]
-        statuses = [one.status for one in judged if one.status is not None]
+        ends = [
+            ReportedStatus(one.status, counts=one.entry is not None, report_id=event.report_id)
+            for event, one in zip(events, judged, strict=True)
+            if one.status is not None
+        ]
         suppressed = [await self._suppress(one.entry) for one in judged]  # first: a crash is mended by the same again
-        is_new = iter(await self._events.record(statuses) if statuses else ())
+        is_new = iter(await self._events.record(ends) if ends else ())
         done: list[Done] = [
             one.done if one.status is None else "told" if next(is_new) else "known before" for one in judged
         ]
-        told = [one for one, fate in zip(judged, done, strict=True) if fate == "told"]
-        await self._count(told)
         rests = [fate == "told" and await self._rest(one) for one, fate in zip(judged, done, strict=True)]
         changed = [did or does for did, does in zip(suppressed, rests, strict=True)]
         return [
             TakenReport(fate, event.kind, event.delivery_id, suppressed=did, detail=one.detail)
             for event, one, fate, did in zip(events, judged, done, changed, strict=True)
         ]
-
-    async def _count(self, told: Sequence[_Judged]) -> None:
-        """Count what was told now for the first time, dead addresses and complaints, towards its account's shares."""
-        statuses = [one.status for one in told if one.status is not None and one.entry is not None]
-        await self._reputation.add_reported(self._project_id, [(one.delivery_id, one.outcome) for one in statuses])
 
     async def _rest(self, one: _Judged) -> bool:
         """Count a soft bounce, and let its address rest where it has bounced for long."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -32,11 +32,6 @@ class ReputationCounts:
         """Add what accounts sent just now."""
         rows = [(*destination, *count) for destination, count in counts.items()]
         await self._execute("count_sent", *map(list, zip(*rows, strict=True)))
-
-    async def add_reported(self, project_id: str, reported: Sequence[tuple[str, str]]) -> None:
-        """Add what came back of deliveries later, each told once: (delivery id, `bounced` or `complained`)."""
-        if reported:
-            await self._execute("count_reported", project_id, *map(list, zip(*reported, strict=True)))
 
     async def to_judge(self, window: timedelta, least: int) -> dict[Destination, asyncpg.Record]:
         """The count, bounced and complained of accounts that sent `least` within `window`, of which some came back."""

@@ -16,16 +16,16 @@ set sent = h.sent + excluded.sent, bounced = h.bounced + excluded.bounced;
 -- the account was resumed, this is not either. A minute: until what a sender holds is counted.
 update account_hours h
 set bounced = h.bounced + r.bounced, complained = h.complained + r.complained
-from (select hour, a.channel, a.destination, count(*) filter (where outcome = 'bounced') as bounced,
+from (select hour, a.project_id, a.channel, a.destination, count(*) filter (where outcome = 'bounced') as bounced,
              count(*) filter (where outcome = 'complained') as complained
-      from unnest($2::text[], $3::text[]) as one (delivery_id, outcome)
-      join deliveries d using (delivery_id)
+      from unnest($1::text[], $2::text[], $3::text[]) as one (project_id, delivery_id, outcome)
+      join deliveries d using (project_id, delivery_id)
       join account_hours a on (a.project_id, a.channel, a.destination)
                               = (d.project_id, d.channel, coalesce(d.through, d.destination))
-      where a.project_id = $1 and hour = date_trunc('hour', d.settled_at, 'UTC')
+      where hour = date_trunc('hour', d.settled_at, 'UTC')
         and d.settled_at >= counted_from - interval '1 minute'
-      group by 1, 2, 3) as r
-where h.project_id = $1 and h.channel = r.channel and h.destination = r.destination and h.hour = r.hour;
+      group by 1, 2, 3, 4) as r
+where h.project_id = r.project_id and h.channel = r.channel and h.destination = r.destination and h.hour = r.hour;
 
 -- name: to_judge
 -- What the accounts that are not paused sent within $1, where it was $2 or more and some came back.

@@ -11,11 +11,15 @@ select delivery_id, record, provider_id, attempts, erased, settled_at, through f
 where project_id = $1 and channel = $2 and provider_id = any($3::text[]);
 
 -- name: record_event
--- Keeps that a delivery has had such an end; nothing where that was known, and it was not sent again since.
-insert into status_events as e (project_id, delivery_id, outcome, recorded_at) values ($1, $2, $3, now())
-on conflict (project_id, delivery_id, outcome) do update set recorded_at = now()
+-- Keeps that a delivery has had such an end; nothing where that was known, and it was not sent again since, or the same
+-- report said so. Of a report whose id is not known ($4 is null) the second holds alone.
+insert into status_events as e (project_id, delivery_id, outcome, recorded_at, reports)
+values ($1, $2, $3, now(), array_remove(array[md5($4::text)::uuid], null))
+on conflict (project_id, delivery_id, outcome) do update
+set recorded_at = now(), reports = e.reports || excluded.reports
 where e.recorded_at < (select max(a.at) from deliveries d cross join lateral unnest(d.actions) as a
                        where d.delivery_id = e.delivery_id and a.action = 'resend')
+  and not e.reports && excluded.reports
 returning recorded_at;
 
 -- name: events_of

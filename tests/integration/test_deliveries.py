@@ -34,7 +34,7 @@ from store.migrate import migrate
 from store.postgres import connect
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger, NewDelivery, Settlement
-from store.sending.status_events import StatusEvents
+from store.sending.status_events import ReportedStatus, StatusEvents
 from store.sending.suppressions import Suppressions
 from tests.factory import NOW
 from tests.integration.test_store import LEASE, announce, new
@@ -341,7 +341,7 @@ async def report(pool: asyncpg.Pool, identity: str, outcome: DeliveryOutcome) ->
         delivery_id=identity, project_id="shop", distribution=ref, event=event, customer_id="c1", channel="email",
         account="main", type=f"customer.email.{outcome}", outcome=outcome, attempts=1, occurred_at=NOW,
     )  # fmt: skip
-    (is_new,) = await StatusEvents(pool).record([status])
+    (is_new,) = await StatusEvents(pool).record([ReportedStatus(status)])
     return is_new
 
 

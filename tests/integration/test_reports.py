@@ -57,6 +57,28 @@ async def listed(pool: asyncpg.Pool, made: Delivery) -> list[tuple[str, str, str
     return [(one.key, one.reason, one.added_by) for one in found]
 
 
+async def test_a_report_is_told_once_though_its_message_was_sent_again_and_another_one_anew(pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    taken = reports(pool, made.project_id)
+    kinds = ("postfix_unknown_user", "postfix_unknown_user", "exim", "exim", "postfix_unknown_user")
+    fates = []
+    for name in kinds:
+        fates += [one.done for one in await taken.take(message(name))]
+        await pool.execute("update open_deliveries set actions = actions || (now(), 'resend', 'ann')::delivery_action")
+    assert fates == ["told", "known before", "told", "known before", "known before"]
+
+
+async def test_a_report_is_kept_only_together_with_what_it_counts(pool: asyncpg.Pool) -> None:
+    made = await sent(pool)
+    taken = reports(pool, made.project_id)
+    await pool.execute("alter table account_hours rename to away")  # as if it died between the two
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await taken.take(message("postfix_unknown_user"))
+    await pool.execute("alter table away rename to account_hours")
+    assert await outbox(pool) == []
+    assert [one.done for one in await taken.take(message("postfix_unknown_user"))] == ["told"]
+
+
 async def test_a_report_is_told_once_and_suppresses_whom_we_wrote_to(pool: asyncpg.Pool) -> None:
     made = await sent(pool)
     taken = reports(pool, made.project_id)

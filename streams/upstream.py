@@ -35,7 +35,8 @@ def unwrapped(decoded: JsonObject, headers: Headers, project_id: str) -> JsonObj
 
     `project_id` is the configured one. Raises InvalidEvent for a CloudEvent that lacks what an event needs.
     """
-    if decoded.get("type") in TRIGGERS and all(name in decoded for name in _OURS):
+    kind = decoded.get("type")
+    if isinstance(kind, str) and kind in TRIGGERS and all(name in decoded for name in _OURS):
         return decoded
     if "specversion" in decoded:
         return _from_cloud_event(decoded, _structured_data(decoded), project_id)

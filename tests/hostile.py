@@ -95,6 +95,9 @@ def _refused() -> Iterator[Made]:
     yield Made(_json(event("x", created_at="9999-12-31T23:59:59Z")))
     yield Made(_json(event("x", created_at="0001-01-01T00:00:00+14:00")))
     yield Made(_json(event("x", created_at=10**30)))
+    for name in ("id", "project_id", "type", "created_at"):
+        for value in list[Any]((None, {}, {"a": {}}, [], ["customer.order.paid"], True, 5.5)):
+            yield Made(_json(event("x", **{name: value})))
     for data in list[Any]((None, [], 5, {}, {"customer": None}, {"customer": {"id": 5}}, {"customer": []})):
         yield Made(_json(event("x", data=data)))
     yield Made(_json(event("")["data"]), headers=[(b"ce_specversion", b"1.0"), (b"ce_id", b"\xff")])

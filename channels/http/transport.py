@@ -28,7 +28,8 @@ _AT_REST_SECONDS = 15.0
 """A connection that was not used for longer is closed: most receivers close theirs after a minute at most."""
 _NEXT_ADDRESS_AFTER = 0.25
 """Seconds after which the next address of a name is tried as well (RFC 8305)."""
-_SWITCHING = 101
+_SWITCHING, _TOO_LARGE = 101, 413
+"""Who says 413 has mostly not read the body, and would take the rest of it for the next request."""
 
 AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -92,7 +93,8 @@ class Transport:
         except BaseException:
             connection.abort()
             raise
-        if payload.is_eof() and not connection.should_close and not fresh and connection.is_written:
+        is_read = connection.is_written and message.code != _TOO_LARGE
+        if payload.is_eof() and not connection.should_close and not fresh and is_read:
             self._keep(target, connection)
         else:
             connection.leave()

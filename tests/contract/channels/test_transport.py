@@ -87,11 +87,19 @@ async def test_hosts_and_ports_do_not_share_connections(raw: RawReceiver) -> Non
     [
         RawReply((b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",)),
         RawReply((b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",)),
+        RawReply((b"HTTP/1.1 413 too large\r\ncontent-length: 2\r\n\r\nok",)),
         RawReply((HEAD + b"ok", HEAD + b"no")),
         RawReply((HEAD + b"ok", b" and more")),
         RawReply((b"HTTP/1.1 101 x\r\nupgrade: y\r\nconnection: upgrade\r\n\r\nno",)),
     ],
-    ids=["close", "HTTP/1.0", "a reply that nobody asked for", "more than was announced", "another protocol"],
+    ids=[
+        "close",
+        "HTTP/1.0",
+        "a body that was not read",
+        "a reply that nobody asked for",
+        "more than was announced",
+        "another protocol",
+    ],
 )
 async def test_a_connection_that_is_not_clean_is_not_used_again(raw: RawReceiver, reply: RawReply) -> None:
     raw.replies += [reply, OK]

@@ -119,6 +119,8 @@ def test_the_project_is_the_events_own_or_the_configured_one(record: Record, pro
         ((OURS["data"], []), "id", "missing required field"),
         (({**OLD, "event": {"type": "customer.unknown"}}, []), "type", "'customer.unknown' does not belong"),
         (({**OLD, "data": []}, []), "data", "Expected `object`"),
+        (({**OURS, "type": {"a": "b"}}, []), "type", "Expected `str`"),
+        (({**OURS, "type": ["customer.order.paid"]}, []), "type", "Expected `str`"),
     ],
 )
 def test_a_form_that_is_wrong_says_so(record: Record, path: str, said: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import fastavro
@@ -271,6 +272,24 @@ def _float(out: bytearray, value: Any) -> None:
 def _moment(out: bytearray, value: Any) -> None:
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, got {type(value).__name__}")
+    if value.tzinfo is UTC:
+        out += _utc_moment(value)
+    else:
+        _new_moment(out, value)
+
+
+@lru_cache(maxsize=4096)
+def _utc_moment(value: datetime) -> bytes:
+    """A moment that several records have: of an event its decisions and deliveries, of a batch all that it decided.
+
+    Of no other zone: there two moments may be equal, one before and one after the clocks were put back.
+    """
+    out = bytearray()
+    _new_moment(out, value)
+    return bytes(out)
+
+
+def _new_moment(out: bytearray, value: datetime) -> None:
     micros = (value - _EPOCH) // _MICROSECOND
     if not _FIRST <= micros <= _LAST:  # with its offset it was one, but nobody could read it
         raise ValueError("a time that is outside of the calendar in UTC")

@@ -7,6 +7,7 @@ import json
 import random
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import fastavro
 import msgspec
@@ -15,7 +16,7 @@ from fastavro.utils import generate_one
 
 from schemas.channels.tables import DELIVERY_TYPES
 from schemas.channels.webhook import WebhookAddress, WebhookDelivery
-from schemas.closed import CHANNELS, ChannelName
+from schemas.closed import ChannelName
 from schemas.contract import topic_codec, topic_schema
 from schemas.decision import Check, Decision
 from schemas.delivery import DistributionRef, EventRef, Recipient
@@ -241,7 +242,7 @@ def test_a_count_that_the_bytes_cannot_hold_builds_nothing() -> None:
         mapping_reader(schema)(b"\xfe\xff\xff\xff\x0f\x00", 0)
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", ["webhook", "email"])
 def test_a_delivery_is_the_same_straight_from_the_bytes_and_none_comes_of_broken_ones(channel: ChannelName) -> None:
     codec, kind, rng = topic_codec(deliveries(channel), "avro"), DELIVERY_TYPES[channel], random.Random(7)
     straight, record = codec.straight(kind), msgspec.structs.replace(delivery(channel), expires_at=MOMENT)
@@ -259,3 +260,14 @@ def test_an_object_that_is_none_is_no_part_of_a_delivery() -> None:
     codec, record = topic_codec("deliveries.webhook", "avro"), delivery("webhook")
     raw = codec.encode(msgspec.structs.replace(record, data=[1]))
     assert codec.straight(WebhookDelivery)(raw) is None
+
+
+def test_two_moments_that_are_equal_on_the_wall_clock_are_written_as_they_are() -> None:
+    write, zone = writer({"type": "long", "logicalType": "timestamp-micros"}), ZoneInfo("Europe/Warsaw")
+    first, second, again = bytearray(), bytearray(), bytearray()
+    wall = datetime(2026, 10, 25, 2, 30, tzinfo=zone)
+    write(first, wall)
+    write(second, wall.replace(fold=1))
+    write(again, wall.replace(fold=1).astimezone(UTC))
+    assert wall == wall.replace(fold=1)
+    assert first != second == again

@@ -51,10 +51,15 @@ def stopped_at_gate(situation: Situation) -> Judgement | None:
     if situation.is_failing:
         return held_back("the destination fails: it is asked by one message at a time", "breaker_open")
     if not situation.has_turn:
-        return held_back("the destination takes no more for now", "throttled")
+        return takes_no_more()
     if situation.expires_at and situation.expires is not None and situation.expires <= situation.now:
         return impossible("expired", f"expired at {situation.expires_at.isoformat()}")
     return None
+
+
+def takes_no_more() -> Judgement:
+    """It has no turn now."""
+    return held_back("the destination takes no more for now", "throttled")
 
 
 def not_rendered(error: TemplateFailed | RenderRefused) -> Judgement:

@@ -1,19 +1,25 @@
-"""Sender processes that share what an endpoint may be sent at once, and one of which dies."""
+"""Sender processes that share what an endpoint takes, of which one stands still for a while, and one dies."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections import Counter
 
 import asyncpg
 from aiohttp import web
 
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
+from streams.sending.grants import LASTS
 from tests.factory import SECRET
 from tests.integration.sender_process import fill, sender_processes
 from tests.integration.test_providers import until
 
 MOST, ANSWERS_AFTER = 8, 0.3
+RATE = 40
+FROZEN = 2 * LASTS
+"""Seconds: all that a process was granted before is over by then."""
 
 
 class Counting(WebhookReceiver):
@@ -56,3 +62,45 @@ async def test_three_share_what_an_endpoint_takes_at_once_and_two_have_it_once_t
         await until(all_used)
     await receiver.stop()
     assert receiver.most == MOST
+
+
+class Timed(WebhookReceiver):
+    """A receiver that counts by the second in which each request left, as its sender signed it.
+
+    So a network, or this process, that holds requests back and lets them come at once counts nobody as too fast.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(SECRET)
+        self.left = Counter[str]()
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        self.left[request.headers["webhook-timestamp"]] += 1
+        return await super()._take(request)
+
+    async def takes(self, count: int) -> None:
+        """Wait until so many more have come."""
+        target = self.left.total() + count
+
+        async def have_come() -> bool:
+            return self.left.total() >= target
+
+        await until(have_come)
+
+
+async def test_a_process_that_stood_still_or_died_takes_nobody_over_a_limit(dsn: str, pool: asyncpg.Pool) -> None:
+    """Messages that a process held while it stood still must not leave in turns that others have by then."""
+    receiver = Timed()
+    await receiver.start()
+    await fill(pool, receiver.url, 2000)
+    with sender_processes(dsn, 3, rate=str(RATE)) as senders:
+        await receiver.takes(2 * RATE)
+        for _ in range(2):
+            senders[0].send_signal(signal.SIGSTOP)
+            await asyncio.sleep(FROZEN)
+            senders[0].send_signal(signal.SIGCONT)
+            await receiver.takes(RATE)
+        senders[1].kill()
+        await receiver.takes(3 * RATE)
+    await receiver.stop()
+    assert max(receiver.left.values()) <= RATE

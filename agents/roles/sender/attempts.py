@@ -24,7 +24,7 @@ from schemas.closed import HoldKind
 from schemas.errors import TryLater
 from schemas.receipt import Receipt
 from store.sending.ledger import Stop
-from streams.sending.gate import ASKED_AGAIN_AFTER, dependency_unavailable, stopped_at_gate
+from streams.sending.gate import ASKED_AGAIN_AFTER, dependency_unavailable, stopped_at_gate, takes_no_more
 from streams.sending.judgement import Judgement, impossible
 from streams.sending.outcome import outcome_of
 from streams.sending.settle import settle, tried_again
@@ -100,9 +100,7 @@ class Attempts:
             return judgement
         answer: Judgement | Receipt | None = None
         try:
-            if why := await self._stopped_since(work, claimed):
-                return impossible(*why)
-            answer = await self._asking.ask(work)
+            answer = await self._stopped_since(work, claimed, left_at) or await self._asking.ask(work)
         finally:
             self._turns.heard(work, left_at, None if isinstance(answer, Judgement) else answer)
         if isinstance(answer, Judgement):
@@ -112,11 +110,16 @@ class Attempts:
             await self._pause(work, judgement.pauses, judgement.detail)
         return judgement
 
-    async def _stopped_since(self, work: Work, claimed: float) -> Stop | None:
-        """The reason not to send what has waited in memory for long, where there is one by now. Raises TryLater."""
+    async def _stopped_since(self, work: Work, claimed: float, left_at: float | None) -> Judgement | None:
+        """The end of what has waited in memory for long and may not leave by now, or has missed its turn meanwhile.
+
+        Raises TryLater.
+        """
         if time.monotonic() - claimed < ASKED_AGAIN_AFTER:
             return None
-        return (await self._stopped([work.delivery.delivery_id])).get(work.delivery.delivery_id)
+        if why := (await self._stopped([work.delivery.delivery_id])).get(work.delivery.delivery_id):
+            return impossible(*why)
+        return takes_no_more() if self._turns.is_missed(work, left_at) else None
 
     async def _pause(self, work: Work, kind: HoldKind, why: str) -> None:
         """At once here, so that nothing else leaves meanwhile, and in the ledger."""

@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 _MOST_TAKEN = 100_000
 """Destinations of which is known when they took something last."""
+_WAITS = 0.3
+"""Of the time by which a message may leave after its turn, which may have been used up when it had it."""
 _MANY, _REMEMBERED = 1000, 60.0
 """So many destinations are known before those are forgotten that were not asked for so many seconds."""
 
@@ -68,6 +70,11 @@ class Paces:
         self._put(destination, pace)
         if isinstance(receipt, Accepted | Refused):
             self._note_taken(destination, now)
+
+    def is_missed(self, destination: Destination, left_at: float) -> bool:
+        """True where a message that had its turn at a time has not left for too long: another one is near by now."""
+        shared = self.slices.paced(destination)
+        return shared is not None and shared.is_paced and self._ticks() - left_at > shared.late * _WAITS
 
     def hurry(self, destination: Destination) -> None:
         """Try it now."""

@@ -75,6 +75,10 @@ class Turns:
             return None
         return left_at
 
+    def is_missed(self, work: Work, left_at: float | None) -> bool:
+        """True where the turn that it had is over, of a limit that others have turns of."""
+        return left_at is not None and self.paces.is_missed(work.leaves_for, left_at)
+
     def situation(self, work: Work, left_at: float | None) -> Situation:
         """The situation in which it stands at the gate, with its turn or without one."""
         return Situation(

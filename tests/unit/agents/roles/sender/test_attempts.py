@@ -15,6 +15,7 @@ from agents.clock import utc_now
 from agents.roles.sender.asking import Asking
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.breakers import Breakers
+from agents.roles.sender.pacing import Paces
 from agents.roles.sender.turns import Turns
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -241,6 +242,16 @@ async def test_what_waited_in_memory_is_held_beside_the_list_again(
     listed = {GOOD.delivery_id: Stop("suppressed", "its address is suppressed")}
     told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""), stopped=listed)
     assert ([one.state for one in told.settlements], provider.asked) == ([state], asked)
+
+
+@pytest.mark.parametrize(("missed", "state", "asked"), [(False, "sent", 1), (True, "waiting", 0)])
+async def test_a_turn_that_is_over_once_the_list_was_looked_at_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, missed: bool, state: str, asked: int
+) -> None:
+    monkeypatch.setattr("agents.roles.sender.attempts.ASKED_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(Paces, "is_missed", lambda *_: missed)
+    told, provider, _ = await carried_out(Work(GOOD, 0, NOW), Accepted(""))
+    assert ([(one.state, one.tried) for one in told.settlements], provider.asked) == ([(state, not missed)], asked)
 
 
 class Open(Breakers):

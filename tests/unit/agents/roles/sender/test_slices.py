@@ -177,6 +177,14 @@ async def test_what_is_too_much_in_turns_that_are_shared_is_counted_and_closes_n
     assert (one.accepted, paces.taken_by(ONE)) == (1, 1)
 
 
+async def test_a_message_that_waits_after_its_turn_misses_it_where_others_have_turns(ticks: Ticks) -> None:
+    paces = Paces(Slices(lambda _: LIMIT, ticks=ticks), ticks=ticks)
+    granted(cast(Slice, paces.slices.of(ONE)), ticks, 0.0)
+    left_at = await paces.turn(ONE) or 0.0
+    assert [paces.is_missed(ONE, left_at - waits) for waits in (0.0, 0.008, 0.012)] == [False, False, True]
+    assert not Paces(ticks=ticks).is_missed(ONE, left_at - 60.0)
+
+
 def test_the_limit_of_a_destination_is_looked_up_once_and_again_when_accounts_have_changed(ticks: Ticks) -> None:
     limits = [NO_LIMIT, LIMIT]
     made = Slices(lambda _: limits.pop(0), ticks=ticks)

@@ -19,7 +19,6 @@ from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
-from store.sending.breakers import BreakerStore
 from store.sending.claims import Claims, queue_of
 from store.sending.consents import Consents
 from store.sending.destinations import columns_of, destination_of
@@ -198,7 +197,7 @@ class Ledger:
         self._pool, self._keep = pool, keep
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
         self.reputation = ReputationCounts(pool)
-        self.breakers, self.exchanges = BreakerStore(pool), Exchanges(pool)
+        self.exchanges = Exchanges(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
         self._queues = Queues(ticks)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import asyncpg
 
-from agents.clock import utc_now
+from agents.clock import SteadyTime, utc_now
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.notifier import Notifier
 from channels.contract import Policy
@@ -19,8 +20,8 @@ from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.receipt import Accepted, Deferred, Receipt
 from store.notices import Notices, nobody
-from store.sending.breakers import BreakerStore
 from store.sending.deliveries import Deliveries, DeliveryFilter
+from store.sending.exchanges import Exchanges, JudgedBreakers, JudgedLimits, KeptLimit
 from store.sending.ledger import Ledger
 from streams.sending.breaker import LEAST, Breaker
 from tests.integration.test_providers import attempts_of, receiver, running, until, webhooks
@@ -29,6 +30,24 @@ __all__ = ["receiver"]
 
 POLICIES: dict[ChannelName, Policy] = {"webhook": Policy(timedelta(seconds=1), ())}
 HOST = Destination("shop", "webhook", "receiver.example")
+
+
+class Process(Breakers):
+    """The breakers of one process, and its exchange with what all share."""
+
+    def __init__(self, pool: asyncpg.Pool, owner: str) -> None:
+        self._here = SteadyTime()
+        super().__init__(owner=owner, policies=POLICIES, database=self._here)
+        self._exchanges, self._name = Exchanges(pool), owner
+
+    async def exchange(self) -> None:
+        asked_at, reports = time.monotonic(), self.reports()
+        failing = [one for one, report in reports.items() if report.failed]
+        breakers = JudgedBreakers(reports, failing, lambda one, kept, now: self.judged(reports[one], kept, now))
+        limits = JudgedLimits((), lambda *_: KeptLimit("{}"))
+        known = (await self._exchanges.exchange(self._name, limits, breakers)).breakers
+        self._here.read(asked_at, known.now)
+        self.take_in(reports, known, asked_at)
 
 
 async def pass_time(pool: asyncpg.Pool, seconds: float) -> None:
@@ -40,7 +59,7 @@ async def pass_time(pool: asyncpg.Pool, seconds: float) -> None:
     )
 
 
-async def failing(pool: asyncpg.Pool, *processes: Breakers) -> None:
+async def failing(pool: asyncpg.Pool, *processes: Process) -> None:
     for seconds in (3.0, 0.0):
         for number in range(LEAST):
             processes[0].heard(HOST, f"d{number}", Deferred("503"))
@@ -50,11 +69,11 @@ async def failing(pool: asyncpg.Pool, *processes: Breakers) -> None:
 
 
 async def test_of_many_processes_one_has_the_probe_and_where_it_dies_another(pool: asyncpg.Pool) -> None:
-    processes = [Breakers(BreakerStore(pool), owner=f"p{number}", policies=POLICIES) for number in range(6)]
+    processes = [Process(pool, f"p{number}") for number in range(6)]
     await failing(pool, *processes)
     assert all(HOST in one.open for one in processes)
 
-    async def leave() -> list[Breakers]:
+    async def leave() -> list[Process]:
         for _ in range(2):
             await asyncio.gather(*(one.exchange() for one in processes))
         return [one for one in processes if one.leave(HOST, "d1")]
@@ -80,7 +99,7 @@ async def test_of_many_processes_one_has_the_probe_and_where_it_dies_another(poo
 
 
 async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
-    process, ledger = Breakers(BreakerStore(pool), owner="p", policies=POLICIES), Ledger(pool)
+    process, ledger = Process(pool, "p"), Ledger(pool)
     await failing(pool, process)
     assert [row["state"] for row in await ledger.held_destinations("shop")] == ["failing"]
     await ledger.pause_destination(HOST, "refused", "HTTP 401")
@@ -94,7 +113,7 @@ async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
 
 async def test_the_owner_is_told_once_until_it_has_been_well_for_a_while(pool: asyncpg.Pool) -> None:
     process, ledger, notices = (
-        Breakers(BreakerStore(pool), owner="p", policies=POLICIES),
+        Process(pool, "p"),
         Ledger(pool),
         Notices(pool, nobody),
     )
@@ -141,7 +160,7 @@ async def test_a_receiver_that_fails_costs_no_attempts_and_gets_all_once_it_is_w
             return [row["state"] for row in await run.ledger.held_destinations("shop")] == ["failing"]
 
         async def is_known_here() -> bool:
-            return bool(run.sender._breakers.open)
+            return bool(run.sender._turns.breakers.open)
 
         await until(is_failing)
         await until(is_known_here)

@@ -77,7 +77,7 @@ async def test_a_server_that_cannot_be_reached_has_its_mail_go_through_the_secon
             await run.take(mails(LEAST))
 
             async def is_failing() -> bool:
-                return bool(run.sender._breakers.open)
+                return bool(run.sender._turns.breakers.open)
 
             await until(is_failing)
             await run.take([named(number) for number in range(10)])

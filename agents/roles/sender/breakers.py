@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from time import monotonic
 
 import structlog
 
-from agents.waiting import retry_until_available
+from agents.clock import SteadyTime
 from channels.contract import Policy
 from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.receipt import Receipt
-from store.sending.breakers import BreakerStore, KeptBreaker
+from store.sending.exchanges import KeptBreaker, KnownBreakers
 from streams.sending.breaker import HEARD_FROM_ALL, LEAST, Answer, Breaker, Report, answer_of
 
 log = structlog.get_logger()
 
-_EVERY_SECONDS, _AT_MOST_EVERY = 1.0, 0.1
+EVERY_SECONDS = 1.0
+"""Between two exchanges of all that senders share."""
 _BEGINS_WITHIN = 5.0
 """Seconds from before a probe was asked for, within which it has to leave."""
 _SPARE = 10.0
@@ -48,30 +47,29 @@ class _Probe:
 
 
 class Breakers:
-    """Nothing but a probe leaves for a destination whose breaker is open. Without a `store` none ever opens.
+    """Nothing but a probe leaves for a destination whose breaker is open. None opens before `take_in` says so.
 
-    `policies` say how long an attempt may take.
+    `policies` say how long an attempt may take. `news` is set where an exchange is wanted at once.
     """
 
     def __init__(
         self,
-        store: BreakerStore | None = None,
         *,
         owner: str = "",
         policies: Mapping[ChannelName, Policy] | None = None,
-        ticks: Callable[[], float] = time.monotonic,
+        database: SteadyTime | None = None,
+        ticks: Callable[[], float] = monotonic,
     ) -> None:
-        self._store, self._owner, self._policies = store, owner, policies or {}
-        self._ticks = ticks
+        self._owner, self._policies = owner, policies or {}
+        self._database, self._ticks = database or SteadyTime(ticks=ticks), ticks
         self._heard: dict[Destination, _Heard] = {}
         self._known: dict[Destination, Breaker] = {}
-        self._read_now = self._read_at = 0.0
         self._open: dict[Destination, str] = {}
         self._suspected_until: dict[Destination, float] = {}
         self._probes: dict[Destination, _Probe] = {}
         self._answers: dict[Destination, tuple[int, Answer]] = {}
         self._hurried: set[Destination] = set()
-        self._news = asyncio.Event()
+        self.news = asyncio.Event()
 
     @property
     def open(self) -> Mapping[Destination, str]:
@@ -120,13 +118,13 @@ class Breakers:
                 said.took, said.failed = said.took + (answer == "took"), said.failed + (answer == "failed")
             self._suspect(destination, said, answer)
             if is_probe or said.failed == LEAST:
-                self._news.set()
+                self.news.set()
 
     def _suspect(self, destination: Destination, said: _Heard, answer: Answer) -> None:
         if answer != "failed":
             self._suspected_until.pop(destination, None)
         elif said.failed == LEAST and not said.took:
-            self._suspected_until[destination] = self._ticks() + HEARD_FROM_ALL + _EVERY_SECONDS
+            self._suspected_until[destination] = self._ticks() + HEARD_FROM_ALL + EVERY_SECONDS
 
     def _is_suspected(self, destination: Destination) -> bool:
         return self._ticks() < self._suspected_until.get(destination, 0.0)
@@ -135,52 +133,19 @@ class Breakers:
         """Try it now."""
         if destination in self._open:
             self._hurried.add(destination)
-            self._news.set()
+            self.news.set()
 
     def is_gone(self, destination: Destination, attempts_take: float) -> bool:
         """True where it took nothing for as long as all attempts of one delivery take."""
         breaker = self._known.get(destination)
-        return breaker is not None and breaker.is_gone(self._now(), attempts_take)
+        return breaker is not None and breaker.is_gone(self._database.now(), attempts_take)
 
-    async def run(self, may_leave: MayLeave) -> None:
-        """Until cancelled: once a second, and at once where a probe was answered."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _EVERY_SECONDS)
-            self._news.clear()
-            await retry_until_available(partial(self.exchange, may_leave), what="Postgres")
-            await asyncio.sleep(_AT_MOST_EVERY)
+    def reports(self, may_leave: MayLeave = lambda _: True) -> dict[Destination, Report]:
+        """Everything that is to be told; counts that cannot be told say nothing later, and answers of probes are kept.
 
-    async def exchange(self, may_leave: MayLeave = lambda _: True) -> bool:
-        """Tell what there is to tell, and take in what is known; whether another one is open than before.
-
-        `may_leave` says that a message would have its turn soon: only then is a probe asked for. Raises TryLater;
-        counts of a time without Postgres say nothing later, and answers of probes are kept.
+        `may_leave` says that a message would have its turn soon: only then is a probe asked for.
         """
-        if self._store is None:
-            return False
-        asked, reports = self._ticks(), self._reports(may_leave)
-        if reports:
-            failing = [one for one, report in reports.items() if report.failed]
-            await self._store.report(reports, failing, partial(self._judged, reports))
-            self._hurried -= reports.keys()
-            for destination, report in reports.items():
-                if report.answer and self._answers.get(destination) == (report.probe, report.answer):
-                    del self._answers[destination]
-        found = await self._store.all()
-        self._read_now, self._read_at = found.now, self._ticks()
-        self._known = {one: Breaker.read(kept.state, found.now) for one, kept in found.kept.items()}
-        self._take_probes(asked, reports)
-        return self._take_open({one: found.kept[one].why for one, breaker in self._known.items() if breaker.is_open})
-
-    def _judged(
-        self, reports: Mapping[Destination, Report], destination: Destination, kept: KeptBreaker, now: float
-    ) -> KeptBreaker | None:
-        report = reports[destination]
-        breaker = Breaker.read(kept.state, now).reported(report, self._owner, now)
-        return None if breaker.is_over(now) else KeptBreaker(breaker.written, report.why or kept.why)
-
-    def _reports(self, may_leave: MayLeave) -> dict[Destination, Report]:
+        self.news.clear()
         heard, self._heard = self._heard, {}
         failing = {one for one, said in heard.items() if said.failed}
         reports = {}
@@ -193,9 +158,24 @@ class Breakers:
                 reports[destination] = report
         return reports
 
+    def judged(self, report: Report, kept: KeptBreaker, now: float) -> KeptBreaker | None:
+        """A breaker after a report of ours; None where nothing is left to remember."""
+        breaker = Breaker.read(kept.state, now).reported(report, self._owner, now)
+        return None if breaker.is_over(now) else KeptBreaker(breaker.written, report.why or kept.why)
+
+    def take_in(self, reports: Mapping[Destination, Report], found: KnownBreakers, asked_at: float) -> bool:
+        """Take in what all know once they were told; whether another one is open than before."""
+        self._hurried -= reports.keys()
+        for destination, report in reports.items():
+            if report.answer and self._answers.get(destination) == (report.probe, report.answer):
+                del self._answers[destination]
+        self._known = {one: Breaker.read(kept.state, found.now) for one, kept in found.kept.items()}
+        self._take_probes(reports, found.now, asked_at)
+        return self._take_open({one: found.kept[one].why for one, breaker in self._known.items() if breaker.is_open})
+
     def _lease(self, destination: Destination) -> float:
         """The lease that is asked for: of a probe that is due and nobody's, or ours and has not left."""
-        breaker, now, probe = self._known.get(destination), self._now(), self._probes.get(destination)
+        breaker, now, probe = self._known.get(destination), self._database.now(), self._probes.get(destination)
         if breaker is None or (probe and probe.delivery_id) or destination in self._answers:
             return 0.0
         if not (breaker.holds(self._owner, now) or breaker.may_ask(now)):
@@ -205,16 +185,16 @@ class Breakers:
 
     def _has_to_be_judged(self, destination: Destination) -> bool:
         breaker = self._known.get(destination)
-        return breaker is not None and breaker.has_to_be_judged(self._now())
+        return breaker is not None and breaker.has_to_be_judged(self._database.now())
 
-    def _take_probes(self, asked: float, reports: Mapping[Destination, Report]) -> None:
+    def _take_probes(self, reports: Mapping[Destination, Report], now: float, asked_at: float) -> None:
         for destination in [one for one, report in reports.items() if report.lease]:
             breaker, before = self._known.get(destination), self._probes.get(destination)
-            if breaker is None or not breaker.holds(self._owner, self._read_now):
+            if breaker is None or not breaker.holds(self._owner, now):
                 continue
             is_unused = before is None or not before.delivery_id
             if is_unused and destination not in self._answers:  # else it has left meanwhile
-                self._probes[destination] = _Probe(breaker.probe, asked + _BEGINS_WITHIN)
+                self._probes[destination] = _Probe(breaker.probe, asked_at + _BEGINS_WITHIN)
 
     def _take_open(self, now_open: dict[Destination, str]) -> bool:
         before, self._open = self._open, now_open
@@ -233,7 +213,3 @@ class Breakers:
     def _is_ready(self, destination: Destination) -> bool:
         probe = self._probes.get(destination)
         return probe is not None and not probe.delivery_id and self._ticks() < probe.leaves_by
-
-    def _now(self) -> float:
-        """The database's clock."""
-        return self._read_now + (self._ticks() - self._read_at)

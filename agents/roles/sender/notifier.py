@@ -83,7 +83,7 @@ class Notifier:
 
     async def _failing(self) -> list[Concern]:
         """Destinations that fail, or have not been well for long: their owners are not told each time."""
-        known = await self._ledger.breakers.all()
+        known = await self._ledger.exchanges.breakers()
         return [
             destination_failing(destination, kept.why)
             for destination, kept in known.kept.items()

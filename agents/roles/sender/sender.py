@@ -12,7 +12,7 @@ import structlog
 
 from agents.accounts import LiveAccounts
 from agents.channels import channels_of, policies_of
-from agents.clock import Clock, utc_now
+from agents.clock import Clock, SteadyTime, utc_now
 from agents.dead_letters import DeadLetters
 from agents.intake import Intake
 from agents.roles.sender.accepted import Accepted
@@ -117,11 +117,11 @@ class Sender:
         self._reputation = Reputation(ledger.reputation, _bounds(settings), ledger.pause_destination)
         self._outcomes = _outcomes(app, wiring, ledger, accepted, self._reputation, owner, metrics)
         policies = policies_of(settings)
-        self._breakers = Breakers(ledger.breakers, owner=owner, policies=policies)
+        database = SteadyTime()
+        breakers = Breakers(owner=owner, policies=policies, database=database)
         self._turns = Turns(
-            self._channels, policies,
-            concurrency=settings.concurrency, breakers=self._breakers, is_shared=accounts.is_shared,
-        )  # fmt: skip
+            self._channels, policies, concurrency=settings.concurrency, breakers=breakers, is_shared=accounts.is_shared
+        )
         accounts.book.on_change(self._turns.paces.slices.look_up_again)
         templates = TemplateCache(control.template).get
         asking = Asking(
@@ -131,7 +131,7 @@ class Sender:
         self._attempts = Attempts(
             self._turns, asking, self._leases.is_ours, ledger.stopped, self._outcomes, metrics, clock=clock
         )
-        self._exchanging = Exchanging.of(self._turns, ledger.exchanges, metrics, owner=owner)
+        self._exchanging = Exchanging(ledger.exchanges, self._turns, metrics, owner=owner, database=database)
         self._due = Due(
             claimant, self._attempts, self._turns, self._outcomes, self.erasures, metrics, poll=settings.poll
         )
@@ -148,7 +148,6 @@ class Sender:
         """All background work of a sender, until cancelled. An error that escapes is a defect and ends the process."""
         await retry_until_available(self._ledger.make_days, what="Postgres")
         await retry_until_available(self._accounts.refresh, what="Postgres")
-        await retry_until_available(self._breakers.exchange, what="Postgres")
         await retry_until_available(self._exchanging.exchange, what="Postgres")
         await self._accepted.tell(self._ledger, self._owner)
         freed = await retry_until_available(lambda: self._ledger.release_leases(self._owner), what="Postgres")
@@ -159,7 +158,6 @@ class Sender:
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
             self._tidy_loop(), self._accounts.run(), self._reputation.run(),
             self._exchanging.run(),
-            self._breakers.run(self._turns.may_leave),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:

@@ -88,7 +88,7 @@ class Slice:
             return max(1, int(self.at_once * SAFE_PART))
         return self.at_once
 
-    def next_turn(self, now: float) -> float | None:
+    def next_turn(self, now: float, *, is_alone: bool = False) -> float | None:
         """Take the first turn that is not over; None where none is known. Without the database, made as before."""
         while self.turns:
             turn = self.turns.pop(0)
@@ -96,7 +96,7 @@ class Slice:
                 self.last_turn = max(self.last_turn, turn)
                 return turn
         ends = self.asked_at + LASTS
-        if now <= ends or self.gap == math.inf:
+        if not is_alone or now <= ends or self.gap == math.inf:
             return None
         gap = self.gap if now < ends + ON_ITS_OWN else self.gap / SAFE_PART
         self.last_turn = max(now, self.last_turn + gap)
@@ -152,13 +152,13 @@ class Slice:
             self.measured, self.is_hurried,
         )  # fmt: skip
 
-    def take_in(self, report: Report, answer: Answer, asked_at: float, offset: float) -> None:
-        """The answer to a report of a moment; `offset` makes times of the database's clock ours."""
+    def take_in(self, report: Report, answer: Answer, asked_at: float, ours: Callable[[float], float]) -> None:
+        """The answer to a report of a moment; `ours` makes moments of the database's clock ours."""
         grant = answer.grant
         left = [turn for turn in self.turns if turn >= asked_at - self.late]
-        self.turns = sorted((*left, *(turn + offset for turn in grant.turns)))
+        self.turns = sorted((*left, *map(ours, grant.turns)))
         self.asked_at, self.rate, self.at_once, self.gap = asked_at, grant.rate, grant.at_once, _gap(answer)
-        self.closed_until = answer.closed_until + offset
+        self.closed_until = ours(answer.closed_until)
         if self.heard_until > asked_at + report.closed_for:  # heard meanwhile
             self.closed_until = max(self.closed_until, self.heard_until)
         else:
@@ -186,7 +186,7 @@ class Slices:
     """One a destination that has a limit, or said that it was too much.
 
     `limit_of` is a destination's limit as this process knows it; `row_of` the destination under which it is shared: an
-    account of all projects is one.
+    account of all projects is one. `is_wanted` is set where an exchange is wanted at once.
     """
 
     def __init__(
@@ -194,12 +194,14 @@ class Slices:
         limit_of: Callable[[Destination], Limit] = lambda _: NO_LIMIT,
         row_of: Callable[[Destination], Destination] = lambda one: one,
         *,
+        is_wanted: asyncio.Event | None = None,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit_of, self.row_of, self._ticks = limit_of, row_of, ticks
         self._slices: dict[Destination, Slice] = {}
         self._places: dict[Destination, tuple[Destination, Limit]] = {}
-        self.is_wanted = asyncio.Event()
+        self.is_wanted = is_wanted or asyncio.Event()
+        self._is_alone = False
 
     def of(self, destination: Destination) -> Slice | None:
         """The slice of a destination; None where nothing of it is shared."""
@@ -243,13 +245,23 @@ class Slices:
         made = self.of(row) or self._slices.setdefault(row, Slice(NO_LIMIT))
         made.closed_until = max(made.closed_until, self._ticks() + seconds)
 
+    def alone(self, *, is_alone: bool) -> None:
+        """The database does not answer: go on as it granted last. Never by the clock alone, which runs on while this
+        process stands still, and others have its share by then."""
+        if is_alone and not self._is_alone:
+            for one in self._slices.values():
+                one.wake()
+        self._is_alone = is_alone
+
     async def turn(self, one: Slice) -> float | None:
         """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
         deadline = self._ticks() + one.patience
         while True:
             one.used_at = now = self._ticks()
             closed = one.closed_until - now
-            turn = now if closed <= 0 and not one.is_paced else None if closed > 0 else one.next_turn(now)
+            turn = None
+            if closed <= 0:
+                turn = one.next_turn(now, is_alone=self._is_alone) if one.is_paced else now
             if closed > 0 or turn is None:
                 if now >= deadline or now + closed >= deadline:
                     return None

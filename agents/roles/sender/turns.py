@@ -46,7 +46,8 @@ class Turns:
         is_shared: Callable[[Destination], bool] = lambda _: False,
     ) -> None:
         self._channels, self._policies, self._is_shared = channels, policies, is_shared
-        self.paces, self.breakers = Paces(Slices(self._limit, self._row)), breakers or Breakers()
+        self.breakers = breakers or Breakers()
+        self.paces = Paces(Slices(self._limit, self._row, is_wanted=self.breakers.news))
         self.share, self.slots, self._strikes = Share(concurrency), Slots(self._most_at_once), Strikes()
         self.capacity = Capacity(self.paces, share=self.share, breakers=self.breakers, failover=self._failover)
 

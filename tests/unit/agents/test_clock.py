@@ -38,6 +38,9 @@ async def test_a_clock_that_is_off_or_jumps_changes_nothing(minutes: int) -> Non
     assert made() == NOW + timedelta(minutes=minutes)
     world.takes = 4.0
     await made.look()
+    assert world.now - timedelta(seconds=world.takes / 2) <= made() <= world.now
+    world.takes = 0.0
+    await made.look()
     assert made() == world.now
     world.wall_is_off, world.is_away = timedelta(minutes=-minutes), True
     with pytest.raises(TryLater):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -16,7 +16,7 @@ from channels.contract import Policy
 from schemas.destination import Destination
 from schemas.errors import TryLater
 from schemas.receipt import Accepted, Deferred, Postponed, Receipt, Throttled
-from store.sending.breakers import Judge, KeptBreaker, KnownBreakers
+from store.sending.exchanges import KeptBreaker, KnownBreakers
 from streams.sending.breaker import FIRST_WAIT, HEARD_FROM_ALL, LEAST
 
 HOST = Destination("shop", "webhook", "receiver.example")
@@ -25,7 +25,7 @@ POLICY = Policy(timedelta(seconds=TIMEOUT), ())
 
 
 class Shared:
-    """A store in memory, whose clock is the test's."""
+    """The state that all processes share, in memory, by the test's clock."""
 
     def __init__(self) -> None:
         self.now, self.is_away = 1000.0, False
@@ -34,25 +34,20 @@ class Shared:
     def ticks(self) -> float:
         return self.now
 
-    async def report(
-        self, destinations: Collection[Destination], failing: Collection[Destination], judge: Judge
-    ) -> None:
+    def exchange(self, one: Breakers, may_leave: Callable[[Destination], bool] = lambda _: True) -> bool:
+        reports = one.reports(may_leave)
         if self.is_away:
             raise TryLater("Postgres: away")
-        for destination in failing:
-            self.kept.setdefault(destination, KeptBreaker("{}", ""))
-        for destination in set(destinations) & self.kept.keys():
-            if (judged := judge(destination, self.kept.pop(destination), self.now)) is not None:
+        for destination, report in reports.items():
+            before = self.kept.pop(destination, KeptBreaker("{}", "") if report.failed else None)
+            if before is not None and (judged := one.judged(report, before, self.now)) is not None:
                 self.kept[destination] = judged
-
-    async def all(self) -> KnownBreakers:
-        if self.is_away:
-            raise TryLater("Postgres: away")
-        return KnownBreakers(self.now, dict(self.kept))
+        one._database.read(self.now, self.now)
+        return one.take_in(reports, KnownBreakers(self.now, dict(self.kept)), self.now)
 
 
 def process(shared: Shared, owner: str = "a") -> Breakers:
-    return Breakers(shared, owner=owner, policies={"webhook": POLICY}, ticks=shared.ticks)  # type: ignore[arg-type]
+    return Breakers(owner=owner, policies={"webhook": POLICY}, ticks=shared.ticks)
 
 
 async def open_by(shared: Shared, *processes: Breakers) -> None:
@@ -60,17 +55,17 @@ async def open_by(shared: Shared, *processes: Breakers) -> None:
         for number in range(LEAST):
             processes[0].heard(HOST, f"d{number}", Deferred("503"))
         for one in processes:
-            await one.exchange()
+            shared.exchange(one)
         shared.now += wait
     for one in processes:
-        await one.exchange()
+        shared.exchange(one)
 
 
 async def probing(shared: Shared, *processes: Breakers) -> None:
     await open_by(shared, *processes)
     shared.now += FIRST_WAIT
     for one in processes:
-        await one.exchange()
+        shared.exchange(one)
 
 
 async def test_what_one_hears_stops_all() -> None:
@@ -92,8 +87,8 @@ async def test_those_that_hear_nothing_bad_tell_of_what_others_do() -> None:
             a.heard(HOST, f"d{number}", Deferred("503"))
             for more in "efgh":
                 b.heard(HOST, f"{more}{number}", Accepted("ok"))
-        await a.exchange()
-        await b.exchange()
+        shared.exchange(a)
+        shared.exchange(b)
         shared.now += 1.0
 
     assert not a.open and not b.open
@@ -106,19 +101,19 @@ async def test_one_that_fails_often_waits_here_until_all_have_told_what_they_hea
         assert a.leave(HOST, f"d{number}")
         a.heard(HOST, f"d{number}", Deferred("503"))
     assert (a.leave(HOST, "d"), a.capacity(HOST, 9), a.stopped, dict(a.open)) == (False, 0, {HOST}, {})
-    await a.exchange()
+    shared.exchange(a)
     assert not a.leave(HOST, "d")
     a.heard(HOST, "of before", Accepted("ok"))
     assert a.leave(HOST, "d") and not a.stopped
     for number in range(LEAST):
         a.heard(HOST, f"d{number}", Deferred("503"))
     assert a.leave(HOST, "d")  # not all of them failed
-    await a.exchange()
+    shared.exchange(a)
     for number in range(LEAST):
         a.heard(HOST, f"d{number}", Deferred("503"))
     shared.now += HEARD_FROM_ALL + 1.0
     assert a.leave(HOST, "d")  # it ends by time as well
-    await a.exchange()
+    shared.exchange(a)
     assert not a.leave(HOST, "d") and HOST in a.open
 
 
@@ -127,7 +122,7 @@ async def test_nothing_is_told_of_what_is_well() -> None:
     a = process(shared)
     a.heard(HOST, "d1", Accepted("ok"))
     a.heard(HOST, "d2", Postponed("451 greylisted"))
-    await a.exchange()
+    shared.exchange(a)
 
     assert not shared.kept
 
@@ -155,8 +150,8 @@ async def test_the_answer_of_the_probe_counts_for_all(receipt: Receipt, is_open:
     a.leave(HOST, "d1")
     a.heard(HOST, "d0", Accepted("from before it opened"))
     a.heard(HOST, "d1", receipt)
-    await a.exchange()
-    await b.exchange()
+    shared.exchange(a)
+    shared.exchange(b)
 
     assert (HOST in a.open, HOST in b.open) == (is_open, is_open)
     assert not a.leave(HOST, "d2") if is_open else b.leave(HOST, "d2")
@@ -170,9 +165,9 @@ async def test_the_answer_of_a_probe_outlives_a_time_without_postgres() -> None:
     a.heard(HOST, "d1", Accepted("ok"))
     shared.is_away = True
     with pytest.raises(TryLater):
-        await a.exchange()
+        shared.exchange(a)
     shared.is_away = False
-    await a.exchange()
+    shared.exchange(a)
 
     assert not a.open
 
@@ -184,10 +179,10 @@ async def test_a_probe_leaves_soon_or_not_at_all_so_that_it_is_over_before_anoth
     shared.now += 5.0
     assert not a.leave(HOST, "d1")  # it could not ask whether the probe is still its own
     shared.now += TIMEOUT
-    await b.exchange()
+    shared.exchange(b)
     assert not b.leave(HOST, "d2")
     shared.now += 11.0
-    await b.exchange()
+    shared.exchange(b)
     assert b.leave(HOST, "d2")
 
 
@@ -196,8 +191,8 @@ async def test_no_probe_is_asked_for_where_no_message_would_have_its_turn() -> N
     a, b = process(shared, "a"), process(shared, "b")
     await open_by(shared, a, b)
     shared.now += FIRST_WAIT
-    await a.exchange(lambda _: False)
-    await b.exchange()
+    shared.exchange(a, lambda _: False)
+    shared.exchange(b)
 
     assert not a.leave(HOST, "d1") and b.leave(HOST, "d2")
 
@@ -207,8 +202,8 @@ async def test_a_hurry_asks_at_once() -> None:
     a = process(shared)
     await open_by(shared, a)
     a.hurry(HOST)
-    await a.exchange()
-    await a.exchange()
+    shared.exchange(a)
+    shared.exchange(a)
 
     assert a.leave(HOST, "d1")
 
@@ -230,5 +225,5 @@ async def test_an_open_one_takes_no_capacity_but_for_its_probe() -> None:
     assert capacity.free() == {HOST: 0} and capacity.saturated() == {HOST}
     assert not await asyncio.wait_for(capacity.wait_for(HOST), 10)
     shared.now += FIRST_WAIT
-    await a.exchange()
+    shared.exchange(a)
     assert capacity.free() == {HOST: 1}

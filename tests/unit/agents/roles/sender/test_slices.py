@@ -46,7 +46,7 @@ def granted(one: Slice, ticks: Ticks, *turns: float, report: Report = NOTHING, c
     """An answer with turns so many seconds from now, by a database whose clock is 500 behind."""
     at = tuple(ticks.now - 500.0 + turn for turn in turns)
     grant = Grant(at, len(turns), one.limit.concurrency, one.limit.rate.per_second if one.limit.rate else None, 1)
-    one.take_in(report, Answer(grant, closed_until), ticks.now, 500.0)
+    one.take_in(report, Answer(grant, closed_until), ticks.now, lambda moment: moment + 500.0)
 
 
 def limited(ticks: Ticks, limit: Limit = LIMIT) -> tuple[Slices, Slice]:
@@ -109,11 +109,22 @@ async def test_without_the_database_it_goes_on_for_a_while_and_then_slowly(ticks
     made, one = limited(ticks, Limit(Rate(10, 1.0)))
     granted(one, ticks, *(number / 10 for number in range(20)))
     ends, left = ticks.now + LASTS + ON_ITS_OWN, list[float]()
+    made.alone(is_alone=True)
     while ticks.now < ends + 20.0:
         left.append(await made.turn(one) or 0.0)
     before, after = [sum(low <= at < low + 5.0 for at in left) for low in (ends - 5.0, ends + 5.0)]
     assert 45 <= before <= 50
     assert after <= 50 * SAFE_PART + 1
+
+
+async def test_one_that_stood_still_makes_no_turns_of_its_own(ticks: Ticks) -> None:
+    """By the clock alone it would seem to be without the database, and others have its share by then."""
+    made, one = limited(ticks)
+    granted(one, ticks, *(number / 10 for number in range(20)))
+    ticks.now += 2 * LASTS
+    assert await made.turn(one) is None
+    made.alone(is_alone=True)
+    assert await made.turn(one) is not None
 
 
 def test_what_may_be_under_way_is_nothing_until_it_is_known(ticks: Ticks) -> None:

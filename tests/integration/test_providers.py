@@ -355,7 +355,7 @@ async def test_a_wall_clock_that_jumps_moves_no_lease_no_pace_no_breaker_and_no_
                 "select due_at - now() as wait from deliveries where attempts = 1 and state = 'waiting'"
             )
             assert {timedelta(minutes=3) < row["wait"] <= timedelta(minutes=6) for row in waits} == {True}
-            destination, breakers = Destination("shop", "webhook", theirs[0].account), one.sender._breakers
+            destination, breakers = Destination("shop", "webhook", theirs[0].account), one.sender._turns.breakers
 
             async def is_open() -> bool:
                 return destination in breakers.open

@@ -20,11 +20,12 @@ from channels.sms.request import SmsRequest
 from channels.status_calls import NotProven, StatusCall, StatusEvent, StatusKind, delivery_id_in
 from schemas.channels.sms import SmsAccountForm, SmsDelivery
 from schemas.formats.sms_text import plain_text
-from schemas.receipt import Accepted, Blocked, Receipt, Refused, Throttled
+from schemas.receipt import Accepted, Blocked, Receipt, Refused, Throttled, Unanswered
 
 FORM = "application/x-www-form-urlencoded"
 SIGNATURE = "x-twilio-signature"
 _STOPPED = 21610
+_BROKEN = 500
 _BLOCKED = frozenset({20003, 20005, 20404, 21212, 21606, 21659, 21660, 21701, 21703, 30002})
 """Errors that are about the account or its sender, whatever the message is."""
 _THROTTLED = frozenset({20429, 21611})
@@ -70,6 +71,8 @@ def receipt(reply: Reply, now: datetime) -> Receipt:
     if code in _BLOCKED:
         return Blocked(detail)
     by_status = receipt_by_status(reply, now)
+    if reply.status >= _BROKEN:  # Twilio says of itself that it may have sent the message then
+        return Unanswered(by_status.detail)
     if code in _THROTTLED and not isinstance(by_status, Throttled):
         return Throttled(detail)
     return Refused(detail) if code and isinstance(by_status, Refused) else by_status
@@ -126,13 +129,19 @@ def _words(form: Mapping[str, str]) -> list[StatusEvent]:
 
 
 def _proven_form(call: StatusCall, tokens: Sequence[str]) -> dict[str, str]:
-    """The fields of a call. Its signature is over the URL and all fields, sorted, each value once."""
+    """The fields of a call. Its signature is over the URL and all fields, sorted, each value once.
+
+    Of a URL with a port some are over one without, so either proves.
+    """
     fields = parse_qs(call.body.decode(errors="replace"), keep_blank_values=True)
-    text = call.url + "".join(name + value for name in sorted(fields) for value in sorted(set(fields[name])))
+    said = "".join(name + value for name in sorted(fields) for value in sorted(set(fields[name])))
+    parts = urlsplit(call.url)
+    without_port = parts._replace(netloc=parts.netloc.rpartition("@")[2].partition(":")[0]).geturl()
     given = call.headers.get(SIGNATURE, "").encode("utf-8", "surrogateescape")
     proofs = [
-        base64.b64encode(hmac.digest(token.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha1))
+        base64.b64encode(hmac.digest(token.encode(), (url + said).encode("utf-8", "surrogateescape"), hashlib.sha1))
         for token in tokens
+        for url in (call.url, without_port)
         if token
     ]
     if not any(hmac.compare_digest(proof, given) for proof in proofs):

@@ -86,7 +86,8 @@ class SmsCase(ChannelCase):
         "somebody else's page": says(200, Unanswered, body=b"<html>"),
         "a success without an id": says(201, Unanswered, body=b'{"status": "queued"}'),
         "a list where an error stands": says(400, Refused, body=b"[1]"),
-        "busy": says(503, Deferred),
+        "busy, and perhaps only after it was taken": says(503, Unanswered),
+        "broken in the middle of it": says(500, Unanswered, 20500),
         "locked": says(409, Postponed),
         "taken, and nothing heard of it": Answer(lambda fake: setattr(fake, "lost", 1), Unanswered),
         "dropped": says(200, Unanswered, drop=True),
@@ -357,6 +358,12 @@ def test_what_is_forged_is_not_proven(how: str) -> None:
         Sms.statuses(FORGED[how](made), TWILIO)
     with pytest.raises(NotProven):
         Sms.statuses(call(SmsFake(SID, ""), {"From": PHONE, "Body": "STOP"}), replace(TWILIO, auth_token=""))
+
+
+@pytest.mark.parametrize("signed", ["https://codes.shop.example:8443/in?a=1", "https://codes.shop.example/in?a=1"])
+def test_a_port_may_be_signed_or_left_out(signed: str) -> None:
+    headers, body = SmsFake(SID, TOKEN).signed(signed, {"From": PHONE, "Body": "STOP"})
+    assert Sms.statuses(StatusCall("https://codes.shop.example:8443/in?a=1", headers, body, NOW), TWILIO)
 
 
 def test_the_signature_is_that_of_the_providers_own_example() -> None:

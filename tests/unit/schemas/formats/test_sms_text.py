@@ -32,6 +32,8 @@ from schemas.formats.sms_text import parts_of
         ("😀" * 66, 2, "UCS-2", 132),
         ("😀" * 67, 3, "UCS-2", 134),  # 33 in a part
         ("€ą", 1, "UCS-2", 2),
+        ("this is a " + "]" * 74 + "😘", 2, "UCS-2", 86),
+        ("|" * 65 + "∞" + "^|||", 1, "UCS-2", 70),
     ],
 )  # fmt: skip
 def test_parts_are_those_of_the_standard(text: str, count: int, alphabet: str, units: int) -> None:

@@ -118,7 +118,8 @@ async def foresee(deliveries: Deliveries, action: Action, chosen: DeliveryFilter
     """Count what an action would reach. Raises TidingsError for a filter without any condition."""
     must_choose(chosen)
     standing, counted = await deliveries.standing(action, chosen), await groups(deliveries, chosen)
-    return Foreseen(action, counted, standing, await _missed(deliveries, chosen, standing.chosen))
+    missed = await deliveries.missed(chosen) if chosen.ids else {}
+    return Foreseen(action, counted, standing, missed)
 
 
 async def carry_out(
@@ -136,18 +137,6 @@ async def carry_out(
         done, after = done + len(ids), ids[-1]
         on_progress(done)
     return done
-
-
-async def _missed(deliveries: Deliveries, chosen: DeliveryFilter, found: int) -> Mapping[str, str | None]:
-    named = chosen.ids or ()
-    if found == len(named) or not named:
-        return {}
-    fitting = {one.delivery_id for one in await newest(deliveries, chosen, len(named))}
-    known = {
-        one.delivery_id: one.status
-        for one in await newest(deliveries, DeliveryFilter(chosen.project_id, ids=named), len(named))
-    }
-    return {identity: known.get(identity) for identity in named if identity not in fitting}
 
 
 def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:

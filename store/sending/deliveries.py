@@ -78,6 +78,11 @@ class Deliveries:
         """The newest of those chosen, at most `limit`, without their records."""
         return await self._fetch(self._sql["listed"], *_arguments(chosen), limit)
 
+    async def missed(self, chosen: DeliveryFilter) -> dict[str, str | None]:
+        """The ids that a filter names and its rest leaves out, with the status of each; None where there is not one."""
+        rows = await self._fetch(self._sql["missed"], *_arguments(chosen))
+        return {row["delivery_id"]: row["status"] for row in rows}
+
     async def groups(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
         """channel, destination, state, reason, detail, deliveries, oldest; the most frequent first."""
         return await self._fetch(self._sql["groups"], *_arguments(chosen), limit)

@@ -53,6 +53,14 @@ where :chosen
 order by created_at desc, delivery_id
 limit $13;
 
+-- name: missed
+-- The ids that a filter names and its rest leaves out, each with its status; null where no delivery has it.
+select named.delivery_id, case when d.delivery_id is not null then :status_now end as status
+from unnest($2::text[]) with ordinality as named (delivery_id, number)
+left join deliveries d on d.project_id = $1 and d.delivery_id = named.delivery_id
+where (:chosen) is not true
+order by named.number;
+
 -- name: groups
 -- How many by what became of them; the most frequent first. Of an acceptance only its code is told apart, and a word
 -- of digits and letters that is long stands for whatever a provider called this one message.

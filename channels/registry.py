@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.batch import Batch
 from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
@@ -17,6 +18,7 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "email": Email,
     "sms": Sms,
     "braze": Braze,
+    "batch": Batch,
 }
 
 

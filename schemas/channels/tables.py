@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.account_fields import AccountType
+from schemas.channels.batch import BATCH_ACCOUNT, BatchDelivery, BatchPlan
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
 from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
@@ -12,13 +13,14 @@ from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPl
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan
+ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | BatchPlan
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
     "email": EmailDelivery,
     "sms": SmsDelivery,
     "braze": BrazeDelivery,
+    "batch": BatchDelivery,
 }
 """Channel to the struct of its deliveries."""
 
@@ -27,5 +29,6 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": EMAIL_ACCOUNT,
     "sms": SMS_ACCOUNT,
     "braze": BRAZE_ACCOUNT,
+    "batch": BATCH_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.channels.batch import BATCH
 from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
 from streams.channels.rules import ChannelTable
@@ -13,4 +14,5 @@ CHANNEL_RULES: ChannelTable = {
     "sms": SMS,
     "webhook": WEBHOOK,
     "braze": BRAZE,
+    "batch": BATCH,
 }

@@ -1,8 +1,8 @@
 """Updates of profiles at a provider that takes many in one request: in batches, and one request each to the same fake.
 
 The fake is on loopback and in this process, and reads and checks every object either way. Once it takes some
-milliseconds to answer, as a provider far away does, and as many requests are under way on both sides. Once it answers at
-once, and as many messages are under way as a sender has: that compares the work of this process and the fake's alone.
+milliseconds to answer, as a provider far away does, and as many requests are under way on both sides. Once it answers
+at once, and as many messages are under way as a sender has: that compares the work of this process and the fake's.
 """
 
 from __future__ import annotations

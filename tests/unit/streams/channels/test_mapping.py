@@ -104,6 +104,17 @@ def test_refused_with_what_is_allowed(written: Any, at: str, said: str) -> None:
     assert said in problems[0]
 
 
+def test_a_list_is_edited_where_its_provider_can() -> None:
+    edited = Attributes(edits=("$add", "$remove"))
+    written = {"tags": {"$add": ["voucher.code", {"value": "x"}, 1], "$remove": ["customer.metadata.nothing"]}}
+    payload, problems = read(written, kind=edited)
+    assert (render_attributes(payload, DATA), problems) == (
+        {"tags": {"$add": ["SPRING-2026-osO", "x", 1], "$remove": []}},
+        [],
+    )
+    assert len(read(written)[1]) == 1
+
+
 def test_names_are_those_that_a_provider_takes() -> None:
     assert read({"CODE": "voucher.code"}, kind=MERGE_TAGS)[1] == []
     _, problems = read({"code": "voucher.code"}, kind=MERGE_TAGS)

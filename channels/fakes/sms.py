@@ -86,7 +86,8 @@ class SmsFake(HttpFake):
             "MessageSid": text.sid, "SmsSid": text.sid, "AccountSid": self._account_sid, "From": text.sender,
             "To": text.to, "MessageStatus": status, "SmsStatus": status, "ApiVersion": "2010-04-01",
         }  # fmt: skip
-        return text.callback, *self.signed(text.callback, form | ({"ErrorCode": error} if error else {}))
+        url = text.callback.partition("#")[0]
+        return url, *self.signed(url, form | ({"ErrorCode": error} if error else {}))
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

@@ -149,7 +149,7 @@ async def test_a_text_is_posted_as_twilio_takes_it(sms: Sms, fake: SmsFake) -> N
     (text,) = fake.texts
     assert receipt == Accepted("HTTP 201: queued", text.sid)
     assert (text.to, text.sender, text.body) == (PHONE, "+15005550006", "Dziękujemy, Jo")
-    assert text.callback == f"{PUBLIC}/callbacks/shop/sms/main?delivery={made.delivery_id}"
+    assert text.callback == f"{PUBLIC}/callbacks/shop/sms/main?delivery={made.delivery_id}#rc=5&rp=all"
     assert (fake.unverified, fake.ids) == (0, [made.delivery_id])
 
 

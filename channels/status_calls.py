@@ -43,12 +43,14 @@ class CallForm:
     """The calls of a provider, as far as it shows before their body is read, and what it takes for an answer.
 
     `proofs` are sets of headers, of which one has to be there, or nothing is proved; `types` are those of the body.
-    `answer` is a type and a body; None for ours.
+    `answer` is a type and a body; None for ours. `is_looked_up`: whether it asks for the address with
+    GET before it calls there.
     """
 
     proofs: tuple[tuple[str, ...], ...]
     types: frozenset[str]
     answer: tuple[str, bytes] | None = None
+    is_looked_up: bool = False
 
 
 OWN_CALLS = CallForm(
@@ -79,7 +81,8 @@ class StatusEvent:
     """One thing that such a call says. `is_hard`: the address is dead; `is_soft`: its mailbox takes nothing for now.
 
     `delivery_id` is empty where none of ours is named; `provider_id` is that of the receipt, from a provider that does
-    not know ours. `occurred_at` is None where it is not said. `address` is whose it is, of what its owner said.
+    not know ours. `occurred_at` is None where it is not said. `address` is whose it is, of what its owner said, or a
+    provider says of an address and of no message.
     `report_id` is the report's own, by which the same is known when it comes again; empty where it has none.
     """
 

@@ -7,6 +7,7 @@ A provider's own file says what is posted (`render`), what each attempt adds (`a
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -151,10 +152,18 @@ class HttpChannel(Channel[D, HttpRequest]):
 
 def without(secrets: Iterable[str], body: bytes) -> bytes:
     """A body without what the request proved itself by: some providers repeat a key that they do not accept."""
-    for secret in " ".join(secrets).split():
+    for secret in (part for header in secrets for part in _parts(header)):
         if len(secret) >= _SHORTEST_SECRET:
             body = body.replace(secret.encode(), b"[secret]")
     return body
+
+
+def _parts(header: str) -> list[str]:
+    """The secrets of a header: its words, and what HTTP Basic makes one word of (RFC 7617)."""
+    scheme, _, credentials = header.partition(" ")
+    if scheme != "Basic":
+        return header.split()
+    return [credentials, *base64.b64decode(credentials).decode().split(":")]
 
 
 def _unread(exchange: Exchange) -> Reply | None:

@@ -18,7 +18,7 @@ from schemas.closed import ChannelName, DeliveryOutcome
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.errors import BadRecord
-from schemas.suppression import OWNER_WROTE, NewSuppression, address_keys
+from schemas.suppression import OWNER_WROTE, NewSuppression, SuppressionReason, address_keys
 from store.sending.status_events import ReportedStatus, StatusEvents
 from store.sending.suppressions import SoftBounce, Suppressions
 from streams.sending.bounces import BOUNCING, address_of, hard_bounce, long_bounce
@@ -79,8 +79,8 @@ class Reports:
         self, events: Sequence[StatusEvent], channel: ChannelName, account: str | None = None
     ) -> list[TakenReport]:
         """Take in what is reported of a channel's deliveries; with an account, of its own alone. Raises TryLater."""
-        words = [one for one in events if one.kind in _WORDS]
-        ends = await self._take_ends([one for one in events if one.kind not in _WORDS], channel, account)
+        words = [one for one in events if _is_of_address(one)]
+        ends = await self._take_ends([one for one in events if not _is_of_address(one)], channel, account)
         return [*ends, *[await self._take_word(one, channel) for one in words]]
 
     async def _take_ends(
@@ -116,17 +116,16 @@ class Reports:
         return entry is not None and await self._suppress(replace(entry, added_by=self._actor))
 
     async def _take_word(self, event: StatusEvent, channel: ChannelName) -> TakenReport:
-        """Take in what the owner of an address wrote: nothing more is sent there, or again what that had stopped."""
+        """Take in what is said of an address: nothing more is sent there, or again what its owner had stopped."""
         keys = address_keys(channel, event.address)
         if not keys:
             return TakenReport("left", event.kind, "", suppressed=False, detail="it came from no address of a customer")
         if event.kind == "resubscribed":
             is_new = await self._suppressions.lift(self._project_id, keys[0], channel) > 0
         else:
+            reason, source = _why_never(event)
             is_new = await self._suppress(
-                NewSuppression(
-                    self._project_id, keys[0], "unsubscribed", f"{OWNER_WROTE}{event.detail}", self._actor, channel
-                )
+                NewSuppression(self._project_id, keys[0], reason, source, self._actor, channel)
             )
         return TakenReport("told" if is_new else "known before", event.kind, "", suppressed=is_new, detail=event.detail)
 
@@ -173,6 +172,19 @@ class Reports:
         if entry is None:
             return None
         return replace(entry, reason="complained" if event.kind == "complained" else "bounced", added_by=self._actor)
+
+
+def _is_of_address(event: StatusEvent) -> bool:
+    """Tell whether an event is about an address, and about no message that went there."""
+    return event.kind in _WORDS or bool(event.address and not event.delivery_id and not event.provider_id)
+
+
+def _why_never(event: StatusEvent) -> tuple[SuppressionReason, str]:
+    match event.kind:
+        case "bounced" | "complained":
+            return event.kind, event.detail
+        case _:
+            return "unsubscribed", f"{OWNER_WROTE}{event.detail}"
 
 
 def _named(event: StatusEvent) -> _Name:

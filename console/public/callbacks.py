@@ -35,9 +35,9 @@ DAWDLES_AFTER = 1.0
 
 
 def callback_routes(callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> list[web.RouteDef]:
-    """The one route, for whichever application joins it. `now` gives the time with its zone."""
-    receiver = _Receiver(callbacks, metrics, now)
-    return [web.post("/callbacks/{project}/{channel}/{account}", receiver.receive)]
+    """The routes, for whichever application joins them. `now` gives the time with its zone."""
+    receiver, path = _Receiver(callbacks, metrics, now), "/callbacks/{project}/{channel}/{account}"
+    return [web.post(path, receiver.receive), web.get(path, receiver.look_up, allow_head=False)]
 
 
 class _Refused(Exception):
@@ -67,6 +67,12 @@ class _Receiver:
         for done in [one.done for one in taken] or ["not a report"]:
             self._metrics.reports.labels("callback", done).inc()
         return web.Response(status=status, body=body, content_type=kind)
+
+    async def look_up(self, request: web.Request) -> web.Response:
+        """Say to a provider that asks before it calls that there is somebody here; whatever the account, the same."""
+        if not self._callbacks.form(request.match_info["channel"]).is_looked_up:
+            raise web.HTTPMethodNotAllowed("GET", ["POST"])
+        return web.Response()
 
     async def _taken(self, request: web.Request, form: CallForm) -> list[TakenReport]:
         _check_head(request, form)

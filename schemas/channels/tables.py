@@ -8,18 +8,20 @@ from schemas.account_fields import AccountType
 from schemas.channels.batch import BATCH_ACCOUNT, BatchDelivery, BatchPlan
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
+from schemas.channels.mailchimp import MAILCHIMP_ACCOUNT, MailchimpDelivery, MailchimpPlan
 from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
 from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | BatchPlan
+ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | MailchimpPlan | BatchPlan
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
     "email": EmailDelivery,
     "sms": SmsDelivery,
     "braze": BrazeDelivery,
+    "mailchimp": MailchimpDelivery,
     "batch": BatchDelivery,
 }
 """Channel to the struct of its deliveries."""
@@ -29,6 +31,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": EMAIL_ACCOUNT,
     "sms": SMS_ACCOUNT,
     "braze": BRAZE_ACCOUNT,
+    "mailchimp": MAILCHIMP_ACCOUNT,
     "batch": BATCH_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

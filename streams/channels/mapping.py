@@ -168,13 +168,16 @@ class Transfer:
         return self.attributes.payload(attributes, context), event
 
 
-def attributes_key(attributes: Attributes) -> Key:
+_EXAMPLE = "{first_name: customer.name, source: {value: spring}}"
+
+
+def attributes_key(attributes: Attributes, example: str = _EXAMPLE) -> Key:
     """The key `attributes` of a data transfer."""
     return Key(
         attributes,
         doc="Names at the provider, and where their values come from ([payload.md](payload.md#data-transfers)).",
         default="what trigger and action bring",
-        example="{first_name: customer.name, source: {value: spring}}",
+        example=example,
     )
 
 

@@ -21,6 +21,7 @@ from agents.broker.outbox import publish_outbox
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
+from channels.fakes.mailchimp import MailchimpFake
 from channels.webhook.signing import Signer
 from console.control.callbacks import MOST_BYTES, Callbacks
 from console.http.database import LateDatabase
@@ -31,6 +32,7 @@ from deploy.settings.messages import Console, EmailAccountSettings
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.channels.email import EmailAccountForm
+from schemas.channels.mailchimp import MailchimpAccountForm
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.topics import DELIVERY_STATUS
@@ -38,6 +40,7 @@ from schemas.wire.read_as import read_as
 from store.accounts import AccountKey, Accounts
 from store.distributions import Control
 from store.encryption import Keys
+from store.sending.suppressions import Suppressions
 from tests.factory import NOW, SECRET
 from tests.integration.test_providers import mails, webhooks
 from tests.integration.test_reports import DELIVERY, listed, message, sent
@@ -198,6 +201,30 @@ async def test_an_account_of_the_database_wins_over_the_settings(called: Called,
     assert (await called.post(EVENT, secret=OWN))[0] == 202
     await Accounts(pool).remove(key, by="ann")
     assert (await called.post(EVENT))[0] == 202
+
+
+async def test_who_left_an_audience_is_suppressed_there(called: Called, pool: asyncpg.Pool) -> None:
+    form = MailchimpAccountForm(api_key="x-us6", list_id="a1", webhook_secrets=("hush",))
+    await Accounts(pool).add(AccountKey("shop", "mailchimp", "main"), form, Keys.read([ACCOUNT_KEY]), by="ann")
+    async with called.session.get(f"http://127.0.0.1:{called.port}/callbacks/shop/mailchimp/main") as response:
+        assert response.status == 200
+    async with called.session.get(f"http://127.0.0.1:{called.port}/callbacks/shop/email/main") as response:
+        assert response.status == 405
+    fake, people = (
+        MailchimpFake("x-us6", "a1", "hush"),
+        {"unsubscribe": "jo@example.com", "cleaned": "gone@example.com"},
+    )
+    for kind, email in people.items():
+        headers, body = fake.call(int(NOW.timestamp()), type=kind, data__list_id="a1", data__email=email)
+        for _ in range(2):
+            assert (await called.raw(body, "shop/mailchimp/main", headers))[0] == 202
+        assert (await called.raw(body + b"&x=1", "shop/mailchimp/main", headers))[0] == 401
+    found = [one async for one in Suppressions(pool).all("shop")]
+    assert {(one.key, one.channel, one.reason) for one in found} == {
+        ("jo@example.com", "mailchimp", "unsubscribed"),
+        ("gone@example.com", "mailchimp", "bounced"),
+    }
+    assert {one.added_by for one in found} == {"callback mailchimp/main"}
 
 
 async def test_whatever_proves_nothing_has_one_answer(called: Called) -> None:

@@ -63,6 +63,13 @@ class ChannelCase(Protocol):
     def delivery(self, fake: Fake) -> Delivery:
         """A message to a customer, over that fake."""
 
+    def key(self, delivery: Delivery) -> str:
+        """The part of a request by which its provider knows it again: here, the delivery's id.
+
+        Of what is idempotent by nature, the one whom it is about.
+        """
+        return delivery.delivery_id
+
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
         """The same to a server that is not one of its fakes."""
 

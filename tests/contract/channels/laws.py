@@ -68,9 +68,9 @@ async def the_key_is_in_the_request_and_known_to_the_provider(case: ChannelCase)
     async with set_up(case) as (fake, channel):
         delivery = case.delivery(fake)
         receipts = [await send(case, channel, delivery) for _ in range(2)]
-        assert delivery.delivery_id.encode() in case.sent(channel.render(delivery, case.template))
+        assert case.key(delivery).encode() in case.sent(channel.render(delivery, case.template))
         assert {type(receipt) for receipt in receipts} == {Accepted}
-        assert fake.ids == [delivery.delivery_id] * 2
+        assert fake.ids == [case.key(delivery)] * 2
 
 
 async def no_secret_is_shown(case: ChannelCase) -> None:
@@ -223,7 +223,7 @@ async def many_are_sent_side_by_side(case: ChannelCase) -> None:
         many = [msgspec.structs.replace(one, delivery_id=f"dlv_{number}") for number in range(20)]
         receipts = await asyncio.gather(*(send(case, channel, delivery) for delivery in many))
         assert {type(receipt) for receipt in receipts} == {Accepted}
-        assert sorted(fake.ids) == sorted(delivery.delivery_id for delivery in many)
+        assert sorted(fake.ids) == sorted(map(case.key, many))
 
 
 async def its_name_and_its_policy_are_those_of_its_records(case: ChannelCase) -> None:

@@ -1,0 +1,1 @@
+"""The Mailchimp channel: requests, their answers, and Mailchimp's own calls."""

@@ -9,6 +9,7 @@ from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
 from channels.email.channel import Email
+from channels.klaviyo import Klaviyo
 from channels.mailchimp.channel import Mailchimp
 from channels.sms.channel import Sms
 from channels.webhook.channel import Webhook
@@ -19,6 +20,7 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "email": Email,
     "sms": Sms,
     "braze": Braze,
+    "klaviyo": Klaviyo,
     "mailchimp": Mailchimp,
     "batch": Batch,
 }

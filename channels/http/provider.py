@@ -55,19 +55,12 @@ class ProviderChannel(HttpChannel[D]):
         return form
 
     def request(
-        self,
-        delivery: Delivery,
-        path: str,
-        body: bytes,
-        *,
-        method: str = "POST",
-        headers: Mapping[str, str] | None = None,
+        self, delivery: Delivery, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST"
     ) -> HttpRequest:
         """A request to a path of the account's API. Raises like `form`."""
-        url = self.form(delivery.project_id, delivery.account).url + path
-        return HttpRequest(
-            url, delivery.account, delivery.delivery_id, headers or {}, body, method, delivery.project_id
-        )
+        project_id, account = delivery.project_id, delivery.account
+        url = self.form(project_id, account).url + path
+        return HttpRequest(url, account, delivery.delivery_id, headers or {}, body, method, project_id)
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """See `HttpChannel`. Raises AccountHeld, and TryLater where its account is another one by now."""
@@ -92,10 +85,11 @@ class ProviderChannel(HttpChannel[D]):
         raise NotImplementedError
 
     async def called(
-        self, form: Any, project_id: str, account: str, path: str, *, method: str = "GET", body: bytes = b""
+        self, form: Any, project_id: str, account: str, path: str, headers: Mapping[str, str] | None = None, **how: Any
     ) -> Reply | Receipt:
-        """The reply to a call beside deliveries: of a status that is no success its receipt."""
-        request = HttpRequest(form.url + path, account, "check", {}, body, method, project_id)
+        """The reply to a call beside deliveries; of a status that is no success its receipt. `how`: method and body."""
+        asked = {"method": "GET", "body": b"", **how}
+        request = HttpRequest(form.url + path, account, "check", headers or {}, project_id=project_id, **asked)
         now = datetime.now(UTC)
         answer = await self.ask(request, timeout=self.policy.timeout.total_seconds(), now=now)
         if not isinstance(answer, Reply):

@@ -36,6 +36,7 @@ RETRY_POLICIES: Mapping[ChannelName, RetryPolicy] = {
     "email": _policy("30s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "sms": _policy("10s", "30s", "2m", "10m", "1h"),
     "braze": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
+    "klaviyo": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "mailchimp": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "batch": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
 }

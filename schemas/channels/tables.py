@@ -8,19 +8,21 @@ from schemas.account_fields import AccountType
 from schemas.channels.batch import BATCH_ACCOUNT, BatchDelivery, BatchPlan
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
+from schemas.channels.klaviyo import KLAVIYO_ACCOUNT, KlaviyoDelivery, KlaviyoPlan
 from schemas.channels.mailchimp import MAILCHIMP_ACCOUNT, MailchimpDelivery, MailchimpPlan
 from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
 from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | MailchimpPlan | BatchPlan
+ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | KlaviyoPlan | MailchimpPlan | BatchPlan
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
     "email": EmailDelivery,
     "sms": SmsDelivery,
     "braze": BrazeDelivery,
+    "klaviyo": KlaviyoDelivery,
     "mailchimp": MailchimpDelivery,
     "batch": BatchDelivery,
 }
@@ -31,6 +33,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "email": EMAIL_ACCOUNT,
     "sms": SMS_ACCOUNT,
     "braze": BRAZE_ACCOUNT,
+    "klaviyo": KLAVIYO_ACCOUNT,
     "mailchimp": MAILCHIMP_ACCOUNT,
     "batch": BATCH_ACCOUNT,
 }

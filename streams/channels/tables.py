@@ -5,6 +5,7 @@ from __future__ import annotations
 from streams.channels.batch import BATCH
 from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
+from streams.channels.klaviyo import KLAVIYO
 from streams.channels.mailchimp import MAILCHIMP
 from streams.channels.rules import ChannelTable
 from streams.channels.sms import SMS
@@ -15,6 +16,7 @@ CHANNEL_RULES: ChannelTable = {
     "sms": SMS,
     "webhook": WEBHOOK,
     "braze": BRAZE,
+    "klaviyo": KLAVIYO,
     "mailchimp": MAILCHIMP,
     "batch": BATCH,
 }

@@ -1,0 +1,126 @@
+"""Klaviyo: properties of profiles, and events that start its flows, by its JSON:API.
+
+A profile is set by what is said of it, so that a repeat changes nothing. An event has the delivery's id as its
+`unique_id`: the same again is ignored, and without it only one a second would be kept.
+Source: the API's reference, revision 2026-10-15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from channels.contract import AccountCheck, Policy, shortened
+from channels.http.api import HttpRequest
+from channels.http.provider import ProviderChannel
+from channels.http.transport import Reply
+from channels.payload import Variables, render_attributes, transfer_variables
+from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoAddress, KlaviyoDelivery
+from schemas.channels.retries import RETRY_POLICIES
+from schemas.closed import ChannelName
+from schemas.errors import RenderRefused
+from schemas.receipt import Accepted, Receipt, Refused
+from schemas.record import JsonObject
+from schemas.template import StoredTemplate
+
+_JSON_API = "application/vnd.api+json"
+_PROFILES, _EVENTS, _ACCOUNTS = "/api/profile-import", "/api/events", "/api/accounts"
+_MAX_BYTES = {_PROFILES: 100_000, _EVENTS: 5_000_000}
+_LONGEST_TEXT = 100_000
+"""Bytes of a text in an event."""
+POLICY = replace(Policy.of(RETRY_POLICIES["klaviyo"]), rate=12, concurrency=40)
+"""750 profiles a minute; events may go faster, which an account's own `rate` says."""
+
+
+class Klaviyo(ProviderChannel[KlaviyoDelivery]):
+    """Each message is one request: the profile, or the event with the profile in it."""
+
+    name: ClassVar[ChannelName] = "klaviyo"
+    policy: ClassVar[Policy] = POLICY
+    own_headers: ClassVar[Mapping[str, str]] = {
+        **ProviderChannel.own_headers, "content-type": _JSON_API, "accept": _JSON_API,
+    }  # fmt: skip
+
+    def render(self, delivery: KlaviyoDelivery, template: StoredTemplate | None = None) -> HttpRequest:
+        """See `Channel`."""
+        variables, to = transfer_variables(delivery, self._links), delivery.klaviyo
+        profile = _profile(to, variables)
+        if to.event is None and "properties" not in profile:
+            raise RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+        path = _PROFILES if to.event is None else _EVENTS
+        said = _resource("profile", profile) if to.event is None else _event(delivery, profile, variables)
+        body = msgspec.json.encode({"data": said})
+        if len(body) > _MAX_BYTES[path]:
+            raise RenderRefused("limit", f"the body has {len(body)} bytes, Klaviyo takes at most {_MAX_BYTES[path]}")
+        revision = self.form(delivery.project_id, delivery.account).revision
+        return self.request(delivery, path, body, _revision(revision))
+
+    def proof(self, form: KlaviyoAccountForm) -> Mapping[str, str]:
+        """See `ProviderChannel`."""
+        return {"authorization": f"Klaviyo-API-Key {form.api_key}"}
+
+    def receipt(self, reply: Reply, now: datetime) -> Receipt:
+        """See `HttpChannel`."""
+        receipt = super().receipt(reply, now)
+        if isinstance(receipt, Accepted) and reply.status == 202:
+            return Accepted("HTTP 202: queued by Klaviyo")
+        return Refused(shortened(f"HTTP {reply.status}: {_words(reply)}")) if isinstance(receipt, Refused) else receipt
+
+    async def tried(self, form: KlaviyoAccountForm, project_id: str, account: str) -> AccountCheck:
+        """See `ProviderChannel`: whose key it is."""
+        answer = await self.called(form, project_id, account, _ACCOUNTS, headers=_revision(form.revision))
+        if not isinstance(answer, Reply):
+            return AccountCheck(False, f"{answer.detail}. Check url and api_key, and its scope accounts:read")
+        (found, *_) = msgspec.json.decode(answer.body)["data"]
+        contact = found["attributes"].get("contact_information", {})
+        named = contact.get("organization_name") or found["id"]
+        return AccountCheck(True, f"the key is that of {named}, revision {form.revision}")
+
+
+def _revision(revision: str) -> Mapping[str, str]:
+    """A revision that is retired is refused, and not replaced by a newer one without a word."""
+    return {"revision": revision, "x-klaviyo-revision-fall-forward-opt-out": "1"}
+
+
+def _profile(to: KlaviyoAddress, variables: Variables) -> JsonObject:
+    names = {"external_id": to.external_id, "email": to.email, "phone_number": to.phone_number}
+    properties = render_attributes(to.attributes, variables)
+    return {name: value for name, value in names.items() if value} | ({"properties": properties} if properties else {})
+
+
+def _event(delivery: KlaviyoDelivery, profile: JsonObject, variables: Variables) -> JsonObject:
+    event = delivery.klaviyo.event
+    assert event is not None  # noqa: S101 - asked before
+    properties = render_attributes(event.properties, variables)
+    too_long = [name for name, value in properties.items() if len(msgspec.json.encode(value)) > _LONGEST_TEXT]
+    if too_long:
+        raise RenderRefused("limit", f"{', '.join(too_long)} has more than {_LONGEST_TEXT} bytes")
+    return _resource(
+        "event",
+        {
+            "metric": {"data": _resource("metric", {"name": event.name})},
+            "profile": {"data": _resource("profile", profile)},
+            "properties": {**properties, "delivery_id": delivery.delivery_id},
+            "time": delivery.event.created_at.isoformat(timespec="seconds"),
+            "unique_id": delivery.delivery_id,
+        },
+    )
+
+
+def _resource(kind: str, attributes: JsonObject) -> JsonObject:
+    return {"type": kind, "attributes": attributes}
+
+
+def _words(reply: Reply) -> str:
+    """The words of its errors, each with its place: JSON:API."""
+    try:
+        errors: list[dict[str, Any]] = msgspec.json.decode(reply.body)["errors"]
+        return "; ".join(
+            f"{one.get('detail') or one['title']} ({(one.get('source') or {}).get('pointer', '')})" for one in errors
+        )
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return reply.body.decode(errors="replace")

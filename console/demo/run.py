@@ -193,7 +193,7 @@ def _report(expected: Expected, published: list[Event], malformed: int, played: 
         "webhook": Counter(one.id for one in played.receiver.received),
         "email": Counter(mail.message_id for mail in played.mailbox.mails),
     }
-    wanted = {channel: expected.deliveries[channel] for channel in expected.deliveries}
+    pairs = [(found.keys(), received.get(channel, Counter()).keys()) for channel, found in expected.deliveries.items()]
     decisions = _decisions(played)
     return {
         "events": len(published) + malformed,
@@ -201,8 +201,8 @@ def _report(expected: Expected, published: list[Event], malformed: int, played: 
         "deliveries": {channel: len(found) for channel, found in received.items()},
         "skipped": dict(Counter(str(one.reason) for one in decisions if one.outcome == "skipped")),
         "dead_letters": _dead_letters(played),
-        "missing": sum(len(wanted[channel].keys() - received[channel].keys()) for channel in wanted),
-        "unexpected": sum(len(received[channel].keys() - wanted[channel].keys()) for channel in wanted),
+        "missing": sum(len(wanted - came) for wanted, came in pairs),
+        "unexpected": sum(len(came - wanted) for wanted, came in pairs),
         "doubled": sum(found.total() - len(found) for found in received.values()),
         "unverified": played.receiver.unverified,
         "latency_ms": _latency(expected, played),

@@ -31,7 +31,7 @@ from console.cli.supervisor import Supervisor, workers
 from console.control.distributions import announcer
 from console.demo.expected import Expected, expect
 from deploy.settings.settings import Settings, load_settings
-from schemas.closed import Role
+from schemas.closed import CHANNELS, Role
 from schemas.decision import Decision
 from schemas.distribution import Distribution
 from schemas.errors import TryLater
@@ -219,6 +219,7 @@ class Product:
     def received(self) -> dict[str, Counter[str]]:
         """Deliveries that have arrived, by channel, as a multiset of ids."""
         return {
+            **{channel: Counter() for channel in CHANNELS},
             "webhook": Counter(one.id for one in self.receiver.received),
             "email": Counter(mail.message_id for mail in self.mailbox.mails),
         }

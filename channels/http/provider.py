@@ -78,7 +78,11 @@ class ProviderChannel(HttpChannel[D]):
         form = self._accounts.find(project_id, account)
         if form is None:
             return AccountCheck(False, self._not_there(project_id, account))
-        return await self.tried(form, project_id, account)
+        try:
+            return await self.tried(form, project_id, account)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            said = f"what answers there is not {self.name}: its words cannot be read ({type(error).__name__}). Check url"
+            return AccountCheck(False, said)
 
     async def tried(self, form: Any, project_id: str, account: str) -> AccountCheck:
         """A harmless call, and what came of it in words."""

@@ -225,6 +225,7 @@ def test_refused_on_save_with_what_is_offered(body: dict[str, Any], path: str, s
         (lambda fake: None, True, "the key is that of The Shop, revision 2026-10-15"),
         (lambda fake: setattr(fake, "_key", "another"), False, "Check url and api_key, and its scope accounts:read"),
         (lambda fake: fake.replies.append(Reply(drop=True)), False, "Check url"),
+        (lambda fake: setattr(fake, "answered", lambda *_: (Reply(body=b"<html>"), [])), False, "is not klaviyo"),
     ],
 )
 async def test_an_account_is_tried_by_asking_whose_it_is(

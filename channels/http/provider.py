@@ -81,7 +81,7 @@ class ProviderChannel(HttpChannel[D]):
         try:
             return await self.tried(form, project_id, account)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            said = f"what answers there is not {self.name}: its words cannot be read ({type(error).__name__}). Check url"
+            said = f"what answers there is not {self.name}: {type(error).__name__} where its words are read. Check url"
             return AccountCheck(False, said)
 
     async def tried(self, form: Any, project_id: str, account: str) -> AccountCheck:

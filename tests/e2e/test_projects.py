@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ from console.cli.context import database
 from console.demo.expected import Expected, expect
 from console.demo.population import customers, events
 from console.demo.stage import ROLES, apply_examples
-from schemas.closed import CHANNELS
+from schemas.closed import ChannelName
 from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
@@ -91,8 +91,10 @@ def public(product: Product, topic: str) -> list[dict[str, Any]]:
 async def settled(product: Product, projects: tuple[Project, ...]) -> None:
     """Wait until all that has to come has come; compare ids as multisets, those of all projects and no others."""
     wanted = {
-        channel: Counter(identity for one in projects for identity in one.expected.deliveries[channel])
-        for channel in CHANNELS
+        channel: Counter(
+            identity for one in projects for identity in one.expected.deliveries[cast(ChannelName, channel)]
+        )
+        for channel in product.received()
     }
     assert all(set(found.values()) <= {1} for found in wanted.values()), "equal names make ids of their own"
     await product.until(

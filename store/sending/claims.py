@@ -15,6 +15,8 @@ from store.sql import queries
 
 _LOOKED_AT, _ASKED, _MOST_PARTS = 200, 50, 16
 """Queues in one look, queues that are asked at once, and how often a claim goes on where nothing can be claimed."""
+_PLANNED_ANEW = 5
+"""Uses of a prepared statement for which Postgres makes a plan each time (its documentation, PREPARE, Notes)."""
 _BEFORE_ALL = Queue("", "", "", "", "")
 
 
@@ -30,6 +32,7 @@ class Claims:
         self._pool, self._queues = pool, queues
         self._sql = queries("ledger")
         self._looked_last: Queue | None = None
+        self._fetched = 0
 
     @property
     def has_looked_at_all(self) -> bool:
@@ -85,12 +88,13 @@ class Claims:
         return claimed
 
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
-        """Planned each time, by the size that the queue has now.
+        """Planned each time, by the size that the queue has now: no text is used more often than Postgres does that.
 
         A plan that was kept from when the queue was empty reads all of it, once for each row, until Postgres has
         analyzed it again: seconds with a hundred thousand that wait.
         """
-        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("set local plan_cache_mode = force_custom_plan")
-            rows: list[asyncpg.Record] = await connection.fetch(self._sql[name], *arguments)
+        self._fetched += 1
+        sql = f"{self._sql[name]}\n-- {self._fetched // _PLANNED_ANEW}"
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(sql, *arguments)
             return rows

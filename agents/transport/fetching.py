@@ -17,6 +17,9 @@ _COMMIT_SECONDS = 10.0
 _AT_REST_MS = 160
 """A fetch of all partitions ends with the first record whatever it waits; a seek waits for the end of the last one."""
 
+_AT_REST_AFTER = 50
+"""Fetches one after another that found nothing: about a second."""
+
 
 class Blocked:
     """Stands at the end of a partition's records where reading cannot go on; nothing from `offset` on was read."""
@@ -73,13 +76,14 @@ class LeanRecords(fetcher.PartitionRecords):
 
 
 class FetchWait:
-    """The wait of a fetch that finds nothing, which grows each time, so that rest costs little.
+    """The wait of a fetch that finds nothing, which grows at rest, so that rest costs little.
 
-    One that leaves partitions out waits `least_ms` alone: it would keep those from being asked for again.
+    In between records it does not: at 5,000 a second p99 went from 27 to 48 ms by it. One that leaves partitions out
+    waits `least_ms` alone: it would keep those from being asked for again.
     """
 
     def __init__(self, least_ms: int) -> None:
-        self._least, self._next = least_ms, least_ms
+        self._least, self._next, self._in_vain = least_ms, least_ms, 0
 
     def ms(self, *, is_whole: bool) -> int:
         """The wait of the next fetch."""
@@ -87,7 +91,9 @@ class FetchWait:
 
     def ended(self, *, found: bool) -> None:
         """A fetch has ended."""
-        self._next = self._least if found else max(self._least, min(2 * self._next, _AT_REST_MS))
+        self._in_vain = 0 if found else self._in_vain + 1
+        is_at_rest = self._in_vain > _AT_REST_AFTER
+        self._next = max(self._least, min(2 * self._next, _AT_REST_MS)) if is_at_rest else self._least
 
 
 class Fetcher(fetcher.Fetcher):

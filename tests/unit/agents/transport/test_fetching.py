@@ -136,6 +136,9 @@ def test_what_the_java_client_has_compressed_is_read(codec: str) -> None:
 
 def test_a_fetch_waits_longer_each_time_that_it_finds_nothing_and_not_where_it_leaves_partitions_out() -> None:
     wait, waits = FetchWait(20), []
+    for _ in range(50):
+        assert wait.ms(is_whole=True) == 20
+        wait.ended(found=False)
     for _ in range(6):
         waits.append(wait.ms(is_whole=True))
         assert wait.ms(is_whole=False) == 20

@@ -14,9 +14,9 @@ import msgspec
 
 from channels.contract import AccountCheck, Policy, shortened
 from channels.http.api import HttpRequest
-from channels.http.batches import BatchingChannel, BatchLimits
+from channels.http.batches import BatchingChannel
 from channels.http.transport import Reply
-from channels.payload import render_attributes, transfer_variables
+from channels.payload import nothing_left, render_attributes, transfer_variables
 from schemas.channels.batch import BatchAccountForm, BatchDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
@@ -25,7 +25,6 @@ from schemas.receipt import Accepted, Receipt, Refused
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 
-MAX_BYTES = 4_000_000
 POLICY = replace(Policy.of(RETRY_POLICIES["batch"]), concurrency=400)
 """As many under way as fill two requests."""
 _EDITS = ("$add", "$remove")
@@ -48,10 +47,6 @@ class Batch(BatchingChannel[BatchDelivery]):
     def proof(self, form: BatchAccountForm) -> Mapping[str, str]:
         """See `ProviderChannel`."""
         return {"authorization": f"Bearer {form.rest_key}"}
-
-    def batch_limits(self, request: HttpRequest) -> BatchLimits:
-        """See `BatchingChannel`."""
-        return BatchLimits(self.form(request.project_id, request.account).batch_size, MAX_BYTES)
 
     def joined(self, bodies: Sequence[bytes]) -> bytes:
         """See `BatchingChannel`: lists of one become one list."""
@@ -78,10 +73,8 @@ class Batch(BatchingChannel[BatchDelivery]):
 
     async def tried(self, form: BatchAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: an empty list tells a key that is known from one that is not."""
-        url = form.url + _path(form)
-        request = HttpRequest(url, account, "check", _headers(form), b"[]", project_id=project_id)
-        answer = await self.ask(request, timeout=self.policy.timeout.total_seconds(), now=datetime.now(UTC))
-        return _checked(form, answer)
+        how = {"method": "POST", "body": b"[]"}
+        return _checked(form, await self.asked(form, project_id, account, _path(form), _headers(form), **how))
 
 
 def _path(account: BatchAccountForm) -> str:
@@ -102,7 +95,7 @@ def _update(delivery: BatchDelivery, variables: JsonObject) -> JsonObject:
         told = {**properties, "delivery_id": delivery.delivery_id}
         made["events"] = [{"name": to.event.name, "attributes": told}]
     if len(made) == 1:
-        raise RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+        raise nothing_left()
     return made
 
 

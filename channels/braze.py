@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
 
 from channels.contract import AccountCheck, Policy, shortened
 from channels.http.api import HttpRequest
-from channels.http.batches import BatchingChannel, BatchLimits
+from channels.http.batches import BatchingChannel
 from channels.http.transport import Reply
-from channels.payload import render_attributes, transfer_variables
+from channels.payload import nothing_left, render_attributes, transfer_variables
 from schemas.channels.braze import BrazeAccountForm, BrazeAddress, BrazeDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused
 from schemas.receipt import Accepted, Receipt, Refused
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 
 PATH = "/users/track"
-MAX_BYTES = 4_000_000
 POLICY = replace(Policy.of(RETRY_POLICIES["braze"]), concurrency=200)
 """As many under way as fill four requests."""
 _NOTHING_TO_SAY = b'{"attributes":[]}'
@@ -56,10 +54,6 @@ class Braze(BatchingChannel[BrazeDelivery]):
     def proof(self, form: BrazeAccountForm) -> Mapping[str, str]:
         """See `ProviderChannel`."""
         return {"authorization": f"Bearer {form.api_key}"}
-
-    def batch_limits(self, request: HttpRequest) -> BatchLimits:
-        """See `BatchingChannel`."""
-        return BatchLimits(self.form(request.project_id, request.account).batch_size, MAX_BYTES)
 
     def objects(self, request: HttpRequest) -> int:
         """See `BatchingChannel`: attributes and events count together."""
@@ -95,9 +89,8 @@ class Braze(BatchingChannel[BrazeDelivery]):
 
     async def tried(self, form: BrazeAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: an empty request tells a key that may track users from one that may not."""
-        request = HttpRequest(form.url + PATH, account, "check", {}, _NOTHING_TO_SAY, project_id=project_id)
-        answer = await self.ask(request, timeout=self.policy.timeout.total_seconds(), now=datetime.now(UTC))
-        return _checked(form, answer)
+        asked = await self.asked(form, project_id, account, PATH, method="POST", body=_NOTHING_TO_SAY)
+        return _checked(form, asked)
 
 
 def _body(delivery: BrazeDelivery, variables: JsonObject, account: BrazeAccountForm) -> bytes:
@@ -113,7 +106,7 @@ def _body(delivery: BrazeDelivery, variables: JsonObject, account: BrazeAccountF
         time = delivery.event.created_at.isoformat()
         body["events"] = [{**who, "name": to.event.name, "time": time, "properties": properties}]
     if not body:
-        raise RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+        raise nothing_left()
     return msgspec.json.encode(body)
 
 

@@ -18,7 +18,7 @@ from channels.contract import AccountCheck, Policy, shortened
 from channels.http.api import HttpRequest
 from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
-from channels.payload import Variables, render_attributes, transfer_variables
+from channels.payload import Variables, nothing_left, render_attributes, transfer_variables
 from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoAddress, KlaviyoDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
@@ -50,7 +50,7 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
         variables, to = transfer_variables(delivery, self._links), delivery.klaviyo
         profile = _profile(to, variables)
         if to.event is None and "properties" not in profile:
-            raise RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+            raise nothing_left()
         path = _PROFILES if to.event is None else _EVENTS
         said = _resource("profile", profile) if to.event is None else _event(delivery, profile, variables)
         body = msgspec.json.encode({"data": said})

@@ -75,6 +75,11 @@ def render_attributes(attributes: JsonObject, variables: Variables) -> JsonObjec
     return plain
 
 
+def nothing_left() -> RenderRefused:
+    """The refusal of a data transfer that would say nothing."""
+    return RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+
+
 def with_worth(voucher: JsonObject) -> JsonObject:
     """A voucher with its `value` and `balance`, where it says them; names of upstream's own win."""
     worth: JsonObject = {}

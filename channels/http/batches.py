@@ -91,6 +91,8 @@ class BatchingChannel(ProviderChannel[D]):
 
     batch_wait: ClassVar[float] = 0.02
     """Seconds that the first message of a batch waits for others."""
+    max_bytes: ClassVar[int] = 4_000_000
+    """Of the body of one request."""
 
     def __init__(
         self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None
@@ -100,7 +102,7 @@ class BatchingChannel(ProviderChannel[D]):
 
     def batch_limits(self, request: HttpRequest) -> BatchLimits:
         """The bounds of its account. Raises AccountHeld."""
-        raise NotImplementedError
+        return BatchLimits(self.form(request.project_id, request.account).batch_size, self.max_bytes)
 
     def objects(self, request: HttpRequest) -> int:
         """The number of objects in a message, as its provider counts them."""

@@ -91,15 +91,20 @@ class ProviderChannel(HttpChannel[D]):
     async def called(
         self, form: Any, project_id: str, account: str, path: str, headers: Mapping[str, str] | None = None, **how: Any
     ) -> Reply | Receipt:
-        """The reply to a call beside deliveries; of a status that is no success its receipt. `how`: method and body."""
-        asked = {"method": "GET", "body": b"", **how}
-        request = HttpRequest(form.url + path, account, "check", headers or {}, project_id=project_id, **asked)
-        now = datetime.now(UTC)
-        answer = await self.ask(request, timeout=self.policy.timeout.total_seconds(), now=now)
+        """The reply to a call beside deliveries; of a status that is no success its receipt. `how` is as in `asked`."""
+        answer = await self.asked(form, project_id, account, path, headers, **how)
         if not isinstance(answer, Reply):
             return answer
-        receipt = receipt_by_status(answer, now)
+        receipt = receipt_by_status(answer, datetime.now(UTC))
         return answer if isinstance(receipt, Accepted) else receipt
+
+    async def asked(
+        self, form: Any, project_id: str, account: str, path: str, headers: Mapping[str, str] | None = None, **how: Any
+    ) -> Reply | Receipt:
+        """The reply to a call beside deliveries, whatever its status. `how`: method and body."""
+        said = {"method": "GET", "body": b"", **how}
+        request = HttpRequest(form.url + path, account, "check", headers or {}, project_id=project_id, **said)
+        return await self.ask(request, timeout=self.policy.timeout.total_seconds(), now=datetime.now(UTC))
 
     def _not_there(self, project_id: str, account: str) -> str:
         there = ", ".join(self._accounts.names(project_id)) or "none"

@@ -21,13 +21,12 @@ from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
 from channels.mailchimp.calls import CALLS, events_of
 from channels.mailchimp.replies import checked, receipt_of
-from channels.payload import render_attributes, transfer_variables
+from channels.payload import nothing_left, render_attributes, transfer_variables
 from channels.status_calls import CallForm, StatusCall, StatusEvent
 from schemas.account_fields import AccountForm
 from schemas.channels.mailchimp import MailchimpAccountForm, MailchimpDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused
 from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
 
@@ -62,7 +61,7 @@ class Mailchimp(ProviderChannel[MailchimpDelivery]):
         email = delivery.mailchimp.email
         fields = render_attributes(delivery.mailchimp.attributes, transfer_variables(delivery, self._links))
         if not fields:
-            raise RenderRefused("template_error", "nothing is left to say: the event has none of the attributes")
+            raise nothing_left()
         said = {
             "email_address": email,
             "status_if_new": form.status_if_new,

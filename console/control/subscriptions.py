@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
-import asyncpg
-
 from channels.unsubscribe import Subscriber
+from console.control.callbacks import Database
 from console.control.context import ProjectContext
 from deploy.settings.settings import Settings
 from schemas.closed import ChoiceWay
@@ -15,9 +14,6 @@ from schemas.consent_choice import EVERY_CATEGORY
 from schemas.distribution import TRANSACTIONAL
 from store.consent_choices import ConsentChoices, KnownConsents
 from store.projects import Projects
-
-Database = Callable[[], Awaitable[asyncpg.Pool]]
-"""Connections, once there are any. Raises TryLater until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +26,15 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The page of one customer: whose messages they are, in which language, and what is sent."""
+    """The page of one customer: whose messages they are, in which language, and what is sent.
+
+    `has_left_all`: all categories were left at once, those that come later as well.
+    """
 
     brand: str
     locale: str
     categories: tuple[Category, ...]
+    has_left_all: bool
 
     def is_given(self, category: str) -> bool:
         """True where messages of a category are sent."""
@@ -55,7 +55,7 @@ class Subscriptions:
         known = await ConsentChoices(pool).known(subscriber.project_id, subscriber.customer_id)
         names = dict.fromkeys((*context.consents, subscriber.category))
         shown = tuple(Category(name, _is_given(name, known)) for name in names if name != TRANSACTIONAL)
-        return Standing(context.brand.name, context.brand.locale, shown)
+        return Standing(context.brand.name, context.brand.locale, shown, known.chosen.get(EVERY_CATEGORY) is False)
 
     async def leave(self, subscriber: Subscriber, *, everything: bool, way: ChoiceWay) -> None:
         """Withdraw the category of the message, or all of them; transactional messages are no category to leave."""
@@ -69,11 +69,8 @@ class Subscriptions:
         changed = {one.name: chosen[one.name] for one in standing.categories if one.is_given != chosen[one.name]}
         if not any(chosen.values()):
             changed = {EVERY_CATEGORY: False}
-        elif changed:
-            pool = await self._database()
-            known = await ConsentChoices(pool).known(subscriber.project_id, subscriber.customer_id)
-            if known.chosen.get(EVERY_CATEGORY) is False:
-                changed = {EVERY_CATEGORY: True, **chosen}
+        elif changed and standing.has_left_all:
+            changed = {EVERY_CATEGORY: True, **chosen}
         await self._keep(subscriber, changed, "page")
 
     async def _keep(self, subscriber: Subscriber, given: dict[str, bool], way: ChoiceWay) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from channels.contract import AnyChannel
+from channels.fakes.http import Reply
 from schemas.delivery import Delivery
 from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
@@ -75,3 +76,19 @@ class ChannelCase(Protocol):
 
     def sent(self, request: Any) -> bytes:
         """All that a request puts on the wire, without what an attempt adds."""
+
+
+class HttpCase(ChannelCase):
+    """A channel over HTTP before a fake of `channels/fakes/http.py`."""
+
+    def slow(self, fake: Any, seconds: float) -> None:
+        fake.usually = replace(fake.usually, delay=seconds)
+
+    def sent(self, request: Any) -> bytes:
+        written: bytes = request.url.encode() + repr(dict(request.headers)).encode() + request.body
+        return written
+
+
+def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
+    """The next answer of such a fake."""
+    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)

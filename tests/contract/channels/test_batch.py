@@ -16,7 +16,6 @@ from channels.batch import Batch
 from channels.contract import AnyChannel
 from channels.fakes.batch import BatchFake
 from channels.fakes.http import Reply
-from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from schemas.account import read_account
 from schemas.channels.batch import BatchAccountForm, BatchAddress, BatchDelivery
@@ -29,7 +28,7 @@ from streams.channels.mapping import DEFAULTS, Attributes
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Fake, HttpCase, says
 from tests.factory import CONTEXT, NOW, context, customer, definition, delivery
 
 KEY, PROJECT = "hush-batch-key", "project_0664"
@@ -69,11 +68,7 @@ def message(name: str = "dlv_1", *, event: bool = True, who: str = "crm-7", **at
     return BatchDelivery(batch=BatchAddress(custom_id=who, attributes=mapped, event=told), **shared)
 
 
-def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
-    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)
-
-
-class BatchCase(ChannelCase):
+class BatchCase(HttpCase):
     """Batch before its fake."""
 
     name = "batch"
@@ -101,9 +96,6 @@ class BatchCase(ChannelCase):
     def fake(self) -> BatchFake:
         return BatchFake(KEY, PROJECT)
 
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
-
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_for(cast(BatchFake, fake).url)
 
@@ -112,9 +104,6 @@ class BatchCase(ChannelCase):
 
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
         return channel_for(f"http{'s' if tls else ''}://{host}:{port}"), message()
-
-    def sent(self, request: HttpRequest) -> bytes:
-        return request.url.encode() + repr(dict(request.headers)).encode() + request.body
 
 
 CASE = BatchCase()

@@ -17,7 +17,6 @@ from channels.codes.links import no_links
 from channels.contract import AnyChannel
 from channels.fakes.braze import BrazeFake
 from channels.fakes.http import Reply
-from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from schemas.account import read_account
 from schemas.channels.braze import BrazeAccountForm, BrazeAddress, BrazeDelivery
@@ -28,7 +27,7 @@ from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throt
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Answer, Fake, HttpCase, says
 from tests.factory import CONTEXT, NOW, context, customer, definition, delivery
 
 KEY = "hush-braze-key"
@@ -63,15 +62,11 @@ def message(name: str = "dlv_1", *, event: bool = True, **attributes: Any) -> Br
     return BrazeDelivery(braze=BrazeAddress(external_id="crm-7", attributes=mapped, event=told), **shared)
 
 
-def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
-    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)
-
-
 INDEXED = b'{"message":"success","errors":[{"type":"bad","input_array":"events","index":0}]}'
 RESET = Reply(429, headers=(("x-ratelimit-reset", "7"),))
 
 
-class BrazeCase(ChannelCase):
+class BrazeCase(HttpCase):
     """Braze before its fake."""
 
     name = "braze"
@@ -99,9 +94,6 @@ class BrazeCase(ChannelCase):
     def fake(self) -> BrazeFake:
         return BrazeFake(KEY)
 
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
-
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_for(cast(BrazeFake, fake).url)
 
@@ -110,9 +102,6 @@ class BrazeCase(ChannelCase):
 
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
         return channel_for(f"http{'s' if tls else ''}://{host}:{port}"), message()
-
-    def sent(self, request: HttpRequest) -> bytes:
-        return request.url.encode() + repr(dict(request.headers)).encode() + request.body
 
 
 CASE = BrazeCase()

@@ -14,7 +14,6 @@ from channels.accounts import fixed_accounts
 from channels.contract import AnyChannel
 from channels.fakes.http import Reply
 from channels.fakes.klaviyo import KlaviyoFake
-from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from channels.klaviyo import Klaviyo
 from schemas.account import read_account
@@ -26,7 +25,7 @@ from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Ref
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Answer, Fake, HttpCase, says
 from tests.factory import CONTEXT, NOW, context, customer, definition, delivery
 
 KEY = "hush-klaviyo-key"
@@ -60,16 +59,12 @@ def message(*, event: bool = True, **attributes: Any) -> KlaviyoDelivery:
     return KlaviyoDelivery(klaviyo=to, **shared)
 
 
-def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
-    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)
-
-
 WRONG = b'{"errors":[{"title":"Invalid","detail":"Invalid email","source":{"pointer":"/data/attributes/email"}}]}'
 
 TOO_FAST = Reply(429, headers=(("retry-after", "7"),))
 
 
-class KlaviyoCase(ChannelCase):
+class KlaviyoCase(HttpCase):
     """Klaviyo before its fake."""
 
     name = "klaviyo"
@@ -97,9 +92,6 @@ class KlaviyoCase(ChannelCase):
     def fake(self) -> KlaviyoFake:
         return KlaviyoFake(KEY)
 
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
-
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_for(cast(KlaviyoFake, fake).url)
 
@@ -108,9 +100,6 @@ class KlaviyoCase(ChannelCase):
 
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
         return channel_for(f"http{'s' if tls else ''}://{host}:{port}"), message()
-
-    def sent(self, request: HttpRequest) -> bytes:
-        return request.url.encode() + repr(dict(request.headers)).encode() + request.body
 
 
 CASE = KlaviyoCase()

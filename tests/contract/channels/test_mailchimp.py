@@ -13,9 +13,7 @@ import pytest
 
 from channels.accounts import fixed_accounts
 from channels.contract import AnyChannel
-from channels.fakes.http import Reply
 from channels.fakes.mailchimp import MailchimpFake, Member
-from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from channels.mailchimp.channel import Mailchimp
 from channels.status_calls import NotProven, StatusCall, StatusEvent
@@ -27,7 +25,7 @@ from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throt
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Fake, HttpCase, says
 from tests.factory import CONTEXT, NOW, context, customer, definition, delivery
 
 KEY, LIST, SECRET = "hush-mailchimp-key-us6", "a1b2c3d4e5", "hush-webhook"
@@ -59,11 +57,7 @@ def message(**attributes: Any) -> MailchimpDelivery:
     return MailchimpDelivery(mailchimp=MailchimpAddress(email=EMAIL, attributes=mapped), **shared)
 
 
-def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
-    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)
-
-
-class MailchimpCase(ChannelCase):
+class MailchimpCase(HttpCase):
     """Mailchimp before its fake."""
 
     name = "mailchimp"
@@ -92,9 +86,6 @@ class MailchimpCase(ChannelCase):
     def fake(self) -> MailchimpFake:
         return MailchimpFake(KEY, LIST)
 
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
-
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_for(cast(MailchimpFake, fake).url)
 
@@ -106,9 +97,6 @@ class MailchimpCase(ChannelCase):
 
     def elsewhere(self, host: str, port: int, *, tls: bool) -> tuple[AnyChannel, Delivery]:
         return channel_for(f"http{'s' if tls else ''}://{host}:{port}"), message()
-
-    def sent(self, request: HttpRequest) -> bytes:
-        return request.url.encode() + repr(dict(request.headers)).encode() + request.body
 
 
 CASE = MailchimpCase()

@@ -26,7 +26,7 @@ from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Answer, Fake, HttpCase
 from tests.factory import NOW, customer, delivery
 
 SID, TOKEN, PHONE = "AC0123456789abcdef0123456789abcdef", "hush-auth-token", "+48600100200"
@@ -59,7 +59,7 @@ def refuses(field: str, kind: type[Receipt] = Refused) -> Answer:
     return Answer(lambda fake: getattr(fake, field).add(PHONE), kind)
 
 
-class SmsCase(ChannelCase):
+class SmsCase(HttpCase):
     """Twilio's API before its fake."""
 
     name = "sms"
@@ -95,9 +95,6 @@ class SmsCase(ChannelCase):
 
     def fake(self) -> SmsFake:
         return SmsFake(SID, TOKEN)
-
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
 
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_of(replace(TWILIO, base_url=cast(SmsFake, fake).base_url))

@@ -17,7 +17,6 @@ import pytest
 from channels.accounts import AccountBook
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
-from channels.fakes.http import Reply
 from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS
 from channels.registry import CHANNEL_TYPES, build_channels
@@ -26,7 +25,7 @@ from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import CHANNELS, ChannelName
 from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Refused, Throttled, Unanswered
 from schemas.wire.avro_schema import avro_schema
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
@@ -35,7 +34,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import Matched, explain_event, match_event
-from tests.contract.channels.case import Answer, ChannelCase, Fake
+from tests.contract.channels.case import Fake, HttpCase, says
 from tests.contract.channels.laws import LAWS, Law
 from tests.contract.channels.toy.channel import Toy, ToyAccount
 from tests.contract.channels.toy.fake import ToyFake
@@ -66,11 +65,7 @@ def channel_for(url: str) -> AnyChannel:
     return build_channels(ChannelContext(accounts=AccountBook(cast(Any, accounts)), reach=OWN_NETWORKS), TYPES)[TOY]
 
 
-def says(status: int, kind: type[Receipt], body: bytes = b"", **how: Any) -> Answer:
-    return Answer(lambda fake: fake.replies.append(Reply(status, body=body, **how)), kind)
-
-
-class ToyCase(ChannelCase):
+class ToyCase(HttpCase):
     """The toy before its fake."""
 
     name = "toy"
@@ -93,9 +88,6 @@ class ToyCase(ChannelCase):
 
     def fake(self) -> ToyFake:
         return ToyFake(TOKEN)
-
-    def slow(self, fake: Any, seconds: float) -> None:
-        fake.usually = replace(fake.usually, delay=seconds)
 
     def channel(self, fake: Fake) -> AnyChannel:
         return channel_for(cast(ToyFake, fake).url)

@@ -109,7 +109,7 @@ def write_files() -> None:
 
 
 def release() -> None:
-    """Keep every topic's schema of now for ever. Part of each release. One that was released before stays as it was worded."""
+    """Keep every topic's schema of now for ever. Part of each release; one that was kept before stays as it is."""
     ledger: dict[str, list[str]] = json.loads(LEDGER.read_text())
     for topic in TOPICS:
         fingerprint = schema_fingerprint(topic_schema(topic))

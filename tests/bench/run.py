@@ -35,7 +35,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, isolation, limits, peers, profiles, segments, sending, start
+from tests.bench import claims, codes, core, emails, isolation, limits, peers, profiles, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -484,6 +484,11 @@ def measure_profiles(_settings: Settings, _servers: Servers) -> Report:
     return found
 
 
+def measure_email(_settings: Settings, _servers: Servers) -> Report:
+    """Personalised e-mails into a mail server that counts, beside messages made anew for aiosmtplib, and nodemailer."""
+    return emails.measure(FOLDER / "nodemailer", ROUNDS, TWO_CORES, say)
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -504,6 +509,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "claims": measure_claims,
     "limits": measure_limits,
     "profiles": measure_profiles,
+    "email": measure_email,
     "segments": measure_segments,
     "codes": measure_codes,
 }

@@ -14,6 +14,7 @@ from channels.contract import AccountCheck
 from console.cli.context import Session, in_session
 from console.cli.terminal import PROBLEM, AsJson, fail, show_json, show_rows, show_text
 from console.control import accounts
+from console.control.mail_presets import preset_words
 from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.errors import TidingsError
 from store.accounts import AccountKey, Accounts
@@ -44,8 +45,13 @@ def add_command(
         written = _written(key, values or [])
         if not change or any(one.is_place and one.name in written for one in ACCOUNT_TYPES[key.channel].fields):
             written = _asked_for(key, written)
-        act = accounts.change if change else accounts.add
-        await act(Accounts(opened.pool), opened.wiring.settings, key, written, actor=opened.actor)
+        kept, preset = Accounts(opened.pool), None
+        if change:
+            await accounts.change(kept, opened.wiring.settings, key, written, actor=opened.actor)
+        else:
+            preset = await accounts.add(kept, opened.wiring.settings, key, written, actor=opened.actor)
+        if preset is not None:
+            show_text(f"{key}: {preset_words(preset, written)}")
         show_text(f"{key}: {'changed' if change else 'added'}; to try it: tidings accounts test {key}")
 
     in_session(work)

@@ -12,11 +12,13 @@ from channels.accounts import AccountBook
 from channels.contract import AccountCheck
 from channels.registry import CHANNEL_TYPES
 from console.control.destinations import written_destination
+from console.control.mail_presets import Exchangers, completed, mail_exchangers
 from console.control.not_found import not_found
 from deploy.settings.settings import Settings
 from schemas.account import account_name, changed_account, read_account
 from schemas.account_fields import AccountForm
 from schemas.channels.email import EmailAccountForm
+from schemas.channels.mail_providers import MailPreset
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.failover import failover_problems
 from schemas.names import ROUGHLY_LIKE, did_you_mean
@@ -43,13 +45,24 @@ def account_key(project_id: str, written: str) -> AccountKey:
 
 
 async def add(
-    accounts: Accounts, settings: Settings, key: AccountKey, written: Mapping[str, object], *, actor: str
-) -> None:
-    """Keep a new account. Raises DefinitionInvalid with every problem, TidingsError where there is one already."""
+    accounts: Accounts,
+    settings: Settings,
+    key: AccountKey,
+    written: Mapping[str, object],
+    *,
+    actor: str,
+    exchangers: Exchangers = mail_exchangers,
+) -> MailPreset | None:
+    """Keep a new account; what of a mailbox is not written is that of the provider of its address, which is returned.
+
+    Raises DefinitionInvalid with every problem, TidingsError where there is one already.
+    """
+    written, preset = await completed(key.channel, written, exchangers)
     form = read_account(key.channel, written)
     await _must_have_order(accounts, settings, key, form)
     if not await accounts.add(key, form, account_keys(settings), by=actor):
         raise TidingsError(f"there is an account {key} already; --change keeps what is named, and the rest as it was")
+    return preset
 
 
 async def change(

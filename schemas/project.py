@@ -14,6 +14,9 @@ from schemas.record import Record
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 """The form of a locale, whole: pl, pl-PL, pt_BR."""
 
+COLOR = r"#[0-9A-Fa-f]{6}"
+CURRENCY = r"[A-Z]{3}"
+
 
 class Sandbox(Record, frozen=True, kw_only=True):
     """All that a sandbox reaches: addresses, domains and wildcards, in the form that suppressions have."""

@@ -37,6 +37,8 @@ _CARD = (
     '<mj-section background-color="#ffffff" border-radius="12px" padding="28px 0" css-class="card">'
     "<mj-column>{}</mj-column></mj-section>"
 )
+_SPECIMENS = "".join(f"<{name}></{name}>" for name in ("mj-text", "mj-button", "mj-image", "mj-divider", "mj-table"))
+"""Content by which a layout is tried: its mj-attributes are nowhere until an element takes them."""
 _IN_BODY = ("<mj-section", "<mj-wrapper", "<mj-hero")
 
 
@@ -191,7 +193,7 @@ def _check_layout(layout: Layout) -> None:
             raise MjmlWrong(1, f"has to say {_CONTENT} once: where the content goes")
         if not all(element in layout.source for element in ("<mjml", "<mj-body", "</mj-body>")):
             raise MjmlWrong(1, "is a whole document, with <mjml> and in it <mj-body>")
-        content = layout.source.replace(_CONTENT, _CARD.format(""))
+        content = layout.source.replace(_CONTENT, _CARD.format(_SPECIMENS))
         body = _ready(content, [])
         _check_kept(content, body, _html(body, content))
     except MjmlWrong as error:

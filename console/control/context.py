@@ -11,6 +11,7 @@ from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import CONSENTS
+from schemas.formats.colors import letters_on
 from schemas.formats.days import zone_of
 from schemas.project import Project
 
@@ -63,8 +64,9 @@ class ProjectContext:
 
 
 def brand_texts(brand: Brand) -> dict[str, str]:
-    """A brand as templates see it, without what is empty."""
-    return {name: text for name, text in asdict(brand).items() if text}
+    """A brand as templates see it, without what is empty, and with the color of letters on its own (`on_color`)."""
+    texts = {name: text for name, text in asdict(brand).items() if text}
+    return texts | ({"on_color": letters_on(brand.color)} if brand.color else {})
 
 
 def _brand(settings: Brand, document: Project | None) -> Brand:

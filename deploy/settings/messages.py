@@ -16,13 +16,13 @@ from schemas.failover import failover_problems
 from schemas.formats.mail_address import mail_address
 from schemas.limit import MOST_AT_ONCE, written_limit
 from schemas.notice import Notice, NoticeAddresses
-from schemas.project import LANGUAGE_TAG
+from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG
 
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
 
 _STOP_THE_START = ("sender", "unsubscribe_mailto", "callback_secrets")
-_OPTIONAL = ("preferences_url", "locale")
+_OPTIONAL = ("preferences_url", "locale", "shop_url", "color", "currency")
 _WEB = ("https://", "http://")
 
 
@@ -185,7 +185,8 @@ class NoticeSettings:
 class Brand:
     """The sender as customers see it: in the footer of every e-mail, and complete before one can be sent.
 
-    `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English.
+    `locale` is the language of templates' default variants, as in pl or pl-PL; empty is English. Buttons are of
+    `color` and lead to `shop_url`; `currency` (ISO 4217) is that of the amounts in events, which do not say it.
     """
 
     name: str = ""
@@ -197,19 +198,26 @@ class Brand:
     permission_reminder: str = ""
     preferences_url: str = ""
     locale: str = ""
+    shop_url: str = ""
+    color: str = ""
+    currency: str = ""
 
     def missing(self) -> tuple[str, ...]:
         """The keys that e-mail needs and that are empty."""
         return tuple(key.name for key in fields(self) if key.name not in _OPTIONAL and not getattr(self, key.name))
 
     def check(self) -> None:
-        """Raises CannotStart for what is not an address of the web, and for a locale that is not a language tag."""
-        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url"):
+        """Raises CannotStart for what is not an address of the web, a language tag, a colour or a currency."""
+        for key in ("privacy_url", "terms_url", "logo_url", "preferences_url", "shop_url"):
             url = getattr(self, key)
             if url and not url.startswith(_WEB):
                 raise CannotStart(f"brand.{key} must be an address such as https://shop.example.com/page, not {url!r}")
         if self.locale and not re.fullmatch(LANGUAGE_TAG, self.locale):
             raise CannotStart(f"brand.locale must be a language tag such as pl or pl-PL, not {self.locale!r}")
+        if self.color and not re.fullmatch(COLOR, self.color):
+            raise CannotStart(f"brand.color must be a color such as #1d4ed8, not {self.color!r}")
+        if self.currency and not re.fullmatch(CURRENCY, self.currency):
+            raise CannotStart(f"brand.currency must be a currency of ISO 4217 such as EUR, not {self.currency!r}")
 
 
 def _has_host(url: str) -> bool:

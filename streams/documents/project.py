@@ -13,7 +13,7 @@ from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.formats.mail_address import mail_address
 from schemas.notice import NoticeAddresses
-from schemas.project import LANGUAGE_TAG, Project, Sandbox
+from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
@@ -49,6 +49,8 @@ class Written(Plain[str]):
 
 
 _PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
+_COLOR = Written("a color such as '#1d4ed8'", rf"{COLOR}$")
+_CURRENCY = Written("a currency of ISO 4217, as in EUR", rf"{CURRENCY}$")
 _LOCALE = Written("a language tag such as pl or pl-PL", rf"{LANGUAGE_TAG}$")
 _REACHED = Written(
     "an address, a domain or a wildcard, as in ann@shop.example, shop.example or *.shop.example",
@@ -77,6 +79,9 @@ BRAND = Group(
         "logo_url": _page("Its logo.", "https://outlet.example/logo.png"),
         "permission_reminder": _text("Why customers get its mail.", "You shopped with us."),
         "preferences_url": _page("Where customers choose what they get.", "https://outlet.example/preferences"),
+        "shop_url": _page("Where the buttons of default templates lead.", "https://outlet.example/shop"),
+        "color": Key(_COLOR, doc="The color of buttons and of frames around codes.", example="'#0f766e'"),
+        "currency": Key(_CURRENCY, doc="That of amounts in events, by ISO 4217.", example="EUR"),
     },
     "{name: Outlet, contact: help@outlet.example}",
 )

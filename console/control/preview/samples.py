@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from console.control.context import ProjectContext, brand_texts
+from console.control.context import ProjectContext
 from console.control.documents import Document
 from deploy.settings.messages import Brand, EmailAccountSettings
 from deploy.settings.settings import Settings
@@ -30,7 +30,7 @@ _SENDER = "preview@example.com"
 def with_samples(brand: Brand) -> Brand:
     """The brand of the settings, and a sample for each key that is missing there."""
     missing = {name: getattr(SAMPLE_BRAND, name) for name in brand.missing()}
-    return Brand(**{**brand_texts(brand), **missing})
+    return replace(brand, **missing)
 
 
 def sample_texts(project: ProjectContext) -> dict[str, str]:

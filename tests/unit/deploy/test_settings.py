@@ -95,6 +95,8 @@ def test_the_example_names_every_key() -> None:
         ("[console]\nsecrets = ['0123456789abcdef', 'short']", r"console\.secrets\[1\] must be at least 16"),
         ("[console]\nsecrets = 'file:/nowhere'", r"console\.secrets\[0\]: cannot read /nowhere"),
         ("[brand]\nlocale = 'polish'", r"brand\.locale must be a language tag such as pl or pl-PL, not 'polish'"),
+        ("[brand]\ncolor = 'blue'", r"brand\.color must be a color such as #1d4ed8, not 'blue'"),
+        ("[brand]\ncurrency = 'eur'", r"brand\.currency must be a currency of ISO 4217 such as EUR, not 'eur'"),
         ("[brand]\nterms_url = 'terms'", r"brand\.terms_url must be an address such as https://"),
         ("[brand]\nterms_url = 'https://i❤.example/t'", r"brand\.terms_url: .* IDNA 2008"),
         ("[email_accounts.main]\nsender = 'a@b.example'\nhost = 'mail.☃.example'", r"main\.host: .* IDNA 2008"),

@@ -11,8 +11,8 @@ import pytest
 
 from channels.templates.bundle import SectionWrong, bundled
 from channels.templates.engine import Templates
-from channels.templates.mjml import built_in_layout, compile_mjml
-from console.control.context import ProjectContext
+from channels.templates.mjml import Layout, built_in_layout, compile_mjml
+from console.control.context import ProjectContext, brand_texts
 from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
 from console.control.files.documents import read_documents
@@ -197,3 +197,27 @@ def test_a_distribution_without_e_mail_needs_no_brand(tmp_path: Path) -> None:
         "channels:\n  - webhook: {url: https://hooks.example.com/x, type: t}\n"
     )
     assert len(checked(file, Brand())) == 1
+
+
+COLORED = '<mj-button href="https://x.example">Go</mj-button>{{ button("Go", "https://x.example") }}{{ code("C") }}'
+
+
+@pytest.mark.parametrize(
+    ("color", "seen"), [("", ("#1d4ed8", "#ffffff", "#eff6ff")), ("#ffcc00", ("#ffcc00", "#000000", "#f3f4f6"))]
+)
+def test_buttons_and_frames_are_of_the_brand_s_color_and_can_be_read_on_it(color: str, seen: tuple[str, ...]) -> None:
+    source = '{% from "sections" import button, code %}' + COLORED
+    template = bundled(both(source, mjml=True), brand_texts(Brand(**BRAND, color=color)))
+    html = Templates().render(template, LINKS).html or ""
+    ground, letters, tint = seen
+    assert html.count(f'bgcolor="{ground}"') == 2
+    assert html.count(f";color:{letters};") == 2
+    assert f"background:{tint};border:2px dashed {ground};" in html
+
+
+def test_a_layout_may_say_attributes_by_variables() -> None:
+    head = "<mj-head><mj-attributes><mj-{}></mj-{}></mj-attributes></mj-head>"
+    source = f"<mjml>{head}<mj-body>{{{{{{{{ content }}}}}}}}</mj-body></mjml>"
+    for name in ('text color="{{ brand.color }}"', 'divider border-color="{{ brand.color }}"'):
+        layout = Layout(source.format(name, name.split()[0]), "/mails/layout.mjml")
+        assert "{{ brand.color }}" in compile_mjml("<mj-text>a</mj-text><mj-divider></mj-divider>", layout)

@@ -23,6 +23,16 @@ from streams.recent import Sent
 from streams.rule import Rule, compile_rule
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The first event that causes a delivery, the customer as the table has them, and the step of a distribution."""
+
+    distribution: str
+    step: int
+    event: Event
+    customer: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Expected:
     """Deliveries by channel, each id with the moment of the first event that causes it; and what is skipped."""
@@ -32,7 +42,7 @@ class Expected:
     )
     skipped: Counter[str] = field(default_factory=Counter)
     matched: int = 0
-    caused_by: dict[str, str] = field(default_factory=dict)
+    causes: dict[str, Cause] = field(default_factory=dict)
 
 
 def expect(events: list[Event], profiles: dict[str, dict[str, Any]], distributions: list[Distribution]) -> Expected:
@@ -82,6 +92,7 @@ def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
         if objection:
             expected.skipped[objection.reason] += 1
             continue
-        if expected.caused_by.setdefault(identity, event.id) != event.id:
+        cause = Cause(distribution.id, step, event, profile)
+        if expected.causes.setdefault(identity, cause).event.id != event.id:
             expected.skipped["duplicate"] += 1
         expected.deliveries[plan.channel].setdefault(identity, event.created_at)

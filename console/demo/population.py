@@ -43,6 +43,7 @@ def _customer(rng: random.Random, number: int) -> dict[str, Any]:
         "source_id": f"shop-{number}",
         "name": name,
         "email": f"customer{number}@{staff}example.com",
+        "phone": f"+48 600 {number // 1000:03} {number % 1000:03}",
         "locale": _LOCALES[country],
         "timezone": "Europe/Warsaw",
         "consents": {
@@ -59,6 +60,8 @@ def _customer(rng: random.Random, number: int) -> dict[str, Any]:
         del profile["email"]
     if rng.random() < 0.05:
         del profile["name"]
+    if rng.random() < 0.1:
+        del profile["phone"]
     return profile
 
 

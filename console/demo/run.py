@@ -9,8 +9,8 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,12 @@ from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from console.cli.ending import end_task_in_order
 from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, show_text
+from console.demo.compare import Compared, compare
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
-from console.demo.stage import Stage, stage
+from console.demo.stage import PROJECT, Stage, stage
+from console.demo.stands import STANDS, Due, Told, said
+from schemas.closed import ChannelName
 from schemas.decision import Decision
 from schemas.errors import TidingsError, TryLater
 from schemas.events.event import Event
@@ -36,6 +39,7 @@ from schemas.wire.read_as import read_as
 
 FOLDER = Path("var/demo")
 _CHUNK_SIZE = 100
+_DIFFERENCES = ("missing", "doubled", "unexpected", "wrong")
 _PROGRESS_WITHIN = 60.0
 """Seconds without any progress after which the demo gives up and says what is missing."""
 
@@ -135,7 +139,7 @@ async def _feed(
     task, sink = bars.add_task("events published", total=size.events), bars.add_task("deliveries received", total=None)
     published: list[Event] = []
     malformed, began, chunk = 0, time.monotonic(), []
-    for number, sent in enumerate(events(size.events, people, size.seed, "demo"), 1):
+    for number, sent in enumerate(events(size.events, people, size.seed, PROJECT), 1):
         malformed += sent.event is None
         chunk.append(_output(sent, number, played, published))
         if number % _CHUNK_SIZE == 0 or number == size.events:
@@ -161,7 +165,7 @@ def _output(sent: Sent, number: int, played: Stage, published: list[Event]) -> O
 
 
 def _received(played: Stage) -> int:
-    return len(played.receiver.received) + len(played.mailbox.mails)
+    return sum(len(fake.ids) for fake in played.fakes.values())
 
 
 async def _wait_for_end(expected: Expected, played: Stage, bars: Progress) -> None:
@@ -189,24 +193,28 @@ def _look_after(played: Stage) -> None:
 
 
 def _report(expected: Expected, published: list[Event], malformed: int, played: Stage) -> dict[str, Any]:
-    received = {
-        "webhook": Counter(one.id for one in played.receiver.received),
-        "email": Counter(mail.message_id for mail in played.mailbox.mails),
-    }
-    pairs = [(found.keys(), received.get(channel, Counter()).keys()) for channel, found in expected.deliveries.items()]
+    told = {channel: list(STANDS[channel].told(fake)) for channel, fake in played.fakes.items()}
+    compared = {channel: compare(found, _due(channel, expected, played)) for channel, found in told.items()}
     decisions = _decisions(played)
     return {
         "events": len(published) + malformed,
         "matched": len({(one.event.id, one.distribution.id) for one in decisions}),
-        "deliveries": {channel: len(found) for channel, found in received.items()},
+        "channels": {channel: asdict(found) for channel, found in compared.items()},
         "skipped": dict(Counter(str(one.reason) for one in decisions if one.outcome == "skipped")),
         "dead_letters": _dead_letters(played),
-        "missing": sum(len(wanted - came) for wanted, came in pairs),
-        "unexpected": sum(len(came - wanted) for wanted, came in pairs),
-        "doubled": sum(found.total() - len(found) for found in received.values()),
-        "unverified": played.receiver.unverified,
-        "latency_ms": _latency(expected, played),
+        **{name: sum(getattr(found, name) for found in compared.values()) for name in _DIFFERENCES},
+        "unverified": sum(getattr(fake, "unverified", 0) for fake in played.fakes.values()),
+        "latency_ms": _latency(expected, [one for found in told.values() for one in found]),
     }
+
+
+def _due(channel: ChannelName, expected: Expected, played: Stage) -> Iterator[tuple[str, str]]:
+    """The messages that a provider should have got, made of the event and of the file of its distribution."""
+    for identity in expected.deliveries[channel]:
+        cause = expected.causes[identity]
+        written = played.written[cause.distribution][cause.step][channel]
+        key, what = STANDS[channel].due(Due(identity, cause.event, cause.customer, written))
+        yield key, said(what)
 
 
 def _decisions(played: Stage) -> list[Decision]:
@@ -219,12 +227,10 @@ def _dead_letters(played: Stage) -> int:
         return sum(1 for _ in reader.until_now())
 
 
-def _latency(expected: Expected, played: Stage) -> dict[str, float]:
-    """From the event's publication to the receiver, in milliseconds."""
-    arrivals = [(one.id, one.at) for one in played.receiver.received]
-    arrivals += [(mail.message_id, mail.at) for mail in played.mailbox.mails]
-    began = {**expected.deliveries["webhook"], **expected.deliveries["email"]}
-    took = sorted((at - began[one].timestamp()) * 1000 for one, at in arrivals if one in began)
+def _latency(expected: Expected, told: list[Told]) -> dict[str, float]:
+    """From the event's publication to the receiver, in milliseconds, of messages that name their delivery."""
+    began = {identity: cause.event.created_at.timestamp() for identity, cause in expected.causes.items()}
+    took = sorted((one.at - began[one.key]) * 1000 for one in told if one.key in began)
     if len(took) < 2:
         return {"p50": 0.0, "p99": 0.0}
     cuts = statistics.quantiles(took, n=100)
@@ -233,7 +239,7 @@ def _latency(expected: Expected, played: Stage) -> dict[str, float]:
 
 def _is_right(report: dict[str, Any], expected: Expected, malformed: int) -> bool:
     """Compare as multisets; name each difference."""
-    wanted = {"missing": 0, "doubled": 0, "unexpected": 0, "unverified": 0, "dead_letters": malformed}
+    wanted = {**dict.fromkeys(_DIFFERENCES, 0), "unverified": 0, "dead_letters": malformed}
     wanted |= {"matched": expected.matched, "skipped": dict(expected.skipped)}  # type: ignore[dict-item]
     wrong = {name: value for name, value in wanted.items() if report[name] != value}
     for name, value in wrong.items():
@@ -246,20 +252,20 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
     rows = [
         ("events", report["events"]),
         ("matched", report["matched"]),
-        *((f"delivered by {channel}", count) for channel, count in report["deliveries"].items()),
+        *((f"delivered by {channel}", Compared(**found).said) for channel, found in report["channels"].items()),
         ("skipped", skipped or 0),
         ("dead-lettered", report["dead_letters"]),
-        ("missing / doubled", f"{report['missing']} / {report['doubled']}"),
         ("event to receiver", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"),
     ]
     show_text("")
     for name, value in rows:
         show_text(f"  {name:<24} {value}")
-    if played.mailbox.mails:
+    mails = played.fakes["email"].mails
+    if mails:
         example = played.folder / "example.eml"
-        example.write_bytes(played.mailbox.mails[0].content)
+        example.write_bytes(mails[0].content)
         show_text(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
-    first = next(iter(played.receiver.received), None)
+    first = next(iter(played.fakes["webhook"].received), None)
     _show_next(first.id if first else "dlv_…", kept=kept)
 
 

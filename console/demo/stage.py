@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agents.broker.lag import LagReader
 from agents.broker.topics import Provision
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from channels.fakes.email import SmtpSink
-from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database, with_endpoints
 from console.cli.supervisor import Supervisor, worker_environ, workers
-from console.control import campaigns, distributions
+from console.control import accounts, campaigns, distributions
 from console.control.context import ProjectContext
 from console.control.distributions import announcer
 from console.control.files.documents import read_documents
+from console.demo.stands import EXAMPLES, LEGACY_SECRET, STANDS, WEBHOOK_SECRET, Fake
 from deploy.embedded.jars import Progress
 from deploy.embedded.servers import Servers
 from deploy.settings.settings import load_settings
-from schemas.closed import Role
+from schemas.closed import ChannelName, Role
 from schemas.distribution import Distribution
 from schemas.errors import CannotStart
+from store.accounts import AccountKey, Accounts
 
-EXAMPLES = Path(__file__).parent / "examples"
-"""Those of the repository, by a link; in an installation, files."""
-_SECRET = "whsec_ZGVtbyBzZWNyZXQgb2YgdGhlIGRlbW8gcnVu"  # noqa: S105 - of a receiver that lives a minute
-_LEGACY = "demo"
-
+PROJECT = "demo"
+FOLDERS = ("distributions", "providers")
+"""Of examples that are distributions; those of providers have accounts that are kept in the database."""
 _SETTINGS = """\
 # Written by the demo. In another terminal: export TIDINGS_SETTINGS={file}
-project_id = "demo"
+project_id = "{project}"
 data = {data}
+
+[accounts]
+keys = ["demo:{key}"]
 
 [topics]
 partitions = 2
@@ -75,12 +78,12 @@ ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that the demo touches."""
+    """Everything that the demo touches. `written` are the channels of each distribution as its file has them."""
 
     wiring: Wiring
-    receiver: WebhookReceiver
-    mailbox: SmtpSink
+    fakes: Mapping[ChannelName, Any]
     distributions: list[Distribution]
+    written: Mapping[str, Any]
     workers: Supervisor
     lag: LagReader
     folder: Path
@@ -92,38 +95,57 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
     servers = Servers(folder / "data", os.environ)
     servers.stop()
     _empty(folder)
-    receiver, mailbox = WebhookReceiver(_SECRET, _LEGACY), SmtpSink()
-    await receiver.start()
-    await mailbox.start()
+    fakes: dict[ChannelName, Any] = {channel: one.fake() for channel, one in STANDS.items()}
+    for fake in fakes.values():
+        await fake.start()
     try:
         endpoints = servers.start(progress)
-        file = folder / "tidings.toml"
-        file.write_text(
-            _SETTINGS.format(
-                file=file,
-                data=json.dumps(str((folder / "data").absolute())),
-                secret=_SECRET,
-                legacy=_LEGACY,
-                port=mailbox.port,
-            )
-        )
+        file = _write_settings(folder, fakes["email"])
         settings = with_endpoints(load_settings({}, file), endpoints)
         wiring = Wiring(settings)
         Provision(wiring).apply()
-        distributions = await apply_examples(wiring, folder, receiver.url)
+        await add_accounts(wiring, fakes)
+        made = await apply_examples(wiring, folder, fakes["webhook"].url, FOLDERS)
+        documents = read_documents([folder / "examples" / name for name in FOLDERS])
+        written = {one.plain["distribution"]: one.plain["channels"] for one in documents}
         environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
         everyone = Supervisor(workers(ROLES, 1, environ, folder))
         everyone.start()
         try:
             lag = LagReader(wiring)
             lag.roles = ROLES
-            yield Stage(wiring, receiver, mailbox, distributions, everyone, lag, folder)
+            yield Stage(wiring, fakes, made, written, everyone, lag, folder)
         finally:
             everyone.stop()
     finally:
-        await receiver.stop()
-        await mailbox.stop()
+        for fake in fakes.values():
+            await fake.stop()
         servers.stop()
+
+
+def _write_settings(folder: Path, mailbox: Fake) -> Path:
+    file = folder / "tidings.toml"
+    text = _SETTINGS.format(
+        file=file,
+        project=PROJECT,
+        data=json.dumps(str((folder / "data").absolute())),
+        key=base64.b64encode(os.urandom(32)).decode(),
+        secret=WEBHOOK_SECRET,
+        legacy=LEGACY_SECRET,
+        port=mailbox.port,
+    )
+    file.write_text(text)
+    return file
+
+
+async def add_accounts(wiring: Wiring, fakes: Mapping[ChannelName, Any]) -> None:
+    """The account `main` of each provider that has its accounts in the database."""
+    async with database(wiring) as pool:
+        for channel, fake in fakes.items():
+            fields = STANDS[channel].account(f"http://127.0.0.1:{fake.port}")
+            if fields:
+                key = AccountKey(wiring.project, channel, "main")
+                await accounts.add(Accounts(pool), wiring.settings, key, fields, actor=getpass.getuser())
 
 
 def _empty(folder: Path) -> None:
@@ -147,17 +169,22 @@ def _write_examples(folder: Path) -> None:
             copy.write_bytes(file.read_bytes())
 
 
-async def apply_examples(wiring: Wiring, folder: Path, hook: str) -> list[Distribution]:
+async def apply_examples(
+    wiring: Wiring, folder: Path, hook: str, folders: Sequence[str] = ("distributions",)
+) -> list[Distribution]:
     """The examples, with the receiver of this run for their webhooks."""
     _write_examples(folder / "examples")
-    files = folder / "examples" / "distributions"
-    for file in files.glob("*.yaml"):
+    files = [folder / "examples" / name for name in folders]
+    for file in (file for one in files for file in one.glob("*.yaml")):
         file.write_text(file.read_text().replace("https://hooks.example.com/tidings", hook))
         file.write_text(file.read_text().replace("https://hooks.example.com", hook))
-    project, now, actor = ProjectContext.of(wiring.settings, wiring.project), utc_now(), getpass.getuser()
+    now, actor = utc_now(), getpass.getuser()
     async with database(wiring) as pool:
+        stored = await Accounts(pool).of_project(wiring.project)
+        known = ((one.channel, one.name) for one in stored)
+        project = ProjectContext.of(wiring.settings, wiring.project).with_accounts(known)
         made = await campaigns.plan(pool, read_documents([folder / "examples" / "campaigns"]), project, now)
         await campaigns.save(pool, made, actor=actor, now=now)
-        plan = await distributions.plan(pool, read_documents([files]), project, now)
+        plan = await distributions.plan(pool, read_documents(files), project, now)
         await distributions.save(pool, plan, announcer(wiring), actor=actor, now=now)
     return [one.change.distribution for one in plan]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from channels.activecampaign.channel import ActiveCampaign
 from channels.batch import Batch
 from channels.braze import Braze
 from channels.context import ChannelContext
@@ -22,6 +23,7 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "braze": Braze,
     "klaviyo": Klaviyo,
     "mailchimp": Mailchimp,
+    "activecampaign": ActiveCampaign,
     "batch": Batch,
 }
 

@@ -71,6 +71,10 @@ class HttpFake:
         """An answer that takes a request, as its provider words it, and the deliveries that were taken."""
         return reply, [self.message_id(request, body)]
 
+    def beside(self, request: web.Request) -> Reply | None:
+        """The answer to a call that is about no delivery, for which neither `replies` nor `usually` are meant."""
+        return None
+
     @property
     def port(self) -> int:
         """The port of loopback that it listens at."""
@@ -111,6 +115,9 @@ class HttpFake:
         if self.limit is not None and not self.limit.takes():
             when = {"retry-after": str(math.ceil(self.limit.free_in))} if self.says_when else {}
             return web.Response(status=429, headers=when)
+        aside = self.beside(request)
+        if aside is not None:
+            return _response(aside)
         reply = self.replies.popleft() if self.replies else self.usually
         if reply.delay:
             await asyncio.sleep(reply.delay)
@@ -121,4 +128,8 @@ class HttpFake:
             self.received += [Received(one, body, time.time()) for one in taken]
             if reply.is_lost and request.transport is not None:
                 request.transport.close()
-        return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body or None)
+        return _response(reply)
+
+
+def _response(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, headers=dict(reply.headers), body=reply.body or None)

@@ -63,11 +63,15 @@ class ProviderChannel(HttpChannel[D]):
         return HttpRequest(url, account, delivery.delivery_id, headers or {}, body, method, project_id)
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
-        """See `HttpChannel`. Raises AccountHeld, and TryLater where its account is another one by now."""
+        """See `HttpChannel`. Raises like `still`."""
+        return self.proof(self.still(request))
+
+    def still(self, request: HttpRequest) -> Any:
+        """The account of a request. Raises AccountHeld, and TryLater where it is another one by now."""
         form = self._accounts.find(request.project_id, request.account)
         if form is None or not request.url.startswith(form.url + "/"):
             raise TryLater(f"account {self.name}/{request.account} was changed while the message was on its way")
-        return self.proof(form)
+        return form
 
     def proof(self, form: Any) -> Mapping[str, str]:
         """The headers by which the provider knows the account: all that is secret of a request."""

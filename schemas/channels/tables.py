@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.account_fields import AccountType
+from schemas.channels.activecampaign import ACTIVECAMPAIGN_ACCOUNT, ActiveCampaignDelivery, ActiveCampaignPlan
 from schemas.channels.batch import BATCH_ACCOUNT, BatchDelivery, BatchPlan
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
@@ -15,7 +16,9 @@ from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPl
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
-ChannelPlan = WebhookPlan | EmailPlan | SmsPlan | BrazePlan | KlaviyoPlan | MailchimpPlan | BatchPlan
+ChannelPlan = (
+    WebhookPlan | EmailPlan | SmsPlan | BrazePlan | KlaviyoPlan | MailchimpPlan | ActiveCampaignPlan | BatchPlan
+)
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "webhook": WebhookDelivery,
@@ -24,6 +27,7 @@ DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "braze": BrazeDelivery,
     "klaviyo": KlaviyoDelivery,
     "mailchimp": MailchimpDelivery,
+    "activecampaign": ActiveCampaignDelivery,
     "batch": BatchDelivery,
 }
 """Channel to the struct of its deliveries."""
@@ -35,6 +39,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "braze": BRAZE_ACCOUNT,
     "klaviyo": KLAVIYO_ACCOUNT,
     "mailchimp": MAILCHIMP_ACCOUNT,
+    "activecampaign": ACTIVECAMPAIGN_ACCOUNT,
     "batch": BATCH_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streams.channels.activecampaign import ACTIVECAMPAIGN
 from streams.channels.batch import BATCH
 from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
@@ -18,5 +19,6 @@ CHANNEL_RULES: ChannelTable = {
     "braze": BRAZE,
     "klaviyo": KLAVIYO,
     "mailchimp": MAILCHIMP,
+    "activecampaign": ACTIVECAMPAIGN,
     "batch": BATCH,
 }

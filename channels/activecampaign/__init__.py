@@ -1,0 +1,1 @@
+"""The ActiveCampaign channel: requests, the list of fields that they need, and their answers."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from channels.fakes.activecampaign import ActiveCampaignFake
 from channels.fakes.batch import BatchFake
 from channels.fakes.braze import BrazeFake
 from channels.fakes.email import SmtpSink
@@ -153,6 +154,20 @@ def _mailchimp_told(fake: MailchimpFake) -> Iterator[Told]:
     return (Told(body["email_address"], said(body["merge_fields"]), at) for body, at in _bodies(fake))
 
 
+def _unhurried_activecampaign() -> ActiveCampaignFake:
+    fake = ActiveCampaignFake(_KEY)
+    fake.limit = None
+    return fake
+
+
+def _activecampaign_told(fake: ActiveCampaignFake) -> Iterator[Told]:
+    tags = {one.id: one.perstag for one in fake.fields}
+    for body, at in _bodies(fake):
+        contact = body["contact"]
+        email, values = contact.pop("email"), contact.pop("fieldValues")
+        yield Told(email, said(contact | {tags[one["field"]]: one["value"] for one in values}), at)
+
+
 def _batch_told(fake: BatchFake) -> Iterator[Told]:
     for body, at in _bodies(fake):
         for one in body:
@@ -207,6 +222,12 @@ STANDS: Mapping[ChannelName, Stand] = {
         lambda: MailchimpFake(_KEY, "a1b2c3d4e5"),
         _at(api_key=_KEY, list_id="a1b2c3d4e5", data_center="us1"),
         _mailchimp_told,
+        lambda due: (due.customer["email"], due.mapped(due.written["attributes"])),
+    ),
+    "activecampaign": Stand(
+        _unhurried_activecampaign,
+        _at(api_token=_KEY),
+        _activecampaign_told,
         lambda due: (due.customer["email"], due.mapped(due.written["attributes"])),
     ),
     "batch": Stand(lambda: BatchFake(_KEY, _KEY), _at(rest_key=_KEY, project_key=_KEY), _batch_told, _transfer_due),

@@ -15,7 +15,7 @@ from channels.accounts import AccountBook, HeldAccount, Place
 from channels.registry import CHANNEL_TYPES
 from deploy.settings.settings import Settings
 from schemas.account_fields import AccountForm
-from schemas.channels.webhook import SIGNING
+from schemas.channels.webhook import SIGNING, endpoint_account
 from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import CannotStart
@@ -71,7 +71,7 @@ class LiveAccounts:
         stored = {(one.key.channel, one.key.project_id, one.key.name): one for one in await self._accounts.all()}
         own, keys = {}, self._keys()
         for place, one in stored.items():
-            if one.state != "removed" or one.key.name not in self.book.shared(one.key.channel):
+            if one.state != "removed" or not self._has_stand_in(one.key):
                 own[place] = _usable(one, keys)
         self._changed |= _changed(self._stored, stored)
         self._stored = stored  # beside the book: whoever is held by it is looked up there
@@ -99,28 +99,40 @@ class LiveAccounts:
     def is_shared(self, destination: Destination) -> bool:
         """True for an account of the settings: every project sends through it."""
         project, channel, name = destination
-        return is_destination(channel) and self.book.is_shared(channel, project, name)
+        return is_destination(channel, name) and self.book.is_shared(channel, project, name)
 
     async def hold(self, delivery: Delivery, why: str) -> bool:
         """Pause a delivery's destination, where its account is held still; whether it is paused. Raises TryLater.
 
         To be called at once where a channel raised AccountHeld: what is known of the account may change at any await.
         """
-        stored = self._stored[_place(delivery)]
+        stored = self._stored[self._place(delivery)]
         return await self._accounts.hold_destination(
             stored.key, delivery.account, why, is_certain=stored.state == "active"
         )
 
     def changed_at(self, delivery: Delivery) -> datetime | None:
         """The moment at which the account of a delivery became what it is; None for one of the settings."""
-        stored = self._stored.get(_place(delivery))
+        stored = self._stored.get(self._place(delivery))
         return stored.changed_at if stored else None
 
     async def release_changed_since(self, delivery: Delivery, since: datetime | None) -> None:
         """Send again through an account that was changed while a refusal of the old one was noted. Raises TryLater."""
-        stored = self._stored.get(_place(delivery))
+        stored = self._stored.get(self._place(delivery))
         if stored and stored.state == "active" and stored.changed_at != since:
             await self._accounts.release(stored.key)
+
+    def _has_stand_in(self, key: AccountKey) -> bool:
+        """True where another account signs or sends once this one is removed, and its destination was resumed."""
+        return key.name in self.book.shared(key.channel) or (key.channel == "webhook" and key.name != SIGNING)
+
+    def _place(self, delivery: Delivery) -> Place:
+        """The account that a delivery leaves by: an endpoint's own, where it has one."""
+        if delivery.channel != "webhook":
+            return delivery.channel, delivery.project_id, delivery.account
+        own: Place = (delivery.channel, delivery.project_id, endpoint_account(delivery.account))
+        stored = self._stored.get(own)
+        return own if stored and stored.state != "removed" else (delivery.channel, delivery.project_id, SIGNING)
 
     def _keys(self) -> Keys:
         try:
@@ -161,8 +173,3 @@ def usable_account(key: AccountKey, form: AccountForm) -> Any | HeldAccount:
     except (CannotStart, OSError, ValueError) as error:  # an ssl_cafile that is not on this machine, say
         why = str(error) if isinstance(error, CannotStart) else getattr(error, "strerror", None) or type(error).__name__
         return HeldAccount(why_held(key, "active", why))
-
-
-def _place(delivery: Delivery) -> Place:
-    name = delivery.account if is_destination(delivery.channel) else SIGNING
-    return delivery.channel, delivery.project_id, name

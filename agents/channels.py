@@ -63,7 +63,7 @@ def shared_form(settings: Settings, channel: ChannelName, name: str) -> AccountF
     if channel == "email":
         mailbox = settings.email_accounts.get(name)
         return None if mailbox is None else email_form(mailbox)
-    if channel != "webhook":
+    if channel != "webhook" or name != SIGNING:
         return None
     webhook = settings.webhook
     return WebhookAccountForm(

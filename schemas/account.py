@@ -64,11 +64,10 @@ def account_name(channel: ChannelName, name: str) -> str:
     if not (0 < len(name) <= _LONGEST_NAME and name.isprintable() and name == name.strip() and "/" not in name):
         said = f'"{name}" is not valid: must be a name of at most {_LONGEST_NAME} characters without /'
         raise DefinitionInvalid((Problem("name", said),))
-    only = ACCOUNT_TYPES[channel].only_name
-    if only and name != only:
-        said = f'"{name}" is not valid: must be {only}, since a project has one {channel} account'
-        raise DefinitionInvalid((Problem("name", said),))
-    return name
+    try:
+        return ACCOUNT_TYPES[channel].read_name(name)
+    except ValueError as error:
+        raise DefinitionInvalid((Problem("name", f'"{name}" is not valid: {error}'),)) from None
 
 
 def _value(one: AccountField, value: object) -> Any:

@@ -60,14 +60,14 @@ class AccountField:
 class AccountType:
     """A channel's accounts. `check` says what is wrong with fields that do not fit each other.
 
-    `only_name`, where a project has one account alone, is its name. `example` stands for any account where messages are
-    shown and not sent, so that no secret is needed for that.
+    `read_name` raises ValueError for what cannot be the name of one. `example` stands for any account where messages
+    are shown and not sent, so that no secret is needed for that.
     """
 
     form: type[AccountForm]
     fields: tuple[AccountField, ...]
     check: Callable[[Any], Mapping[str, str]] = lambda _: {}
-    only_name: str = ""
+    read_name: Callable[[str], str] = str
     example: AccountForm | None = None
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.account_fields import AccountForm
 from schemas.channels.tables import ACCOUNT_TYPES
+from schemas.channels.webhook import SIGNING
 from schemas.closed import CHANNELS, ChannelName, HoldKind, members
 from store.encryption import CannotDecrypt, Keys, Sealed
 from store.postgres import passing_errors
@@ -193,7 +194,7 @@ class Accounts:
     async def _hold(self, key: AccountKey, statement: str, *values: str, by: str) -> bool:
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             state: AccountState | None = await connection.fetchval(self._sql[statement], *_columns(key), *values, by)
-            if state is not None and is_destination(key.channel):
+            if state is not None and is_destination(key.channel, key.name):
                 held = (*_columns(key), key.name, why_held(key, state), False)
                 await connection.fetchval(self._sql["hold_destination"], *held)
         return state is not None
@@ -205,15 +206,15 @@ class Accounts:
 
         By default whatever an account is paused for, and endpoints as far as it can be its fault.
         """
-        itself = key.name if is_destination(key.channel) else None
+        itself = key.name if is_destination(key.channel, key.name) else None
         released = kinds or (_NEW_LOGIN if itself is None else members(HoldKind))
         values = (key.project_id, key.channel, itself, list(released))
         await connection.execute(self._sql["release_destinations"], *values)
 
 
-def is_destination(channel: ChannelName) -> bool:
-    """True where deliveries go to the account itself; those of webhooks go to endpoints, and it signs them."""
-    return channel != "webhook"
+def is_destination(channel: ChannelName, name: str) -> bool:
+    """True where deliveries go to the account itself; the project's own of webhooks signs what goes to endpoints."""
+    return channel != "webhook" or name != SIGNING
 
 
 def why_held(key: AccountKey, state: AccountState, why: str = "") -> str:

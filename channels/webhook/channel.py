@@ -20,12 +20,12 @@ from channels.payload import payload_variables, render_payload
 from channels.webhook.signing import Signer
 from schemas.account_fields import AccountForm
 from schemas.channels.retries import RETRY_POLICIES
-from schemas.channels.webhook import SIGNING, WebhookAccountForm, WebhookDelivery
+from schemas.channels.webhook import SIGNING, WebhookAccountForm, WebhookDelivery, endpoint_account
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
-from schemas.limit import Limit, written_limit
+from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
@@ -77,7 +77,10 @@ class Webhook(HttpChannel[WebhookDelivery]):
         return Signer(form.secrets, form.legacy_secret, written_limit(form.rate, form.concurrency))
 
     def limit(self, project_id: str, account: str) -> Limit:
-        """See `Channel`: the same for each endpoint of a project."""
+        """See `Channel`: an endpoint's own, or the same for each of a project."""
+        own: Signer | None = self._accounts.usable(project_id, endpoint_account(account))
+        if own is not None and own.limit != NO_LIMIT:
+            return own.limit
         signer: Signer = self._accounts.usable(project_id, SIGNING) or self._signer
         return signer.limit
 
@@ -98,16 +101,21 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The signatures, which carry the time of the attempt."""
-        signer = self._accounts.find(request.project_id, SIGNING) or self._signer
+        signer = self._signer_of(request.project_id, request.account)
         return signer.headers(request.delivery_id, int(now.timestamp()), request.body)
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`: an account of secrets has no server to be tried at."""
         signer = self._accounts.find(project_id, account)
         if not isinstance(signer, Signer):
-            return AccountCheck(False, f'there is no webhook account "{account}"; it is named {SIGNING}')
+            return AccountCheck(False, f'there is no webhook account "{account}"')
         said = f"{signer.said}; endpoints belong to distributions, so none was called"
         return AccountCheck(True, said)
+
+    def _signer_of(self, project_id: str, endpoint: str) -> Signer:
+        """The endpoint's own, else the project's, else that of the settings. Raises AccountHeld."""
+        own: Signer | None = self._accounts.find(project_id, endpoint_account(endpoint))
+        return own or self._accounts.find(project_id, SIGNING) or self._signer
 
 
 def _body(delivery: WebhookDelivery, links: Links) -> Any:

@@ -25,7 +25,12 @@ accounts_app = typer.Typer(
 )
 commands.add_typer(accounts_app, name="accounts")
 
-Account = Annotated[str, typer.Argument(metavar="CHANNEL/NAME", help="As in email/main; webhook/main signs webhooks.")]
+Account = Annotated[
+    str,
+    typer.Argument(
+        metavar="CHANNEL/NAME", help="As in email/main; webhook/main signs webhooks, webhook/HOST those to one."
+    ),
+]
 Values = Annotated[
     list[str] | None,
     typer.Argument(metavar="FIELD=VALUE", help="FIELD=@FILE reads a file, FIELD=- standard input; secrets only so."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
 
 from schemas.account_fields import (
     COMMON_FIELDS,
@@ -17,10 +18,11 @@ from schemas.account_fields import (
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.formats.hosts import is_name
 from schemas.record import JsonObject, Record, doc
 
 SIGNING = "main"
-"""The name of a project's one webhook account: its secrets sign whatever endpoint is called."""
+"""The name of a project's own webhook account: it signs to each endpoint that has none of its own."""
 
 
 class WebhookPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="webhook"):
@@ -64,7 +66,7 @@ class WebhookDelivery(Delivery, frozen=True, kw_only=True):
 class WebhookAccountForm(AccountForm):
     """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated.
 
-    `rate` and `concurrency` bound each endpoint.
+    The account of an endpoint stands in place of the project's. `rate` and `concurrency` bound each endpoint.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -77,6 +79,26 @@ def _problems(account: WebhookAccountForm) -> Mapping[str, str]:
     return {}
 
 
+def endpoint_account(endpoint: str) -> str:
+    """The name of the account that an endpoint's host and port may have of its own."""
+    return endpoint.lower()
+
+
+def _name(text: str) -> str:
+    """A name as somebody writes it: the project's own account, or a host as addresses have it, with its port."""
+    wrong = f"must be {SIGNING}, or the host of an endpoint as its address has it, such as hooks.example.com:8443"
+    name = endpoint_account(text)
+    try:
+        parts = urlsplit(f"//{name}")
+        is_host = is_name(parts.hostname or "") or "[" in name
+        is_endpoint = is_host and parts.netloc == name and "@" not in name and parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not is_endpoint:
+        raise ValueError(wrong)
+    return name
+
+
 WEBHOOK_ACCOUNT = AccountType(
     WebhookAccountForm,
     (
@@ -85,5 +107,5 @@ WEBHOOK_ACCOUNT = AccountType(
         *COMMON_FIELDS,
     ),
     _problems,
-    only_name=SIGNING,
+    read_name=_name,
 )

@@ -70,6 +70,11 @@ on conflict do nothing
 returning destination;
 
 -- name: release_destinations
--- Sends again to what of a project is paused for one of the reasons in $4: to $3, or to all where that is null.
-delete from paused_destinations
-where project_id = $1 and channel = $2 and ($3::text is null or destination = $3) and kind = any($4::text[]);
+-- Sends again to what of a project is paused for one of the reasons in $4: to $3, or, where that is null, to all that
+-- have no account of their own which holds them.
+delete from paused_destinations d
+where project_id = $1 and channel = $2 and kind = any($4::text[])
+  and case when $3::text is not null then destination = $3 or $2 = 'webhook' and lower(destination) = $3
+           else not exists (select from accounts a
+                            where a.project_id = $1 and a.channel = $2 and a.name = lower(d.destination)
+                              and a.state <> 'active') end;

@@ -281,6 +281,35 @@ async def test_a_project_signs_with_its_own_secrets_and_waits_when_they_are_gone
         await until(lambda: _sent(run, 2))
 
 
+async def test_an_endpoint_is_signed_for_by_its_own_account_and_by_the_projects_once_that_is_removed(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
+) -> None:
+    stored, ring = Accounts(pool), Keys.read([OLD])
+    (one,) = webhooks(1, receiver.url)
+    many = [msgspec.structs.replace(one, project_id="outlet", delivery_id=f"dlv_o{number}") for number in range(3)]
+    project, own = (AccountKey("outlet", "webhook", name) for name in (SIGNING, one.account))
+    await stored.add(project, WebhookAccountForm(secrets=(SIGNING_SECRET,)), ring, by="me")
+    await stored.add(own, WebhookAccountForm(secrets=(SECRET,)), ring, by="me")
+    async with running(keyed(settings, OLD), pool) as run:
+        await run.take(many[:1])
+        await until(lambda: _sent(run, 1))  # the receiver knows SECRET alone
+        await stored.pause(own, by="me")
+        await until(lambda: _is_held(run, one.account, "webhook", "outlet"))
+        await stored.change(project, lambda form: replace(form, rate="100"), ring, by="me")
+        assert "is paused" in (await held(pool))[one.account]  # not the project's to resume
+        await run.take(many[1:2])
+        await stored.resume(own, by="me")
+        await until(lambda: _sent(run, 2))
+        await stored.change(project, lambda _: WebhookAccountForm(secrets=(SECRET,)), ring, by="me")
+        await stored.remove(own, by="me")
+        await until(lambda: _is_gone(run, one.account))
+        assert "was removed" in (await held(pool))[one.account]
+        await run.ledger.resume_destination(Destination("outlet", "webhook", one.account))
+        await run.take(many[2:])
+        await until(lambda: _sent(run, 3))
+    assert receiver.unverified == 0
+
+
 async def test_keys_are_rotated_and_a_row_copied_elsewhere_is_of_no_use(pool: asyncpg.Pool) -> None:
     stored, sink = Accounts(pool), SmtpSink()
     old, both, new = Keys.read([OLD]), Keys.read([NEW, OLD]), Keys.read([NEW])
@@ -373,6 +402,10 @@ async def _sent(run: Running, count: int) -> bool:
 
 async def _knows(run: Running, name: str) -> bool:
     return name in run.sender._accounts.book.names("email", "default")
+
+
+async def _is_gone(run: Running, endpoint: str) -> bool:
+    return run.sender._accounts.book.find("webhook", "outlet", endpoint) is None
 
 
 async def _is_held(run: Running, name: str, channel: ChannelName = "email", project: str = "default") -> bool:

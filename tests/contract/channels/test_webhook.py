@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -13,17 +14,18 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook as Reference
 
+from channels.accounts import AccountBook, HeldAccount
 from channels.contract import AnyChannel
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver
 from channels.http.api import HttpRequest
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.webhook.channel import Webhook
-from channels.webhook.signing import Signer
+from channels.webhook.signing import Signer, is_signed
 from schemas.channels.webhook import WebhookAccountForm, WebhookDelivery
 from schemas.contract import topic_codec
 from schemas.delivery import Delivery
-from schemas.errors import CannotStart, RenderRefused
+from schemas.errors import AccountHeld, CannotStart, RenderRefused
 from schemas.events.triggers import MANUAL
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Postponed, Receipt, Refused, Throttled, Unanswered
 from streams.index.rules import RuleIndex
@@ -33,6 +35,7 @@ from tests.factory import NOW, SECRET, context, customer, delivery, rule
 
 GOLDEN = Path(__file__).parent / "golden" / "webhook-order-paid.json"
 GOLDEN_MANUAL = GOLDEN.with_name("webhook-manual-distribution-schedule.json")
+OTHER_SECRET, OWN_SECRET = (f"whsec_{base64.b64encode(letter * 24).decode()}" for letter in (b"o", b"e"))
 HOSTILE = b"a\x00b\r\n\xff" + "\u2028\u202e".encode() + b"x" * 9999
 """Words that a receiver may say of a request, and no log should show as it is."""
 
@@ -241,6 +244,51 @@ def test_the_signature_is_that_of_the_reference_library() -> None:
     headers = Signer([SECRET, "whsec_" + "QUFB" * 8]).headers("msg_1", int(at.timestamp()), body)
     assert Reference(SECRET).verify(body, headers) == {"a": 1}
     assert headers["webhook-signature"].count("v1,") == 2
+
+
+def signed_by(webhook: Webhook, url: str, at: datetime) -> list[str]:
+    """The secrets that prove a request, in the order of its signatures."""
+    request = webhook.render(delivery("webhook", url=url))
+    headers, known = webhook.attempt_headers(request, at), (SECRET, OTHER_SECRET, OWN_SECRET)
+    singles = [{**headers, "webhook-signature": one} for one in headers["webhook-signature"].split(" ")]
+    return [secret for one in singles for secret in known if is_signed((secret,), one, request.body, now=at)]
+
+
+async def test_an_endpoint_with_an_account_of_its_own_is_signed_for_by_it_alone() -> None:
+    book, project = AccountBook(), delivery("webhook").project_id
+    webhook = Webhook(Signer([SECRET], "legacy"), reach=OWN_NETWORKS, max_bytes=100_000, accounts=book.of("webhook"))
+    own = Webhook.account("hooks.example:8443", WebhookAccountForm(secrets=(OWN_SECRET,), concurrency=3))
+    at, urls = now(), ("https://HOOKS.example:8443/a", "https://hooks.example/b")
+    assert [signed_by(webhook, url, at) for url in urls] == [[SECRET], [SECRET]]
+    book.replace({("webhook", project, "hooks.example:8443"): own})
+    assert [signed_by(webhook, url, at) for url in urls] == [[OWN_SECRET], [SECRET]]
+    legacy = [webhook.attempt_headers(webhook.render(delivery("webhook", url=url)), at) for url in urls]
+    assert ["x-voucherify-signature" in one for one in legacy] == [False, True]
+    shop = Webhook.account("main", WebhookAccountForm(secrets=(OTHER_SECRET,), rate="7"))
+    book.replace({("webhook", project, "hooks.example:8443"): own, ("webhook", project, "main"): shop})
+    assert [signed_by(webhook, url, at) for url in urls] == [[OWN_SECRET], [OTHER_SECRET]]
+    limits = [webhook.limit(project, endpoint) for endpoint in ("hooks.example:8443", "hooks.example")]
+    assert [one.concurrency for one in limits] == [3, None]
+    book.replace({("webhook", project, "hooks.example:8443"): HeldAccount("it is paused")})
+    with pytest.raises(AccountHeld, match="^it is paused$"):
+        signed_by(webhook, urls[0], at)
+    assert signed_by(webhook, urls[1], at) == [SECRET]
+
+
+async def test_each_attempt_has_its_own_time_and_signature_and_the_same_id(
+    webhook: Webhook, receiver: WebhookReceiver
+) -> None:
+    made, first = webhook.render(delivery("webhook", url=receiver.url)), now() - timedelta(minutes=10)
+    receiver.replies.append(Reply(503))
+    assert isinstance(await webhook.send(made, timeout=60.0, now=first), Blocked)  # its clock says ten minutes ago
+    assert isinstance(await webhook.send(made, timeout=60.0, now=now()), Deferred)
+    assert isinstance(await webhook.send(made, timeout=60.0, now=now()), Accepted)
+    early, late = (webhook.attempt_headers(made, at) for at in (first, first + timedelta(minutes=10)))
+    assert early["webhook-id"] == late["webhook-id"] == made.delivery_id
+    assert int(late["webhook-timestamp"]) - int(early["webhook-timestamp"]) == 600
+    assert is_signed((SECRET,), early, made.body, now=first)
+    assert is_signed((SECRET,), late, made.body, now=first + timedelta(minutes=10))
+    assert not is_signed((SECRET,), early, made.body, now=first + timedelta(minutes=10))
 
 
 def test_a_secret_that_is_none_is_refused_without_being_shown() -> None:

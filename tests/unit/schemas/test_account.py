@@ -170,8 +170,12 @@ def test_a_host_is_a_name_or_an_address_however_it_is_written(written: str, read
 
 
 @pytest.mark.parametrize(
-    ("channel", "name"), [("email", ""), ("email", " main"), ("email", "a/b"), ("email", "x" * 101), ("webhook", "x")]
-)
+    ("channel", "name"),
+    [("email", ""), ("email", " main"), ("email", "a/b"), ("email", "x" * 101),
+     ("webhook", "https://hooks.example"), ("webhook", "hooks.example/x"), ("webhook", "hooks example"),
+     ("webhook", "me@hooks.example"), ("webhook", "hooks.example:0"), ("webhook", "hooks.example:x"),
+     ("webhook", "[::1")],
+)  # fmt: skip
 def test_a_name_that_nothing_could_refer_to_is_refused(channel: ChannelName, name: str) -> None:
     with pytest.raises(DefinitionInvalid, match="is not valid"):
         account_name(channel, name)
@@ -179,6 +183,8 @@ def test_a_name_that_nothing_could_refer_to_is_refused(channel: ChannelName, nam
 
 def test_names_are_as_distributions_write_them() -> None:
     assert [account_name("email", "main"), account_name("webhook", "main")] == ["main", "main"]
+    endpoints = ("hooks.example", "Hooks.Example:8443", "receiver", "10.0.0.7:80", "[::1]:8080")
+    assert [account_name("webhook", one) for one in endpoints] == [one.lower() for one in endpoints]
 
 
 @pytest.mark.parametrize(

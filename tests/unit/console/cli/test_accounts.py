@@ -37,7 +37,7 @@ def test_what_would_be_seen_is_refused_without_being_repeated(given: str, said: 
     assert PLANTED not in str(caught.value)
 
 
-@pytest.mark.parametrize("written", ["main", "emial/main", "email/", "webhook/other"])
+@pytest.mark.parametrize("written", ["main", "emial/main", "email/", "webhook/oth er"])
 def test_an_account_that_cannot_be_is_refused(written: str) -> None:
     with pytest.raises(TidingsError, match="is not valid"):
         account_key("default", written)

@@ -7,11 +7,13 @@ import base64
 import contextlib
 import ssl
 from dataclasses import asdict, dataclass, field
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
 from channels.contract import shortened
+from channels.email.smtp_dialogue import Dialogue, ended, opening
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.channels.email import EmailAccountForm
 from schemas.formats.mail_address import mail_address, mailto
@@ -24,7 +26,20 @@ _KNOWS_NO_EHLO = (500, 501, 502, 504)
 _SHORTEST_SECRET = 4
 _BEFORE_MESSAGE = ("greeting", "ehlo", "starttls", "auth")
 _REST_SECONDS = 5.0
-"""To hear from a server whether a session that was at rest still stands."""
+"""To hear from a server whether a session that was at rest still stands; more where its answers took longer before.
+
+Some answer MAIL only when they come to the end of what they were sent in one write.
+"""
+_DONE, _GO_ON = 250, 354
+_STEPS: tuple[tuple[Stage, tuple[int, ...]], ...] = (
+    ("mail", (_DONE,)),
+    ("rcpt", (_DONE, 251, 252)),
+    ("data", (_GO_ON,)),
+)
+"""What comes before a message, and the answers by which it goes on."""
+Write = tuple[bytes, int]
+"""Commands, and how many answers they get; none where they were written before."""
+_WRITTEN: tuple[Write, Write] = ((b"", 0), (b"", 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,8 @@ class SmtpSession:
             start_tls=False,
             tls_context=account.tls if account.security != "none" else None,
         )
-        self._is_used = False
+        self._dialogue: Dialogue | None = None
+        self._slowest = 0.0
         self._stage: Stage = "greeting"
 
     @property
@@ -114,28 +130,24 @@ class SmtpSession:
     @property
     def is_open(self) -> bool:
         """Tell whether it can take another message."""
-        return self._smtp.is_connected
+        return self._dialogue is not None and self._dialogue.is_open
 
     async def send(self, sender: str, recipient: str, message: bytes, timeout: float) -> Receipt | None:
         """One transaction. None where the server had ended this session since its last one, as it may at rest."""
         try:
             async with asyncio.timeout(timeout):
-                if not await self._begins(sender):
-                    self.close()
-                    return None
-                self._stage = "rcpt"
-                await self._smtp.rcpt(recipient)
-                self._stage = "data"
-                answer = await self._smtp.data(message)
-                return Accepted(shortened(f"{answer.code} {answer.message}"))
+                answer = await self._transact(sender, recipient, message)
         except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
             receipt = self._receipt(error)
             await self._end(error)
             return receipt
+        if answer is None:
+            self.close()
+            return None
+        return Accepted(shortened(f"{answer.code} {answer.message}"))
 
     async def try_login(self) -> None:
         """Open it and log in, without a message. Raises what `explained` puts in words."""
-        self._is_used = True
         await self._connect()
         await self._smtp.noop()
 
@@ -149,23 +161,44 @@ class SmtpSession:
         """Drop the connection."""
         self._smtp.close()
 
-    async def _begins(self, sender: str) -> bool:
-        is_used, self._is_used = self._is_used, True
-        if not is_used:
-            await self._connect()
-        self._stage = "mail"
+    async def _transact(self, sender: str, recipient: str, message: bytes) -> aiosmtplib.SMTPResponse | None:
+        """The answer to the message; None where the session ended while it was at rest."""
+        is_used = self._dialogue is not None
+        dialogue = self._dialogue = self._dialogue or await self._opened()
+        for (stage, good), write in zip(_STEPS, self._writes(sender, recipient), strict=True):
+            self._stage = stage
+            is_first = stage == "mail"
+            answer = await (self._first(dialogue, write, is_used=is_used) if is_first else _asked(dialogue, write))
+            if answer is None:
+                return None
+            _must_be(answer, good)
+        return _must_be(await _asked(dialogue, (ended(message), 1)), (_DONE,))
+
+    def _writes(self, sender: str, recipient: str) -> tuple[Write, ...]:
+        """What is written before each answer: all at once where the server offers it (RFC 2920)."""
+        commands = opening(sender, recipient)
+        if self._smtp.supports_extension("pipelining"):
+            return ((b"".join(commands), len(commands)), *_WRITTEN)
+        return tuple((one, 1) for one in commands)
+
+    async def _first(self, dialogue: Dialogue, write: Write, *, is_used: bool) -> aiosmtplib.SMTPResponse | None:
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(_REST_SECONDS if is_used else None):
-                await self._smtp.mail(sender)
+            async with asyncio.timeout(max(_REST_SECONDS, 2 * self._slowest) if is_used else None):
+                answer = await _asked(dialogue, write)
         except (aiosmtplib.SMTPServerDisconnected, TimeoutError):
             if not is_used:
                 raise
-            return False
-        except aiosmtplib.SMTPSenderRefused as error:
-            if not is_used or not is_about_session(error.code, error.message):
-                raise
-            return False
-        return True
+            return None
+        self._slowest = max(self._slowest, asyncio.get_running_loop().time() - began)
+        return None if is_used and answer.code != _DONE and is_about_session(*answer) else answer
+
+    async def _opened(self) -> Dialogue:
+        await self._connect()
+        protocol = self._smtp.protocol
+        if protocol is None or not protocol.is_connected:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        return Dialogue(cast(asyncio.Transport, protocol.transport))
 
     async def _connect(self) -> None:
         account, smtp = self._account, self._smtp
@@ -215,14 +248,40 @@ class SmtpSession:
     async def _end(self, error: Exception) -> None:
         """A refusal ends the transaction, not the connection; except 421, by which the server says goodbye."""
         is_refusal = isinstance(error, aiosmtplib.SMTPResponseException) and not _ends_session(error)
-        if is_refusal and self._stage in ("mail", "rcpt", "data"):
-            try:
+        if is_refusal and self._dialogue is not None:
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # a TimeoutError is an OSError
                 async with asyncio.timeout(_REST_SECONDS):
-                    await self._smtp.rset()
-                    return
-            except (aiosmtplib.SMTPException, OSError):
-                pass
+                    if await _is_ready_again(self._dialogue):
+                        return
         self.close()
+
+
+async def _asked(dialogue: Dialogue, write: Write) -> aiosmtplib.SMTPResponse:
+    commands, answers = write
+    if commands:
+        dialogue.say(commands, answers)
+    return await dialogue.hear()
+
+
+def _must_be(answer: aiosmtplib.SMTPResponse, good: tuple[int, ...]) -> aiosmtplib.SMTPResponse:
+    if answer.code not in good:
+        raise aiosmtplib.SMTPResponseException(answer.code, answer.message)
+    return answer
+
+
+async def _is_ready_again(dialogue: Dialogue) -> bool:
+    """Hear what is left of a refused transaction, and have the server forget it.
+
+    One that goes on to ask for the message gets an empty one, which reaches nobody (RFC 2920, 3.1).
+    """
+    code = 0
+    while dialogue.unheard:
+        code = (await dialogue.hear()).code
+    if code == _GO_ON:
+        dialogue.say(b".\r\n")
+        await dialogue.hear()
+    dialogue.say(b"RSET\r\n")
+    return (await dialogue.hear()).code == _DONE
 
 
 def _ends_session(error: aiosmtplib.SMTPResponseException) -> bool:

@@ -9,7 +9,6 @@ from channels.fakes.raw import RawReply
 
 _USUAL = {
     "greeting": b"220 raw.test\r\n",
-    "ehlo": b"250-raw.test\r\n250 AUTH PLAIN\r\n",
     "auth": b"235 2.7.0 in\r\n",
     "mail": b"250 2.1.0 ok\r\n",
     "rcpt": b"250 2.1.5 ok\r\n",
@@ -20,6 +19,7 @@ _USUAL = {
     "quit": b"221 2.0.0 bye\r\n",
 }
 _END = b"\r\n.\r\n"
+_NOTHING = b".\r\n"
 
 
 @dataclass(slots=True)
@@ -34,11 +34,14 @@ class RawMail:
 class RawSmtp:
     """`await start()`, then `port`. `once` is said at a stage instead of the usual, the first time it is reached.
 
+    `offers` is what EHLO says.
+
     Stages: greeting, ehlo, starttls, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset,
     noop, quit.
     """
 
     def __init__(self) -> None:
+        self.offers: tuple[str, ...] = ("AUTH PLAIN",)
         self.once: dict[str, RawReply] = {}
         self.mails: list[RawMail] = []
         self.connections = 0
@@ -82,9 +85,10 @@ class RawSmtp:
             self.mails.append(mail := RawMail())
         if stage == "rcpt":
             mail.recipients.append(line.decode().partition("<")[2].partition(">")[0])
-        goes_on = await self._say(stage, writer)
-        if stage == "data":
-            goes_on = goes_on and await self._message(mail, reader, writer)
+        reply = self._reply(stage)
+        goes_on = await reply.written_to(writer)
+        if goes_on and b"354" in b"".join(reply.parts):
+            goes_on = await self._message(mail, reader, writer)
         return mail if goes_on and stage != "quit" else None
 
     async def _message(self, mail: RawMail, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -92,10 +96,18 @@ class RawSmtp:
             mail.content = await reader.read(100)
             if not await self._say("middle", writer):
                 return False
-        mail.content += await reader.readuntil(_END)
+        while not (b"\r\n" + mail.content).endswith(_END):
+            mail.content += await reader.readuntil(b"\n")
+        if mail.content == _NOTHING:
+            return await RawReply((b"554 5.5.1 no valid recipients\r\n",)).written_to(writer)
         mail.is_taken = "end" not in self.once
         return await self._say("end", writer)
 
     async def _say(self, stage: str, writer: asyncio.StreamWriter) -> bool:
-        reply = self.once.pop(stage, None) or RawReply((_USUAL.get(stage, b""),))
-        return await reply.written_to(writer)
+        return await self._reply(stage).written_to(writer)
+
+    def _reply(self, stage: str) -> RawReply:
+        offered = ("raw.test", *self.offers)
+        lines = [f"250{'-' if one != offered[-1] else ' '}{one}\r\n" for one in offered]
+        usual = "".join(lines).encode() if stage == "ehlo" else _USUAL.get(stage, b"")
+        return self.once.pop(stage, None) or RawReply((usual,))

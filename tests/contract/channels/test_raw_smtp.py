@@ -41,9 +41,10 @@ ODD_BUT_CLEAR: dict[str, Odd] = {
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[RawSmtp, Email]]:
-    """A server, and the channel that sends through it."""
+async def opened(*offers: str) -> AsyncIterator[tuple[RawSmtp, Email]]:
+    """A server that offers something beside a login, and the channel that sends through it."""
     server = RawSmtp()
+    server.offers = (*offers, *server.offers)
     await server.start()
     account = EmailAccount(
         "main", "127.0.0.1", server.port, "none", "shop@example.com", username="user", password="hush-password"
@@ -62,7 +63,9 @@ async def send(channel: Email, number: int, timeout: float = LONG) -> Receipt:
     return await channel.send(channel.render(made, TEMPLATE), timeout=timeout, now=datetime.now(UTC))
 
 
-async def ends_well(channel: Email, server: RawSmtp, first: Receipt, kind: type[Receipt]) -> None:
+async def ends_well(
+    channel: Email, server: RawSmtp, first: Receipt, kind: type[Receipt] | tuple[type[Receipt], ...]
+) -> None:
     """The first mail was not taken and is not said to be; it and another go out over sound sessions."""
     assert isinstance(first, kind), first
     assert "hush" not in repr(first)
@@ -154,3 +157,86 @@ async def test_who_is_put_off_is_sent_the_same_message_later(stage: str) -> None
         taken = [mail for mail in server.mails if mail.is_taken]
         assert [mail.recipients for mail in taken] == [["c1@example.com"]]
         assert b"<dlv_1@example.com>" in taken[0].content
+
+
+# -- commands in one write ------------------------------------------------------------------------------------------
+
+NO_SUCH_USER, CLOSING = b"550 5.1.1 no such user\r\n", b"421 4.3.2 closing\r\n"
+PIPELINED: dict[str, tuple[dict[str, bytes], type[Receipt]]] = {
+    "the sender is refused": ({"mail": b"550 5.7.1 no\r\n", "rcpt": b"503 a\r\n", "data": b"503 a\r\n"}, Blocked),
+    "the recipient is refused, and DATA": ({"rcpt": NO_SUCH_USER, "data": b"503 5.5.1 RCPT first\r\n"}, Refused),
+    "the recipient is refused, and DATA otherwise": ({"rcpt": NO_SUCH_USER, "data": b"554 5.5.1 no\r\n"}, Refused),
+    "the recipient is refused, and the message asked for": ({"rcpt": NO_SUCH_USER}, Refused),
+    "the recipient is put off, and the message asked for": ({"rcpt": b"450 4.7.0 greylisted\r\n"}, Postponed),
+    "DATA is put off": ({"data": b"451 4.3.0 later\r\n"}, Postponed),
+    "the message is refused": ({"end": b"550 5.1.1 no such user\r\n"}, Refused),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PIPELINED)
+async def test_each_command_of_one_write_has_its_own_answer_and_the_session_goes_on(case: str) -> None:
+    said, kind = PIPELINED[case]
+    async with opened("PIPELINING") as (server, channel):
+        server.once |= {stage: RawReply((words,)) for stage, words in said.items()}
+        await ends_well(channel, server, await send(channel, 1), kind)
+        assert server.connections <= 2  # the two mails after it leave at the same time
+        assert all(mail.content.startswith((b"Date:", b".\r\n")) for mail in server.mails if mail.content)
+
+
+@pytest.mark.parametrize("fault", [RESET, GONE], ids=["reset", "gone"])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "middle", "end"])
+async def test_a_server_that_goes_away_amid_commands_of_one_write(stage: str, fault: RawReply) -> None:
+    """Where it was cut off may hide answers that it had given; what counts is that the message was not yet written."""
+    async with opened("PIPELINING") as (server, channel):
+        server.once[stage] = fault
+        first = await send(channel, 1)
+        await ends_well(channel, server, first, Unanswered if stage in ("middle", "end") else (Deferred, Unanswered))
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+async def test_a_goodbye_amid_commands_of_one_write(stage: str) -> None:
+    async with opened("PIPELINING") as (server, channel):
+        server.once[stage] = RawReply((CLOSING,), ends=True)
+        await ends_well(channel, server, await send(channel, 1), Deferred)
+        assert server.connections >= 2
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+async def test_an_answer_too_many_amid_others_takes_the_session_out_of_step_and_no_message_with_it(stage: str) -> None:
+    async with opened("PIPELINING") as (server, channel):
+        server.once[stage] = RawReply((b"250 2.0.0 ok\r\n250 2.0.0 queued\r\n",))
+        server.once["rcpt" if stage == "mail" else "data"] = RawReply((b"550 5.1.1 no such user\r\n",))
+        first = await send(channel, 1, timeout=LONG)
+        assert isinstance(first, Deferred | Refused)
+        await ends_well(channel, server, first, type(first))
+
+
+async def test_the_commands_come_in_one_write_and_answers_may_come_late_and_together() -> None:
+    async with opened("PIPELINING", "8BITMIME") as (server, channel):
+        for number in range(1, 4):
+            server.once |= {"mail": RawReply(()), "rcpt": RawReply(())}
+            server.once["data"] = RawReply((b"250 a\r\n250-b\r\n250 c\r\n354 d\r\n",))
+            assert isinstance(await send(channel, number), Accepted)
+        assert server.connections == 1
+
+
+async def test_a_pipelined_session_that_ends_at_rest_costs_no_attempt() -> None:
+    async with opened("PIPELINING") as (server, channel):
+        assert isinstance(await send(channel, 1), Accepted)
+        for fault in (RESET, GONE, RawReply((CLOSING,), ends=True)):
+            server.once["mail"] = fault
+            assert isinstance(await send(channel, 2), Accepted)
+        assert [mail.recipients for mail in server.mails if mail.is_taken] == [["c1@example.com"]] + [
+            ["c2@example.com"]
+        ] * 3
+
+
+async def test_a_session_that_was_slow_before_is_waited_for_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answers to commands of one write come when the last of them is answered."""
+    monkeypatch.setattr("channels.email.smtp_session._REST_SECONDS", 0.001)
+    async with opened("PIPELINING") as (server, channel):
+        for number, seconds in ((1, 1.0), (2, 0.05)):
+            server.once |= {"mail": RawReply(()), "rcpt": RawReply((), stays=seconds)}
+            server.once["data"] = RawReply((b"250 a\r\n250 b\r\n354 c\r\n",))
+            assert isinstance(await send(channel, number), Accepted)
+        assert server.connections == 1

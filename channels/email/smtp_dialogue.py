@@ -39,7 +39,7 @@ class Dialogue(asyncio.Protocol):
 
     @property
     def unheard(self) -> int:
-        """How many answers to what was said are still to be heard."""
+        """The number of answers to what was said that are still to be heard."""
         return self._due + len(self._heard)
 
     def say(self, commands: bytes, answers: int = 1) -> None:

@@ -175,7 +175,7 @@ class SmtpSession:
         return _must_be(await _asked(dialogue, (ended(message), 1)), (_DONE,))
 
     def _writes(self, sender: str, recipient: str) -> tuple[Write, ...]:
-        """What is written before each answer: all at once where the server offers it (RFC 2920)."""
+        """The commands written before each answer: all at once where the server offers it (RFC 2920)."""
         commands = opening(sender, recipient)
         if self._smtp.supports_extension("pipelining"):
             return ((b"".join(commands), len(commands)), *_WRITTEN)

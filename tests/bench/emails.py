@@ -127,7 +127,7 @@ def _named(filled: str) -> str:
 
 
 def rows(count: int) -> list[dict[str, str]]:
-    """What differs, by message."""
+    """The parts that differ, by message."""
     return [
         {"id": one.delivery_id, "email": one.email.to, "name": one.email.name or "", "order": one.data["order"]["id"],
          "code": one.data["voucher"]["code"], **LINKS.of(one)}

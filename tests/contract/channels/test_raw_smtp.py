@@ -186,7 +186,7 @@ async def test_each_command_of_one_write_has_its_own_answer_and_the_session_goes
 @pytest.mark.parametrize("fault", [RESET, GONE], ids=["reset", "gone"])
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "middle", "end"])
 async def test_a_server_that_goes_away_amid_commands_of_one_write(stage: str, fault: RawReply) -> None:
-    """Where it was cut off may hide answers that it had given; what counts is that the message was not yet written."""
+    """Its end may hide answers that it had given; the message was not yet written, and that counts."""
     async with opened("PIPELINING") as (server, channel):
         server.once[stage] = fault
         first = await send(channel, 1)

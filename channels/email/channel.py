@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from channels.access_tokens import Tokens
 from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
@@ -63,8 +64,10 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         templates: Templates,
         links: Links = no_links,
         unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
+        tokens: Tokens | None = None,
     ) -> None:
         self._code_links, self._own_links = links, unsubscribe
+        self._tokens = tokens or Tokens()
         self._accounts = accounts
         self._templates = templates
         self._pools: dict[EmailAccount, _Pool] = {}
@@ -73,7 +76,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     @classmethod
     def build(cls, context: ChannelContext) -> Email:
         """See `Channel`."""
-        return cls(context.accounts.of(cls.name), Templates(context.zone), context.links, context.unsubscribe)
+        accounts, templates = context.accounts.of(cls.name), Templates(context.zone)
+        return cls(accounts, templates, context.links, context.unsubscribe, Tokens(context.reach))
 
     @classmethod
     def account(cls, name: str, form: AccountForm) -> EmailAccount:
@@ -180,7 +184,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
 
     def _pool(self, account: EmailAccount) -> _Pool:
         if account not in self._pools:
-            self._pools[account] = _Pool(account)
+            self._pools[account] = _Pool(account, self._tokens)
         return self._pools[account]
 
     def _end_replaced(self) -> None:
@@ -188,6 +192,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         in_use = self._accounts.in_use()
         for account in [one for one in self._pools if one not in in_use]:
             self._pools.pop(account).retire()
+        self._tokens.keep({one.grant for one in in_use if isinstance(one, EmailAccount) and one.grant})
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`: connect, greet, encrypt, log in and take leave."""
@@ -195,18 +200,19 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         if found is None:
             there = ", ".join(self._accounts.names(project_id)) or "none"
             return AccountCheck(False, f'there is no email account "{account}"; there are: {there}')
-        return await check_mailbox(found, self.policy.timeout.total_seconds())
+        return await check_mailbox(found, self.policy.timeout.total_seconds(), self._tokens)
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        self._tokens.close()
 
 
 class _Pool:
     """At most `connections` sessions with one server; a broken one is dropped, never repaired."""
 
-    def __init__(self, account: EmailAccount) -> None:
-        self._account = account
+    def __init__(self, account: EmailAccount, tokens: Tokens) -> None:
+        self._account, self._tokens = account, tokens
         self._slots = asyncio.Semaphore(account.connections)
         self._idle: list[SmtpSession] = []
         self._under_way = 0
@@ -229,7 +235,7 @@ class _Pool:
 
     async def _send(self, request: EmailRequest, timeout: float) -> tuple[Receipt | None, bool]:
         """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
-        session = self._idle.pop() if self._idle else SmtpSession(self._account)
+        session = self._idle.pop() if self._idle else SmtpSession(self._account, self._tokens)
         self._under_way += 1
         try:
             receipt = await session.send(request.sender, request.recipient, request.message, timeout)

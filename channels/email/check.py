@@ -10,22 +10,24 @@ from typing import assert_never
 
 import aiosmtplib
 
+from channels.access_tokens import TokenFailed, Tokens
 from channels.contract import AccountCheck, shortened
+from channels.email.smtp_login import StageNotOffered
 from channels.email.smtp_replies import Stage
-from channels.email.smtp_session import EmailAccount, SmtpSession, StageNotOffered, certificate_error
+from channels.email.smtp_session import EmailAccount, SmtpSession, certificate_error
 
 _TLS_AT_ONCE, _SUBMISSION = 465, 587
 _AUTH_REFUSED = (534, 535, 538)
 
 
-async def check_mailbox(account: EmailAccount, timeout: float) -> AccountCheck:
+async def check_mailbox(account: EmailAccount, timeout: float, tokens: Tokens | None = None) -> AccountCheck:
     """Connect, greet, encrypt as the account says, and log in, within `timeout` seconds; then take leave."""
-    session = SmtpSession(account)
+    session = SmtpSession(account, tokens)
     try:
         async with asyncio.timeout(timeout):
             await session.try_login()
         await session.take_leave()
-    except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
+    except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
         said = account.without_secrets(explained(account, session.stage, error, timeout))
         return AccountCheck(False, shortened(said))
     finally:
@@ -46,7 +48,7 @@ def explained(account: EmailAccount, stage: Stage, error: BaseException, timeout
     if any(isinstance(one, ssl.SSLError) for one in causes):
         hint = "starttls" if account.security == "tls" else "tls"
         return f"TLS with {where} does not come about. Check port and security: it may have to be {hint}"
-    if isinstance(error, StageNotOffered):
+    if isinstance(error, StageNotOffered | TokenFailed):
         return f"{stage}: {error}"
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _of_answer(account, stage, error.code, error.message)

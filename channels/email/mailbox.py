@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 
 from channels.contract import shortened
 from channels.email.reports import MOST_BYTES
+from channels.email.token_logins import TOKEN_LOGINS
 from schemas.channels.email import MailSecurity
+from schemas.channels.mail_oauth import Grant
 from schemas.errors import CannotStart, TryLater
 
 _WINDOW = 1000
@@ -49,6 +51,7 @@ class Mailbox:
     other_folder: str
     ssl_cafile: str = ""
     timeout: float = 30.0
+    grant: Grant | None = None
 
     @property
     def where(self) -> str:
@@ -76,11 +79,12 @@ class _Tls(_Limited, imaplib.IMAP4_SSL):
 class MailboxSession:
     """One connection, with the folder open, and the `count` of its messages at that moment.
 
-    Every method raises TryLater, CannotStart where a person has to mend.
+    Every method raises TryLater, CannotStart where a person has to mend. `token` is an access token of OAuth 2, for a
+    mailbox that has a grant.
     """
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, mailbox: Mailbox, token: str = "") -> None:
+        self._mailbox, self._token = mailbox, token
         self._connection: imaplib.IMAP4 | None = None
         self._offers: frozenset[str] = frozenset()
         self.count = 0
@@ -165,7 +169,9 @@ class MailboxSession:
 
     def _log_in(self) -> None:
         user, password, offers = self._mailbox.username, self._mailbox.password, self._offers
-        if "AUTH=PLAIN" in offers:
+        if self._token:
+            self._log_in_by_token()
+        elif "AUTH=PLAIN" in offers:
             self._said(lambda: self._imap.authenticate("PLAIN", lambda _: self._plain))
         elif "LOGINDISABLED" in offers:
             raise self._refused("lets nobody log in like this. Check port and security")
@@ -173,6 +179,14 @@ class MailboxSession:
             raise self._refused("takes a username and password in ASCII alone")
         else:
             self._said(lambda: self._imap.login(_quoted(user), password))
+
+    def _log_in_by_token(self) -> None:
+        """A server that refuses says why before it does, and waits for our answer to that."""
+        offered = [one for one in TOKEN_LOGINS if f"AUTH={one.name}" in self._offers]
+        if not offered:
+            raise self._refused("offers no login by OAuth 2. Check port and security, or use a password")
+        answers = iter((offered[0].says(self._mailbox.username, self._token), offered[0].ends))
+        self._said(lambda: self._imap.authenticate(offered[0].name, lambda _: next(answers, None)))
 
     def _select(self) -> None:
         (*_, count) = self._answer("SELECT", _quoted(self._mailbox.folder))
@@ -216,8 +230,14 @@ class MailboxSession:
         except _No as error:
             if _TRANSIENT.search(error.words):
                 raise self._away(error.words) from None
-            mend = _MEND_FOLDER if what != "login" else _MEND_LOGIN + (_OAUTH if "AUTH=XOAUTH2" in self._offers else "")
-            raise self._refused(f"{what}: {error.words}. {mend}") from None
+            if what == "login":
+                raise LoginRefused(f"{self._mailbox.where}: login: {error.words}. {self._mend_login()}") from None
+            raise self._refused(f"{what}: {error.words}. {_MEND_FOLDER}") from None
+
+    def _mend_login(self) -> str:
+        if self._token:
+            return _MEND_OAUTH
+        return _MEND_LOGIN + (_OFFERS_OAUTH if "AUTH=XOAUTH2" in self._offers else "")
 
     def _said(self, work: Callable[[], T]) -> T:
         """The result, with what failed in our words; none of them holds the password."""
@@ -241,9 +261,14 @@ class MailboxSession:
 
     def _words(self, data: Iterable[Any]) -> str:
         said = " ".join(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in data)
-        for secret in (base64.b64encode(self._plain).decode(), self._mailbox.password):  # some repeat what they got
+        for secret in self._secrets():  # some repeat what they got
             said = said.replace(secret, "[secret]") if secret else said
         return shortened(said).rstrip(". ") or "no reason given"
+
+    def _secrets(self) -> list[str]:
+        user, token = self._mailbox.username, self._token
+        logins = [self._plain, *(one.says(user, token) for one in TOKEN_LOGINS if token)]
+        return [*(base64.b64encode(one).decode() for one in logins), self._mailbox.password, token]
 
     @property
     def _plain(self) -> bytes:
@@ -257,6 +282,10 @@ class MailboxSession:
         return CannotStart(f"{self._mailbox.where}: {why}")
 
 
+class LoginRefused(CannotStart):
+    """The server does not let us in."""
+
+
 class _No(Exception):
     """The server refuses a command; its words."""
 
@@ -266,7 +295,8 @@ class _No(Exception):
 
 
 _MEND_LOGIN = "Check username and password; with two factors the server wants a password made for applications"
-_OAUTH = ". Where its provider takes OAuth 2 alone (Microsoft 365), have it forward to a mailbox with a password"
+_OFFERS_OAUTH = ". Where its provider takes OAuth 2 alone (Microsoft 365), write client_id and refresh_token instead"
+_MEND_OAUTH = "Check username, and that client_id may read mail (scope); some tenants switch IMAP off"
 _MEND_FOLDER = "Check folder, taken_folder and other_folder; some servers want INBOX. in front"
 
 

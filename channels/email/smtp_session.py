@@ -12,10 +12,13 @@ from typing import cast
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
+from channels.access_tokens import TokenAway, TokenFailed, Tokens
 from channels.contract import shortened
 from channels.email.smtp_dialogue import Dialogue, ended, opening
+from channels.email.smtp_login import StageNotOffered, log_in, log_in_by_token
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.channels.email import EmailAccountForm
+from schemas.channels.mail_oauth import Grant, grant_of
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered, Unreached
@@ -54,6 +57,7 @@ class EmailAccount:
     sender_name: str = ""
     username: str = ""
     password: str = field(default="", repr=False)
+    grant: Grant | None = None
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
@@ -69,7 +73,10 @@ class EmailAccount:
         described = asdict(form)
         limit = written_limit(described.pop("rate"), described.pop("concurrency"))
         del described["callback_secrets"]  # sends nothing
+        for of_grant in asdict(form.oauth):
+            del described[of_grant]
         described |= {
+            "grant": grant_of(form.host, form.oauth),
             "sender": mail_address(form.sender),
             "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
         }
@@ -89,10 +96,6 @@ class EmailAccount:
         return text
 
 
-class StageNotOffered(Exception):
-    """The server does not have what the account's settings ask for."""
-
-
 class _InStep(SMTPProtocol):
     """Takes no answer for that to a later command: what a server said beyond what was asked is dropped before it."""
 
@@ -105,8 +108,8 @@ class _InStep(SMTPProtocol):
 class SmtpSession:
     """Opened by its first message. `is_open`: whether it can take another."""
 
-    def __init__(self, account: EmailAccount) -> None:
-        self._account = account
+    def __init__(self, account: EmailAccount, tokens: Tokens | None = None) -> None:
+        self._account, self._tokens = account, tokens or Tokens()
         self._smtp = aiosmtplib.SMTP(
             timeout=None,  # that of each message bounds all that is done for it
             use_tls=account.security == "tls",
@@ -137,7 +140,7 @@ class SmtpSession:
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._transact(sender, recipient, message)
-        except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
             receipt = self._receipt(error)
             await self._end(error)
             return receipt
@@ -216,9 +219,14 @@ class SmtpSession:
             await self._greet()
         if account.username:
             self._stage = "auth"
-            if not smtp.supports_extension("auth") or not smtp.supported_auth_methods:
-                raise StageNotOffered("the server offers no login that can be used; security may have to be starttls")
-            await smtp.login(account.username, account.password)
+            await self._log_in()
+
+    async def _log_in(self) -> None:
+        account = self._account
+        if account.grant is None:
+            await log_in(self._smtp, account.username, account.password)
+        else:
+            await log_in_by_token(self._smtp, account.username, account.grant, self._tokens)
 
     async def _greet(self) -> None:
         try:
@@ -231,7 +239,9 @@ class SmtpSession:
     def _receipt(self, error: Exception) -> Receipt:
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
             return smtp_receipt(self._stage, error.code, self._account.without_secrets(error.message))
-        if isinstance(error, StageNotOffered):
+        if isinstance(error, TokenAway):
+            return Deferred(f"{self._stage}: {error}")
+        if isinstance(error, StageNotOffered | TokenFailed):
             return Blocked(f"{self._stage}: {error}")
         certificate = certificate_error(error)
         if certificate is not None:

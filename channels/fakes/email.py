@@ -6,12 +6,14 @@ On aiosmtpd: the only maintained SMTP server library for asyncio.
 from __future__ import annotations
 
 import asyncio
+import base64
 import email
 import email.policy
 import ssl
 import time
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -44,6 +46,24 @@ class Mail:
         return ""
 
 
+_BY_PASSWORD = ("LOGIN", "PLAIN")
+_MECHANISMS = frozenset({*_BY_PASSWORD, "XOAUTH2", "OAUTHBEARER"})
+
+
+class _LongLines(SMTP):  # type: ignore[misc]
+    """Tokens are longer than lines of a message may be."""
+
+    line_length_limit = 16_384
+
+
+def token_shown(said: bytes) -> tuple[str, str]:
+    """The user and the token of a login by XOAUTH2 or OAUTHBEARER."""
+    parts = said.decode().strip("\x01").split("\x01")
+    user = parts[0].removeprefix("user=").removeprefix("n,a=").rstrip(",")
+    token = next((one.removeprefix("auth=Bearer ") for one in parts if one.startswith("auth=Bearer ")), "")
+    return user, token
+
+
 class _Greeter(asyncio.Protocol):
     """Says one thing and hangs up."""
 
@@ -61,7 +81,8 @@ class SmtpSink:
     """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: ehlo, mail, rcpt or data.
 
     Beyond `limit` a message gets `too_many`; beyond `most_at_once` nobody is let in. With a `greeting` that alone is
-    said to whoever connects.
+    said to whoever connects. With `token_logins` (XOAUTH2, OAUTHBEARER) it lets in whoever shows one of `tokens`;
+    `shown` are the mechanisms and users that came. It says why it refuses one, and keeps what is answered in `ended`.
     """
 
     def __init__(
@@ -70,8 +91,13 @@ class SmtpSink:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         login: tuple[str, str] | None = None,
+        token_logins: Sequence[str] = (),
     ) -> None:
         self._tls, self._implicit, self.login = tls, implicit_tls, login
+        self._token_logins = token_logins
+        self.tokens: set[str] = set()
+        self.shown: list[tuple[str, str]] = []
+        self.ended: list[object] = []
         self.mails: list[Mail] = []
         self.replies: deque[str] = deque()
         self.at_stage = "data"
@@ -115,7 +141,8 @@ class SmtpSink:
         open_now = sum(one.transport is not None and not one.transport.is_closing() for one in self._open)
         if self.most_at_once is not None and open_now >= self.most_at_once:
             return _Greeter("421 4.3.2 Too many concurrent SMTP connections; please try again later")
-        session: asyncio.BaseProtocol = SMTP(
+        made = _LongLines if self._token_logins else SMTP
+        session: asyncio.BaseProtocol = made(
             self,
             hostname="sink.test",
             enable_SMTPUTF8=True,
@@ -123,7 +150,8 @@ class SmtpSink:
             tls_context=None if self._implicit else self._tls,
             require_starttls=self._tls is not None and not self._implicit,
             authenticator=self._authenticate if self.login else None,
-            auth_required=self.login is not None,
+            auth_required=self.login is not None or bool(self._token_logins),
+            auth_exclude_mechanism=_MECHANISMS - {*self._token_logins, *(_BY_PASSWORD if self.login else ())},
             auth_require_tls=False,
         )
         self._open.add(session)
@@ -134,6 +162,23 @@ class SmtpSink:
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
         return AuthResult(success=given == self.login, handled=False)
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
+        """Called by aiosmtpd for each login of this kind."""
+        return await self._by_token(server, args)
+
+    async def auth_OAUTHBEARER(self, server: SMTP, args: list[str]) -> AuthResult:
+        """Called by aiosmtpd for each login of this kind."""
+        return await self._by_token(server, args)
+
+    async def _by_token(self, server: SMTP, args: list[str]) -> AuthResult:
+        shown = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
+        user, token = token_shown(shown)
+        self.shown.append((args[0], user))
+        if token in self.tokens:
+            return AuthResult(success=True)
+        self.ended.append(await server.challenge_auth('{"status":"400","schemes":"Bearer","scope":"mail"}'))
+        return AuthResult(success=False, handled=False, message=f"535 5.7.8 not {token}: Username not accepted")
 
     async def handle_EHLO(
         self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]

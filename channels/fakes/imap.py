@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from channels.fakes.email import token_shown
+
 EVERYTHING = frozenset({"IMAP4REV1", "AUTH=PLAIN", "MOVE", "UIDPLUS"})
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\([^)]*\))|(\S+)')
@@ -32,6 +34,7 @@ class ImapServer:
     The next commands of a name get `replies[name]` instead, as in `replies["LOGIN"].append("NO [UNAVAILABLE] later")`;
     an empty one hangs up without a word. `vanish`: messages that are gone once they are asked for. With `is_talkative`
     it says unasked what it may, and the UID behind the text. With `breaks_off` it hangs up in the middle of a message.
+    `tokens` let in by XOAUTH2, where it offers that; answers to the reason for which one is refused are in `ended`.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class ImapServer:
         self._login, self._tls, self._implicit = login, tls, implicit_tls
         self.offers = offers
         self.folders: dict[str, list[Kept]] = {"INBOX": []}
+        self.tokens: set[str] = set()
+        self.ended: list[bytes] = []
         self.replies: defaultdict[str, deque[str]] = defaultdict(deque)
         self.vanish: set[int] = set()
         self.is_talkative = False
@@ -127,6 +132,8 @@ class _Conversation:
                 await self._writer.start_tls(self._server.tls)
 
     async def _carry_out(self, name: str, words: list[str], tag: str) -> str | None:
+        if name == "AUTHENTICATE" and words[0].upper() in ("XOAUTH2", "OAUTHBEARER"):
+            return await self._let_in_by_token()
         if name == "AUTHENTICATE":
             self._say("+ ")
             await self._writer.drain()
@@ -148,6 +155,17 @@ class _Conversation:
 
     def _let_in(self, user: str, password: str) -> str | None:
         return None if self._server.knows(user, password) else f"NO [AUTHENTICATIONFAILED] not {user} with {password}"
+
+    async def _let_in_by_token(self) -> str | None:
+        self._say("+ ")
+        await self._writer.drain()
+        user, token = token_shown(base64.b64decode(await self._reader.readline()))
+        if token in self._server.tokens:
+            return None
+        self._say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+        await self._writer.drain()
+        self._server.ended.append((await self._reader.readline()).strip())
+        return f"NO [AUTHENTICATIONFAILED] not {user} with {token}"
 
     def _select(self, name: str) -> str | None:
         if name not in self._server.folders:

@@ -15,7 +15,7 @@ from agents.telemetry.metrics import Metrics
 from agents.telemetry.status import Health, serve_status
 from channels.email.mailbox import Mailbox
 from console.cli.context import Session
-from console.control.mailboxes import Round, mailboxes_of, take_mailbox
+from console.control.mailboxes import Round, mailboxes_of, take_mailbox, tokens_of
 from console.control.reports import Reports
 from schemas.errors import TryLater
 
@@ -24,11 +24,11 @@ log = structlog.get_logger()
 
 async def look_once(opened: Session, names: Sequence[str]) -> list[Round]:
     """Take in all that waits in some mailboxes, one after the other. Raises TryLater, CannotStart."""
-    rounds = []
+    rounds, tokens = [], tokens_of(opened.wiring.settings)
     for mailbox in mailboxes_of(opened.wiring.settings, names):
         more = True
         while more:
-            rounds.append(await take_mailbox(mailbox, _reports(opened, mailbox)))
+            rounds.append(await take_mailbox(mailbox, _reports(opened, mailbox), tokens=tokens))
             more = rounds[-1].has_more
     return rounds
 
@@ -67,7 +67,7 @@ async def _until_stopped(tasks: Sequence[asyncio.Future[None]]) -> None:
 
 class _Poller:
     def __init__(self, opened: Session) -> None:
-        self._opened = opened
+        self._opened, self._tokens = opened, tokens_of(opened.wiring.settings)
         self._away: dict[str, str] = {}
         self.metrics = Metrics()
 
@@ -83,7 +83,7 @@ class _Poller:
 
     async def _look(self, mailbox: Mailbox) -> bool:
         try:
-            done = await take_mailbox(mailbox, _reports(self._opened, mailbox))
+            done = await take_mailbox(mailbox, _reports(self._opened, mailbox), tokens=self._tokens)
         except TryLater as error:
             self._away[mailbox.name] = error.what or "Postgres"
             log.warning("mailbox_not_read", mailbox=mailbox.name, why=str(error))

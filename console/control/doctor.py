@@ -23,7 +23,7 @@ from channels.http.ssrf import Reach
 from console.control.distribution_check import address_problems
 from console.control.doctor_accounts import examine_settings, examine_stored
 from console.control.doctor_records import examine_records
-from console.control.mailboxes import mailbox_of, waiting_in
+from console.control.mailboxes import mailbox_of, tokens_of, waiting_in
 from deploy.embedded.jars import java
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
@@ -79,7 +79,7 @@ async def _finding(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
 
 async def _mailbox(wiring: Wiring, name: str) -> str:
     mailbox = mailbox_of(name, wiring.settings.mailboxes[name])
-    count = await waiting_in(mailbox)
+    count = await waiting_in(mailbox, tokens_of(wiring.settings))
     return f"{mailbox.host}:{mailbox.port} lets {mailbox.username} in; {count} messages in {mailbox.folder}"
 
 

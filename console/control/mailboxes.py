@@ -10,12 +10,15 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from channels.email.mailbox import Mailbox, MailboxSession
+from agents.reach import reach_of
+from channels.access_tokens import TokenAway, TokenFailed, Tokens
+from channels.email.mailbox import LoginRefused, Mailbox, MailboxSession
 from console.control.not_found import not_found
 from console.control.reports import Done, Reports
 from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.settings import Settings
-from schemas.errors import BadRecord, CannotStart, TidingsError
+from schemas.channels.mail_oauth import grant_of
+from schemas.errors import BadRecord, CannotStart, TidingsError, TryLater
 
 log = structlog.get_logger()
 
@@ -55,7 +58,8 @@ def mailboxes_of(settings: Settings, names: Sequence[str]) -> list[Mailbox]:
 
 def mailbox_of(name: str, written: MailboxSettings) -> Mailbox:
     """A mailbox of the settings. Raises CannotStart for one that nobody can log in to."""
-    if not written.password.reveal():
+    grant = grant_of(written.host, written.oauth)
+    if not written.password.reveal() and grant is None:
         raise CannotStart(f"mailboxes.{name}.password is empty; file:/path is read")
     return Mailbox(
         name=name,
@@ -69,22 +73,30 @@ def mailbox_of(name: str, written: MailboxSettings) -> Mailbox:
         other_folder=written.other_folder,
         ssl_cafile=written.ssl_cafile,
         timeout=written.timeout.total_seconds(),
+        grant=grant,
     )
 
 
-async def waiting_in(mailbox: Mailbox) -> int:
+def tokens_of(settings: Settings) -> Tokens:
+    """Access tokens for mailboxes that are read by OAuth 2."""
+    return Tokens(reach_of(settings.sender))
+
+
+async def waiting_in(mailbox: Mailbox, tokens: Tokens | None = None) -> int:
     """The number of messages in its folder. Raises TryLater, CannotStart where a person has to mend."""
-    async with _opened(mailbox) as session:
+    async with _opened(mailbox, tokens or Tokens()) as session:
         return session.count
 
 
-async def take_mailbox(mailbox: Mailbox, reports: Reports, *, limit: int = MOST_A_ROUND) -> Round:
+async def take_mailbox(
+    mailbox: Mailbox, reports: Reports, *, limit: int = MOST_A_ROUND, tokens: Tokens | None = None
+) -> Round:
     """Take in what waits in a mailbox, oldest first. A message is moved only after what it says is kept.
 
     Raises TryLater, CannotStart where a person has to mend; what was not moved by then is taken the next time.
     """
     total = Round(mailbox.name)
-    async with _opened(mailbox) as session:
+    async with _opened(mailbox, tokens or Tokens()) as session:
         waiting = await asyncio.to_thread(session.waiting, limit)
         for first in range(0, len(waiting), _CHUNK_SIZE):
             chunk = waiting[first : first + _CHUNK_SIZE]
@@ -122,11 +134,19 @@ async def _take(reports: Reports, message: bytes) -> list[Done]:
 
 
 @asynccontextmanager
-async def _opened(mailbox: Mailbox) -> AsyncIterator[MailboxSession]:
+async def _opened(mailbox: Mailbox, tokens: Tokens) -> AsyncIterator[MailboxSession]:
     """A session; whoever is cancelled meanwhile does not wait for its thread."""
-    session = MailboxSession(mailbox)
+    token = await _token(mailbox, tokens)
+    session = MailboxSession(mailbox, token)
     try:
-        await asyncio.to_thread(session.open)
+        try:
+            await asyncio.to_thread(session.open)
+        except LoginRefused:
+            if mailbox.grant is None:
+                raise
+            session.cut()
+            session = MailboxSession(mailbox, await _token(mailbox, tokens, refused=token))
+            await asyncio.to_thread(session.open)
         yield session
     except asyncio.CancelledError:
         session.cut()
@@ -135,3 +155,15 @@ async def _opened(mailbox: Mailbox) -> AsyncIterator[MailboxSession]:
         await asyncio.to_thread(session.close)
     finally:
         session.cut()
+
+
+async def _token(mailbox: Mailbox, tokens: Tokens, *, refused: str = "") -> str:
+    """An access token; empty where the mailbox has a password. Raises TryLater, CannotStart."""
+    if mailbox.grant is None:
+        return ""
+    try:
+        return await tokens.token(mailbox.grant, refused=refused)
+    except TokenAway as error:
+        raise TryLater(f"{mailbox.where}: {error}", what=f"mailbox {mailbox.name}") from None
+    except TokenFailed as error:
+        raise CannotStart(f"{mailbox.where}: {error}") from None

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from deploy.secret import Secret
 from schemas.channels.email import MailSecurity
+from schemas.channels.mail_oauth import OAuthFields, oauth_problems, tenant, token_url
 from schemas.errors import CannotStart
 
 _HIGHEST_PORT = 65_535
@@ -21,6 +22,12 @@ class MailboxSettings:
     host: str
     username: str
     password: Secret = Secret("")
+    client_id: str = ""
+    client_secret: Secret = Secret("")
+    refresh_token: Secret = Secret("")
+    token_url: str = ""
+    tenant: str = ""
+    scope: str = ""
     port: int = 993
     security: MailSecurity = "tls"
     ssl_cafile: str = ""
@@ -29,6 +36,18 @@ class MailboxSettings:
     other_folder: str = "Tidings-other"
     every: timedelta = timedelta(minutes=1)
     timeout: timedelta = timedelta(seconds=30)
+
+    @property
+    def oauth(self) -> OAuthFields:
+        """The fields of a login by OAuth 2."""
+        return OAuthFields(
+            client_id=self.client_id,
+            client_secret=self.client_secret.reveal(),
+            refresh_token=self.refresh_token.reveal(),
+            token_url=self.token_url,
+            tenant=self.tenant,
+            scope=self.scope,
+        )
 
     def check(self, name: str) -> None:
         """Raises CannotStart for what no server takes, and for a password that would cross the network in the clear."""
@@ -44,6 +63,7 @@ class MailboxSettings:
             raise CannotStart(f"{at}.username must be one line, and not empty")
         if not self.password.reveal().isprintable():
             raise CannotStart(f"{at}.password must be one line of characters that print")
+        self._check_oauth(at)
         for key in ("folder", "taken_folder", "other_folder"):
             _check_folder(getattr(self, key), f"{at}.{key}")
         if len({self.folder, self.taken_folder, self.other_folder}) < 3:
@@ -51,6 +71,15 @@ class MailboxSettings:
         for key in ("every", "timeout"):
             if getattr(self, key) < timedelta(seconds=1):
                 raise CannotStart(f"{at}.{key} must be at least 1s")
+
+    def _check_oauth(self, at: str) -> None:
+        for key, read in (("token_url", token_url), ("tenant", tenant)):
+            try:
+                read(getattr(self, key))
+            except ValueError as error:
+                raise CannotStart(f"{at}.{key} {error}") from None
+        for key, why in oauth_problems(self.host, self.oauth, self.password.reveal()).items():
+            raise CannotStart(f"{at}.{key} {why}")
 
 
 def _check_folder(name: str, path: str) -> None:

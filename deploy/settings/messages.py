@@ -90,6 +90,12 @@ class EmailAccountSettings:
     security: MailSecurity = "starttls"
     username: str = ""
     password: Secret = Secret("")
+    client_id: str = ""
+    client_secret: Secret = Secret("")
+    refresh_token: Secret = Secret("")
+    token_url: str = ""
+    tenant: str = ""
+    scope: str = ""
     sender_name: str = ""
     ssl_cafile: str = ""
     connections: int = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 from schemas.account_fields import (
@@ -20,6 +20,7 @@ from schemas.account_fields import (
     unsubscribe_url,
     whole,
 )
+from schemas.channels.mail_oauth import LOOPBACK, OAuthFields, long_secret, oauth_problems, tenant, token_url
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
@@ -80,6 +81,12 @@ class EmailAccountForm(AccountForm):
     security: MailSecurity = "starttls"
     username: str = ""
     password: str = field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    token_url: str = ""
+    tenant: str = ""
+    scope: str = ""
     sender_name: str = ""
     ssl_cafile: str = ""
     connections: int = 4
@@ -88,15 +95,21 @@ class EmailAccountForm(AccountForm):
     failover: tuple[str, ...] = ()
     failover_ambiguous: bool = False
 
+    @property
+    def oauth(self) -> OAuthFields:
+        """The fields of a login by OAuth 2."""
+        return OAuthFields(**{one.name: getattr(self, one.name) for one in fields(OAuthFields)})
+
 
 def _problems(account: EmailAccountForm) -> Mapping[str, str]:
-    if account.password and not account.username:
+    has_login = bool(account.password) or account.oauth.is_used
+    if has_login and not account.username:
         return {"username": "is missing: the server wants to know whose password it is"}
-    if account.username and not account.password:
+    if account.username and not has_login:
         return {"password": "is missing: username alone is no login"}
-    if account.password and account.security == "none" and account.host not in ("localhost", "127.0.0.1", "::1"):
+    if has_login and account.security == "none" and account.host not in LOOPBACK:
         return {"security": "must be starttls or tls: without either the password would cross the network in the clear"}
-    return {}
+    return oauth_problems(account.host, account.oauth, account.password)
 
 
 EMAIL_ACCOUNT = AccountType(
@@ -108,6 +121,12 @@ EMAIL_ACCOUNT = AccountType(
         AccountField("security", one_of("none", "starttls", "tls")),
         AccountField("username", line),
         AccountField("password", secret, "secret"),
+        AccountField("client_id", line),
+        AccountField("client_secret", secret, "secret"),
+        AccountField("refresh_token", long_secret, "secret"),
+        AccountField("token_url", token_url, is_place=True),
+        AccountField("tenant", tenant, is_place=True),
+        AccountField("scope", line),
         AccountField("sender_name", line),
         AccountField("ssl_cafile", line),
         AccountField("connections", whole(1, _MOST_CONNECTIONS), "number"),

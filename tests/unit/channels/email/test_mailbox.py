@@ -150,7 +150,7 @@ async def test_what_is_refused_is_told_by_what_would_mend_it(
     server.deliver(b"one")
     server.replies[command].append(reply)
     error = await refusal(box(server))
-    assert type(error) is kind
+    assert isinstance(error, kind)
     assert re.search(said, str(error))
 
 

@@ -6,7 +6,7 @@ Values of the fields of kind `secret` and `secrets` are shown nowhere: neither b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from schemas.account_fields import AccountField, AccountForm
@@ -41,12 +41,19 @@ def read_account(channel: ChannelName, written: Mapping[str, object]) -> Account
     raise DefinitionInvalid(tuple(Problem(name, said) for name, said in problems.items()))
 
 
+def as_written(channel: ChannelName, form: AccountForm) -> dict[str, Any]:
+    """The fields of an account that somebody writes."""
+    kept = ACCOUNT_TYPES[channel].kept
+    return {name: value for name, value in asdict(form).items() if name not in kept}
+
+
 def changed_account(channel: ChannelName, before: AccountForm, written: Mapping[str, object]) -> AccountForm:
     """The same with what is written in place. Raises DefinitionInvalid, also where a secret would reach another place.
 
     Whoever may change an account need not know its secret, and does not get to know it by naming a host of their own.
     """
-    changed = read_account(channel, {**asdict(before), **written})
+    kept = {name: getattr(before, name) for name in ACCOUNT_TYPES[channel].kept}
+    changed = replace(read_account(channel, {**as_written(channel, before), **written}), **kept)
     fields = ACCOUNT_TYPES[channel].fields
     moved = [one.name for one in fields if one.is_place and getattr(changed, one.name) != getattr(before, one.name)]
     shown = [one.name for one in fields if one.kind == "secret" and getattr(changed, one.name)]

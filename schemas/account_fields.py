@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from schemas.formats.hosts import ascii_url, is_name
@@ -36,6 +36,10 @@ class AccountForm:
     rate: str = ""
     concurrency: int = 0
 
+    def after_grace(self) -> Self:
+        """The same once what a rotation replaced counts no more."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class AccountField:
@@ -60,14 +64,15 @@ class AccountField:
 class AccountType:
     """A channel's accounts. `check` says what is wrong with fields that do not fit each other.
 
-    `read_name` raises ValueError for what cannot be the name of one. `example` stands for any account where messages
-    are shown and not sent, so that no secret is needed for that.
+    `read_name` raises ValueError for what cannot be the name of one. `kept` are fields of the form that nobody writes.
+    `example` stands for any account where messages are shown and not sent, so that no secret is needed for that.
     """
 
     form: type[AccountForm]
     fields: tuple[AccountField, ...]
     check: Callable[[Any], Mapping[str, str]] = lambda _: {}
     read_name: Callable[[str], str] = str
+    kept: frozenset[str] = frozenset()
     example: AccountForm | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
@@ -40,13 +40,17 @@ class AccountKey:
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account as it stands in the database; a removed one has no content."""
+    """An account as it stands in the database; a removed one has no content.
+
+    `retires_at`: until then what it was before its last rotation counts beside what it is; None once that is over.
+    """
 
     key: AccountKey
     state: AccountState
     sealed: Sealed | None
     changed_at: datetime
     changed_by: str
+    retires_at: datetime | None = None
 
     def read(self, keys: Keys) -> AccountForm:
         """The account itself. Raises CannotDecrypt."""
@@ -57,7 +61,7 @@ class StoredAccount:
             form: AccountForm = msgspec.json.decode(content, type=ACCOUNT_TYPES[self.key.channel].form)
         except msgspec.DecodeError:  # its message may quote
             raise CannotDecrypt("it was written by a release that keeps other fields") from None
-        return form
+        return form.after_grace() if self.retires_at is None else form
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Accounts:
         self._sql = queries("accounts")
 
     async def version(self) -> int:
-        """A number that grows with every change of any account."""
+        """A number that grows with every change of any account, and as the grace of a rotation ends."""
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["accounts_version"]))
 
@@ -128,13 +132,34 @@ class Accounts:
         False where it does not exist. Raises CannotDecrypt.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
-            if row is None or row["state"] == "removed":
-                return False
-            sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
-            await connection.execute(self._sql["change_account"], *_columns(key), sealed.key_id, sealed.content, by)
-            if row["state"] == "active":
-                await self._release(connection, key)
+            return await self._change(connection, key, changed, keys, by=by)
+
+    async def retire(
+        self, key: AccountKey, changed: Callable[[AccountForm], AccountForm], keys: Keys, grace: timedelta, *, by: str
+    ) -> datetime | None:
+        """Change an account of which something goes on for a while; until when. None where it does not exist."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            if not await self._change(connection, key, changed, keys, by=by):
+                return None
+            until: datetime = await connection.fetchval(self._sql["begin_grace"], *_columns(key), grace)
+            return until
+
+    async def _change(
+        self,
+        connection: asyncpg.Connection,
+        key: AccountKey,
+        changed: Callable[[AccountForm], AccountForm],
+        keys: Keys,
+        *,
+        by: str,
+    ) -> bool:
+        row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
+        if row is None or row["state"] == "removed":
+            return False
+        sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
+        await connection.execute(self._sql["change_account"], *_columns(key), sealed.key_id, sealed.content, by)
+        if row["state"] == "active":
+            await self._release(connection, key)
         return True
 
     async def pause(self, key: AccountKey, *, by: str) -> bool:
@@ -241,4 +266,4 @@ def _sealed(key: AccountKey, form: AccountForm, keys: Keys) -> Sealed:
 def _stored(row: asyncpg.Record) -> StoredAccount:
     key = AccountKey(row["project_id"], row["channel"], row["name"])
     sealed = None if row["content"] is None else Sealed(row["key_id"], row["content"])
-    return StoredAccount(key, row["state"], sealed, row["changed_at"], row["changed_by"])
+    return StoredAccount(key, row["state"], sealed, row["changed_at"], row["changed_by"], row["retires_at"])

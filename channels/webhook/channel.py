@@ -74,7 +74,9 @@ class Webhook(HttpChannel[WebhookDelivery]):
         del name
         if not isinstance(form, WebhookAccountForm):
             raise TypeError(f"a webhook account, not {type(form).__name__}")
-        return Signer(form.secrets, form.legacy_secret, written_limit(form.rate, form.concurrency))
+        return Signer(
+            (*form.secrets, *form.retiring_secrets), form.legacy_secret, written_limit(form.rate, form.concurrency)
+        )
 
     def limit(self, project_id: str, account: str) -> Limit:
         """See `Channel`: an endpoint's own, or the same for each of a project."""

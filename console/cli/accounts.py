@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import astuple, fields
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,7 @@ import typer
 from channels.contract import AccountCheck
 from console.cli.context import Session, in_session
 from console.cli.terminal import PROBLEM, AsJson, fail, show_json, show_rows, show_text
-from console.control import accounts
+from console.control import accounts, signing_secrets
 from console.control.mail_presets import preset_words
 from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.errors import TidingsError
@@ -43,21 +43,27 @@ def add_command(
     values: Values = None,
     change: Annotated[bool, typer.Option("--change", help="Change one that is there; the rest of it stays.")] = False,
 ) -> None:
-    """Keep an account; senders use it within seconds. Secrets that are not named are asked for on a terminal."""
+    """Keep an account; senders use it within seconds. Secrets that are not named are asked for on a terminal.
+
+    Webhooks that have none get a new signing secret, which is shown once.
+    """
 
     async def work(opened: Session) -> None:
         key = accounts.account_key(opened.project_id, account)
-        written = _written(key, values or [])
+        written: Mapping[str, object] = _written(key, values or [])
         if not change or any(one.is_place and one.name in written for one in ACCOUNT_TYPES[key.channel].fields):
             written = _asked_for(key, written)
-        kept, preset = Accounts(opened.pool), None
+        kept, preset, made = Accounts(opened.pool), None, ""
         if change:
             await accounts.change(kept, opened.wiring.settings, key, written, actor=opened.actor)
         else:
+            written, made = signing_secrets.with_secret(key, written)
             preset = await accounts.add(kept, opened.wiring.settings, key, written, actor=opened.actor)
         if preset is not None:
             show_text(f"{key}: {preset_words(preset, written)}")
         show_text(f"{key}: {'changed' if change else 'added'}; to try it: tidings accounts test {key}")
+        if made:
+            show_text(f"its signing secret, shown this once, for the receiver: {made}")
 
     in_session(work)
 
@@ -94,10 +100,52 @@ def list_command(as_json: AsJson = False) -> None:
 
 
 @accounts_app.command("rotate")
-def rotate_command() -> None:
-    """Encrypt the accounts of every project under the first key of the settings; safe to repeat."""
+def rotate_command(
+    account: Annotated[
+        str, typer.Argument(metavar="[webhook/NAME]", help="Whose signing secret; without: the keys of all accounts.")
+    ] = "",
+    values: Values = None,
+    grace: Annotated[
+        str, typer.Option(help="For so long what signed until now signs as well; 0s: no more.")
+    ] = signing_secrets.GRACE,
+    as_json: AsJson = False,
+) -> None:
+    """Sign an account's webhooks by a new secret, made here and shown once, or read from secrets=@FILE.
+
+    Without an account: encrypt those of every project under the first key of the settings; safe to repeat.
+    """
+    if account:
+        _rotate_secret(account, values or [], grace, as_json=as_json)
+    else:
+        _rotate_keys(as_json=as_json)
+
+
+def _rotate_secret(account: str, values: list[str], grace: str, *, as_json: bool) -> None:
+    async def work(opened: Session) -> signing_secrets.RotatedSecret:
+        key, settings = accounts.account_key(opened.project_id, account), opened.wiring.settings
+        written = _written(key, values)
+        return await signing_secrets.rotate_secret(
+            Accounts(opened.pool), settings, key, written, grace, actor=opened.actor
+        )
+
+    done = in_session(work)
+    if as_json:
+        show_json({"account": account, **asdict(done)})
+        return
+    if done.until is None:
+        show_text(f"{account}: signs by the new secret alone")
+    else:
+        what = "the one before" if done.retiring == 1 else f"the {done.retiring} before"
+        show_text(f"{account}: signs by the new secret, and by {what} until {done.until:%Y-%m-%d %H:%M:%SZ}")
+    if done.ended:
+        show_text("what the rotation before it had replaced signs no more: its time was not over")
+    if done.secret:
+        show_text(f"the new secret, shown this once, for the receiver: {done.secret}")
+
+
+def _rotate_keys(*, as_json: bool) -> None:
     done = in_session(lambda opened: accounts.rotate(Accounts(opened.pool), opened.wiring.settings))
-    show_text(f"encrypted again: {done.count}")
+    show_json({"encrypted_again": done.count}) if as_json else show_text(f"encrypted again: {done.count}")
     for key, why in done.unreadable:
         fail(f"{key} of project {key.project_id}: {why}")
     if done.unreadable:
@@ -163,10 +211,10 @@ def _read(name: str, value: str) -> str:
         raise TidingsError(f"{name}: cannot read {value[1:]}: {why}") from None
 
 
-def _asked_for(key: AccountKey, written: dict[str, object]) -> dict[str, object]:
+def _asked_for(key: AccountKey, written: Mapping[str, object]) -> Mapping[str, object]:
     """With the secrets that a person types, where there is one to ask; what is left empty is left out."""
     if not sys.stdin.isatty():
         return written
     missing = [one.name for one in ACCOUNT_TYPES[key.channel].fields if one.is_secret and one.name not in written]
     typed = {name: typer.prompt(name, default="", hide_input=True, show_default=False, err=True) for name in missing}
-    return written | {name: text for name, text in typed.items() if text}
+    return {**written, **{name: text for name, text in typed.items() if text}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.accounts import account_keys
@@ -136,9 +136,14 @@ async def check(accounts: Accounts, settings: Settings, key: AccountKey) -> Acco
         raise not_found("account", str(key), [one.account for one in usable if one.state != "removed"])
     channel = channels_of(settings, book)[key.channel]
     try:
-        return await channel.check(key.project_id, key.name)
+        found = await channel.check(key.project_id, key.name)
     finally:
         await channel.close()
+    if stored is not None and stored.retires_at is not None:
+        return replace(
+            found, said=f"{found.said}; until {stored.retires_at:%Y-%m-%d %H:%M:%SZ} by what a rotation replaced"
+        )
+    return found
 
 
 async def _must_have_order(accounts: Accounts, settings: Settings, key: AccountKey, form: AccountForm) -> None:

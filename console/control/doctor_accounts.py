@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import asdict
 
 import asyncpg
 
@@ -13,7 +12,7 @@ from agents.channels import channels_of, shared_accounts
 from channels.accounts import AccountBook, HeldAccount
 from channels.contract import NotOffered
 from deploy.settings.settings import Settings
-from schemas.account import read_account
+from schemas.account import as_written, read_account
 from schemas.errors import DefinitionInvalid, TidingsError
 from store.accounts import AccountKey, Accounts, StoredAccount
 from store.encryption import CannotDecrypt, Keys
@@ -55,7 +54,7 @@ def _problem(one: StoredAccount, keys: Keys) -> str:
     mend = f"tidings accounts add {one.key} --change --project {one.key.project_id}"
     try:
         form = one.read(keys)
-        read_account(one.key.channel, asdict(form))
+        read_account(one.key.channel, as_written(one.key.channel, form))
     except CannotDecrypt as error:
         return f"{error}. Put that key back, or remove the account and add it again"
     except DefinitionInvalid as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from schemas.account_fields import (
@@ -67,10 +67,26 @@ class WebhookAccountForm(AccountForm):
     """Secrets by which receivers know a project's webhooks. All of `secrets` sign, so that they can be rotated.
 
     The account of an endpoint stands in place of the project's. `rate` and `concurrency` bound each endpoint.
+    `retiring_secrets` sign after the others, until the grace of a rotation is over.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     legacy_secret: str = field(default="", repr=False)
+    retiring_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def rotated(self, secret: str) -> Self:
+        """The same with a new secret, beside which what signed until now goes on for a while. Raises ValueError.
+
+        What was to retire from the rotation before signs no more, so that a request never has more than one signature
+        beside those that somebody wrote.
+        """
+        if secret in (*self.secrets, *self.retiring_secrets):
+            raise ValueError("must be another than those that sign now")
+        return replace(self, secrets=(secret,), retiring_secrets=self.secrets)
+
+    def after_grace(self) -> Self:
+        """See `AccountForm`."""
+        return replace(self, retiring_secrets=())
 
 
 def _problems(account: WebhookAccountForm) -> Mapping[str, str]:
@@ -108,4 +124,5 @@ WEBHOOK_ACCOUNT = AccountType(
     ),
     _problems,
     read_name=_name,
+    kept=frozenset({"retiring_secrets"}),
 )

@@ -1,10 +1,12 @@
 -- name: accounts_version
--- Grows with every change of any account.
-select coalesce(sum(version), 0)::bigint from accounts;
+-- Grows with every change of any account, and by one as the grace of a rotation ends.
+select coalesce(sum(2 * version - case when retires_at > now() then 1 else 0 end), 0)::bigint from accounts;
 
 -- name: all_accounts
 -- Every account, removed ones without content.
-select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+select project_id, channel, name, state, key_id, content, changed_at, changed_by,
+       case when retires_at > now() then retires_at end as retires_at
+from accounts
 order by project_id, channel, name;
 
 -- name: accounts_of
@@ -14,12 +16,16 @@ where project_id = $1 and state <> 'removed' order by channel, name;
 
 -- name: get_account
 -- One account.
-select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+select project_id, channel, name, state, key_id, content, changed_at, changed_by,
+       case when retires_at > now() then retires_at end as retires_at
+from accounts
 where project_id = $1 and channel = $2 and name = $3;
 
 -- name: lock_account
 -- One account, for whoever is about to change it: one at a time.
-select project_id, channel, name, state, key_id, content, changed_at, changed_by from accounts
+select project_id, channel, name, state, key_id, content, changed_at, changed_by,
+       case when retires_at > now() then retires_at end as retires_at
+from accounts
 where project_id = $1 and channel = $2 and name = $3 for update;
 
 -- name: add_account
@@ -37,6 +43,11 @@ returning state;
 update accounts set key_id = $4, content = $5, version = version + 1, changed_at = now(), changed_by = $6
 where project_id = $1 and channel = $2 and name = $3 and state <> 'removed'
 returning state;
+
+-- name: begin_grace
+-- For so long what an account was before goes on beside what it is now.
+update accounts set retires_at = now() + $4::interval where project_id = $1 and channel = $2 and name = $3
+returning retires_at;
 
 -- name: set_state
 -- Pauses or resumes an account that is there.

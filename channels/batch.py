@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from channels.contract import AccountCheck, Policy, shortened
+from channels.contract import AccountCheck, Policy, Repeats, shortened
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel
 from channels.http.transport import Reply
@@ -36,7 +36,8 @@ class Batch(BatchingChannel[BatchDelivery]):
 
     name: ClassVar[ChannelName] = "batch"
     policy: ClassVar[Policy] = POLICY
-    repeats_safely: ClassVar[bool] = False
+    repeats: ClassVar[Repeats] = "none"
+    taken: ClassVar[str] = "queued by Batch"
 
     def render(self, delivery: BatchDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
@@ -55,7 +56,7 @@ class Batch(BatchingChannel[BatchDelivery]):
     def receipt(self, reply: Reply, now: datetime) -> Receipt:
         """See `HttpChannel`."""
         receipt = super().receipt(reply, now)
-        return Accepted(f"HTTP {reply.status}: queued by Batch") if isinstance(receipt, Accepted) else receipt
+        return Accepted(f"HTTP {reply.status}: {self.taken}") if isinstance(receipt, Accepted) else receipt
 
     def outcomes(self, reply: Reply, bodies: Sequence[bytes], receipt: Receipt) -> Sequence[Receipt | None]:
         """See `BatchingChannel`: an error names its profile, by its place or its id, or none."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from channels.contract import AccountCheck, Policy, shortened
+from channels.contract import AccountCheck, Policy, Repeats, shortened
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel
 from channels.http.transport import Reply
@@ -44,7 +44,8 @@ class Braze(BatchingChannel[BrazeDelivery]):
 
     name: ClassVar[ChannelName] = "braze"
     policy: ClassVar[Policy] = POLICY
-    repeats_safely: ClassVar[bool] = False
+    repeats: ClassVar[Repeats] = "none"
+    taken: ClassVar[str] = "queued by Braze"
 
     def render(self, delivery: BrazeDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
@@ -69,7 +70,7 @@ class Braze(BatchingChannel[BrazeDelivery]):
     def receipt(self, reply: Reply, now: datetime) -> Receipt:
         """See `HttpChannel`."""
         receipt = super().receipt(reply, now)
-        return Accepted(f"HTTP {reply.status}: queued by Braze") if isinstance(receipt, Accepted) else receipt
+        return Accepted(f"HTTP {reply.status}: {self.taken}") if isinstance(receipt, Accepted) else receipt
 
     def outcomes(self, reply: Reply, bodies: Sequence[bytes], receipt: Receipt) -> Sequence[Receipt | None]:
         """See `BatchingChannel`: an error names the index of its object, or none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from channels.context import ChannelContext
 from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
@@ -19,6 +19,9 @@ from schemas.template import StoredTemplate
 
 DETAIL = 300
 """Longest text of a provider that is kept."""
+
+Repeats = Literal["key", "natural", "none"]
+"""A repeat of the same request at its provider: known by a key and without effect, the same again, or one more."""
 
 D_contra = TypeVar("D_contra", contravariant=True, bound=Delivery)
 R = TypeVar("R")
@@ -79,8 +82,10 @@ class Channel(Protocol[D_contra, R]):
 
     name: ClassVar[ChannelName]
     policy: ClassVar[Policy]
-    repeats_safely: ClassVar[bool] = False
-    """True where the receiver knows a message again that it has had before, by the key in the request."""
+    repeats: ClassVar[Repeats]
+    """The worst that its provider makes of a repeat: one that takes events without a key has "none"."""
+    taken: ClassVar[str]
+    """The meaning of `Accepted`, in words, after "accepted: "."""
     calls: ClassVar[CallForm] = OWN_CALLS
 
     @classmethod

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from channels.contract import AccountCheck, Policy, shortened
+from channels.contract import AccountCheck, Policy, Repeats, shortened
 from channels.http.api import HttpRequest
 from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
@@ -41,6 +41,8 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
 
     name: ClassVar[ChannelName] = "klaviyo"
     policy: ClassVar[Policy] = POLICY
+    repeats: ClassVar[Repeats] = "key"
+    taken: ClassVar[str] = "queued by Klaviyo"
     own_headers: ClassVar[Mapping[str, str]] = {
         **ProviderChannel.own_headers, "content-type": _JSON_API, "accept": _JSON_API,
     }  # fmt: skip
@@ -67,7 +69,7 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
         """See `HttpChannel`."""
         receipt = super().receipt(reply, now)
         if isinstance(receipt, Accepted) and reply.status == 202:
-            return Accepted("HTTP 202: queued by Klaviyo")
+            return Accepted(f"HTTP 202: {self.taken}")
         return Refused(shortened(f"HTTP {reply.status}: {_words(reply)}")) if isinstance(receipt, Refused) else receipt
 
     async def tried(self, form: KlaviyoAccountForm, project_id: str, account: str) -> AccountCheck:

@@ -14,7 +14,7 @@ from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
-from channels.contract import AccountCheck, Channel, Policy
+from channels.contract import AccountCheck, Channel, Policy, Repeats
 from channels.email.check import check_mailbox
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.mime import dated, message_bytes
@@ -57,6 +57,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
 
     name: ClassVar[ChannelName] = "email"
     policy: ClassVar[Policy] = POLICY
+    repeats: ClassVar[Repeats] = "none"
+    taken: ClassVar[str] = "the mail server took it"
 
     def __init__(
         self,

@@ -86,6 +86,11 @@ class HttpFake:
         return f"http://127.0.0.1:{self._port}{self.path}"
 
     @property
+    def by_key(self) -> dict[str, bytes]:
+        """The messages of a provider that knows one again: the first under each key."""
+        return {one.id: one.body for one in reversed(self.received)}
+
+    @property
     def ids(self) -> list[str]:
         """The deliveries that were taken, one entry each time."""
         return [one.id for one in self.received]

@@ -72,7 +72,6 @@ class HttpChannel(Channel[D, HttpRequest]):
     public_headers: ClassVar[frozenset[str]] = frozenset()
     """Names of headers that an attempt adds and that are no secret: replies that repeat them are shown as they are."""
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=1_048_576, read=1_048_576, seconds=5.0)
-    repeats_safely: ClassVar[bool] = True
 
     def __init__(self, *, reach: Reach, names: Names | None = None) -> None:
         self._problem = lru_cache(maxsize=4096)(reach.problem)
@@ -139,7 +138,7 @@ class HttpChannel(Channel[D, HttpRequest]):
                 request.method, request.url, headers, request.body, exchange, self.body_limits, fresh=fresh
             )
         except _IS_LOST:
-            if self.repeats_safely and exchange.on_used_connection and not exchange.answered:
+            if self.repeats != "none" and exchange.on_used_connection and not exchange.answered:
                 return None
             raise
         return None if exchange.on_used_connection and reply.status in _OF_THE_CONNECTION else reply

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from channels.contract import AccountCheck, Policy
+from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpRequest
 from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
@@ -40,6 +40,8 @@ class Mailchimp(ProviderChannel[MailchimpDelivery]):
 
     name: ClassVar[ChannelName] = "mailchimp"
     policy: ClassVar[Policy] = POLICY
+    repeats: ClassVar[Repeats] = "natural"
+    taken: ClassVar[str] = "the member has the merge fields"
     calls: ClassVar[CallForm] = CALLS
 
     @classmethod

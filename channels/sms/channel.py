@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links, with_links
 from channels.context import ChannelContext
-from channels.contract import AccountCheck, Policy
+from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpChannel, HttpRequest, not_understood, without
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
@@ -41,7 +41,8 @@ class Sms(HttpChannel[SmsDelivery]):
     name: ClassVar[ChannelName] = "sms"
     policy: ClassVar[Policy] = POLICY
     own_headers: ClassVar[Mapping[str, str]] = {"accept-encoding": "identity", "user-agent": "Tidings/1"}
-    repeats_safely: ClassVar[bool] = False
+    repeats: ClassVar[Repeats] = "none"
+    taken: ClassVar[str] = "queued by Twilio; of a gateway, what its account says"
     calls: ClassVar[CallForm] = CallForm(
         ((twilio.SIGNATURE,), *OWN_CALLS.proofs),
         frozenset({twilio.FORM, *OWN_CALLS.types}),

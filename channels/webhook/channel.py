@@ -11,7 +11,7 @@ import msgspec
 from channels.accounts import AccountBook, ChannelAccounts
 from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
-from channels.contract import AccountCheck, Policy
+from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpChannel, HttpRequest
 from channels.http.names import Names
 from channels.http.ssrf import Reach
@@ -39,6 +39,8 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     name: ClassVar[ChannelName] = "webhook"
     policy: ClassVar[Policy] = POLICY
+    repeats: ClassVar[Repeats] = "key"
+    taken: ClassVar[str] = "the receiver said 2xx"
     own_headers: ClassVar[Mapping[str, str]] = OWN_HEADERS
     public_headers: ClassVar[frozenset[str]] = frozenset({"webhook-id", "webhook-timestamp"})
     body_limits: ClassVar[BodyLimits] = BodyLimits(kept=100)  # for the log alone

@@ -23,7 +23,7 @@ Profiles = Callable[[Collection[str]], Awaitable[Mapping[str, JsonObject]]]
 """The profiles of customers by their ids, without those who have none of their own."""
 
 _CHUNK = 1000
-_KNOWN_AGAIN = frozenset(name for name, channel in CHANNEL_TYPES.items() if channel.repeats_safely)
+_KNOWN_AGAIN = frozenset(name for name, channel in CHANNEL_TYPES.items() if channel.repeats != "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from channels.contract import AnyChannel, Channel, Repeats
 from channels.email.smtp_replies import RULES, Rule
+from channels.http.batches import BatchingChannel
 from channels.http.replies import explained
+from channels.registry import CHANNEL_TYPES
+from schemas.channels.tables import ACCOUNT_TYPES
 
 _HEAD = """\
 # What providers' answers mean
 
-Written from `channels/http/replies.py` and `channels/email/smtp_replies.py` by `python -m console.reference.pages`.
+Written from the classes of `channels/registry.py`, `channels/http/replies.py` and `channels/email/smtp_replies.py` by
+`python -m console.reference.pages`.
 
 | meaning | what becomes of the message | its destination |
 |---|---|---|
@@ -27,6 +34,23 @@ and the like, as seconds or as a moment) holds for all senders; the end of such 
 where the message was taken. It is at most the schedule's longest wait, an hour where that is shorter, and never more
 than a day.
 """
+
+_PROVIDERS = """
+## Providers
+
+`accepted` says what is known when a provider takes a message; what becomes of it afterwards is only known where the
+provider reports it ([callbacks](callbacks.md)). A repeat is what a sender sends again after it was killed, or got no
+answer: where it is one message more, that holds for messages and events, while attributes are set to the same again.
+The limit is a preset: an account's own `rate` and `concurrency` win.
+
+| channel | accepted | a repeat at the provider | limit | in one request |
+|---|---|---|---|---|
+"""
+_REPEATS: Mapping[Repeats, str] = {
+    "key": "is known by the delivery's id",
+    "natural": "sets the same again",
+    "none": "is one message more",
+}
 
 _HTTP = """
 ## Webhooks
@@ -49,9 +73,30 @@ connection, no name, a time-out: later.
 
 
 def providers_page() -> str:
-    """Both tables."""
+    """The tables."""
+    providers = "".join(map(_provider, CHANNEL_TYPES.values()))
     statuses = "".join(f"| {name} | {status.meaning} | {status.why} |\n" for name, status in explained())
-    return _HEAD + _HTTP + statuses + _SMTP + "".join(map(_row, RULES))
+    return _HEAD + _PROVIDERS + providers + _HTTP + statuses + _SMTP + "".join(map(_row, RULES))
+
+
+def _provider(channel: type[AnyChannel]) -> str:
+    is_asked = channel.look_up is not Channel.look_up
+    repeat = _REPEATS[channel.repeats] + (": looked up first, where it can be" if is_asked else "")
+    cells = (f"`{channel.name}`", channel.taken, repeat, _limit(channel), _together(channel))
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _limit(channel: type[AnyChannel]) -> str:
+    policy = channel.policy
+    rate = f"{policy.rate:g} a second" if policy.rate else ""
+    return ", ".join(filter(None, (rate, f"{policy.concurrency} at once" if policy.concurrency else "")))
+
+
+def _together(channel: type[AnyChannel]) -> str:
+    if not issubclass(channel, BatchingChannel):
+        return "1"
+    size = getattr(ACCOUNT_TYPES[channel.name].example, "batch_size", "many")
+    return f"up to {size} objects"
 
 
 def _row(rule: Rule) -> str:

@@ -34,7 +34,7 @@ _GATHER, _MANY = (0.005, 0.015, 0.03), 100
 """Seconds in which outcomes come together, until so many have: one of a statement for fifty costs half as much again
 as one of a statement for a hundred.
 """
-_KNOWN_AGAIN: frozenset[ChannelName] = frozenset(name for name, one in CHANNEL_TYPES.items() if one.repeats_safely)
+_KNOWN_AGAIN: frozenset[ChannelName] = frozenset(name for name, one in CHANNEL_TYPES.items() if one.repeats != "none")
 """Channels whose receivers know a message again; of others nothing that was accepted stays unwritten for longer."""
 _SWEEP = timedelta(seconds=15)
 

@@ -49,6 +49,8 @@ class ChannelCase(Protocol):
     template: StoredTemplate | None
     answers: Mapping[str, Answer]
     """By what they are called here: each row of the provider's table, the unknown and the hostile."""
+    kept: tuple[str, ...]
+    """Names of all that its fake keeps of messages, as its provider would."""
     is_untrusted: type[Receipt]
     """The receipt where a server's certificate is not trusted."""
 

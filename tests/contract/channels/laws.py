@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast, get_args
 
@@ -71,6 +72,23 @@ async def the_key_is_in_the_request_and_known_to_the_provider(case: ChannelCase)
         assert case.key(delivery).encode() in case.sent(channel.render(delivery, case.template))
         assert {type(receipt) for receipt in receipts} == {Accepted}
         assert fake.ids == [case.key(delivery)] * 2
+
+
+async def a_repeat_comes_to_what_the_channel_says(case: ChannelCase) -> None:
+    def state(fake: Fake) -> dict[str, Any]:
+        return deepcopy({name: getattr(fake, name) for name in case.kept})
+
+    async with set_up(case) as (fake, channel):
+        delivery, found = case.delivery(fake), [state(fake)]
+        for _ in range(2):
+            assert isinstance(await send(case, channel, delivery), Accepted)
+            found.append(state(fake))
+        before, once, twice = found
+        assert before != once, "a message leaves something at its provider"
+        assert (once == twice) == (channel.repeats != "none")
+        another = msgspec.structs.replace(delivery, delivery_id=delivery.delivery_id + "0")
+        assert isinstance(await send(case, channel, another), Accepted)
+        assert (state(fake) == once) == (channel.repeats == "natural"), "by a key the same of another delivery is more"
 
 
 async def no_secret_is_shown(case: ChannelCase) -> None:
@@ -281,6 +299,7 @@ Law = Callable[[ChannelCase], Awaitable[None]]
 LAWS: tuple[Law, ...] = (
     render_is_pure_and_repeats,
     the_key_is_in_the_request_and_known_to_the_provider,
+    a_repeat_comes_to_what_the_channel_says,
     no_secret_is_shown,
     each_answer_gives_its_receipt,
     what_a_provider_asks_for_is_bounded,

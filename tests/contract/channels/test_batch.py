@@ -72,6 +72,7 @@ class BatchCase(HttpCase):
     """Batch before its fake."""
 
     name = "batch"
+    kept = ("profiles", "events")
     secrets = (KEY,)
     names = ("crm-7", "jo@example.com")
     account = form("https://api.batch.com")

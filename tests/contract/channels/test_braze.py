@@ -70,6 +70,7 @@ class BrazeCase(HttpCase):
     """Braze before its fake."""
 
     name = "braze"
+    kept = ("profiles", "events")
     secrets = (KEY,)
     names = ("crm-7", "jo@example.com")
     account = form("https://rest.iad-01.braze.com")

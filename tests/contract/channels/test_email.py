@@ -70,6 +70,7 @@ class EmailCase(ChannelCase):
     """E-mail before a server without encryption that knows a login."""
 
     name = "email"
+    kept = ("mails",)
     secrets = ("hush-password",)
     names = ("jo@example.com", "Jo")
     account = EmailAccountForm(host="mail.example", sender="shop@example.com", callback_secrets=(SECRET,))

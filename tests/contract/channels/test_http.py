@@ -9,6 +9,7 @@ from typing import ClassVar
 import pytest
 
 from channels.accounts import fixed_accounts
+from channels.contract import Repeats
 from channels.fakes.raw import RawReceiver, RawReply
 from channels.http.ssrf import OWN_NETWORKS
 from channels.http.transport import BodyLimits
@@ -21,7 +22,7 @@ from tests.contract.channels.toy.records import TOY
 class Forgetful(Toy):
     """A provider that does not know a message again."""
 
-    repeats_safely: ClassVar[bool] = False
+    repeats: ClassVar[Repeats] = "none"
 
 
 class Brief(Toy):

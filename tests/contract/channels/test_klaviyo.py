@@ -68,6 +68,7 @@ class KlaviyoCase(HttpCase):
     """Klaviyo before its fake."""
 
     name = "klaviyo"
+    kept = ("profiles", "events")
     secrets = (KEY,)
     names = ("crm-7", "jo@example.com")
     account = form("https://a.klaviyo.com")

@@ -61,6 +61,7 @@ class MailchimpCase(HttpCase):
     """Mailchimp before its fake."""
 
     name = "mailchimp"
+    kept = ("members",)
     secrets = (KEY, SECRET)
     names = (EMAIL,)
     account = form()

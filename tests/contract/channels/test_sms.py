@@ -63,6 +63,7 @@ class SmsCase(HttpCase):
     """Twilio's API before its fake."""
 
     name = "sms"
+    kept = ("texts",)
     secrets = (TOKEN,)
     names = (PHONE,)
     account = TWILIO

@@ -69,6 +69,7 @@ class ToyCase(HttpCase):
     """The toy before its fake."""
 
     name = "toy"
+    kept = ("by_key",)
     secrets = (TOKEN,)
     names = ("+48600100200",)
     account = ToyAccount("http://127.0.0.1:1/", TOKEN)

@@ -58,6 +58,7 @@ class WebhookCase(ChannelCase):
     """A webhook before a receiver that checks both signatures."""
 
     name = "webhook"
+    kept = ("by_key",)
     secrets = (SECRET, SECRET.removeprefix("whsec_"), "hush-legacy")
     names = ("jo@example.com", "hooks-of-jo", "x-of-jo")
     account = WebhookAccountForm(secrets=(SECRET,), callback_secrets=(SECRET,))

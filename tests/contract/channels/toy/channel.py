@@ -13,7 +13,7 @@ import msgspec
 
 from channels.accounts import ChannelAccounts
 from channels.context import ChannelContext
-from channels.contract import AccountCheck, Policy
+from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
@@ -37,6 +37,8 @@ class Toy(HttpChannel[ToyDelivery]):
     """A provider whose every answer is a 200, with the outcome in its body."""
 
     name: ClassVar[ChannelName] = TOY
+    repeats: ClassVar[Repeats] = "key"
+    taken: ClassVar[str] = "on its shelf"
     policy: ClassVar[Policy] = Policy(
         timeout=timedelta(seconds=10), retries=(timedelta(seconds=30), timedelta(minutes=2)), rate=10, concurrency=5
     )

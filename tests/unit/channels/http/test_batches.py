@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from channels.accounts import AccountBook
-from channels.contract import Policy
+from channels.contract import Policy, Repeats
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel, BatchLimits
 from channels.http.ssrf import OWN_NETWORKS
@@ -43,6 +43,8 @@ class Toy(BatchingChannel[Any]):
 
     name: ClassVar[ChannelName] = cast(ChannelName, "toy")
     policy: ClassVar[Policy] = Policy(timeout=timedelta(seconds=LONG), retries=(timedelta(seconds=1),))
+    repeats: ClassVar[Repeats] = "none"
+    taken: ClassVar[str] = "on its shelf"
     batch_wait = 0.01
 
     def __init__(self, provider: Provider, limits: BatchLimits) -> None:

@@ -12,12 +12,15 @@ import aiosmtplib
 
 from channels.access_tokens import TokenFailed, Tokens
 from channels.contract import AccountCheck, shortened
+from channels.email.login_replies import mended
 from channels.email.smtp_login import StageNotOffered
 from channels.email.smtp_replies import Stage
 from channels.email.smtp_session import EmailAccount, SmtpSession, certificate_error
 
 _TLS_AT_ONCE, _SUBMISSION = 465, 587
 _AUTH_REFUSED = (534, 535, 538)
+_FOR_GOOD = 5
+_SAID = 100
 
 
 async def check_mailbox(account: EmailAccount, timeout: float, tokens: Tokens | None = None) -> AccountCheck:
@@ -65,15 +68,13 @@ def explained(account: EmailAccount, stage: Stage, error: BaseException, timeout
 
 
 def _of_answer(account: EmailAccount, stage: Stage, code: int, text: str) -> str:
-    said = f"{code} {text}"
+    said = f"{code} {account.without_secrets(text)}"
     match stage:
-        case "auth" if code in _AUTH_REFUSED:
-            return (
-                f"the login of {account.username} is refused ({said}). Check username and password; where it has two"
-                " factors, the server wants a password made for applications"
-            )
         case "auth":
-            return f"the login of {account.username} came to nothing ({said}). Try again later, or ask its provider"
+            mend = mended(account.host, code, text, by_token=account.grant is not None)
+            if code in _AUTH_REFUSED:
+                return f"the login of {account.username} is refused ({_in_short(said)}). {mend}"
+            return f"the login of {account.username} came to nothing ({_in_short(said)}). {_passing(code, mend)}"
         case "starttls":
             return f"STARTTLS is refused ({said}). Check port and security"
         case "greeting" | "ehlo":
@@ -82,6 +83,16 @@ def _of_answer(account: EmailAccount, stage: Stage, code: int, text: str) -> str
             return f"{stage}: {said}"
         case _:
             assert_never(stage)
+
+
+def _in_short(said: str) -> str:
+    """With room for what would mend it: some fill lines with links."""
+    line = shortened(said)
+    return line if len(line) <= _SAID else line[: _SAID - 1] + "…"
+
+
+def _passing(code: int, mend: str) -> str:
+    return mend if code // 100 == _FOR_GOOD else f"Try again later, or ask its provider. {mend}"
 
 
 def _of_silence(account: EmailAccount, stage: Stage, timeout: float) -> str:

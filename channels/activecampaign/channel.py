@@ -18,7 +18,7 @@ from channels.activecampaign.cache import Account, FieldLists, may_be_old
 from channels.activecampaign.fields import Field, Fields, contact_body, has_fields, written
 from channels.activecampaign.replies import Page, page_of, receipt_of
 from channels.codes.links import Links, no_links
-from channels.contract import AccountCheck, Policy, shortened
+from channels.contract import AccountCheck, Policy, Repeats, shortened
 from channels.http.api import HttpRequest
 from channels.http.names import Names
 from channels.http.provider import ProviderChannel
@@ -43,6 +43,8 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
 
     name: ClassVar[ChannelName] = "activecampaign"
     policy: ClassVar[Policy] = POLICY
+    repeats: ClassVar[Repeats] = "natural"
+    taken: ClassVar[str] = "the contact has the fields"
 
     def __init__(
         self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None

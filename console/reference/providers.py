@@ -15,7 +15,7 @@ _HEAD = """\
 # What providers' answers mean
 
 Written from the classes of `channels/registry.py`, `channels/http/replies.py` and `channels/email/smtp_replies.py` by
-`python -m console.reference.pages`.
+`python -m console.reference`.
 
 | meaning | what becomes of the message | its destination |
 |---|---|---|

@@ -78,6 +78,7 @@ class ActiveCampaignCase(HttpCase):
     """ActiveCampaign before its fake."""
 
     name = "activecampaign"
+    kept = ("contacts",)
     secrets = (TOKEN,)
     names = (EMAIL,)
     account = form()

@@ -10,6 +10,7 @@ from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel
 from channels.email.channel import Email
+from channels.intercom.channel import Intercom
 from channels.klaviyo import Klaviyo
 from channels.mailchimp.channel import Mailchimp
 from channels.sms.channel import Sms
@@ -24,6 +25,7 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "klaviyo": Klaviyo,
     "mailchimp": Mailchimp,
     "activecampaign": ActiveCampaign,
+    "intercom": Intercom,
     "batch": Batch,
 }
 

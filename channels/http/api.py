@@ -17,7 +17,7 @@ from typing import ClassVar, TypeVar, assert_never
 
 import aiohttp
 
-from channels.contract import Channel, shortened
+from channels.contract import Channel, Repeats, shortened
 from channels.http.names import Names
 from channels.http.replies import status_meaning
 from channels.http.reply_heads import Exchange
@@ -85,6 +85,10 @@ class HttpChannel(Channel[D, HttpRequest]):
         """Headers that an attempt adds: a signature with its time, the secret of its account."""
         return {}
 
+    def repeats_of(self, request: HttpRequest) -> Repeats:
+        """A repeat of one request at its receiver: here, as of every one of the channel."""
+        return self.repeats
+
     def receipt(self, reply: Reply, now: datetime) -> Receipt:
         """The meaning of a reply: here, that of its status alone."""
         return receipt_by_status(reply, now)
@@ -138,7 +142,7 @@ class HttpChannel(Channel[D, HttpRequest]):
                 request.method, request.url, headers, request.body, exchange, self.body_limits, fresh=fresh
             )
         except _IS_LOST:
-            if self.repeats != "none" and exchange.on_used_connection and not exchange.answered:
+            if self.repeats_of(request) != "none" and exchange.on_used_connection and not exchange.answered:
                 return None
             raise
         return None if exchange.on_used_connection and reply.status in _OF_THE_CONNECTION else reply

@@ -9,7 +9,7 @@ from typing import ClassVar
 from urllib.parse import quote, urlsplit
 
 from channels.accounts import ChannelAccounts
-from channels.codes.links import Links, no_links, with_links
+from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpChannel, HttpRequest, not_understood, without
@@ -19,6 +19,7 @@ from channels.sms import gateway, twilio
 from channels.sms.request import SmsRequest
 from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
 from channels.templates.engine import Templates
+from channels.templates.variables import message_variables
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.sms import MOST_PARTS, SmsAccountForm, SmsDelivery
@@ -95,15 +96,7 @@ class Sms(HttpChannel[SmsDelivery]):
         return twilio.message(account, delivery, text, self._callback(delivery))
 
     def _text(self, delivery: SmsDelivery, template: StoredTemplate) -> str:
-        event, distribution, customer = delivery.event, delivery.distribution, delivery.customer
-        variables = {
-            "event": {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()},
-            **with_links(delivery.data, self._links),
-            "distribution": {"id": distribution.id, "name": distribution.name},
-            "delivery_id": delivery.delivery_id,
-            "category": delivery.category,
-            **self._unsubscribe.of(delivery),
-        }
+        variables, customer = message_variables(delivery, self._links, self._unsubscribe), delivery.customer
         filled = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
         text = filled.text.replace("\r\n", "\n").strip()
         if not text:

@@ -18,6 +18,7 @@ from channels.fakes.batch import BatchFake
 from channels.fakes.braze import BrazeFake
 from channels.fakes.email import SmtpSink
 from channels.fakes.http import HttpFake
+from channels.fakes.intercom import IntercomFake
 from channels.fakes.klaviyo import KlaviyoFake
 from channels.fakes.mailchimp import MailchimpFake
 from channels.fakes.sms import SmsFake
@@ -168,6 +169,28 @@ def _activecampaign_told(fake: ActiveCampaignFake) -> Iterator[Told]:
         yield Told(email, said(contact | {tags[one["field"]]: one["value"] for one in values}), at)
 
 
+def _peopled_intercom() -> IntercomFake:
+    fake = IntercomFake(_KEY)
+    fake.knows_everybody = True
+    return fake
+
+
+def _intercom_told(fake: IntercomFake) -> Iterator[Told]:
+    """Events, each with the attributes that its contact has by then: of those no call names a delivery."""
+    for body, at in _bodies(fake):
+        if "event_name" in body:
+            properties = dict(body["metadata"])
+            key, who = properties.pop(_DELIVERY), fake.contacts[body["id"]]
+            yield Told(
+                key, said((who["external_id"], sorted(who["custom_attributes"]), body["event_name"], properties)), at
+            )
+
+
+def _intercom_due(due: Due) -> tuple[str, Any]:
+    attributes, name, properties = due.transfer
+    return due.identity, (due.customer["source_id"], sorted(attributes), name, properties)
+
+
 def _batch_told(fake: BatchFake) -> Iterator[Told]:
     for body, at in _bodies(fake):
         for one in body:
@@ -230,6 +253,7 @@ STANDS: Mapping[ChannelName, Stand] = {
         _activecampaign_told,
         lambda due: (due.customer["email"], due.mapped(due.written["attributes"])),
     ),
+    "intercom": Stand(_peopled_intercom, _at(token=_KEY), _intercom_told, _intercom_due),
     "batch": Stand(lambda: BatchFake(_KEY, _KEY), _at(rest_key=_KEY, project_key=_KEY), _batch_told, _transfer_due),
 }
 """A channel that has no row here is not played."""

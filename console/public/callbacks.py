@@ -37,7 +37,7 @@ DAWDLES_AFTER = 1.0
 def callback_routes(callbacks: Callbacks, metrics: Metrics, now: Callable[[], datetime]) -> list[web.RouteDef]:
     """The routes, for whichever application joins them. `now` gives the time with its zone."""
     receiver, path = _Receiver(callbacks, metrics, now), "/callbacks/{project}/{channel}/{account}"
-    return [web.post(path, receiver.receive), web.get(path, receiver.look_up, allow_head=False)]
+    return [web.post(path, receiver.receive), web.get(path, receiver.look_up)]
 
 
 class _Refused(Exception):
@@ -69,7 +69,7 @@ class _Receiver:
         return web.Response(status=status, body=body, content_type=kind)
 
     async def look_up(self, request: web.Request) -> web.Response:
-        """Say to a provider that asks before it calls that there is somebody here; whatever the account, the same."""
+        """Say to a provider that asks before it calls, by GET or HEAD, that somebody is here, whatever the account."""
         if not self._callbacks.form(request.match_info["channel"]).is_looked_up:
             raise web.HTTPMethodNotAllowed("GET", ["POST"])
         return web.Response()

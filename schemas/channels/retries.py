@@ -39,5 +39,6 @@ RETRY_POLICIES: Mapping[ChannelName, RetryPolicy] = {
     "klaviyo": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "mailchimp": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "activecampaign": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
+    "intercom": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "batch": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
 }

@@ -9,6 +9,7 @@ from schemas.channels.activecampaign import ACTIVECAMPAIGN_ACCOUNT, ActiveCampai
 from schemas.channels.batch import BATCH_ACCOUNT, BatchDelivery, BatchPlan
 from schemas.channels.braze import BRAZE_ACCOUNT, BrazeDelivery, BrazePlan
 from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
+from schemas.channels.intercom import INTERCOM_ACCOUNT, IntercomDelivery, IntercomPlan
 from schemas.channels.klaviyo import KLAVIYO_ACCOUNT, KlaviyoDelivery, KlaviyoPlan
 from schemas.channels.mailchimp import MAILCHIMP_ACCOUNT, MailchimpDelivery, MailchimpPlan
 from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
@@ -17,7 +18,15 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 
 ChannelPlan = (
-    WebhookPlan | EmailPlan | SmsPlan | BrazePlan | KlaviyoPlan | MailchimpPlan | ActiveCampaignPlan | BatchPlan
+    WebhookPlan
+    | EmailPlan
+    | SmsPlan
+    | BrazePlan
+    | KlaviyoPlan
+    | MailchimpPlan
+    | ActiveCampaignPlan
+    | IntercomPlan
+    | BatchPlan
 )
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
@@ -28,6 +37,7 @@ DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "klaviyo": KlaviyoDelivery,
     "mailchimp": MailchimpDelivery,
     "activecampaign": ActiveCampaignDelivery,
+    "intercom": IntercomDelivery,
     "batch": BatchDelivery,
 }
 """Channel to the struct of its deliveries."""
@@ -40,6 +50,7 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "klaviyo": KLAVIYO_ACCOUNT,
     "mailchimp": MAILCHIMP_ACCOUNT,
     "activecampaign": ACTIVECAMPAIGN_ACCOUNT,
+    "intercom": INTERCOM_ACCOUNT,
     "batch": BATCH_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

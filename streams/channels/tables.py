@@ -6,6 +6,7 @@ from streams.channels.activecampaign import ACTIVECAMPAIGN
 from streams.channels.batch import BATCH
 from streams.channels.braze import BRAZE
 from streams.channels.email import EMAIL
+from streams.channels.intercom import INTERCOM
 from streams.channels.klaviyo import KLAVIYO
 from streams.channels.mailchimp import MAILCHIMP
 from streams.channels.rules import ChannelTable
@@ -20,5 +21,6 @@ CHANNEL_RULES: ChannelTable = {
     "klaviyo": KLAVIYO,
     "mailchimp": MAILCHIMP,
     "activecampaign": ACTIVECAMPAIGN,
+    "intercom": INTERCOM,
     "batch": BATCH,
 }

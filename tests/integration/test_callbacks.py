@@ -21,6 +21,7 @@ from agents.broker.outbox import publish_outbox
 from agents.broker.producer import Producer
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
+from channels.fakes.intercom import IntercomFake
 from channels.fakes.mailchimp import MailchimpFake
 from channels.webhook.signing import Signer
 from console.control.callbacks import MOST_BYTES, Callbacks
@@ -32,6 +33,7 @@ from deploy.settings.messages import Console, EmailAccountSettings
 from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.channels.email import EmailAccountForm
+from schemas.channels.intercom import IntercomAccountForm
 from schemas.channels.mailchimp import MailchimpAccountForm
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
@@ -225,6 +227,23 @@ async def test_who_left_an_audience_is_suppressed_there(called: Called, pool: as
         ("gone@example.com", "mailchimp", "bounced"),
     }
     assert {one.added_by for one in found} == {"callback mailchimp/main"}
+
+
+async def test_who_left_at_intercom_is_suppressed_there(called: Called, pool: asyncpg.Pool) -> None:
+    form = IntercomAccountForm(token="x", client_secret="hush", app_id="ws1")
+    await Accounts(pool).add(AccountKey("shop", "intercom", "main"), form, Keys.read([ACCOUNT_KEY]), by="ann")
+    for channel, expected in (("intercom", 200), ("email", 405)):
+        async with called.session.head(f"http://127.0.0.1:{called.port}/callbacks/shop/{channel}/main") as response:
+            assert response.status == expected
+    fake = IntercomFake("x", "hush")
+    for email, app_id in (("jo@example.com", "ws1"), ("other@example.com", "ws2")):
+        headers, body = fake.call("contact.unsubscribed", {"type": "contact", "email": email}, app_id)
+        for _ in range(2):
+            status, _, said = await called.raw(body, "shop/intercom/main", headers)
+            assert (status, said) == (200, {})
+        assert (await called.raw(body + b" ", "shop/intercom/main", headers))[0] == 401
+    found = [one async for one in Suppressions(pool).all("shop")]
+    assert [(one.key, one.channel, one.reason) for one in found] == [("jo@example.com", "intercom", "unsubscribed")]
 
 
 async def test_whatever_proves_nothing_has_one_answer(called: Called) -> None:

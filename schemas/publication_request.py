@@ -9,6 +9,7 @@ from schemas.channels.tables import DELIVERY_TYPES
 from schemas.closed import WhenEmpty
 from schemas.decision import Decision
 from schemas.delivery import DistributionRef, EventRef
+from schemas.distribution import TRANSACTIONAL
 from schemas.record import JsonObject, Record, doc
 
 
@@ -38,3 +39,8 @@ class PublicationRequest(Record, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     data: Annotated[JsonObject, doc("The objects of the event, with the customer's profile that counted.")]
     drafts: list[Draft]
+
+    @property
+    def category(self) -> str:
+        """The consent category of its messages, which are all of one distribution; or transactional."""
+        return next((str(one.delivery.get("category", TRANSACTIONAL)) for one in self.drafts), TRANSACTIONAL)

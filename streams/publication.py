@@ -64,6 +64,11 @@ def without_code(request: PublicationRequest, detail: str, now: datetime) -> Set
             assert_never(request.when_empty)
 
 
+def not_wanted(request: PublicationRequest, detail: str, now: datetime) -> Settled:
+    """The customer has left since the decision: no code, and nothing to stop later."""
+    return Settled(decisions=_decided(request, "skipped", "consent", detail, now))
+
+
 def too_late(request: PublicationRequest, now: datetime) -> Settled:
     """It expired before it got a code."""
     assert request.expires_at is not None  # noqa: S101 - asked before

@@ -33,13 +33,13 @@ from schemas.publication_request import PublicationRequest
 from schemas.record_key import Keyed, label_of
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.read_as import read_as
-from store.codes.claims import Answer, Claim, Empty, Published, Unusable
+from store.codes.claims import Answer, Claim, Empty, Published, Unusable, Withdrawn
 from store.codes.held import Held, HeldRequest
 from store.codes.pool import Codes, Count
 from store.distributions import Control, VersionConflict
 from store.notices import Notices
 from streams.notices import codes_low, distribution_paused
-from streams.publication import Settled, is_expired, too_late, with_code, without_code
+from streams.publication import Settled, is_expired, not_wanted, too_late, with_code, without_code
 
 log = structlog.get_logger()
 
@@ -153,6 +153,8 @@ class Publisher:
                 outcome, settled = "empty", without_code(request, f"campaign {campaign_id} has no code left", now)
             case Unusable(_, detail):
                 outcome, settled = "unusable", without_code(request, detail, now)
+            case Withdrawn(detail):
+                outcome, settled = "withdrawn", not_wanted(request, detail, now)
         self._metrics.publications.labels(outcome).inc()
         return settled
 
@@ -281,4 +283,5 @@ def _claim(request: PublicationRequest) -> Claim:
         distribution_id=request.distribution.id,
         event_id=request.event.id,
         channel=began_in(request.event.type),
+        category=request.category,
     )

@@ -10,8 +10,9 @@ import asyncpg
 import msgspec
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, Code
+from schemas.distribution import TRANSACTIONAL
 from schemas.patterns import Choose
-from store.codes.claims import Answer, Claim, Empty, Publication, Unusable, Version
+from store.codes.claims import Answer, Claim, Empty, Publication, Unusable, Version, Withdrawn
 from store.codes.making import Maker, Making
 from store.sql import queries
 
@@ -66,13 +67,14 @@ class Claiming:
         self._pools: dict[tuple[str, str], Pool] = {}
         self._known: dict[str, Publication] = {}
         self._joined: dict[tuple[int, str], Publication] = {}
-        self._refused: dict[str, Unusable] = {}
+        self._refused: dict[str, Unusable | Withdrawn] = {}
 
     async def claim(self, claims: Sequence[Claim]) -> None:
         """Find what was published before, and publish the rest as far as there are codes."""
         asked = sorted({(claim.project_id, claim.campaign_id) for claim in claims})
         self._pools = await lock_pools(self._connection, asked)
         await self._recall(claims)
+        await self._ask_consent(claims)
         self._sort(claims)
         for pool in self._pools.values():
             if pool.wanted:
@@ -105,12 +107,24 @@ class Claiming:
             for row in await self._fetch("first_publications", list(keys), list(customers)):
                 self._joined[(row["campaign_key"], row["customer_id"])] = _publication(row, versions)
 
+    async def _ask_consent(self, claims: Sequence[Claim]) -> None:
+        """Refuse claims for customers who have left with us; what was published before stays published."""
+        asked = [
+            one for one in claims if one.category != TRANSACTIONAL and isinstance(self._found(one), Empty | Unusable)
+        ]
+        if not asked:
+            return
+        columns = ("publication_id", "project_id", "customer_id", "category")
+        given = [[getattr(one, name) for one in asked] for name in columns]
+        for row in await self._fetch("left_with_us", *given):
+            self._refused[row["publication_id"]] = Withdrawn(row["detail"])
+
     def _sort(self, claims: Sequence[Claim]) -> None:
         """Give each claim that needs a code to its pool, once, and refuse those that get none."""
         seen: set[object] = set()
         for claim in claims:
             pool = self._pool(claim)
-            if claim.publication_id in self._known or claim.publication_id in seen:
+            if claim.publication_id in self._known or claim.publication_id in seen or self._is_left(claim):
                 continue
             if pool and pool.campaign.join_once:
                 customer = (pool.key, claim.customer_id)
@@ -167,7 +181,10 @@ class Claiming:
                 new.append(claim.publication_id)
         return new
 
-    def _found(self, claim: Claim) -> Publication | Empty | Unusable:
+    def _is_left(self, claim: Claim) -> bool:
+        return isinstance(self._refused.get(claim.publication_id), Withdrawn)
+
+    def _found(self, claim: Claim) -> Publication | Empty | Unusable | Withdrawn:
         known = self._known.get(claim.publication_id)
         if known is None and (pool := self._pool(claim)) is not None:
             known = self._joined.get((pool.key, claim.customer_id))

@@ -8,10 +8,14 @@ from typing import Any
 import msgspec
 
 from schemas.campaign import Campaign, Code, publication_object, voucher_object
+from schemas.distribution import TRANSACTIONAL
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """One customer asks for one code. `publication_id` is the same whenever the same delivery asks."""
+    """One customer asks for one code. `publication_id` is the same whenever the same delivery asks.
+
+    `category` is the consent that its message needs.
+    """
 
     publication_id: str
     project_id: str
@@ -21,6 +25,7 @@ class Claim(msgspec.Struct, frozen=True):
     distribution_id: str
     event_id: str
     channel: str
+    category: str = TRANSACTIONAL
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -49,7 +54,13 @@ class Unusable(msgspec.Struct, frozen=True):
     detail: str
 
 
-Answer = Published | Empty | Unusable
+class Withdrawn(msgspec.Struct, frozen=True):
+    """The customer has withdrawn the consent with us, so that no code is spent on what would not be sent."""
+
+    detail: str
+
+
+Answer = Published | Empty | Unusable | Withdrawn
 
 
 class Version(msgspec.Struct, frozen=True):

@@ -31,6 +31,17 @@ cross join lateral (select * from publications
 join campaign_versions v on v.campaign_key = p.campaign_key and v.version = p.version
 join codes k on k.campaign_key = p.campaign_key and k.position = p.position;
 
+-- name: left_with_us
+-- Of some claims those whose customers have withdrawn the consent with us, and no profile since then took that over; in
+-- the words of the ledger, which stops what is on its way.
+select asked.publication_id,
+       asked.category || ': withdrawn by the customer on ' || to_char(c.at at time zone 'UTC', 'YYYY-MM-DD') as detail
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as asked (publication_id, project_id, customer_id, category)
+cross join lateral (select min(chosen_at) as at from consent_choices
+                    where project_id = asked.project_id and customer_id = asked.customer_id and not given
+                      and taken_over_at is null and category in (asked.category, '*')) as c
+where c.at is not null;
+
 -- name: take_free
 -- The first codes of a campaign that can be claimed now: in date, and in nobody's publication. The caller holds the
 -- campaign's row. Both sides are bounded by the head, so that each is read from there on in the order of its index.

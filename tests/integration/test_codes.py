@@ -15,9 +15,11 @@ from schemas.campaign import Campaign, CodeConfig
 from schemas.errors import TidingsError, TryLater
 from schemas.patterns import all_codes
 from store.campaigns import CampaignChange, Campaigns
-from store.codes.claims import Claim, Empty, Published, Unusable
+from store.clock import database_now
+from store.codes.claims import Claim, Empty, Published, Unusable, Withdrawn
 from store.codes.imports import CodeImport, NewCode
 from store.codes.pool import Codes
+from store.consent_choices import ConsentChoices
 from store.postgres import connect
 from tests.factory import NOW
 
@@ -118,6 +120,38 @@ async def test_who_joins_once_gets_the_first_code_again(pool: asyncpg.Pool) -> N
     later = await Codes(pool).claim([claim(3, customer="x"), claim(4)], LATER)
     assert codes_of(both + later) == ["A", "A", "A", "B"]
     assert await pool.fetchval("select count(*) from publications") == 2
+
+
+async def test_who_has_left_gets_no_code_and_what_was_published_before_stays(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign(), campaign("off", active=False))
+    await filled(pool, ["A", "B", "C", "D"])
+    codes, choices = Codes(pool), ConsentChoices(pool)
+
+    def asks(number: int, category: str = "marketing", identity: str = "spring") -> Claim:
+        return msgspec.structs.replace(claim(number, identity), category=category)
+
+    assert codes_of(await codes.claim([asks(1)], NOW)) == ["A"]
+    for number, what in enumerate(["marketing", "*", "newsletter"], 1):
+        await choices.choose("shop", f"c{number}", {what: False}, way="one_click", delivery_id=None)
+    again, *left, other = await codes.claim([asks(1), asks(2), asks(2, identity="off"), asks(3)], NOW)
+    assert codes_of([again, other]) == ["A", "B"]
+    day = (await database_now(pool)).date()
+    assert left == [Withdrawn(f"marketing: withdrawn by the customer on {day}")] * 2
+    assert codes_of(await codes.claim([asks(4, "newsletter"), asks(22, "transactional")], NOW)) == ["C", "D"]
+    assert (await codes.counts("shop", NOW))[-1].published == 4
+
+
+async def test_who_has_come_back_or_whose_profile_took_it_over_gets_a_code(pool: asyncpg.Pool) -> None:
+    await saved(pool, campaign())
+    await filled(pool, ["A", "B", "C"])
+    codes, choices = Codes(pool), ConsentChoices(pool)
+    asked = [msgspec.structs.replace(claim(number), category="marketing") for number in (1, 2)]
+    for customer in ("c1", "c2"):
+        await choices.choose("shop", customer, {"marketing": False}, way="page", delivery_id=None)
+    assert [type(one) for one in await codes.claim(asked, NOW)] == [Withdrawn, Withdrawn]
+    await choices.choose("shop", "c1", {"marketing": True}, way="page", delivery_id=None)
+    await pool.execute("update consent_choices set taken_over_at = now() where customer_id = 'c2'")
+    assert codes_of(await codes.claim(asked, NOW)) == ["A", "B"]
 
 
 async def test_a_call_may_ask_several_campaigns(pool: asyncpg.Pool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agents.roles.publisher import _claim
 from schemas.campaign import Campaign, Tier
 from schemas.closed import WhenEmpty
 from schemas.contract import topic_codec
@@ -18,7 +19,7 @@ from schemas.publication_request import PublicationRequest
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import Matched, match_event
-from streams.publication import is_expired, too_late, with_code, without_code
+from streams.publication import is_expired, not_wanted, too_late, with_code, without_code
 from tests.factory import CONTEXT, NOW, context, customer, definition
 
 CAMPAIGNS = {
@@ -127,6 +128,22 @@ def test_no_code_is_spent_on_what_is_too_late() -> None:
     assert not is_expired(one, NOW)
     assert is_expired(one, NOW + timedelta(hours=1))
     assert {decision.reason for decision in too_late(one, NOW).decisions} == {"expired"}
+
+
+@pytest.mark.parametrize("when_empty", ["wait", "send_without", "skip", "stop"])
+def test_who_has_left_gets_nothing_whatever_the_distribution_says_of_empty_pools(when_empty: WhenEmpty) -> None:
+    one = request(publish={"campaign": "spring", "when_empty": when_empty})
+    settled = not_wanted(one, "marketing: withdrawn by the customer on 2026-11-20", NOW)
+    assert (settled.deliveries, settled.event, settled.held, settled.stops) == ([], None, False, False)
+    decided = {(one.outcome, one.reason, one.delivery_id, one.detail) for one in settled.decisions}
+    assert decided == {("skipped", "consent", None, "marketing: withdrawn by the customer on 2026-11-20")}
+
+
+@pytest.mark.parametrize("consent", ["marketing", "transactional"])
+def test_a_request_knows_the_consent_that_its_messages_need(consent: str) -> None:
+    one = request(consent=consent)
+    assert (one.category, _claim(one).category) == (consent, consent)
+    assert msgspec.structs.replace(one, drafts=[]).category == "transactional"
 
 
 def test_the_publications_channel_says_how_the_sending_began() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from channels.context import ChannelContext
 from channels.contract import AccountCheck, Channel, Policy, Repeats
 from channels.email.check import check_mailbox
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
-from channels.email.mime import dated, message_bytes
+from channels.email.mime import Mail, dated
 from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
 from channels.status_calls import StatusCall, StatusEvent, must_be_signed, signed_events
@@ -46,7 +45,12 @@ class EmailRequest:
     account: EmailAccount
     sender: str
     recipient: str
-    message: bytes = field(repr=False)
+    mail: Mail
+
+    @property
+    def message(self) -> bytes:
+        """The message as every server takes it."""
+        return self.mail.written()
 
 
 POLICY = Policy.of(RETRY_POLICIES["email"])
@@ -132,10 +136,10 @@ class Email(Channel[EmailDelivery, EmailRequest]):
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
         recipient = valid_address(delivery.email.to)
-        message = self._message(delivery, used, template, (own or used).sender.rpartition("@")[2])
-        return EmailRequest(delivery.project_id, used, used.sender, recipient, message)
+        mail = self._mail(delivery, used, template, (own or used).sender.rpartition("@")[2])
+        return EmailRequest(delivery.project_id, used, used.sender, recipient, mail)
 
-    def _message(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str) -> bytes:
+    def _mail(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str) -> Mail:
         """`domain` is that of its Message-ID."""
         event, distribution = delivery.event, delivery.distribution
         own = {
@@ -165,15 +169,14 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             **_unsubscribe(account, delivery, links.get("unsubscribe_url", "")),
         }
         html, images = with_inline_codes(rendered.html, delivery, domain)
-        return message_bytes(headers, rendered.text, html, boundary=f"=_{delivery.delivery_id}", images=images)
+        return Mail.of(headers, rendered.text, html, f"=_{delivery.delivery_id}", images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection.
 
         A refusal of the account speaks of the one that it was made for: where that is another one by now, it is asked.
         """
-        dated_now = dataclasses.replace(request, message=dated(request.message, now))
-        receipt = await self._pool(request.account).send(dated_now, timeout, lambda: self._must_stand(request))
+        receipt = await self._pool(request.account).send(request, now, timeout, lambda: self._must_stand(request))
         if isinstance(receipt, Blocked):
             self._must_stand(request)
         return receipt
@@ -220,13 +223,15 @@ class _Pool:
         self._under_way = 0
         self._is_retired = False
 
-    async def send(self, request: EmailRequest, timeout: float, must_stand: Callable[[], None]) -> Receipt:
+    async def send(
+        self, request: EmailRequest, now: datetime, timeout: float, must_stand: Callable[[], None]
+    ) -> Receipt:
         while True:
             await self._slots.acquire()
             is_one_too_many = False
             try:
                 must_stand()  # it may have waited for long
-                receipt, is_one_too_many = await self._send(request, timeout)
+                receipt, is_one_too_many = await self._send(request, now, timeout)
                 if receipt is not None and not is_one_too_many:
                     return receipt
             finally:
@@ -235,12 +240,16 @@ class _Pool:
                 else:
                     self._slots.release()
 
-    async def _send(self, request: EmailRequest, timeout: float) -> tuple[Receipt | None, bool]:
+    async def _send(self, request: EmailRequest, now: datetime, timeout: float) -> tuple[Receipt | None, bool]:
         """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
         session = self._idle.pop() if self._idle else SmtpSession(self._account, self._tokens)
         self._under_way += 1
+
+        def written(*, eight_bit: bool) -> bytes:
+            return dated(request.mail.written(eight_bit=eight_bit), now)
+
         try:
-            receipt = await session.send(request.sender, request.recipient, request.message, timeout)
+            receipt = await session.send(request.sender, request.recipient, written, timeout)
         finally:
             self._under_way -= 1
         if session.is_open and not self._is_retired:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Iterator
-from email.utils import formataddr
 from itertools import islice
 from urllib.parse import quote
 
@@ -19,6 +18,9 @@ from schemas.formats.mail_address import mail_address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSAFE = re.compile(r"[\x00-\x20<>\x7f-\U0010ffff]")
+_SPECIAL = re.compile(r'[][\\()<>@,:;".]')
+"""Characters that a name has in quotes only (RFC 5322, 3.2.3)."""
+_ESCAPED = re.compile(r'[\\"]')
 _LONGEST_NAME = 100
 _LONGEST_PLAIN_NAME = 60
 _LONGEST_PLAIN_WORD = 900
@@ -40,13 +42,23 @@ def text_header(name: str, text: str) -> str:
 def mailbox_header(name: str, display: str, address: str) -> str:
     """`Display <address>`, a long name shortened. Raises RenderRefused for an address that mail cannot reach."""
     reached = valid_address(address)
-    shown = "".join(islice(_characters(one_line(display)[: 5 * _LONGEST_NAME]), _LONGEST_NAME)).strip()
+    shown = _shortened(one_line(display))
     if not shown:
         return reached
     if not _is_plain(shown) or len(shown) > _LONGEST_PLAIN_NAME:
         return _joined(_encoded(shown, len(name) + 2), f"<{reached}>", name)
-    quoted = formataddr((shown, "a@b")).removesuffix(" <a@b>")
+    quoted = f'"{_ESCAPED.sub(_with_backslash, shown)}"' if _SPECIAL.search(shown) else shown
     return _joined(quoted, f"<{reached}>", name)
+
+
+def _shortened(name: str) -> str:
+    if name.isascii():
+        return name[:_LONGEST_NAME].strip()
+    return "".join(islice(_characters(name[: 5 * _LONGEST_NAME]), _LONGEST_NAME)).strip()
+
+
+def _with_backslash(found: re.Match[str]) -> str:
+    return f"\\{found[0]}"
 
 
 def list_header(name: str, links: list[str]) -> str:
@@ -80,6 +92,8 @@ def _is_plain(text: str) -> bool:
 
 def _folded(text: str, used: int) -> str:
     """Lines of at most 78 characters, as far as there are spaces to fold at; `used` are those of the header's name."""
+    if used + len(text) <= _LINE:
+        return text
     lines, line = [], ""
     for word in re.split(r"(?<! )(?= +[^ ])", text):
         if line and used + len(line) + len(word) > _LINE:
@@ -97,6 +111,9 @@ def _joined(display: str, address: str, name: str) -> str:
 
 def _encoded(text: str, used: int) -> str:
     """Encoded words, a line each; `used` are the characters of the header's name."""
+    whole = text.encode()
+    if len(whole) <= _bytes_within(_ENCODED_LINE - used):
+        return _word(whole)
     words, piece = [], ""
     room = _bytes_within(_ENCODED_LINE - used)
     for character in _characters(text):
@@ -105,7 +122,11 @@ def _encoded(text: str, used: int) -> str:
                 words.append(piece)
                 piece, room = "", _bytes_within(_ENCODED_WORD)
             piece += part
-    return "\r\n ".join(f"=?utf-8?b?{b64encode(word.encode()).decode()}?=" for word in [*words, piece])
+    return "\r\n ".join(_word(word.encode()) for word in [*words, piece])
+
+
+def _word(text: bytes) -> str:
+    return f"=?utf-8?b?{b2a_base64(text, newline=False).decode()}?="
 
 
 def _bytes_within(characters: int) -> int:

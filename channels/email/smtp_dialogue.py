@@ -1,7 +1,7 @@
 """An open session with a mail server: commands, several in one write where it takes them, and the answer to each.
 
-Sources: RFC 2920 (pipelining: each command has its own answer, in order), RFC 5321, 4.2 (answers) and 4.5.2 (a line
-that begins with a dot).
+Sources: RFC 2920 (pipelining: each command has its own answer, in order), RFC 6152 (8BITMIME), RFC 5321, 4.2 (answers)
+and 4.5.2 (a line that begins with a dot).
 """
 
 from __future__ import annotations
@@ -104,21 +104,22 @@ class Dialogue(asyncio.Protocol):
         return None
 
 
-def opening(sender: str, recipient: str) -> tuple[bytes, bytes, bytes]:
+def opening(sender: str, recipient: str, *, eight_bit: bool = False) -> tuple[bytes, bytes, bytes]:
     """The commands before a message: MAIL, RCPT and DATA. Raises ValueError for what could hold another command."""
     for address in (sender, recipient):
         if _UNFIT.search(address):
             raise ValueError("an address is of printable ASCII, without < and >")
-    return f"MAIL FROM:<{sender}>\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
+    body = " BODY=8BITMIME" if eight_bit else ""
+    return f"MAIL FROM:<{sender}>{body}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
 
 
 def ended(message: bytes) -> bytes:
     """A message as DATA takes it, with its end: no line of its own ends it early."""
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
     line_ends = message.count(b"\r\n")
     if message.count(b"\n") != line_ends or message.count(b"\r") != line_ends:
         message = _LINE_END.sub(b"\r\n", message)
+    if not message.endswith(b"\r\n"):
+        message += b"\r\n"
     if b"\r\n." in message:
         message = message.replace(b"\r\n.", b"\r\n..")
     return (b"." if message.startswith(b".") else b"") + message + b".\r\n"

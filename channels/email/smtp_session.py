@@ -6,8 +6,9 @@ import asyncio
 import base64
 import contextlib
 import ssl
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
@@ -43,6 +44,13 @@ _STEPS: tuple[tuple[Stage, tuple[int, ...]], ...] = (
 Write = tuple[bytes, int]
 """Commands, and how many answers they get; none where they were written before."""
 _WRITTEN: tuple[Write, Write] = ((b"", 0), (b"", 0))
+
+
+class Written(Protocol):
+    """A message, written for a server that takes bytes of eight bits or for one that does not."""
+
+    def __call__(self, *, eight_bit: bool) -> bytes:
+        """The message, its lines ended by CRLF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +143,11 @@ class SmtpSession:
         """Tell whether it can take another message."""
         return self._dialogue is not None and self._dialogue.is_open
 
-    async def send(self, sender: str, recipient: str, message: bytes, timeout: float) -> Receipt | None:
+    async def send(self, sender: str, recipient: str, written: Written, timeout: float) -> Receipt | None:
         """One transaction. None where the server had ended this session since its last one, as it may at rest."""
         try:
             async with asyncio.timeout(timeout):
-                answer = await self._transact(sender, recipient, message)
+                answer = await self._transact(sender, recipient, written)
         except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
             receipt = self._receipt(error)
             await self._end(error)
@@ -164,11 +172,14 @@ class SmtpSession:
         """Drop the connection."""
         self._smtp.close()
 
-    async def _transact(self, sender: str, recipient: str, message: bytes) -> aiosmtplib.SMTPResponse | None:
+    async def _transact(self, sender: str, recipient: str, written: Written) -> aiosmtplib.SMTPResponse | None:
         """The answer to the message; None where the session ended while it was at rest."""
         is_used = self._dialogue is not None
         dialogue = self._dialogue = self._dialogue or await self._opened()
-        for (stage, good), write in zip(_STEPS, self._writes(sender, recipient), strict=True):
+        self._stage = "mail"
+        message = written(eight_bit=self._smtp.supports_extension("8bitmime"))
+        commands = opening(sender, recipient, eight_bit=not message.isascii())
+        for (stage, good), write in zip(_STEPS, self._writes(commands), strict=True):
             self._stage = stage
             is_first = stage == "mail"
             answer = await (self._first(dialogue, write, is_used=is_used) if is_first else _asked(dialogue, write))
@@ -177,9 +188,8 @@ class SmtpSession:
             _must_be(answer, good)
         return _must_be(await _asked(dialogue, (ended(message), 1)), (_DONE,))
 
-    def _writes(self, sender: str, recipient: str) -> tuple[Write, ...]:
+    def _writes(self, commands: Sequence[bytes]) -> tuple[Write, ...]:
         """The commands written before each answer: all at once where the server offers it (RFC 2920)."""
-        commands = opening(sender, recipient)
         if self._smtp.supports_extension("pipelining"):
             return ((b"".join(commands), len(commands)), *_WRITTEN)
         return tuple((one, 1) for one in commands)

@@ -51,7 +51,7 @@ class Mail:
     async def send(self, account: EmailAccount | None = None) -> Receipt | None:
         session = SmtpSession(account or self.account, self.tokens)
         try:
-            return await session.send("a@example.com", "b@example.com", MESSAGE, 60.0)
+            return await session.send("a@example.com", "b@example.com", lambda eight_bit: MESSAGE, 60.0)
         finally:
             session.close()
 

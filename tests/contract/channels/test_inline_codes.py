@@ -15,7 +15,7 @@ import pytest
 from channels.accounts import fixed_accounts
 from channels.codes.images import CodeKind, code_image
 from channels.email.channel import Email
-from channels.email.mime import message_bytes
+from channels.email.mime import Mail
 from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.templates.engine import Templates
@@ -42,7 +42,6 @@ Content-Type: text/plain; charset="utf-8"\r
 Content-Transfer-Encoding: 7bit\r
 \r
 hi\r
-\r
 \r
 --=_1\r
 Content-Type: text/html; charset="utf-8"\r
@@ -80,7 +79,7 @@ def shape(part: EmailMessage) -> Any:
 
 
 def test_a_message_without_a_reference_is_what_it_was() -> None:
-    assert message_bytes({"A": "b"}, "hi", "<b>ü</b>", boundary="=_1") == PLAIN
+    assert Mail.of({"A": "b"}, "hi", "<b>ü</b>", "=_1").written() == PLAIN
     for html in ("<p>hi</p>", '<img src="https://x.example/qr.png">', "<p>cid:qr is how one writes it</p>"):
         assert shape(parsed(message(html))) == ("multipart/alternative", ["text/plain", "text/html"])
     for other in ("cid:qrs", "cid:qr.x@y", "cid:logo", "xcid:qr"):
@@ -100,7 +99,7 @@ async def test_the_pictures_that_the_html_shows_arrive_with_it_each_once() -> No
     await channel.close()
     await sink.stop()
     (mail,) = sink.mails
-    assert mail.content == b"Date: Thu, 24 Dec 2026 18:00:00 +0000\r\n" + request.message
+    assert mail.content == b"Date: Thu, 24 Dec 2026 18:00:00 +0000\r\n" + request.mail.written(eight_bit=True)
     assert b"Date:" not in request.message
     made = mail.parsed()
     assert shape(made) == (

@@ -11,9 +11,9 @@ import asyncpg
 import msgspec
 
 from schemas.closed import ChoiceWay
-from schemas.consent_choice import ConsentChoice, CustomerChoices
+from schemas.consent_choice import EVERY_CATEGORY, ConsentChoice, CustomerChoices
 from schemas.topics import CONSENTS
-from store.postgres import transaction
+from store.postgres import passing_errors, transaction
 from store.sql import queries
 
 
@@ -25,6 +25,22 @@ class KnownConsents:
     chosen: Mapping[str, bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A customer's last choice about a category; `is_taken_over`: a later profile says the same, and counts alone."""
+
+    category: str
+    given: bool
+    at: datetime
+    way: str
+    delivery_id: str | None
+    is_taken_over: bool
+
+    def withdraws(self, category: str) -> bool:
+        """True where nothing of a category is sent for it."""
+        return not self.given and not self.is_taken_over and self.category in (category, EVERY_CATEGORY)
+
+
 class ConsentChoices:
     """Each change is one transaction with the record for Kafka. Raises TryLater while Postgres is away."""
 
@@ -32,6 +48,12 @@ class ConsentChoices:
         self._pool = pool
         self._sql = queries("consent_choices")
         self._add_to_outbox = queries("control")["add_to_outbox"]
+
+    async def of(self, project_id: str, customer_id: str) -> tuple[Choice, ...]:
+        """All choices of a customer."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["choices_of"], project_id, customer_id)
+        return tuple(Choice(**row) for row in rows)
 
     async def known(self, project_id: str, customer_id: str) -> KnownConsents:
         """The consents of a customer as they stand now."""

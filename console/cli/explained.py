@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from console.cli.terminal import show_text, text
 from console.control.explain import DeliveryStory, RefusedRecord, Simulated, Story
+from console.control.left_with_us import choice_words
 from schemas.decision import Check, Decision
 from streams import selection
 from streams.match import Explained
@@ -25,20 +27,24 @@ def show_simulation(simulated: Simulated) -> None:
     if not simulated.outcomes:
         show_text("  no distribution reacts to this type")
     for one in simulated.outcomes:
-        show_text(f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one)}")
+        show_text(
+            f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one, simulated.left)}"
+        )
         for check in one.checks:
             _show_check(check)
         for decision in (*one.decisions, *(draft.decision for asked in one.requests for draft in asked.drafts)):
             _show_decision(decision)
 
 
-def _verdict(one: Explained) -> str:
+def _verdict(one: Explained, left: Collection[str]) -> str:
     if not one.selected:
         return f"selects another: {selection.in_words(one.distribution.trigger)}"
     if one.failure:
         return f"rule_error: {escape(one.failure)}"
     if not one.answer:
         return "does not match"
+    if one.distribution.id in left and (one.requests or one.deliveries):
+        return "would not send: the customer has left with us"
     for asked in one.requests:
         return f"would send with a code of {escape(asked.campaign)}; where none is left: {asked.when_empty}"
     return "would send" if one.deliveries else "would not send"
@@ -64,6 +70,8 @@ def show_story(story: Story) -> None:
         _show_refused(letter)
     for one in story.unjudged:
         show_text(f"\nsegment {escape(one.segment_id)} cannot judge this customer: {escape(one.reason)}")
+    for choice in story.choices:
+        show_text(f"\nchosen with us, {escape(choice_words(choice))}")
     deliveries = {one.delivery_id: one for one in story.deliveries}
     headings: set[tuple[str, str]] = set()
     for decision in story.decisions:
@@ -121,5 +129,6 @@ def story_json(story: Story, read_at: datetime) -> dict[str, Any]:
         "deliveries": story.deliveries,
         "dead_letters": letters,
         "unjudged": story.unjudged,
+        "choices": story.choices,
         "read_at": read_at,
     }

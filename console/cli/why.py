@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,11 @@ from console.control import distributions, explain
 from console.control.distribution_check import check
 from console.control.events import customer_of
 from console.control.files.documents import read_documents
+from console.control.left_with_us import with_choices
 from schemas.distribution import Distribution
 from schemas.record import JsonObject
 from schemas.wire.json_text import decode_json
+from store.consent_choices import Choice, ConsentChoices
 from streams.upstream import unwrapped
 
 commands = typer.Typer()
@@ -40,20 +43,24 @@ def simulate_command(
     only_with_files(campaigns, is_file=bool(files))
     wiring = wiring_of(read_settings()) if files else load_wiring()
     given = unwrapped(decode_json(event.read_bytes()), (), wiring.project)
+    choices: tuple[Choice, ...] = ()
     if files:
         rules, profile = asyncio.run(_rules_from(files, wiring, campaigns)), None
     else:
-        rules, profile = in_session(_applied, *SERVERS), _stored_profile(wiring, given)
+        rules, choices = in_session(partial(_applied, event=given), *SERVERS)
+        profile = _stored_profile(wiring, given)
     now = moment_of(at, rules, wiring.settings.zone)
-    simulated = explain.simulate(given, rules, profile, now, wiring.settings.zone)
+    simulated = with_choices(explain.simulate(given, rules, profile, now, wiring.settings.zone), choices)
     if as_json:
         show_json(simulated.outcomes)
     else:
         show_simulation(simulated)
 
 
-async def _applied(opened: Session) -> list[Distribution]:
-    return await distributions.listed(opened.pool, opened.project_id)
+async def _applied(opened: Session, event: JsonObject) -> tuple[list[Distribution], tuple[Choice, ...]]:
+    rules = await distributions.listed(opened.pool, opened.project_id)
+    project = str(event.get("project_id") or opened.project_id)
+    return rules, await ConsentChoices(opened.pool).of(project, customer_of(event))
 
 
 async def _rules_from(files: list[Path], wiring: Wiring, campaigns: Path | None) -> list[Distribution]:

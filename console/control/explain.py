@@ -24,6 +24,7 @@ from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
 from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
 from schemas.wire.read_as import read_as
+from store.consent_choices import Choice, ConsentChoices
 from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
@@ -41,10 +42,14 @@ _DELIVERY_ID = "dlv_"
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """An event, and for each distribution that reacts to its type the whole decision about it."""
+    """An event, and for each distribution that reacts to its type the whole decision about it.
+
+    `left` are the ids of distributions whose consent the customer has withdrawn with us.
+    """
 
     event: Head[Any]
     outcomes: tuple[Explained, ...]
+    left: frozenset[str] = frozenset()
 
 
 def simulate(
@@ -162,18 +167,20 @@ class CannotJudge:
 class Story:
     """Everything known about a customer's messages: decisions, and deliveries with their attempts.
 
-    And what kept messages from coming about: records that were dead-lettered, segments that cannot judge the profile.
+    And what kept messages from coming about: records that were dead-lettered, segments that cannot judge the profile,
+    and what the customer has chosen on our own pages.
     """
 
     decisions: tuple[Decision, ...]
     deliveries: tuple[DeliveryStory, ...]
     dead_letters: tuple[RefusedRecord, ...] = ()
     unjudged: tuple[CannotJudge, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """True where nothing is known."""
-        return not (self.decisions or self.deliveries or self.dead_letters or self.unjudged)
+        return not (self.decisions or self.deliveries or self.dead_letters or self.unjudged or self.choices)
 
 
 async def story(pool: asyncpg.Pool, wire: Wire, project_id: str, who: str, distribution: str | None = None) -> Story:
@@ -187,6 +194,7 @@ async def story(pool: asyncpg.Pool, wire: Wire, project_id: str, who: str, distr
         await _deliveries(pool, rows, distribution),
         await asyncio.to_thread(dead_letters_of, wire, key),
         tuple(of_row(CannotJudge, row) for row in await Segments(pool).unjudged_of_customer(project_id, who)),
+        await ConsentChoices(pool).of(project_id, who),
     )
 
 
@@ -198,7 +206,8 @@ async def _of_delivery(
         raise not_found("delivery", identity, see="tidings deliveries list")
     decisions = await asyncio.to_thread(_decisions_of, wire, wire.key(project_id, row["customer_id"]))
     mine = (one for one in decisions if one.delivery_id == identity and distribution in (None, one.distribution.id))
-    return Story(tuple(mine), await _deliveries(pool, [row], distribution))
+    choices = await ConsentChoices(pool).of(project_id, row["customer_id"])
+    return Story(tuple(mine), await _deliveries(pool, [row], distribution), choices=choices)
 
 
 async def _deliveries(

@@ -30,6 +30,7 @@ from schemas.project import Project
 from schemas.record_key import Keyed
 from schemas.topics import CONSENTS
 from schemas.wire.read_as import read_as
+from store.consent_choices import ConsentChoices
 from store.distributions import OutboxEntry
 from store.erasure import Erasure
 from store.projects import Projects
@@ -268,3 +269,18 @@ async def test_a_database_that_is_away_is_said_and_nobody_is_told_to_have_left(s
 def test_the_record_is_what_its_schema_says() -> None:
     made = CustomerChoices(project_id="shop", customer_id="c1", choices=[], changed_at=NOW)
     assert msgspec.json.decode(msgspec.json.encode(made), type=CustomerChoices) == made
+
+
+async def test_a_choice_is_told_with_how_it_was_made_and_whether_it_still_counts(
+    browser: Browser, pool: asyncpg.Pool
+) -> None:
+    await browser.page(link(), method="POST", data=ONE_CLICK)
+    (one,) = await ConsentChoices(pool).of("shop", "c1")
+    assert (one.category, one.given, one.way, one.delivery_id, one.is_taken_over) == (
+        "marketing", False, "one_click", "dlv_9", False,
+    )  # fmt: skip
+    assert (one.withdraws("marketing"), one.withdraws("newsletter")) == (True, False)
+    said = Given((), datetime.now(UTC) + timedelta(seconds=1))
+    await Ledger(pool).consents.note({Keyed("shop", "c1"): said})
+    (one,) = await ConsentChoices(pool).of("shop", "c1")
+    assert (one.is_taken_over, one.withdraws("marketing")) == (True, False)

@@ -13,6 +13,7 @@ from channels.email.channel import Email
 from channels.intercom.channel import Intercom
 from channels.klaviyo import Klaviyo
 from channels.mailchimp.channel import Mailchimp
+from channels.shopify.channel import Shopify
 from channels.sms.channel import Sms
 from channels.webhook.channel import Webhook
 from schemas.closed import ChannelName
@@ -27,6 +28,7 @@ CHANNEL_TYPES: Mapping[ChannelName, type[AnyChannel]] = {
     "activecampaign": ActiveCampaign,
     "intercom": Intercom,
     "batch": Batch,
+    "shopify": Shopify,
 }
 
 

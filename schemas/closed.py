@@ -32,7 +32,9 @@ WhenEmpty = Literal["stop", "wait", "skip", "send_without"]
 AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
 """How often one customer may get the same distribution."""
 
-ChannelName = Literal["webhook", "email", "sms", "braze", "klaviyo", "mailchimp", "activecampaign", "intercom", "batch"]
+ChannelName = Literal[
+    "webhook", "email", "sms", "braze", "klaviyo", "mailchimp", "activecampaign", "intercom", "batch", "shopify",
+]  # fmt: skip
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 
 DeliveryOutcome = Literal[

@@ -129,9 +129,10 @@ class HttpFake:
         if reply.drop and request.transport is not None:
             request.transport.close()
         elif 200 <= reply.status < 300:
-            reply, taken = self.answered(request, body, reply)
+            ordered = reply
+            reply, taken = self.answered(request, body, ordered)
             self.received += [Received(one, body, time.time()) for one in taken]
-            if reply.is_lost and request.transport is not None:
+            if (ordered.is_lost or reply.is_lost) and request.transport is not None:
                 request.transport.close()
         return _response(reply)
 

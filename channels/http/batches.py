@@ -32,7 +32,7 @@ _LEAST_SECONDS = 0.05
 """A request is given at least so long, or its time-out would speak of us alone."""
 
 D = TypeVar("D", bound=Delivery)
-BucketKey = tuple[str, str, str, str, frozenset[tuple[str, str]]]
+BucketKey = tuple[str, str, str, str, str, frozenset[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,10 @@ class BatchingChannel(ProviderChannel[D]):
         """The bounds of its account. Raises AccountHeld."""
         return BatchLimits(self.form(request.project_id, request.account).batch_size, self.max_bytes)
 
+    def kind(self, request: HttpRequest) -> str:
+        """A mark that messages of one request share, beside their account and place."""
+        return ""
+
     def objects(self, request: HttpRequest) -> int:
         """The number of objects in a message, as its provider counts them."""
         return 1
@@ -138,7 +142,7 @@ class BatchingChannel(ProviderChannel[D]):
         await super().close()
 
     def _put(self, one: _Waiting) -> None:
-        key, objects = _key(one.request), self.objects(one.request)
+        key, objects = self._key(one.request), self.objects(one.request)
         batch = self._buckets.get(key)
         if batch is not None and not batch.takes(objects, len(one.request.body)):
             self._depart(key)
@@ -149,6 +153,11 @@ class BatchingChannel(ProviderChannel[D]):
         batch.put(one, objects)
         if batch.is_full():
             self._depart(key)
+
+    def _key(self, request: HttpRequest) -> BucketKey:
+        """Messages that may leave in one request: those of one account of one project, to one place, of one kind."""
+        headers = frozenset(request.headers.items())
+        return request.project_id, request.account, request.method, request.url, self.kind(request), headers
 
     def _depart(self, key: BucketKey) -> None:
         batch = self._buckets.pop(key)
@@ -213,11 +222,6 @@ class BatchingChannel(ProviderChannel[D]):
                 await self._ask_together(_in_time([one]))
 
         await asyncio.gather(*map(ask, waiting))
-
-
-def _key(request: HttpRequest) -> BucketKey:
-    """Messages that may leave in one request: those of one account of one project, to one place."""
-    return request.project_id, request.account, request.method, request.url, frozenset(request.headers.items())
 
 
 def _give(waiting: Sequence[_Waiting], receipts: Sequence[Receipt | None]) -> None:

@@ -41,4 +41,5 @@ RETRY_POLICIES: Mapping[ChannelName, RetryPolicy] = {
     "activecampaign": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "intercom": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
     "batch": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
+    "shopify": _policy("30s", "10s", "1m", "5m", "15m", "1h", "4h", "12h"),
 }

@@ -12,6 +12,7 @@ from schemas.channels.email import EMAIL_ACCOUNT, EmailDelivery, EmailPlan
 from schemas.channels.intercom import INTERCOM_ACCOUNT, IntercomDelivery, IntercomPlan
 from schemas.channels.klaviyo import KLAVIYO_ACCOUNT, KlaviyoDelivery, KlaviyoPlan
 from schemas.channels.mailchimp import MAILCHIMP_ACCOUNT, MailchimpDelivery, MailchimpPlan
+from schemas.channels.shopify import SHOPIFY_ACCOUNT, ShopifyDelivery, ShopifyPlan
 from schemas.channels.sms import SMS_ACCOUNT, SmsDelivery, SmsPlan
 from schemas.channels.webhook import WEBHOOK_ACCOUNT, WebhookDelivery, WebhookPlan
 from schemas.closed import ChannelName
@@ -27,6 +28,7 @@ ChannelPlan = (
     | ActiveCampaignPlan
     | IntercomPlan
     | BatchPlan
+    | ShopifyPlan
 )
 
 DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
@@ -39,6 +41,7 @@ DELIVERY_TYPES: Mapping[ChannelName, type[Delivery]] = {
     "activecampaign": ActiveCampaignDelivery,
     "intercom": IntercomDelivery,
     "batch": BatchDelivery,
+    "shopify": ShopifyDelivery,
 }
 """Channel to the struct of its deliveries."""
 
@@ -52,5 +55,6 @@ ACCOUNT_TYPES: Mapping[ChannelName, AccountType] = {
     "activecampaign": ACTIVECAMPAIGN_ACCOUNT,
     "intercom": INTERCOM_ACCOUNT,
     "batch": BATCH_ACCOUNT,
+    "shopify": SHOPIFY_ACCOUNT,
 }
 """Channel to its accounts; whatever takes an account asks here for its fields."""

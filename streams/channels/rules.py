@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from schemas.campaign import Campaign
 from schemas.channels.plan import Plan
 from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record
@@ -37,7 +38,7 @@ class PlanContext:
 
     `templates` are those in files beside the document, which win over the `stored_templates` of the same name.
     `fields` are what its messages may name, `transfer_fields` what its attributes at a provider may come from, where
-    the trigger is known.
+    the trigger is known. `campaign` is the one that its codes are published from.
     """
 
     at: str
@@ -49,6 +50,7 @@ class PlanContext:
     templates: Mapping[str, TemplateFiles]
     stored_templates: Mapping[str, TemplateFiles]
     keep: KeepTemplate
+    campaign: Campaign | None = None
 
     def problem(self, message: str, key: str = "") -> None:
         """Report what is wrong with a key, or with all of them together."""

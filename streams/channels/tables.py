@@ -10,6 +10,7 @@ from streams.channels.intercom import INTERCOM
 from streams.channels.klaviyo import KLAVIYO
 from streams.channels.mailchimp import MAILCHIMP
 from streams.channels.rules import ChannelTable
+from streams.channels.shopify import SHOPIFY
 from streams.channels.sms import SMS
 from streams.channels.webhook import WEBHOOK
 
@@ -23,4 +24,5 @@ CHANNEL_RULES: ChannelTable = {
     "activecampaign": ACTIVECAMPAIGN,
     "intercom": INTERCOM,
     "batch": BATCH,
+    "shopify": SHOPIFY,
 }

@@ -292,12 +292,18 @@ class _Reader(DocumentReader):
     def _plans(self, read: JsonObject, trigger: Trigger | None, action: Action) -> list[ChannelPlan]:
         channels: list[WrittenChannel] = read.get("channels", [])
         identity = read.get("distribution", "")
-        context = partial(self._plan_context, identity=identity, trigger=trigger, action=action)
+        campaign = self._context.campaigns.get(str((read.get("publish") or {}).get("campaign")))
+        context = partial(self._plan_context, identity=identity, trigger=trigger, action=action, campaign=campaign)
         plans = [one.rules.plan(one.written, context(one)) for one in channels]
         return [plan for plan in plans if plan is not None]
 
     def _plan_context(
-        self, channel: WrittenChannel, identity: str, trigger: Trigger | None, action: Action
+        self,
+        channel: WrittenChannel,
+        identity: str,
+        trigger: Trigger | None,
+        action: Action,
+        campaign: Campaign | None,
     ) -> PlanContext:
         context = self._context
         return PlanContext(
@@ -310,6 +316,7 @@ class _Reader(DocumentReader):
             templates=context.templates,
             stored_templates=context.stored_templates,
             keep=partial(self._keep, channel.at),
+            campaign=campaign,
         )
 
     def _keep(self, at: str, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:

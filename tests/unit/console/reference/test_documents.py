@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from channels.templates.bundle import bundled
 from console.control.files.documents import read_documents
 from console.reference.documents import Row, rows
+from schemas.events.triggers import PUBLISHED
 from streams.channels.mapping import Attributes
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
@@ -106,6 +107,8 @@ def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
     if is_transfer and not body.keys() & {"attributes", "event"}:
         body["attributes"] = {"X": "customer.id"}
     made = {**document(DISTRIBUTION, ("distribution",)), "channels": [{channel: body}]}
+    if channel == "shopify":
+        made["trigger"] = {"event": PUBLISHED}
     READERS["distribution"](made)
     assert is_valid(plain_json(made), SCHEMAS["distribution"]())
 

@@ -1,0 +1,1 @@
+"""Published codes as discount codes of a shop."""

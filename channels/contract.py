@@ -162,5 +162,6 @@ def shortened(text: str) -> str:
 
     What does not print goes: line ends, and marks that would turn the direction of what stands around them.
     """
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    shown = text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
+    line = " ".join(shown.split())
     return line if len(line) <= DETAIL else line[: DETAIL - 1] + "…"

@@ -15,7 +15,6 @@ from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnect
 _LONGEST_ANSWER = 32 * 1024
 """Bytes; the longest that are seen, those to EHLO, take a few hundred."""
 _NOT_AN_ANSWER = -1
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _UNFIT = re.compile(r"[^\x21-\x7e]|[<>]")
 """What would end an address, or its command."""
 
@@ -114,12 +113,6 @@ def opening(sender: str, recipient: str, *, eight_bit: bool = False) -> tuple[by
 
 
 def ended(message: bytes) -> bytes:
-    """A message as DATA takes it, with its end: no line of its own ends it early."""
-    line_ends = message.count(b"\r\n")
-    if message.count(b"\n") != line_ends or message.count(b"\r") != line_ends:
-        message = _LINE_END.sub(b"\r\n", message)
-    if not message.endswith(b"\r\n"):
-        message += b"\r\n"
-    if b"\r\n." in message:
-        message = message.replace(b"\r\n.", b"\r\n..")
-    return (b"." if message.startswith(b".") else b"") + message + b".\r\n"
+    """A message whose lines end with CRLF as DATA takes it, with its end: no line of its own ends it early."""
+    stuffed = message.replace(b"\r\n.", b"\r\n..") if b"\r\n." in message else message
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")

@@ -223,11 +223,14 @@ def _place_of(pattern: str, source: str) -> AuthorLine:
 
 def without_nulls(value: Any) -> Any:
     """A copy in which a null is simply not there, as in conditions, and a blank text is empty: as `if` takes it."""
-    if isinstance(value, Mapping):
-        return {name: without_nulls(item) for name, item in value.items() if item is not None}
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:  # most are, and a template's variables are many
         return "" if is_blank(value) else value
-    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+    if kind is dict or isinstance(value, Mapping):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    if kind is list:
+        return [without_nulls(item) for item in value]
+    return value
 
 
 def _environment(formats: Formats) -> minijinja.Environment:

@@ -28,6 +28,9 @@ _VOID = ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 _PIECE = re.compile(r"<!--.*?-->|<(/?)(mj[a-z-]*)\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*?(/?)>|tidingsmark(\d+)x", re.DOTALL)
 _CONTENT = "{{ content }}"
 _FOOTER = "{{ footer }}"
+_STYLED = re.compile(r'<[A-Za-z][^<>]*?( )style="')
+_LONG_LINE = 200
+"""Characters; what is filled in makes it longer, and mail takes 998."""
 _WITH_TEXT = ("mj-text", "mj-button", "mj-table", "mj-raw", "mj-title", "mj-preview", "mj-style", "mj-navbar-link",
     "mj-social-element", "mj-accordion-title", "mj-accordion-text")  # fmt: skip
 _ELEMENTS = (*_WITH_TEXT, "mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint",
@@ -85,7 +88,18 @@ def compile_mjml(source: str, layout: Layout) -> str:
     html = before_all + _html(_with_footer(body, marks), source) + behind_all
     _check_kept(source, body, html)
     lines += [None] * (len(marks) - len(lines))
-    return with_markers(html, _MARKS, marks, lines)
+    return with_markers(_with_short_lines(html), _MARKS, marks, lines)
+
+
+def _with_short_lines(html: str) -> str:
+    """Line ends within tags, where they mean the same as a space: mail takes short lines as they are."""
+    parts, at = [], 0
+    for tag in _STYLED.finditer(html):
+        begins = max(at, html.rfind("\n", at, tag.start()) + 1)
+        if tag.start() - begins > _LONG_LINE:
+            parts += [html[at : tag.start(1)], "\n"]
+            at = tag.end(1)
+    return "".join([*parts, html[at:]])
 
 
 def _apart(body: str) -> tuple[str, str, str]:

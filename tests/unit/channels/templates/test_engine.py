@@ -204,6 +204,14 @@ def test_tags_may_stand_before_and_behind_a_whole_document() -> None:
     assert html.endswith("{% endif %}")
 
 
+def test_compiled_html_has_lines_that_mail_takes_as_they_are() -> None:
+    table = "<mj-table>" + "<tr><td style='color:red' align='left'>{{ a }}</td></tr>" * 40 + "</mj-table>"
+    html = compile_mjml(f'{table}<mj-button href="https://x.example/?a b">{{{{ b }}}}</mj-button>', built_in_layout())
+    assert max(map(len, html.splitlines())) < 900
+    assert "?a b" in html
+    assert not re.search(r"\n(?!\s*$)[^<>]*>", re.sub(r'\nstyle="', ' style="', html).partition("<body")[2])
+
+
 def test_words_that_stand_out_do_not_run_together_at_a_line_end() -> None:
     html = compile_mjml("<mj-text><b>{{ a }}</b>\n  <i>x</i> <u>y</u>\n<a href='z'>z</a></mj-text>", built_in_layout())
     text = " ".join(text_of(html.split('<div class="foot')[0]).split())

@@ -13,6 +13,7 @@ from schemas.channels.retries import RetryPolicy
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.failover import NO_FAILOVER, Failover
+from schemas.known_fields import KnownFields
 from schemas.limit import NO_LIMIT, Limit, rate_of
 from schemas.receipt import Accepted, Receipt
 from schemas.template import StoredTemplate
@@ -64,13 +65,18 @@ class Policy:
 class AccountCheck:
     """The state of an account, in words; where it is not well, with what would mend it.
 
-    `fields` are the names that the provider knows for what a message may fill in (fields, merge tags, attributes), read
-    from it now; None where it has no such list.
+    `known` is what the provider lets a message fill in (fields, merge tags, attributes), read from it now; None where
+    there is no such list, or it cannot be read.
     """
 
     is_well: bool
     said: str
-    fields: tuple[str, ...] | None = None
+    known: KnownFields | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """The names of these."""
+        return None if self.known is None else self.known.names
 
 
 class NotOffered(Exception):
@@ -86,6 +92,8 @@ class Channel(Protocol[D_contra, R]):
     """The worst that its provider makes of a repeat: one that takes events without a key has "none"."""
     taken: ClassVar[str]
     """The meaning of `Accepted`, in words, after "accepted: "."""
+    lists_fields: ClassVar[bool] = False
+    """True where `check` reads the list of what a message may fill in at an account, and nothing else is taken."""
     calls: ClassVar[CallForm] = OWN_CALLS
 
     @classmethod

@@ -35,7 +35,7 @@ POLICY = replace(Policy.of(RETRY_POLICIES["activecampaign"]), rate=5, concurrenc
 """Five requests a second are allowed to an account, over all its keys."""
 _PAGE, _MOST_PAGES = 100, 20
 _LEAST_SECONDS = 0.05
-_NO_FIELDS = Fields(())
+_NO_FIELDS = Fields.of(())
 
 
 class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
@@ -45,6 +45,7 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
     policy: ClassVar[Policy] = POLICY
     repeats: ClassVar[Repeats] = "natural"
     taken: ClassVar[str] = "the contact has the fields"
+    lists_fields: ClassVar[bool] = True
 
     def __init__(
         self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None
@@ -87,7 +88,8 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
         found = await self._read((project_id, account, form))
         if not isinstance(found, Fields):
             return AccountCheck(False, shortened(f"{form.url}: {found.detail}. Check url and api_token"))
-        return AccountCheck(True, f"{form.url} knows the fields {', '.join(found.names)}", fields=found.names)
+        known = found.known
+        return AccountCheck(True, f"{form.url} knows the fields {', '.join(known.names)}", known)
 
     async def close(self) -> None:
         """See `Channel`."""
@@ -120,7 +122,7 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
             offset += len(page.fields)
             if not page.fields or offset >= page.meta.total:
                 break
-        return Fields(tuple(found.values()))
+        return Fields.of(found.values())
 
     def _page(self, answer: Reply | Receipt) -> Page | Receipt:
         if isinstance(answer, Reply):

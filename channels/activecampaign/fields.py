@@ -7,27 +7,33 @@ a blank name empties the contact's, and that no refusal names its field, is what
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from schemas.formats.blank import is_blank
 from schemas.formats.kinds import kind_in_words
-from schemas.names import did_you_mean
+from schemas.known_fields import FieldKind, KnownField, KnownFields
 from schemas.record import JsonObject
 
 OF_CONTACTS = ("firstName", "lastName", "phone")
 """What a contact has beside its fields."""
-_SEVERAL = ("checkbox", "listbox", "multiselect")
+_KINDS: Mapping[str | None, FieldKind] = {
+    "date": "date",
+    "datetime": "date",
+    "checkbox": "list",
+    "listbox": "list",
+    "multiselect": "list",
+}
+"""The kinds of types; of all others it is a text."""
 _BETWEEN = "||"
-_SHOWN = 12
 
 
 class Field(msgspec.Struct, frozen=True):
-    """A field as the account lists it."""
+    """A field as the account lists it. Nothing is asked of a type that is not known."""
 
     id: str | int
     title: str | None = None
@@ -39,38 +45,31 @@ class Field(msgspec.Struct, frozen=True):
         """The name that is shown: its tag, which no other has."""
         return self.perstag or self.title or str(self.id)
 
+    @property
+    def known(self) -> KnownField:
+        """The field as it is known to whoever fills it in."""
+        return KnownField(self.name, _KINDS.get(self.type, "text"), (self.title,) if self.title else ())
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The fields of an account, as they were read at `at`, a moment of `time.monotonic`."""
+    """The fields of an account by their names, as they were read at `at`, a moment of `time.monotonic`."""
 
-    known: Sequence[Field]
+    by_name: Mapping[str, Field]
+    known: KnownFields
+    """All that can be written, of which capitals make no other name."""
     at: float = field(default_factory=time.monotonic, compare=False)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All that can be written."""
-        return (*OF_CONTACTS, *sorted(one.name for one in self.known))
+    @classmethod
+    def of(cls, listed: Iterable[Field]) -> Fields:
+        """Those of the account's list."""
+        by_name = {one.name: one for one in sorted(listed, key=lambda one: one.name)}
+        own = [KnownField(name, "text") for name in OF_CONTACTS]
+        return cls(by_name, KnownFields((*own, *(one.known for one in by_name.values())), any_case=True))
 
     def find(self, name: str) -> Field:
-        """The field of a tag, or of a title that one alone has. Raises ValueError that says what there is."""
-        plain = name.casefold()
-        for found in (
-            [one for one in self.known if (one.perstag or "").casefold() == plain],
-            [one for one in self.known if one.title == name],
-            [one for one in self.known if (one.title or "").casefold() == plain],
-        ):
-            if len(found) == 1:
-                return found[0]
-            if found:
-                tags = ", ".join(one.name for one in found)
-                raise ValueError(f'several fields are called "{name}": write the tag of one: {tags}')
-        titles = [one.title for one in self.known if one.title]
-        raise ValueError(f'there is no field "{name}".{did_you_mean(name, [*self.names, *titles])} {self._there()}')
-
-    def _there(self) -> str:
-        more = len(self.names) - _SHOWN
-        return f"There are: {', '.join(self.names[:_SHOWN])}" + (f" and {more} more" if more > 0 else "")
+        """The field of a tag or a title. Raises ValueError that says what there is."""
+        return self.by_name[self.known.find(name).name]
 
 
 def contact_body(email: str, attributes: JsonObject) -> bytes:
@@ -93,32 +92,33 @@ def written(body: bytes, fields: Fields) -> bytes:
     contact = msgspec.json.decode(body)["contact"]
     own = {name: _text(name, contact[name]) for name in OF_CONTACTS if name in contact}
     made = {"email": contact["email"], **{name: text for name, text in own.items() if not is_blank(text)}}
-    values = [_value(one["field"], one["value"], fields) for one in contact["fieldValues"]]
+    values = [_value(one["value"], fields.find(one["field"])) for one in contact["fieldValues"]]
     return msgspec.json.encode({"contact": {**made, "fieldValues": values}})
 
 
-def _value(name: str, value: Any, fields: Fields) -> JsonObject:
-    found = fields.find(name)
-    return {"field": str(found.id), "value": "" if value == "" else _formed(name, value, found.type or "")}
+def _value(value: Any, found: Field) -> JsonObject:
+    return {"field": str(found.id), "value": "" if value == "" else _formed(value, found)}
 
 
-def _formed(name: str, value: Any, kind: str) -> str:
-    if kind in _SEVERAL:
-        items = [_text(name, one) for one in (value if isinstance(value, list) else [value])]
-        if any(_BETWEEN in item for item in items):
-            raise ValueError(f"field {name} takes choices, and none that holds {_BETWEEN}")
-        return _BETWEEN + _BETWEEN.join(items) + _BETWEEN if items else ""
-    if kind in ("date", "datetime"):
-        moment = _moment(name, value, kind)
-        return moment.date().isoformat() if kind == "date" else moment.isoformat(timespec="seconds")
-    return _text(name, value)
+def _formed(value: Any, found: Field) -> str:
+    match found.known.kind:
+        case "list":
+            items = [_text(found.name, one) for one in (value if isinstance(value, list) else [value])]
+            if any(_BETWEEN in item for item in items):
+                raise ValueError(f"field {found.name} takes choices, and none that holds {_BETWEEN}")
+            return _BETWEEN + _BETWEEN.join(items) + _BETWEEN if items else ""
+        case "date":
+            moment = _moment(found, value)
+            return moment.date().isoformat() if found.type == "date" else moment.isoformat(timespec="seconds")
+        case _:
+            return _text(found.name, value)
 
 
-def _moment(name: str, value: Any, kind: str) -> datetime:
+def _moment(found: Field, value: Any) -> datetime:
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise ValueError(f"field {name} is a {kind}; what is there is not one such as {date(2026, 11, 20)}") from None
+        raise ValueError(f"field {found.name} is a {found.type}; what is there is not one, as 2026-11-20 is") from None
 
 
 def _text(name: str, value: Any) -> str:

@@ -24,8 +24,8 @@ class IntercomFake(HttpFake):
     """Lets in who has the token. `contacts` by Intercom's own id; it keeps every event, as Intercom may.
 
     `unready` are ids that messages are not sent to yet, `merged` ids and whose they are now; `attributes` those of the
-    workspace. `knows_everybody`: who is looked up by an external id has become a contact by then. `put_back` counts
-    calls that would have subscribed somebody, `asked` are methods and paths.
+    workspace, texts where `types` does not say otherwise. `knows_everybody`: who is looked up by an external id has
+    become a contact by then. `put_back` counts calls that would have subscribed somebody; `asked`: methods and paths.
     """
 
     path = ""
@@ -35,6 +35,7 @@ class IntercomFake(HttpFake):
         self._token, self._secret = token, client_secret
         self.contacts: dict[str, dict[str, Any]] = {}
         self.attributes = {"last_code", "city", "source"}
+        self.types: dict[str, str] = {}
         self.unready: set[str] = set()
         self.merged: dict[str, str] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -93,7 +94,8 @@ class IntercomFake(HttpFake):
                 app = {"type": "app", "id_code": "ws1", "name": "The Shop"}
                 return _said(200, {"type": "admin", "id": "7", "app": app})
             case "GET", "/data_attributes":
-                own = [{"name": name, "custom": True, "api_writable": True} for name in sorted(self.attributes)]
+                kinds = [(name, self.types.get(name, "string")) for name in sorted(self.attributes)]
+                own = [{"name": name, "custom": True, "api_writable": True, "data_type": kind} for name, kind in kinds]
                 return _said(200, {"type": "list", "data": [*own, {"name": "email", "custom": False}]})
             case "POST", "/contacts/search":
                 value = said["query"]["value"]

@@ -35,8 +35,9 @@ class Member:
 class MailchimpFake(HttpFake):
     """Lets in who has the key, to the one audience. `members` are those in it, by the MD5 of their address.
 
-    `tags` are its merge tags, of which `required` have to be there unless that is not to be looked at; `forgotten` are
-    addresses that may not come back. `put_back` counts calls that would have set the status of somebody.
+    `tags` are its merge tags, texts where `types` does not say otherwise, of which `required` have to be there unless
+    that is not to be looked at; `forgotten` are addresses that may not come back. `put_back` counts calls that would
+    have set the status of somebody.
     """
 
     path = ""
@@ -45,6 +46,7 @@ class MailchimpFake(HttpFake):
         super().__init__()
         self._key, self._list, self._secret = api_key, list_id, webhook_secret
         self.tags = {"FNAME", "CODE", "VALUE", "QR"}
+        self.types: dict[str, str] = {}
         self.required: set[str] = set()
         self.forgotten: set[str] = set()
         self.members: dict[str, Member] = {}
@@ -67,7 +69,8 @@ class MailchimpFake(HttpFake):
             return reply, [self.message_id(request, body)]
         fields, member = _FIELDS.fullmatch(request.path), _MEMBER.fullmatch(request.path)
         if fields and fields[1] == self._list and request.method == "GET":
-            return _said(200, {"merge_fields": [{"tag": tag} for tag in sorted(self.tags)]}), []
+            shown = [{"tag": tag, "type": self.types.get(tag, "text")} for tag in sorted(self.tags)]
+            return _said(200, {"merge_fields": shown}), []
         if member is None or member[1] != self._list or request.method != "PUT":
             return _problem(404, "Resource Not Found", "The requested resource could not be found."), []
         problem = self._wrong(request, member[2], body)

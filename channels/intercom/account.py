@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,12 +12,20 @@ from channels.http.transport import Reply
 from channels.intercom.contacts import Ask
 from channels.intercom.request import IntercomRequest
 from schemas.channels.intercom import IntercomAccountForm
+from schemas.known_fields import FieldKind, KnownField, KnownFields
 from schemas.names import did_you_mean
 from schemas.receipt import Receipt, Refused
 
 ME = "/me"
 _KEPT_SECONDS = 60.0
 _OK = 200
+_KINDS: Mapping[str | None, FieldKind] = {
+    "string": "text",
+    "integer": "number",
+    "float": "number",
+    "boolean": "boolean",
+    "date": "moment",
+}
 
 
 class _App(msgspec.Struct):
@@ -33,6 +42,13 @@ class _Attribute(msgspec.Struct):
     name: str
     custom: bool | None = False
     api_writable: bool | None = True
+    data_type: str | None = None
+
+    @property
+    def known(self) -> KnownField:
+        """The attribute as an author writes it."""
+        name = f"date({self.name})" if self.data_type == "date" else self.name
+        return KnownField(name, _KINDS.get(self.data_type, "any"))
 
 
 class _Attributes(msgspec.Struct):
@@ -67,28 +83,30 @@ class AttributeNames:
         key = request.project_id, request.account
         until, names = self._names.get(key, (0.0, ()))
         if time.monotonic() >= until:
-            names = _names(await ask("GET", self.path, b"")) or ()
+            names = tuple(one.name for one in _listed(await ask("GET", self.path, b"")) or ())
             self._names[key] = time.monotonic() + _KEPT_SECONDS, names
         return names
 
 
 def checked(form: IntercomAccountForm, me: Reply, listed: Reply | Receipt) -> AccountCheck:
     """The state of an account by the answers to whose it is, and what attributes there are."""
-    found, names = msgspec.json.decode(me.body, type=_Me), _names(listed)
+    found, attributes = msgspec.json.decode(me.body, type=_Me), _listed(listed)
     whose = f"the token is that of admin {found.id} in {found.app.name or 'a workspace'} (app_id {found.app.id_code})"
     if form.app_id and form.app_id != found.app.id_code:
         return AccountCheck(False, f"{whose}, and not in app_id {form.app_id}")
-    if names is None:
+    if attributes is None:
         return AccountCheck(True, f"{whose}; its attributes cannot be read, for which it needs to read data attributes")
-    return AccountCheck(True, f"{whose}; attributes: {', '.join(names) or 'none of its own'}", fields=names)
+    known = KnownFields(tuple(one.known for one in attributes), "attribute")
+    return AccountCheck(True, f"{whose}; attributes: {', '.join(known.names) or 'none of its own'}", known)
 
 
-def _names(answer: Reply | Receipt) -> tuple[str, ...] | None:
-    """Names of attributes that may be set; None where they cannot be read."""
+def _listed(answer: Reply | Receipt) -> Sequence[_Attribute] | None:
+    """Attributes that may be set, by name; None where they cannot be read."""
     if not isinstance(answer, Reply) or answer.status != _OK:
         return None
     try:
         there = msgspec.json.decode(answer.body, type=_Attributes).data
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return tuple(sorted(one.name for one in there if one.custom and one.api_writable is not False))
+    usable = [one for one in there if one.custom and one.api_writable is not False]
+    return sorted(usable, key=lambda one: one.name)

@@ -52,6 +52,7 @@ class Intercom(ProviderChannel[IntercomDelivery]):
     calls: ClassVar[CallForm] = CALLS
     repeats: ClassVar[Repeats] = "none"
     taken: ClassVar[str] = "queued by Intercom, of a message sent by it; the contact has the attributes"
+    lists_fields: ClassVar[bool] = True
 
     def __init__(
         self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None,

@@ -42,6 +42,7 @@ class Mailchimp(ProviderChannel[MailchimpDelivery]):
     policy: ClassVar[Policy] = POLICY
     repeats: ClassVar[Repeats] = "natural"
     taken: ClassVar[str] = "the member has the merge fields"
+    lists_fields: ClassVar[bool] = True
     calls: ClassVar[CallForm] = CALLS
 
     @classmethod
@@ -84,7 +85,7 @@ class Mailchimp(ProviderChannel[MailchimpDelivery]):
 
     async def tried(self, form: MailchimpAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: reads the audience's merge fields."""
-        path = f"{form.audience}/merge-fields?count={_MOST_FIELDS}&fields=merge_fields.tag"
+        path = f"{form.audience}/merge-fields?count={_MOST_FIELDS}&fields=merge_fields.tag,merge_fields.type"
         return checked(form, await self.called(form, project_id, account, path))
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from channels.contract import AccountCheck, shortened
 from channels.http.transport import Reply
 from schemas.channels.mailchimp import MailchimpAccountForm
 from schemas.closed import Reason
+from schemas.known_fields import FieldKind, KnownField, KnownFields
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused
 
 _FORGOTTEN = "Forgotten Email Not Subscribed"
 """The title of the answer where somebody had themselves deleted for good."""
+
+_KINDS: Mapping[str, FieldKind] = {"number": "number", "date": "date", "birthday": "date", "address": "any", "": "any"}
+"""The kinds of types; of all others it is a text."""
+_LONGEST = 255
+"""Bytes of a merge field."""
 
 
 class _Member(msgspec.Struct):
@@ -23,6 +31,11 @@ class _Member(msgspec.Struct):
 
 class _Field(msgspec.Struct):
     tag: str
+    type: str = ""
+
+    @property
+    def known(self) -> KnownField:
+        return KnownField(self.tag, _KINDS.get(self.type, "text"), longest=None if self.type in _KINDS else _LONGEST)
 
 
 class _Fields(msgspec.Struct):
@@ -78,7 +91,8 @@ def checked(form: MailchimpAccountForm, answer: Reply | Receipt) -> AccountCheck
     if not isinstance(answer, Reply):
         return AccountCheck(False, shortened(f"{place}: {answer.detail}. Check api_key, list_id and data_center"))
     try:
-        tags = tuple(one.tag for one in msgspec.json.decode(answer.body, type=_Fields).merge_fields)
+        fields = tuple(one.known for one in msgspec.json.decode(answer.body, type=_Fields).merge_fields)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return AccountCheck(False, f"{place} does not answer as Mailchimp does. Check data_center and url")
-    return AccountCheck(True, f"{place} knows the merge tags {', '.join(tags) or 'EMAIL alone'}", fields=tags)
+    known = KnownFields(fields, "merge tag")
+    return AccountCheck(True, f"{place} knows the merge tags {', '.join(known.names) or 'EMAIL alone'}", known)

@@ -78,7 +78,7 @@ def test_command(account: Account, as_json: AsJson = False) -> None:
 
     found = in_session(work)
     if as_json:
-        show_json(found)
+        show_json({"is_well": found.is_well, "said": found.said, "fields": found.fields})
     elif found.is_well:
         show_text(f"{account}: {found.said}".replace("[", r"\["))
     else:

@@ -12,12 +12,16 @@ from rich.markup import escape
 
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
 from console.cli.context import SERVERS, Session, in_session, session
-from console.cli.terminal import AsJson, show_json, show_rows, show_text
-from console.control import distributions
+from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
+from console.control import accounts, distributions
+from console.control.field_check import Compare, compare_fields
 from console.control.files.documents import read_documents
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
+from store.accounts import Accounts
 from streams.values.wording import unknown
+
+Offline = Annotated[bool, typer.Option("--offline", help="Do not ask providers which fields they have.")]
 
 commands = typer.Typer()
 rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
@@ -25,16 +29,24 @@ commands.add_typer(rules_app, name="distributions")
 
 
 @commands.command("apply")
-def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def apply_command(
+    files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, offline: Offline = False
+) -> None:
     """Check distributions, show what would change, and make it live."""
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), offline=offline))
 
 
-async def _apply(files: list[Path], asked: Asked) -> None:
+async def _apply(files: list[Path], asked: Asked, *, offline: bool) -> None:
     async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
-        plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now)
+        compare = None if offline else _comparison(opened)
+        plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now, compare)
         save = partial(distributions.save, opened.pool, announce=opened.announce, actor=opened.actor, now=opened.now)
         await carry_out(plan, save, asked)
+
+
+def _comparison(opened: Session) -> Compare:
+    ask = partial(accounts.check, Accounts(opened.pool), opened.wiring.settings)
+    return partial(compare_fields, ask=ask, warn=warn)
 
 
 @rules_app.command("list")

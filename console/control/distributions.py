@@ -16,6 +16,7 @@ from agents.broker.wire import Wire
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
+from console.control.field_check import Compare
 from console.control.not_found import not_found
 from console.control.plan import Planned, Wordings, arrow, changes, planned, short, span_lines
 from schemas.channels.tables import ChannelPlan
@@ -42,9 +43,16 @@ class AppliedVersion:
 
 
 async def plan(
-    pool: asyncpg.Pool, documents: Iterable[Document], project: ProjectContext, now: datetime
+    pool: asyncpg.Pool,
+    documents: Iterable[Document],
+    project: ProjectContext,
+    now: datetime,
+    compare: Compare | None = None,
 ) -> list[Planned[Change]]:
-    """The plan of applying some documents. Raises DefinitionInvalid with all problems, TryLater."""
+    """The plan of applying some documents. Raises DefinitionInvalid with all problems, TryLater.
+
+    `compare` holds those that are new or changed against what providers have.
+    """
     current = await Control(pool).current(project.project_id)
     templates = NamedTemplates(pool)
     sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project.project_id)}
@@ -54,10 +62,12 @@ async def plan(
         {identity: distribution.version for identity, distribution in current.items()},
         to_save=True,
     )
-    return [
-        _planned(current.get(definition.distribution.id), document, definition, sent)
-        for document, definition in check(documents, project, known, now)
-    ]
+    checked = check(documents, project, known, now)
+    made = [_planned(current.get(one.distribution.id), document, one, sent) for document, one in checked]
+    if compare is not None:
+        written = zip((document for document, _ in checked), made, strict=True)
+        await compare([(document, one.change.distribution) for document, one in written if one.what != "unchanged"])
+    return made
 
 
 async def stored_templates(pool: asyncpg.Pool, project_id: str) -> dict[str, TemplateFiles]:

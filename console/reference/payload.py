@@ -124,6 +124,9 @@ payload, with three differences:
 - Nothing is ever null, as providers delete what they are told is null: what is absent is left out, and neither a
   default nor a static value may hold null.
 
+Where a provider has a list of its fields, `tidings apply` holds names and kinds against it
+([accounts.md](accounts.md)).
+
 Of the sample of `customer.order.paid`, with a code of a campaign:
 """
 

@@ -206,8 +206,8 @@ async def test_a_value_is_written_as_its_field_is(
     [
         ("LASTCODE", "x", 'there is no field "LASTCODE". Did you mean "LAST_CODE"? There are: firstName, lastName,'),
         ("Interest", "x", 'there is no field "Interest". Did you mean "Interests"?'),
-        ("Twice", "x", 'several fields are called "Twice": write the tag of one: TWICE_A, TWICE_B'),
-        ("PUBLISHED", "soon", "field PUBLISHED is a date; what is there is not one such as 2026-11-20"),
+        ("Twice", "x", '"Twice" is the name of several: write TWICE_A or TWICE_B'),
+        ("PUBLISHED", "soon", "field PUBLISHED is a date; what is there is not one, as 2026-11-20 is"),
         ("SEEN_AT", 7, "field SEEN_AT is a datetime"),
         ("INTERESTS", ["a||b"], "field INTERESTS takes choices, and none that holds ||"),
         ("LAST_CODE", {"a": 1}, "field LAST_CODE holds a text, a number or a date, not a mapping"),
@@ -357,3 +357,15 @@ async def test_an_account_is_tried_by_reading_its_fields(fake: ActiveCampaignFak
         await channel.close()
         assert (check.is_well, check.fields) == (is_well, known if is_well else None)
     assert not (await channel.check("shop", "mian")).is_well
+
+
+async def test_the_kinds_of_its_fields_are_known(channel: ActiveCampaign) -> None:
+    known = (await channel.check("shop", "main")).known
+    assert known is not None
+    kinds = {one.name: one.kind for one in known.fields}
+    assert kinds == {
+        **dict.fromkeys(("firstName", "lastName", "phone", "LAST_CODE"), "text"),
+        **dict.fromkeys(("PUBLISHED", "SEEN_AT"), "date"),
+        "INTERESTS": "list",
+    }
+    assert known.find("last code").name == "LAST_CODE"

@@ -447,6 +447,14 @@ async def test_an_account_is_tried_by_asking_whose_it_is(
     assert check.fields == (("city", "last_code", "source") if is_well else None)
 
 
+async def test_the_kinds_of_its_attributes_are_known(fake: IntercomFake, channel: Intercom) -> None:
+    fake.types = {"city": "date", "source": "integer"}
+    known = (await channel.check("shop", "main")).known
+    assert known is not None
+    kinds = {one.name: one.kind for one in known.fields}
+    assert kinds == {"date(city)": "moment", "last_code": "text", "source": "number"}
+
+
 async def test_an_account_whose_attributes_cannot_be_read_may_still_send(fake: IntercomFake, channel: Intercom) -> None:
     fake.replies.extend([Reply(), Reply(403)])
     check = await channel.check("shop", "main")

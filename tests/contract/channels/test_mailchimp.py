@@ -218,6 +218,20 @@ async def test_an_account_is_tried_by_reading_its_merge_tags(fake: MailchimpFake
     assert not (await channel.check("shop", "mian")).is_well
 
 
+async def test_the_kinds_of_its_merge_fields_are_known(fake: MailchimpFake) -> None:
+    fake.tags, fake.types = {"CODE", "SUM", "BORN", "HOME"}, {"SUM": "number", "BORN": "birthday", "HOME": "address"}
+    channel = channel_for(fake.url)
+    known = (await channel.check("shop", "main")).known
+    await channel.close()
+    assert known is not None
+    assert {one.name: (one.kind, one.longest) for one in known.fields} == {
+        "BORN": ("date", None),
+        "CODE": ("text", 255),
+        "HOME": ("any", None),
+        "SUM": ("number", None),
+    }
+
+
 SAID = {"fired_at": "2026-11-20 11:59:00", "data__list_id": LIST, "data__email": EMAIL}
 AT = datetime(2026, 11, 20, 11, 59, tzinfo=UTC)
 

@@ -20,6 +20,7 @@ from channels.http.transport import Reply
 from channels.status_calls import NotProven, StatusCall, StatusEvent
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
+from schemas.known_fields import KnownField, KnownFields
 from schemas.receipt import Accepted, Receipt, Refused
 from schemas.template import StoredTemplate
 from tests.contract.channels.toy.records import TOY, ToyDelivery
@@ -86,7 +87,9 @@ class Toy(HttpChannel[ToyDelivery]):
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`."""
         token = self._token(project_id, account)
-        return AccountCheck(True, f"{account} has a token of {len(token)} characters", fields=("toy_name",))
+        return AccountCheck(
+            True, f"{account} has a token of {len(token)} characters", KnownFields((KnownField("toy_name"),))
+        )
 
     def _token(self, project_id: str, account: str) -> str:
         found = self._accounts.find(project_id, account)

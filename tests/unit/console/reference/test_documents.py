@@ -98,13 +98,25 @@ def test_each_example_is_taken_by_reader_and_schema(kind: str, row: Row) -> None
     assert is_valid(plain_json(made), SCHEMAS[kind]())
 
 
+def _complete(message: dict[str, Any]) -> None:
+    """Give a message what one cannot be without, and nothing that a template stands for."""
+    if "template" in message:
+        message.pop("text", None)
+    if message.get("kind") == "email":
+        message.setdefault("subject", "x")
+    if not message.keys() & {"template", "text", "html"}:
+        message["text"] = "x"
+
+
 @pytest.mark.parametrize(("channel", "row"), CHANNEL_ROWS, ids=shown)
 def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
     body = document(CHANNEL_RULES[channel].keys, row.path)
     if channel in ("email", "sms") and not body.keys() & {"template", "text", "html"}:
         body["text"] = "x"
     is_transfer = isinstance(CHANNEL_RULES[channel].keys.keys.get("attributes", Key(Flag())).holds, Attributes)
-    if is_transfer and not body.keys() & {"attributes", "event"}:
+    if "message" in body:
+        _complete(body["message"])
+    if is_transfer and not body.keys() & {"attributes", "event", "message"}:
         body["attributes"] = {"X": "customer.id"}
     made = {**document(DISTRIBUTION, ("distribution",)), "channels": [{channel: body}]}
     if channel == "shopify":

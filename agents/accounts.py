@@ -72,7 +72,7 @@ class LiveAccounts:
         own, keys = {}, self._keys()
         for place, one in stored.items():
             if one.state != "removed" or not self._has_stand_in(one.key):
-                own[place] = _usable(one, keys)
+                own[place] = usable(one, keys)
         self._changed |= _changed(self._stored, stored)
         self._stored = stored  # beside the book: whoever is held by it is looked up there
         self.book.replace(own)
@@ -155,7 +155,8 @@ def _changed(before: Mapping[Place, StoredAccount], now: Mapping[Place, StoredAc
     }
 
 
-def _usable(stored: StoredAccount, keys: Keys) -> Any | HeldAccount:
+def usable(stored: StoredAccount, keys: Keys) -> Any | HeldAccount:
+    """An account as channels use it; held where it is paused, was removed, or cannot be read or used here."""
     key: AccountKey = stored.key
     if stored.state != "active":
         return HeldAccount(why_held(key, stored.state))

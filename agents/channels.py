@@ -13,6 +13,7 @@ from channels.contract import AnyChannel, Policy
 from channels.email.smtp_session import EmailAccount
 from channels.registry import CHANNEL_TYPES, build_channels
 from channels.unsubscribe import UnsubscribeLinks
+from channels.webhook.calls import Calls
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
@@ -27,8 +28,13 @@ from schemas.errors import DefinitionInvalid
 from schemas.limit import written_limit
 
 
-def channels_of(settings: Settings, accounts: AccountBook | None = None) -> dict[ChannelName, AnyChannel]:
-    """Every channel, for one process. `accounts` are those that change while it runs; else the settings' alone."""
+def channels_of(
+    settings: Settings, accounts: AccountBook | None = None, calls: Calls | None = None
+) -> dict[ChannelName, AnyChannel]:
+    """Every channel, for one process. `accounts` are those that change while it runs; else the settings' alone.
+
+    `calls` sees those of endpoints.
+    """
     context = ChannelContext(
         accounts=accounts or AccountBook(shared_accounts(settings)),
         signer=_signer(settings),
@@ -37,6 +43,7 @@ def channels_of(settings: Settings, accounts: AccountBook | None = None) -> dict
         links=links_of(settings),
         unsubscribe=unsubscribe_links_of(settings),
         zone=settings.zone,
+        calls=calls,
     )
     return build_channels(context)
 

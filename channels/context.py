@@ -9,6 +9,7 @@ from channels.accounts import AccountBook
 from channels.codes.links import Links, no_links
 from channels.http.ssrf import Reach
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
+from channels.webhook.calls import Calls
 from channels.webhook.signing import Signer
 
 
@@ -17,6 +18,7 @@ class ChannelContext:
     """The settings as channels need them. `accounts` are in their channel's own form, and change while it is used.
 
     `reach`: the places that may be called over HTTP. `max_bytes` bounds the body of a webhook, `zone` is the project's.
+    `calls` sees those of endpoints.
     """
 
     accounts: AccountBook = field(default_factory=AccountBook)
@@ -26,3 +28,4 @@ class ChannelContext:
     links: Links = no_links
     unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS
     zone: tzinfo = UTC
+    calls: Calls | None = None

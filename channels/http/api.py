@@ -95,7 +95,10 @@ class HttpChannel(Channel[D, HttpRequest]):
 
     async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
         """See `Channel`. Redirects are not followed."""
-        answer = await self.ask(request, timeout=timeout, now=now)
+        return self.judged(await self.ask(request, timeout=timeout, now=now), now)
+
+    def judged(self, answer: Reply | Receipt, now: datetime) -> Receipt:
+        """The receipt of what `ask` came to."""
         if not isinstance(answer, Reply):
             return answer
         try:

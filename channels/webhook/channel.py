@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -12,26 +14,31 @@ from channels.accounts import AccountBook, ChannelAccounts
 from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy, Repeats
-from channels.http.api import HttpChannel, HttpRequest
+from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.names import Names
 from channels.http.ssrf import Reach
-from channels.http.transport import BodyLimits
+from channels.http.transport import BodyLimits, Reply
 from channels.payload import payload_variables, render_payload
+from channels.webhook.calls import Call, Calls
+from channels.webhook.shown import call_of
 from channels.webhook.signing import Signer
 from schemas.account_fields import AccountForm
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.webhook import SIGNING, WebhookAccountForm, WebhookDelivery, endpoint_account
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused
+from schemas.errors import AccountHeld, RenderRefused
 from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.limit import NO_LIMIT, Limit, written_limit
+from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
 
 USER_AGENT = "Tidings/1 (+webhooks)"
 OWN_HEADERS = {"content-type": "application/json", "user-agent": USER_AGENT}
 """Headers of every request, beside the signatures."""
 POLICY = Policy.of(RETRY_POLICIES["webhook"])
+_WORDS = 100
+"""Bytes of a reply that say why it refused."""
 
 
 class Webhook(HttpChannel[WebhookDelivery]):
@@ -43,7 +50,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
     taken: ClassVar[str] = "the receiver said 2xx"
     own_headers: ClassVar[Mapping[str, str]] = OWN_HEADERS
     public_headers: ClassVar[frozenset[str]] = frozenset({"webhook-id", "webhook-timestamp"})
-    body_limits: ClassVar[BodyLimits] = BodyLimits(kept=100)  # for the log alone
+    body_limits: ClassVar[BodyLimits] = BodyLimits(kept=4096)  # to be looked at alone
 
     def __init__(
         self,
@@ -54,8 +61,10 @@ class Webhook(HttpChannel[WebhookDelivery]):
         links: Links = no_links,
         accounts: ChannelAccounts | None = None,
         names: Names | None = None,
+        calls: Calls | None = None,
     ) -> None:
         super().__init__(reach=reach, names=names)
+        self._calls = calls
         self._accounts = accounts or AccountBook().of(self.name)
         self._signer, self._max_bytes, self._links = signer, max_bytes, links
 
@@ -68,6 +77,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
             max_bytes=context.max_bytes,
             links=context.links,
             accounts=context.accounts.of(cls.name),
+            calls=context.calls,
         )
 
     @classmethod
@@ -107,6 +117,31 @@ class Webhook(HttpChannel[WebhookDelivery]):
         """The signatures, which carry the time of the attempt."""
         signer = self._signer_of(request.project_id, request.account)
         return signer.headers(request.delivery_id, int(now.timestamp()), request.body)
+
+    def receipt(self, reply: Reply, now: datetime) -> Receipt:
+        """See `HttpChannel`: of the words of a reply the first few."""
+        return receipt_by_status(replace(reply, body=reply.body[:_WORDS]) if len(reply.body) > _WORDS else reply, now)
+
+    async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
+        """See `Channel`; whoever wants to see the call is shown it."""
+        started = time.perf_counter()
+        answer = await self.ask(request, timeout=timeout, now=now)
+        receipt = self.judged(answer, now)
+        if self._calls is not None and self._calls.wants(request.project_id, request.account, receipt):
+            took = time.perf_counter() - started
+            self._calls.add(self._call(request, answer, receipt, now, took))
+        return receipt
+
+    def _call(
+        self, request: HttpRequest, answer: Reply | Receipt, receipt: Receipt, now: datetime, seconds: float
+    ) -> Call:
+        try:
+            added = self.attempt_headers(request, now)
+        except AccountHeld:  # it was paused while it was under way
+            added = {}
+        names = {"host", "accept", "content-length", *request.headers, *self.own_headers, *added}
+        proofs = [part for name, value in added.items() if name not in self.public_headers for part in value.split(" ")]
+        return call_of(request, names, proofs, answer if isinstance(answer, Reply) else None, receipt, seconds)
 
     async def check(self, project_id: str, account: str) -> AccountCheck:
         """See `Channel`: an account of secrets has no server to be tried at."""

@@ -55,7 +55,7 @@ def preview_command(
     is_file = Path(what).suffix in ENDINGS or Path(what).is_dir()
     only_with_files(campaigns, is_file=is_file)
     wiring, candidates = (
-        _of_file(Path(what), campaigns) if is_file else _of_store(what, needs_kafka=bool(event and not customer))
+        of_file(Path(what), campaigns) if is_file else _of_store(what, needs_kafka=bool(event and not customer))
     )
     given = None if event is None else unwrapped(json_object(event), (), wiring.project)
     profile = _profile_of(event, given, customer, wiring, is_file=is_file)
@@ -71,7 +71,8 @@ def preview_command(
         sys.exit(terminal.PROBLEM)
 
 
-def _of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate]]:
+def of_file(file: Path, campaigns: Path | None) -> tuple[Wiring, list[Candidate]]:
+    """The distributions of a file, or of those in a folder, with samples where the settings lack what they need."""
     must_exist([file])
     documents = read_documents([file])
     settings, notes = with_stand_ins(read_settings(), documents)

@@ -45,6 +45,7 @@ from store.campaigns import Campaigns
 from store.distributions import Control
 from streams import selection
 from streams.channels.payload import BROUGHT
+from streams.match import Explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +166,8 @@ def preview(
     Raises InvalidEvent, and TidingsError for an event that the distribution does not ask for.
     """
     rule, zone = candidate.distribution, rendering.zone
-    outcomes = simulate(_with_brought(event, candidate, now), [_unguarded(rule)], profile, now, zone).outcomes
-    if not outcomes:
-        reacts = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
-        raise TidingsError(f"{reacts}; the event is {event.get('type')} in project {event.get('project_id')}")
-    (one,) = outcomes
-    if not one.selected:
-        raise TidingsError(f"{rule.id} selects {selection.in_words(rule.trigger)}; the event is about another")
+    one = unguarded(candidate, event, profile, zone, now)
     skipped = [decision for decision in one.decisions if decision.outcome == "skipped"]
-    for decision in skipped:
-        if decision.channel is None:
-            raise TidingsError(_why(decision))
     made = [_rendered(rendering, _as_decided(delivery, rule), candidate.templates, now) for delivery in one.deliveries]
     unreached = [
         Preview(decision.channel, "", failure=_why(decision))
@@ -186,6 +178,24 @@ def preview(
     withheld = _withheld(rule, event, profile, now, zone)
     refused = tuple(f"apply would refuse {note}" for note in candidate.notes)
     return Previewed(rule, str(event.get("id")), messages, withheld, (*refused, *_unknown_zones(one.deliveries)))
+
+
+def unguarded(
+    candidate: Candidate, event: JsonObject, profile: JsonObject | None, zone: tzinfo, now: datetime
+) -> Explained:
+    """The decision about an event without what could hold its messages back. Raises InvalidEvent, TidingsError."""
+    rule = candidate.distribution
+    outcomes = simulate(_with_brought(event, candidate, now), [_unguarded(rule)], profile, now, zone).outcomes
+    if not outcomes:
+        reacts = f"{rule.id} reacts to {rule.trigger.event} in project {rule.project_id}"
+        raise TidingsError(f"{reacts}; the event is {event.get('type')} in project {event.get('project_id')}")
+    (one,) = outcomes
+    if not one.selected:
+        raise TidingsError(f"{rule.id} selects {selection.in_words(rule.trigger)}; the event is about another")
+    for decision in one.decisions:
+        if decision.outcome == "skipped" and decision.channel is None:
+            raise TidingsError(_why(decision))
+    return one
 
 
 def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:

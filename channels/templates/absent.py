@@ -5,6 +5,7 @@ nothing where a name is missing. So the source is rewritten before it is compile
 - what is looked into is looked into as an empty object where it is not there: `(customer.address or {}).city`
 - what `default` stands behind is absent where it is blank: `(customer.name|present).value|default("there")`
 - what is cut where it is shown cannot be cut where it is not there, or is blank before `default`: `(name|cut)[:3]`
+- a field with the name of a method of Python's `dict` is asked of the fields alone: `(order|fields).items`
 - what an `if` compares does not compare where it is not there: less and more than nothing, equal to nothing
 A tab stands in what was added, so that messages can show what was written.
 """
@@ -38,10 +39,13 @@ _LOOKED_INTO = "\tor {})"
 _PRESENT = "tidings_present"
 _ASKED = f"\t|{_PRESENT}).value"
 _SHOWN = "tidings_shown"
+_FIELDS = "tidings_fields"
+_METHODS = frozenset(name for name in dir(dict) if not name.startswith("_"))
+"""Names for which MiniJinja gives what Python has where the data has nothing: `order.items` would be a function."""
 _CUT, _CUT_OR_BLANK = "tidings_cut", "tidings_cut_or_blank"
 _SAID = rf'{_SHOWN}\("\w+"\)'
 _ADDED = re.compile(
-    rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH}|{_CUT}|{_CUT_OR_BLANK}|{_SAID})\)"
+    rf"\(\t|\tor \{{\}}\)|\t\|{_PRESENT}\)\.value|\t\|(?:{_LOW}|{_HIGH}|{_FIELDS}|{_CUT}|{_CUT_OR_BLANK}|{_SAID})\)"
 )
 _BLANKING = ("e", "escape", "indent", "urlencode")
 """Filters that write nothing for what is not there."""
@@ -68,6 +72,18 @@ def _shown(value: Any, name: str) -> Any:
     return value
 
 
+class _Fields:
+    """The fields of an object and nothing else."""
+
+    __slots__ = ("__fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.__fields = fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self.__fields[name]
+
+
 ANYTHING = "tidings_anything"
 """A filter that takes whatever there is and writes nothing."""
 
@@ -75,6 +91,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     ANYTHING: lambda *_, **__: "",
     _PRESENT: _present,
     _SHOWN: _shown,
+    _FIELDS: lambda value: _Fields(value) if isinstance(value, Mapping) else value,
     _CUT: lambda value: {} if value is None else value,
     _CUT_OR_BLANK: lambda value: "" if value is None else value,
     _LOW: lambda value: value,
@@ -206,7 +223,10 @@ class _Code:
 
     def _dotted(self, value: str) -> str:
         """A field; a call of what is not there stays an error."""
-        into = value if self._next(1) == "(" else _looked_into(value)
+        if self._next(1) == "(":
+            return f"{value}.{self._word()}"
+        into = _looked_into(value)
+        into = _added(into, f"\t|{_FIELDS})") if self._next() in _METHODS else into
         return f"{into}.{self._word()}"
 
     def _into_item(self, value: str) -> str:

@@ -17,6 +17,7 @@ DATA: dict[str, Any] = {
     "customer": {"name": "", "phone": " \u200b", "nick": None, "metadata": {"sizes": [{"eu": 42}]}, "first": "Jo"},
     "none": [],
     "zero": 0,
+    "basket": {"items": [7]},
     "items": [{"sku": "a", "product": {"name": "Cup"}}, {"sku": "b"}],
 }
 
@@ -46,6 +47,8 @@ def shown(source: str) -> str:
         ("{% for i in items if i.product.name == 'Cup' %}{{ loop.index }}{{ i.sku }}{% endfor %}", "1a"),
         ("{% set ns = namespace(n=1) %}{% set ns.n = items[0].product.name %}{{ ns.n }}", "Cup"),
         ("{% for k, v in customer.metadata.items() %}{{ k }}{{ loop.cycle('!', '?') }}{% endfor %}", "sizes!"),
+        ("{{ customer.keys | default('x') }}{% if customer.copy %}a{% else %}b{% endif %}{{ basket.items[0] }}", "xb7"),
+        ("{% for i in customer.metadata.items | default([]) %}a{% else %}b{% endfor %}", "b"),
         ("{{ items[:0] }}{{ customer.first[1:] }}", "[]o"),
         ("{{ customer.a.b[:3] | upper | default('x') }}{{ customer.first[:1] | default('x') }}", "xJ"),
         ("{{ customer.nick[:1][:1] | default('x') }}{{ customer.nick[:1] if customer.nick else 'y' }}", "xy"),

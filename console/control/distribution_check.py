@@ -11,6 +11,7 @@ from channels.http.ssrf import Reach
 from channels.templates.bundle import bundled, wrong_sections
 from channels.templates.engine import PARTS, check_template
 from console.control.context import ProjectContext
+from console.control.designs import default_templates
 from console.control.documents import Document
 from console.control.plan import check_documents
 from console.control.preview.trial import perhaps_problems, trial_problems
@@ -82,6 +83,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         campaigns_from=offered.where,
         complete=partial(bundled, brand=project.brand_texts),
         stored_templates=known.templates,
+        shipped_templates=default_templates(project.brand.locale),
         consents=project.consents,
         consents_from=project.consents_from,
         zone=project.zone,

@@ -19,6 +19,7 @@ from console.control.documents import Document
 from console.control.field_check import Compare
 from console.control.not_found import not_found
 from console.control.plan import Planned, Wordings, arrow, changes, planned, short, span_lines
+from console.control.template_source import stored_subject
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
 from schemas.distribution import Again, Distribution
@@ -73,7 +74,10 @@ async def plan(
 async def stored_templates(pool: asyncpg.Pool, project_id: str) -> dict[str, TemplateFiles]:
     """Stored templates as a distribution takes them, by name. Raises TryLater."""
     current = await NamedTemplates(pool).current(project_id)
-    return {name: TemplateFiles(one.text, one.html, one.locales, version=one.version) for name, one in current.items()}
+    return {
+        name: TemplateFiles(one.text, one.html, one.locales, version=one.version, subject=stored_subject(one.files))
+        for name, one in current.items()
+    }
 
 
 async def save(

@@ -15,7 +15,6 @@ from console.control.template_source import (
     TemplateSource,
     compiled,
     front_matter,
-    named_file,
 )
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.template import NamedTemplate
@@ -81,7 +80,7 @@ def _read_parts(file: SourceFile) -> tuple[str, str | None, str]:
     """The kind of a file, its subject and its text. Raises FileWrong."""
     if file.path.name == LAYOUT:
         return "layout", None, file.text
-    return file.path.suffix.lstrip("."), *front_matter(file, named_file(file.path)[1])
+    return file.path.suffix.lstrip("."), *front_matter(file)
 
 
 def _wrong_in(file: SourceFile, kind: str, subject: str | None, source: str) -> Iterator[FileWrong]:

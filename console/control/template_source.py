@@ -1,7 +1,8 @@
 """Templates as written: `<name>.mjml`, `.html` and `.txt`, with each locale beside it as `<name>.pl-PL.mjml`.
 
 A suffix is a locale where CLDR has it (`order.pl_pl.html`); otherwise it belongs to the name (`order.new.html`).
-A locale's file may begin with its subject, between two lines of `---`; the distribution's `subject:` is the default.
+A file may begin with a subject, between two lines of `---`: a locale's own, or in a file without a locale the one for
+distributions that write none.
 """
 
 from __future__ import annotations
@@ -142,11 +143,11 @@ def compiled(one: TemplateSource) -> TemplateFiles:
     """The template that some files make, MJML compiled. Raises FileWrong."""
     if one.doubled:
         raise FileWrong(one.doubled.path, 1, "says the same locale as another file of this template; write one of them")
-    read = {tag: _local(files, one.layout, tag) for tag, files in one.files.items()}
+    read = {tag: _local(files, one.layout) for tag, files in one.files.items()}
     default = read.pop("", None)
     if default is None:
         raise FileWrong(one.first, 1, "there is no such template without a locale, for customers of every other one")
-    return TemplateFiles(text=default.text, html=default.html, locales=read, files=_places(one))
+    return TemplateFiles(default.text, default.html, read, files=_places(one), subject=default.subject)
 
 
 def _places(one: TemplateSource) -> dict[tuple[str, str], str]:
@@ -155,18 +156,18 @@ def _places(one: TemplateSource) -> dict[tuple[str, str], str]:
     places = {(tag, parts[kind]): str(file.path) for tag, files in one.files.items() for kind, file in files.items()}
     for tag, files in one.files.items():
         for file in files.values():
-            if tag and front_matter(file, tag)[0]:
+            if tag and front_matter(file)[0]:
                 places.setdefault((tag, "subject"), str(file.path))
     return places
 
 
-def _local(files: Mapping[str, SourceFile], layout: SourceFile | None, tag: str) -> LocalText:
+def _local(files: Mapping[str, SourceFile], layout: SourceFile | None) -> LocalText:
     if "mjml" in files and "html" in files:
         raise FileWrong(files["html"].path, 1, f"stands beside {files['mjml'].path.name}; write one or the other")
     texts: dict[str, str] = {}
     subject = None
     for kind, file in files.items():
-        front, texts[kind] = front_matter(file, tag)
+        front, texts[kind] = front_matter(file)
         subject = subject or front
     if "mjml" not in texts:
         return LocalText(subject=subject, text=texts.get("txt"), html=texts.get("html"))
@@ -178,7 +179,7 @@ def _local(files: Mapping[str, SourceFile], layout: SourceFile | None, tag: str)
     return LocalText(subject=subject, text=texts.get("txt"), html=html)
 
 
-def front_matter(file: SourceFile, tag: str) -> tuple[str | None, str]:
+def front_matter(file: SourceFile) -> tuple[str | None, str]:
     """The subject, and the rest on the lines on which it stood. Raises FileWrong."""
     source = file.text
     front = _FRONT.match(source)
@@ -190,10 +191,13 @@ def front_matter(file: SourceFile, tag: str) -> tuple[str | None, str]:
         raise FileWrong(file.path, 2, "what stands between the lines of --- is not YAML") from error
     if not isinstance(keys, dict) or list(keys) != ["subject"] or not isinstance(keys["subject"], str):
         raise FileWrong(file.path, 2, "between the lines of --- stands subject: and a text, nothing else")
-    if not tag:
-        reason = "the default subject is that of the distribution; only a locale has its own here"
-        raise FileWrong(file.path, 2, reason)
     return keys["subject"], "\n" * (front.group().count("\n")) + source[front.end() :]
+
+
+def stored_subject(files: Mapping[str, str]) -> str | None:
+    """The subject of the default variant, of a template's files by their names."""
+    own = [SourceFile(PurePath(name), text) for name, text in files.items() if not named_file(PurePath(name))[1]]
+    return next((subject for file in own if (subject := front_matter(file)[0])), None)
 
 
 @lru_cache(maxsize=500)

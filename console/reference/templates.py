@@ -10,15 +10,18 @@ from typer.main import get_command
 
 from channels.codes.links import with_links
 from channels.templates.bundle import FOOTER_LANGUAGES, bundled, sections
+from channels.templates.designs import LANGUAGES, design_subject
 from channels.templates.engine import Templates
 from channels.templates.filters import WORD_LANGUAGES
 from console.cli.templates import templates_app
 from console.control.context import brand_texts
+from console.control.designs import default_templates
 from console.control.preview.samples import SAMPLE_BRAND
 from schemas.closed import Action
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.template import LocalText, StoredTemplate
+from streams.channels.default_templates import default_template
 from streams.channels.payload import BROUGHT
 
 LOCALES = ("en-US", "pl-PL", "de-DE", "ja-JP")
@@ -75,7 +78,7 @@ ASKED_FOR: tuple[tuple[str, str, str], ...] = (
 
 def templates_page() -> str:
     """Files, sections, locales, filters, variables and commands."""
-    parts = (_sections, _locales, _filters, _asked_for, _by_trigger, _stored)
+    parts = (_sections, _locales, _filters, _asked_for, _by_trigger, _defaults, _stored)
     return "\n".join([_HEAD, *(line for part in parts for line in part())]).rstrip() + "\n"
 
 
@@ -159,6 +162,19 @@ def _brought(trigger: Trigger) -> list[tuple[Action, tuple[str, ...]]]:
     return [(action, objects) for action, objects in found if objects]
 
 
+def _defaults() -> list[str]:
+    uses: dict[str, list[str]] = {}
+    for trigger in TRIGGERS.values():
+        for action in trigger.purposes:
+            said = trigger.type if action == "message" else action
+            uses.setdefault(default_template(trigger.type, action), []).append(f"`{said}`")
+    rows = [
+        (_code(name), ", ".join(dict.fromkeys(uses[name])), design_subject(name)) for name in default_templates(None)
+    ]
+    head = _DEFAULTS_HEAD.replace("LANGUAGES", ", ".join(LANGUAGES))
+    return [head, *_table(("template", "of `publish`, `promote`, or a plain message on", "its subject"), rows)]
+
+
 def _stored() -> list[str]:
     group = get_command(templates_app)
     assert isinstance(group, TyperGroup)  # noqa: S101 - it has commands
@@ -193,7 +209,8 @@ Written from `channels/`, `schemas/events/triggers.py` and the commands by `pyth
 
 A distribution names a template: `email: {account: main, subject: "…", template: winback}`. It is looked for in files,
 in `templates/` beside the distribution's file or one folder up, and then among the stored templates. Short texts need
-no template: `text:` and `html:` stand in the distribution.
+no template: `text:` and `html:` stand in the distribution. With neither, the e-mail takes the default of what the
+distribution does (below).
 
 ## Files
 
@@ -236,9 +253,11 @@ parents such as `es-419`), else of its language, else the default:
 """
 
 _LOCALES_TAIL = """\
-A locale's file may begin with a subject of its own, between two lines of `---`, as in `subject: "Wróć"`; the default
-one is that of the distribution. The footer has words for LANGUAGES, and English ones for all others; in the
-default file it is in the language of the brand (`brand.locale`), by the same fallback.
+A file may begin with a subject, between two lines of `---`, as in `subject: "Wróć"`: a locale's file with its own; one
+without a locale with that of distributions that write none. Else it is the distribution's `subject:`.
+
+The footer has words for LANGUAGES, and English ones for all others; in the default file it is in the language of the
+brand (`brand.locale`), by the same fallback.
 """
 
 _FILTERS_HEAD = """\
@@ -270,6 +289,17 @@ What each trigger has; the known fields of each object are behind the link. What
 `{% if referrer %}`; an e-mail that goes out without a code as well (`when_empty: send_without`) is tried without one on
 save. A stored template may name the objects of all triggers; it is held against those of a distribution's own
 when that is applied.
+"""
+
+_DEFAULTS_HEAD = """\
+## Default templates
+
+An e-mail that names no template takes the default of its distribution's action, and a plain message that of its
+trigger: in LANGUAGES by the customer's locale, and in the brand's language (`brand.locale`) to all
+others. `subject:` may be left out as well; one that is written counts in every language.
+
+A default is of the brand: its logo, its `color`, a button where it has a `shop_url`, and amounts where it says the
+`currency` of events. A template of the same name, in files or stored, is the project's own and is taken instead.
 """
 
 _STORED_HEAD = """\

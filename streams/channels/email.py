@@ -11,8 +11,10 @@ from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.channels.template_files import TemplateFiles, named_template
 from streams.event_context import Profile, profile_text
 from streams.values.kinds import AsWritten, Group, Key, Text
+from streams.values.wording import invalid
 from streams.verdict import Skip
 
+_SUBJECT = Text(": the subject line, a template")
 KEYS = Group(
     {
         "account": Key(
@@ -22,14 +24,15 @@ KEYS = Group(
             example="main",
         ),
         "subject": Key(
-            Text(": the subject line, a template"),
-            required=True,
+            _SUBJECT,
             doc="The subject line ([templates.md](templates.md)).",
+            default="the template's own, where it has one",
             example="Hello {{ customer.name }}",
         ),
         "template": Key(
             AsWritten("the name of a template"),
             doc="A template in files or stored ([templates.md](templates.md)); it, or `text` and `html`.",
+            default="that of what the distribution does",
             example="winback",
         ),
         "text": Key(AsWritten("a text, a template"), doc="The text part, where it is short.", example="We miss you."),
@@ -49,19 +52,27 @@ def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
 def _template(written: JsonObject, context: PlanContext) -> tuple[StoredTemplate, TemplateFiles | None] | None:
     """The template that is written in the distribution itself, or in the files of the template that it names."""
     name, text, html = written.get("template"), written.get("text"), written.get("html")
-    subject = written.get("subject", "")
-    if name is None and not text and not html:
-        return context.problem("needs template: the name of a template file, or text: and html:")
-    if name is None:
-        own = StoredTemplate(name=context.distribution, subject=subject, text=_plain(text), html=_plain(html))
-        return own, None
-    if text or html:
+    subject = written.get("subject")
+    if name is not None and (text or html):
         return context.problem("stands instead of text and html; write one or the other", "template")
+    if text or html:
+        own = StoredTemplate(name=context.distribution, subject=subject or "", text=_plain(text), html=_plain(html))
+        return (own, None) if subject else _no_subject(context)
+    name = context.default_template if name is None else str(name)
+    return _named(name, subject, context) if name else None
+
+
+def _named(name: str, subject: str | None, context: PlanContext) -> tuple[StoredTemplate, TemplateFiles] | None:
     try:
-        files = named_template(str(name), context.templates, context.stored_templates)
+        files = named_template(name, context.templates, context.stored_templates, context.shipped_templates)
     except ValueError as error:
         return context.problem(str(error), "template")
-    return files.template(str(name), subject), files
+    template = files.template(name, subject)
+    return (template, files) if template.subject else _no_subject(context)
+
+
+def _no_subject(context: PlanContext) -> None:
+    return context.problem(invalid(None, _SUBJECT.allowed), "subject")
 
 
 def _plain(value: object) -> str | None:

@@ -36,7 +36,8 @@ class KeepTemplate(Protocol):
 class PlanContext:
     """The things that a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
 
-    `templates` are those in files beside the document, which win over the `stored_templates` of the same name.
+    `templates` are those in files beside the document, which win over the `stored_templates` of the same name, and
+    both over `shipped_templates`; `default_template` is the one for who names none, where the trigger is known.
     `fields` are what its messages may name, `transfer_fields` what its attributes at a provider may come from, where
     the trigger is known. `campaign` is the one that its codes are published from.
     """
@@ -49,6 +50,8 @@ class PlanContext:
     transfer_fields: Fields | None
     templates: Mapping[str, TemplateFiles]
     stored_templates: Mapping[str, TemplateFiles]
+    shipped_templates: Mapping[str, TemplateFiles]
+    default_template: str | None
     keep: KeepTemplate
     campaign: Campaign | None = None
 

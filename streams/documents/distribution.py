@@ -17,6 +17,7 @@ from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.formats.paths import read_names
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
+from streams.channels.default_templates import default_template
 from streams.channels.payload import payload_fields, transfer_fields
 from streams.channels.rules import ChannelTable, PlanContext
 from streams.channels.tables import CHANNEL_RULES
@@ -143,7 +144,7 @@ class DefinitionContext:
     """Everything that a definition may refer to, and what it does not say itself.
 
     `accounts` are the names of those that may be sent from, by channel. `templates` are those in files beside it,
-    which win over the `stored_templates` of the same name.
+    which win over the `stored_templates` of the same name, and both over the product's own, `shipped_templates`.
     """
 
     project_id: str
@@ -157,6 +158,7 @@ class DefinitionContext:
     complete: Callable[[StoredTemplate], StoredTemplate] = lambda template: template
     """Adds layout, sections and footer to a template. Raises PartWrong."""
     stored_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    shipped_templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
     consents: Collection[str] = CONSENTS
     consents_from: str = "the settings"
     """Where they are declared, as the end of a sentence."""
@@ -315,6 +317,8 @@ class _Reader(DocumentReader):
             transfer_fields=transfer_fields(trigger, action) if trigger else None,
             templates=context.templates,
             stored_templates=context.stored_templates,
+            shipped_templates=context.shipped_templates,
+            default_template=default_template(trigger.type, action) if trigger else None,
             keep=partial(self._keep, channel.at),
             campaign=campaign,
         )

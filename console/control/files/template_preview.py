@@ -8,7 +8,7 @@ from pathlib import Path
 from console.control.documents import Document
 from console.control.files.documents import ENDINGS, read_documents
 from console.control.files.templates import NO_TEMPLATE, template_sources
-from console.control.preview.template import NO_SUBJECT, Source, from_source
+from console.control.preview.template import Source, from_source
 from console.control.template_source import named_file
 from schemas.errors import DefinitionInvalid, TidingsError
 
@@ -26,16 +26,17 @@ def from_file(file: Path, brand: Mapping[str, str]) -> Source:
     return from_source(source, brand, subject=subject, consent=consent, tag=tag)
 
 
-def _distribution_of(name: str, folder: Path) -> tuple[str, str]:
-    """Subject and consent of the first distribution that names a template: in the places from which it is read."""
+def _distribution_of(name: str, folder: Path) -> tuple[str | None, str]:
+    """Subject, if any, and consent of the first distribution that names a template: in the places it is read from."""
     for document in _documents([folder.parent, *sorted(folder.parent.iterdir())]):
         body = document.plain if isinstance(document.plain, dict) else {}
         channels = body.get("channels")
         for channel in channels if isinstance(channels, list) else []:
             plan = channel.get("email") if isinstance(channel, dict) else None
             if isinstance(plan, dict) and plan.get("template") == name:
-                return str(plan.get("subject", NO_SUBJECT)), str(body.get("consent", "marketing"))
-    return NO_SUBJECT, "marketing"
+                subject = plan.get("subject")
+                return None if subject is None else str(subject), str(body.get("consent", "marketing"))
+    return None, "marketing"
 
 
 def _documents(folders: Iterable[Path]) -> Iterator[Document]:

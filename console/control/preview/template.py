@@ -19,7 +19,7 @@ from channels.templates.engine import Templates
 from console.control import templates
 from console.control.explain import simulate
 from console.control.not_found import not_found
-from console.control.template_source import TemplateSource, usable
+from console.control.template_source import TemplateSource, stored_subject, usable
 from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
@@ -75,15 +75,13 @@ class Preview:
 
 
 def from_source(
-    source: TemplateSource, brand: Mapping[str, str], *, subject: str, consent: str, tag: str = ""
+    source: TemplateSource, brand: Mapping[str, str], *, subject: str | None, consent: str, tag: str = ""
 ) -> Source:
     """A template as written; `tag` is the locale that was named, empty for none. Raises TidingsError."""
     files = usable(source)
     if files.wrong:
         raise TidingsError(files.wrong)
-    template = StoredTemplate(
-        name=source.name, subject=subject, text=files.text, html=files.html, locales=dict(files.locales)
-    )
+    template = files.template(source.name, subject or files.subject or NO_SUBJECT)
     found = Source(template, consent, tag or None, files)
     try:
         return replace(found, template=bundled(template, brand))
@@ -105,7 +103,8 @@ async def from_store(
         return await _brought_along(pool, project_id, name, plans)
     kept = await templates.find(pool, project_id, name, version)
     sent = await Control(pool).template(digest) if digest else None
-    whole = kept.template.with_subject(sent.subject if sent else NO_SUBJECT)
+    subject = sent.subject if sent else stored_subject(kept.template.files)
+    whole = kept.template.with_subject(subject or NO_SUBJECT)
     return Source(bundled(whole, brand), consent, is_stored=True)
 
 
@@ -133,7 +132,7 @@ def preview(source: Source, event: Any, locale: str | None, now: datetime) -> Pr
         place = source.place_of(error.part, error.line, chosen, error.file)
         raise TemplateFailed(f"{place}{error}", error.part, error.line, error.file) from error
     message = email.message_from_bytes(request.message, policy=email.policy.default)
-    ends = {part.get_content_type(): part for part in message.walk() if not part.is_multipart()}
+    ends = {part.get_content_type(): part for part in message.walk() if part.get_content_maintype() == "text"}
     parts = {kind: part.get_content().replace("\r\n", "\n").strip("\n") + "\n" for kind, part in ends.items()}
     return Preview(str(message["Subject"]), chosen, parts.get("text/plain", ""), parts.get("text/html"))
 

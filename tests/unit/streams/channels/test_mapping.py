@@ -40,6 +40,8 @@ def context(problems: list[str], fields: Fields | None = FIELDS) -> PlanContext:
         transfer_fields=fields,
         templates={},
         stored_templates={},
+        shipped_templates={},
+        default_template=None,
         keep=lambda template, files: template,
     )
 

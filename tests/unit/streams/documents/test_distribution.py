@@ -87,7 +87,16 @@ def problems(**changes: Any) -> dict[str, str]:
             "channels[0].email.template",
             'Did you mean "hello"?',
         ),
-        ({"channels": [{"email": {"account": "main", "subject": "s"}}]}, "channels[0].email", "needs template"),
+        (
+            {"channels": [{"email": {"account": "main", "text": "t"}}]},
+            "channels[0].email.subject",
+            "is missing: must be a text: the subject line",
+        ),
+        (
+            {"channels": [{"email": {"account": "main", "template": "hello"}}]},
+            "channels[0].email.subject",
+            "is missing: must be a text: the subject line",
+        ),
         ({"again": "sometimes"}, "again", "once_per_customer"),
         ({"again": {"once_in": "soon"}}, "again.once_in", "as in 30m or 3d"),
         ({"again": {"once_per": "ordr.id"}}, "again.once_per", 'Did you mean "order"?'),

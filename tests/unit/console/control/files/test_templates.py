@@ -67,6 +67,12 @@ def test_line_ends_and_the_mark_of_windows_are_no_part_of_a_template(tmp_path: P
     assert (local.subject, (local.text or "").strip()) == ("S", "Cześć")
 
 
+def test_a_file_without_a_locale_may_say_the_subject_for_those_who_write_none(tmp_path: Path) -> None:
+    found = folder(tmp_path, a__txt="---\nsubject: Hello\n---\nHi", b__txt="Hi")
+    assert (found["a"].subject, (found["a"].text or "").strip(), found["b"].subject) == ("Hello", "Hi", None)
+    assert [found["a"].template("a", written).subject for written in (None, "Mine")] == ["Hello", "Mine"]
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -75,7 +81,6 @@ def test_line_ends_and_the_mark_of_windows_are_no_part_of_a_template(tmp_path: P
         ({"a__mjml": MJML, "a__html": "x"}, "a.html:1: stands beside a.mjml; write one or the other"),
         ({"a__mjml": "\n<mj-txt>x</mj-txt>"}, 'a.mjml:2: there is no element mj-txt. Did you mean "mj-text'),
         ({"a__mjml": "<mj-text>\nx"}, "a.mjml:1: <mj-text> is not closed"),
-        ({"a__txt": "---\nsubject: x\n---\nHi"}, "a.txt:2: the default subject is that of the distribution"),
         ({"a__txt": "x", "a__pl__txt": "---\nsubjekt: x\n---\nHi"}, "a.pl.txt:2: between the lines of --- stands"),
         ({"a__txt": "x", "a__pl__txt": "---\nsubject: [\n---\nHi"}, "a.pl.txt:2: what stands between the lines"),
         ({"a__txt": "x", "a__pl__mjml": "---\nsubject: x\n---\n\n<mj-txt/>"}, "a.pl.mjml:5: there is no element"),

@@ -61,6 +61,16 @@ def test_a_file_is_shown_with_the_subject_of_its_distribution_in_the_locale(
     assert text in shown["html"]
 
 
+def test_a_mail_that_brings_a_picture_along_is_shown(shop: Path) -> None:
+    (shop / "templates" / "thanks.mjml").write_text('<mj-text>Scan it</mj-text><mj-image src="cid:qr" alt="QR" />')
+    event = json.loads((shop / "event.json").read_text())
+    event["data"]["voucher"] = {"code": "SPRING-1"}
+    (shop / "event.json").write_text(json.dumps(event))
+    shown = json.loads(preview(shop, "--json").stdout)
+    assert "Scan it" in shown["text"]
+    assert 'src="cid:qr' in shown["html"]
+
+
 def test_both_parts_are_written_and_the_subject_is_printed(shop: Path) -> None:
     result = preview(shop, "--to", shop / "out.html")
     assert result.exit_code == 0

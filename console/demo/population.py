@@ -130,7 +130,11 @@ def _publication(rng: random.Random, number: int) -> dict[str, Any]:
         "type": "customer.publication.succeeded",
         "data": {
             "publication": {"id": f"pub_{number}", "result": "SUCCESS", "channel": "API"},
-            "voucher": {"code": f"CODE-{number:06}", "type": "DISCOUNT_VOUCHER"},
+            "voucher": {
+                "code": f"CODE-{number:06}",
+                "type": "DISCOUNT_VOUCHER",
+                "discount": {"type": "PERCENT", "percent_off": 15},
+            },
             "campaign": {"id": rng.choice(("camp_spring", "camp_summer")), "name": "Codes"},
         },
     }

@@ -21,6 +21,7 @@ from channels.fakes.http import HttpFake
 from channels.fakes.intercom import IntercomFake
 from channels.fakes.klaviyo import KlaviyoFake
 from channels.fakes.mailchimp import MailchimpFake
+from channels.fakes.shopify import ShopifyFake
 from channels.fakes.sms import SmsFake
 from channels.fakes.webhook import WebhookReceiver
 from schemas.closed import ChannelName
@@ -200,6 +201,18 @@ def _batch_told(fake: BatchFake) -> Iterator[Told]:
             yield Told(key, said((who, one["attributes"], event["name"], event["attributes"])), at)
 
 
+def _shopify_told(fake: ShopifyFake) -> Iterator[Told]:
+    """A code, and the discount that has it; also where it was found there."""
+    for one in fake.received:
+        discount = fake.discounts[fake.holders[one.id.casefold()]].said
+        yield Told(one.id, said((discount["title"], discount["customerGets"]["value"])), one.at)
+
+
+def _shopify_due(due: Due) -> tuple[str, Any]:
+    percentage = due.at("voucher.discount.percent_off") / 100
+    return due.at("voucher.code"), (due.at("campaign.name"), {"percentage": percentage})
+
+
 def _transfer_due(due: Due) -> tuple[str, Any]:
     return due.identity, (due.customer["source_id"], *due.transfer)
 
@@ -255,5 +268,6 @@ STANDS: Mapping[ChannelName, Stand] = {
     ),
     "intercom": Stand(_peopled_intercom, _at(token=_KEY), _intercom_told, _intercom_due),
     "batch": Stand(lambda: BatchFake(_KEY, _KEY), _at(rest_key=_KEY, project_key=_KEY), _batch_told, _transfer_due),
+    "shopify": Stand(lambda: ShopifyFake(_KEY), _at(access_token=_KEY), _shopify_told, _shopify_due),
 }
 """A channel that has no row here is not played."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from channels.activecampaign.channel import ActiveCampaign
-from channels.batch import Batch
+from channels.batch.channel import Batch
 from channels.braze import Braze
 from channels.context import ChannelContext
 from channels.contract import AnyChannel

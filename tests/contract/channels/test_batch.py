@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from channels.accounts import AccountBook, fixed_accounts
-from channels.batch import Batch
+from channels.batch.channel import Batch
 from channels.contract import AnyChannel
 from channels.fakes.batch import BatchFake
 from channels.fakes.http import Reply

@@ -1,0 +1,1 @@
+"""The Batch channel: profiles' updates, and their answers."""

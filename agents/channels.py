@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, cast
 
 from agents.reach import reach_of
 from channels.accounts import AccountBook
-from channels.codes.links import Links, code_links
+from channels.codes.links import Links
 from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
 from channels.email.smtp_session import EmailAccount
 from channels.registry import CHANNEL_TYPES, build_channels
-from channels.unsubscribe import UnsubscribeLinks
+from channels.unsubscribe import OwnLinks, UnsubscribeLinks
 from channels.webhook.calls import Calls
 from channels.webhook.signing import Signer
 from deploy.settings.messages import EmailAccountSettings
@@ -106,9 +105,9 @@ def _policy(own: Policy, written: ChannelRetries | None) -> Policy:
 
 
 def links_of(settings: Settings) -> Links:
-    """Addresses of a code's pictures; of none where the console's own address or secrets are not set."""
+    """Addresses of a code's pictures and of customers' pages; none where the console's own are not set."""
     console = settings.console
-    return partial(code_links, public_url=console.public_url, secrets=[one.reveal() for one in console.secrets])
+    return OwnLinks(console.public_url, tuple(one.reveal() for one in console.secrets))
 
 
 def unsubscribe_links_of(settings: Settings) -> UnsubscribeLinks:

@@ -7,7 +7,7 @@ A default stands for a blank text as well. Attributes of a data transfer are suc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -58,8 +58,14 @@ def payload_variables(delivery: Delivery, links: Links) -> Variables:
         "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
         "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
         "delivery_id": delivery.delivery_id,
+        **_page(links.of(delivery)),
         **with_links(delivery.data, links),
     }
+
+
+def _page(links: Mapping[str, str]) -> Variables:
+    """The page of choices; the other one says goodbye to whoever opens what was meant for a customer alone."""
+    return {name: link for name, link in links.items() if name == "preferences_url"}
 
 
 def transfer_variables(delivery: Delivery, links: Links) -> Variables:

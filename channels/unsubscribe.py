@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from channels.codes.links import code_links
 from schemas.delivery import Delivery
 from schemas.distribution import TRANSACTIONAL
 
@@ -59,6 +60,22 @@ class UnsubscribeLinks:
 
 
 NO_UNSUBSCRIBE_LINKS = UnsubscribeLinks()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLinks:
+    """All links below the public address: `Links` of channels."""
+
+    public_url: str
+    secrets: Sequence[str] = field(repr=False)
+
+    def __call__(self, code: str, /) -> Mapping[str, str]:
+        """Pictures of a code."""
+        return code_links(code, self.public_url, self.secrets)
+
+    def of(self, delivery: Delivery, /) -> Mapping[str, str]:
+        """Pages of a delivery's customer."""
+        return UnsubscribeLinks(self.public_url, self.secrets).of(delivery)
 
 
 def token_of(subscriber: Subscriber, secret: str) -> str:

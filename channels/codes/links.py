@@ -11,10 +11,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Protocol, get_args
 
 from channels.codes.images import CodeKind, ImageFormat, can_draw
 from schemas.campaign import LONGEST_CODE
+from schemas.delivery import Delivery
 from schemas.record import JsonObject
 
 _LONGEST_TOKEN = 6 * LONGEST_CODE + 100
@@ -70,16 +71,31 @@ def code_links(code: str, public_url: str, secrets: Sequence[str]) -> dict[str, 
     }
 
 
-Links = Callable[[str], Mapping[str, str]]
-"""From a code to the addresses of its pictures."""
+class Links(Protocol):
+    """Addresses that we serve: of the pictures of a code, and of the pages of a delivery's customer."""
+
+    def __call__(self, code: str, /) -> Mapping[str, str]:
+        """`qr_url` and `barcode_url` of a code."""
+        ...
+
+    def of(self, delivery: Delivery, /) -> Mapping[str, str]:
+        """`unsubscribe_url`, of what needs consent, and `preferences_url`."""
+        ...
 
 
-def no_links(_code: str) -> Mapping[str, str]:
-    """Links where nothing serves pictures."""
-    return {}
+class _NoLinks:
+    def __call__(self, _code: str, /) -> Mapping[str, str]:
+        return {}
+
+    def of(self, _delivery: Delivery, /) -> Mapping[str, str]:
+        return {}
 
 
-def with_links(data: JsonObject, links: Links) -> JsonObject:
+no_links: Links = _NoLinks()
+"""Links where nothing is served."""
+
+
+def with_links(data: JsonObject, links: Callable[[str], Mapping[str, str]]) -> JsonObject:
     """The data of a delivery, its voucher with the addresses of its pictures, where it has one and they are served."""
     voucher = data.get("voucher")
     code = voucher.get("code") if isinstance(voucher, dict) else None

@@ -14,7 +14,12 @@ NATIVE = ("$email_address", "$phone_number", "$language", "$region", "$timezone"
 """Attributes that Batch itself has. Those that subscribe (`$email_marketing`, `$sms_marketing`) are never set."""
 _NAME = "[A-Za-z0-9_]{1,30}"
 _NAMED = "a name of at most 30 letters, digits and underscores, or date(name) or url(name)"
-_TYPED = {"voucher_qr_url": "url", "voucher_barcode_url": "url", "publication_date": "date"}
+_TYPED = {
+    "voucher_qr_url": "url",
+    "voucher_barcode_url": "url",
+    "preferences_url": "url",
+    "publication_date": "date",
+}
 _PLAIN = rf"{_NAME}|(?:date|url)\({_NAME}\)"
 _TRANSFER = Transfer(
     attributes=Attributes(

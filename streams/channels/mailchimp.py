@@ -20,6 +20,7 @@ _TAGS = {
     "publication_date": "PUBLISHED",
     "promotion_tier_name": "TIER",
     "promotion_tier_id": "TIER_ID",
+    "preferences_url": "PREFS",
 }
 _MERGE_FIELDS = Attributes(
     name=r"(?!EMAIL$)[A-Z0-9_]{1,10}",

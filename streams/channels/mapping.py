@@ -26,6 +26,9 @@ from streams.conditions.fields import Fields, Unknown
 from streams.values.kinds import Group, Key, Plain, Text, Value
 from streams.values.wording import Report, invalid, under
 
+_PAGE = "preferences_url"
+"""Known of every customer, and so alone no reason to send anything."""
+
 DEFAULTS: Mapping[str, str] = {
     "voucher_code": "voucher.code",
     "voucher_value": "voucher.value",
@@ -35,8 +38,12 @@ DEFAULTS: Mapping[str, str] = {
     "publication_date": "publication.created_at",
     "promotion_tier_name": "promotion_tier.name",
     "promotion_tier_id": "promotion_tier.id",
+    "preferences_url": _PAGE,
 }
-"""Names to paths that are mapped where nothing is written, as far as trigger and action bring them."""
+"""Names to paths that are mapped where nothing is written, as far as trigger and action bring them.
+
+With the page of choices, where they bring anything.
+"""
 
 _FORMS = f"a path such as voucher.code, {{{FROM}: …, {DEFAULT}: …}}, {{{VALUE}: …}}, a number, true or false"
 _NO_NULL = "must not hold null, by which providers delete what they have; leave it out"
@@ -212,11 +219,12 @@ def read_event(properties: Attributes, written: JsonObject, context: PlanContext
 def _default(defaults: Mapping[str, str], fields: Fields | None) -> JsonObject:
     if fields is None:
         return {}
-    return {
-        name: {FROM: path}
-        for name, path in defaults.items()
-        if not isinstance(fields.find(tuple(path.split("."))), Unknown)
+    known = {
+        name: path for name, path in defaults.items() if not isinstance(fields.find(tuple(path.split("."))), Unknown)
     }
+    if set(known.values()) == {_PAGE}:
+        return {}
+    return {name: {FROM: path} for name, path in known.items()}
 
 
 def _node(reader: PayloadReader, source: object, at: str) -> Any:

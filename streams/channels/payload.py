@@ -65,7 +65,12 @@ class _Transferred(_Shown, frozen=True, kw_only=True):
     balance: int | float | None = None
 
 
-_OWN: Mapping[str, Any] = {EVENT: EVENT_FIELDS, "distribution": DistributionRef, "delivery_id": str}
+_OWN: Mapping[str, Any] = {
+    EVENT: EVENT_FIELDS,
+    "distribution": DistributionRef,
+    "delivery_id": str,
+    "preferences_url": str | None,
+}
 """Names that every body may use, where the event has no object of that name."""
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from channels.accounts import fixed_accounts
-from channels.codes.links import code_links, no_links
+from channels.codes.links import no_links
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.templates.engine import PARTS, Templates, names_in
+from channels.unsubscribe import OwnLinks
 from schemas.channels.email import EmailAddress, EmailDelivery
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
@@ -192,7 +193,7 @@ def _failure(
         Email(
             fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT}),
             Templates(),
-            _addresses if links else no_links,
+            _SERVED if links else no_links,
         ).render(delivery, template)
     except TemplateFailed as error:
         return error
@@ -201,5 +202,4 @@ def _failure(
     return None
 
 
-def _addresses(code: str) -> Mapping[str, str]:
-    return code_links(code, "https://shop.example.com", ["trial"])
+_SERVED = OwnLinks("https://shop.example.com", ("trial",))

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from channels.codes.links import no_links
-from channels.payload import render_attributes, transfer_variables, with_worth
+from channels.payload import payload_variables, render_attributes, transfer_variables, with_worth
+from channels.unsubscribe import OwnLinks
 from schemas.channels.named_event import NamedEvent
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS
@@ -82,7 +83,7 @@ def test_attributes_come_to(written: Any, sent: Any) -> None:
     ("written", "at", "said"),
     [
         ({"c": "vuocher.code"}, ".attributes.c", 'Did you mean "voucher"?'),
-        ({"c": "promotion_tier.id"}, ".attributes.c", "There are: event, distribution, delivery_id, customer, order"),
+        ({"c": "promotion_tier.id"}, ".attributes.c", "There are: event, distribution, delivery_id, preferences_url"),
         ({"c": "spring"}, ".attributes.c", "A text that is sent as it stands is written {value: …}"),
         ({"c": "two words here!"}, ".attributes.c", "There are:"),
         ({"c": "a..b"}, ".attributes.c", "is a path, as in customer.id"),
@@ -130,7 +131,7 @@ def test_names_are_those_that_a_provider_takes() -> None:
     [
         ("message", set()),
         ("publish", {name for name in DEFAULTS if not name.startswith("promotion")}),
-        ("promote", {"promotion_tier_name", "promotion_tier_id"}),
+        ("promote", {"promotion_tier_name", "promotion_tier_id", "preferences_url"}),
     ],
 )
 def test_the_default_is_what_trigger_and_action_bring(action: Any, expected: set[str]) -> None:
@@ -139,6 +140,19 @@ def test_the_default_is_what_trigger_and_action_bring(action: Any, expected: set
     assert (set(payload), problems) == (expected, [])
     assert Attributes().payload(None, context(problems, None)) == {}
     assert MERGE_TAGS.payload(None, context(problems)) == {"CODE": {"from": "voucher.code"}}
+
+
+def test_the_page_of_choices_is_a_value_where_it_is_served() -> None:
+    one = delivery("webhook")
+    served = OwnLinks("https://t.example/", ("a secret of many characters",))
+    page = transfer_variables(one, served)["preferences_url"]
+    payload, problems = read({"page": "preferences_url"})
+    assert problems == []
+    assert render_attributes(payload, transfer_variables(one, served)) == {"page": page}
+    assert page == payload_variables(one, served)["preferences_url"] == served.of(one)["preferences_url"]
+    assert page.startswith("https://t.example/preferences/")
+    assert render_attributes(payload, transfer_variables(one, no_links)) == {}
+    assert "unsubscribe_url" not in transfer_variables(one, served)
 
 
 @pytest.mark.parametrize(

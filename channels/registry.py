@@ -11,7 +11,7 @@ from channels.context import ChannelContext
 from channels.contract import AnyChannel
 from channels.email.channel import Email
 from channels.intercom.channel import Intercom
-from channels.klaviyo import Klaviyo
+from channels.klaviyo.channel import Klaviyo
 from channels.mailchimp.channel import Mailchimp
 from channels.shopify.channel import Shopify
 from channels.sms.channel import Sms

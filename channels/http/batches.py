@@ -28,7 +28,7 @@ from schemas.receipt import Accepted, Postponed, Receipt, Refused
 _TOO_LONG = 413
 _ALONE_AT_ONCE = 8
 """Messages of a refused batch that are under way at once when they are sent again one by one."""
-_LEAST_SECONDS = 0.05
+LEAST_SECONDS = 0.05
 """A request is given at least so long, or its time-out would speak of us alone."""
 
 D = TypeVar("D", bound=Delivery)
@@ -123,6 +123,16 @@ class BatchingChannel(ProviderChannel[D]):
         """
         raise NotImplementedError
 
+    def together(self, request: HttpRequest, bodies: Sequence[bytes]) -> HttpRequest:
+        """One request of many, like `request`."""
+        return replace(request, body=self.joined(bodies))
+
+    async def settled(
+        self, request: HttpRequest, reply: Reply, bodies: Sequence[bytes], receipt: Receipt, ends: float
+    ) -> Sequence[Receipt | None]:
+        """The same of a provider that tells of its outcomes later, `ends` (monotonic) at most: here, the reply does."""
+        return self.outcomes(reply, bodies, receipt)
+
     async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
         """See `Channel`. Cancelled, it leaves the other messages of its batch as they are."""
         answer = asyncio.get_running_loop().create_future()
@@ -179,19 +189,22 @@ class BatchingChannel(ProviderChannel[D]):
             return
         left = min(one.deadline for one in waiting) - time.monotonic()
         bodies, last = [one.request.body for one in waiting], waiting[-1]
-        request = last.request if len(waiting) == 1 else replace(last.request, body=self.joined(bodies))
-        answer = await self.ask(request, timeout=max(left, _LEAST_SECONDS), now=last.now)
+        request = last.request if len(waiting) == 1 else self.together(last.request, bodies)
+        answer = await self.ask(request, timeout=max(left, LEAST_SECONDS), now=last.now)
         if not isinstance(answer, Reply):
             _give(waiting, [answer] * len(waiting))
         elif answer.status == _TOO_LONG and len(waiting) > 1:
             half = len(waiting) // 2
             await asyncio.gather(self._ask_together(waiting[:half]), self._ask_together(waiting[half:]))
         else:
-            await self._settle(answer, waiting, bodies)
+            await self._settle(request, answer, waiting, bodies)
 
-    async def _settle(self, reply: Reply, waiting: Sequence[_Waiting], bodies: Sequence[bytes]) -> None:
+    async def _settle(
+        self, request: HttpRequest, reply: Reply, waiting: Sequence[_Waiting], bodies: Sequence[bytes]
+    ) -> None:
         """Give what a reply says to whom it is about; send the rest again."""
-        receipt, found = self._outcomes(reply, bodies, waiting[-1].now)
+        ends = min(one.deadline for one in waiting)
+        receipt, found = await self._outcomes(request, reply, bodies, waiting[-1].now, ends)
         if len(waiting) == 1:
             _give(waiting, [found[0] or receipt])
             return
@@ -202,14 +215,14 @@ class BatchingChannel(ProviderChannel[D]):
         else:
             await self._ask_alone(rest)
 
-    def _outcomes(
-        self, reply: Reply, bodies: Sequence[bytes], now: datetime
+    async def _outcomes(
+        self, request: HttpRequest, reply: Reply, bodies: Sequence[bytes], now: datetime, ends: float
     ) -> tuple[Receipt, Sequence[Receipt | None]]:
         try:
             receipt = self.receipt(reply, now)
             if not isinstance(receipt, Accepted | Refused):
                 return receipt, [receipt] * len(bodies)
-            return receipt, self.outcomes(reply, bodies, receipt)
+            return receipt, await self.settled(request, reply, bodies, receipt, ends)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             receipt = not_understood(reply, now, error)
             return receipt, [None if isinstance(receipt, Refused) else receipt] * len(bodies)

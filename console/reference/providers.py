@@ -95,8 +95,8 @@ def _limit(channel: type[AnyChannel]) -> str:
 def _together(channel: type[AnyChannel]) -> str:
     if not issubclass(channel, BatchingChannel):
         return "1"
-    size = getattr(ACCOUNT_TYPES[channel.name].example, "batch_size", "many")
-    return f"up to {size} objects"
+    size = getattr(ACCOUNT_TYPES[channel.name].example, "batch_size", None)
+    return f"up to {size} objects" if size else "1; a job of many with `bulk` of its account"
 
 
 def _row(rule: Rule) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-from schemas.account_fields import COMMON_FIELDS, AccountField, AccountForm, AccountType, ascii_secret, base_url, line
+from schemas.account_fields import (
+    COMMON_FIELDS,
+    AccountField,
+    AccountForm,
+    AccountType,
+    ascii_secret,
+    base_url,
+    line,
+    truth,
+)
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
@@ -50,11 +59,15 @@ class KlaviyoDelivery(Delivery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KlaviyoAccountForm(AccountForm):
-    """A private key, which says whose account it is; `revision` is the version of the API that is spoken."""
+    """A private key, which says whose account it is; `revision` is the version of the API that is spoken.
+
+    `bulk`: messages leave together, in jobs that Klaviyo works off.
+    """
 
     api_key: str = field(repr=False)
     url: str = "https://a.klaviyo.com"
     revision: str = "2026-10-15"
+    bulk: bool = False
 
 
 KLAVIYO_ACCOUNT = AccountType(
@@ -63,6 +76,7 @@ KLAVIYO_ACCOUNT = AccountType(
         AccountField("api_key", ascii_secret, "secret", is_required=True),
         AccountField("url", base_url, is_place=True),
         AccountField("revision", line),
+        AccountField("bulk", truth, "truth"),
         *COMMON_FIELDS,
     ),
     example=KlaviyoAccountForm(api_key="example"),

@@ -35,7 +35,7 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, emails, isolation, limits, peers, profiles, segments, sending, start
+from tests.bench import claims, codes, core, emails, isolation, jobs, limits, peers, profiles, segments, sending, start
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -474,8 +474,8 @@ def measure_limits(settings: Settings, _servers: Servers) -> Report:
 
 
 def measure_profiles(_settings: Settings, _servers: Servers) -> Report:
-    """Updates of profiles in batches, and one request each to the same fake."""
-    found = profiles.measure(ROUNDS)
+    """Updates of profiles in batches and in jobs, and one request each to the same fake."""
+    found = profiles.measure(ROUNDS) | {"takes what Klaviyo takes": jobs.measure(ROUNDS)}
     for name, figures in found.items():
         say(
             f"  the fake {name}: {figures['batched']:,} updates/s in batches, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,12 +16,14 @@ from channels.contract import AnyChannel
 from channels.fakes.http import Reply
 from channels.fakes.klaviyo import KlaviyoFake
 from channels.http.ssrf import OWN_NETWORKS
-from channels.klaviyo import Klaviyo
+from channels.klaviyo import bulk
+from channels.klaviyo.channel import BULK, Klaviyo
 from schemas.account import read_account
 from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoAddress, KlaviyoDelivery
 from schemas.channels.named_event import NamedEvent
 from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, RenderRefused
+from schemas.limit import NO_LIMIT, rate_of
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
@@ -229,3 +232,106 @@ async def test_an_account_is_tried_by_asking_whose_it_is(
     assert said in found.said
     assert KEY not in found.said
     assert "there are: main" in (await channel.check("shop", "mian")).said
+
+
+# -- in bulk ---------------------------------------------------------------------------------------------------------
+
+
+def named(identity: str, *, event: bool) -> KlaviyoDelivery:
+    made = message(event=event, number=identity)
+    to = msgspec.structs.replace(made.klaviyo, external_id=identity, email=f"{identity}@example.com")
+    return msgspec.structs.replace(made, klaviyo=to, delivery_id=f"dlv_{identity}")
+
+
+async def together(fake: KlaviyoFake, made: list[KlaviyoDelivery]) -> list[Receipt]:
+    channel = channel_for(fake.url, bulk="true")
+    now = datetime.now(UTC)
+    try:
+        return await asyncio.gather(*(channel.send(channel.render(one), timeout=60, now=now) for one in made))
+    finally:
+        await channel.close()
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting for others or for jobs: the messages of a test are there already."""
+    monkeypatch.setattr(Klaviyo, "batch_wait", 0.05)
+    monkeypatch.setattr(bulk, "LOOKS", (0.01, 0.01))
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("event", [True, False])
+async def test_in_bulk_many_are_one_job_and_each_is_as_it_is_alone(fake: KlaviyoFake, event: bool) -> None:
+    made = [named(f"c{number}", event=event) for number in range(5)]
+    receipts = await together(fake, made)
+    assert receipts == [Accepted("HTTP 202: queued by Klaviyo")] * 5
+    assert len(fake.jobs) == 1
+    inside = {name: dict(one) for name, one in fake.profiles.items()}, dict(fake.events)
+    fake.profiles.clear()
+    fake.events.clear()
+    for one in made:
+        assert isinstance(await send(channel_for(fake.url), one), Accepted)
+    assert (fake.profiles, fake.events) == inside
+    assert (len(fake.jobs), fake.subscribed) == (1, 0)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_in_bulk_one_that_is_alone_is_no_job(fake: KlaviyoFake) -> None:
+    assert await together(fake, [named("c1", event=False)]) == [Accepted("HTTP 201")]
+    assert fake.jobs == []
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("event", [True, False])
+async def test_who_is_not_as_documented_is_refused_alone(fake: KlaviyoFake, event: bool) -> None:
+    fake.invalid = {"c3@example.com"}
+    receipts = await together(fake, [named(f"c{number}", event=event) for number in range(5)])
+    assert [type(one) for one in receipts] == [Accepted, Accepted, Accepted, Refused, Accepted]
+    assert "Invalid email" in receipts[3].detail
+    assert sorted(fake.profiles) == ["c0", "c1", "c2", "c4"]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("looks", "names_whom", "kinds"),
+    [
+        (1, True, [Accepted, Refused, Accepted]),
+        (9, True, [Accepted] * 3),
+        (1, False, [Accepted] * 3),
+    ],
+    ids=["as it names", "not done within a moment", "whom it does not name, sent again alone"],
+)
+async def test_who_is_refused_later_is_refused_where_the_job_says_so_in_time(
+    fake: KlaviyoFake, looks: int, names_whom: bool, kinds: list[type[Receipt]]
+) -> None:
+    fake.invalid_late, fake.looks, fake.names_whom = {"c1@example.com"}, looks, names_whom
+    receipts = await together(fake, [named(f"c{number}", event=False) for number in range(3)])
+    assert [type(one) for one in receipts] == kinds
+    assert ("c1" in fake.profiles) == (not names_whom)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_job_that_cannot_be_asked_for_was_taken(fake: KlaviyoFake) -> None:
+    fake.looks = 9
+    fake.replies.extend([Reply(202), Reply(429)])
+    receipts = await together(fake, [named(f"c{number}", event=False) for number in range(3)])
+    assert [type(one) for one in receipts] == [Accepted] * 3
+    assert len(fake.jobs) == 1
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("reply", "kind"), [(Reply(429, headers=(("retry-after", "7"),)), Throttled), (Reply(503), Deferred)]
+)
+async def test_a_job_that_is_not_taken_now_is_none_of_its_messages(
+    fake: KlaviyoFake, reply: Reply, kind: type[Receipt]
+) -> None:
+    fake.replies.append(reply)
+    receipts = await together(fake, [named(f"c{number}", event=True) for number in range(3)])
+    assert [type(one) for one in receipts] == [kind] * 3
+
+
+def test_an_account_in_bulk_has_bounds_of_its_own() -> None:
+    one, many = (channel_for("http://127.0.0.1:1", **how).limit("shop", "main") for how in ({}, {"bulk": "true"}))
+    assert (one, many) == (NO_LIMIT, BULK)
+    assert channel_for("http://127.0.0.1:1", bulk="true", rate="5").limit("shop", "main").rate == rate_of(5)

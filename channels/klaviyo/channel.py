@@ -2,47 +2,56 @@
 
 A profile is set by what is said of it, so that a repeat changes nothing. An event has the delivery's id as its
 `unique_id`: the same again is ignored, and without it only one a second would be kept.
+An account may have many of them leave in one job (`bulk.py`).
 Source: the API's reference, revision 2026-10-15.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime
+from typing import ClassVar
 
 import msgspec
 
 from channels.contract import AccountCheck, Policy, Repeats, shortened
 from channels.http.api import HttpRequest
+from channels.http.batches import LEAST_SECONDS, BatchingChannel, BatchLimits
 from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
+from channels.klaviyo.bulk import EVENTS, JOBS, LIMITS, PROFILES, job_body, looked_at, refused, wrongs
 from channels.payload import Variables, nothing_left, render_attributes, transfer_variables
 from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoAddress, KlaviyoDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.errors import RenderRefused
+from schemas.limit import Limit, rate_of
 from schemas.receipt import Accepted, Receipt, Refused
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 
 _JSON_API = "application/vnd.api+json"
-_PROFILES, _EVENTS, _ACCOUNTS = "/api/profile-import", "/api/events", "/api/accounts"
-_MAX_BYTES = {_PROFILES: 100_000, _EVENTS: 5_000_000}
+_ACCOUNTS = "/api/accounts"
+_MAX_BYTES = {PROFILES: 100_000, EVENTS: 5_000_000}
+_OK = 200
 _LONGEST_TEXT = 100_000
 """Bytes of a text in an event."""
 POLICY = replace(Policy.of(RETRY_POLICIES["klaviyo"]), rate=12, concurrency=40)
 """750 profiles a minute; events may go faster, which an account's own `rate` says."""
+BULK = Limit(rate_of(500), 2000)
+"""Of an account whose messages leave in jobs: two a second, of 150 that are taken in a minute."""
 
 
-class Klaviyo(ProviderChannel[KlaviyoDelivery]):
-    """Each message is one request: the profile, or the event with the profile in it."""
+class Klaviyo(BatchingChannel[KlaviyoDelivery]):
+    """A message is one request: the profile, or the event with its profile. In bulk, one that is alone is that, too."""
 
     name: ClassVar[ChannelName] = "klaviyo"
     policy: ClassVar[Policy] = POLICY
     repeats: ClassVar[Repeats] = "key"
     taken: ClassVar[str] = "queued by Klaviyo"
+    batch_wait: ClassVar[float] = 0.5
     own_headers: ClassVar[Mapping[str, str]] = {
         **ProviderChannel.own_headers, "content-type": _JSON_API, "accept": _JSON_API,
     }  # fmt: skip
@@ -53,7 +62,7 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
         profile = _profile(to, variables)
         if to.event is None and "properties" not in profile:
             raise nothing_left()
-        path = _PROFILES if to.event is None else _EVENTS
+        path = PROFILES if to.event is None else EVENTS
         said = _resource("profile", profile) if to.event is None else _event(delivery, profile, variables)
         body = msgspec.json.encode({"data": said})
         if len(body) > _MAX_BYTES[path]:
@@ -72,6 +81,47 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
             return Accepted(f"HTTP 202: {self.taken}")
         return Refused(shortened(f"HTTP {reply.status}: {_words(reply)}")) if isinstance(receipt, Refused) else receipt
 
+    def limit(self, project_id: str, account: str) -> Limit:
+        """See `Channel`."""
+        own, form = super().limit(project_id, account), self._accounts.usable(project_id, account)
+        if form is None or not form.bulk:
+            return own
+        return Limit(own.rate or BULK.rate, own.concurrency or BULK.concurrency)
+
+    async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
+        """See `Channel`."""
+        form = self._accounts.find(request.project_id, request.account)
+        if form is not None and form.bulk:
+            return await super().send(request, timeout=timeout, now=now)
+        return await super(BatchingChannel, self).send(request, timeout=timeout, now=now)
+
+    def batch_limits(self, request: HttpRequest) -> BatchLimits:
+        """See `BatchingChannel`."""
+        return LIMITS[_path(request)]
+
+    def together(self, request: HttpRequest, bodies: Sequence[bytes]) -> HttpRequest:
+        """See `BatchingChannel`: a job has a path of its own."""
+        path = _path(request)
+        return replace(request, url=request.url.removesuffix(path) + JOBS[path], body=job_body(path, bodies))
+
+    async def settled(
+        self, request: HttpRequest, reply: Reply, bodies: Sequence[bytes], receipt: Receipt, ends: float
+    ) -> Sequence[Receipt | None]:
+        """See `BatchingChannel`."""
+        if len(bodies) == 1:
+            return [receipt]
+        if not isinstance(receipt, Accepted):
+            return refused(reply, len(bodies))
+        if not request.url.endswith(JOBS[PROFILES]):
+            return [receipt] * len(bodies)
+
+        async def look(path: str) -> Reply | None:
+            asked = replace(request, url=request.url.removesuffix(JOBS[PROFILES]) + path, method="GET", body=b"")
+            answer = await self.ask(asked, timeout=max(ends - time.monotonic(), LEAST_SECONDS), now=datetime.now(UTC))
+            return answer if isinstance(answer, Reply) and answer.status == _OK else None
+
+        return await looked_at(reply, len(bodies), receipt, look, ends)
+
     async def tried(self, form: KlaviyoAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: whose key it is."""
         answer = await self.called(form, project_id, account, _ACCOUNTS, headers=_revision(form.revision))
@@ -81,6 +131,10 @@ class Klaviyo(ProviderChannel[KlaviyoDelivery]):
         contact = found["attributes"].get("contact_information", {})
         named = contact.get("organization_name") or found["id"]
         return AccountCheck(True, f"the key is that of {named}, revision {form.revision}")
+
+
+def _path(request: HttpRequest) -> str:
+    return PROFILES if request.url.endswith(PROFILES) else EVENTS
 
 
 def _revision(revision: str) -> Mapping[str, str]:
@@ -120,9 +174,6 @@ def _resource(kind: str, attributes: JsonObject) -> JsonObject:
 def _words(reply: Reply) -> str:
     """The words of its errors, each with its place: JSON:API."""
     try:
-        errors: list[dict[str, Any]] = msgspec.json.decode(reply.body)["errors"]
-        return "; ".join(
-            f"{one.get('detail') or one['title']} ({(one.get('source') or {}).get('pointer', '')})" for one in errors
-        )
-    except (LookupError, TypeError, ValueError, AttributeError):
+        return "; ".join(one.said for one in wrongs(reply))
+    except ValueError:
         return reply.body.decode(errors="replace")

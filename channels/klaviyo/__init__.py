@@ -1,0 +1,1 @@
+"""The Klaviyo channel: requests and their answers, and jobs of many."""

@@ -79,7 +79,7 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
 
     async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
         """The last reply, once it says what became of each code; all within `timeout`."""
-        until, pause = time.monotonic() + timeout, _FIRST_PAUSE
+        until, pause, asked = time.monotonic() + timeout, _FIRST_PAUSE, request.body
         answer = await super().ask(request, timeout=timeout, now=now)
         while isinstance(answer, Reply) and (question := next_question(request.body, answer)):
             if question == request.body:
@@ -87,10 +87,11 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
                 pause = min(pause * 2, _LONGEST_PAUSE)
             request = replace(request, body=question)
             answer = await self._ask_on(request, until - time.monotonic(), now)
-        version = request.url.rpartition("/admin/api/")[2].partition("/")[0]
         if not isinstance(answer, Reply):
             return answer
-        return Answer(answer.status, answer.headers, answer.body, answer.is_whole, version)
+        version = request.url.rpartition("/admin/api/")[2].partition("/")[0]
+        is_begun = request.body != asked
+        return Answer(answer.status, answer.headers, answer.body, answer.is_whole, version, is_begun)
 
     async def _ask_on(self, request: HttpRequest, timeout: float, now: datetime) -> Reply | Receipt:
         """The same for what was begun: whatever comes between, it may have been accepted."""

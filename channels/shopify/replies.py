@@ -19,7 +19,7 @@ from channels.shopify import queries
 from channels.shopify.discount import worth
 from channels.templates.money import EXPONENTS
 from schemas.channels.shopify import ShopifyAccountForm
-from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled
+from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.record import JsonObject
 
 SERVED = "x-shopify-api-version"
@@ -36,9 +36,13 @@ _LEAST_WAIT = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Answer(Reply):
-    """A reply, with the version of the API that was asked for."""
+    """A reply, with the version of the API that was asked for.
+
+    `is_begun`: the shop had taken the codes before, and this answers what became of them.
+    """
 
     version: str = ""
+    is_begun: bool = False
 
     @property
     def remark(self) -> str:
@@ -95,7 +99,16 @@ def _is_taken(errors: Sequence[JsonObject]) -> bool:
 
 
 def whole(reply: Reply, by_status: Receipt, taken: str) -> Receipt:
-    """The receipt of a reply as a whole: Accepted where it is left to say what became of each code."""
+    """The receipt of a reply as a whole: Accepted where it is left to say what became of each code.
+
+    No answer to a question for the outcome is a refusal of the codes: they may well be there.
+    """
+    receipt = _whole(reply, by_status, taken)
+    is_begun = isinstance(reply, Answer) and reply.is_begun
+    return Unanswered(receipt.detail) if is_begun and isinstance(receipt, Refused | Deferred) else receipt
+
+
+def _whole(reply: Reply, by_status: Receipt, taken: str) -> Receipt:
     if not isinstance(by_status, Accepted):
         return _of_status(reply, by_status)
     said: JsonObject = msgspec.json.decode(reply.body)

@@ -356,7 +356,9 @@ async def test_a_job_without_an_end_may_have_been_accepted_and_its_repeat_finds_
         (Reply(200, body=error("THROTTLED")), Throttled),
         (Reply(200, body=b"<html>"), Unanswered),
         (Reply(200, body=b'{"data":{"discountRedeemCodeBulkCreation":null}}'), Unanswered),
-        (Reply(502), Deferred),
+        (Reply(502), Unanswered),
+        (Reply(200, body=error("undefinedField")), Unanswered),
+        (Reply(200, body=error("ACCESS_DENIED")), Blocked),
     ],
 )
 async def test_what_goes_wrong_while_a_job_is_waited_for_leaves_its_codes_to_a_repeat(

@@ -165,7 +165,7 @@ def _output(sent: Sent, number: int, played: Stage, published: list[Event]) -> O
 
 
 def _received(played: Stage) -> int:
-    return sum(len(fake.ids) for fake in played.fakes.values())
+    return sum(len(fake.ids) // STANDS[channel].calls for channel, fake in played.fakes.items())
 
 
 async def _wait_for_end(expected: Expected, played: Stage, bars: Progress) -> None:

@@ -100,12 +100,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """One channel. `account`: the fields of the account `main` at a place; none where the settings have it."""
+    """One channel. `account`: the fields of the account `main` at a place; none where the settings have it.
+
+    `calls` are those that a message takes.
+    """
 
     fake: Callable[[], Any]
     account: Callable[[str], Mapping[str, str]]
     told: Callable[[Any], Iterable[Told]]
     due: Callable[[Due], tuple[str, Any]]
+    calls: int = 1
 
 
 def said(what: Any) -> str:
@@ -266,7 +270,7 @@ STANDS: Mapping[ChannelName, Stand] = {
         _activecampaign_told,
         lambda due: (due.customer["email"], due.mapped(due.written["attributes"])),
     ),
-    "intercom": Stand(_peopled_intercom, _at(token=_KEY), _intercom_told, _intercom_due),
+    "intercom": Stand(_peopled_intercom, _at(token=_KEY), _intercom_told, _intercom_due, calls=2),
     "batch": Stand(lambda: BatchFake(_KEY, _KEY), _at(rest_key=_KEY, project_key=_KEY), _batch_told, _transfer_due),
     "shopify": Stand(lambda: ShopifyFake(_KEY), _at(access_token=_KEY), _shopify_told, _shopify_due),
 }

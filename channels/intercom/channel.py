@@ -21,13 +21,12 @@ from channels.http.names import Names
 from channels.http.provider import ProviderChannel
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
-from channels.intercom import contacts
 from channels.intercom.account import ME, AttributeNames, checked
+from channels.intercom.attempt import Attempt
 from channels.intercom.calls import CALLS, events_of
-from channels.intercom.contacts import Ask, Contact, KnownContacts
-from channels.intercom.message import Messages, kept_from
-from channels.intercom.replies import UNKNOWN, receipt_of
-from channels.intercom.request import CONTACTS, EVENTS, MESSAGES, SEARCH, IntercomRequest, addressed, parts_of
+from channels.intercom.contacts import KnownContacts
+from channels.intercom.message import Messages
+from channels.intercom.request import CONTACTS, EVENTS, MESSAGES, SEARCH, IntercomRequest, parts_of
 from channels.payload import transfer_variables
 from channels.status_calls import CallForm, StatusCall, StatusEvent
 from channels.templates.engine import Templates
@@ -35,13 +34,12 @@ from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from schemas.channels.intercom import IntercomAccountForm, IntercomDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
-from schemas.receipt import Accepted, Postponed, Receipt, Refused
+from schemas.receipt import Receipt
 from schemas.template import StoredTemplate
 
 POLICY = replace(Policy.of(RETRY_POLICIES["intercom"]), rate=80, concurrency=80)
 """10,000 requests a minute in windows of ten seconds are 166 a second; a message takes two where its contact is new."""
 _LEAST_SECONDS = 0.05
-_GONE = (404, 410)
 
 
 class Intercom(ProviderChannel[IntercomDelivery]):
@@ -109,62 +107,9 @@ class Intercom(ProviderChannel[IntercomDelivery]):
             call = replace(request, url=request.base + path, method=method, body=body)
             return await self.ask(call, timeout=left, now=now)
 
-        if request.kind == "event" and request.external_id and not request.attributes and not self._known.get(request):
-            answer = await ask("POST", EVENTS, addressed(request, {"user_id": request.external_id}))
-            if not isinstance(answer, Reply) or answer.status not in _GONE:
-                return receipt_of(answer, "event", now)
-        return await self._sent(request, ask, now)
-
-    async def _sent(self, request: IntercomRequest, ask: Ask, now: datetime) -> Receipt:
-        """Find the contact and say it; where one that was known is no more, once again."""
-        known = self._known.get(request)
-        if known is not None and request.kind != "message":
-            receipt = await self._said(request, Contact(known), ask, now)
-            if receipt is not None:
-                return receipt
-            self._known.forget(request)
-        contact = await self._contact(request, known, ask, now)
-        if not isinstance(contact, Contact):
-            return contact
-        self._known.keep(request, contact)
-        receipt = kept_from(request, contact) or await self._said(request, contact, ask, now)
-        if receipt is not None:
-            return receipt
-        self._known.forget(request)
-        if contact.is_new(now):
-            return Postponed("HTTP 404: the contact was made a moment ago and cannot be told of everywhere yet")
-        return Refused("HTTP 404: Intercom found the contact, and does not take anything for it")
-
-    async def _contact(self, request: IntercomRequest, known: str | None, ask: Ask, now: datetime) -> Contact | Receipt:
-        """Of a message as it is now: its owner may have left."""
-        contact = await contacts.read(f"{CONTACTS}/{known}", ask, now) if known and request.kind == "message" else None
-        contact = contact or await contacts.found(request, ask, now)
-        if contact is not None:
-            return contact
         form: Any = self._accounts.find(request.project_id, request.account)
-        if form is not None and form.create_contacts:
-            return await contacts.made(request, ask, now)
-        names = " or ".join(name for name in ("external_id", "email") if getattr(request, name))
-        return Refused(f"{UNKNOWN} of that {names}; create_contacts=true of the account would make one", "no_address")
-
-    async def _said(self, request: IntercomRequest, contact: Contact, ask: Ask, now: datetime) -> Receipt | None:
-        """The receipt of one call, or of two; None where there is no such contact."""
-        attributes = request.body if request.kind == "attributes" else request.attributes
-        if attributes:
-            answer = await ask("PUT", f"{CONTACTS}/{contact.id}", attributes)
-            if isinstance(answer, Reply) and answer.status in _GONE:
-                return None
-            receipt = receipt_of(answer, "attributes", now)
-            if isinstance(receipt, Refused):
-                return await self._attributes.explained(request, attributes, receipt, ask)
-            if request.kind == "attributes" or not isinstance(receipt, Accepted):
-                return receipt
-        if request.kind == "message":
-            body = addressed(request, {"to": {"type": contact.role, "id": contact.id}})
-            answer = await ask("POST", MESSAGES, body)
-        else:
-            answer = await ask("POST", EVENTS, addressed(request, {"id": contact.id}))
-        return None if isinstance(answer, Reply) and answer.status in _GONE else receipt_of(answer, request.kind, now)
+        may_create = form is not None and form.create_contacts
+        return await Attempt(request, ask, now, self._known, self._attributes, may_create=may_create).made()
 
     async def tried(self, form: IntercomAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: whose token it is, and the attributes of its workspace."""

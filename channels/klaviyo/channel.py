@@ -21,23 +21,19 @@ from channels.http.api import HttpRequest
 from channels.http.batches import LEAST_SECONDS, BatchingChannel, BatchLimits
 from channels.http.provider import ProviderChannel
 from channels.http.transport import Reply
+from channels.klaviyo.bodies import body_of
 from channels.klaviyo.bulk import EVENTS, JOBS, LIMITS, PROFILES, job_body, looked_at, refused, wrongs
-from channels.payload import Variables, nothing_left, render_attributes, transfer_variables
-from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoAddress, KlaviyoDelivery
+from channels.payload import transfer_variables
+from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused
 from schemas.limit import Limit, rate_of
 from schemas.receipt import Accepted, Receipt, Refused
-from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 
 _JSON_API = "application/vnd.api+json"
 _ACCOUNTS = "/api/accounts"
-_MAX_BYTES = {PROFILES: 100_000, EVENTS: 5_000_000}
 _OK = 200
-_LONGEST_TEXT = 100_000
-"""Bytes of a text in an event."""
 POLICY = replace(Policy.of(RETRY_POLICIES["klaviyo"]), rate=12, concurrency=40)
 """750 profiles a minute; events may go faster, which an account's own `rate` says."""
 BULK = Limit(rate_of(500), 2000)
@@ -58,15 +54,7 @@ class Klaviyo(BatchingChannel[KlaviyoDelivery]):
 
     def render(self, delivery: KlaviyoDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
-        variables, to = transfer_variables(delivery, self._links), delivery.klaviyo
-        profile = _profile(to, variables)
-        if to.event is None and "properties" not in profile:
-            raise nothing_left()
-        path = PROFILES if to.event is None else EVENTS
-        said = _resource("profile", profile) if to.event is None else _event(delivery, profile, variables)
-        body = msgspec.json.encode({"data": said})
-        if len(body) > _MAX_BYTES[path]:
-            raise RenderRefused("limit", f"the body has {len(body)} bytes, Klaviyo takes at most {_MAX_BYTES[path]}")
+        path, body = body_of(delivery, transfer_variables(delivery, self._links))
         revision = self.form(delivery.project_id, delivery.account).revision
         return self.request(delivery, path, body, _revision(revision))
 
@@ -140,35 +128,6 @@ def _path(request: HttpRequest) -> str:
 def _revision(revision: str) -> Mapping[str, str]:
     """A revision that is retired is refused, and not replaced by a newer one without a word."""
     return {"revision": revision, "x-klaviyo-revision-fall-forward-opt-out": "1"}
-
-
-def _profile(to: KlaviyoAddress, variables: Variables) -> JsonObject:
-    names = {"external_id": to.external_id, "email": to.email, "phone_number": to.phone_number}
-    properties = render_attributes(to.attributes, variables)
-    return {name: value for name, value in names.items() if value} | ({"properties": properties} if properties else {})
-
-
-def _event(delivery: KlaviyoDelivery, profile: JsonObject, variables: Variables) -> JsonObject:
-    event = delivery.klaviyo.event
-    assert event is not None  # noqa: S101 - asked before
-    properties = render_attributes(event.properties, variables)
-    too_long = [name for name, value in properties.items() if len(msgspec.json.encode(value)) > _LONGEST_TEXT]
-    if too_long:
-        raise RenderRefused("limit", f"{', '.join(too_long)} has more than {_LONGEST_TEXT} bytes")
-    return _resource(
-        "event",
-        {
-            "metric": {"data": _resource("metric", {"name": event.name})},
-            "profile": {"data": _resource("profile", profile)},
-            "properties": {**properties, "delivery_id": delivery.delivery_id},
-            "time": delivery.event.created_at.isoformat(timespec="seconds"),
-            "unique_id": delivery.delivery_id,
-        },
-    )
-
-
-def _resource(kind: str, attributes: JsonObject) -> JsonObject:
-    return {"type": kind, "attributes": attributes}
 
 
 def _words(reply: Reply) -> str:

@@ -1,4 +1,4 @@
-"""Access tokens of OAuth 2 (RFC 6749) for mail servers, each kept until shortly before it ends.
+"""Access tokens of OAuth 2 (RFC 6749) for mail servers and shops, each kept until shortly before it ends.
 
 Whoever asks at the same time shares one request. What a token endpoint says reaches nobody with a secret in it.
 """

@@ -13,9 +13,12 @@ import msgspec
 from aiohttp import web
 
 from channels.fakes.http import HttpFake, Reply
+from channels.fakes.tokens import TokenEndpointFake
 
 VERSION = "2026-10"
 MOST_CODES = 250
+APP = ("an-app", "hush-app-secret")
+_LOGIN = "/admin/oauth/access_token"
 _ROOT = re.compile(r"(?:(\w+):\s*)?\b(discount\w+|codeDiscountNodeByCode|shop|currentAppInstallation)\b(?=\s*[({])")
 _DECLARED = re.compile(r"\$(\w+): (\[\w+!\]|\w+)(!?)")
 _INPUTS: Mapping[str, Mapping[str, tuple[str, bool]]] = {
@@ -73,7 +76,8 @@ class _Job:
 
 
 class ShopifyFake(HttpFake):
-    """Lets in who has the token. `discounts` by id, `holders` the id by code, whose case does not count.
+    """Lets in who has the token, or one that the app `APP` was given, but those that
+    have `ended`. `discounts` by id, `holders` the id by code, whose case does not count.
 
     `invalid` are codes that it does not want. A job is at its end after `questions` of its state. `available` are the
     points of cost that are left, where it counts them; they come back at `restore_rate` a second.
@@ -84,6 +88,8 @@ class ShopifyFake(HttpFake):
     def __init__(self, token: str) -> None:
         super().__init__()
         self._token = token
+        self.logins = TokenEndpointFake(APP)
+        self.ended: set[str] = set()
         self.invalid: set[str] = set()
         self.scopes = ["read_discounts", "write_discounts"]
         self.currency, self.served = "USD", VERSION
@@ -108,15 +114,19 @@ class ShopifyFake(HttpFake):
 
     def refusal(self, request: web.Request, body: bytes) -> HTTPStatus | None:
         """See `HttpFake`."""
+        if (request.method, request.path) == ("POST", _LOGIN):
+            return None
         if not re.fullmatch(r"/admin/api/\d{4}-\d\d/graphql\.json", request.path) or request.method != "POST":
             return HTTPStatus.NOT_FOUND
-        known = request.headers.get("x-shopify-access-token") == self._token
-        return None if known else HTTPStatus.UNAUTHORIZED
+        known = {self._token, *self.logins.given} - self.ended
+        return None if request.headers.get("x-shopify-access-token") in known else HTTPStatus.UNAUTHORIZED
 
     def answered(self, request: web.Request, body: bytes, reply: Reply) -> tuple[Reply, Sequence[str]]:
         """See `HttpFake`."""
         if reply.body:
             return reply, []
+        if request.path == _LOGIN:
+            return self.logins.answered(request, body, reply)
         said = _read(body)
         cost = 10.0 if said["query"].startswith("mutation") else 1.0
         if not self._pays(cost):

@@ -20,14 +20,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
+from channels.accounts import ChannelAccounts
+from channels.codes.links import Links, no_links
 from channels.contract import AccountCheck, Policy, Repeats
 from channels.http.api import HttpRequest
 from channels.http.batches import BatchingChannel, BatchLimits
+from channels.http.names import Names
+from channels.http.ssrf import Reach
 from channels.http.transport import Reply
 from channels.shopify import queries
 from channels.shopify.discount import basic_discount, code_of
+from channels.shopify.logins import Logins
 from channels.shopify.replies import Answer, checked, next_question, of_each, whole
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.shopify import ShopifyAccountForm, ShopifyDelivery
@@ -50,6 +56,12 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
     taken: ClassVar[str] = "the shop has the code"
     policy: ClassVar[Policy] = POLICY
 
+    def __init__(
+        self, accounts: ChannelAccounts, *, reach: Reach, links: Links = no_links, names: Names | None = None
+    ) -> None:
+        super().__init__(accounts, reach=reach, links=links, names=names)
+        self._logins = Logins(reach, names)
+
     def render(self, delivery: ShopifyDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """See `Channel`."""
         form: ShopifyAccountForm = self.form(delivery.project_id, delivery.account)
@@ -61,7 +73,7 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
 
     def proof(self, form: ShopifyAccountForm) -> Mapping[str, str]:
         """See `ProviderChannel`."""
-        return {"x-shopify-access-token": form.access_token}
+        return {"x-shopify-access-token": self._logins.token(form)}
 
     def kind(self, request: HttpRequest) -> str:
         """See `BatchingChannel`: the discount that gets the code."""
@@ -80,7 +92,7 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
     async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
         """The last reply, once it says what became of each code; all within `timeout`."""
         until, pause, asked = time.monotonic() + timeout, _FIRST_PAUSE, request.body
-        answer = await super().ask(request, timeout=timeout, now=now)
+        answer = await self._logged_in(request, timeout, now)
         while isinstance(answer, Reply) and (question := next_question(request.body, answer)):
             if question == request.body:
                 await asyncio.sleep(min(pause, max(until - time.monotonic(), 0)))
@@ -93,12 +105,17 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
         is_begun = request.body != asked
         return Answer(answer.status, answer.headers, answer.body, answer.is_whole, version, is_begun)
 
+    async def _logged_in(self, request: HttpRequest, timeout: float, now: datetime) -> Reply | Receipt:
+        form = self._accounts.find(request.project_id, request.account)
+        ask = partial(super().ask, request, now=now)
+        return await (ask(timeout=timeout) if form is None else self._logins.within(form, ask, timeout))
+
     async def _ask_on(self, request: HttpRequest, timeout: float, now: datetime) -> Reply | Receipt:
         """The same for what was begun: whatever comes between, it may have been accepted."""
         if timeout <= 0:
             return Unanswered("the shop took the codes, and did not come to an end with them in time")
         try:
-            answer = await super().ask(request, timeout=timeout, now=now)
+            answer = await self._logged_in(request, timeout, now)
         except (AccountHeld, TryLater) as error:
             return Unanswered(str(error))
         return answer if isinstance(answer, Reply | Throttled) else Unanswered(answer.detail)
@@ -112,6 +129,11 @@ class Shopify(BatchingChannel[ShopifyDelivery]):
         if isinstance(receipt, Accepted):
             return of_each(reply, bodies, receipt)
         return [receipt if isinstance(receipt, Refused) and len(bodies) == 1 else None] * len(bodies)
+
+    async def close(self) -> None:
+        """See `Channel`."""
+        await super().close()
+        self._logins.close()
 
     async def tried(self, form: ShopifyAccountForm, project_id: str, account: str) -> AccountCheck:
         """See `ProviderChannel`: whose shop it is, and what the token may do there."""

@@ -14,8 +14,10 @@ from schemas.account_fields import (
     AccountType,
     ascii_secret,
     base_url,
+    line,
     whole,
 )
+from schemas.channels.mail_oauth import Grant
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
@@ -64,13 +66,16 @@ class ShopifyDelivery(Delivery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopifyAccountForm(AccountForm):
-    """A shop, and the access token of an app in it. `batch_size` are the codes that one request adds to a discount.
+    """A shop, and an app in it: its access token, or the id and the secret that it is given one for, each day another.
 
     `version` is the version of the API that is spoken. `currency` is the shop's: amounts are written with its decimals.
+    `batch_size` are the codes that one request adds to a discount.
     """
 
     url: str
-    access_token: str = field(repr=False)
+    access_token: str = field(default="", repr=False)
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
     version: str = "2026-10"
     currency: str = "USD"
     batch_size: int = MOST_CODES
@@ -79,6 +84,13 @@ class ShopifyAccountForm(AccountForm):
     def path(self) -> str:
         """The path of the API below `url`."""
         return f"/admin/api/{self.version}/graphql.json"
+
+    @property
+    def grant(self) -> Grant | None:
+        """The right to access tokens (RFC 6749, 4.4); None where the account has one that lasts."""
+        if self.access_token:
+            return None
+        return Grant(f"{self.url}/admin/oauth/access_token", self.client_id, self.client_secret)
 
 
 def why_no_discount(voucher: Mapping[str, Any]) -> str | None:
@@ -110,15 +122,28 @@ def _currency(text: str) -> str:
     return text
 
 
+def _problems(account: ShopifyAccountForm) -> Mapping[str, str]:
+    if account.access_token:
+        unused = [name for name in ("client_id", "client_secret") if getattr(account, name)]
+        return dict.fromkeys(unused, "must be left out: access_token is a login by itself")
+    missing = [name for name in ("client_id", "client_secret") if not getattr(account, name)]
+    if len(missing) == 2:
+        return {"access_token": "is missing, or client_id and client_secret of the app in its place"}
+    return dict.fromkeys(missing, "is missing: an app is given access tokens for both")
+
+
 SHOPIFY_ACCOUNT = AccountType(
     ShopifyAccountForm,
     (
         AccountField("url", base_url, is_required=True, is_place=True),
-        AccountField("access_token", ascii_secret, "secret", is_required=True),
+        AccountField("access_token", ascii_secret, "secret"),
+        AccountField("client_id", line),
+        AccountField("client_secret", ascii_secret, "secret"),
         AccountField("version", _version),
         AccountField("currency", _currency),
         AccountField("batch_size", whole(1, MOST_CODES), "number"),
         *COMMON_FIELDS,
     ),
+    _problems,
     example=ShopifyAccountForm(url="https://example.myshopify.com", access_token="example"),  # noqa: S106 - no secret
 )

@@ -14,7 +14,7 @@ import pytest
 from channels.accounts import HeldAccount, fixed_accounts
 from channels.contract import AnyChannel
 from channels.fakes.http import Reply
-from channels.fakes.shopify import ShopifyFake
+from channels.fakes.shopify import APP, ShopifyFake
 from channels.http.ssrf import OWN_NETWORKS
 from channels.shopify.channel import Shopify
 from schemas.account import read_account
@@ -23,7 +23,7 @@ from schemas.channels.shopify import ShopifyAccountForm, ShopifyAddress, Shopify
 from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, RenderRefused
 from schemas.events.samples import OBJECTS
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered, Unreached
 from streams.documents.distribution import parse_definition
 from streams.event_context import EventContext
 from streams.events import read_event
@@ -58,6 +58,12 @@ def form(url: str, **how: Any) -> ShopifyAccountForm:
 
 def channel_for(url: str, **how: Any) -> Shopify:
     return Shopify(fixed_accounts("shopify", {"main": form(url, **how)}), reach=OWN_NETWORKS)
+
+
+def app_channel(fake: ShopifyFake, secret: str = APP[1]) -> Shopify:
+    """The channel of an account whose app is given its tokens."""
+    account = read_account("shopify", {"url": fake.url, "client_id": APP[0], "client_secret": secret})
+    return Shopify(fixed_accounts("shopify", {"main": account}), reach=OWN_NETWORKS)
 
 
 def message(code: str = CODE, into: str = "", *, to: ShopifyAddress | None = None, **voucher: Any) -> ShopifyDelivery:
@@ -506,6 +512,57 @@ async def test_an_account_is_tried_by_asking_whose_it_is(
     assert (found.is_well, fake.ids) == (is_well, [])
     assert said in found.said
     assert TOKEN not in found.said
+
+
+async def test_an_app_is_given_a_token_and_another_one_where_it_ended_early(fake: ShopifyFake) -> None:
+    channel = app_channel(fake)
+    assert {type(one) for one in await send(channel, message("a"), message("b"))} == {Accepted}
+    assert fake.logins.asked == [{"grant_type": "client_credentials", "client_id": APP[0], "client_secret": APP[1]}]
+    fake.ended = set(fake.logins.given)
+    assert {type(one) for one in await send(channel, message("c"), message("d"))} == {Accepted}
+    assert len(fake.logins.given) == 2
+    assert (await channel.check("shop", "main")).is_well
+    await channel.close()
+
+
+@pytest.mark.parametrize(
+    ("secret", "prepare", "kind", "said"),
+    [
+        ("another", Reply(), Blocked, "no access token: the token endpoint refuses: check client_id and client_secret"),
+        (APP[1], Reply(503), Unreached, "no access token: the token endpoint gives no token (HTTP 503)"),
+        (APP[1], Reply(drop=True), Unreached, "no access token: the token endpoint does not answer"),
+    ],
+)
+async def test_an_app_that_is_given_no_token_waits(
+    fake: ShopifyFake, secret: str, prepare: Reply, kind: type[Receipt], said: str
+) -> None:
+    fake.replies.append(prepare)
+    channel = app_channel(fake, secret)
+    (receipt,) = await send(channel, message())
+    assert type(receipt) is kind
+    assert said in receipt.detail
+    assert secret not in receipt.detail + repr(channel)
+    assert fake.ids == []
+
+
+async def test_a_token_that_is_never_taken_is_asked_for_twice_and_no_more(fake: ShopifyFake) -> None:
+    fake.ended = {f"access-{number}-".ljust(20, "x") for number in range(10)}
+    (receipt,) = await send(app_channel(fake), message())
+    assert isinstance(receipt, Blocked)
+    assert len(fake.logins.given) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({}, "access_token: is missing, or client_id and client_secret"),
+        ({"client_id": "x"}, "client_secret: is missing"),
+        ({"access_token": "x", "client_id": "y"}, "client_id: must be left out"),
+    ],
+)
+def test_an_account_has_one_login(written: Any, said: str) -> None:
+    with pytest.raises(DefinitionInvalid, match=said):
+        read_account("shopify", {"url": "https://example.myshopify.com", **written})
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from channels.context import ChannelContext
 from channels.contract import AccountCheck, Channel, Policy, Repeats
 from channels.email.check import check_mailbox
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
+from channels.email.link_parameters import in_html, in_text
 from channels.email.mime import Mail, dated
 from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
@@ -157,9 +158,13 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         }
         customer = delivery.customer
         rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
+        mail, parameters, own_links = delivery.email, delivery.email.link_parameters, links.values()
+        text = in_text(rendered.text, parameters, own_links) if parameters else rendered.text
+        page = in_html(rendered.html, parameters, own_links) if parameters and rendered.html else rendered.html
         headers = {
-            "From": mailbox_header("From", account.sender_name, account.sender),
-            "To": mailbox_header("To", delivery.email.name or "", delivery.email.to),
+            "From": mailbox_header("From", mail.sender_name or account.sender_name, account.sender),
+            **({"Reply-To": mailbox_header("Reply-To", "", mail.reply_to)} if mail.reply_to else {}),
+            "To": mailbox_header("To", mail.name or "", mail.to),
             "Subject": text_header("Subject", rendered.subject),
             "Message-ID": f"<{delivery.delivery_id}@{domain}>",
             "Auto-Submitted": "auto-generated",
@@ -168,8 +173,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             ),
             **_unsubscribe(account, delivery, links.get("unsubscribe_url", "")),
         }
-        html, images = with_inline_codes(rendered.html, delivery, domain)
-        return Mail.of(headers, rendered.text, html, f"=_{delivery.delivery_id}", images)
+        html, images = with_inline_codes(page, delivery, domain)
+        return Mail.of(headers, text, html, f"=_{delivery.delivery_id}", images)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection.

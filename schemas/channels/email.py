@@ -40,14 +40,23 @@ class EmailPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="email
     channel: ClassVar[ChannelName] = "email"
     account: str
     template: TemplateRef
+    sender_name: str | None = None
+    reply_to: str | None = None
+    link_parameters: dict[str, str] = {}
 
 
 class EmailAddress(Record, frozen=True, kw_only=True):
-    """The addresses and the content of an e-mail."""
+    """The addresses and the content of an e-mail.
+
+    `sender_name` stands instead of the account's; `link_parameters` are added to the links of the message.
+    """
 
     to: str
     name: str | None = None
     template: TemplateRef
+    sender_name: str | None = None
+    reply_to: str | None = None
+    link_parameters: dict[str, str] = {}
 
 
 class EmailDelivery(Delivery, frozen=True, kw_only=True):

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from html import escape
+
+from msgspec.structs import replace
+
 from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
 from schemas.formats.blank import is_blank
 from schemas.formats.mail_address import mail_address
@@ -10,11 +16,46 @@ from schemas.template import StoredTemplate
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.channels.template_files import TemplateFiles, named_template
 from streams.event_context import Profile, profile_text
-from streams.values.kinds import AsWritten, Group, Key, Text
+from streams.values.kinds import AsWritten, Group, Key, Plain, Text
 from streams.values.wording import invalid
 from streams.verdict import Skip
 
 _SUBJECT = Text(": the subject line, a template")
+_LONGEST_NAME = 100
+_LONGEST_PREHEADER = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox(Plain[str]):
+    """An e-mail address."""
+
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "an e-mail address such as help@shop.example"
+
+    def accepted(self, value: object) -> str | None:
+        """See `Plain`."""
+        try:
+            return mail_address(value)
+        except ValueError:
+            return None
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$"}
+
+
+_UTM = Group(
+    {
+        "source": Key(Text(), required=True, doc="`utm_source`: who sends the visit.", example="newsletter"),
+        "medium": Key(Text(), doc="`utm_medium`.", default="email", example="email"),
+        "campaign": Key(Text(), doc="`utm_campaign`.", default="the distribution's id", example="spring"),
+        "content": Key(Text(), doc="`utm_content`: which of several links or texts.", example="button"),
+        "term": Key(Text(), doc="`utm_term`.", example="shoes"),
+    },
+    "{source: newsletter}",
+)
 KEYS = Group(
     {
         "account": Key(
@@ -37,19 +78,84 @@ KEYS = Group(
         ),
         "text": Key(AsWritten("a text, a template"), doc="The text part, where it is short.", example="We miss you."),
         "html": Key(AsWritten("HTML, a template"), doc="The HTML part, where it is short.", example="<b>Hello.</b>"),
+        "preheader": Key(
+            Text(", a template", _LONGEST_PREHEADER),
+            doc="The line that an inbox shows behind the subject, a template; the message itself does not show it.",
+            example="Your code for {{ customer.name }}",
+        ),
+        "sender_name": Key(
+            Text(most=_LONGEST_NAME),
+            doc="The name that it comes from.",
+            default="the account's",
+            example="Ann of The Shop",
+        ),
+        "reply_to": Key(
+            Mailbox(), doc="Where answers go.", default="to the account's sender", example="help@shop.example"
+        ),
+        "utm": Key(
+            _UTM,
+            doc="Parameters added to the links of the message, so that analytics know its visits. Links keep their "
+            "query and what they have of these; links to leave or choose, and `mailto:`, get none.",
+            default="links stay as they are",
+            example="{source: newsletter}",
+        ),
     }
 )
+_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL)
+_BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
+_UNSEEN = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}</div>'
 _MORE_ACCOUNTS = "Add one under [email_accounts] in the settings"
 
 
 def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
     account = context.account(written.get("account"), "an email account", _MORE_ACCOUNTS)
-    found = _template(written, context)
+    found = _with_preheader(_template(written, context), written.get("preheader"), context)
     template = context.keep(*found) if found else None
-    return EmailPlan(account=str(account), template=template.ref) if template else None
+    if template is None:
+        return None
+    return EmailPlan(
+        account=str(account),
+        template=template.ref,
+        sender_name=written.get("sender_name"),
+        reply_to=written.get("reply_to"),
+        link_parameters=_link_parameters(written.get("utm"), context.distribution),
+    )
 
 
-def _template(written: JsonObject, context: PlanContext) -> tuple[StoredTemplate, TemplateFiles | None] | None:
+def _link_parameters(utm: JsonObject | None, distribution: str) -> dict[str, str]:
+    if utm is None:
+        return {}
+    said = {"source": utm.get("source", ""), "medium": "email", "campaign": distribution, **utm}
+    return {f"utm_{name}": value for name, value in said.items()}
+
+
+_Found = tuple[StoredTemplate, TemplateFiles | None]
+
+
+def _with_preheader(found: _Found | None, preheader: str | None, context: PlanContext) -> _Found | None:
+    """The template with a line that readers of HTML do not see, first in the body of each locale."""
+    if found is None or preheader is None:
+        return found
+    template, files = found
+    if template.html is None:
+        return context.problem("needs HTML: a message of text alone begins with its text", "preheader")
+    locales = {
+        tag: replace(local, html=local.html and preceded(local.html, preheader))
+        for tag, local in template.locales.items()
+    }
+    return replace(template, html=preceded(template.html, preheader), locales=locales), files
+
+
+def preceded(html: str, preheader: str) -> str:
+    """HTML with a preheader; no line of it moves. What an author wrote outside of tags is text, not markup."""
+    pieces = _TAG.split(preheader)
+    shown = "".join(piece if number % 2 else escape(piece) for number, piece in enumerate(pieces))
+    body = _BODY.search(html)
+    at = body.end() if body else 0
+    return f"{html[:at]}{_UNSEEN.format(' '.join(shown.split()))}{html[at:]}"
+
+
+def _template(written: JsonObject, context: PlanContext) -> _Found | None:
     """The template that is written in the distribution itself, or in the files of the template that it names."""
     name, text, html = written.get("template"), written.get("text"), written.get("html")
     subject = written.get("subject")
@@ -87,7 +193,14 @@ def _mailbox(plan: EmailPlan, profile: Profile) -> EmailAddress | Skip:
         address = mail_address(email)
     except ValueError as error:
         return Skip("no_address", f"mail cannot be sent to the customer's email: {error}")
-    return EmailAddress(to=address, name=profile_text(profile, "name"), template=plan.template)
+    return EmailAddress(
+        to=address,
+        name=profile_text(profile, "name"),
+        template=plan.template,
+        sender_name=plan.sender_name,
+        reply_to=plan.reply_to,
+        link_parameters=plan.link_parameters,
+    )
 
 
 def _delivery(plan: EmailPlan, address: EmailAddress, shared: Shared) -> EmailDelivery:

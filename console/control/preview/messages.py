@@ -298,7 +298,8 @@ def _shown_body(body: bytes) -> object:
 def _mailed(request: EmailRequest, now: datetime) -> Preview:
     message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
-    facts = {"from": str(message["From"]), "subject": str(message["Subject"])} | {
+    answers = {"reply_to": str(message["Reply-To"])} if message["Reply-To"] else {}
+    facts = {"from": str(message["From"]), **answers, "subject": str(message["Subject"])} | {
         name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
     }
     return Preview("email", request.recipient, facts, dated(request.message, now))

@@ -204,6 +204,31 @@ async def test_a_mail_arrives_in_the_locale_of_its_customer_with_the_footer_in_b
         assert (unsubscribe in said, "https://shop.example.com/u" in said) == (category == "marketing",) * 2
 
 
+async def test_a_distribution_says_who_writes_where_answers_go_and_what_links_have(sink: SmtpSink) -> None:
+    made = delivery("email")
+    said = {
+        "sender_name": 'Ann "Z" of The Shop',
+        "reply_to": "help@shop.example",
+        "link_parameters": {"utm_source": "n"},
+    }
+    made = msgspec.structs.replace(made, email=msgspec.structs.replace(made.email, **said))
+    links = UnsubscribeLinks("https://t.example", ("a secret of many characters",))
+    text = "https://shop.example/a?b=1 {{ unsubscribe_url }}"
+    html = '<a href="{{ "https://shop.example/a?b=1&c=2" }}">x</a><a href="{{ unsubscribe_url }}">y</a>'
+    template = StoredTemplate(name="t", subject="s", text=text, html=html)
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates(), unsubscribe=links)
+    assert isinstance(await channel.send(channel.render(made, template), timeout=60, now=now()), Accepted)
+    await channel.close()
+    message = sink.mails[0].parsed()
+    assert message["From"].addresses[0].display_name == 'Ann "Z" of The Shop'
+    assert message["From"].addresses[0].addr_spec == "shop@example.com"
+    assert message["Reply-To"] == "help@shop.example"
+    own = links.of(made)["unsubscribe_url"]
+    plain, page = (message.get_body((kind,)).get_content().strip() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    assert plain == f"https://shop.example/a?b=1&utm_source=n {own}"
+    assert unescape(page) == f'<a href="https://shop.example/a?b=1&c=2&utm_source=n">x</a><a href="{own}">y</a>'
+
+
 async def test_other_alphabets_arrive(sink: SmtpSink) -> None:
     await mail(sink, customer(name="Zażółć Ґ 漢字"))
     message = sink.mails[0].parsed()

@@ -111,6 +111,6 @@ def links_of(settings: Settings) -> Links:
 
 
 def unsubscribe_links_of(settings: Settings) -> UnsubscribeLinks:
-    """Links by which customers leave; none where the console's own address or secrets are not set."""
-    console = settings.console
-    return UnsubscribeLinks(console.public_url, tuple(one.reveal() for one in console.secrets))
+    """Links by which customers leave, and mailboxes that they can write to; none without the console's secrets."""
+    console, read = settings.console, (one.address.lower() for one in settings.mailboxes.values() if one.address)
+    return UnsubscribeLinks(console.public_url, tuple(one.reveal() for one in console.secrets), frozenset(read))

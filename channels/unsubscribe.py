@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from channels.codes.links import code_links
+from channels.email.goodbyes import goodbye_subject
 from schemas.delivery import Delivery
 from schemas.distribution import TRANSACTIONAL
 
@@ -42,21 +43,37 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class UnsubscribeLinks:
-    """Links below the public address, signed with the first secret; none without both."""
+    """Links below the public address, signed with the first secret; none without both.
+
+    `mailboxes` are addresses whose mail is read: one to them with the token in its subject counts as the link does.
+    """
 
     public_url: str = ""
     secrets: Sequence[str] = field(default=(), repr=False)
+    mailboxes: frozenset[str] = frozenset()
 
     def of(self, delivery: Delivery) -> dict[str, str]:
         """`unsubscribe_url`, of what needs consent, and `preferences_url`."""
         if not self.public_url or not self.secrets or not delivery.customer.id:
             return {}
-        subscriber = Subscriber(delivery.project_id, delivery.customer.id, delivery.category, delivery.delivery_id)
-        base, token = self.public_url.rstrip("/"), token_of(subscriber, self.secrets[0])
+        base, token = self.public_url.rstrip("/"), self._token(delivery)
         links = {"unsubscribe_url": UNSUBSCRIBE_PATH, "preferences_url": PREFERENCES_PATH}
         if delivery.category == TRANSACTIONAL:
             del links["unsubscribe_url"]
         return {name: f"{base}{path}{token}" for name, path in links.items()}
+
+    def mailto(self, delivery: Delivery, address: str) -> str:
+        """The `mailto:` of an address, with the token in the subject where its mail is read; empty without one."""
+        if not address:
+            return ""
+        has_token = self.secrets and delivery.customer.id and delivery.category != TRANSACTIONAL
+        if address.lower() not in self.mailboxes or not has_token:
+            return f"mailto:{address}"
+        return f"mailto:{address}?subject={goodbye_subject(self._token(delivery))}"
+
+    def _token(self, delivery: Delivery) -> str:
+        subscriber = Subscriber(delivery.project_id, delivery.customer.id, delivery.category, delivery.delivery_id)
+        return token_of(subscriber, self.secrets[0])
 
 
 NO_UNSUBSCRIBE_LINKS = UnsubscribeLinks()

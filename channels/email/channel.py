@@ -149,7 +149,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             "category": delivery.category,
         }
         envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
-        links = _links(account, delivery, template, self._own_links.of(delivery))
+        mailto = self._own_links.mailto(delivery, account.unsubscribe_mailto)
+        links = _links(account, delivery, template, self._own_links.of(delivery), mailto)
         variables = {
             "event": envelope,
             **with_links(delivery.data, self._code_links),
@@ -171,7 +172,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             "Feedback-ID": text_header(
                 "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
             ),
-            **_unsubscribe(account, delivery, links.get("unsubscribe_url", "")),
+            **_unsubscribe(delivery, links.get("unsubscribe_url", ""), mailto),
         }
         html, images = with_inline_codes(page, delivery, domain)
         return Mail.of(headers, text, html, f"=_{delivery.delivery_id}", images)
@@ -278,10 +279,9 @@ class _Pool:
 
 
 def _links(
-    account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate, own: Mapping[str, str]
+    account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate, own: Mapping[str, str], mailto: str
 ) -> dict[str, str]:
     """The customer's own pages: those that the account and the brand name, else ours, else a mailbox to write to."""
-    mailto = f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""
     links = {
         "unsubscribe_url": account.unsubscribe_url or own.get("unsubscribe_url") or mailto,
         "preferences_url": str(template.brand.get("preferences_url", "")) or own.get("preferences_url", ""),
@@ -289,7 +289,7 @@ def _links(
     return {name: link.replace("{delivery_id}", delivery.delivery_id) for name, link in links.items() if link}
 
 
-def _unsubscribe(account: EmailAccount, delivery: EmailDelivery, link: str) -> dict[str, str]:
+def _unsubscribe(delivery: EmailDelivery, link: str, mailto: str) -> dict[str, str]:
     """Of mail that needs consent: what is transactional is not a list that one leaves. A link too long for its line
     is left out.
 
@@ -298,7 +298,7 @@ def _unsubscribe(account: EmailAccount, delivery: EmailDelivery, link: str) -> d
     if delivery.category == TRANSACTIONAL:
         return {}
     url = link if link.startswith(("https://", "http://")) and len(link) <= LONGEST_HEADER_URL else ""
-    links = [url, f"mailto:{account.unsubscribe_mailto}" if account.unsubscribe_mailto else ""]
+    links = [url, mailto]
     shown = {"List-Unsubscribe": list_header("List-Unsubscribe", [link for link in links if link])}
     one_click = {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"} if url.startswith("https://") else {}
     return shown | one_click if any(links) else {}

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import structlog
 
 from agents.clock import utc_now
@@ -15,6 +16,7 @@ from agents.telemetry.metrics import Metrics
 from agents.telemetry.status import Health, serve_status
 from channels.email.mailbox import Mailbox
 from console.cli.context import Session
+from console.control.goodbyes import Goodbyes
 from console.control.mailboxes import Round, mailboxes_of, take_mailbox, tokens_of
 from console.control.reports import Reports
 from schemas.errors import TryLater
@@ -24,11 +26,12 @@ log = structlog.get_logger()
 
 async def look_once(opened: Session, names: Sequence[str]) -> list[Round]:
     """Take in all that waits in some mailboxes, one after the other. Raises TryLater, CannotStart."""
-    rounds, tokens = [], tokens_of(opened.wiring.settings)
+    rounds, tokens, goodbyes = [], tokens_of(opened.wiring.settings), _goodbyes(opened)
     for mailbox in mailboxes_of(opened.wiring.settings, names):
         more = True
         while more:
-            rounds.append(await take_mailbox(mailbox, _reports(opened, mailbox), tokens=tokens))
+            reports = _reports(opened, mailbox)
+            rounds.append(await take_mailbox(mailbox, reports, tokens=tokens, goodbyes=goodbyes))
             more = rounds[-1].has_more
     return rounds
 
@@ -68,6 +71,7 @@ async def _until_stopped(tasks: Sequence[asyncio.Future[None]]) -> None:
 class _Poller:
     def __init__(self, opened: Session) -> None:
         self._opened, self._tokens = opened, tokens_of(opened.wiring.settings)
+        self._goodbyes = _goodbyes(opened)
         self._away: dict[str, str] = {}
         self.metrics = Metrics()
 
@@ -83,7 +87,8 @@ class _Poller:
 
     async def _look(self, mailbox: Mailbox) -> bool:
         try:
-            done = await take_mailbox(mailbox, _reports(self._opened, mailbox), tokens=self._tokens)
+            reports = _reports(self._opened, mailbox)
+            done = await take_mailbox(mailbox, reports, tokens=self._tokens, goodbyes=self._goodbyes)
         except TryLater as error:
             self._away[mailbox.name] = error.what or "Postgres"
             log.warning("mailbox_not_read", mailbox=mailbox.name, why=str(error))
@@ -94,6 +99,13 @@ class _Poller:
         if done.taken or done.others or done.unread:
             log.info("mailbox_read", mailbox=mailbox.name, taken=done.taken, others=done.others, unread=done.unread)
         return done.has_more
+
+
+def _goodbyes(opened: Session) -> Goodbyes:
+    async def database() -> asyncpg.Pool:
+        return opened.pool
+
+    return Goodbyes(opened.wiring.settings, database)
 
 
 def _reports(opened: Session, mailbox: Mailbox) -> Reports:

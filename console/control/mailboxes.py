@@ -13,6 +13,7 @@ import structlog
 from agents.reach import reach_of
 from channels.access_tokens import TokenAway, TokenFailed, Tokens
 from channels.email.mailbox import LoginRefused, Mailbox, MailboxSession
+from console.control.goodbyes import Goodbyes
 from console.control.not_found import not_found
 from console.control.reports import Done, Reports
 from deploy.settings.mailboxes import MailboxSettings
@@ -27,7 +28,7 @@ MOST_A_ROUND = 5000
 _CHUNK_SIZE = 20
 """Messages in memory at a time, 512 KB of each at most."""
 
-_TAKEN: frozenset[Done] = frozenset({"told", "known before", "left"})
+_TAKEN: frozenset[Done] = frozenset({"told", "known before", "left", "unsubscribed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,12 @@ async def waiting_in(mailbox: Mailbox, tokens: Tokens | None = None) -> int:
 
 
 async def take_mailbox(
-    mailbox: Mailbox, reports: Reports, *, limit: int = MOST_A_ROUND, tokens: Tokens | None = None
+    mailbox: Mailbox,
+    reports: Reports,
+    *,
+    limit: int = MOST_A_ROUND,
+    tokens: Tokens | None = None,
+    goodbyes: Goodbyes | None = None,
 ) -> Round:
     """Take in what waits in a mailbox, oldest first. A message is moved only after what it says is kept.
 
@@ -100,18 +106,18 @@ async def take_mailbox(
         waiting = await asyncio.to_thread(session.waiting, limit)
         for first in range(0, len(waiting), _CHUNK_SIZE):
             chunk = waiting[first : first + _CHUNK_SIZE]
-            total = await _take_chunk(mailbox, session, reports, chunk, total)
+            total = await _take_chunk(mailbox, session, _Intake(reports, goodbyes), chunk, total)
     has_more = len(waiting) == limit and total.taken + total.others > 0
     return replace(total, has_more=has_more)
 
 
 async def _take_chunk(
-    mailbox: Mailbox, session: MailboxSession, reports: Reports, uids: Sequence[int], before: Round
+    mailbox: Mailbox, session: MailboxSession, intake: _Intake, uids: Sequence[int], before: Round
 ) -> Round:
     fetched = await asyncio.to_thread(session.fetch, uids)
     done, ours, others = Counter(before.done), list[int](), list[int]()
     for uid, message in fetched.items():
-        fate = await _take(reports, message)
+        fate = await intake.take(message)
         done.update(fate)
         (ours if _TAKEN.intersection(fate) else others).append(uid)
     await asyncio.to_thread(session.move, ours, mailbox.taken_folder)
@@ -125,12 +131,21 @@ async def _take_chunk(
     )
 
 
-async def _take(reports: Reports, message: bytes) -> list[Done]:
-    try:
-        return [one.done for one in await reports.take(message)]
-    except BadRecord as error:  # no column holds it
-        log.warning("report_not_kept", why=str(error))
-        return ["not a report"]
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """Whoever takes a mail: customers who leave first, since a subject is looked at faster than a whole report."""
+
+    reports: Reports
+    goodbyes: Goodbyes | None
+
+    async def take(self, message: bytes) -> list[Done]:
+        try:
+            if self.goodbyes is not None and (fate := await self.goodbyes.take(message)) is not None:
+                return [fate]
+            return [one.done for one in await self.reports.take(message)]
+        except BadRecord as error:  # no column holds it
+            log.warning("report_not_kept", why=str(error))
+            return ["not a report"]
 
 
 @asynccontextmanager

@@ -30,8 +30,10 @@ _Name = tuple[str, str]
 """A delivery's own id, or its provider's for it."""
 _WORDS: frozenset[StatusKind] = frozenset({"unsubscribed", "resubscribed"})
 
-Done = Literal["told", "known before", "left", "not ours", "not a report"]
-"""`left`: it says nothing that is told, as a message that is still tried. `not ours`: no delivery of this project."""
+Done = Literal["told", "known before", "left", "not ours", "not a report", "unsubscribed", "not proven"]
+"""`left`: it says nothing that is told, as a message that is still tried. `not ours`: no delivery of this project.
+`unsubscribed`: a customer has left by mail; `not proven`: a mail that looks like that, with a token that nobody made.
+"""
 
 
 @dataclass(frozen=True, slots=True)

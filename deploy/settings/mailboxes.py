@@ -9,6 +9,7 @@ from deploy.secret import Secret
 from schemas.channels.email import MailSecurity
 from schemas.channels.mail_oauth import OAuthFields, oauth_problems, tenant, token_url
 from schemas.errors import CannotStart
+from schemas.formats.mail_address import mail_address
 
 _HIGHEST_PORT = 65_535
 _LONGEST_NAME = 200
@@ -17,7 +18,10 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class MailboxSettings:
-    """One mailbox, read over IMAP. What is in `folder` has still to be taken, and is moved to the others afterwards."""
+    """One mailbox, read over IMAP. What is in `folder` has still to be taken, and is moved to the others afterwards.
+
+    Accounts whose `unsubscribe_mailto` is `address` are left by a mail to it.
+    """
 
     host: str
     username: str
@@ -34,6 +38,7 @@ class MailboxSettings:
     folder: str = "INBOX"
     taken_folder: str = "Tidings-taken"
     other_folder: str = "Tidings-other"
+    address: str = ""
     every: timedelta = timedelta(minutes=1)
     timeout: timedelta = timedelta(seconds=30)
 
@@ -64,6 +69,7 @@ class MailboxSettings:
         if not self.password.reveal().isprintable():
             raise CannotStart(f"{at}.password must be one line of characters that print")
         self._check_oauth(at)
+        self._check_address(at)
         for key in ("folder", "taken_folder", "other_folder"):
             _check_folder(getattr(self, key), f"{at}.{key}")
         if len({self.folder, self.taken_folder, self.other_folder}) < 3:
@@ -71,6 +77,13 @@ class MailboxSettings:
         for key in ("every", "timeout"):
             if getattr(self, key) < timedelta(seconds=1):
                 raise CannotStart(f"{at}.{key} must be at least 1s")
+
+    def _check_address(self, at: str) -> None:
+        try:
+            if self.address:
+                mail_address(self.address)
+        except ValueError as error:
+            raise CannotStart(f"{at}.address must be an address such as leave@shop.example: {error}") from None
 
     def _check_oauth(self, at: str) -> None:
         for key, read in (("token_url", token_url), ("tenant", tenant)):

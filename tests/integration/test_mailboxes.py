@@ -19,13 +19,18 @@ import pytest
 from agents.wiring import Wiring
 from channels.email.mailbox import Mailbox
 from channels.fakes.imap import EVERYTHING, ImapServer
+from channels.unsubscribe import Subscriber, token_of
 from console.control.doctor import examine
+from console.control.goodbyes import Goodbyes
 from console.control.mailboxes import Round, mailboxes_of, take_mailbox
 from console.control.reports import TakenReport
 from deploy.secret import Secret
 from deploy.settings.mailboxes import MailboxSettings
+from deploy.settings.messages import Console
 from deploy.settings.settings import Settings
 from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.topics import CONSENTS
+from store.consent_choices import ConsentChoices
 from tests import ROOT
 from tests.factory import NOW
 from tests.integration.test_reports import DELIVERY, message, outbox, reports, sent
@@ -68,6 +73,28 @@ async def test_reports_are_told_once_and_put_aside(server: ImapServer, pool: asy
     assert await outbox(pool) == [("bounced", "customer.email.bounced")]
     assert [server.contents(folder) for folder in ("INBOX", "Taken", "Other")] == [[], ours, others]
     assert await take_mailbox(box(server), reports(pool, made.project_id)) == Round("bounces")
+
+
+async def test_who_writes_to_leave_has_left_and_a_forged_token_is_put_aside(
+    server: ImapServer, pool: asyncpg.Pool, settings: Settings
+) -> None:
+    secret = "a secret of many characters"
+    own = replace(settings, console=Console(secrets=(Secret(secret),)))
+
+    async def database() -> asyncpg.Pool:
+        return pool
+
+    token = token_of(Subscriber("outlet", "c1", "marketing", "dlv_9"), secret)
+    ours, forged = (f"Subject: unsubscribe.{one}\r\n\r\n".encode() for one in (token, "A" * 60))
+    for mail in (ours, ours, forged):
+        server.deliver(mail)
+    taken = reports(pool, "default")
+    done = await take_mailbox(box(server), taken, goodbyes=Goodbyes(own, database))
+    assert done == Round("bounces", taken=2, others=1, done=Counter({"unsubscribed": 2, "not proven": 1}))
+    assert [server.contents(folder) for folder in ("INBOX", "Taken", "Other")] == [[], [ours, ours], [forged]]
+    (choice,) = await ConsentChoices(pool).of("outlet", "c1")
+    assert (choice.category, choice.given, choice.way, choice.delivery_id) == ("marketing", False, "mail", "dlv_9")
+    assert await pool.fetchval("select count(*) from outbox where topic = $1", CONSENTS) == 1
 
 
 async def test_a_server_that_hangs_up_costs_nothing(server: ImapServer, pool: asyncpg.Pool) -> None:

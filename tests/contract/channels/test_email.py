@@ -467,6 +467,18 @@ async def test_tls_and_login(implicit: bool) -> None:
     assert len(sink.mails) == 1
 
 
+def test_a_mailbox_that_is_read_takes_a_token_beside_the_link() -> None:
+    links = UnsubscribeLinks("https://t.example", ("a secret of many characters",), frozenset({"u@example.com"}))
+    sending, made = account(25, unsubscribe_mailto="u@example.com"), delivery("email")
+    template = StoredTemplate(name="t", subject="s", text="x", html=None)
+    channel = Email(fixed_accounts("email", {"main": sending}), Templates(), unsubscribe=links)
+    message = message_from_bytes(channel.render(made, template).message, policy=policy.default)
+    url, mailto = message["List-Unsubscribe"].strip("<>").split(">, <")
+    token = mailto.removeprefix("mailto:u@example.com?subject=unsubscribe.")
+    assert url == f"https://t.example/unsubscribe/{token}"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
 @pytest.mark.parametrize(
     ("own", "category", "expected"),
     [

@@ -46,6 +46,32 @@ def test_what_is_no_token_is_nobody(token: str) -> None:
     assert subscriber_of(token, [SECRET]) is None
 
 
+def test_a_mail_to_a_mailbox_that_is_read_holds_the_token() -> None:
+    links = UnsubscribeLinks("", (SECRET,), frozenset({"leave@shop.example"}))
+    made = delivery("email")
+    address, _, subject = links.mailto(made, "Leave@shop.example").partition("?subject=unsubscribe.")
+    assert address == "mailto:Leave@shop.example"
+    found = subscriber_of(subject, [SECRET])
+    assert found is not None
+    assert (found.customer_id, found.category, found.delivery_id) == ("c1", "marketing", made.delivery_id)
+
+
+@pytest.mark.parametrize(
+    ("address", "category", "secrets"),
+    [
+        ("other@shop.example", "marketing", (SECRET,)),
+        ("leave@shop.example?subject=own", "marketing", (SECRET,)),
+        ("leave@shop.example", "transactional", (SECRET,)),
+        ("leave@shop.example", "marketing", ()),
+        ("", "marketing", (SECRET,)),
+    ],
+)
+def test_another_mail_stays_as_it_is(address: str, category: str, secrets: tuple[str, ...]) -> None:
+    links = UnsubscribeLinks("", secrets, frozenset({"leave@shop.example"}))
+    made = replace(delivery("email"), category=category)
+    assert links.mailto(made, address) == (f"mailto:{address}" if address else "")
+
+
 def test_nothing_is_made_without_a_secret() -> None:
     with pytest.raises(ValueError, match="secret"):
         token_of(ANN, "")

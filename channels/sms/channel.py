@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links
@@ -17,23 +17,20 @@ from channels.http.ssrf import Reach
 from channels.http.transport import Reply
 from channels.sms import gateway, twilio
 from channels.sms.request import SmsRequest
+from channels.sms.text import Texts
 from channels.status_calls import OWN_CALLS, CallForm, StatusCall, StatusEvent, signed_events
 from channels.templates.engine import Templates
-from channels.templates.variables import message_variables
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from schemas.channels.retries import RETRY_POLICIES
-from schemas.channels.sms import MOST_PARTS, SmsAccountForm, SmsDelivery
+from schemas.channels.sms import SmsAccountForm, SmsDelivery
 from schemas.channels.sms_gateway import read_headers
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused, TemplateFailed
-from schemas.formats.sms_text import parts_of
+from schemas.errors import RenderRefused
 from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Deferred, Receipt, Refused
 from schemas.template import StoredTemplate
 
-_OK = 200
 POLICY = Policy.of(RETRY_POLICIES["sms"])
-_CALLBACK = "/callbacks/{}/sms/{}?delivery={}"
 
 
 class Sms(HttpChannel[SmsDelivery]):
@@ -61,8 +58,8 @@ class Sms(HttpChannel[SmsDelivery]):
         public_url: str = "",
     ) -> None:
         super().__init__(reach=reach)
-        self._accounts, self._templates, self._links = accounts, templates, links
-        self._unsubscribe, self._public_url = unsubscribe, public_url.rstrip("/")
+        self._accounts, self._texts = accounts, Texts(templates, links, unsubscribe)
+        self._public_url = public_url.rstrip("/")
 
     @classmethod
     def build(cls, context: ChannelContext) -> Sms:
@@ -83,33 +80,10 @@ class Sms(HttpChannel[SmsDelivery]):
         if account is None:
             there = ", ".join(self._accounts.names(delivery.project_id)) or "none"
             raise RenderRefused("no_address", f"no sms account {delivery.account}; there are: {there}")
-        if template is None:
-            raise TemplateFailed(
-                f"template {delivery.sms.template.name} ({delivery.sms.template.digest[:8]}) is missing"
-            )
-        text = self._text(delivery, template)
-        most = min(delivery.sms.max_parts or MOST_PARTS, account.max_parts or MOST_PARTS)
-        if (parts := parts_of(text)).count > most:
-            raise RenderRefused("limit", f"the text takes {parts.said}; at most {most} are sent")
+        text = self._texts.text(delivery, template, account.max_parts)
         if account.provider == "http":
             return gateway.message(account, delivery, text)
-        return twilio.message(account, delivery, text, self._callback(delivery))
-
-    def _text(self, delivery: SmsDelivery, template: StoredTemplate) -> str:
-        variables, customer = message_variables(delivery, self._links, self._unsubscribe), delivery.customer
-        filled = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
-        text = filled.text.replace("\r\n", "\n").strip()
-        if not text:
-            raise RenderRefused("template_error", "the text is empty: nothing of the template is left")
-        return text
-
-    def _callback(self, delivery: SmsDelivery) -> str:
-        """The address at which its end is reported; none where Twilio would refuse the whole message for it."""
-        host = urlsplit(self._public_url).hostname or ""
-        if "." not in host or "_" in host:
-            return ""
-        parts = (delivery.project_id, delivery.account, delivery.delivery_id)
-        return self._public_url + _CALLBACK.format(*(quote(part, safe="") for part in parts))
+        return twilio.message(account, delivery, text, twilio.callback(self._public_url, delivery))
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The secrets of its account."""
@@ -172,10 +146,7 @@ class Sms(HttpChannel[SmsDelivery]):
             )
         asked, now = twilio.first_page(found, account, project_id), datetime.now(UTC)
         answer = await self.ask(asked, timeout=self.policy.timeout.total_seconds(), now=now)
-        if isinstance(answer, Reply) and answer.status == _OK:
-            return AccountCheck(True, f"{urlsplit(found.base_url).hostname} lets {found.account_sid} in")
-        said = twilio.receipt(answer, now) if isinstance(answer, Reply) else answer
-        return AccountCheck(False, said.detail)
+        return twilio.checked(found, answer, now)
 
     def _account(self, project_id: str, name: str) -> SmsAccountForm | None:
         found: SmsAccountForm | None = self._accounts.find(project_id, name)

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import msgspec
 
-from channels.contract import shortened
+from channels.contract import AccountCheck, shortened
 from channels.http.api import receipt_by_status
 from channels.http.transport import Reply
 from channels.sms.request import SmsRequest
@@ -24,8 +24,9 @@ from schemas.receipt import Accepted, Blocked, Receipt, Refused, Throttled, Unan
 
 FORM = "application/x-www-form-urlencoded"
 SIGNATURE = "x-twilio-signature"
+_CALLBACK = "/callbacks/{}/sms/{}?delivery={}"
 _STOPPED = 21610
-_BROKEN = 500
+_OK, _BROKEN = 200, 500
 _BLOCKED = frozenset({20003, 20005, 20404, 21212, 21606, 21659, 21660, 21701, 21703, 30002})
 """Errors that are about the account or its sender, whatever the message is."""
 _THROTTLED = frozenset({20429, 21611})
@@ -53,6 +54,23 @@ def message(account: SmsAccountForm, delivery: SmsDelivery, text: str, callback:
         _messages(account), delivery.account, delivery.delivery_id, {"content-type": FORM}, urlencode(form).encode(),
         project_id=delivery.project_id, to=delivery.sms.to, text=text,
     )  # fmt: skip
+
+
+def callback(public_url: str, delivery: SmsDelivery) -> str:
+    """The address at which its end is reported; none where Twilio would refuse the whole message for it."""
+    host = urlsplit(public_url).hostname or ""
+    if "." not in host or "_" in host:
+        return ""
+    parts = (delivery.project_id, delivery.account, delivery.delivery_id)
+    return public_url + _CALLBACK.format(*(quote(part, safe="") for part in parts))
+
+
+def checked(account: SmsAccountForm, answer: Reply | Receipt, now: datetime) -> AccountCheck:
+    """The state of an account by the answer to the question for a list of messages."""
+    if isinstance(answer, Reply) and answer.status == _OK:
+        return AccountCheck(True, f"{urlsplit(account.base_url).hostname} lets {account.account_sid} in")
+    said = receipt(answer, now) if isinstance(answer, Reply) else answer
+    return AccountCheck(False, said.detail)
 
 
 def authorization(account: SmsAccountForm) -> dict[str, str]:

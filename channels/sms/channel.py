@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
-from urllib.parse import urlsplit
 
 from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links
@@ -141,9 +140,7 @@ class Sms(HttpChannel[SmsDelivery]):
         if found is None:
             return AccountCheck(False, f'there is no sms account "{account}"')
         if found.provider == "http":
-            return AccountCheck(
-                True, f"a gateway at {urlsplit(found.url).hostname}; it can only be tried with a message"
-            )
+            return gateway.checked(found)
         asked, now = twilio.first_page(found, account, project_id), datetime.now(UTC)
         answer = await self.ask(asked, timeout=self.policy.timeout.total_seconds(), now=now)
         return twilio.checked(found, answer, now)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
-from channels.contract import shortened
+from channels.contract import AccountCheck, shortened
 from channels.http.api import receipt_by_status
 from channels.http.transport import Reply
 from channels.sms.request import SmsRequest
@@ -33,6 +33,11 @@ def message(account: SmsAccountForm, delivery: SmsDelivery, text: str) -> SmsReq
         url, delivery.account, delivery.delivery_id, {"content-type": _TYPES[account.content]} if account.body else {},
         _body(account, values), account.method, delivery.project_id, delivery.sms.to, text,
     )  # fmt: skip
+
+
+def checked(account: SmsAccountForm) -> AccountCheck:
+    """The state of an account: nothing of a gateway is known that could be asked for."""
+    return AccountCheck(True, f"a gateway at {urlsplit(account.url).hostname}; it can only be tried with a message")
 
 
 def receipt(reply: Reply, account: SmsAccountForm, now: datetime) -> Receipt:

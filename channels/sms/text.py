@@ -23,7 +23,10 @@ class Texts:
     unsubscribe: UnsubscribeLinks
 
     def text(self, delivery: SmsDelivery, template: StoredTemplate | None, most: int) -> str:
-        """A text of as many parts as its author and its account (`most`) allow. Raises TemplateFailed, RenderRefused."""
+        """A text of as many parts as its author and its account (`most`) allow.
+
+        Raises TemplateFailed, RenderRefused.
+        """
         if template is None:
             named = delivery.sms.template
             raise TemplateFailed(f"template {named.name} ({named.digest[:8]}) is missing")

@@ -110,10 +110,13 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
         return await super().send(replace(request, body=body), timeout=_left(ends), now=now)
 
     async def _read(self, account: Account) -> Fields | Receipt:
-        """All pages of an account's list; as nothing was sent, nothing of it is in doubt."""
+        """All pages of an account's list; as nothing was sent, nothing of it is in doubt.
+
+        Their order may change between two pages, so that one is missing: they are then gone through once more.
+        """
         found: dict[str, Field] = {}
         project_id, name, form = account
-        offset = 0
+        offset, rounds = 0, 2
         for _ in range(_MOST_PAGES):
             page = self._page(await self.asked(form, project_id, name, f"{API}/fields?limit={_PAGE}&offset={offset}"))
             if not isinstance(page, Page):
@@ -121,6 +124,8 @@ class ActiveCampaign(ProviderChannel[ActiveCampaignDelivery]):
             found |= {str(one.id): one for one in page.fields}
             offset += len(page.fields)
             if not page.fields or offset >= page.meta.total:
+                offset, rounds = 0, rounds - 1
+            if not rounds or len(found) >= page.meta.total:
                 break
         return Fields.of(found.values())
 

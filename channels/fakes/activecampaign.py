@@ -54,6 +54,7 @@ class ActiveCampaignFake(HttpFake):
             FakeField("4", "Seen at", "SEEN_AT", "datetime"),
         ]
         self.list_replies: deque[Reply] = deque()
+        self.largest_page = _LARGEST_PAGE
         self.listed = self.put_back = 0
         self.contacts: dict[str, dict[str, Any]] = {}
 
@@ -79,7 +80,7 @@ class ActiveCampaignFake(HttpFake):
         if self.list_replies:
             return self.list_replies.popleft()
         offset, size = (int(request.query.get(name, usual)) for name, usual in (("offset", 0), ("limit", _USUAL_PAGE)))
-        shown = self.fields[offset : offset + min(size, _LARGEST_PAGE)]
+        shown = self.fields[offset : offset + min(size, self.largest_page)]
         page = [{"id": one.id, "title": one.title, "type": one.kind, "perstag": one.perstag} for one in shown]
         return self._said(200, {"fields": page, "meta": {"total": str(len(self.fields))}})
 

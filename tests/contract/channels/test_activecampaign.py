@@ -230,6 +230,26 @@ async def test_all_pages_of_the_list_are_read_once_for_all(fake: ActiveCampaignF
     assert (fake.listed, len(fake.contacts)) == (3, 20)
 
 
+async def test_pages_that_are_smaller_than_asked_for_are_all_read(
+    fake: ActiveCampaignFake, channel: ActiveCampaign
+) -> None:
+    fake.fields += [FakeField(str(at), f"Field {at}", f"FIELD_{at}") for at in range(5, 51)]
+    fake.largest_page = 20
+    assert isinstance(await send(channel, message(FIELD_50=1)), Accepted)
+    assert fake.listed == 3
+
+
+async def test_a_field_that_changes_its_page_meanwhile_is_not_missed(
+    fake: ActiveCampaignFake, channel: ActiveCampaign
+) -> None:
+    for fields in ("[]", '[{"id": "2", "title": "Published"}, {"id": "3", "title": "Interests"}]'):
+        fake.list_replies.append(Reply(200, body=f'{{"fields": {fields}, "meta": {{"total": "4"}}}}'.encode()))
+    assert isinstance(await send(channel, message(SEEN_AT="2026-11-20T09:00:00Z")), Accepted)
+    fake.list_replies.extend([Reply(200, body=b'{"fields": [], "meta": {"total": "4"}}')] * 2)
+    check = await channel.check("shop", "main")
+    assert check.fields == ("firstName", "lastName", "phone")
+
+
 async def test_what_is_a_contacts_own_needs_no_list(fake: ActiveCampaignFake, channel: ActiveCampaign) -> None:
     assert isinstance(await send(channel, message(firstName="Jo")), Accepted)
     assert fake.listed == 0

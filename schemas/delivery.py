@@ -62,6 +62,11 @@ class Delivery(Record, frozen=True, kw_only=True):
         """The address that it goes to; of a webhook the endpoint's host."""
         raise NotImplementedError
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The customer's, by which suppressions and sandboxes judge it where `reaches` is none."""
+        return ()
+
     def redacted(self) -> Self:
         """The same with nothing left of its customer but the id: enough to tell how it ended."""
         bare: dict[str, Any] = {self.channel: self.redacted_address()}

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from schemas.closed import ChannelName
+from schemas.delivery import Delivery
 from schemas.formats.blank import trimmed
 from schemas.formats.hosts import HostRefused, ascii_host
 from schemas.formats.mail_address import mail_address
@@ -109,6 +110,12 @@ def address_keys(channel: ChannelName, address: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return (key,) if _is_phone(key) else (key, *host_keys(key.rpartition("@")[2]))
+
+
+def delivery_keys(delivery: Delivery) -> tuple[str, ...]:
+    """Each key that would suppress a delivery: those of what it reaches, else of all its customer's addresses."""
+    keys = address_keys(delivery.channel, delivery.reaches)
+    return keys or tuple(key for one in delivery.addresses for key in address_keys(delivery.channel, one))
 
 
 @lru_cache(_KEPT)

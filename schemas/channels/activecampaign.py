@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 
 from schemas.account_fields import COMMON_FIELDS, AccountField, AccountForm, AccountType, ascii_secret, base_url
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 
 API = "/api/3"
@@ -30,7 +30,7 @@ class ActiveCampaignAddress(Record, frozen=True, kw_only=True):
     attributes: Annotated[JsonObject, doc("Where each comes from; read as a webhook's payload is.")] = {}
 
 
-class ActiveCampaignDelivery(Delivery, frozen=True, kw_only=True):
+class ActiveCampaignDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.activecampaign`."""
 
     channel: ClassVar[ChannelName] = "activecampaign"

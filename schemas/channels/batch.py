@@ -17,8 +17,8 @@ from schemas.account_fields import (
 )
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 
 MOST_PROFILES = 200
@@ -42,7 +42,7 @@ class BatchAddress(Record, frozen=True, kw_only=True):
     event: NamedEvent | None = None
 
 
-class BatchDelivery(Delivery, frozen=True, kw_only=True):
+class BatchDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.batch`."""
 
     channel: ClassVar[ChannelName] = "batch"

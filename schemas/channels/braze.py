@@ -17,8 +17,8 @@ from schemas.account_fields import (
 )
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 
 MOST_OBJECTS = 75
@@ -52,7 +52,7 @@ class BrazeAddress(Record, frozen=True, kw_only=True):
         return self.external_id or self.alias_name or self.email or self.phone or ""
 
 
-class BrazeDelivery(Delivery, frozen=True, kw_only=True):
+class BrazeDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.braze`."""
 
     channel: ClassVar[ChannelName] = "braze"

@@ -19,8 +19,8 @@ from schemas.account_fields import (
 )
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 from schemas.template import TemplateRef
 
@@ -60,7 +60,7 @@ class IntercomAddress(Record, frozen=True, kw_only=True):
     message: IntercomMessage | None = None
 
 
-class IntercomDelivery(Delivery, frozen=True, kw_only=True):
+class IntercomDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.intercom`."""
 
     channel: ClassVar[ChannelName] = "intercom"

@@ -17,8 +17,8 @@ from schemas.account_fields import (
 )
 from schemas.channels.named_event import NamedEvent
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 
 
@@ -41,7 +41,7 @@ class KlaviyoAddress(Record, frozen=True, kw_only=True):
     event: NamedEvent | None = None
 
 
-class KlaviyoDelivery(Delivery, frozen=True, kw_only=True):
+class KlaviyoDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.klaviyo`."""
 
     channel: ClassVar[ChannelName] = "klaviyo"

@@ -17,8 +17,8 @@ from schemas.account_fields import (
     one_of,
 )
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import JsonObject, Record, doc
 
 NEW_MEMBERS = ("transactional", "subscribed", "pending")
@@ -42,7 +42,7 @@ class MailchimpAddress(Record, frozen=True, kw_only=True):
     attributes: Annotated[JsonObject, doc("Where each comes from; read as a webhook's payload is.")] = {}
 
 
-class MailchimpDelivery(Delivery, frozen=True, kw_only=True):
+class MailchimpDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.mailchimp`."""
 
     channel: ClassVar[ChannelName] = "mailchimp"

@@ -21,8 +21,10 @@ from channels.fakes.email import SmtpSink
 from console.control import suppressions as control
 from console.control.files.suppression_file import SuppressionFile
 from deploy.settings.settings import Settings
+from schemas.channels.braze import BrazeAddress, BrazeDelivery
 from schemas.closed import ChannelName
 from schemas.decision import DeliveryStatus
+from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.project import Project, Sandbox
@@ -300,6 +302,31 @@ async def test_rows_of_earlier_releases_are_read_where_they_are(
     found = await pool.fetchval("select stored_address_keys($1, $2)", channel, row.record)
     assert {one.hex for one in found} >= set(map(key_hash, row.address_keys))
     assert await pool.fetchval("select stored_address_keys($1, $2)", channel, b"r") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "stops"),
+    [
+        ("jo@example.com", True),
+        ("*.example.com", False),
+        ("example.com", True),
+        ("+48600100200", True),
+        ("ann@example.com", False),
+    ],
+)
+async def test_what_a_provider_knows_by_our_id_is_stopped_by_its_customers_addresses(
+    pool: asyncpg.Pool, key: str, stops: bool
+) -> None:
+    known = {one: getattr(delivery("webhook"), one) for one in Delivery.__struct_fields__}
+    made = BrazeDelivery(
+        braze=BrazeAddress(external_id="crm-7"),
+        **known | {"data": {"customer": {"id": "c1", "email": "Jo@Example.com", "phone": "+48 600-100-200"}}},
+    )
+    row = row_of(Work(made, 0, NOW), timedelta())
+    found = await pool.fetchval("select stored_address_keys('braze', $1)", row.record)
+    assert {one.hex for one in found} == set(map(key_hash, row.address_keys))
+    await Suppressions(pool).add([new(key)])
+    assert await claim(Ledger(pool), "s", [row]) == (set() if stops else {made.delivery_id})
 
 
 async def test_a_sender_tells_what_it_did_not_send(

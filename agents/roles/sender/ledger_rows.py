@@ -12,7 +12,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.distribution import Again
 from schemas.errors import BadRecord
-from schemas.suppression import address_keys
+from schemas.suppression import delivery_keys
 from store.sending.ledger import NewDelivery, Settlement, VersionKey
 from streams.sending.judgement import Judgement
 from streams.sending.replay import happened_at, repeats_until
@@ -52,7 +52,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         not_before=delivery.not_before,
         wait=wait,
         category=delivery.category,
-        address_keys=address_keys(delivery.channel, delivery.reaches),
+        address_keys=delivery_keys(delivery),
     )
 
 

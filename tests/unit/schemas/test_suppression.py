@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.channels.braze import BrazeAddress, BrazeDelivery
 from schemas.closed import ChannelName
-from schemas.suppression import address_keys, key_hash, suppression_key
+from schemas.delivery import Delivery
+from schemas.suppression import address_keys, delivery_keys, key_hash, suppression_key
+from tests.factory import delivery
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,26 @@ def test_an_address_has_the_keys_that_would_suppress_it(
 ) -> None:
     assert address_keys(channel, address) == keys
     assert all(suppression_key(key) == key for key in keys)
+
+
+PROFILE = {"email": "Jo@Shop.example", "phone": "+48 600 100 200"}
+
+
+@pytest.mark.parametrize(
+    ("made", "profile", "keys"),
+    [
+        (BrazeAddress(external_id="crm-7"), PROFILE, ("jo@shop.example", "shop.example", "+48600100200")),
+        (BrazeAddress(external_id="crm-7"), {"email": "call me", "phone": 7}, ()),
+        (BrazeAddress(external_id="crm-7"), "nobody", ()),
+        (BrazeAddress(email="ann@shop.example"), PROFILE, ("ann@shop.example", "shop.example")),
+        (BrazeAddress(), None, ()),
+    ],
+)
+def test_what_a_provider_knows_by_our_id_has_the_keys_of_its_customer(
+    made: BrazeAddress, profile: object, keys: tuple[str, ...]
+) -> None:
+    shared = {one: getattr(delivery("webhook"), one) for one in Delivery.__struct_fields__}
+    assert delivery_keys(BrazeDelivery(braze=made, **shared | {"data": {"customer": profile}})) == keys
 
 
 def test_a_hash_is_of_sixteen_bytes() -> None:

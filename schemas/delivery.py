@@ -64,7 +64,7 @@ class Delivery(Record, frozen=True, kw_only=True):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The customer's, by which suppressions and sandboxes judge it where `reaches` is none."""
+        """The addresses of its customer: suppressions and sandboxes judge by them what reaches a name alone."""
         return ()
 
     def redacted(self) -> Self:

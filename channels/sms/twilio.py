@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -38,6 +39,7 @@ _KINDS: Mapping[str, StatusKind] = {
 }  # fmt: skip
 _LEAVING = frozenset({"STOP", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "STOPALL", "REVOKE", "OPTOUT"})
 _RETURNING = frozenset({"START", "UNSTOP"})
+_LONGEST_WORD = 100
 AGAIN = "#rc=5&rp=all"
 """Behind the address of a callback: what is not taken is told again, five times. Else it is told once."""
 _SKEW = timedelta(minutes=1)
@@ -141,11 +143,23 @@ def _ends(call: StatusCall, form: Mapping[str, str], status: str) -> list[Status
 
 
 def _words(form: Mapping[str, str]) -> list[StatusEvent]:
-    word = form.get("OptOutType") or form["Body"].strip(" \t\r\n.!\"'").upper()
+    word = form.get("OptOutType") or _word(form["Body"])
     if word not in _LEAVING | _RETURNING:
         return []
     kind: StatusKind = "unsubscribed" if word in _LEAVING else "resubscribed"
     return [StatusEvent(kind, address=form.get("From", ""), detail=word)]
+
+
+def _word(body: str) -> str:
+    """The word that a text is, in capitals. One who leaves may write it in two, or with any signs: `Opt-out!`.
+
+    What comes back has to be written as it is. Of a text that is longer than any of them nothing is looked at.
+    """
+    if len(body) > _LONGEST_WORD:
+        return ""
+    text = unicodedata.normalize("NFKC", body).upper()
+    letters = "".join(one for one in text if one.isalnum())
+    return letters if letters in _LEAVING else text.strip(" \t\r\n.!\"'")
 
 
 def _proven_form(call: StatusCall, tokens: Sequence[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from channels.fakes.sms import SmsFake
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.sms.channel import Sms
 from channels.sms.request import SmsRequest
+from channels.sms.twilio import _LEAVING
 from channels.status_calls import NotProven, StatusCall, StatusEvent
 from channels.templates.engine import Templates
 from schemas.channels.sms import SmsAccountForm, SmsDelivery
@@ -318,15 +319,30 @@ async def test_one_who_left_at_the_provider_is_told_after_the_message_was_taken(
     [
         *((word, "unsubscribed") for word in
           ("STOP", "unsubscribe", " Cancel ", "end", "QUIT", "stopall", "Revoke", "OPTOUT", "Stop.", '"stop"')),
-        ("START", "resubscribed"),
-        ("start!", "resubscribed"),
-        *((word, None) for word in ("please stop", "STOP IT", "HELP", "", "unstoppable")),
+        *((word, "unsubscribed") for word in
+          ("Opt out", "OPT-OUT", "stop all", " STOP\u200b ", "stop \U0001f6d1", "\uff33\uff34\uff2f\uff30", "\u2018Stop\u2019",
+           "(end)", "un-subscribe", "S.T.O.P.", "\u00a1Stop!", "*revoke*", "Quit\u2026")),
+        *((word, "resubscribed") for word in ("START", "start!", "Unstop")),
+        *((word, None) for word in
+          ("please stop", "STOP IT", "HELP", "", "unstoppable", "STOP 2", "st art", "un-stop", "end" + " " * 500,
+           "stop it all", "cancel my order", "the end", "\U0001f6d1", "\u0421\u0422\u041e\u041f")),
     ],
 )  # fmt: skip
 def test_the_words_that_count(body: str, kind: Any) -> None:
     form = {"From": PHONE, "To": "+15005550006", "Body": body, "SmsStatus": "received", "MessageSid": "SM1"}
     found = Sms.statuses(call(SmsFake(SID, TOKEN), form), TWILIO)
     assert [(one.kind, one.address) for one in found] == ([(kind, PHONE)] if kind else [])
+
+
+@pytest.mark.parametrize("word", sorted(_LEAVING))
+@pytest.mark.parametrize(
+    "form", ["{}", " {} ", "{}.", "{}!!", '"{}"', "{}\r\n", "({})", "{} .", "- {}", "\u00a0{}\u00a0"]
+)
+@pytest.mark.parametrize("case", [str.upper, str.lower, str.capitalize, str.swapcase])
+def test_each_word_counts_in_any_case_and_with_any_signs(word: str, form: str, case: Callable[[str], str]) -> None:
+    sent = {"From": PHONE, "Body": form.format(case(word))}
+    (found,) = Sms.statuses(call(SmsFake(SID, TOKEN), sent), TWILIO)
+    assert found == StatusEvent("unsubscribed", address=PHONE, detail=word)
 
 
 def test_what_the_provider_makes_of_a_word_counts_over_the_word() -> None:

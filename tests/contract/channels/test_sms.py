@@ -320,8 +320,8 @@ async def test_one_who_left_at_the_provider_is_told_after_the_message_was_taken(
         *((word, "unsubscribed") for word in
           ("STOP", "unsubscribe", " Cancel ", "end", "QUIT", "stopall", "Revoke", "OPTOUT", "Stop.", '"stop"')),
         *((word, "unsubscribed") for word in
-          ("Opt out", "OPT-OUT", "stop all", " STOP\u200b ", "stop \U0001f6d1", "\uff33\uff34\uff2f\uff30", "\u2018Stop\u2019",
-           "(end)", "un-subscribe", "S.T.O.P.", "\u00a1Stop!", "*revoke*", "Quit\u2026")),
+          ("Opt out", "OPT-OUT", "stop all", " STOP\u200b ", "stop \U0001f6d1", "\uff33\uff34\uff2f\uff30",
+           "\u2018Stop\u2019", "(end)", "un-subscribe", "S.T.O.P.", "\u00a1Stop!", "*revoke*", "Quit\u2026")),
         *((word, "resubscribed") for word in ("START", "start!", "Unstop")),
         *((word, None) for word in
           ("please stop", "STOP IT", "HELP", "", "unstoppable", "STOP 2", "st art", "un-stop", "end" + " " * 500,

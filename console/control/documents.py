@@ -89,6 +89,10 @@ class Document:
         found = self.plain.get(key) if isinstance(self.plain, dict) else None
         return found if isinstance(found, str) else ""
 
+    def says(self, path: str) -> bool:
+        """True where something is written at a path."""
+        return self._value(path) is not None
+
     def located(self, problem: Problem) -> Problem:
         """A problem with the file and the line: those of what it is about, where that is written elsewhere."""
         line = self.line(problem.path)

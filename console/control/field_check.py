@@ -41,7 +41,7 @@ async def compare_fields(
         if isinstance(answer, str):
             warn(answer)
     known = {key: answer for key, answer in answers.items() if isinstance(answer, KnownFields)}
-    problems = [document.located(problem) for document, one in written for problem in _problems(one, known)]
+    problems = [document.located(one) for document, made in written for one in _problems(document, made, known)]
     if problems:
         raise DefinitionInvalid(tuple(problems))
 
@@ -55,12 +55,13 @@ def _filled_in(one: Distribution) -> Iterator[tuple[str, JsonObject, AccountKey]
             yield f"channels[{index}].{plan.channel}.attributes", attributes, account
 
 
-def _problems(one: Distribution, known: dict[AccountKey, KnownFields]) -> Iterator[Problem]:
+def _problems(document: Document, one: Distribution, known: dict[AccountKey, KnownFields]) -> Iterator[Problem]:
     fields = transfer_fields(TRIGGERS[one.trigger.event], one.action)
     for at, attributes, key in _filled_in(one):
         if key in known:
+            hint = "" if document.says(at) else "; it is one of the default, as attributes is not written"
             for name, said in misfits(attributes, known[key], fields):
-                yield Problem(f"{at}.{path_text((name,))}", f"{said} (account {key})")
+                yield Problem(f"{at}.{path_text((name,))}", f"{said} (account {key}){hint}")
 
 
 async def _known(ask: Ask, key: AccountKey) -> KnownFields | str:

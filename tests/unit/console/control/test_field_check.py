@@ -102,3 +102,16 @@ def test_one_account_that_is_away_does_not_hide_what_another_says() -> None:
     problems, warnings = compared(lambda key: answers[str(key)], source)
     assert [one.partition(": ")[0].split()[0] for one in problems] == ["d.yaml:19", "d.yaml:20"]
     assert len(warnings) == 1
+
+
+def test_a_name_that_nobody_wrote_is_told_as_one_of_the_default() -> None:
+    source = """\
+distribution: one
+trigger: {event: customer.publication.succeeded}
+consent: transactional
+channels:
+  - mailchimp: {account: main}
+"""
+    problems, _ = compared(lambda _: WELL, source)
+    assert problems[0].startswith('d.yaml:5  channels[0].mailchimp.attributes.VALUE: there is no merge tag "VALUE".')
+    assert {one.rpartition("; ")[2] for one in problems} == {"it is one of the default, as attributes is not written"}

@@ -228,6 +228,7 @@ class _Pool:
         self._idle: list[SmtpSession] = []
         self._under_way = 0
         self._is_retired = False
+        self._pipelines = True
 
     async def send(
         self, request: EmailRequest, now: datetime, timeout: float, must_stand: Callable[[], None]
@@ -248,7 +249,7 @@ class _Pool:
 
     async def _send(self, request: EmailRequest, now: datetime, timeout: float) -> tuple[Receipt | None, bool]:
         """No receipt where the session had ended; and whether the sessions are too many rather than the messages."""
-        session = self._idle.pop() if self._idle else SmtpSession(self._account, self._tokens)
+        session = self._idle.pop() if self._idle else self._new()
         self._under_way += 1
 
         def written(*, eight_bit: bool) -> bytes:
@@ -258,12 +259,16 @@ class _Pool:
             receipt = await session.send(request.sender, request.recipient, written, timeout)
         finally:
             self._under_way -= 1
+        self._pipelines = self._pipelines and not session.is_out_of_step
         if session.is_open and not self._is_retired:
             self._idle.append(session)
         elif self._is_retired:
             session.close()
         is_kept_out = isinstance(receipt, Throttled) and not session.was_greeted
         return receipt, is_kept_out and bool(self._under_way or self._idle)
+
+    def _new(self) -> SmtpSession:
+        return SmtpSession(self._account, self._tokens, pipelines=self._pipelines)
 
     def retire(self) -> None:
         """Keep no session any longer than its message takes."""

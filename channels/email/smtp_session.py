@@ -35,6 +35,7 @@ _REST_SECONDS = 5.0
 Some answer MAIL only when they come to the end of what they were sent in one write.
 """
 _DONE, _GO_ON = 250, 354
+_NOT_UNDERSTOOD = (500, 502, 503)
 _STEPS: tuple[tuple[Stage, tuple[int, ...]], ...] = (
     ("mail", (_DONE,)),
     ("rcpt", (_DONE, 251, 252)),
@@ -114,10 +115,15 @@ class _InStep(SMTPProtocol):
 
 
 class SmtpSession:
-    """Opened by its first message. `is_open`: whether it can take another."""
+    """Opened by its first message. `is_open`: whether it can take another.
 
-    def __init__(self, account: EmailAccount, tokens: Tokens | None = None) -> None:
+    `pipelines`: it writes commands at once where the server offers that; some offer it and lose what they were written.
+    """
+
+    def __init__(self, account: EmailAccount, tokens: Tokens | None = None, *, pipelines: bool = True) -> None:
         self._account, self._tokens = account, tokens or Tokens()
+        self._pipelines, self._awaits_answers = pipelines, False
+        self.is_out_of_step = False
         self._smtp = aiosmtplib.SMTP(
             timeout=None,  # that of each message bounds all that is done for it
             use_tls=account.security == "tls",
@@ -149,6 +155,11 @@ class SmtpSession:
             async with asyncio.timeout(timeout):
                 answer = await self._transact(sender, recipient, written)
         except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
+            if self._awaits_answers and _loses_commands(error):
+                self.is_out_of_step = True
+                if not isinstance(error, TimeoutError):  # nothing of the message was written: another one can say it
+                    self.close()
+                    return None
             receipt = self._receipt(error)
             await self._end(error)
             return receipt
@@ -186,11 +197,13 @@ class SmtpSession:
             if answer is None:
                 return None
             _must_be(answer, good)
+        self._awaits_answers = False
         return _must_be(await _asked(dialogue, (ended(message), 1)), (_DONE,))
 
     def _writes(self, commands: Sequence[bytes]) -> tuple[Write, ...]:
         """The commands written before each answer: all at once where the server offers it (RFC 2920)."""
-        if self._smtp.supports_extension("pipelining"):
+        self._awaits_answers = self._pipelines and self._smtp.supports_extension("pipelining")
+        if self._awaits_answers:
             return ((b"".join(commands), len(commands)), *_WRITTEN)
         return tuple((one, 1) for one in commands)
 
@@ -281,6 +294,12 @@ async def _asked(dialogue: Dialogue, write: Write) -> aiosmtplib.SMTPResponse:
     if commands:
         dialogue.say(commands, answers)
     return await dialogue.hear()
+
+
+def _loses_commands(error: Exception) -> bool:
+    """Tell whether the first wrong answer to commands in one write says that the server did not read all of them."""
+    is_lost = isinstance(error, aiosmtplib.SMTPResponseException) and error.code in _NOT_UNDERSTOOD
+    return is_lost or isinstance(error, TimeoutError)
 
 
 def _must_be(answer: aiosmtplib.SMTPResponse, good: tuple[int, ...]) -> aiosmtplib.SMTPResponse:

@@ -240,3 +240,24 @@ async def test_a_session_that_was_slow_before_is_waited_for_at_rest(monkeypatch:
             server.once["data"] = RawReply((b"250 a\r\n250 b\r\n354 c\r\n",))
             assert isinstance(await send(channel, number), Accepted)
         assert server.connections == 1
+
+
+@pytest.mark.parametrize("said", [b"503 5.5.1 Need MAIL before RCPT\r\n", b"502 5.5.2 command not recognized\r\n"])
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+async def test_a_server_that_offers_pipelining_and_loses_commands_gets_them_one_by_one(stage: str, said: bytes) -> None:
+    async with opened("PIPELINING") as (server, channel):
+        server.once[stage] = RawReply((said,))
+        assert isinstance(await send(channel, 1), Accepted)
+        (pool,) = channel._pools.values()
+        assert not pool._pipelines
+        server.once[stage] = RawReply((said,))  # to one command it is an answer like any other
+        assert isinstance(await send(channel, 2), Blocked if stage == "mail" else (Postponed, Deferred, Refused))
+
+
+async def test_a_server_that_does_not_answer_all_commands_of_one_write_gets_them_one_by_one_the_next_time() -> None:
+    async with opened("PIPELINING") as (server, channel):
+        server.once |= {"rcpt": RawReply(()), "data": RawReply(())}
+        assert isinstance(await send(channel, 1, timeout=2.0), Deferred)
+        (pool,) = channel._pools.values()
+        assert not pool._pipelines
+        assert isinstance(await send(channel, 1), Accepted)

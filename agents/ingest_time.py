@@ -15,6 +15,11 @@ def arrived_header(record: Incoming) -> Headers:
     return [(name, value) for name, value in record.headers if name == ARRIVED_HEADER]
 
 
+def header_of(stamp: int) -> Headers:
+    """The header that says when an event reached Kafka, in Unix milliseconds."""
+    return [(ARRIVED_HEADER, str(stamp).encode())]
+
+
 def arrived_at(record: Incoming) -> datetime:
     """The time at which the event behind a record reached Kafka; where that was not passed on, the record's own."""
     for name, value in record.headers:

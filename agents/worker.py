@@ -26,6 +26,7 @@ from agents.broker.outbox import publish_outbox
 from agents.broker.topics import Provision
 from agents.channels import channels_of
 from agents.clock import DatabaseTime
+from agents.roles.holder import build_holder
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
@@ -49,6 +50,7 @@ from store.codes.held import Held
 from store.codes.pool import Codes
 from store.distributions import Control
 from store.erasure import Erasure
+from store.holds import Holds
 from store.migrate import migrate
 from store.notices import Notices
 from store.postgres import connect
@@ -234,6 +236,13 @@ async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -
 
 
 @asynccontextmanager
+async def _holder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    async with _database(wiring, options) as pool:
+        app, holder = build_holder(wiring, Holds(pool), metrics, **_faust_settings(wiring, options))
+        yield _Process(app, holder.run, _at_rest, (holder.loop,))
+
+
+@asynccontextmanager
 async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
@@ -286,7 +295,13 @@ async def _together(*works: Callable[[], Coroutine[None, None, None]]) -> None:
             group.create_task(work())
 
 
-_ROLES = {"matcher": _matcher, "publisher": _publisher, "sender": _sender, "segmenter": _segmenter}
+_ROLES = {
+    "matcher": _matcher,
+    "publisher": _publisher,
+    "holder": _holder,
+    "sender": _sender,
+    "segmenter": _segmenter,
+}
 
 
 def _folder(settings: Settings, options: WorkerOptions) -> Path:

@@ -14,7 +14,7 @@ UNKNOWN: Unknown = "unknown"
 Reason = Literal[
     "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
     "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",
-    "canceled",
+    "canceled", "delayed", "stopped",
 ]  # fmt: skip
 """Why a message was not sent, or not yet."""
 
@@ -62,7 +62,7 @@ ChoiceWay = Literal["one_click", "page", "mail"]
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
 
-Role = Literal["matcher", "publisher", "sender", "segmenter"]
+Role = Literal["matcher", "publisher", "holder", "sender", "segmenter"]
 """The kinds of worker process."""
 
 

@@ -21,6 +21,7 @@ from schemas.distribution import Distribution
 from schemas.events.event import Event
 from schemas.events.objects import Customer
 from schemas.events.triggers import EVENT_TOPICS, data_type
+from schemas.hold import Hold
 from schemas.notice import Notice
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
@@ -31,6 +32,8 @@ from schemas.topics import (
     DECISIONS,
     DELIVERY_STATUS,
     DISTRIBUTIONS,
+    DUE,
+    HOLDS,
     NOTICES,
     PUBLICATION_REQUESTS,
     TOPICS,
@@ -48,6 +51,8 @@ LEDGER = RELEASED / "fingerprints.json"
 _RECORDS: dict[str, type[Record]] = {
     CUSTOMERS: Customer,
     DISTRIBUTIONS: Distribution,
+    HOLDS: Hold,
+    DUE: Hold,
     PUBLICATION_REQUESTS: PublicationRequest,
     DECISIONS: Decision,
     DELIVERY_STATUS: DeliveryStatus,

@@ -36,6 +36,13 @@ class Again(Record, frozen=True, kw_only=True):
     seconds: Annotated[int | None, doc("For once_in: the length of the window, counted from the epoch.")] = None
 
 
+class Delay(Record, frozen=True, kw_only=True):
+    """The time between an event and its message: a span, or until a date that the event or the profile has."""
+
+    seconds: Annotated[int, doc("After the event; beside `until`, before the date.")] = 0
+    until: Annotated[str | None, doc("The path of a date, as in voucher.expiration_date.")] = None
+
+
 class Publish(Record, frozen=True, kw_only=True):
     """Publish a code of a campaign to the customer, and send it."""
 
@@ -71,7 +78,8 @@ class Distribution(Record, frozen=True, kw_only=True):
     priority: Annotated[int, doc("Higher goes first.")] = 0
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    expires_after: Annotated[int | None, doc("Seconds after the event; later it is not worth sending.")] = None
+    delay: Annotated[Delay | None, doc("What it waits for before it is judged again and sent.")] = None
+    expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime
 

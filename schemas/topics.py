@@ -20,6 +20,8 @@ DELIVERY_STATUS = "delivery.status"
 DEAD_LETTERS = "dead-letters"
 NOTICES = "notices"
 CONSENTS = "consents"
+HOLDS = "holds"
+DUE = "events.due"
 
 
 def deliveries(channel: ChannelName) -> str:
@@ -71,6 +73,7 @@ TOPICS: dict[str, Topic] = {
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
         Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
         Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
+        *(Topic(name, "customer", max_bytes=LARGEST_RECORD + MIB) for name in (HOLDS, DUE)),
         Topic(PUBLICATION_REQUESTS, "customer", reserve=MIB // 2),
         *(Topic(deliveries(channel), "customer") for channel in CHANNELS),
         Topic(DECISIONS, "customer"),

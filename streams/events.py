@@ -41,7 +41,7 @@ class EventReader:
     def __init__(
         self, topic: str, codec: TopicCodec, *, max_future: timedelta, max_bytes: int, default_project: str
     ) -> None:
-        self._topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
+        self.topic, self._max_future, self._max_bytes = topic, max_future, max_bytes
         self._default = default_project
         self._now = self._latest = self._too_late = datetime.min.replace(tzinfo=UTC)
         """`_latest`: a clock that is set back makes no event one of the future."""
@@ -72,7 +72,7 @@ class EventReader:
             self._too_late = self._latest + self._max_future
         return self._quickly(raw, key) or read_event(
             self.decode(raw, headers),
-            self._topic,
+            self.topic,
             key,
             now=self._latest,
             max_future=self._max_future,

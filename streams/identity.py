@@ -23,9 +23,17 @@ def publication_id(project: str, distribution: str, occurrence: str, customer: s
     return "pub_" + _digest(project, distribution, occurrence, customer)
 
 
-def decision_id(project: str, distribution: str, event: str, customer: str, channel: str | None, step: int) -> str:
-    """The id of a decision."""
-    return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step))
+def hold_id(project: str, distribution: str, occurrence: str, customer: str) -> str:
+    """The id of what waits: one for all messages of a send, however often it is held again."""
+    return "hld_" + _digest(project, distribution, occurrence, customer)
+
+
+def decision_id(
+    project: str, distribution: str, event: str, customer: str, channel: str | None, step: int, round_: int = 0
+) -> str:
+    """The id of a decision; `round_` numbers those of one event that was held in between."""
+    again = (str(round_),) if round_ else ()
+    return "dec_" + _digest(project, distribution, event, customer, channel or "", str(step), *again)
 
 
 def segment_event_id(

@@ -19,6 +19,10 @@ MOST = 64
 """Entries of one customer; the oldest give way, those of sends that may come again at each event before the others."""
 
 
+_DIGITS = 32
+"""Of an id, after what says the id of which kind it is."""
+
+
 class Sent(msgspec.Struct, frozen=True, array_like=True):
     """One delivery. `at` is when its event happened, in Unix seconds; the ids are kept as bytes.
 
@@ -36,7 +40,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def sent(delivery_id: str, event_id: str, happened: datetime, *, lasts: bool = False) -> Sent:
-    """The entry of a delivery."""
+    """The entry of a delivery, or of a send that waits, by its hold's id."""
     return Sent(_delivery(delivery_id), _event(event_id), int(happened.timestamp()), lasts)
 
 
@@ -73,7 +77,7 @@ def _at(entry: Sent) -> int:
 
 
 def _delivery(delivery_id: str) -> bytes:
-    return bytes.fromhex(delivery_id.removeprefix("dlv_"))
+    return bytes.fromhex(delivery_id[-_DIGITS:])
 
 
 def _event(event_id: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
@@ -21,10 +22,16 @@ class Rule:
 
     distribution: Distribution
     guard: Guard
+    zone: tzinfo = UTC
+    """Where its days begin, for customers who name no zone."""
 
 
-def compile_rule(distribution: Distribution, compiled: Callable[[Guarded], Guard] = compile_guard) -> Rule:
+def compile_rule(
+    distribution: Distribution, compiled: Callable[[Guarded], Guard] = compile_guard, zone: tzinfo = UTC
+) -> Rule:
     """Make a distribution ready; without the index's way of compiling, to be asked about facts.
+
+    `zone` is where days begin for a project without one of its own.
 
     Raises DefinitionInvalid where its trigger or guard is not valid any more.
     """
@@ -36,5 +43,7 @@ def compile_rule(distribution: Distribution, compiled: Callable[[Guarded], Guard
         condition, problems = parse_condition(distribution.when, Fields.of(trigger), is_stored=True)
         if problems:
             raise DefinitionInvalid(problems)
-    zone = written_zone(distribution.timezone)
-    return Rule(distribution, compiled(Guarded(distribution.id, selection_of(distribution), condition, zone)))
+    own = written_zone(distribution.timezone)
+    return Rule(
+        distribution, compiled(Guarded(distribution.id, selection_of(distribution), condition, own)), own or zone
+    )

@@ -10,7 +10,7 @@ from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
 from schemas.events.triggers import PUBLISHED, TRIGGERS
 from schemas.record_key import record_key
-from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, NOTICES, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, HOLDS, NOTICES, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.registry import SchemaRegistry
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
 _OUTBOX = (DISTRIBUTIONS, NOTICES, DELIVERY_STATUS)
 _WRITES: dict[Role, tuple[str, ...]] = {
-    "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS),
+    "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS, HOLDS),
+    "holder": (),
     "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
     "segmenter": ("events.segments",),
     "sender": _OUTBOX,

@@ -24,6 +24,7 @@ class Metrics:
         self._add_positions(registry)
         self._add_rules(registry)
         self._add_codes(registry)
+        self._add_holds(registry)
         self._add_segments(registry)
         self._add_reports(registry)
 
@@ -124,6 +125,15 @@ class Metrics:
             "tidings_distributions_stopped",
             "Distributions paused because their campaign had no code left.",
             registry=registry,
+        )
+
+    def _add_holds(self, registry: CollectorRegistry) -> None:
+        self.holds_waiting = Gauge("tidings_holds_waiting", "Sends that wait for a moment.", registry=registry)
+        self.holds_released = Counter(
+            "tidings_holds_released", "Sends whose moment has come, to be judged again.", registry=registry
+        )
+        self.holds_due_age = Gauge(
+            "tidings_holds_due_age_seconds", "How late the first that is due is; 0 where nothing is.", registry=registry
         )
 
     def _add_segments(self, registry: CollectorRegistry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -28,6 +29,22 @@ class Subject(msgspec.Struct, frozen=True):
     distribution: Distribution
     event: Event | Head[Any]
     profile: Profile
+
+    @property
+    def moment(self) -> datetime:
+        """The time by which a start and an end count."""
+        return self.event.created_at
+
+
+class Due(Subject, frozen=True):
+    """The same after it has waited: what was due at a moment counts by that."""
+
+    due_at: datetime
+
+    @property
+    def moment(self) -> datetime:
+        """See `Subject`."""
+        return self.due_at
 
 
 class Message(Subject, frozen=True):

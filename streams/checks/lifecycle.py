@@ -7,7 +7,7 @@ from streams.verdict import GO, Skip, Verdict
 
 
 def _judge(subject: Subject) -> Verdict:
-    rule, happened = subject.distribution, subject.event.created_at
+    rule, happened = subject.distribution, subject.moment
     if rule.status == "PAUSED":
         return Skip("paused", "the distribution is paused")
     if rule.starts_at and happened < rule.starts_at:
@@ -20,7 +20,7 @@ def _judge(subject: Subject) -> Verdict:
 def _shown(subject: Subject) -> tuple[str, str] | None:
     rule = subject.distribution
     is_bounded = rule.starts_at or rule.ends_at
-    return ("within its time", subject.event.created_at.isoformat()) if is_bounded else None
+    return ("within its time", subject.moment.isoformat()) if is_bounded else None
 
 
 LIFECYCLE = AudienceCheck(_judge, _shown)

@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, DistributionStatus, WhenEmpty
-from schemas.distribution import CONSENTS, TRANSACTIONAL, Again, Distribution, Promote, Publish, TriggerRef
+from schemas.closed import Action, DistributionStatus
+from schemas.distribution import CONSENTS, TRANSACTIONAL, Again, Delay, Distribution, Promote, Publish, TriggerRef
 from schemas.errors import PartWrong, Problem
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.formats.paths import read_names
@@ -22,45 +22,22 @@ from streams.channels.payload import payload_fields, transfer_fields
 from streams.channels.rules import ChannelTable, PlanContext
 from streams.channels.tables import CHANNEL_RULES
 from streams.channels.template_files import TemplateFiles
-from streams.conditions.answer import a_kind
+from streams.conditions.answer import Kind, a_kind
 from streams.conditions.fields import Fields, Unknown
 from streams.conditions.parse import parse_condition, without_inside
-from streams.documents.distribution_kinds import CONDITION, AgainForm, ChannelList, TriggerForm, WrittenChannel
+from streams.documents.distribution_kinds import (
+    CONDITION,
+    PROMOTE,
+    PUBLISH,
+    AgainForm,
+    ChannelList,
+    DelayForm,
+    TriggerForm,
+    WrittenChannel,
+)
 from streams.documents.offers import why_not_offered
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole, plain_json
 from streams.values.reader import DocumentReader
-
-PUBLISH = Group(
-    {
-        "campaign": Key(
-            AsWritten("the id of a campaign that gives codes"),
-            required=True,
-            doc="Whose code is published.",
-            example="spring-codes",
-        ),
-        "when_empty": Key(
-            OneOf(get_args(WhenEmpty)),
-            null="wrong",
-            doc="What becomes of a message where no code is left.",
-            default="stop",
-            example="wait",
-        ),
-    },
-    "{campaign: spring-codes, when_empty: wait}",
-)
-PROMOTE = Group(
-    {
-        "campaign": Key(
-            AsWritten("the id of a campaign that has tiers"),
-            required=True,
-            doc="Whose tier is told of.",
-            example="summer-tiers",
-        ),
-        "tier": Key(AsWritten("the id of one of its tiers"), required=True, doc="Which one.", example="gold"),
-    },
-    "{campaign: spring-promotion, tier: gold}",
-)
-
 
 DISTRIBUTION = Group(
     {
@@ -117,8 +94,18 @@ DISTRIBUTION = Group(
         "ends_at": Key(
             Moment(), doc="Until when it sends; a date includes its day.", default="never", example="2026-12-31"
         ),
+        "delay": Key(
+            DelayForm(),
+            doc="How long it waits before it is judged again and sent: a span after the event, or until a date that "
+            "the event or the customer has.",
+            default="at once",
+            example="{until: customer.metadata.renewal_date, before: 7d}",
+        ),
         "expires_after": Key(
-            Span(), doc="How long after the event it is worth sending.", default="does not expire", example="2h"
+            Span(),
+            doc="How long after the event, or the end of its delay, it is worth sending.",
+            default="does not expire",
+            example="2h",
         ),
         "priority": Key(
             Whole(-1_000_000, 1_000_000, "; higher goes first"),
@@ -215,6 +202,7 @@ class _Reader(DocumentReader):
             "consent": self._consent(read.get("consent")),
             "channels": self._plans(read, trigger, action),
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
+            "delay": self._delay(read.get("delay"), trigger),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
@@ -337,24 +325,36 @@ class _Reader(DocumentReader):
         return whole
 
     def _again(self, again: Again, trigger: Trigger | None) -> Again:
-        """Its path has to lead to one value of the event."""
-        if again.path is None:
-            return again
+        if again.path is not None:
+            self._one_value(again.path, "again.once_per", trigger)
+        return again
+
+    def _delay(self, delay: Delay | None, trigger: Trigger | None) -> Delay | None:
+        if delay is not None and delay.until is not None:
+            kind = self._one_value(delay.until, "delay.until", trigger)
+            if kind in ("number", "boolean"):
+                self._problem("delay.until", f"is the path of a date; {delay.until} is {a_kind(kind)}")
+        return delay
+
+    def _one_value(self, path: str, at: str, trigger: Trigger | None) -> Kind | None:
+        """The kind of value at a path that has to lead to one of the event; None where it does not, or nobody knows."""
         try:
-            names = read_names(again.path)
+            names = read_names(path)
         except ValueError as error:
-            self._problem("again.once_per", str(error))
-            return again
+            self._problem(at, str(error))
+            return None
         fields = Fields.of(trigger) if trigger else None
         found = fields.find(names) if fields else None
         holder = without_inside(names, fields) if fields else None
         if isinstance(found, Unknown):
-            self._problem("again.once_per", found.message)
+            self._problem(at, found.message)
         elif holder:
-            self._problem("again.once_per", holder.partition(";")[0])
+            self._problem(at, holder.partition(";")[0])
         elif found and found.kind in ("list", "object"):
-            self._problem("again.once_per", f"is a field that holds one value; {again.path} is {a_kind(found.kind)}")
-        return again
+            self._problem(at, f"is a field that holds one value; {path} is {a_kind(found.kind)}")
+        else:
+            return found.kind if found else None
+        return None
 
 
 def _with_channels(table: ChannelTable) -> Group:

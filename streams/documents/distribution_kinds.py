@@ -1,16 +1,17 @@
-"""Kinds of value that only a distribution holds: its trigger, how often it may be sent, and its channels."""
+"""Kinds of value that only a distribution holds: its trigger, its action, how often and when, and its channels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from schemas.distribution import Again
+from schemas.closed import WhenEmpty
+from schemas.distribution import Again, Delay
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
 from streams.channels.rules import AnyRules, ChannelTable
-from streams.values.kinds import AsWritten, Group, Key, Keys, Span, Text
+from streams.values.kinds import AsWritten, Group, Key, Keys, OneOf, Span, Text
 from streams.values.wording import Report, a_mapping, invalid, invalid_kind, unknown
 
 CONDITION: JsonObject = {"$ref": "#/$defs/condition"}
@@ -86,6 +87,77 @@ class AgainForm:
         once_per = Group({"once_per": Key(AsWritten(), required=True)})
         once_in = Group({"once_in": Key(Span(), required=True)})
         return {"oneOf": [{"enum": ["every_event", "once_per_customer"]}, once_per.schema(), once_in.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class DelayForm:
+    """A span after the event, or a date that it has, and a span before that. Its trigger says if there is one."""
+
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return "a duration such as 30m or 3d, or a mapping: {until: voucher.expiration_date, before: 3d}"
+
+    def read(self, value: object, at: str, report: Report) -> Delay | None:
+        """See `Value`."""
+        if isinstance(value, Mapping):
+            read = _UNTIL.read(value, at, report)
+            return None if read is None else Delay(until=read.get("until"), seconds=read.get("before", 0))
+        if not isinstance(value, str):
+            report(at, invalid_kind(value, self.allowed))
+            return None
+        seconds = Span().read(value, at, report)
+        return None if seconds is None else Delay(seconds=seconds)
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return {"oneOf": [Span().schema(), _UNTIL.schema()]}
+
+
+_UNTIL = Group(
+    {
+        "until": Key(
+            Text(": the path of a date, as in voucher.expiration_date"),
+            required=True,
+            doc="The path of a date of the event or the customer.",
+            example="voucher.expiration_date",
+        ),
+        "before": Key(Span(), doc="How long before it.", default="at it", example="3d"),
+    },
+    "{until: voucher.expiration_date, before: 3d}",
+)
+
+
+PUBLISH = Group(
+    {
+        "campaign": Key(
+            AsWritten("the id of a campaign that gives codes"),
+            required=True,
+            doc="Whose code is published.",
+            example="spring-codes",
+        ),
+        "when_empty": Key(
+            OneOf(get_args(WhenEmpty)),
+            null="wrong",
+            doc="What becomes of a message where no code is left.",
+            default="stop",
+            example="wait",
+        ),
+    },
+    "{campaign: spring-codes, when_empty: wait}",
+)
+PROMOTE = Group(
+    {
+        "campaign": Key(
+            AsWritten("the id of a campaign that has tiers"),
+            required=True,
+            doc="Whose tier is told of.",
+            example="summer-tiers",
+        ),
+        "tier": Key(AsWritten("the id of one of its tiers"), required=True, doc="Which one.", example="gold"),
+    },
+    "{campaign: spring-promotion, tier: gold}",
+)
 
 
 class WrittenChannel(NamedTuple):

@@ -27,7 +27,7 @@ class RuleIndex:
     """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
-        self._guards = GuardIndex(zone)
+        self._guards, self._zone = GuardIndex(zone), zone
         self._rules: dict[RuleKey, Rule] = {}
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class RuleIndex:
 
     def insert(self, distribution: Distribution) -> Rule:
         """Compile and put in, in place of its earlier version. On DefinitionInvalid the index stays as it was."""
-        rule = compile_rule(distribution, self._guards.compile)
+        rule = compile_rule(distribution, self._guards.compile, self._zone)
         self.remove(distribution.project_id, distribution.id)
         self._rules[distribution.project_id, distribution.id] = rule
         if distribution.status in _REACTING:
@@ -50,6 +50,10 @@ class RuleIndex:
         rule = self._rules.pop((project_id, rule_id), None)
         if rule is not None and rule.distribution.status in _REACTING:
             self._guards.discard(rule.guard)
+
+    def find(self, project_id: str, rule_id: str) -> Rule | None:
+        """A rule by its name, whatever its status."""
+        return self._rules.get((project_id, rule_id))
 
     def of(self, guard: Guard) -> Rule:
         """The rule whose guard it is."""

@@ -17,9 +17,10 @@ import msgspec
 from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
-from agents.ingest_time import ARRIVED_HEADER, stamp
+from agents.ingest_time import header_of, stamp
 from agents.intake import log_batch
 from agents.roles.matcher.rules import RuleTable
+from agents.roles.matcher.source import Source
 from agents.tables.rocks import Memory, RocksPartition
 from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
 from agents.telemetry.metrics import Metrics
@@ -29,12 +30,25 @@ from agents.transport.follower import follower
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS
-from schemas.errors import DISK, NOT_OF_THE_RECORD, TooLarge, TryLater
+from schemas.errors import DISK, NOT_OF_THE_RECORD, InvalidEvent, TooLarge, TryLater
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DECISIONS, DISTRIBUTIONS, LARGEST_ROW, PUBLICATION_REQUESTS, RECENT, deliveries
-from streams.event_context import EventContext
+from schemas.hold import Hold
+from schemas.topics import (
+    CUSTOMERS,
+    DECISIONS,
+    DISTRIBUTIONS,
+    DUE,
+    HOLDS,
+    LARGEST_ROW,
+    PUBLICATION_REQUESTS,
+    RECENT,
+    deliveries,
+)
+from schemas.wire.read_as import read_as
+from streams.evaluation import Matched
+from streams.event_context import EventContext, Head
 from streams.events import EventReader, read_customer, read_tombstone
-from streams.match import Matched, match_event, sample_no_match
+from streams.match import match_due, match_event, sample_no_match
 from streams.recent import with_sent
 
 _YIELD_AFTER_SECONDS = 0.004
@@ -66,6 +80,7 @@ def build_matcher(
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
         app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic)
+    app.batch_agent(wiring.topic(DUE), matcher.match_due_batch, name=DUE)
     return app, rules
 
 
@@ -140,7 +155,10 @@ class Matcher:
             )
             for topic in EVENT_TOPICS
         }
-        self._customer_codec, self._default = wiring.codec(CUSTOMERS), wiring.default_project
+        self._prefix = wiring.settings.topics.prefix
+        self._due_codec, self._customer_codec = wiring.codec(DUE), wiring.codec(CUSTOMERS)
+        self._default = wiring.default_project
+        self._holds = wiring.topic(HOLDS), wiring.codec(HOLDS)
         self._decisions = wiring.topic(DECISIONS), wiring.codec(DECISIONS)
         self._requests = wiring.topic(PUBLICATION_REQUESTS), wiring.codec(PUBLICATION_REQUESTS)
         self._deliveries = {
@@ -151,6 +169,11 @@ class Matcher:
         """Match each event of a batch and emit what it causes."""
         await self._rules.complete.wait()
         await self._each(batch, self._match)
+
+    async def match_due_batch(self, batch: Batch) -> None:
+        """Judge again each of a batch that has waited, and emit what it causes."""
+        await self._rules.complete.wait()
+        await self._each(batch, self._match_due)
 
     async def take_customers(self, batch: Batch) -> None:
         """Put each profile of a batch into the table; a tombstone takes the customer out."""
@@ -205,28 +228,48 @@ class Matcher:
         await retry_until_available(again, what="schema registry")
 
     def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
-        reader, key, headers = self._readers[batch.tp.topic], record.key, record.headers
-        head = reader.read(record.value or b"", key, now, headers)
+        reader = self._readers[batch.tp.topic]
+        head = reader.read(record.value or b"", record.key, now, record.headers)
         if not self._rules.index.has_any(head):
             return _Caused(type=head.type)
-        row = self._customers.data.get(batch.partition, key)
-        recent = partial(self._recent.data.get, batch.partition, key)
-        decode = partial(reader.decode, headers=headers) if headers else reader.decode
-        context = EventContext(head, record.value, decode, row, recent)
+        source = Source.of_record(record, reader.topic)
+        context = self._context(head, source, reader, batch)
         matched = match_event(context, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(context, self._rules.index, now, self._limits.no_match_one_in)
-        caused = _Caused(type=head.type, matched=matched)
+        return self._caused(matched, context, source, batch)
+
+    def _match_due(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
+        if record.value is None:
+            raise InvalidEvent("what is due has a value; this record is a tombstone")
+        hold = read_as(self._due_codec.decode(record.value), Hold)
+        reader = self._readers.get(self._prefix + hold.topic)
+        if reader is None:
+            raise InvalidEvent(f"{hold.topic[:100]} is not a topic of events", path="topic")
+        source = Source.of_hold(hold, record.key)
+        head = reader.read(source.value, source.key, now, source.headers)
+        context = self._context(head, source, reader, batch)
+        return self._caused(match_due(context, hold, self._rules.index, now), context, source, batch)
+
+    def _context(self, head: Head[Any], source: Source, reader: EventReader, batch: Batch) -> EventContext:
+        row = self._customers.data.get(batch.partition, source.key)
+        recent = partial(self._recent.data.get, batch.partition, source.key)
+        decode = partial(reader.decode, headers=source.headers) if source.headers else reader.decode
+        return EventContext(head, source.value, decode, row, recent)
+
+    def _caused(self, matched: Matched, context: EventContext, source: Source, batch: Batch) -> _Caused:
+        caused = _Caused(type=context.head.type, matched=matched)
         if matched.decisions or matched.requests:
-            caused.outputs = self._outputs(matched, batch, record)
+            caused.outputs = self._outputs(matched, source, batch)
             if matched.sent:
-                caused.rows = ((self._recent, key or b"", with_sent(context.recent, matched.sent)),)
+                caused.rows = ((self._recent, source.key or b"", with_sent(context.recent, matched.sent)),)
         return caused
 
-    def _store(self, _batch: Batch, record: Incoming, _now: datetime) -> _Caused:
+    def _store(self, batch: Batch, record: Incoming, _now: datetime) -> _Caused:
         if record.value is None and record.key is not None:
             read_tombstone(record.key, self._default)
-            return _Caused(rows=((self._customers, record.key, None), (self._recent, record.key, None)))
+            erased = Output(self._holds[0], record.key, None, batch.partition, header_of(stamp(record)))
+            return _Caused([erased], ((self._customers, record.key, None), (self._recent, record.key, None)))
         raw = record.value or b""
         if len(raw) > self._limits.max_event_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
@@ -236,15 +279,19 @@ class Matcher:
             raise TooLarge(f"the profile has {len(row)} bytes as JSON; at most {LARGEST_ROW} are kept")
         return _Caused(rows=((self._customers, record.key or b"", row),))
 
-    def _outputs(self, matched: Matched, batch: Batch, record: Incoming) -> list[Output]:
+    def _outputs(self, matched: Matched, source: Source, batch: Batch) -> list[Output]:
         """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""
-        key, arrived = record.key, [(ARRIVED_HEADER, str(stamp(record)).encode())]
+        key, arrived = source.key, header_of(source.arrived_at)
         outputs = []
         for delivery in matched.deliveries:
             topic, codec = self._deliveries[delivery.channel]
             outputs.append(Output(topic, key, codec.encode(delivery), batch.partition, arrived))
         topic, codec = self._requests
         outputs.extend(Output(topic, key, codec.encode(one), batch.partition, arrived) for one in matched.requests)
+        topic, codec = self._holds
+        outputs.extend(
+            Output(topic, key, codec.encode(source.hold(one)), batch.partition, arrived) for one in matched.holds
+        )
         topic, codec = self._decisions
         outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
         return outputs

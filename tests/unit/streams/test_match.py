@@ -15,11 +15,12 @@ from schemas.distribution import Publish
 from schemas.errors import BadRecord, InvalidEvent
 from streams.checks.check import AudienceCheck, Subject
 from streams.checks.order import CHECKS, AudienceChecks
+from streams.evaluation import Matched
 from streams.event_context import Head
 from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index.rules import RuleIndex
-from streams.match import Matched, explain_event, match_event, sample_no_match
+from streams.match import explain_event, match_event, sample_no_match
 from streams.verdict import Defer
 from tests.factory import NOW, context, customer, order_event, rule
 

@@ -9,9 +9,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.evaluation import Matched
 from streams.event_context import EventContext
 from streams.index.rules import RuleIndex
-from streams.match import Matched, match_event
+from streams.match import match_event
 from streams.recent import KEPT, MOST, other_event_sent, read_recent, sent, with_sent
 from tests.factory import NOW, context, order_event, rule
 

@@ -13,8 +13,9 @@ from deploy.settings.settings import load_settings
 from schemas.errors import CannotStart, RenderRefused
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.mail_address import _checked, mail_address, mailto
+from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
-from streams.match import Matched, match_event
+from streams.match import match_event
 from tests.factory import NOW, context, customer, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}

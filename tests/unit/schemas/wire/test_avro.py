@@ -108,6 +108,8 @@ class Maker:
                 return (self.number(),) * 2
             case "double", _:
                 return (self.rng.random() * 10 ** self.rng.randrange(-9, 9),) * 2
+            case "bytes", _:
+                return (self.rng.randbytes(self.rng.randrange(40)),) * 2
             case "boolean", _:
                 return (self.rng.random() < 0.5,) * 2
         raise AssertionError(schema)

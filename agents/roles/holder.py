@@ -1,0 +1,159 @@
+"""The holder: what has to wait, until its moment. It is an alarm clock; matchers judge what is due.
+
+What is due is published and acknowledged before it is marked, so a crash in between releases it again: the same hold
+makes the same ids again, and the ledger sends each once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+
+from agents.broker.producer import write_all
+from agents.broker.records import Incoming, Output
+from agents.clock import Clock, utc_now
+from agents.dead_letters import DeadLetters
+from agents.ingest_time import arrived_at, header_of, moment
+from agents.intake import Chunk, Intake
+from agents.telemetry.health import Loop
+from agents.telemetry.metrics import Metrics
+from agents.transport.app import BatchApp
+from agents.waiting import retry_until_available
+from agents.wiring import Wiring
+from schemas.errors import TryLater
+from schemas.hold import Hold
+from schemas.record_key import Keyed
+from schemas.topics import DUE, HOLDS, REPLAYABLE
+from schemas.wire.read_as import read_as
+from store.holds import DueHold, HoldRow, Holds, Waiting
+from streams.events import check_owner, read_tombstone
+
+log = structlog.get_logger()
+
+_CHUNK_SIZE = 500
+"""Holds of one transaction."""
+_IDLE_SECONDS = 0.2
+"""Between two looks for what is due, while there is nothing."""
+_WAKE_SECONDS = 1.0
+_MEASURE_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+_WOKEN = 10_000
+
+
+def build_holder(
+    wiring: Wiring, holds: Holds, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
+) -> tuple[BatchApp, Holder]:
+    """The Faust app of one holder process, and the holder whose `run` goes with it."""
+    app = BatchApp(wiring.group("holder"), wiring.settings.kafka, **settings)
+    holder = Holder(app, wiring, holds, metrics, clock)
+    app.batch_agent(wiring.topic(HOLDS), holder.intake.take, name=HOLDS)
+    return app, holder
+
+
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    """A customer whose profile was deleted, and when Kafka was told."""
+
+    customer: Keyed
+    at: datetime
+
+
+class Holder:
+    """Keeps holds and releases them. Any number of processes share the work."""
+
+    def __init__(self, app: BatchApp, wiring: Wiring, holds: Holds, metrics: Metrics, clock: Clock) -> None:
+        self._app, self._wiring, self._holds, self._metrics = app, wiring, holds, metrics
+        self._codec, self._due, self._default = wiring.codec(HOLDS), wiring.topic(DUE), wiring.default_project
+        self._waiting, self._measured, self._woken = Waiting(0, 0, 0.0), time.monotonic(), 0.0
+        metrics.holds_due_age.set_function(self._late)
+        self.loop = Loop("due holds")
+        dead_letters = DeadLetters("holder", wiring, metrics)
+        self.intake = Intake(self._read, self._keep, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="held")
+
+    # -- from Kafka ---------------------------------------------------------------------------------------------
+
+    def _read(self, record: Incoming) -> HoldRow | _Erased:
+        if record.value is None and record.key is not None:
+            return _Erased(read_tombstone(record.key, self._default), arrived_at(record))
+        hold = read_as(self._codec.decode(record.value or b""), Hold)
+        check_owner(hold.project_id, hold.customer_id, record.key, self._default)
+        return HoldRow(
+            project_id=hold.project_id,
+            hold_id=hold.hold_id,
+            round=hold.round,
+            distribution_id=hold.distribution.id,
+            customer_id=hold.customer_id,
+            reason=hold.reason,
+            until_at=hold.until,
+            arrived_at=moment(hold.arrived_at),
+            record=record.value or b"",
+        )
+
+    async def _keep(self, taken: Chunk[HoldRow | _Erased]) -> int:
+        """Keep what waits, and end what waits for those who are erased: what came after their tombstone stays."""
+        new = [one for one in taken.items if isinstance(one, HoldRow)]
+        erased = [(one.customer, one.at) for one in taken.items if isinstance(one, _Erased)]
+        kept = await retry_until_available(partial(self._holds.add, new), what="Postgres")
+        if erased:
+            await retry_until_available(partial(self._holds.erase, erased), what="Postgres")
+        return kept
+
+    # -- when their moment has come ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """All background work of a holder, until cancelled. An error that escapes ends the process."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._release())
+            group.create_task(self._measure())
+
+    async def _release(self) -> None:
+        while True:
+            released = await retry_until_available(self.release_due, what="Postgres or Kafka")
+            if time.monotonic() - self._woken > _WAKE_SECONDS:
+                released += await retry_until_available(self.tidy, what="Postgres")
+                self._woken = time.monotonic()
+            self.loop.iterations += 1
+            if not released:
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def release_due(self) -> int:
+        """Publish a chunk of what is due; how many. Raises TryLater, and then all of it is released again."""
+        async with self._holds.due(_CHUNK_SIZE) as due:
+            if due:
+                await write_all(self._app.outputs, [self._output(one) for one in due])
+        self._metrics.holds_released.inc(len(due))
+        return len(due)
+
+    async def tidy(self) -> int:
+        """Wake what waited for distributions that go on, and forget what was over long ago; how many are awake."""
+        woken = await self._holds.wake(_WOKEN)
+        await self._holds.forget(REPLAYABLE, _CHUNK_SIZE)
+        return woken
+
+    def _output(self, hold: DueHold) -> Output:
+        arrived = header_of(int(hold.arrived_at.timestamp() * 1000))
+        return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), hold.record, headers=arrived)
+
+    # -- health -------------------------------------------------------------------------------------------------
+
+    async def _measure(self) -> None:
+        """Ask, apart from the loop that releases, whether it keeps up: while Postgres answers, it has to come round."""
+        while True:
+            try:
+                self._waiting = await asyncio.wait_for(self._holds.waiting(), _ANSWER_SECONDS)
+                self._measured = time.monotonic()
+                self._metrics.holds_waiting.set(self._waiting.waiting)
+                self.loop.must_progress = True
+            except (TryLater, TimeoutError) as error:
+                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
+                self.loop.must_progress = self._waiting.due > 0
+            await asyncio.sleep(_MEASURE_SECONDS)
+
+    def _late(self) -> float:
+        return self._waiting.late + time.monotonic() - self._measured if self._waiting.due else 0.0

@@ -1,0 +1,54 @@
+"""The record of an event, whether it comes from its own topic or has waited; and what becomes of it while it waits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agents.broker.records import Headers, Incoming
+from agents.ingest_time import stamp
+from schemas.hold import Hold, RecordHeader
+from streams.evaluation import Waits
+
+
+class Source(NamedTuple):
+    """A record. `topic` is the one that it came from, without prefix; `arrived_at` in Unix milliseconds."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    arrived_at: int
+
+    @classmethod
+    def of_record(cls, record: Incoming, topic: str) -> Source:
+        """A record of a topic of events."""
+        return cls(topic, record.key, record.value or b"", record.headers, stamp(record))
+
+    @classmethod
+    def of_hold(cls, hold: Hold, key: bytes | None) -> Source:
+        """The record that waited inside a hold."""
+        headers = [(one.name, one.value) for one in hold.headers]
+        return cls(hold.topic, key, hold.value, headers, hold.arrived_at)
+
+    def hold(self, waits: Waits) -> Hold:
+        """The record of `holds` for a send of this event that waits."""
+        return Hold(
+            hold_id=waits.hold_id,
+            round=waits.round,
+            project_id=waits.project_id,
+            customer_id=waits.customer_id,
+            distribution=waits.distribution,
+            event=waits.event,
+            occurrence=waits.occurrence,
+            reason=waits.until.reason,
+            until=None if waits.until.reason == "paused" else waits.until.until,
+            due_at=waits.due_at,
+            arrived_at=self.arrived_at,
+            topic=self.topic,
+            headers=[RecordHeader(name=_written_out(name), value=value) for name, value in self.headers],
+            value=self.value,
+        )
+
+
+def _written_out(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,39 @@
+"""A hold: an event on its way to one distribution, which is not judged again before a moment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from schemas.closed import Reason, Unknown
+from schemas.delivery import DistributionRef, EventRef
+from schemas.record import Record, doc
+
+
+class RecordHeader(Record, frozen=True, kw_only=True):
+    """A header of a record as it came; bytes of the name that are not UTF-8 are written out."""
+
+    name: str
+    value: bytes | None = None
+
+
+class Hold(Record, frozen=True, kw_only=True):
+    """A record of `holds`, and of `events.due` once its moment has come.
+
+    The event's own record travels inside, so that it is judged as it came, by the profile and the rule of then.
+    """
+
+    hold_id: Annotated[str, doc("The same for every replay of the same event.")]
+    round: Annotated[int, doc("0 for the first time; what is held again has the next.")] = 0
+    project_id: str
+    customer_id: str
+    distribution: DistributionRef
+    event: EventRef
+    occurrence: Annotated[str, doc("The key by which sends are the same, decided once.")]
+    reason: Annotated[Reason | Unknown, doc("Why it waits.")]
+    until: Annotated[datetime | None, doc("Not released before; null while its distribution is paused.")] = None
+    due_at: Annotated[datetime, doc("The end of its delay, by which start, end and expiry count.")]
+    arrived_at: Annotated[int, doc("When its event reached Kafka, in Unix milliseconds.")]
+    topic: Annotated[str, doc("The topic that its event came from, without the prefix.")]
+    headers: Annotated[list[RecordHeader], doc("Those of the event's record.")] = []
+    value: Annotated[bytes, doc("The event's record as it came.")]

@@ -1,0 +1,60 @@
+"""The moment until which a delay holds: so long after the event, or until a date that the event or the profile has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from schemas.distribution import Delay
+from schemas.formats.blank import is_blank
+from schemas.formats.days import read_moment, zone_of
+from schemas.formats.durations import format_duration, later
+from schemas.formats.paths import read_names
+from streams.conditions.answer import Failure, with_kind
+from streams.conditions.compile import Facts, getter
+from streams.event_context import Profile, profile_text
+from streams.verdict import Defer, Skip
+
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def delayed(delay: Delay, happened: datetime, facts: Facts, zone: tzinfo) -> Defer | Skip | Failure:
+    """A hold until the delay is over; no message where its date lies before the event; Failure without a date."""
+    if delay.until is None:
+        return Defer("delayed", later(happened, delay.seconds) or _NEVER, f"{format_duration(delay.seconds)} after it")
+    date = _date(delay.until, facts, zone)
+    if isinstance(date, Failure):
+        return date
+    due, said = _before(date, delay.seconds), _in_words(delay)
+    if due < happened:
+        return Skip("expired", f"{said} is {due.isoformat()}, before the event")
+    return Defer("delayed", due, said)
+
+
+def zone_of_customer(profile: Profile, zone: tzinfo) -> tzinfo:
+    """The zone that a customer lives in; the given one where the profile names none that is known."""
+    try:
+        return zone_of(profile_text(profile, "timezone") or "")
+    except ValueError:
+        return zone
+
+
+def _date(path: str, facts: Facts, zone: tzinfo) -> datetime | Failure:
+    try:
+        value = getter(read_names(path))(facts)
+    except ValueError as error:
+        return Failure(f"delay until {path}: {error}")
+    if value is None or (isinstance(value, str) and is_blank(value)):
+        return Failure(f"delay until {path}: not set")
+    moment = read_moment(value, zone_of_customer(facts["customer"], zone)) if isinstance(value, str) else None
+    return moment or Failure(f"delay until {path}: not a date, but {with_kind(value)}")
+
+
+def _before(moment: datetime, seconds: int) -> datetime:
+    try:
+        return moment - timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _in_words(delay: Delay) -> str:
+    return f"{format_duration(delay.seconds)} before {delay.until}" if delay.seconds else f"{delay.until}"

@@ -1,0 +1,308 @@
+"""One distribution and one event that it fits: the audience checks, and the messages that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.channels.tables import ChannelPlan
+from schemas.decision import Check, Decision
+from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
+from schemas.distribution import Delay, Distribution, Publish
+from schemas.formats.durations import later
+from schemas.hold import Hold
+from schemas.publication_request import Draft, PublicationRequest
+from schemas.record import JsonObject
+from streams.channels.rules import ChannelTable
+from streams.channels.tables import CHANNEL_RULES
+from streams.checks.check import Due, Message, Subject, first_objection
+from streams.checks.order import CHECKS, AudienceChecks
+from streams.conditions.answer import Answer, Failure
+from streams.delay import delayed
+from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
+from streams.identity import decision_id, delivery_id, hold_id, occurrence_key, publication_id
+from streams.recent import Sent, other_event_sent, sent
+from streams.rule import Rule
+from streams.selection import is_selected
+from streams.verdict import Defer, Skip
+
+_LOOK_AGAIN = timedelta(seconds=30)
+"""What is due while its distribution is paused waits on; holders release it once it is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A send that is not judged before a moment; `round` is 0 for the first time."""
+
+    hold_id: str
+    round: int
+    project_id: str
+    customer_id: str
+    distribution: DistributionRef
+    event: EventRef
+    occurrence: str
+    until: Defer
+    due_at: datetime
+
+
+@dataclass(slots=True)
+class Matched:
+    """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
+
+    `requests` are sends that need a code first; their deliveries and decisions are in them. `holds` are those that are
+    judged again later.
+
+    `no_match` counts rules of the event's type and selection whose guard did not fit.
+    """
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    requests: list[PublicationRequest] = field(default_factory=list)
+    holds: list[Waits] = field(default_factory=list)
+    matched: int = 0
+    no_match: int = 0
+
+
+class Evaluation:
+    """One rule and one event that it fits; `checks` are those that were made."""
+
+    def __init__(
+        self,
+        rule: Rule,
+        context: EventContext,
+        now: datetime,
+        channels: ChannelTable = CHANNEL_RULES,
+        audience: AudienceChecks = CHECKS,
+        hold: Hold | None = None,
+    ) -> None:
+        self._guard, self._distribution, self._zone = rule.guard, rule.distribution, rule.zone
+        self._due_at = hold.due_at if hold else None
+        self._round = hold.round + 1 if hold else 0
+        self._channels, self._audience = channels, audience
+        self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
+        self._profile: Profile = context.facts["customer"]
+        self._ref, self._event_ref = _ref(rule.distribution), _event_ref(context.head)
+        self.checks: list[Check] = []
+
+    def decide(self, outcome: Matched) -> None:
+        """Make the audience checks and add what comes of them."""
+        self.checks = self._guard.explain(self._context, self._now)[1]
+        subject = Subject(self._distribution, self._event, self._profile)
+        objection = first_objection(self._audience.of_distribution, subject, self.checks.append)
+        occurrence = objection or self._occurrence()
+        if isinstance(occurrence, Failure):
+            outcome.decisions.append(self.failed(occurrence))
+        elif not isinstance(occurrence, str):
+            outcome.decisions.append(self._decision(occurrence))
+        elif self._distribution.delay:
+            self._delay(self._distribution.delay, occurrence, outcome)
+        else:
+            self._go_on(occurrence, outcome)
+
+    def decide_due(self, hold: Hold, outcome: Matched) -> None:
+        """Make all checks again, and add what comes of them."""
+        verdict = self._may_go_on()
+        if isinstance(verdict, Defer):
+            self._hold(hold.hold_id, hold.occurrence, verdict, outcome)
+            return
+        answer: Answer = True
+        if verdict is None:
+            answer, self.checks = self._guard.explain(self._context, self._now)
+        if isinstance(answer, Failure):
+            outcome.decisions.append(self.failed(answer))
+        elif answer is False:
+            outcome.decisions.append(self.unfit(self.checks))
+        else:
+            subject = Due(self._distribution, self._event, self._profile, hold.due_at)
+            objection = verdict or first_objection(self._audience.of_distribution, subject, self.checks.append)
+            if objection:
+                outcome.decisions.append(self._decision(objection))
+            else:
+                outcome.matched = 1
+                self._go_on(hold.occurrence, outcome)
+
+    def _may_go_on(self) -> Skip | Defer | None:
+        """An objection of the distribution as it is now to what has waited."""
+        rule = self._distribution
+        if rule.status == "PAUSED":
+            return Defer("paused", self._now + _LOOK_AGAIN, "the distribution is paused; it waits until it is live")
+        if rule.status == "ENDED":
+            return Skip("ended", "the distribution ended while this waited")
+        if rule.status != "LIVE":
+            return Skip("stopped", f"the distribution is {rule.status}")
+        if not same_type(rule, self._event) or not is_selected(rule, self._event.data):
+            return Skip("no_match", "the distribution no longer reacts to such an event")
+        return None
+
+    def _go_on(self, occurrence: str, outcome: Matched) -> None:
+        if self._distribution.publish:
+            self._ask_for_code(self._distribution.publish, occurrence, outcome)
+        else:
+            self._send(occurrence, outcome)
+
+    def _delay(self, delay: Delay, occurrence: str, outcome: Matched) -> None:
+        """Hold the whole send; where another event has asked for the same one already, that is what waits."""
+        event, rule = self._event, self._distribution
+        identity = hold_id(event.project_id, rule.id, occurrence, event.customer_id)
+        until = delayed(delay, event.created_at, self._facts, self._zone)
+        other = other_event_sent(self._recent(), identity, event.id)
+        if isinstance(until, Failure):
+            outcome.decisions.append(self.failed(until))
+        elif other is not None:
+            when = datetime.fromtimestamp(other.at, UTC).isoformat()
+            said = f"waits or was sent already, for an event of {when}"
+            outcome.decisions.append(self._decision(Skip("duplicate", said)))
+        elif isinstance(until, Skip):
+            outcome.decisions.append(self._decision(until))
+        else:
+            lasts = rule.again.mode != "every_event"
+            self._hold(identity, occurrence, until, outcome)
+            outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
+
+    def _hold(self, identity: str, occurrence: str, until: Defer, outcome: Matched) -> None:
+        event = self._event
+        named = identity, self._round, event.project_id, event.customer_id
+        outcome.holds.append(Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or until.until))
+        outcome.decisions.append(self._decision(until))
+
+    def _occurrence(self) -> str | Failure:
+        return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)
+
+    def failed(self, failure: Answer) -> Decision:
+        """The guard could not be judged."""
+        reason = failure.reason if isinstance(failure, Failure) else ""
+        return self._decision(Skip("rule_error", reason))
+
+    def unfit(self, checks: list[Check]) -> Decision:
+        """The guard does not fit."""
+        self.checks = checks
+        failed = next((check.test for check in checks if check.passed is False), "")
+        return self._decision(Skip("no_match", failed))
+
+    def _ask_for_code(self, publish: Publish, occurrence: str, outcome: Matched) -> None:
+        """One request for all messages that may be sent."""
+        rule, event = self._distribution, self._event
+        drafts = []
+        for step, plan in enumerate(self._distribution.channels):
+            message = self._message(step, plan, occurrence)
+            decision = self._judged(message)
+            if decision.outcome != "emitted":
+                outcome.decisions.append(decision)
+                continue
+            delivery: JsonObject = msgspec.to_builtins(self._delivery(message, {}))
+            del delivery["data"]
+            drafts.append(Draft(delivery=delivery, decision=decision))
+        if drafts:
+            request = PublicationRequest(
+                publication_id=publication_id(event.project_id, rule.id, occurrence, event.customer_id),
+                project_id=event.project_id,
+                campaign=publish.campaign,
+                when_empty=publish.when_empty,
+                distribution=self._ref,
+                event=self._event_ref,
+                customer_id=event.customer_id,
+                expires_at=self._expires_at(),
+                data=objects_of(self._facts, event.type),
+                drafts=drafts,
+            )
+            outcome.requests.append(request)
+
+    def _send(self, occurrence: str, outcome: Matched) -> None:
+        event, lasts = self._event, self._distribution.again.mode != "every_event"
+        for step, plan in enumerate(self._distribution.channels):
+            message = self._message(step, plan, occurrence)
+            decision = self._judged(message)
+            outcome.decisions.append(decision)
+            if decision.outcome == "emitted":
+                outcome.deliveries.append(self._delivery(message, self._data()))
+                outcome.sent.append(sent(message.delivery_id, event.id, self._moment, lasts=lasts))
+
+    def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
+        rule, event = self._distribution, self._event
+        identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
+        address = self._channels[plan.channel].reach(plan, self._profile)
+        return Message(rule, event, self._profile, plan, step, identity, address, self._recent)
+
+    def _recent(self) -> list[Sent]:
+        return self._context.recent
+
+    def _judged(self, message: Message) -> Decision:
+        recorded: list[Check] = []
+        return self._decision(first_objection(self._audience.of_message, message, recorded.append), message, recorded)
+
+    def _decision(
+        self, objection: Skip | Defer | None, message: Message | None = None, recorded: Sequence[Check] = ()
+    ) -> Decision:
+        """Of the whole distribution, or of one message; emitted where nothing objects. `recorded`: its own checks."""
+        event, rule = self._event, self._distribution
+        channel, step = (message.plan.channel, message.step) if message else (None, 0)
+        is_skipped = isinstance(objection, Skip)
+        return Decision(
+            decision_id=decision_id(event.project_id, rule.id, event.id, event.customer_id, channel, step, self._round),
+            project_id=event.project_id,
+            distribution=self._ref,
+            event=self._event_ref,
+            customer_id=event.customer_id,
+            outcome="skipped" if is_skipped else "deferred" if objection else "emitted",
+            reason=objection.reason if objection else None,
+            detail=objection.detail if objection else None,
+            channel=channel,
+            delivery_id=message.delivery_id if message and not is_skipped else None,
+            until=objection.until if isinstance(objection, Defer) else None,
+            checks=[*self.checks, *recorded] if recorded else self.checks,
+            decided_at=self._now,
+        )
+
+    def _data(self) -> JsonObject:
+        """The objects that go out: the event's, and those of the promotion that it tells of."""
+        data = objects_of(self._facts, self._event.type)
+        promote = self._distribution.promote
+        if promote:
+            data |= {"campaign": promote.campaign, "promotion_tier": promote.promotion_tier}
+        return data
+
+    def _expires_at(self) -> datetime | None:
+        after = self._distribution.expires_after
+        return later(self._moment, after) if after else None
+
+    @property
+    def _moment(self) -> datetime:
+        """The time by which it counts: of its event, or at which it was due."""
+        return self._due_at or self._event.created_at
+
+    def _delivery(self, message: Message, data: JsonObject) -> Delivery:
+        event, rule, profile, plan = self._event, self._distribution, self._profile, message.plan
+        customer = event.customer_id
+        shared: dict[str, Any] = {
+            "delivery_id": message.delivery_id,
+            "project_id": event.project_id,
+            "distribution": self._ref,
+            "event": self._event_ref,
+            "customer": Recipient(
+                id=customer, locale=profile_text(profile, "locale"), timezone=profile_text(profile, "timezone")
+            ),
+            "priority": rule.priority,
+            "category": rule.consent,
+            "not_before": self._due_at,
+            "expires_at": self._expires_at(),
+            "data": data,
+        }
+        return self._channels[plan.channel].delivery(plan, message.address, shared)
+
+
+def _ref(rule: Distribution) -> DistributionRef:
+    return DistributionRef(id=rule.id, version=rule.version, name=rule.name)
+
+
+def _event_ref(event: Head[Any]) -> EventRef:
+    return EventRef(id=event.id, type=event.type, created_at=event.created_at)
+
+
+def same_type(rule: Distribution, event: Head[Any]) -> bool:
+    """True where a rule of the event's project reacts to its type."""
+    return rule.project_id == event.project_id and rule.trigger.event == event.type

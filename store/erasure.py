@@ -33,6 +33,7 @@ class Erasure:
         async with passing_errors(self._pool):
             await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
             await self._pool.execute(self._sql["forget_consents"], projects, ids)
+            await self._pool.execute(self._sql["forget_calls"], projects, ids)
             await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
             await self._pool.execute(self._sql["forget_choices"], projects, ids, CONSENTS)
 

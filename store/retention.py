@@ -13,6 +13,8 @@ from store.sql import queries
 _EACH = timedelta(minutes=2)
 """Between two rounds: longer than statements may take, so that none still sees what was there before the last one."""
 _DAILY = timedelta(days=1)
+CALLS_KEPT = timedelta(days=7)
+"""The age up to which the log of endpoints says anything."""
 
 
 def ids_kept(keep: timedelta) -> timedelta:
@@ -36,6 +38,7 @@ class Retention:
         await self._rows("make_days")
         dropped = {"days": await self._drop_days(), "ids": len(await self._rows("forget_ids", self._batch_size))}
         await self._rows("forget_consents", ids_kept(self._keep), self._batch_size)
+        dropped["calls"] = len(await self._rows("forget_calls", min(self._keep, CALLS_KEPT), self._batch_size))
         dropped["suppressions"] = len(await self._rows("drop_suppressions", self._batch_size))
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))

@@ -66,7 +66,7 @@ COMMANDS: dict[str, Command] = {
         _OPERATE,
         "Destinations that little or nothing is sent to (paused, failing, throttled): why, since when, what waits.",
     ),
-    "webhooks": Command("webhooks", _OPERATE, "Endpoints of webhooks: send a test event."),
+    "webhooks": Command("webhooks", _OPERATE, "Endpoints of webhooks: send a test event, show the last calls."),
     "accounts": Command("accounts", _OPERATE, "Accounts of a project at its providers, encrypted in the database."),
     "suppressions": Command("suppressions", _OPERATE, "Addresses, domains and wildcards that nothing is sent to."),
     "reports": Command("reports", _OPERATE, "Bounces and complaints that came back as mail."),

@@ -1,11 +1,12 @@
-"""Webhooks: a test event at an endpoint."""
+"""Webhooks: a test event at an endpoint, and its last calls."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,16 +14,17 @@ from rich.markup import escape
 from console.cli import terminal
 from console.cli.context import Session, in_session, load_wiring
 from console.cli.preview import of_file
-from console.cli.terminal import AsJson, fail, show_json, show_text
+from console.cli.terminal import AsJson, fail, show_json, show_rows, show_text
 from console.cli.trying import known_to_files
-from console.control import webhook_trial
+from console.control import endpoint_log, webhook_trial
 from console.control.files.documents import ENDINGS
 from console.control.preview import messages
 from console.control.preview.messages import Candidate
 from store.accounts import Accounts
+from store.sending.endpoint_calls import MOST_ACCEPTED, MOST_OTHERS, EndpointCalls, LoggedCall
 
 commands = typer.Typer()
-webhooks_app = typer.Typer(no_args_is_help=True, help="Endpoints of webhooks: send a test event.")
+webhooks_app = typer.Typer(no_args_is_help=True, help="Endpoints of webhooks: send a test event, show the last calls.")
 commands.add_typer(webhooks_app, name="webhooks")
 
 
@@ -53,6 +55,60 @@ def test_command(
         sys.exit(terminal.PROBLEM)
 
 
+@webhooks_app.command("log")
+def log_command(
+    endpoint: Annotated[
+        str, typer.Argument(metavar="HOST", help="As destinations show it; webhook/HOST, or a URL of it.")
+    ],
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ACCEPTED + MOST_OTHERS, help="The newest so many.")] = 20,
+    delivery: Annotated[str | None, typer.Option(help="Of this delivery alone.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Without those that were accepted.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Requests and replies as well, as far as they are kept.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the last calls of an endpoint, newest first: what was asked, what it answered, how long it took.
+
+    All that were not accepted, as far as they are kept, and one in ten seconds of the others; nothing secret.
+    """
+
+    async def work(opened: Session) -> list[LoggedCall]:
+        store = EndpointCalls(opened.pool)
+        return await endpoint_log.newest(
+            store, opened.project_id, endpoint, limit, delivery=delivery, is_refused=refused
+        )
+
+    found = in_session(work)
+    if as_json:
+        for one in found:
+            show_json(asdict(one))
+    elif whole:
+        for one in found:
+            _show_logged(one)
+    else:
+        columns = ("at", "attempt", "outcome", "ms", "delivery", "detail")
+        rows = [(one.at, one.attempt, one.outcome, one.duration_ms, one.delivery_id, one.detail) for one in found]
+        show_rows(columns, rows, as_json=False)
+
+
+def _show_logged(one: LoggedCall) -> None:
+    show_text(f"[bold]{one.at:%Y-%m-%d %H:%M:%SZ}[/bold]  attempt {one.attempt} of {escape(one.delivery_id)}")
+    show_text(f"  POST {escape(one.request['url'])}, {one.request['body_bytes']} bytes")
+    show_text(f"  [dim]headers {escape(', '.join(one.request['headers']))}[/dim]")
+    _write(one.request["body"])
+    _show_reply(one.detail, one.duration_ms, one.reply or {})
+    show_text("")
+
+
+def _show_reply(detail: str, milliseconds: int, reply: Mapping[str, Any]) -> None:
+    show_text(f"[bold]{escape(detail)}[/bold] after {milliseconds} ms")
+    for name, value in reply.get("headers", {}).items():
+        show_text(f"  {escape(name)}: {escape(value)}")
+    if reply.get("body"):
+        _write(reply["body"])
+
+
 async def _candidates(opened: Session, what: str) -> list[Candidate]:
     if "://" not in what:
         return [await messages.from_store(opened.pool, opened.project_id, what)]
@@ -68,11 +124,7 @@ def _show(tried: webhook_trial.Tried) -> None:
     )
     show_text(f"  [dim]headers {escape(', '.join(call.headers))}[/dim]")
     _write(call.body)
-    show_text(f"[bold]{escape(call.detail)}[/bold] after {call.milliseconds} ms")
-    for name, value in call.reply_headers.items():
-        show_text(f"  {escape(name)}: {escape(value)}")
-    if call.reply_body:
-        _write(call.reply_body)
+    _show_reply(call.detail, call.milliseconds, {"headers": call.reply_headers, "body": call.reply_body})
     if not tried.is_accepted:
         fail(tried.mend)
 

@@ -22,6 +22,7 @@ from store.postgres import passing_errors, storable
 from store.sending.claims import Claims, queue_of
 from store.sending.consents import Consents
 from store.sending.destinations import columns_of, destination_of
+from store.sending.endpoint_calls import EndpointCalls
 from store.sending.exchanges import Exchanges
 from store.sending.queues import Queue, Queues
 from store.sending.reputation import ReputationCounts
@@ -197,7 +198,7 @@ class Ledger:
         self._pool, self._keep = pool, keep
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
         self.reputation = ReputationCounts(pool)
-        self.exchanges = Exchanges(pool)
+        self.exchanges, self.endpoint_calls = Exchanges(pool), EndpointCalls(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
         self._queues = Queues(ticks)

@@ -11,6 +11,13 @@ on conflict (project_id, customer_id) do update
 delete from consents c using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
 where c.project_id = erased.project_id and c.customer_id = erased.customer_id;
 
+-- name: forget_calls
+-- The log of endpoints, as far as it is about deliveries to erased customers: bodies say everything of them.
+delete from endpoint_calls c
+using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
+join erased_customers e using (project_id, customer_id)
+where c.project_id = e.project_id and c.customer_id = e.customer_id and c.arrived_at <= e.erased_at;
+
 -- name: forget_choices
 -- What erased customers chose with us, here and in the topic $3: a tombstone, whose key names the project as well.
 with forgotten as (

@@ -41,6 +41,20 @@ delete from consents c using past
 where c.project_id = past.project_id and c.customer_id = past.customer_id
 returning true;
 
+-- name: forget_calls
+-- The log of endpoints of long ago, and what came into it of an erased customer at the moment of the erasure.
+with past as (
+    select c.project_id, c.endpoint, c.accepted, c.id from endpoint_calls c
+    where c.at < now() - $1::interval
+       or exists (select from erased_customers e where e.project_id = c.project_id and e.customer_id = c.customer_id
+                                                   and c.arrived_at <= e.erased_at)
+    limit $2
+    for update skip locked
+)
+delete from endpoint_calls c using past
+where (c.project_id, c.endpoint, c.accepted, c.id) = (past.project_id, past.endpoint, past.accepted, past.id)
+returning true;
+
 -- name: forget_bounces
 -- Soft bounces of long ago say nothing of today.
 delete from soft_bounces where last_at < now() - $1::interval returning true;

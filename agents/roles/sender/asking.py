@@ -11,6 +11,7 @@ import msgspec
 
 from agents.accounts import LiveAccounts
 from agents.clock import Clock
+from agents.roles.sender.calls import SenderCalls
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from channels.contract import AnyChannel, Policy
@@ -36,7 +37,8 @@ async def _no_ids(_delivery: Delivery, _ids: list[str | None]) -> Collection[str
 class Asking:
     """Knows channels, templates and accounts, and nothing of when. `pause` notes in the ledger that one is paused.
 
-    `known_ids` says which of a provider's ids are those of other deliveries than one that it may have had.
+    `known_ids` says which of a provider's ids are those of other deliveries than one that it may have had. `calls` is
+    told which delivery a call was about.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Asking:
         clock: Clock,
         accounts: LiveAccounts | None = None,
         known_ids: KnownIds = _no_ids,
+        calls: SenderCalls | None = None,
     ) -> None:
+        self._calls = calls
         self._channels, self._policies, self._templates, self._pause = channels, policies, templates, pause
         self._clock, self._accounts, self._known_ids = clock, accounts, known_ids
         self._in_flight: defaultdict[ChannelName, int] = defaultdict(int)
@@ -73,7 +77,10 @@ class Asking:
             try:
                 if work.possibly_accepted and (had := await self._had_before(work, channel, request, timeout)):
                     return had
-                return await channel.send(request, timeout=timeout, now=self._clock())
+                receipt = await channel.send(request, timeout=timeout, now=self._clock())
+                if self._calls:
+                    self._calls.note(work)
+                return receipt
             finally:
                 self._in_flight[delivery.channel] -= 1
         except (TemplateFailed, RenderRefused) as error:

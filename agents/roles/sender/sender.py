@@ -19,6 +19,7 @@ from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.asking import Asking
 from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.breakers import Breakers
+from agents.roles.sender.calls import SenderCalls
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.due import Due
 from agents.roles.sender.entry import Entry
@@ -106,7 +107,8 @@ class Sender:
         settings = wiring.settings.sender
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
         self._renew_every = settings.lease.total_seconds() / 3
-        self._channels, self._accounts = channels_of(wiring.settings, accounts.book), accounts
+        self._calls = SenderCalls(ledger.endpoint_calls)
+        self._channels, self._accounts = channels_of(wiring.settings, accounts.book, self._calls), accounts
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)
@@ -126,7 +128,7 @@ class Sender:
         templates = TemplateCache(control.template).get
         asking = Asking(
             self._channels, policies, templates, self._pause, metrics,
-            clock=clock, accounts=accounts, known_ids=ledger.known_ids,
+            clock=clock, accounts=accounts, known_ids=ledger.known_ids, calls=self._calls,
         )  # fmt: skip
         self._attempts = Attempts(
             self._turns, asking, self._leases.is_ours, ledger.stopped, self._outcomes, metrics, clock=clock
@@ -157,7 +159,7 @@ class Sender:
         loops = (
             self._outcomes.run(), self._due.run(), self._due.keep_leases(self._renew_every), self._announce_loop(),
             self._tidy_loop(), self._accounts.run(), self._reputation.run(),
-            self._exchanging.run(),
+            self._exchanging.run(), self._calls.run(),
         )  # fmt: skip
         async with asyncio.TaskGroup() as group:
             for loop in loops:
@@ -201,6 +203,7 @@ class Sender:
             await self._outcomes.tell_rest()
             await self._ledger.release_leases(self._owner)
             await self._reputation.tell()
+            await self._calls.tell()
             await self._exchanging.leave()
         except TryLater:
             log.warning("leases_left", until="they expire")

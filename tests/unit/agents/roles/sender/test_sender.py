@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from agents.roles.sender.accepted import Accepted
+from agents.roles.sender.calls import SenderCalls
 from agents.roles.sender.outcomes import Outcomes
 from agents.roles.sender.reputation import Reputation
 from agents.roles.sender.sender import Sender
@@ -24,6 +25,7 @@ async def test_it_tells_what_it_has_sent_before_it_gives_back_leases() -> None:
         owner="o", default_project="shop", on_refused=nothing,
     )  # fmt: skip
     made._exchanging = cast(Any, world)
+    made._calls = SenderCalls(nothing)
     made._reputation = Reputation(nothing, Bounds(), nothing)
     made._outcomes.put(Settlement(world.good.delivery_id, "sent", "HTTP 200"), world.good)
     await made.drain(0.0)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.names import Names
 from channels.http.ssrf import Reach
 from channels.http.transport import BodyLimits, Reply
-from channels.payload import payload_variables, render_payload
+from channels.webhook.body import body_of
 from channels.webhook.calls import Call, Calls
 from channels.webhook.shown import call_of
 from channels.webhook.signing import Signer
@@ -27,7 +27,6 @@ from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.webhook import SIGNING, WebhookAccountForm, WebhookDelivery, endpoint_account
 from schemas.closed import ChannelName
 from schemas.errors import AccountHeld, RenderRefused
-from schemas.events.triggers import began_in
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Receipt
@@ -100,10 +99,9 @@ class Webhook(HttpChannel[WebhookDelivery]):
 
     def render(self, delivery: WebhookDelivery, template: StoredTemplate | None = None) -> HttpRequest:
         """The envelope as JSON, or what was designed. Nothing in it depends on when or how often it is sent."""
-        body = msgspec.json.encode(_body(delivery, self._links))
+        body = msgspec.json.encode(body_of(delivery, self._links))
         if len(body) > self._max_bytes:
-            said = f"the body has {len(body)} bytes, at most {self._max_bytes} are sent"
-            raise RenderRefused("limit", said)
+            raise RenderRefused("limit", f"the body has {len(body)} bytes, at most {self._max_bytes} are sent")
         address = delivery.webhook
         try:
             url = ascii_url(address.url)
@@ -148,38 +146,9 @@ class Webhook(HttpChannel[WebhookDelivery]):
         signer = self._accounts.find(project_id, account)
         if not isinstance(signer, Signer):
             return AccountCheck(False, f'there is no webhook account "{account}"')
-        said = f"{signer.said}; endpoints belong to distributions, so none was called"
-        return AccountCheck(True, said)
+        return AccountCheck(True, f"{signer.said}; endpoints belong to distributions, so none was called")
 
     def _signer_of(self, project_id: str, endpoint: str) -> Signer:
         """The endpoint's own, else the project's, else that of the settings. Raises AccountHeld."""
         own: Signer | None = self._accounts.find(project_id, endpoint_account(endpoint))
         return own or self._accounts.find(project_id, SIGNING) or self._signer
-
-
-def _body(delivery: WebhookDelivery, links: Links) -> Any:
-    address, data = delivery.webhook, delivery.data
-    if address.payload is not None:
-        data = render_payload(address.payload, payload_variables(delivery, links))
-    return _envelope(delivery, data) if address.envelope else data
-
-
-def _envelope(delivery: WebhookDelivery, data: Any) -> dict[str, Any]:
-    """Source: the webhook channel of the old system, so that its receivers can stay as they are."""
-    event, distribution = delivery.event, delivery.distribution
-    return {
-        "id": "whs_" + delivery.delivery_id.removeprefix("dlv_"),
-        "project_id": delivery.project_id,
-        "created_at": event.created_at,
-        "type": delivery.webhook.type,
-        "data": data,
-        "source": {"id": distribution.id, "object": "distribution", "target_url": delivery.webhook.url},
-        "event": {
-            "id": event.id,
-            "type": event.type,
-            "created_at": event.created_at,
-            "entity_id": delivery.customer.id,
-            "group_id": event.id,
-            "event_source": {"channel": began_in(event.type)},
-        },
-    }

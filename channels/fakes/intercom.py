@@ -23,9 +23,10 @@ _LEFT = "unsubscribed_from_emails"
 class IntercomFake(HttpFake):
     """Lets in who has the token. `contacts` by Intercom's own id; it keeps every event, as Intercom may.
 
-    `unready` are ids that messages are not sent to yet, `merged` ids and whose they are now; `attributes` those of the
-    workspace, texts where `types` does not say otherwise. `knows_everybody`: who is looked up by an external id has
-    become a contact by then. `put_back` counts calls that would have subscribed somebody; `asked`: methods and paths.
+    `unready` are ids that messages are not sent to yet, `merged` ids and whose they are now, `archived` external ids;
+    `attributes` those of the workspace, texts where `types` does not say otherwise. `knows_everybody`: who is looked
+    up by an external id has become a contact by then. `put_back` counts calls that would have subscribed somebody;
+    `asked`: methods and paths.
     """
 
     path = ""
@@ -38,6 +39,7 @@ class IntercomFake(HttpFake):
         self.types: dict[str, str] = {}
         self.unready: set[str] = set()
         self.merged: dict[str, str] = {}
+        self.archived: set[str] = set()
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.messages: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str]] = []
@@ -112,6 +114,8 @@ class IntercomFake(HttpFake):
                 return _error(404, "not_found", "no such path")
 
     def _made(self, said: dict[str, Any]) -> Reply:
+        if said.get("external_id") in self.archived:
+            return _error(409, "conflict", "An archived contact matching those details already exists.")
         taken = [one for one in self.contacts.values() if said.get("external_id") in (one["external_id"],)]
         if taken and said.get("external_id"):
             return _error(409, "conflict", f"A contact matching those details already exists with id={taken[0]['id']}")

@@ -24,7 +24,7 @@ MOST_KEPT = 50_000
 """Ids that one process keeps: some 20 MB."""
 NEW = timedelta(minutes=10)
 """For so long a new contact may still be missing where messages are sent from."""
-_NOT_FOUND, _MERGED = 404, 410
+_NOT_FOUND, _CONFLICT, _MERGED = 404, 409, 410
 _CANONICAL = re.compile(r'<(/contacts/[A-Za-z0-9_-]{1,100})>\s*;[^,]*rel="?canonical"?')
 _FIND = "/contacts/find_by_external_id/"
 _SAME_ADDRESS = 20
@@ -107,10 +107,13 @@ async def read(path: str, ask: Ask, now: datetime) -> Contact | Receipt | None:
 
 
 async def made(request: IntercomRequest, ask: Ask, now: datetime) -> Contact | Receipt:
-    """A new contact. One that somebody else made meanwhile is found by the next attempt."""
+    """A new contact. One that somebody else made meanwhile is found by the next attempt, one that is archived never."""
     names = {"external_id": request.external_id, "email": request.email}
     body = {"role": "user", **{name: one for name, one in names.items() if one}}
-    return _decoded(await ask("POST", CONTACTS, msgspec.json.encode(body)), now, Contact)
+    answer = await ask("POST", CONTACTS, msgspec.json.encode(body))
+    if isinstance(answer, Reply) and answer.status == _CONFLICT and b"archived" in answer.body:
+        return Refused("an archived contact at Intercom matches the customer; unarchive or delete it", "no_address")
+    return _decoded(answer, now, Contact)
 
 
 async def _by_address(request: IntercomRequest, ask: Ask, now: datetime) -> Contact | Receipt | None:

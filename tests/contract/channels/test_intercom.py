@@ -218,6 +218,25 @@ async def test_an_unknown_customer_becomes_a_contact_where_the_account_says_so(f
     assert (made["custom_attributes"], fake.put_back) == ({"last_code": "o1"}, 0)
 
 
+async def test_who_was_made_by_another_meanwhile_is_found_by_the_next_attempt(fake: IntercomFake) -> None:
+    channel = channel_for(fake.url, create_contacts="true")
+    fake.replies.extend([Reply(), Reply(), Reply(409, body=error("conflict", "already exists with id=1"))])
+    assert isinstance(await send(channel, sets()), Postponed)
+    identity = fake.add(CRM, EMAIL)
+    assert isinstance(await send(channel, sets()), Accepted)
+    await channel.close()
+    assert fake.contacts[identity]["custom_attributes"] == {"last_code": "o1"}
+
+
+async def test_nobody_is_waited_for_who_is_archived(fake: IntercomFake) -> None:
+    fake.archived.add(CRM)
+    channel = channel_for(fake.url, create_contacts="true")
+    receipt = await send(channel, sets())
+    await channel.close()
+    assert isinstance(receipt, Refused)
+    assert "unarchive" in receipt.detail
+
+
 @pytest.mark.parametrize("way", ["deleted", "merged"])
 async def test_a_contact_that_is_gone_is_forgotten_and_found_again(
     fake: IntercomFake, channel: Intercom, way: str

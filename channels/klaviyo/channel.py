@@ -28,12 +28,12 @@ from schemas.channels.klaviyo import KlaviyoAccountForm, KlaviyoDelivery
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import ChannelName
 from schemas.limit import Limit, rate_of
-from schemas.receipt import Accepted, Receipt, Refused
+from schemas.receipt import Accepted, Deferred, Receipt, Refused
 from schemas.template import StoredTemplate
 
 _JSON_API = "application/vnd.api+json"
 _ACCOUNTS = "/api/accounts"
-_OK = 200
+_OK, _CONFLICT = 200, 409
 POLICY = replace(Policy.of(RETRY_POLICIES["klaviyo"]), rate=12, concurrency=40)
 """750 profiles a minute; events may go faster, which an account's own `rate` says."""
 BULK = Limit(rate_of(500), 2000)
@@ -66,7 +66,9 @@ class Klaviyo(BatchingChannel[KlaviyoDelivery]):
         """See `HttpChannel`."""
         receipt = super().receipt(reply, now)
         if isinstance(receipt, Accepted) and reply.status == 202:
-            return Accepted(f"HTTP 202: {self.taken}")
+            return replace(receipt, detail=f"HTTP 202: {self.taken}")
+        if reply.status == _CONFLICT and reply.body and isinstance(receipt, Deferred):
+            return replace(receipt, detail=shortened(f"HTTP 409: {_words(reply)}"))
         return Refused(shortened(f"HTTP {reply.status}: {_words(reply)}")) if isinstance(receipt, Refused) else receipt
 
     def limit(self, project_id: str, account: str) -> Limit:

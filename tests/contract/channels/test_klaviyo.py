@@ -170,6 +170,14 @@ async def test_a_refusal_says_where_and_what(fake: KlaviyoFake) -> None:
     assert fake.ids == []
 
 
+async def test_a_window_that_is_used_up_and_a_conflict_are_said(fake: KlaviyoFake) -> None:
+    headers = (("ratelimit-remaining", "0"), ("ratelimit-reset", "9"))
+    error = b'{"errors":[{"title":"Conflict.","detail":"A profile already exists","source":{"pointer":"/data"}}]}'
+    fake.replies.extend([Reply(202, headers=headers, body=b"{}"), Reply(409, body=error)])
+    assert await send(channel_for(fake.url), message()) == Accepted("HTTP 202: queued by Klaviyo", retry_after=9.0)
+    assert await send(channel_for(fake.url), message()) == Postponed("HTTP 409: A profile already exists (/data)")
+
+
 async def test_a_retired_revision_is_said_and_never_replaced(fake: KlaviyoFake) -> None:
     receipt = await send(channel_for(fake.url, revision="2020-01-01"), message())
     assert not isinstance(receipt, Accepted)

@@ -259,7 +259,7 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
     ]
     show_text("")
     for name, value in rows:
-        show_text(f"  {name:<24} {value}")
+        show_text(f"  {name:<28} {value}")
     mails = played.fakes["email"].mails
     if mails:
         example = played.folder / "example.eml"

@@ -274,4 +274,4 @@ STANDS: Mapping[ChannelName, Stand] = {
     "batch": Stand(lambda: BatchFake(_KEY, _KEY), _at(rest_key=_KEY, project_key=_KEY), _batch_told, _transfer_due),
     "shopify": Stand(lambda: ShopifyFake(_KEY), _at(access_token=_KEY), _shopify_told, _shopify_due),
 }
-"""A channel that has no row here is not played."""
+"""A channel joins the demo, and the faults that are tried at each provider, by its row here."""

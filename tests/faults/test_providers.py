@@ -9,6 +9,7 @@ import asyncio
 import base64
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -88,6 +89,10 @@ class Providers:
             for channel, fake in self.fakes.items()
         }
 
+    def taken(self) -> Counter[ChannelName]:
+        """Messages that each provider has accepted; a call that is only a part of one does not count."""
+        return Counter({channel: len(list(STANDS[channel].told(fake))) for channel, fake in self.fakes.items()})
+
     def hurry(self, delay: float) -> None:
         for fake in self.fakes.values():
             fake.usually = replace(fake.usually, delay=delay)
@@ -100,15 +105,15 @@ class Providers:
         ledger = await asyncpg.connect(self.running.wiring.settings.postgres.dsn.reveal())
         async with ledger.transaction():
             await ledger.execute("lock table open_deliveries in exclusive mode")
-            before = {channel: len(fake.ids) for channel, fake in self.fakes.items()}
-            while not all(len(fake.ids) > before[channel] for channel, fake in self.fakes.items()):
-                await asyncio.sleep(0.01)
+            before = self.taken()
+            while not all((self.taken() - before)[channel] for channel in self.fakes):
+                await asyncio.sleep(0.05)
             sender.send(signal.SIGKILL)
             while psutil.pid_exists(sender.pid) and psutil.Process(sender.pid).status() != psutil.STATUS_ZOMBIE:
                 await asyncio.sleep(0.01)
-            accepted = {channel: len(fake.ids) - before[channel] for channel, fake in self.fakes.items()}
+            accepted = self.taken() - before
             await asyncio.sleep(SLOW + 0.5)  # what was handed over is accepted by then, whoever asked for it
-            later = {channel: len(fake.ids) - before[channel] for channel, fake in self.fakes.items()}
+            later = self.taken() - before
             await ledger.execute(  # else what it has asked goes on without it
                 "select pg_terminate_backend(pid) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()"

@@ -10,12 +10,16 @@ import pytest
 from console.control.files.documents import read_documents
 from console.demo.stands import EXAMPLES, STANDS
 from schemas.account import read_account
-from schemas.closed import ChannelName
+from schemas.closed import CHANNELS, ChannelName
 from streams.documents.distribution import parse_definition
 from tests.factory import CONTEXT
 
 FILES = sorted((EXAMPLES / "providers").glob("*.yaml"))
 IN_DATABASE = sorted(set(STANDS) - {"webhook", "email"})
+
+
+def test_every_channel_is_played() -> None:
+    assert set(STANDS) == set(CHANNELS)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

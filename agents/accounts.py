@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from agents.channels import shared_accounts
+from agents.renewals import Renewals
 from agents.waiting import retry_until_available
 from channels.accounts import AccountBook, HeldAccount, Place
 from channels.registry import CHANNEL_TYPES
@@ -50,6 +51,7 @@ class LiveAccounts:
     def __init__(self, accounts: Accounts, settings: Settings) -> None:
         self._accounts, self._settings = accounts, settings
         self.book = AccountBook(shared_accounts(settings))
+        self._renewals = Renewals(accounts, self.book)
         self._version = -1
         self._stored: dict[Place, StoredAccount] = {}
         self._changed: set[AccountKey] = set()
@@ -62,6 +64,12 @@ class LiveAccounts:
         while True:
             await asyncio.sleep(_EVERY_SECONDS)
             await retry_until_available(self.refresh, what="Postgres")
+            await retry_until_available(self.keep_renewed, what="Postgres")
+
+    async def keep_renewed(self) -> None:
+        """Keep secrets that providers gave in place of those of accounts. Raises TryLater."""
+        if self.book.renewed:
+            await self._renewals.keep(self._stored, self._keys())
 
     async def refresh(self) -> bool:
         """Take in what has changed; whether anything has. What could not be read is tried again. Raises TryLater."""

@@ -80,12 +80,20 @@ class _Kept:
 
 
 class Tokens:
-    """The access tokens of one process, for one event loop."""
+    """The access tokens of one process, for one event loop.
+
+    `on_newer` hears of each refresh token that came in place of a grant's own.
+    """
 
     def __init__(
-        self, reach: Reach | None = None, names: Names | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        reach: Reach | None = None,
+        names: Names | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        on_newer: Callable[[Grant, str], None] = lambda _grant, _newer: None,
     ) -> None:
         self._transport, self._clock = Transport(reach or Reach(), names or Names()), clock
+        self._on_newer = on_newer
         self._locks: defaultdict[Grant, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._kept: dict[Grant, _Kept] = {}
         self._newer: dict[Grant, str] = {}
@@ -120,6 +128,7 @@ class Tokens:
             return _Kept(self._clock() + _FAILED_SECONDS, failure=error)
         if answer.refresh_token and answer.refresh_token != grant.refresh_token:
             self._newer[grant] = answer.refresh_token
+            self._on_newer(grant, answer.refresh_token)
         seconds = _seconds(answer.expires_in)
         return _Kept(self._clock() + seconds - min(_EARLY_SECONDS, seconds / 2), answer.access_token)
 

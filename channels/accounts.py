@@ -23,13 +23,15 @@ class HeldAccount:
 class AccountBook:
     """Accounts by channel, project and name; `shared` are those by channel and name that every project may use.
 
-    A project's own wins over a shared one of its name.
+    A project's own wins over a shared one of its name. `renewed` are secrets that providers gave in place of those of
+    accounts, by the grant that has them, for whoever keeps accounts.
     """
 
     def __init__(self, shared: Mapping[ChannelName, Mapping[str, Any]] | None = None) -> None:
         self._shared = shared or {}
         self._own: Mapping[Place, Any] = {}
         self._listeners: list[Callable[[], None]] = []
+        self.renewed: dict[Any, str] = {}
 
     def replace(self, own: Mapping[Place, Any]) -> None:
         """Use these from the next message on; what is under way ends with what it began with."""
@@ -98,6 +100,10 @@ class ChannelAccounts:
     def in_use(self) -> set[Any]:
         """Every one that a message may leave through now."""
         return self.book.in_use(self.channel)
+
+    def renew(self, grant: Any, secret: str) -> None:
+        """Have whoever keeps accounts know of a secret that a provider gave in place of one."""
+        self.book.renewed[grant] = secret
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """See `AccountBook`."""

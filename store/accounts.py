@@ -162,6 +162,20 @@ class Accounts:
             await self._release(connection, key)
         return True
 
+    async def renew(self, known: StoredAccount, changed: Callable[[AccountForm], AccountForm], keys: Keys) -> bool:
+        """Keep what `changed` makes of an account that nobody changed since it was read; senders hear nothing of it.
+
+        False where somebody did. Raises CannotDecrypt.
+        """
+        key = known.key
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
+            if row is None or row["changed_at"] != known.changed_at or row["content"] is None:
+                return False
+            sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
+            await connection.execute(self._sql["encrypt_again"], *_columns(key), sealed.key_id, sealed.content)
+        return True
+
     async def pause(self, key: AccountKey, *, by: str) -> bool:
         """Hold what is for an account; False where it does not exist."""
         return await self._hold(key, "set_state", "paused", by=by)

@@ -84,7 +84,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
     def build(cls, context: ChannelContext) -> Email:
         """See `Channel`."""
         accounts, templates = context.accounts.of(cls.name), Templates(context.zone)
-        return cls(accounts, templates, context.links, context.unsubscribe, Tokens(context.reach))
+        tokens = Tokens(context.reach, on_newer=accounts.renew)
+        return cls(accounts, templates, context.links, context.unsubscribe, tokens)
 
     @classmethod
     def account(cls, name: str, form: AccountForm) -> EmailAccount:

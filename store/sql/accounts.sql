@@ -67,7 +67,8 @@ returning state;
 select project_id, channel, name from accounts where key_id <> $1 order by 1, 2, 3;
 
 -- name: encrypt_again
--- The same content under another key: nothing that senders would have to hear of.
+-- The same content under another key, or with a secret that its provider renewed: nothing that senders would have to hear
+-- of.
 update accounts set key_id = $4, content = $5 where project_id = $1 and channel = $2 and name = $3;
 
 -- name: hold_destination

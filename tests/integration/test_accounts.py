@@ -14,6 +14,7 @@ import pytest
 import structlog
 
 from agents.accounts import LiveAccounts
+from agents.renewals import Renewals
 from channels.accounts import HeldAccount
 from channels.email.channel import Email
 from channels.fakes.email import SmtpSink
@@ -410,3 +411,42 @@ async def _is_gone(run: Running, endpoint: str) -> bool:
 
 async def _is_held(run: Running, name: str, channel: ChannelName = "email", project: str = "default") -> bool:
     return isinstance(run.sender._accounts.book.find(channel, project, name), HeldAccount)
+
+
+async def test_a_refresh_token_that_came_in_place_of_another_is_kept_unless_somebody_changed_the_account(
+    settings: Settings, pool: asyncpg.Pool
+) -> None:
+    stored, keyed_settings = Accounts(pool), keyed(settings, OLD)
+    keys, one = Keys.read([OLD]), key("oauth")
+    form = EmailAccountForm(
+        host="smtp.office365.com", sender="a@example.com", username="a@example.com", client_id="c", client_secret="s",
+        refresh_token="refresh-1",
+    )  # fmt: skip
+    await stored.add(one, form, keys, by="me")
+    live = LiveAccounts(stored, keyed_settings)
+    await live.refresh()
+    grant = cast(Any, live.book.find("email", "default", "oauth")).grant
+    clock = SimpleNamespace(now=0.0)
+    renewals = Renewals(stored, live.book, lambda: clock.now)
+
+    async def kept() -> str:
+        found = await stored.get(one)
+        assert found is not None
+        return cast(EmailAccountForm, found.read(keys)).refresh_token
+
+    async def renewed(token: str) -> str:
+        live.book.of("email").renew(grant, token)
+        await renewals.keep(live._stored, keys)
+        return await kept()
+
+    version = await stored.version()
+    assert await renewed("refresh-2") == "refresh-2"
+    assert await renewed("refresh-3") == "refresh-2", "once a day"
+    clock.now += 86_400
+    await renewals.keep(live._stored, keys)
+    assert await kept() == "refresh-3"
+    assert (await stored.version(), await live.refresh()) == (version, False), "nobody has to hear of it"
+    assert live.book.renewed == {}
+    await stored.change(one, lambda form: replace(cast(Any, form), refresh_token="written"), keys, by="you")
+    clock.now += 86_400
+    assert await renewed("refresh-4") == "written"

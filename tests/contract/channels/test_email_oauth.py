@@ -36,7 +36,8 @@ class Mail:
 
     def __init__(self, sink: SmtpSink, endpoint: TokenEndpointFake) -> None:
         self.sink, self.endpoint, self.clock = sink, endpoint, Clock()
-        self.tokens = Tokens(OWN_NETWORKS, clock=self.clock)
+        self.newer: list[tuple[Grant, str]] = []
+        self.tokens = Tokens(OWN_NETWORKS, clock=self.clock, on_newer=lambda *one: self.newer.append(one))
 
     @property
     def grant(self) -> Grant:
@@ -206,6 +207,7 @@ async def test_a_newer_refresh_token_is_used_and_the_written_one_where_it_is_not
     for _ in range(2):
         await mail.tokens.token(mail.grant)
         mail.clock.now += 2
+    assert mail.newer == [(mail.grant, "refresh-2"), (mail.grant, "refresh-3")]
     mail.endpoint.refresh_tokens = {"refresh-1"}
     await mail.tokens.token(mail.grant)
     assert [one["refresh_token"] for one in mail.endpoint.asked] == ["refresh-1", "refresh-2", "refresh-3", "refresh-1"]

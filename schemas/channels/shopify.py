@@ -19,8 +19,8 @@ from schemas.account_fields import (
 )
 from schemas.channels.mail_oauth import Grant
 from schemas.channels.plan import Plan
+from schemas.channels.profile import ProfileDelivery
 from schemas.closed import ChannelName
-from schemas.delivery import Delivery
 from schemas.record import Record, doc
 
 MOST_CODES = 250
@@ -47,7 +47,7 @@ class ShopifyAddress(Record, frozen=True, kw_only=True):
     customer_id: Annotated[str, doc("The shop's customer who may use it; empty: everybody.")] = ""
 
 
-class ShopifyDelivery(Delivery, frozen=True, kw_only=True):
+class ShopifyDelivery(ProfileDelivery, frozen=True, kw_only=True):
     """A record of `deliveries.shopify`."""
 
     channel: ClassVar[ChannelName] = "shopify"

@@ -24,6 +24,7 @@ from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, RenderRefused
 from schemas.events.samples import OBJECTS
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered, Unreached
+from schemas.suppression import delivery_keys
 from streams.documents.distribution import parse_definition
 from streams.event_context import EventContext
 from streams.events import read_event
@@ -305,6 +306,11 @@ async def test_a_version_that_is_over_is_said_with_each_code(fake: ShopifyFake) 
     (receipt,) = await send(channel_for(fake.url), message())
     assert isinstance(receipt, Accepted)
     assert receipt.detail.endswith("; Shopify answers as 2027-01 and not as 2026-10, which is over")
+
+
+def test_a_code_is_stopped_by_the_addresses_of_its_customer() -> None:
+    assert delivery_keys(_told()) == ("jo@example.com", "example.com")
+    assert delivery_keys(message()) == ()
 
 
 # -- a discount of the shop's own ----------------------------------------------------------------------------------

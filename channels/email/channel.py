@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 from channels.access_tokens import Tokens
@@ -34,6 +35,7 @@ from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
 
+_KEPT_SENDERS = 256
 _FEWER_SECONDS = 60.0
 """For which an account does with fewer sessions, once its server has said that there are too many."""
 
@@ -164,7 +166,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         text = in_text(rendered.text, parameters, own_links) if parameters else rendered.text
         page = in_html(rendered.html, parameters, own_links) if parameters and rendered.html else rendered.html
         headers = {
-            "From": mailbox_header("From", mail.sender_name or account.sender_name, account.sender),
+            "From": _from_header(mail.sender_name or account.sender_name, account.sender),
             **({"Reply-To": mailbox_header("Reply-To", "", mail.reply_to)} if mail.reply_to else {}),
             "To": mailbox_header("To", mail.name or "", mail.to),
             "Subject": text_header("Subject", rendered.subject),
@@ -282,6 +284,11 @@ class _Pool:
     def _end_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+@lru_cache(_KEPT_SENDERS)
+def _from_header(name: str, sender: str) -> str:
+    return mailbox_header("From", name, sender)
 
 
 def _links(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import minijinja
 
@@ -59,6 +59,15 @@ class Rendered:
     html: str | None
 
 
+class _Variant(NamedTuple):
+    """One locale of a template, its name among the compiled ones, and the brand as templates see it."""
+
+    of: StoredTemplate
+    chosen: StoredTemplate
+    digest: str
+    brand: Any
+
+
 class Templates:
     """Compiles each template once. `zone`: for customers whose own is not known, and projects without one."""
 
@@ -66,7 +75,7 @@ class Templates:
         self._formats = Formats(zone)
         self._environment = _environment(self._formats)
         self._known: set[str] = set()
-        self._variants: dict[tuple[int, str], tuple[StoredTemplate, StoredTemplate, str]] = {}
+        self._variants: dict[tuple[int, str], _Variant] = {}
 
     def render(
         self,
@@ -80,14 +89,14 @@ class Templates:
 
         Raises TemplateFailed that names the part and the variable.
         """
-        chosen, digest = self._variant(template, template.variant(locale))
+        variant = self._variant(template, template.variant(locale))
         brand = template.brand
         self._formats.use(locale, timezone, brand.get("locale"), brand.get("timezone"))
-        present = without_nulls({**with_written_days(variables), "brand": template.brand})
-        return self._rendered(chosen, digest, present)
+        present = {**without_nulls(with_written_days(variables)), "brand": variant.brand}
+        return self._rendered(variant.chosen, variant.digest, present)
 
-    def _variant(self, template: StoredTemplate, tag: str) -> tuple[StoredTemplate, str]:
-        """One locale of a template, and its name among the compiled ones.
+    def _variant(self, template: StoredTemplate, tag: str) -> _Variant:
+        """One locale of a template.
 
         Senders keep their templates, so the object itself is the key: a digest takes longer than a message.
         """
@@ -96,9 +105,10 @@ class Templates:
             chosen = template.in_locale(tag)
             if len(self._variants) >= _KEPT:
                 self._variants.clear()
-            kept = self._variants[id(template), tag] = (template, chosen, chosen.ref.digest)
-        self._add(kept[1], kept[2])
-        return kept[1], kept[2]
+            made = _Variant(template, chosen, chosen.ref.digest, without_nulls(template.brand))
+            kept = self._variants[id(template), tag] = made
+        self._add(kept.chosen, kept.digest)
+        return kept
 
     def _rendered(self, template: StoredTemplate, digest: str, present: Any) -> Rendered:
         parts = {part: self._part(template, digest, part, present) for part in PARTS}

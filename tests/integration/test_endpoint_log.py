@@ -19,7 +19,7 @@ from schemas.record_key import Keyed
 from store.erasure import Erasure
 from store.retention import Retention
 from store.sending.endpoint_calls import MOST_ACCEPTED, MOST_OTHERS, EndpointCalls, LoggedCall, NewCall
-from tests.integration.test_providers import receiver, running, until, webhooks
+from tests.integration.test_providers import Running, receiver, running, until, webhooks
 from tests.integration.test_webhook_trial import Run, run
 
 __all__ = ["receiver", "run"]
@@ -81,6 +81,31 @@ async def test_each_attempt_of_a_delivery_is_there_with_what_was_asked_and_answe
     ):
         assert expected in (await run("webhooks", "log", f"webhook/{made.account}", *words)).stdout
     assert "HTTP 200" not in (await run("webhooks", "log", made.account, "--refused")).stdout
+
+
+async def test_an_endpoint_that_is_gone_is_not_asked_again_and_a_redirect_is_not_followed(
+    settings: Settings, pool: asyncpg.Pool, receiver: WebhookReceiver
+) -> None:
+    receiver.replies += [Reply(302, headers=(("location", receiver.url),)), Reply(410)]
+    first, second, third = webhooks(3, receiver.url)
+    async with running(settings, pool) as sender:
+        for one in (first, second):
+            await sender.take([one])
+            await until(lambda one=one: _is_over(sender, one.delivery_id))  # type: ignore[misc]
+        await sender.take([third])
+
+        async def is_held() -> bool:
+            (row,) = await pool.fetch("select reason, kind from paused_destinations")
+            return row["kind"] == "gone" and (await sender.counts()) == {"failed": 2, "waiting": 1}
+
+        await until(is_held)
+    assert sum(receiver.tried.values()) == 2
+    assert [one.outcome for one in await EndpointCalls(pool).newest("shop", first.account, 9)] == ["gone", "refused"]
+
+
+async def _is_over(sender: Running, identity: str) -> bool:
+    row = await sender.ledger.delivery(identity)
+    return row is not None and row["state"] == "failed"
 
 
 async def test_the_newest_are_kept_and_failures_are_not_pushed_out_by_what_is_accepted(pool: asyncpg.Pool) -> None:

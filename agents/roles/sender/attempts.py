@@ -123,11 +123,14 @@ class Attempts:
 
     async def _pause(self, work: Work, kind: HoldKind, why: str) -> None:
         """At once here, so that nothing else leaves meanwhile, and in the ledger."""
-        paused = self._turns.capacity.paused
-        if work.leaves_for not in paused:
+        routes = self._turns.capacity.routes
+        if work.leaves_for not in routes.paused:
             log.error("destination_paused", **work.leaves_for.named, why=why)
-            paused.add(work.leaves_for)
-        await self._asking.pause(work, kind, why)
+        routes.pause(work.leaves_for)
+        try:
+            await self._asking.pause(work, kind, why)
+        finally:
+            routes.is_noted(work.leaves_for)
 
     def _end(self, work: Work, judgement: Judgement, ended: float, took: float) -> None:
         settlement = settlement_of(work.delivery.delivery_id, judgement, ended=ended, took=took, through=work.through)

@@ -118,13 +118,14 @@ class Due:
                 return
 
     async def _look_at_pauses(self) -> set[Destination]:
+        routes = self._turns.capacity.routes
+        routes.begin_look()
         pauses = await self._ledger.pauses()
-        paused, routes = set(pauses), self._turns.capacity.routes
-        routes.paused, routes.held = paused, {one for one, pause in pauses.items() if standing_of(pause.kind) == "held"}
-        self._metrics.destinations_paused.set(len(paused))
+        routes.found(pauses, {one for one, pause in pauses.items() if standing_of(pause.kind) == "held"})
+        self._metrics.destinations_paused.set(len(routes.paused))
         self._metrics.destinations_throttled.set(self._turns.paces.closed)
         self._metrics.destinations_failing.set(len(self._turns.breakers.open))
-        return paused
+        return routes.paused
 
     async def _look_at_hurries(self) -> bool:
         """True where somebody wants a destination asked at once: what it said of when is forgotten."""

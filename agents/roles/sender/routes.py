@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 
 from agents.roles.sender.breakers import Breakers
@@ -26,6 +27,26 @@ class Routes:
         self._breakers, self._failover = breakers, failover
         self.paused: set[Destination] = set()
         self.held: Collection[Destination] = frozenset()
+        self._looks = 0
+        self._noted_in: dict[Destination, float] = {}
+
+    def pause(self, destination: Destination) -> None:
+        """Send nothing to it from now on, whatever a look at the ledger finds that has begun before it is noted."""
+        self.paused.add(destination)
+        self._noted_in[destination] = math.inf
+
+    def is_noted(self, destination: Destination) -> None:
+        """The ledger has it: looks that begin from now on find it there."""
+        self._noted_in[destination] = self._looks
+
+    def begin_look(self) -> None:
+        """The ledger is asked for what is paused."""
+        self._looks += 1
+
+    def found(self, paused: Collection[Destination], held: Collection[Destination]) -> None:
+        """The answer to the look that was begun last."""
+        self._noted_in = {one: look for one, look in self._noted_in.items() if look >= self._looks}
+        self.paused, self.held = {*paused, *self._noted_in}, held
 
     def of(self, destination: Destination, *, possibly_accepted: bool = False) -> Destination:
         """The destination that a message of one leaves for now."""

@@ -48,3 +48,27 @@ def test_as_much_is_taken_for_the_first_as_the_second_takes() -> None:
     capacity.release(SECOND)
     assert capacity.free() == {MAIN: 1, SECOND: 1}
     assert capacity.saturated() == set()
+
+
+def test_what_is_paused_stays_so_whatever_a_look_finds_that_began_before_it_was_noted() -> None:
+    routes = Routes(Failing())
+
+    steps = {"pause": routes.pause, "noted": routes.is_noted}
+
+    def look(*, before: str = "", meanwhile: str = "") -> set[Destination]:
+        for step in before.split():
+            steps[step](MAIN)
+        routes.begin_look()
+        for step in meanwhile.split():
+            steps[step](MAIN)
+        routes.found(set(), set())
+        return routes.paused
+
+    assert look(meanwhile="pause") == {MAIN}
+    assert look() == {MAIN}  # the ledger is away
+    assert look(meanwhile="noted") == {MAIN}
+    assert look() == set()  # somebody has resumed it since
+    assert look(meanwhile="pause noted") == {MAIN}
+    assert look() == set()
+    assert look(before="pause", meanwhile="noted pause noted") == {MAIN}
+    assert look(before="pause noted") == set()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -25,6 +28,9 @@ from schemas.errors import DefinitionInvalid, TidingsError
 from store.accounts import AccountKey, Accounts
 from store.encryption import Keys
 from tests.factory import SECRET, delivery
+from tests.integration.test_webhook_trial import Run, run
+
+__all__ = ["run"]
 
 KEY = AccountKey("shop", "webhook", SIGNING)
 RING = f"k1:{base64.b64encode(bytes(32)).decode()}"
@@ -172,3 +178,32 @@ async def test_an_account_without_secrets_gets_one_and_one_with_any_keeps_it() -
     for kept in ({"secrets": [SECRET]}, {"legacy_secret": "old"}):
         assert with_secret(KEY, kept) == (kept, "")
     assert with_secret(AccountKey("shop", "email", "main"), {}) == ({}, "")
+
+
+async def test_commands_show_a_new_secret_once_and_say_until_when_the_old_one_signs(
+    run: Run, pool: asyncpg.Pool, tmp_path: Path
+) -> None:
+    added = await run("accounts", "add", "webhook/hooks.example:8443", "rate=9")
+    assert added.exit_code == 0, added.output
+    (first,) = re.findall(r"whsec_\S+", added.stdout)
+    rotated = await run("accounts", "rotate", "webhook/hooks.example:8443", "--grace", "2h")
+    assert rotated.exit_code == 0, rotated.output
+    (second,) = re.findall(r"whsec_\S+", rotated.stdout)
+    assert re.search(
+        r"signs by the new secret, and by the one before until \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", rotated.stdout
+    )
+    (tmp_path / "mine").write_text(SECRET + "\n")
+    brought = await run("accounts", "rotate", "webhook/hooks.example:8443", f"secrets=@{tmp_path}/mine", "--json")
+    said = json.loads(brought.stdout)
+    assert (said["secret"], said["retiring"], said["ended"], SECRET in brought.output) == ("", 1, 1, False)
+    tested = await run("accounts", "test", "webhook/hooks.example:8443")
+    assert "2 secrets of 16 to 64 bytes sign" in tested.stdout
+    assert f"until {said['until'][:10]}" in tested.stdout
+    listed = await run("accounts", "list")
+    assert [one in listed.output for one in ("webhook/hooks.example:8443", first, second, SECRET)] == [
+        True,
+        *[False] * 3,
+    ]
+    assert (await run("accounts", "rotate")).stdout == "encrypted again: 0\n"
+    leaked = await run("accounts", "rotate", "webhook/hooks.example:8443", "--grace", "0s")
+    assert "signs by the new secret alone" in leaked.stdout

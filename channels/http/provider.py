@@ -69,9 +69,13 @@ class ProviderChannel(HttpChannel[D]):
     def still(self, request: HttpRequest) -> Any:
         """The account of a request. Raises AccountHeld, and TryLater where it is another one by now."""
         form = self._accounts.find(request.project_id, request.account)
-        if form is None or not request.url.startswith(form.url + "/"):
+        if form is None or not self.is_own(form, request):
             raise TryLater(f"account {self.name}/{request.account} was changed while the message was on its way")
         return form
+
+    def is_own(self, form: Any, request: HttpRequest) -> bool:
+        """True where a request goes where the account is now, so that no other place is told its secret."""
+        return request.url.startswith(form.url + "/")
 
     def proof(self, form: Any) -> Mapping[str, str]:
         """The headers by which the provider knows the account: all that is secret of a request."""

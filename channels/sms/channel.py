@@ -11,7 +11,8 @@ from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Policy, Repeats
-from channels.http.api import HttpChannel, HttpRequest, not_understood, without
+from channels.http.api import HttpRequest, not_understood, without
+from channels.http.provider import ProviderChannel
 from channels.http.ssrf import Reach
 from channels.http.transport import Reply
 from channels.sms import gateway, twilio
@@ -24,15 +25,13 @@ from schemas.channels.retries import RETRY_POLICIES
 from schemas.channels.sms import SmsAccountForm, SmsDelivery
 from schemas.channels.sms_gateway import read_headers
 from schemas.closed import ChannelName
-from schemas.errors import RenderRefused
-from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Deferred, Receipt, Refused
 from schemas.template import StoredTemplate
 
 POLICY = Policy.of(RETRY_POLICIES["sms"])
 
 
-class Sms(HttpChannel[SmsDelivery]):
+class Sms(ProviderChannel[SmsDelivery]):
     """No provider here knows a message again: one that it may have had is looked up first, where it can be."""
 
     name: ClassVar[ChannelName] = "sms"
@@ -56,9 +55,8 @@ class Sms(HttpChannel[SmsDelivery]):
         unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
         public_url: str = "",
     ) -> None:
-        super().__init__(reach=reach)
-        self._accounts, self._texts = accounts, Texts(templates, links, unsubscribe)
-        self._public_url = public_url.rstrip("/")
+        super().__init__(accounts, reach=reach, links=links)
+        self._texts, self._public_url = Texts(templates, links, unsubscribe), public_url.rstrip("/")
 
     @classmethod
     def build(cls, context: ChannelContext) -> Sms:
@@ -68,46 +66,39 @@ class Sms(HttpChannel[SmsDelivery]):
             unsubscribe=context.unsubscribe, public_url=context.unsubscribe.public_url,
         )  # fmt: skip
 
-    def limit(self, project_id: str, account: str) -> Limit:
-        """See `Channel`."""
-        found: SmsAccountForm | None = self._accounts.usable(project_id, account)
-        return written_limit(found.rate, found.concurrency) if found else NO_LIMIT
-
     def render(self, delivery: SmsDelivery, template: StoredTemplate | None = None) -> SmsRequest:
         """See `Channel`. The text is refused where it takes more parts than are allowed."""
-        account = self._account(delivery.project_id, delivery.account)
-        if account is None:
-            there = ", ".join(self._accounts.names(delivery.project_id)) or "none"
-            raise RenderRefused("no_address", f"no sms account {delivery.account}; there are: {there}")
+        account: SmsAccountForm = self.form(delivery.project_id, delivery.account)
         text = self._texts.text(delivery, template, account.max_parts)
         if account.provider == "http":
             return gateway.message(account, delivery, text)
         return twilio.message(account, delivery, text, twilio.callback(self._public_url, delivery))
 
-    def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
-        """The secrets of its account."""
-        account = self._account(request.project_id, request.account)
-        if account is None:
-            return {}
-        return read_headers(account.headers) if account.provider == "http" else twilio.authorization(account)
+    def is_own(self, form: SmsAccountForm, request: HttpRequest) -> bool:
+        """See `ProviderChannel`: the address of a gateway is filled in, so it is compared as it was before."""
+        return isinstance(request, SmsRequest) and request.place == form.place
+
+    def proof(self, form: SmsAccountForm) -> Mapping[str, str]:
+        """See `ProviderChannel`."""
+        return read_headers(form.headers) if form.provider == "http" else twilio.authorization(form)
 
     async def ask(self, request: HttpRequest, *, timeout: float, now: datetime) -> Reply | Receipt:
         """See `HttpChannel`; of a reply also without what its headers say in another form."""
-        account = self._account(request.project_id, request.account)
+        account: SmsAccountForm = self.still(request)
         answer = await super().ask(request, timeout=timeout, now=now)
-        if account is None or not isinstance(answer, Reply):
+        if not isinstance(answer, Reply):
             return answer
         return dataclasses.replace(answer, body=without((account.auth_token, account.api_secret), answer.body))
 
     async def send(self, request: HttpRequest, *, timeout: float, now: datetime) -> Receipt:
         """See `Channel`."""
-        account = self._account(request.project_id, request.account)
+        account: SmsAccountForm = self.still(request)
         answer = await self.ask(request, timeout=timeout, now=now)
         if not isinstance(answer, Reply):
             return answer
         try:
-            is_own = account is not None and account.provider == "http"
-            return gateway.receipt(answer, account, now) if account and is_own else twilio.receipt(answer, now)
+            is_gateway = account.provider == "http"
+            return gateway.receipt(answer, account, now) if is_gateway else twilio.receipt(answer, now)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             return not_understood(answer, now, error)
 
@@ -115,8 +106,8 @@ class Sms(HttpChannel[SmsDelivery]):
         self, request: HttpRequest, *, since: datetime, timeout: float, now: datetime
     ) -> list[Accepted] | Receipt | None:
         """See `Channel`. A gateway is not asked."""
-        account = self._account(request.project_id, request.account)
-        if account is None or account.provider == "http" or not isinstance(request, SmsRequest):
+        account: SmsAccountForm = self.still(request)
+        if account.provider == "http" or not isinstance(request, SmsRequest):
             return None
         answer = await self.ask(twilio.listing(account, request, since), timeout=timeout, now=now)
         if not isinstance(answer, Reply):
@@ -134,17 +125,10 @@ class Sms(HttpChannel[SmsDelivery]):
             return signed_events(call, account.callback_secrets)
         return twilio.events(call, account)
 
-    async def check(self, project_id: str, account: str) -> AccountCheck:
-        """See `Channel`: a list of messages is asked for, and nothing sent."""
-        found = self._account(project_id, account)
-        if found is None:
-            return AccountCheck(False, f'there is no sms account "{account}"')
-        if found.provider == "http":
-            return gateway.checked(found)
-        asked, now = twilio.first_page(found, account, project_id), datetime.now(UTC)
+    async def tried(self, form: SmsAccountForm, project_id: str, account: str) -> AccountCheck:
+        """See `ProviderChannel`: a list of messages is asked for."""
+        if form.provider == "http":
+            return gateway.checked(form)
+        asked, now = twilio.first_page(form, account, project_id), datetime.now(UTC)
         answer = await self.ask(asked, timeout=self.policy.timeout.total_seconds(), now=now)
-        return twilio.checked(found, answer, now)
-
-    def _account(self, project_id: str, name: str) -> SmsAccountForm | None:
-        found: SmsAccountForm | None = self._accounts.find(project_id, name)
-        return found
+        return twilio.checked(form, answer, now)

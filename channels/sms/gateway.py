@@ -31,7 +31,7 @@ def message(account: SmsAccountForm, delivery: SmsDelivery, text: str) -> SmsReq
     url = _filled(account.url, values, lambda value: quote(value, safe=""))
     return SmsRequest(
         url, delivery.account, delivery.delivery_id, {"content-type": _TYPES[account.content]} if account.body else {},
-        _body(account, values), account.method, delivery.project_id, delivery.sms.to, text,
+        _body(account, values), account.method, delivery.project_id, delivery.sms.to, text, account.place,
     )  # fmt: skip
 
 

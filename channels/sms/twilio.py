@@ -54,7 +54,7 @@ def message(account: SmsAccountForm, delivery: SmsDelivery, text: str, callback:
     form |= {"ValidityPeriod": str(account.validity)} if account.validity else {}
     return SmsRequest(
         _messages(account), delivery.account, delivery.delivery_id, {"content-type": FORM}, urlencode(form).encode(),
-        project_id=delivery.project_id, to=delivery.sms.to, text=text,
+        project_id=delivery.project_id, to=delivery.sms.to, text=text, place=account.place,
     )  # fmt: skip
 
 
@@ -104,12 +104,12 @@ def listing(account: SmsAccountForm, request: SmsRequest, since: datetime) -> Sm
     """The request for the messages that went to the same number since then."""
     asked = {"To": request.to, **({"From": account.sender} if account.sender else {}), "PageSize": str(_LISTED)}
     query = urlencode(asked | {"DateSent>": f"{since - _SKEW:%Y-%m-%dT%H:%M:%SZ}"})
-    return _read(f"{_messages(account)}?{query}", request.account, request.project_id)
+    return _read(f"{_messages(account)}?{query}", request.account, request.project_id, account.place)
 
 
 def first_page(account: SmsAccountForm, name: str, project_id: str) -> SmsRequest:
     """A request that changes nothing, and that every key may make."""
-    return _read(f"{_messages(account)}?PageSize=1", name, project_id)
+    return _read(f"{_messages(account)}?PageSize=1", name, project_id, account.place)
 
 
 def same_messages(reply: Reply, request: SmsRequest, since: datetime) -> list[Accepted]:
@@ -184,11 +184,11 @@ def _proven_form(call: StatusCall, tokens: Sequence[str]) -> dict[str, str]:
 
 
 def _messages(account: SmsAccountForm) -> str:
-    return f"{account.base_url}/2010-04-01/Accounts/{account.account_sid}/Messages.json"
+    return f"{account.place}/Messages.json"
 
 
-def _read(url: str, account: str, project_id: str) -> SmsRequest:
-    return SmsRequest(url, account, "", {}, b"", "GET", project_id)
+def _read(url: str, account: str, project_id: str, place: str) -> SmsRequest:
+    return SmsRequest(url, account, "", {}, b"", "GET", project_id, place=place)
 
 
 def _error(reply: Reply) -> tuple[int, str]:

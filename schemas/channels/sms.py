@@ -99,6 +99,11 @@ class SmsAccountForm(AccountForm):
     id_path: str = ""
     max_parts: int = 0
 
+    @property
+    def place(self) -> str:
+        """The place that its secrets are for: of a gateway the whole address, as its owner wrote it."""
+        return self.url if self.provider == "http" else f"{self.base_url}/2010-04-01/Accounts/{self.account_sid}"
+
 
 def _problems(account: SmsAccountForm) -> Mapping[str, str]:
     return _of_gateway(account) if account.provider == "http" else _of_twilio(account)

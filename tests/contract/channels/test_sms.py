@@ -15,6 +15,7 @@ import pytest
 from channels.accounts import fixed_accounts
 from channels.contract import AnyChannel
 from channels.fakes.http import HttpFake, Reply
+from channels.fakes.raw import RawReceiver
 from channels.fakes.sms import SmsFake
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.sms.channel import Sms
@@ -24,7 +25,7 @@ from channels.status_calls import NotProven, StatusCall, StatusEvent
 from channels.templates.engine import Templates
 from schemas.channels.sms import SmsAccountForm, SmsDelivery
 from schemas.delivery import Delivery
-from schemas.errors import RenderRefused, TemplateFailed
+from schemas.errors import RenderRefused, TemplateFailed, TryLater
 from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, Fake, HttpCase
@@ -205,7 +206,7 @@ def test_what_cannot_be_written_is_not_sent() -> None:
     channel = channel_of(TWILIO)
     with pytest.raises(TemplateFailed, match="thanks .* is missing"):
         channel.render(message(), None)
-    with pytest.raises(RenderRefused, match="no sms account main; there are: none"):
+    with pytest.raises(RenderRefused, match='there is no sms account "main"; there are: none'):
         Sms(fixed_accounts("sms", {}), Templates(), reach=OWN_NETWORKS).render(message(), TEXT)
     with pytest.raises(RenderRefused, match="the text is empty"):
         channel.render(message(), StoredTemplate(name="none", subject="", text="{% if voucher %}x{% endif %}"))
@@ -220,6 +221,44 @@ async def test_private_addresses_are_not_called(url: str) -> None:
         channel = channel_of(account, reach=Reach())
         assert isinstance(await send(channel, message()), Refused)
         await channel.close()
+
+
+OWN_GATEWAY = SmsAccountForm(provider="http", url="{}/{to}/{text}", headers='{"x-key": "hush-key"}')
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "is_told"),
+    [
+        (TWILIO, {"auth_token": "hush-newer-token"}, True),
+        (TWILIO, {"base_url": "http://127.0.0.1:2"}, False),
+        (TWILIO, {"account_sid": SID.replace("0", "1")}, False),
+        (TWILIO, {"provider": "http", "url": "{}/{to}/{text}", "headers": '{"x-key": "hush-key"}'}, False),
+        (OWN_GATEWAY, {"headers": '{"x-key": "hush-newer-key"}'}, True),
+        (OWN_GATEWAY, {"url": "http://127.0.0.1:2/{to}/{text}"}, False),
+        (OWN_GATEWAY, {"url": "{}/{text}/{to}"}, False),
+        (OWN_GATEWAY, {"provider": "twilio", "account_sid": SID, "auth_token": TOKEN}, False),
+    ],
+)
+async def test_a_secret_goes_only_where_its_account_was_when_the_text_was_rendered(
+    before: SmsAccountForm, changes: dict[str, str], is_told: bool
+) -> None:
+    server = RawReceiver()
+    await server.start()
+    place = f"http://127.0.0.1:{server.port}"
+    account = replace(before, base_url=place, url=before.url.replace("{}", place))
+    channel, changed = channel_of(account), {name: value.replace("{}", place) for name, value in changes.items()}
+    request = channel.render(message(), TEXT)
+    channel._accounts.book.replace({("sms", "shop", "main"): replace(account, **cast(Any, changed))})
+    if is_told:
+        await channel.send(request, timeout=60, now=now())
+    else:
+        with pytest.raises(TryLater, match="account sms/main was changed while the message was on its way"):
+            await channel.send(request, timeout=60, now=now())
+        with pytest.raises(TryLater):
+            await channel.look_up(request, since=now(), timeout=60, now=now())
+    assert bool(server.requests) == is_told
+    await channel.close()
+    await server.stop()
 
 
 async def test_the_owner_who_left_is_suppressed_and_a_wrong_number_is_not(sms: Sms, fake: SmsFake) -> None:

@@ -80,7 +80,7 @@ class ShopifyFake(HttpFake):
     have `ended`. `discounts` by id, `holders` the id by code, whose case does not count.
 
     `invalid` are codes that it does not want. A job is at its end after `questions` of its state. `available` are the
-    points of cost that are left, where it counts them; they come back at `restore_rate` a second.
+    points of cost that are left of a `bucket`, where it counts them; they come back at `restore_rate` a second.
     """
 
     path = ""
@@ -95,7 +95,7 @@ class ShopifyFake(HttpFake):
         self.currency, self.served = "USD", VERSION
         self.questions = 0
         self.available: float | None = None
-        self.restore_rate = 100.0
+        self.bucket, self.restore_rate = 2000.0, 100.0
         self.discounts: dict[str, Discount] = {}
         self.holders: dict[str, str] = {}
         self.operations: list[str] = []
@@ -217,7 +217,7 @@ class ShopifyFake(HttpFake):
         if self.available is None:
             return True
         now = time.monotonic()
-        self.available += (now - self._counted_at) * self.restore_rate
+        self.available = min(self.available + (now - self._counted_at) * self.restore_rate, self.bucket)
         self._counted_at = now
         if self.available < cost:
             return False
@@ -225,8 +225,8 @@ class ShopifyFake(HttpFake):
         return True
 
     def _cost(self, cost: float) -> dict[str, Any]:
-        left = 2000.0 if self.available is None else self.available
-        status = {"maximumAvailable": 2000.0, "currentlyAvailable": left, "restoreRate": self.restore_rate}
+        left = self.bucket if self.available is None else self.available
+        status = {"maximumAvailable": self.bucket, "currentlyAvailable": left, "restoreRate": self.restore_rate}
         return {"cost": {"requestedQueryCost": cost, "throttleStatus": status}}
 
     def _errors(self, message: str, code: str, cost: float) -> Reply:

@@ -263,7 +263,7 @@ class SmtpSession:
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
             return smtp_receipt(self._stage, error.code, self._account.without_secrets(error.message))
         if isinstance(error, TokenAway):
-            return Deferred(f"{self._stage}: {error}")
+            return Unreached(f"{self._stage}: {error}")
         if isinstance(error, StageNotOffered | TokenFailed):
             return Blocked(f"{self._stage}: {error}")
         certificate = certificate_error(error)

@@ -18,7 +18,8 @@ from schemas.project import Project
 
 @dataclass(frozen=True, slots=True)
 class ProjectContext:
-    """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes.
+    """One project. `accounts` are names by channel; `has_links`: customers reach pictures of codes, and pages of
+    their own.
 
     `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
     `reach`: the places that webhooks may go to.

@@ -88,6 +88,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         consents_from=project.consents_from,
         zone=project.zone,
         timezone=project.timezone,
+        has_links=project.has_links,
     )
     definition = parse_definition(document.plain, context)
     problems = email_problems(definition, project, to_save=known.to_save)

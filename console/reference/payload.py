@@ -132,5 +132,5 @@ Of the sample of `customer.order.paid`, with a code of a campaign:
 
 _DEFAULTS_HEAD = """
 Without `attributes`, and without an `event`, these are sent, as far as trigger and action bring them, in the spelling
-of the provider; `{}` sends none:
+of the provider; `preferences_url` where `console.public_url` is set; `{}` sends none:
 """

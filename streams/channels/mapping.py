@@ -42,7 +42,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 """Names to paths that are mapped where nothing is written, as far as trigger and action bring them.
 
-With the page of choices, where they bring anything.
+With the page of choices, where they bring anything and it is served.
 """
 
 _FORMS = f"a path such as voucher.code, {{{FROM}: …, {DEFAULT}: …}}, {{{VALUE}: …}}, a number, true or false"
@@ -113,7 +113,7 @@ class Attributes:
     def payload(self, written: Mapping[Any, Any] | None, context: PlanContext, key: str = "attributes") -> JsonObject:
         """The payload that is kept with the plan; of nothing written, the default. Reports every problem."""
         if written is None:
-            return _default(self.defaults, context.transfer_fields)
+            return _default(self.defaults, context.transfer_fields, has_page=context.has_links)
         return self.drawn(written, context.transfer_fields, f"{context.at}.{key}", context.report)
 
     def drawn(self, written: Mapping[Any, Any], fields: Fields | None, at: str, report: Report) -> JsonObject:
@@ -216,15 +216,15 @@ def read_event(properties: Attributes, written: JsonObject, context: PlanContext
     return NamedEvent(name=event.get("name", ""), properties=payload)
 
 
-def _default(defaults: Mapping[str, str], fields: Fields | None) -> JsonObject:
+def _default(defaults: Mapping[str, str], fields: Fields | None, *, has_page: bool) -> JsonObject:
     if fields is None:
         return {}
     known = {
         name: path for name, path in defaults.items() if not isinstance(fields.find(tuple(path.split("."))), Unknown)
     }
-    if set(known.values()) == {_PAGE}:
-        return {}
-    return {name: {FROM: path} for name, path in known.items()}
+    brought = {name: path for name, path in known.items() if path != _PAGE}
+    sent = known if brought and has_page else brought
+    return {name: {FROM: path} for name, path in sent.items()}
 
 
 def _node(reader: PayloadReader, source: object, at: str) -> Any:

@@ -39,7 +39,8 @@ class PlanContext:
     `templates` are those in files beside the document, which win over the `stored_templates` of the same name, and
     both over `shipped_templates`; `default_template` is the one for who names none, where the trigger is known.
     `fields` are what its messages may name, `transfer_fields` what its attributes at a provider may come from, where
-    the trigger is known. `campaign` is the one that its codes are published from.
+    the trigger is known. `campaign` is the one that its codes are published from. `has_links`: customers
+    reach pages of their own.
     """
 
     at: str
@@ -54,6 +55,7 @@ class PlanContext:
     default_template: str | None
     keep: KeepTemplate
     campaign: Campaign | None = None
+    has_links: bool = False
 
     def problem(self, message: str, key: str = "") -> None:
         """Report what is wrong with a key, or with all of them together."""

@@ -154,6 +154,8 @@ class DefinitionContext:
     """Where the project's days begin and end."""
     timezone: str | None = None
     """Its name, where the project says it itself."""
+    has_links: bool = False
+    """True where customers reach pictures of codes, and pages of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +311,7 @@ class _Reader(DocumentReader):
             default_template=default_template(trigger.type, action) if trigger else None,
             keep=partial(self._keep, channel.at),
             campaign=campaign,
+            has_links=context.has_links,
         )
 
     def _keep(self, at: str, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:

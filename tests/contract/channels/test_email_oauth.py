@@ -18,7 +18,7 @@ from channels.fakes.http import Reply
 from channels.fakes.tokens import TokenEndpointFake
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from schemas.channels.mail_oauth import Grant
-from schemas.receipt import Accepted, Blocked, Deferred, Receipt
+from schemas.receipt import Accepted, Blocked, Receipt, Unreached
 
 MESSAGE = b"From: a@example.com\r\nTo: b@example.com\r\nMessage-ID: <1@example.com>\r\n\r\nhello\r\n"
 SECRETS = ("client-secret", "refresh-1")
@@ -170,9 +170,9 @@ async def test_a_grant_that_has_ended_blocks_the_account_with_what_would_mend_it
 async def test_an_endpoint_that_is_away_is_asked_again_later(mail: Mail, reply: Reply, expected: str) -> None:
     mail.endpoint.replies.append(reply)
     receipt = await mail.send()
-    assert isinstance(receipt, Deferred)
+    assert isinstance(receipt, Unreached)
     assert expected in receipt.detail
-    assert isinstance(await mail.send(), Deferred), "for a moment"
+    assert isinstance(await mail.send(), Unreached), "for a moment"
     mail.clock.now += 6
     assert isinstance(await mail.send(), Accepted)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -136,8 +137,10 @@ def test_names_are_those_that_a_provider_takes() -> None:
 )
 def test_the_default_is_what_trigger_and_action_bring(action: Any, expected: set[str]) -> None:
     problems: list[str] = []
-    payload = Attributes().payload(None, context(problems, transfer_fields(ORDER_PAID, action)))
+    around = context(problems, transfer_fields(ORDER_PAID, action))
+    payload = Attributes().payload(None, replace(around, has_links=True))
     assert (set(payload), problems) == (expected, [])
+    assert set(Attributes().payload(None, around)) == expected - {"preferences_url"}, "where no page is served"
     assert Attributes().payload(None, context(problems, None)) == {}
     assert MERGE_TAGS.payload(None, context(problems)) == {"CODE": {"from": "voucher.code"}}
 
@@ -191,7 +194,7 @@ def test_where_only_an_event_is_written_nothing_is_set(written: Any, expected: t
     problems: list[str] = []
     taken = Group(Transfer().keys).read(written, AT, lambda at, said: problems.append(said))
     assert taken is not None
-    attributes, event = Transfer().read(taken, context(problems))
+    attributes, event = Transfer().read(taken, replace(context(problems), has_links=True))
     assert (bool(attributes), event and event.name, problems) == (*expected, [])
     assert event is None or set(event.properties) == {name for name in DEFAULTS if "promotion" not in name}
 

@@ -23,7 +23,7 @@ _TELLING = frozenset(
     {"content-type", "retry-after", "location", "server", "date", "x-request-id", "request-id", "www-authenticate"}
 )
 _OF_LIMITS = ("ratelimit", "x-ratelimit")
-_ADDRESS = re.compile(r"https?:(?:\\?/){2}(?:\\/|[^\s\"'<>\\])+")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:(?:\\?/){2}(?:\\/|[^\s\"'<>\\])+")
 _MAY_BE_SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{8,}|.{20,}")
 
 
@@ -71,7 +71,8 @@ def _hidden_in(url: str) -> list[str]:
     except ValueError:
         return []
     values = [part.partition("=")[2] or part for part in parts.query.split("&")]
-    return [*values, *(part for part in parts.path.split("/") if _MAY_BE_SECRET.fullmatch(part))]
+    user = parts.netloc.rpartition("@")[0].split(":")
+    return [*user, *values, *(part for part in parts.path.split("/") if _MAY_BE_SECRET.fullmatch(part))]
 
 
 def _shown(body: bytes, secrets: Collection[str], most: int) -> str:
@@ -80,9 +81,10 @@ def _shown(body: bytes, secrets: Collection[str], most: int) -> str:
 
 
 def _without(text: str, secrets: Collection[str]) -> str:
+    text = _ADDRESS.sub(lambda found: shown_address(found[0].replace("\\/", "/")), text)
     for secret in secrets:
         text = text.replace(secret, "[secret]")
-    return _ADDRESS.sub(lambda found: shown_address(found[0].replace("\\/", "/")), text)
+    return text
 
 
 def _telling(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:

@@ -64,6 +64,16 @@ def test_bodies_and_headers_hold_no_secret_however_a_receiver_repeats_it() -> No
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://u:s3cret-word@x/", "HTTPS://u:s3cret-word@x/y", "http://u:s3cret-word@127.0.0.1/x"]
+)
+def test_an_address_of_whatever_scheme_is_shown_without_its_user_and_password(url: str) -> None:
+    request = HttpRequest(url, "x", "dlv_1", {}, f'{{"target_url":"{url}"}}'.encode())
+    made = call_of(request, (), (), Reply(400, {}, b"not s3cret-word"), Refused(f"no {url}"), 0.1)
+    assert "s3cret" not in repr((made, made.body, made.detail, made.reply_body))
+    assert made.body == f'{{"target_url":"{shown_address(url)}"}}'
+
+
 def test_what_is_kept_of_a_body_is_bounded_and_can_be_shown_by_any_terminal() -> None:
     made = call(b"\x00\x1b[2J\xff" + "\u202eé☃".encode() + b"x" * 1_000_000, Reply(200, {}, b"y" * 4096))
     assert (len(made.body), made.body_bytes, len(made.reply_body)) == (MOST_OF_REQUEST, 1_000_014, MOST_OF_REPLY)

@@ -18,6 +18,7 @@ from agents.renewals import Renewals
 from channels.accounts import HeldAccount
 from channels.email.channel import Email
 from channels.fakes.email import SmtpSink
+from channels.fakes.tokens import TokenEndpointFake
 from channels.fakes.webhook import WebhookReceiver
 from console.control import accounts as control
 from console.control.doctor_accounts import examine_stored
@@ -411,6 +412,50 @@ async def _is_gone(run: Running, endpoint: str) -> bool:
 
 async def _is_held(run: Running, name: str, channel: ChannelName = "email", project: str = "default") -> bool:
     return isinstance(run.sender._accounts.book.find(channel, project, name), HeldAccount)
+
+
+async def test_a_mailbox_is_added_by_its_address_and_tried_with_a_token(settings: Settings, pool: asyncpg.Pool) -> None:
+    stored, one = Accounts(pool), control.account_key("default", "email/shop")
+    near = replace(keyed(settings, OLD), sender=replace(settings.sender, webhook_allow_private=True))
+    sink, endpoint = SmtpSink(token_logins=("XOAUTH2",)), TokenEndpointFake()
+    endpoint.given_to.append(sink.tokens)
+    written = {
+        "sender": "a@gmail.com",
+        "client_id": "client",
+        "client_secret": "client-secret",
+        "refresh_token": "refresh-1",
+    }
+
+    async def nobody(domain: str) -> list[str]:
+        return []
+
+    for fake in (sink, endpoint):
+        await fake.start()
+    try:
+        preset = await control.add(stored, near, one, written, actor="me", exchangers=nobody)
+        assert preset is not None
+        kept = await stored.get(one)
+        assert kept is not None
+        form = cast(EmailAccountForm, kept.read(Keys.read([OLD])))
+        assert (form.host, form.username, form.rate) == ("smtp.gmail.com", "a@gmail.com", "500/d")
+        moved = {"host": "127.0.0.1", "port": str(sink.port), "security": "none", "token_url": endpoint.url}
+        with pytest.raises(DefinitionInvalid, match="must be written anew where host, token_url changes"):
+            await control.change(stored, near, one, moved, actor="me")
+        await control.change(stored, near, one, {**written, **moved}, actor="me")
+        found = await control.check(stored, near, one)
+        assert (found.is_well, "lets a@gmail.com in" in found.said) == (True, True), found
+        endpoint.refresh_tokens.clear()
+        assert "sign in again" in (await control.check(stored, near, one)).said
+        closed = replace(near, sender=replace(near.sender, webhook_allow_private=False))
+        assert "may not be called" in (await control.check(stored, closed, one)).said
+    finally:
+        for fake in (sink, endpoint):
+            await fake.stop()
+    with pytest.raises(DefinitionInvalid, match="no preset fits shop.example"):
+        await control.add(
+            stored, near, control.account_key("default", "email/x"), {"sender": "a@shop.example"}, actor="me",
+            exchangers=nobody,
+        )  # fmt: skip
 
 
 async def test_a_refresh_token_that_came_in_place_of_another_is_kept_unless_somebody_changed_the_account(

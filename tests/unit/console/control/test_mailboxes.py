@@ -58,7 +58,9 @@ async def read(request: pytest.FixtureRequest) -> AsyncIterator[Read]:
         yield Read(server, endpoint, tokens)
 
 
-async def test_a_mailbox_is_read_with_a_token_that_is_kept(read: Read) -> None:
+@pytest.mark.parametrize("size", [20, 6000])
+async def test_a_mailbox_is_read_with_a_token_that_is_kept(read: Read, size: int) -> None:
+    read.endpoint.token_bytes = size
     read.server.deliver(b"Subject: x\r\n\r\n")
     assert [await read.waiting() for _ in range(3)] == [1, 1, 1]
     assert len(read.endpoint.given) == 1

@@ -14,6 +14,7 @@ from agents.roles.sender.ledger_rows import read_stored
 from channels.contract import shortened
 from channels.email.reports import NotReport, mail_events
 from channels.status_calls import StatusEvent, StatusKind
+from schemas.channels.webhook import SIGNING, endpoint_account
 from schemas.closed import ChannelName, DeliveryOutcome
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
@@ -152,7 +153,7 @@ class Reports:
             return _Judged("not ours", str(error))
         if delivery.channel != channel:  # its receiver knows the id as well, and is not to end a whole host by it
             return _Judged("not ours", f"the delivery is not one of the channel {channel}")
-        if account not in (None, delivery.account, row["through"]):  # its own may have had it, too
+        if account is not None and not _left_by(account, delivery, row["through"]):
             return _Judged("not ours", "the delivery left through another account")
         detail, outcome = _ADDRESS.sub("…", shortened(event.detail)), _outcome(event.kind)
         if outcome is None:
@@ -174,6 +175,16 @@ class Reports:
         if entry is None:
             return None
         return replace(entry, reason="complained" if event.kind == "complained" else "bounced", added_by=self._actor)
+
+
+def _left_by(account: str, delivery: Delivery, through: str | None) -> bool:
+    """True for an account that a delivery may have left by: its own may have had it beside the one in its place.
+
+    A webhook's own is its endpoint's; the project's signs to each.
+    """
+    if delivery.channel == "webhook":
+        return account in (SIGNING, endpoint_account(delivery.account))
+    return account in (delivery.account, through)
 
 
 def _is_of_address(event: StatusEvent) -> bool:

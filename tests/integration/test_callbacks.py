@@ -35,6 +35,7 @@ from deploy.settings.settings import Settings
 from schemas.channels.email import EmailAccountForm
 from schemas.channels.intercom import IntercomAccountForm
 from schemas.channels.mailchimp import MailchimpAccountForm
+from schemas.channels.webhook import WebhookAccountForm
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 from schemas.topics import DELIVERY_STATUS
@@ -185,11 +186,25 @@ async def test_an_account_speaks_of_what_left_through_it(called: Called, pool: a
 
 
 async def test_a_complaint_about_a_webhook_ends_no_host(called: Called, pool: asyncpg.Pool) -> None:
-    made = msgspec.structs.replace(webhooks(1, "https://hooks.example/")[0], project_id="shop", account="main")
-    await sent(pool, made)
+    await sent(pool, hooked("https://hooks.example.com/x"))
     assert (await called.post({**EVENT, "outcome": "complained"}, "shop/webhook/main"))[0] == 202
     assert [one.type for one in await told(pool)] == ["customer.webhook.complained"]
     assert await pool.fetchval("select count(*) from suppressions") == 0
+
+
+def hooked(url: str) -> Delivery:
+    return msgspec.structs.replace(webhooks(1, url)[0], project_id="shop")
+
+
+async def test_an_endpoint_speaks_of_what_went_to_it_alone(called: Called, pool: asyncpg.Pool) -> None:
+    keys, form = Keys.read([ACCOUNT_KEY]), WebhookAccountForm(secrets=(SECRET,), callback_secrets=(SECRET,))
+    for name in ("hooks.example:8443", "hooks.example"):
+        await Accounts(pool).add(AccountKey("shop", "webhook", name), form, keys, by="ann")
+    await sent(pool, hooked("https://HOOKS.example:8443/x"))
+    assert (await called.post(EVENT, "shop/webhook/hooks.example"))[0] == 202
+    assert await told(pool) == []
+    assert (await called.post(EVENT, "shop/webhook/hooks.example:8443"))[0] == 202
+    assert len(await told(pool)) == 1
 
 
 async def test_an_account_of_the_database_wins_over_the_settings(called: Called, pool: asyncpg.Pool) -> None:

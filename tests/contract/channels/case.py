@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -25,6 +26,23 @@ class Fake(Protocol):
     async def start(self, port: int = 0) -> None: ...
 
     async def stop(self) -> None: ...
+
+
+_LOGINS = ("login", "_login", "_proof", "_key", "_token")
+"""Fakes keep under one of these what they let in."""
+
+
+@contextmanager
+def revoked(*fakes: Any) -> Iterator[None]:
+    """Have them let nobody in meanwhile, each as its provider would."""
+    known = [(fake, name, getattr(fake, name)) for fake in fakes for name in _LOGINS if hasattr(fake, name)]
+    for fake, name, login in known:
+        setattr(fake, name, ("nobody", "knows") if isinstance(login, tuple) else type(login)())
+    try:
+        yield
+    finally:
+        for fake, name, login in known:
+            setattr(fake, name, login)
 
 
 @dataclass(frozen=True, slots=True)

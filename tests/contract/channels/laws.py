@@ -23,9 +23,9 @@ from schemas.channels.webhook import SIGNING
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld
 from schemas.limit import NO_LIMIT
-from schemas.receipt import Accepted, Deferred, Receipt, Unanswered, Unreached
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Unanswered, Unreached
 from streams.sending.retry import asked_wait
-from tests.contract.channels.case import ChannelCase, Fake
+from tests.contract.channels.case import ChannelCase, Fake, revoked
 from tests.factory import NOW
 
 LONG = 60.0
@@ -49,6 +49,11 @@ async def send(case: ChannelCase, channel: AnyChannel, delivery: Delivery, timeo
     """Render and send."""
     request = channel.render(delivery, case.template)
     return await channel.send(request, timeout=timeout, now=datetime.now(UTC))
+
+
+def state(case: ChannelCase, fake: Fake) -> dict[str, Any]:
+    """All that a fake keeps of messages now."""
+    return deepcopy({name: getattr(fake, name) for name in case.kept})
 
 
 # -- what is rendered -----------------------------------------------------------------------------------------------
@@ -75,20 +80,19 @@ async def the_key_is_in_the_request_and_known_to_the_provider(case: ChannelCase)
 
 
 async def a_repeat_comes_to_what_the_channel_says(case: ChannelCase) -> None:
-    def state(fake: Fake) -> dict[str, Any]:
-        return deepcopy({name: getattr(fake, name) for name in case.kept})
-
     async with set_up(case) as (fake, channel):
-        delivery, found = case.delivery(fake), [state(fake)]
+        delivery, found = case.delivery(fake), [state(case, fake)]
         for _ in range(2):
             assert isinstance(await send(case, channel, delivery), Accepted)
-            found.append(state(fake))
+            found.append(state(case, fake))
         before, once, twice = found
         assert before != once, "a message leaves something at its provider"
         assert (once == twice) == (channel.repeats != "none")
         another = msgspec.structs.replace(delivery, delivery_id=delivery.delivery_id + "0")
         assert isinstance(await send(case, channel, another), Accepted)
-        assert (state(fake) == once) == (channel.repeats == "natural"), "by a key the same of another delivery is more"
+        assert (state(case, fake) == once) == (channel.repeats == "natural"), (
+            "by a key the same of another delivery is more"
+        )
 
 
 async def no_secret_is_shown(case: ChannelCase) -> None:
@@ -105,6 +109,15 @@ async def no_secret_is_shown(case: ChannelCase) -> None:
 
 
 # -- what comes back ------------------------------------------------------------------------------------------------
+
+
+async def access_that_is_revoked_blocks_and_takes_nothing(case: ChannelCase) -> None:
+    async with set_up(case) as (fake, channel):
+        delivery, before = case.delivery(fake), state(case, fake)
+        with revoked(fake):
+            assert isinstance(await send(case, channel, delivery), Blocked)
+        assert state(case, fake) == before
+        assert isinstance(await send(case, channel, delivery), Accepted)
 
 
 async def each_answer_gives_its_receipt(case: ChannelCase) -> None:
@@ -301,6 +314,7 @@ LAWS: tuple[Law, ...] = (
     the_key_is_in_the_request_and_known_to_the_provider,
     a_repeat_comes_to_what_the_channel_says,
     no_secret_is_shown,
+    access_that_is_revoked_blocks_and_takes_nothing,
     each_answer_gives_its_receipt,
     what_a_provider_asks_for_is_bounded,
     details_are_one_line_that_every_store_keeps,

@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: help setup demo test check bench faults soak fuzz clean
+.PHONY: help setup demo test check bench faults soak pictures fuzz clean
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -36,6 +36,9 @@ faults: $(READY) ## break workers and brokers on purpose, for about half an hour
 
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py
+
+pictures: $(READY) ## take the pictures of the designs in the reference (needs Chromium); ARGS="--all FOLDER" takes every one
+	$(RUN) -m tests.pictures.run $(ARGS)
 
 fuzz: $(READY) ## fuzz the codec, fetched batches and the condition parser, a minute each (Linux); FUZZ_SECONDS=600 for more
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock

@@ -13,12 +13,14 @@ import typer
 from rich.markup import escape
 
 from agents.clock import utc_now
+from channels.templates.designs import about, design_names
 from console.cli.applying import Asked, DryRun, Yes, carry_out
 from console.cli.context import SERVERS, Session, in_session, project_of, read_settings, session, wiring_of
 from console.cli.terminal import PROBLEM, AsJson, fail, must_exist, show_json, show_rows, show_text
 from console.control import distributions, roll_out, templates
+from console.control.designs import design_named
 from console.control.files.template_preview import from_file
-from console.control.files.templates import chosen_sources, export, template_sources
+from console.control.files.templates import chosen_sources, export, template_sources, write_design
 from console.control.plan import Planned
 from console.control.preview import template as previewing
 from console.control.preview.samples import sample_texts
@@ -156,11 +158,37 @@ def export_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that differ.")] = False,
 ) -> None:
     """Write a template back to files, as they were applied."""
-    if folder.exists() and not folder.is_dir():
-        raise typer.BadParameter(f"{folder} is not a folder")
+    _must_be_folder(folder)
     found = in_session(lambda opened: templates.find(opened.pool, opened.project_id, template, version))
     for file in export(found.template, folder, overwrite=overwrite):
         show_text(escape(str(file)))
+
+
+@templates_app.command("designs")
+def designs_command(as_json: AsJson = False) -> None:
+    """Designs of the product to copy from: a gallery, and the defaults of e-mails that name no template."""
+    rows = [(name, about(name) or "default of an e-mail that names no template") for name in design_names()]
+    show_rows(("design", "what for"), rows, as_json=as_json)
+
+
+@templates_app.command("copy")
+def copy_command(
+    design: str,
+    folder: Annotated[Path, typer.Argument(help="Made where it is not there.")],
+    name: Annotated[str | None, typer.Option("--as", help="The template's name, if not the design's.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that differ.")] = False,
+) -> None:
+    """Write a design to files, in every language, to make it one's own."""
+    _must_be_folder(folder)
+    project = asyncio.run(project_of(wiring_of(read_settings())))
+    files = design_named(design, project.brand.locale, name or design)
+    for file in write_design(name or design, files, folder, overwrite=overwrite):
+        show_text(escape(str(file)))
+
+
+def _must_be_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is not a folder")
 
 
 @templates_app.command("delete")

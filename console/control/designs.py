@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import PurePath
 
 from channels.templates.designs import design_files, design_names, is_default, language_of
-from console.control.template_source import SourceFile, TemplateSource, sources, usable
+from console.control.not_found import not_found
+from console.control.template_check import problems_of
+from console.control.template_source import SourceFile, TemplateSource, named_file, sources, usable
+from schemas.errors import TidingsError
 from streams.channels.template_files import TemplateFiles
 
 
@@ -39,6 +42,22 @@ def design_source(design: str, language: str, name: str | None = None) -> Templa
     """The files of a design, as if an author had written them. `name` is the template's, if not the design's."""
     files = design_files(design, language, name)
     return sources(SourceFile(PurePath(file), text) for file, text in files.items())[name or design]
+
+
+def design_named(design: str, locale: str | None, name: str) -> dict[str, str]:
+    """The files of a design as a template of this name, for a brand that has this locale.
+
+    Raises NotFound, and TidingsError for a name that a template cannot have.
+    """
+    if design not in design_names():
+        raise not_found("design", design, design_names())
+    if named_file(PurePath(f"{name}.mjml")) != (name, ""):
+        raise TidingsError(f'"{name}" is not valid: must not end as a locale does')
+    language = language_of(locale)
+    problems = problems_of(design_source(design, language, name))
+    if problems:
+        raise TidingsError(problems[0].message)
+    return design_files(design, language, name)
 
 
 @cache

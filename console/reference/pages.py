@@ -14,6 +14,7 @@ import msgspec
 
 from console.reference.callbacks import callbacks_description
 from console.reference.documents import campaigns_page, distributions_page, projects_page, segments_page
+from console.reference.gallery import gallery_page
 from console.reference.payload import payload_page
 from console.reference.providers import providers_page
 from console.reference.retries import retries_page
@@ -156,6 +157,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "triggers.md": triggers_page,
     "conditions.md": conditions_page,
     "payload.md": payload_page,
+    "gallery.md": gallery_page,
     "templates.md": templates_page,
     "providers.md": providers_page,
     "retries.md": retries_page,

@@ -299,7 +299,8 @@ trigger: in LANGUAGES by the customer's locale, and in the brand's language (`br
 others. `subject:` may be left out as well; one that is written counts in every language.
 
 A default is of the brand: its logo, its `color`, a button where it has a `shop_url`, and amounts where it says the
-`currency` of events. A template of the same name, in files or stored, is the project's own and is taken instead.
+`currency` of events. A template of the same name, in files or stored, is the project's own and is taken instead:
+`tidings templates copy default-code templates` begins one. Other designs to copy are shown in [gallery.md](gallery.md).
 """
 
 _STORED_HEAD = """\

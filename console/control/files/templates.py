@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from channels.templates.mjml import is_document
@@ -52,27 +52,38 @@ def chosen_sources(paths: Sequence[Path]) -> tuple[list[TemplateSource], list[Pr
 
 def export(template: NamedTemplate, folder: Path, *, overwrite: bool) -> list[Path]:
     """Write a version's files; those that were written. Raises TidingsError where others would mix with them."""
-    present = {file.path.name: file for file in _own_files(template, folder)}
-    strange = sorted(present.keys() - template.files.keys())
-    if strange:
-        reason = f"would be part of {template.name}, and v{template.version} has none; move it away"
-        raise TidingsError(f"{present[strange[0]].path} {reason}")
-    differing = [
-        str(file.path) for name, file in present.items() if file.unreadable or file.content != template.files[name]
-    ]
+    reason = f"would be part of {template.name}, and v{template.version} has none; move it away"
+    present, layout = _files_there(template.name, folder), folder / LAYOUT
+    is_content = any(name.endswith(".mjml") and not is_document(text) for name, text in template.files.items())
+    if is_content and layout.is_file():
+        present.append(_read(layout))
+    return _placed(template.files, folder, present, reason, overwrite=overwrite)
+
+
+def write_design(name: str, files: Mapping[str, str], folder: Path, *, overwrite: bool) -> list[Path]:
+    """Write a design's files, inside the folder's own layout where it has one. Raises TidingsError as `export` does."""
+    reason = f"would be part of {name}, and the design has none; move it away"
+    return _placed(files, folder, _files_there(name, folder), reason, overwrite=overwrite)
+
+
+def _files_there(name: str, folder: Path) -> list[SourceFile]:
+    """The files of a folder that would be read as part of a template."""
+    one = template_sources(folder).get(name)
+    return [*one.parts(), *([one.doubled] if one.doubled else [])] if one else []
+
+
+def _placed(
+    files: Mapping[str, str], folder: Path, present: Iterable[SourceFile], strange: str, *, overwrite: bool
+) -> list[Path]:
+    """`present` are files that would be read with them, `strange` is what is said of one that is not among them."""
+    there = {file.path.name: file for file in present}
+    others = sorted(there.keys() - files.keys())
+    if others:
+        raise TidingsError(f"{there[others[0]].path} {strange}")
+    differing = [str(file.path) for name, file in there.items() if file.unreadable or file.content != files[name]]
     if differing and not overwrite:
         raise TidingsError(f"{', '.join(differing)}: differs; --overwrite replaces it")
-    return [_written(folder / name, text) for name, text in template.files.items()]
-
-
-def _own_files(template: NamedTemplate, folder: Path) -> list[SourceFile]:
-    """The files of a folder that would be read as part of this template."""
-    one = template_sources(folder).get(template.name)
-    files = list(one.parts()) if one else []
-    files += [one.doubled] if one and one.doubled else []
-    layout = folder / LAYOUT
-    is_content = any(name.endswith(".mjml") and not is_document(text) for name, text in template.files.items())
-    return [*files, _read(layout)] if is_content and layout.is_file() else files
+    return [_written(folder / name, text) for name, text in files.items()]
 
 
 def _written(file: Path, text: str) -> Path:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
+from console.control.designs import design_named
 from console.control.files.documents import read_documents
-from console.control.files.templates import read_templates
-from schemas.errors import DefinitionInvalid
+from console.control.files.templates import read_templates, write_design
+from console.control.template_source import LAYOUT as LAYOUT_FILE
+from schemas.errors import DefinitionInvalid, TidingsError
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import DefinitionContext, parse_definition
 from tests.factory import NOW
@@ -139,3 +143,33 @@ def test_a_broken_template_refuses_only_the_distributions_that_use_it(tmp_path: 
     (problem,) = caught.value.problems
     assert problem.path == "channels[0].email.template"
     assert "bad.mjml:1: there is no element mj-txt" in problem.message
+
+
+def test_a_design_is_written_inside_the_layout_of_a_folder_and_replaces_nothing_unasked(tmp_path: Path) -> None:
+    files = design_named("winback", "pl-PL", "back")
+    (tmp_path / LAYOUT_FILE).write_text(LAYOUT)
+    assert [file.name for file in write_design("back", files, tmp_path, overwrite=False)] == list(files)
+    found = read_templates([tmp_path])["back"]
+    assert (found.wrong, found.subject, set(found.locales)) == (None, ANY, {"en", "de", "fr", "ja"})
+    assert "dawno Cię nie było" in (found.subject or "")
+    (tmp_path / "back.mjml").write_text("mine")
+    with pytest.raises(TidingsError, match=r"back\.mjml: differs; --overwrite replaces it"):
+        write_design("back", files, tmp_path, overwrite=False)
+    write_design("back", files, tmp_path, overwrite=True)
+    assert (tmp_path / "back.mjml").read_text() == files["back.mjml"]
+    (tmp_path / "back.txt").write_text("Hi")
+    with pytest.raises(TidingsError, match=r"back\.txt would be part of back, and the design has none; move it away"):
+        write_design("back", files, tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("design", "name", "said"),
+    [
+        ("winbak", "a", 'no design "winbak". Did you mean "winback"?'),
+        ("winback", "a.pl", '"a.pl" is not valid: must not end as a locale does'),
+        ("winback", "a b", '"a b" is not valid: a template\'s name is of letters'),
+    ],
+)
+def test_a_design_or_a_name_that_cannot_be_is_refused(design: str, name: str, said: str) -> None:
+    with pytest.raises(TidingsError, match=re.escape(said)):
+        design_named(design, None, name)

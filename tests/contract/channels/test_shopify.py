@@ -354,7 +354,7 @@ async def test_a_discount_that_is_not_there_refuses_all_at_once(fake: ShopifyFak
 
 async def test_a_job_without_an_end_may_have_been_accepted_and_its_repeat_finds_its_codes(fake: ShopifyFake) -> None:
     into, fake.questions = fake.put("Ours", TEN_PERCENT), 1_000_000
-    (receipt,) = await send(channel_for(fake.url), message("a", into), timeout=1.0)
+    (receipt,) = await send(channel_for(fake.url), message("a", into), timeout=3.0)
     assert isinstance(receipt, Unanswered)
     fake.questions = 0
     (receipt,) = await send(channel_for(fake.url), message("a", into))

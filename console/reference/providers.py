@@ -41,6 +41,7 @@ _PROVIDERS = """
 `accepted` says what is known when a provider takes a message; what becomes of it afterwards is only known where the
 provider reports it ([callbacks](callbacks.md)). A repeat is what a sender sends again after it was killed, or got no
 answer: where it is one message more, that holds for messages and events, while attributes are set to the same again.
+Attributes are set in the order in which messages leave: one that is tried again may set older values over newer ones.
 The limit is a preset: an account's own `rate` and `concurrency` win.
 
 | channel | accepted | a repeat at the provider | limit | in one request |

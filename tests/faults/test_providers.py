@@ -1,6 +1,6 @@
-"""A sender that is killed between a provider's acceptance and its mark, at the fake of every provider, counted.
+"""A sender that is killed between acceptance and mark, and access that is revoked, at every provider, counted.
 
-A row is one of the demo's: a channel that joins it is killed here as well.
+A row is one of the demo's: a channel that joins it is tried here as well.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from agents.wiring import Wiring
 from channels.contract import Channel
 from channels.fakes.http import HttpFake
 from channels.registry import CHANNEL_TYPES
+from console.cli.context import database
 from console.cli.supervisor import WorkerProcess
+from console.control.destinations import resume_destination
 from console.control.files.documents import read_documents
 from console.demo.compare import Compared, compare
 from console.demo.expected import Expected, expect
@@ -36,6 +38,8 @@ from console.demo.stands import STANDS, Due, said
 from schemas.closed import ChannelName
 from schemas.distribution import Distribution
 from schemas.events.event import Event
+from store.sending.ledger import Ledger
+from tests.contract.channels.case import revoked
 from tests.e2e.harness import PATIENCE, Product, product
 from tests.faults.harness import FULL
 
@@ -171,6 +175,37 @@ async def test_a_sender_killed_between_acceptance_and_mark_doubles_nothing_that_
         await running.until(lambda: not open_left(running), "nothing is left to send")
         for channel, found in providers.compared().items():
             judge(channel, found, providers.fakes[channel], *unmarked[channel])
+
+
+@pytest.mark.skipif(not FULL, reason="about half a minute: make faults")
+async def test_while_every_provider_refuses_our_access_nothing_is_lost_and_afterwards_each_message_leaves_once(
+    wiring: Wiring, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as opened:
+        providers = await set_up(wiring, tmp_path, opened)
+        running, people = providers.running, customers(PEOPLE, SEED)
+        await load(running, people)
+        with revoked(*providers.fakes.values()):
+            await running.publish(one_each(people, running.rules))
+            await running.until(lambda: set(paused(running)) == set(PROVIDERS), "all are paused")
+            await running.until(running.all_processed, "no lag is left")
+            due = sum(map(len, running.expected().deliveries.values()))
+            await running.until(lambda: open_left(running) == due, "all that is due waits")
+        assert not any(found.received for found in providers.compared().values())
+        async with database(running.wiring) as pool:
+            for channel in PROVIDERS:
+                await resume_destination(Ledger(pool), "shop", f"{channel}/main")
+        await running.until(lambda: not any(one.missing for one in providers.compared().values()), "all has come")
+        await running.until(lambda: not open_left(running), "nothing is left to send")
+        assert {channel: found for channel, found in providers.compared().items() if not found.is_right} == {}
+
+
+def paused(running: Product) -> list[ChannelName]:
+    async def listed() -> list[ChannelName]:
+        async with database(running.wiring) as pool:
+            return [one.channel for one in await Ledger(pool).paused_destinations()]
+
+    return asyncio.run(listed())
 
 
 def open_left(running: Product) -> int:

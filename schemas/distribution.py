@@ -43,6 +43,14 @@ class Delay(Record, frozen=True, kw_only=True):
     until: Annotated[str | None, doc("The path of a date, as in voucher.expiration_date.")] = None
 
 
+class Unless(Record, frozen=True, kw_only=True):
+    """An event that ends what waits: of a type, on a condition, and about the same as the event that waits."""
+
+    trigger: TriggerRef
+    when: Annotated[JsonObject | None, doc("In the condition language, of the event that ends it.")] = None
+    same: Annotated[str | None, doc("A path whose value both events share, as in order.id.")] = None
+
+
 class Publish(Record, frozen=True, kw_only=True):
     """Publish a code of a campaign to the customer, and send it."""
 
@@ -79,6 +87,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     delay: Annotated[Delay | None, doc("What it waits for before it is judged again and sent.")] = None
+    unless: Annotated[Unless | None, doc("What ends it while it waits.")] = None
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime

@@ -94,7 +94,9 @@ REPLAYABLE = timedelta(
 """How long after an event its delivery may be read from Kafka, where each topic on the way keeps it to the end."""
 
 RECENT = "recent-sends"
-"""The matcher's table of who was sent what; its other one is of CUSTOMERS."""
+"""The matcher's table of who was sent what."""
+WAITING = "waiting"
+"""The matcher's table of what waits and may be ended; its third one is of CUSTOMERS."""
 
 
 def changelog(table: str) -> str:
@@ -103,7 +105,7 @@ def changelog(table: str) -> str:
 
 
 CHANGELOGS: dict[str, Topic] = {
-    name: Topic(name, "customer", retention=None) for name in map(changelog, (CUSTOMERS, RECENT))
+    name: Topic(name, "customer", retention=None) for name in map(changelog, (CUSTOMERS, RECENT, WAITING))
 }
 """Name to declaration of what is private to the matcher: rows, not records."""
 

@@ -24,12 +24,15 @@ from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Answer, Failure
 from streams.delay import delayed
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
-from streams.identity import decision_id, delivery_id, hold_id, occurrence_key, publication_id
+from streams.identity import decision_id, delivery_id, hold_id, key_at, occurrence_key, publication_id
 from streams.recent import Sent, other_event_sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
 from streams.verdict import Defer, Skip
+from streams.waiting import Changes, Ending, ending, opened
 
+_OF_ENDING = -1
+"""In the place of a round in the id of a decision about an event that could not end what waits."""
 _LOOK_AGAIN = timedelta(seconds=30)
 """What is due while its distribution is paused waits on; holders release it once it is live."""
 
@@ -54,7 +57,7 @@ class Matched:
     """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
 
     `requests` are sends that need a code first; their deliveries and decisions are in them. `holds` are those that are
-    judged again later.
+    judged again later, `waiting` what is to be known of them and of events that end them.
 
     `no_match` counts rules of the event's type and selection whose guard did not fit.
     """
@@ -64,6 +67,7 @@ class Matched:
     sent: list[Sent] = field(default_factory=list)
     requests: list[PublicationRequest] = field(default_factory=list)
     holds: list[Waits] = field(default_factory=list)
+    waiting: Changes = field(default_factory=Changes)
     matched: int = 0
     no_match: int = 0
 
@@ -104,9 +108,26 @@ class Evaluation:
         else:
             self._go_on(occurrence, outcome)
 
-    def decide_due(self, hold: Hold, outcome: Matched) -> None:
+    def end(self, answer: Answer, outcome: Matched) -> None:
+        """Note an event that ends what waits, where it says what both have to share."""
+        rule, event = self._distribution, self._event
+        key = self._shared()
+        if answer is not True:
+            key = answer if isinstance(answer, Failure) else Failure("")
+        if isinstance(key, Failure):
+            self._round = _OF_ENDING
+            outcome.decisions.append(self._decision(Skip("rule_error", f"unless: {key.reason}")))
+        else:
+            outcome.waiting.endings.append(ending(event.project_id, rule.id, key, event.created_at, event.id))
+
+    def _shared(self) -> object:
+        """The value that an event shares with those that end it; Failure where it has none."""
+        path = self._distribution.unless.same if self._distribution.unless else None
+        return None if path is None else key_at(path, self._facts, "unless same")
+
+    def decide_due(self, hold: Hold, ended: Ending | None, outcome: Matched) -> None:
         """Make all checks again, and add what comes of them."""
-        verdict = self._may_go_on()
+        verdict = self._may_go_on(ended)
         if isinstance(verdict, Defer):
             self._hold(hold.hold_id, hold.occurrence, verdict, outcome)
             return
@@ -126,9 +147,12 @@ class Evaluation:
                 outcome.matched = 1
                 self._go_on(hold.occurrence, outcome)
 
-    def _may_go_on(self) -> Skip | Defer | None:
+    def _may_go_on(self, ended: Ending | None) -> Skip | Defer | None:
         """An objection of the distribution as it is now to what has waited."""
         rule = self._distribution
+        if ended is not None and rule.unless is not None:
+            said = f"{rule.unless.trigger.event}, event {ended.event} of {ended.at.isoformat()}"
+            return Skip("canceled", f"ended while it waited by {said}")
         if rule.status == "PAUSED":
             return Defer("paused", self._now + _LOOK_AGAIN, "the distribution is paused; it waits until it is live")
         if rule.status == "ENDED":
@@ -162,6 +186,10 @@ class Evaluation:
         else:
             lasts = rule.again.mode != "every_event"
             self._hold(identity, occurrence, until, outcome)
+            key = self._shared() if rule.unless else None
+            if rule.unless and not isinstance(key, Failure):
+                at = event.created_at, until.until
+                outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
             outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
 
     def _hold(self, identity: str, occurrence: str, until: Defer, outcome: Matched) -> None:

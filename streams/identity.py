@@ -60,15 +60,21 @@ def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts
 
 
 def _once_per(path: str, facts: Facts) -> str | Failure:
+    key = key_at(path, facts, "again once_per")
+    return key if isinstance(key, Failure) else f"{path} {key}"
+
+
+def key_at(path: str, facts: Facts, what: str) -> object:
+    """The value of a path as one that others can be equal to; Failure, which says for `what`, where it has none."""
     try:
         value = getter(read_names(path))(facts)
     except ValueError as error:  # as an earlier release took it
-        return Failure(f"again once_per {path}: {error}")
+        return Failure(f"{what} {path}: {error}")
     key = equality_key(value)
     if key is None or (isinstance(key, str) and is_blank(key)):
         is_missing = value is None or key is not None
-        return Failure(f"again once_per {path}: {'not set' if is_missing else with_kind(value)}")
-    return f"{path} {key}"
+        return Failure(f"{what} {path}: {'not set' if is_missing else with_kind(value)}")
+    return key
 
 
 def _window(moment: datetime, seconds: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from zlib import crc32
@@ -19,8 +20,10 @@ from streams.evaluation import Evaluation, Matched, same_type
 from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
+from streams.index.table import Candidate
 from streams.rule import Rule
 from streams.selection import is_selected
+from streams.waiting import Ending
 
 _MOST_SAMPLED = 20
 """Rules that one event of the sample says something about, of each selection."""
@@ -51,6 +54,8 @@ def match_event(
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
     candidates, passed_over = rules.candidates(context)
     outcome = Matched(no_match=passed_over)
+    if ending := rules.ending(context):
+        _end(ending, context, rules, now, outcome)
     if not candidates:
         return outcome
     fitting: list[Rule] = []
@@ -76,8 +81,22 @@ def match_event(
     return outcome
 
 
-def match_due(context: EventContext, hold: Hold, rules: RuleIndex, now: datetime) -> Matched:
+def _end(ending: Iterable[Candidate], context: EventContext, rules: RuleIndex, now: datetime, outcome: Matched) -> None:
+    """Note of which distributions an event ends what waits."""
+    for guard, tests in ending:
+        answers = [test(context, now) for test in tests]
+        if False not in answers:
+            evaluation = Evaluation(rules.of(guard), context, now)
+            failed = next((one for one in answers if one is not True), None)
+            evaluation.end(guard.run(context, now) if failed is not None else True, outcome)
+
+
+def match_due(
+    context: EventContext, hold: Hold, rules: RuleIndex, now: datetime, ended: Ending | None = None
+) -> Matched:
     """Judge again what has waited: by its distribution as it is now, and the profile of now.
+
+    `ended` is the event that has ended it meanwhile.
 
     Start, end and expiry count by the moment that it was due at; how often a customer may get it was decided before.
     """
@@ -86,7 +105,7 @@ def match_due(context: EventContext, hold: Hold, rules: RuleIndex, now: datetime
     if rule is None:
         outcome.decisions.append(_of_deleted(hold, now))
     else:
-        Evaluation(rule, context, now, hold=hold).decide_due(hold, outcome)
+        Evaluation(rule, context, now, hold=hold).decide_due(hold, ended, outcome)
     return outcome
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from schemas.distribution import Distribution
+from schemas.distribution import Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
+from schemas.record import JsonObject
 from streams.conditions.fields import Fields
 from streams.conditions.language import Condition
 from streams.conditions.parse import parse_condition
 from streams.index.guard import Guard, Guarded, compile_guard, written_zone
-from streams.selection import selection_of
+from streams.selection import selected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +25,8 @@ class Rule:
     guard: Guard
     zone: tzinfo = UTC
     """Where its days begin, for customers who name no zone."""
+    ends: Guard | None = None
+    """Of events that end what waits."""
 
 
 def compile_rule(
@@ -35,15 +38,25 @@ def compile_rule(
 
     Raises DefinitionInvalid where its trigger or guard is not valid any more.
     """
-    trigger = TRIGGERS.get(distribution.trigger.event)
+    own, unless = written_zone(distribution.timezone), distribution.unless
+    guard = _guard(distribution, distribution.trigger, distribution.when, own, compiled)
+    ends = _guard(distribution, unless.trigger, unless.when, own, compiled) if unless else None
+    return Rule(distribution, guard, own or zone, ends)
+
+
+def _guard(
+    distribution: Distribution,
+    ref: TriggerRef,
+    when: JsonObject | None,
+    zone: tzinfo | None,
+    compiled: Callable[[Guarded], Guard],
+) -> Guard:
+    trigger = TRIGGERS.get(ref.event)
     if trigger is None:
-        raise DefinitionInvalid((Problem("trigger.event", f"there is no event type {distribution.trigger.event}"),))
+        raise DefinitionInvalid((Problem("trigger.event", f"there is no event type {ref.event}"),))
     condition: Condition | None = None
-    if distribution.when is not None:
-        condition, problems = parse_condition(distribution.when, Fields.of(trigger), is_stored=True)
+    if when is not None:
+        condition, problems = parse_condition(when, Fields.of(trigger), is_stored=True)
         if problems:
             raise DefinitionInvalid(problems)
-    own = written_zone(distribution.timezone)
-    return Rule(
-        distribution, compiled(Guarded(distribution.id, selection_of(distribution), condition, own)), own or zone
-    )
+    return compiled(Guarded(distribution.id, selected(distribution, ref), condition, zone))

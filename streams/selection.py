@@ -21,14 +21,19 @@ class Selection(NamedTuple):
 
 def selection_of(distribution: Distribution) -> Selection:
     """The events that a distribution takes."""
-    return Selection(distribution.project_id, distribution.trigger.event, _about(distribution))
+    return selected(distribution, distribution.trigger)
 
 
-def _about(distribution: Distribution) -> About:
-    trigger = TRIGGERS[distribution.trigger.event]
+def selected(distribution: Distribution, ref: TriggerRef) -> Selection:
+    """The events of a trigger that a distribution names."""
+    return Selection(distribution.project_id, ref.event, _about(distribution.id, ref))
+
+
+def _about(identity: str, ref: TriggerRef) -> About:
+    trigger = TRIGGERS[ref.event]
     if trigger.addressed:
-        return distribution.id
-    named = [getattr(distribution.trigger, key) for key in trigger.selector_keys]
+        return identity
+    named = [getattr(ref, key) for key in trigger.selector_keys]
     if not any(named):
         return None
     return named[0] if len(named) == 1 else (named[0], named[1])

@@ -11,10 +11,19 @@ from typing import Any, get_args
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import Action, DistributionStatus
-from schemas.distribution import CONSENTS, TRANSACTIONAL, Again, Delay, Distribution, Promote, Publish, TriggerRef
+from schemas.distribution import (
+    CONSENTS,
+    TRANSACTIONAL,
+    Again,
+    Delay,
+    Distribution,
+    Promote,
+    Publish,
+    TriggerRef,
+    Unless,
+)
 from schemas.errors import PartWrong, Problem
 from schemas.events.triggers import TRIGGERS, Trigger
-from schemas.formats.paths import read_names
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.channels.default_templates import default_template
@@ -22,13 +31,14 @@ from streams.channels.payload import payload_fields, transfer_fields
 from streams.channels.rules import ChannelTable, PlanContext
 from streams.channels.tables import CHANNEL_RULES
 from streams.channels.template_files import TemplateFiles
-from streams.conditions.answer import Kind, a_kind
-from streams.conditions.fields import Fields, Unknown
-from streams.conditions.parse import parse_condition, without_inside
+from streams.conditions.answer import a_kind
+from streams.conditions.fields import Fields
+from streams.conditions.parse import parse_condition
 from streams.documents.distribution_kinds import (
     CONDITION,
     PROMOTE,
     PUBLISH,
+    UNLESS,
     AgainForm,
     ChannelList,
     DelayForm,
@@ -36,6 +46,7 @@ from streams.documents.distribution_kinds import (
     WrittenChannel,
 )
 from streams.documents.offers import why_not_offered
+from streams.documents.single_value import one_value
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole, plain_json
 from streams.values.reader import DocumentReader
 
@@ -100,6 +111,12 @@ DISTRIBUTION = Group(
             "the event or the customer has.",
             default="at once",
             example="{until: customer.metadata.renewal_date, before: 7d}",
+        ),
+        "unless": Key(
+            UNLESS,
+            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for.",
+            default="nothing ends it",
+            example="{trigger: customer.order.paid}",
         ),
         "expires_after": Key(
             Span(),
@@ -205,6 +222,7 @@ class _Reader(DocumentReader):
             "channels": self._plans(read, trigger, action),
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
             "delay": self._delay(read.get("delay"), trigger),
+            "unless": self._unless(read, trigger),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
@@ -247,11 +265,11 @@ class _Reader(DocumentReader):
         if refused:
             self._problem("channels" if action == "message" else action, refused)
 
-    def _when(self, value: object, trigger: Trigger | None) -> JsonObject | None:
+    def _when(self, value: object, trigger: Trigger | None, at: str = "when") -> JsonObject | None:
         if value is None or trigger is None:
             return None
         plain = plain_json(value)
-        _, problems = parse_condition(plain, Fields.of(trigger))
+        _, problems = parse_condition(plain, Fields.of(trigger), at=at)
         self.problems.extend(problems)
         return plain if isinstance(plain, dict) else None
 
@@ -329,35 +347,29 @@ class _Reader(DocumentReader):
 
     def _again(self, again: Again, trigger: Trigger | None) -> Again:
         if again.path is not None:
-            self._one_value(again.path, "again.once_per", trigger)
+            one_value(again.path, "again.once_per", trigger, self._problem)
         return again
 
     def _delay(self, delay: Delay | None, trigger: Trigger | None) -> Delay | None:
         if delay is not None and delay.until is not None:
-            kind = self._one_value(delay.until, "delay.until", trigger)
+            kind = one_value(delay.until, "delay.until", trigger, self._problem)
             if kind in ("number", "boolean"):
                 self._problem("delay.until", f"is the path of a date; {delay.until} is {a_kind(kind)}")
         return delay
 
-    def _one_value(self, path: str, at: str, trigger: Trigger | None) -> Kind | None:
-        """The kind of value at a path that has to lead to one of the event; None where it does not, or nobody knows."""
-        try:
-            names = read_names(path)
-        except ValueError as error:
-            self._problem(at, str(error))
+    def _unless(self, read: JsonObject, trigger: Trigger | None) -> Unless | None:
+        """An event that may end it: both events have to have the path that they share."""
+        written = read.get("unless")
+        if written is None:
             return None
-        fields = Fields.of(trigger) if trigger else None
-        found = fields.find(names) if fields else None
-        holder = without_inside(names, fields) if fields else None
-        if isinstance(found, Unknown):
-            self._problem(at, found.message)
-        elif holder:
-            self._problem(at, holder.partition(";")[0])
-        elif found and found.kind in ("list", "object"):
-            self._problem(at, f"is a field that holds one value; {path} is {a_kind(found.kind)}")
-        else:
-            return found.kind if found else None
-        return None
+        if read.get("delay") is None:
+            self._problem("unless", "needs a delay: what is sent at once cannot be ended")
+        named = written.get("trigger") or {}
+        ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")
+        for one in (trigger, ending) if same else ():
+            one_value(same, "unless.same", one, self._problem)
+        when = self._when(written.get("when"), ending, "unless.when")
+        return Unless(trigger=TriggerRef(**named), when=when, same=same) if ending else None
 
 
 def _with_channels(table: ChannelTable) -> Group:

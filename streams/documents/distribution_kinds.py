@@ -128,6 +128,29 @@ _UNTIL = Group(
 )
 
 
+UNLESS = Group(
+    {
+        "trigger": Key(
+            TriggerForm(),
+            required=True,
+            doc="The event that ends it ([triggers.md](triggers.md)).",
+            example="{event: customer.redemption.succeeded}",
+        ),
+        "when": Key(
+            AsWritten("a condition", CONDITION),
+            doc="What has to hold of that event ([conditions.md](conditions.md)).",
+            default="always",
+            example="{customer.metadata.country: PL}",
+        ),
+        "same": Key(
+            Text(": a path that both events have, as in order.id"),
+            doc="The path whose value both events share.",
+            default="any of the customer's",
+            example="customer.metadata.contract",
+        ),
+    },
+    "{trigger: customer.order.paid}",
+)
 PUBLISH = Group(
     {
         "campaign": Key(

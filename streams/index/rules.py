@@ -21,13 +21,14 @@ _REACTING = ("LIVE", "PAUSED")
 
 
 class RuleIndex:
-    """All rules by project and id; the guards of those that react are on the index.
+    """All rules by project and id; the guards of those that react are on the index, and those of what ends their sends.
 
     `zone`: where days begin for those of projects without one of their own.
     """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
-        self._guards, self._zone = GuardIndex(zone), zone
+        self._guards, self._ends, self._zone = GuardIndex(zone), GuardIndex(zone), zone
+        self._ending = 0
         self._rules: dict[RuleKey, Rule] = {}
 
     def __len__(self) -> int:
@@ -43,6 +44,9 @@ class RuleIndex:
         self._rules[distribution.project_id, distribution.id] = rule
         if distribution.status in _REACTING:
             self._guards.add(rule.guard)
+        if rule.ends is not None:
+            self._ends.add(rule.ends)
+            self._ending += 1
         return rule
 
     def remove(self, project_id: str, rule_id: str) -> None:
@@ -50,6 +54,9 @@ class RuleIndex:
         rule = self._rules.pop((project_id, rule_id), None)
         if rule is not None and rule.distribution.status in _REACTING:
             self._guards.discard(rule.guard)
+        if rule is not None and rule.ends is not None:
+            self._ends.discard(rule.ends)
+            self._ending -= 1
 
     def find(self, project_id: str, rule_id: str) -> Rule | None:
         """A rule by its name, whatever its status."""
@@ -61,7 +68,7 @@ class RuleIndex:
 
     def has_any(self, head: Head[Any]) -> bool:
         """True where some rule reacts to an event's type and what it is about."""
-        return bool(self._guards.buckets(head))
+        return bool(self._guards.buckets(head)) or (self._ending > 0 and bool(self._ends.buckets(head)))
 
     def some_for(self, head: Head[Any], begin: int, most: int) -> Iterator[Rule]:
         """Rules where an event looks, fitting or not: at most so many, from any number on, around."""
@@ -70,6 +77,10 @@ class RuleIndex:
     def candidates(self, context: EventContext) -> tuple[list[Candidate], int]:
         """The guards that may fit, and how many of the event's type and selection were passed over."""
         return self._guards.candidates(context)
+
+    def ending(self, context: EventContext) -> list[Candidate]:
+        """The guards of rules whose sends an event may end while they wait."""
+        return self._ends.candidates(context)[0] if self._ending else []
 
     def unindexed(self) -> list[RuleKey]:
         """The rules that every event of their type and selection has to try."""

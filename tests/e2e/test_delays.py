@@ -13,9 +13,10 @@ import pytest
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.context import database
+from schemas.events.event import Event
 from store.holds import Holds
 from tests.e2e.harness import Product, product, thanks
-from tests.e2e.test_codes import add_campaign, bodies, count, giving, order
+from tests.e2e.test_codes import add_campaign, bodies, count, event, giving, order
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -95,6 +96,51 @@ async def test_nothing_waits_for_a_customer_who_was_erased(wiring: Wiring, tmp_p
         async with database(running.wiring) as pool:
             kept = await pool.fetch("select customer_id, record from holds")
         assert [row["record"] for row in kept if row["record"] is not None] == []
+
+
+async def test_a_reminder_of_a_code_is_not_sent_to_who_redeemed_it(wiring: Wiring, tmp_path: Path) -> None:
+    """Three days before the code ends, with the same code; this one ends three days and a second after it is published."""
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
+        await add_campaign(running, 20, valid_for=3 * 86_400 + 1)
+        holder = stand_still(running)
+        await running.apply(giving(running))
+        reminder = giving(
+            running,
+            "remind",
+            trigger={"event": "customer.publication.succeeded", "campaign": "spring"},
+            publish=None,
+            delay={"until": "voucher.expiration_date", "before": "3d"},
+            unless={"trigger": "customer.redemption.succeeded", "same": "voucher.code"},
+        )
+        await running.apply(reminder)
+        await running.publish([order(number) for number in range(4)])
+        await running.until(lambda: len(bodies(running, "give")) == 4, "each has a code")
+        codes = {body["data"]["customer"]["id"]: body["data"]["voucher"]["code"] for body in bodies(running, "give")}
+        await running.publish([redeemed("c0", codes["c0"]), redeemed("c1", "another"), redeemed("c2", codes["c3"])])
+        await running.until(lambda: matched(running), "the redemptions are known")
+        holder.send(signal.SIGCONT)
+        await running.until(lambda: len(decided(running, "remind")) == 4, "each is decided")
+        await running.until(lambda: len(bodies(running, "remind")) == 3, "the others are reminded")
+        await until_waiting(running, 0)
+        told = {body["data"]["customer"]["id"]: body["data"]["voucher"]["code"] for body in bodies(running, "remind")}
+        assert told == {one: code for one, code in codes.items() if one != "c0"}
+        assert decided(running, "remind")["c0"] == ("skipped", "canceled")
+
+
+def redeemed(customer: str, code: str) -> Event:
+    data = {"customer": {"id": customer}, "redemption": {"id": f"r-{code}"}, "voucher": {"id": code, "code": code}}
+    return event(f"r-{customer}-{code}", "customer.redemption.succeeded", data)
+
+
+def matched(running: Product) -> bool:
+    """True where matchers have no lag, whatever the others have."""
+    return not any(one.lag for one in running.lag.read() if one.group.endswith("matcher"))
+
+
+def decided(running: Product, name: str) -> dict[str, tuple[str, str | None]]:
+    """The decision of each customer that is not one to wait."""
+    found = [one for one in running.decisions() if one.distribution.id == name and one.outcome != "deferred"]
+    return {one.customer_id: (one.outcome, one.reason) for one in found}
 
 
 def stand_still(running: Product) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -42,6 +42,7 @@ from schemas.topics import (
     LARGEST_ROW,
     PUBLICATION_REQUESTS,
     RECENT,
+    WAITING,
     deliveries,
 )
 from schemas.wire.read_as import read_as
@@ -50,6 +51,7 @@ from streams.event_context import EventContext, Head
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import match_due, match_event, sample_no_match
 from streams.recent import with_sent
+from streams.waiting import ended_by, with_changes
 
 _YIELD_AFTER_SECONDS = 0.004
 """Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
@@ -70,13 +72,13 @@ def build_matcher(
     )
     opened = open_partitions(wiring, Path(app.conf.tabledir))
     partitions = wiring.settings.topics.partitions
-    customers, recent = (
-        add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT)
+    tables = Tables(
+        *(add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT, WAITING))
     )
     topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
     follow, default = partial(follower, wiring.settings.kafka), wiring.default_project
     rules = RuleTable(topic, codec, follow, metrics, zone=zone, default_project=default)
-    matcher = Matcher(wiring, rules, customers, recent, metrics, clock)
+    matcher = Matcher(wiring, rules, tables, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
         app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic)
@@ -91,6 +93,14 @@ def open_partitions(wiring: Wiring, folder: Path) -> OpenPartition:
         return in_memory
     memory, group = Memory(settings.table_memory_mb), wiring.group("matcher")
     return lambda table, partition: RocksPartition(folder / group / f"{table}-{partition}", memory)
+
+
+class Tables(NamedTuple):
+    """The matcher's rows by customer."""
+
+    customers: PartitionedTable
+    recent: PartitionedTable
+    waiting: PartitionedTable
 
 
 @dataclass(slots=True)
@@ -136,12 +146,11 @@ class Matcher:
         self,
         wiring: Wiring,
         rules: RuleTable,
-        customers: PartitionedTable,
-        recent: PartitionedTable,
+        tables: Tables,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
-        self._rules, self._customers, self._recent = rules, customers, recent
+        self._rules, self._customers, self._recent, self._waiting = rules, *tables
         self._metrics, self._clock = metrics, clock
         self._dead_letters = DeadLetters("matcher", wiring, metrics)
         limits = self._limits = wiring.settings.matcher
@@ -237,7 +246,7 @@ class Matcher:
         matched = match_event(context, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(context, self._rules.index, now, self._limits.no_match_one_in)
-        return self._caused(matched, context, source, batch)
+        return self._caused(matched, context, source, batch, now)
 
     def _match_due(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         if record.value is None:
@@ -249,7 +258,8 @@ class Matcher:
         source = Source.of_hold(hold, record.key)
         head = reader.read(source.value, source.key, now, source.headers)
         context = self._context(head, source, reader, batch)
-        return self._caused(match_due(context, hold, self._rules.index, now), context, source, batch)
+        ended = ended_by(self._waiting.data.get(batch.partition, source.key), hold.hold_id)
+        return self._caused(match_due(context, hold, self._rules.index, now, ended), context, source, batch, now)
 
     def _context(self, head: Head[Any], source: Source, reader: EventReader, batch: Batch) -> EventContext:
         row = self._customers.data.get(batch.partition, source.key)
@@ -257,19 +267,23 @@ class Matcher:
         decode = partial(reader.decode, headers=source.headers) if source.headers else reader.decode
         return EventContext(head, source.value, decode, row, recent)
 
-    def _caused(self, matched: Matched, context: EventContext, source: Source, batch: Batch) -> _Caused:
-        caused = _Caused(type=context.head.type, matched=matched)
+    def _caused(self, matched: Matched, context: EventContext, source: Source, batch: Batch, now: datetime) -> _Caused:
+        caused, key = _Caused(type=context.head.type, matched=matched), source.key or b""
         if matched.decisions or matched.requests:
             caused.outputs = self._outputs(matched, source, batch)
             if matched.sent:
-                caused.rows = ((self._recent, source.key or b"", with_sent(context.recent, matched.sent)),)
+                caused.rows = ((self._recent, key, with_sent(context.recent, matched.sent)),)
+        if matched.waiting:
+            row = self._waiting.data.get(batch.partition, key)
+            caused.rows = (*caused.rows, (self._waiting, key, with_changes(row, matched.waiting, now)))
         return caused
 
     def _store(self, batch: Batch, record: Incoming, _now: datetime) -> _Caused:
         if record.value is None and record.key is not None:
             read_tombstone(record.key, self._default)
             erased = Output(self._holds[0], record.key, None, batch.partition, header_of(stamp(record)))
-            return _Caused([erased], ((self._customers, record.key, None), (self._recent, record.key, None)))
+            tables = (self._customers, self._recent, self._waiting)
+            return _Caused([erased], [(table, record.key, None) for table in tables])
         raw = record.value or b""
         if len(raw) > self._limits.max_event_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")

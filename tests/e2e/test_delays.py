@@ -99,7 +99,7 @@ async def test_nothing_waits_for_a_customer_who_was_erased(wiring: Wiring, tmp_p
 
 
 async def test_a_reminder_of_a_code_is_not_sent_to_who_redeemed_it(wiring: Wiring, tmp_path: Path) -> None:
-    """Three days before the code ends, with the same code; this one ends three days and a second after it is published."""
+    """Three days before it ends, with the same code; here that is a second after it is published."""
     async with product(wiring.settings, tmp_path, roles=ROLES) as running:
         await add_campaign(running, 20, valid_for=3 * 86_400 + 1)
         holder = stand_still(running)

@@ -18,7 +18,7 @@ from channels.templates.absent import ANYTHING, FILTERS, forgiving
 from channels.templates.author_lines import AuthorLine, author_line
 from channels.templates.errors import author_place, said
 from channels.templates.filters import Formats, WrongValue
-from channels.templates.plain_text import text_of
+from channels.templates.text_shapes import Shapes
 from schemas.errors import Problem, TemplateFailed
 from schemas.formats.blank import is_blank
 from schemas.formats.days import with_written_days
@@ -74,6 +74,8 @@ class Templates:
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._formats = Formats(zone)
         self._environment = _environment(self._formats)
+        self._shapes = Shapes()
+        self._marking = _environment(self._formats, finalizer=self._shapes.mark)
         self._known: set[str] = set()
         self._variants: dict[tuple[int, str], _Variant] = {}
 
@@ -111,26 +113,40 @@ class Templates:
         return kept
 
     def _rendered(self, template: StoredTemplate, digest: str, present: Any) -> Rendered:
-        parts = {part: self._part(template, digest, part, present) for part in PARTS}
-        text = parts["text"] if parts["text"] is not None else text_of(parts["html"] or "")
-        return Rendered(parts["subject"] or "", text, parts["html"])
+        subject = self._part(template, digest, "subject", present) or ""
+        if template.text is not None or template.html is None:
+            text = self._part(template, digest, "text", present)
+            return Rendered(subject, text or "", self._part(template, digest, "html", present))
+        html = self._part(template, digest, "html", present) or ""
+        text = self._shapes.text(html, lambda: self._part(template, digest, "html", present, self._marking))
+        return Rendered(subject, text, html)
 
     def _add(self, template: StoredTemplate, digest: str) -> None:
         if digest not in self._known:
             if len(self._known) >= _KEPT:
                 self._environment.clear_templates()
+                self._marking.clear_templates()
                 self._known.clear()
             for part in PARTS:
                 source = getattr(template, part)
                 if source is not None:
                     _compile(self._environment, template, part, source, f"{digest}.{part}")
+            if template.text is None and template.html is not None:
+                _compile(self._marking, template, "html", template.html, f"{digest}.html")
             self._known.add(digest)
 
-    def _part(self, template: StoredTemplate, digest: str, part: Part, variables: Any) -> str | None:
+    def _part(
+        self,
+        template: StoredTemplate,
+        digest: str,
+        part: Part,
+        variables: Any,
+        environment: minijinja.Environment | None = None,
+    ) -> str | None:
         if getattr(template, part) is None:
             return None
         try:
-            return self._environment.render_template(f"{digest}.{part}", **variables)
+            return (environment or self._environment).render_template(f"{digest}.{part}", **variables)
         except minijinja.TemplateError as error:
             raise _failed(template, part, error) from None
         except WrongValue as error:
@@ -243,8 +259,9 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def _environment(formats: Formats) -> minijinja.Environment:
+def _environment(formats: Formats, finalizer: Callable[[Any], Any] | None = None) -> minijinja.Environment:
     return minijinja.Environment(
+        finalizer=finalizer,
         undefined_behavior=_ABSENT,
         fuel=FUEL,
         auto_escape_callback=lambda name: name.endswith(".html"),

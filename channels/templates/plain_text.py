@@ -30,6 +30,8 @@ _INSTEAD = "data-text"
 _HARD, _KEPT = "\u00a0", "\ue0a0"
 """A space that does not break, and what stands for it while others are put together."""
 _NO_ADDRESS = ("#", "cid:", "javascript:")
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that lxml takes in no text, and nobody sees."""
 _FILLERS = re.compile(r"[\u034f\u00ad\u200b\u2060\ufeff]+")
 _JOINERS = re.compile(r"(?<!\S)[\u200c-\u200f]+(?!\S)|(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
 """Fillers of a preview, only beside blanks: within a word Persian, Indic scripts and emoji are written with it."""
@@ -38,7 +40,7 @@ _JOINERS = re.compile(r"(?<!\S)[\u200c-\u200f]+(?!\S)|(?<!\S)[\u200c\u200d]+|[\u
 def text_of(html: str) -> str:
     """The text for a reader without HTML: links with their addresses, pictures as what is said of them."""
     try:
-        tree = document_fromstring(html)
+        tree = document_fromstring(_NO_TEXT.sub("", html))
     except ParserError:
         return ""
     for element in tree.xpath(f"//*[@{_INSTEAD}]"):
@@ -56,6 +58,14 @@ def text_of(html: str) -> str:
     for element in tree.iter():
         _bare(element)
     return _tidy(Inscriptis(tree, _CONFIG).get_text())
+
+
+def has_data(html: str) -> bool:
+    """Tell whether a table of it is laid out by how long its cells are."""
+    try:
+        return any(_is_data(table) for table in document_fromstring(_NO_TEXT.sub("", html)).xpath("//table"))
+    except ParserError:
+        return False
 
 
 def _say_instead(element: HtmlElement) -> None:

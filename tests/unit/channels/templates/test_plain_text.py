@@ -91,3 +91,7 @@ def test_a_preview_text_of_mjml_is_no_part_of_the_text() -> None:
     text = text_of(compile_mjml(source, built_in_layout()).split('<div class="foot')[0])
     assert text.startswith("Hello\n\nGo (https://x.example)")
     assert "Preheader" not in text
+
+
+def test_characters_that_no_text_can_hold_are_left_out() -> None:
+    assert text_of("<p>a\x1bb\x00c\x0bd\uffffe</p>") == "abcde"

@@ -8,6 +8,7 @@ import pytest
 
 from console.control.files.templates import chosen_sources
 from console.control.plan import Planned
+from console.control.template_source import stored_subject
 from console.control.templates import plan_sources
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
@@ -166,3 +167,9 @@ def test_what_names_no_template_is_refused(folder: Path, paths: tuple[str, ...],
     write(folder, {"layout.mjml": LAYOUT})
     with pytest.raises(DefinitionInvalid, match=said):
         planned(*paths)
+
+
+def test_a_stored_template_brings_the_subject_of_its_file_without_a_locale() -> None:
+    files = {"a.pl.txt": "---\nsubject: Cześć\n---\nx", "a.txt": "---\nsubject: Hello\n---\nx", "layout.mjml": "x"}
+    assert stored_subject(files) == "Hello"
+    assert stored_subject({**files, "a.txt": "x"}) is None

@@ -13,13 +13,16 @@ import pytest
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.context import database
+from console.control.files.documents import read_documents
 from schemas.events.event import Event
 from store.holds import Holds
+from tests import ROOT
 from tests.e2e.harness import Product, product, thanks
 from tests.e2e.test_codes import add_campaign, bodies, count, event, giving, order
 
 pytestmark = pytest.mark.timeout(600)
 
+EXAMPLE = ROOT / "examples" / "waiting" / "code-reminder.yaml"
 ROLES: Any = ("matcher", "publisher", "holder", "sender")
 
 
@@ -104,14 +107,10 @@ async def test_a_reminder_of_a_code_is_not_sent_to_who_redeemed_it(wiring: Wirin
         await add_campaign(running, 20, valid_for=3 * 86_400 + 1)
         holder = stand_still(running)
         await running.apply(giving(running))
-        reminder = giving(
-            running,
-            "remind",
-            trigger={"event": "customer.publication.succeeded", "campaign": "spring"},
-            publish=None,
-            delay={"until": "voucher.expiration_date", "before": "3d"},
-            unless={"trigger": "customer.redemption.succeeded", "same": "voucher.code"},
-        )
+        (written,) = read_documents([EXAMPLE])
+        hook = [{"webhook": {"url": running.receiver.url, "type": "remind"}}]
+        about = {"event": "customer.publication.succeeded", "campaign": "spring"}
+        reminder = {**written.plain, "channels": hook, "trigger": about, "consent": "transactional"}
         await running.apply(reminder)
         await running.publish([order(number) for number in range(4)])
         await running.until(lambda: len(bodies(running, "give")) == 4, "each has a code")
@@ -119,12 +118,12 @@ async def test_a_reminder_of_a_code_is_not_sent_to_who_redeemed_it(wiring: Wirin
         await running.publish([redeemed("c0", codes["c0"]), redeemed("c1", "another"), redeemed("c2", codes["c3"])])
         await running.until(lambda: matched(running), "the redemptions are known")
         holder.send(signal.SIGCONT)
-        await running.until(lambda: len(decided(running, "remind")) == 4, "each is decided")
+        await running.until(lambda: len(decided(running, "code-reminder")) == 4, "each is decided")
         await running.until(lambda: len(bodies(running, "remind")) == 3, "the others are reminded")
         await until_waiting(running, 0)
         told = {body["data"]["customer"]["id"]: body["data"]["voucher"]["code"] for body in bodies(running, "remind")}
         assert told == {one: code for one, code in codes.items() if one != "c0"}
-        assert decided(running, "remind")["c0"] == ("skipped", "canceled")
+        assert decided(running, "code-reminder")["c0"] == ("skipped", "canceled")
 
 
 def redeemed(customer: str, code: str) -> Event:

@@ -175,9 +175,11 @@ def preview(
         if decision.channel is not None and decision.channel != UNKNOWN
     ]
     messages = tuple(message for message in (*made, *unreached) if channel in (None, message.channel))
-    withheld = _withheld(rule, event, profile, now, zone)
+    withheld, waits = _as_it_stands(rule, event, profile, now, zone)
     refused = tuple(f"apply would refuse {note}" for note in candidate.notes)
-    return Previewed(rule, str(event.get("id")), messages, withheld, (*refused, *_unknown_zones(one.deliveries)))
+    return Previewed(
+        rule, str(event.get("id")), messages, withheld, (*refused, *waits, *_unknown_zones(one.deliveries))
+    )
 
 
 def unguarded(
@@ -235,15 +237,21 @@ def _of_campaign(campaign: Campaign, data: object, now: datetime) -> JsonObject:
     return {"campaign": campaign_object(campaign), "voucher": voucher_object(campaign, code, holder, now)}
 
 
-def _withheld(
+def _as_it_stands(
     rule: Distribution, event: JsonObject, profile: JsonObject | None, now: datetime, zone: tzinfo
-) -> str | None:
-    """The reason why the rule as it stands would not send: the first test of its guard that fails, or the reason."""
+) -> tuple[str | None, Iterator[str]]:
+    """The reason why the rule as it stands would not send (the first test that fails, or the decision's), and notes.
+
+    One that waits first sends later, unless something is against it then.
+    """
     (one,) = simulate(event, [rule], profile, now, zone).outcomes
     if one.answer is False:
         failed = next((check for check in one.checks if check.passed is False), None)
-        return f"{failed.test} fails, it is {failed.seen or 'absent'}" if failed else "the guard does not hold"
-    return next((_why(decision) for decision in one.decisions if decision.channel is None), None)
+        said = f"{failed.test} fails, it is {failed.seen or 'absent'}" if failed else "the guard does not hold"
+        return said, iter(())
+    waits = (f"waits until {decision.until}: {decision.detail}" for decision in one.decisions if decision.until)
+    of_all = (one for one in one.decisions if one.channel is None and one.outcome != "deferred")
+    return next(map(_why, of_all), None), waits
 
 
 def _why(decision: Decision) -> str:

@@ -35,7 +35,9 @@ CAMPAIGNS = {
         created_at=CONTEXT.now,
     )
 }  # fmt: skip
-EXAMPLES = sorted((ROOT / "examples" / "distributions").glob("*.yaml"))
+EXAMPLES = sorted(
+    file for folder in ("distributions", "waiting") for file in (ROOT / "examples" / folder).glob("*.yaml")
+)
 
 
 def problems(**changes: Any) -> dict[str, str]:

@@ -225,14 +225,13 @@ class _Code:
         """A field; a call of what is not there stays an error."""
         if self._next(1) == "(":
             return f"{value}.{self._word()}"
-        into = _looked_into(value)
-        into = _added(into, f"\t|{_FIELDS})") if self._next() in _METHODS else into
-        return f"{into}.{self._word()}"
+        return f"{_fields_of(value, self._next())}.{self._word()}"
 
     def _into_item(self, value: str) -> str:
         """The part before a place in brackets, or before a slice, which MiniJinja takes of what is not there."""
         if not self._is_slice():
-            return _looked_into(value)
+            place = self._next()
+            return _fields_of(value, place[1:-1] if place[:1] in ("'", '"') else "")
         return _added(value, f"\t|{_CUT})") if self._shows and not self._asks else value
 
     def _filtered(self, value: str) -> str:
@@ -281,6 +280,12 @@ def _compared(value: str, missing: str) -> str:
 
 def _looked_into(value: str) -> str:
     return _added(value, _LOOKED_INTO)
+
+
+def _fields_of(value: str, name: str) -> str:
+    """The part before a field of this name."""
+    into = _looked_into(value)
+    return _added(into, f"\t|{_FIELDS})") if name in _METHODS else into
 
 
 def _added(value: str, end: str) -> str:

@@ -48,6 +48,8 @@ def shown(source: str) -> str:
         ("{% set ns = namespace(n=1) %}{% set ns.n = items[0].product.name %}{{ ns.n }}", "Cup"),
         ("{% for k, v in customer.metadata.items() %}{{ k }}{{ loop.cycle('!', '?') }}{% endfor %}", "sizes!"),
         ("{{ customer.keys | default('x') }}{% if customer.copy %}a{% else %}b{% endif %}{{ basket.items[0] }}", "xb7"),
+        ("{{ customer['keys'] | default('x') }}{{ basket['items'][0] }}{{ basket[\"items\"] | length }}", "x71"),
+        ("{% set items = 0 %}{{ customer[items] | default('x') }}{{ basket['items'][items] }}", "x7"),
         ("{% for i in customer.metadata.items | default([]) %}a{% else %}b{% endfor %}", "b"),
         ("{{ items[:0] }}{{ customer.first[1:] }}", "[]o"),
         ("{{ customer.a.b[:3] | upper | default('x') }}{{ customer.first[:1] | default('x') }}", "xJ"),

@@ -61,7 +61,7 @@ def receipt_of(reply: Reply, by_status: Receipt) -> Receipt:
             return Throttled(detail, wait)
         case Refused() if reply.status == 402:
             return Blocked(shortened(f"HTTP 402: the account's plan does not allow it. {_words(reply)}"))
-        case Refused() if reply.status == 404:
+        case Blocked() if reply.status == 404:
             return Blocked("HTTP 404: there is no such account. Check url: it stands under Settings, Developer")
         case Refused() if reply.status >= 400 and (words := _words(reply)):
             return Refused(shortened(f"HTTP {reply.status}: {words}"))

@@ -75,12 +75,15 @@ class IntercomFake(HttpFake):
         self.asked.append((request.method, request.path))
         if request.headers.get("authorization") != f"Bearer {self._token}":
             return HTTPStatus.UNAUTHORIZED
-        return None if request.headers.get("intercom-version") == VERSION else HTTPStatus.BAD_REQUEST
+        return None
 
     def answered(self, request: web.Request, body: bytes, reply: Reply) -> tuple[Reply, Sequence[str]]:
         """See `HttpFake`."""
         if reply.body:
             return reply, [self.message_id(request, body)]
+        if request.headers.get("intercom-version") != VERSION:
+            words = "Requested resource is not available in current API version"
+            return _error(400, "intercom_version_invalid", words), []
         answer = self._answer(request.method, unquote(request.path), _decoded(body))
         is_taken = answer.status < 300 and (request.method == "PUT" or request.path in ("/events", "/messages"))
         limits = (("x-ratelimit-remaining", str(self.remaining)), ("x-ratelimit-reset", "4102444800"))

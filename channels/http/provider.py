@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from channels.accounts import ChannelAccounts
 from channels.codes.links import Links, no_links
 from channels.context import ChannelContext
-from channels.contract import AccountCheck
+from channels.contract import AccountCheck, shortened
 from channels.http.api import HttpChannel, HttpRequest, receipt_by_status
 from channels.http.names import Names
 from channels.http.ssrf import Reach
@@ -21,7 +21,9 @@ from channels.http.transport import BodyLimits, Reply
 from schemas.delivery import Delivery
 from schemas.errors import RenderRefused, TryLater
 from schemas.limit import NO_LIMIT, Limit, written_limit
-from schemas.receipt import Accepted, Receipt
+from schemas.receipt import Accepted, Blocked, Receipt
+
+_NOTHING_THERE = (404, 410)
 
 D = TypeVar("D", bound=Delivery)
 
@@ -76,6 +78,15 @@ class ProviderChannel(HttpChannel[D]):
     def is_own(self, form: Any, request: HttpRequest) -> bool:
         """True where a request goes where the account is now, so that no other place is told its secret."""
         return request.url.startswith(form.url + "/")
+
+    def receipt(self, reply: Reply, now: datetime) -> Receipt:
+        """See `HttpChannel`. An address that is the same for every message is wrong for all of them."""
+        if reply.status not in _NOTHING_THERE:
+            return super().receipt(reply, now)
+        words = reply.body.decode(errors="replace")
+        return Blocked(
+            shortened(f"HTTP {reply.status}: check url, and the version of the API, of the account. {words}")
+        )
 
     def proof(self, form: Any) -> Mapping[str, str]:
         """The headers by which the provider knows the account: all that is secret of a request."""

@@ -21,6 +21,7 @@ from channels.intercom.request import Kind
 from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Unanswered
 
 _BROKEN = 500
+_VERSION_IS_OVER = "intercom_version_invalid"
 UNKNOWN = "unknown customer at the provider: Intercom has no contact"
 
 
@@ -77,6 +78,8 @@ def _worded(reply: Reply, receipt: Receipt) -> Receipt:
     """With Intercom's own words. A contact that is gone is no end of the account."""
     words = _words(reply)
     match receipt:
+        case Refused() if _VERSION_IS_OVER in words:
+            return Blocked(shortened(f"HTTP {reply.status}: {words}. Check version of the account"))
         case Blocked() if words:
             return Blocked(shortened(f"HTTP {reply.status}: {words}"))
         case Refused() | Gone():

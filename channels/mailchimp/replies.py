@@ -63,7 +63,7 @@ def receipt_of(reply: Reply, by_status: Receipt) -> Receipt:
             return Accepted(shortened(f"HTTP {reply.status}: the fields of the member{status} are set"))
         case Blocked() if reply.status == 403 and problem is None:
             return Deferred("HTTP 403 without a word of the API: so it refuses too much at once as well")
-        case Refused() if reply.status == 404:
+        case Blocked() if reply.status == 404:
             return Blocked("HTTP 404: the account's data centre has no such audience. Check list_id")
         case Refused() if problem is not None:
             reason: Reason | None = "suppressed" if problem.title == _FORGOTTEN else None

@@ -27,7 +27,7 @@ from schemas.channels.activecampaign import (
 )
 from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, RenderRefused
-from schemas.receipt import Accepted, Blocked, Deferred, Gone, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Throttled, Unanswered
 from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -102,7 +102,7 @@ class ActiveCampaignCase(HttpCase):
             says(503, Throttled, headers=(("retry-after", "2"),)).prepare, Throttled, 2.0
         ),
         "an error of its own": says(500, Deferred, b"<html>"),
-        "gone": says(410, Gone),
+        "gone": says(410, Blocked),
         "dropped, and again": Answer(lambda fake: fake.replies.extend([Reply(drop=True)] * 2), Unanswered),
         "its fields: not as they are documented": lists(200, Deferred, b'{"fields": [{}]}'),
         "its fields: a page of somebody else's": lists(200, Deferred, b"<html>"),

@@ -90,6 +90,7 @@ class BatchCase(HttpCase):
         "too fast": says(429, Throttled, b'{"code":"TOO_MANY_REQUESTS"}'),
         "access refused": says(401, Blocked, b'{"code":"AUTHENTICATION_INVALID","message":"hush-batch-key"}'),
         "too large by itself": says(413, Refused),
+        "no such version": says(404, Blocked, b'{"code":"ROUTE_NOT_FOUND"}'),
         "away": says(503, Deferred),
         "dropped": says(202, Unanswered, drop=True),
     }

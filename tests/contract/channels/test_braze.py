@@ -88,6 +88,7 @@ class BrazeCase(HttpCase):
         "too fast, for no time that is known": says(429, Throttled),
         "access refused": says(401, Blocked, b'{"message":"Invalid API key: hush-braze-key"}'),
         "too large by itself": says(413, Refused),
+        "nothing is there": says(404, Blocked, b"<html>"),
         "away": says(503, Deferred),
         "dropped": says(201, Unanswered, drop=True),
     }  # fmt: skip

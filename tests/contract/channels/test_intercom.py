@@ -106,6 +106,7 @@ class IntercomCase(HttpCase):
         "a token that is not one": says(401, Blocked, error("unauthorized", "Access Token Invalid")),
         "a plan that has no API": says(403, Blocked, error("api_plan_restricted", "Active subscription needed.")),
         "gone, which is said of a contact": says(410, Accepted, error("contact_merged")),
+        "a version that is over": says(400, Blocked, error("intercom_version_invalid", "not available")),
         "locked": says(409, Postponed, error("conflict")),
         "away": says(503, Deferred),
         "dropped": says(202, Unanswered, drop=True),

@@ -89,6 +89,8 @@ class KlaviyoCase(HttpCase):
         "a key that is not one": says(401, Blocked),
         "a key that may not": says(403, Blocked),
         "in conflict": says(409, Postponed),
+        "nothing is there": says(404, Blocked),
+        "a revision that is over": says(410, Blocked),
         "away": says(503, Deferred),
         "dropped": says(202, Unanswered, drop=True),
     }

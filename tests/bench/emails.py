@@ -289,5 +289,7 @@ def measure(folder: Path, rounds: int, two_cores: bool, say: Callable[[str], Non
     medians = {name: statistics.median(found) for name, found in rates.items()}
     cpu_each = {name: statistics.median(found) for name, found in costs.items()}
     ratios = {f"ours / {name}": round(medians["ours"] / medians[name], 2) for name in ways if name != "ours"}
-    say("  " + ", ".join(f"{name} = {ratio}" for name, ratio in ratios.items()))
-    return {"e-mails": EMAILS, "per_second": medians, "cpu_us": cpu_each, "ratios": ratios}
+    less = {f"{name} / ours": round(cpu_each[name] / cpu_each["ours"], 2) for name in ways if name != "ours"}
+    say("  e-mails/s: " + ", ".join(f"{name} = {ratio}" for name, ratio in ratios.items()))
+    say("  CPU of each: " + ", ".join(f"{name} = {ratio}" for name, ratio in less.items()))
+    return {"e-mails": EMAILS, "per_second": medians, "cpu_us": cpu_each, "ratios": ratios, "cpu_ratios": less}

@@ -301,6 +301,8 @@ others. `subject:` may be left out as well; one that is written counts in every 
 A default is of the brand: its logo, its `color`, a button where it has a `shop_url`, and amounts where it says the
 `currency` of events. A template of the same name, in files or stored, is the project's own and is taken instead:
 `tidings templates copy default-code templates` begins one. Other designs to copy are shown in [gallery.md](gallery.md).
+What is applied already goes on with the one that it was applied with. `tidings templates preview default-code` shows
+the one that counts.
 """
 
 _STORED_HEAD = """\

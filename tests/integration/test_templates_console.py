@@ -282,6 +282,8 @@ def test_a_stored_template_is_previewed_by_its_name_and_so_is_a_distribution_tha
     assert tidings(*view, "--to", "out.html").code == 0
     assert "Your order o1" in Path("out.html").read_text()
     assert tidings("templates", "preview", "mails/plain.txt", "--version", "1", "--event", "event.json").code == 2
+    thanks = tidings("templates", "preview", "default-order-paid", "--event", "event.json", "--json")
+    assert json.loads(thanks.out)["subject"] == "Thank you for your order"
     wrong = tidings("templates", "preview", "winbak", "--event", "event.json")
     assert (wrong.code, 'Did you mean "winback"?' in wrong.err) == (1, True)
 

@@ -17,6 +17,7 @@ from channels.email.smtp_session import EmailAccount
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
 from console.control import templates
+from console.control.designs import default_templates
 from console.control.explain import simulate
 from console.control.not_found import not_found
 from console.control.template_source import TemplateSource, stored_subject, usable
@@ -94,12 +95,15 @@ async def from_store(
 ) -> Source:
     """A version of a template that is stored under its name, or the newest; else one that a distribution brought along.
 
-    Subject and consent are those of the newest distribution that names it. Raises NotFound, and TidingsError for an
-    unknown version; TryLater.
+    Subject and consent are those of the newest distribution that names it; a default that is nowhere is the product's.
+    Raises NotFound, and TidingsError for an unknown version; TryLater.
     """
     plans = dict(_plans((await Control(pool).current(project_id)).values()))
     digest, consent = plans.get(name, ("", "marketing"))
     if version is None and await NamedTemplates(pool).find(project_id, name) is None:
+        shipped = default_templates(brand.get("locale"))
+        if name in shipped and name not in plans:
+            return Source(bundled(shipped[name].template(name, None), brand), consent, is_stored=True)
         return await _brought_along(pool, project_id, name, plans)
     kept = await templates.find(pool, project_id, name, version)
     sent = await Control(pool).template(digest) if digest else None

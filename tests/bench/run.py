@@ -35,7 +35,21 @@ from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from schemas.topics import CHANGELOGS
 from streams.recent import sent, with_sent
-from tests.bench import claims, codes, core, emails, isolation, jobs, limits, peers, profiles, segments, sending, start
+from tests.bench import (
+    claims,
+    codes,
+    core,
+    emails,
+    holds,
+    isolation,
+    jobs,
+    limits,
+    peers,
+    profiles,
+    segments,
+    sending,
+    start,
+)
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
@@ -455,6 +469,16 @@ def measure_segments(settings: Settings, _servers: Servers) -> Report:
     return {"per_second": {**found, "process": through}, "ratio": round(ratio, 2)}
 
 
+def measure_holds(settings: Settings, _servers: Servers) -> Report:
+    """Sends that wait, through one holder: kept, and released when they are due, beside a bare producer."""
+    folder = FOLDER / "holding"
+    folder.mkdir()
+    found = asyncio.run(holds.measure(_placed(settings, "holds"), folder))
+    for name, rate in found.items():
+        say(f"  holds/s {name}: {rate:,.0f}, ratio to a bare producer {rate / found['only produced']:.2f}")
+    return {"per_second": found}
+
+
 # -- codes --------------------------------------------------------------------------------------------------------
 
 
@@ -511,6 +535,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "profiles": measure_profiles,
     "email": measure_email,
     "segments": measure_segments,
+    "holds": measure_holds,
     "codes": measure_codes,
 }
 

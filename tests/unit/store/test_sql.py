@@ -30,3 +30,8 @@ def test_no_statement_names_a_part_that_is_not_there(file: str) -> None:
         bare = "\n".join(line for line in block.splitlines() if not line.startswith("--"))
         left = set(sql._NAME.findall(bare)) - {"within", "in_the_way", "suppression", "choice"}
         assert not left, f"{file}.{name}"
+
+
+def test_no_two_migrations_have_one_number() -> None:
+    numbers = [file.name.partition("_")[0] for file in (sql.FOLDER.parent / "migrations").glob("*.sql")]
+    assert sorted(numbers) == sorted(set(numbers))

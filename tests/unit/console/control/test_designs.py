@@ -37,9 +37,9 @@ from tests.factory import NOW
 CLIP = 102 * 1024
 """Gmail hides the rest of an e-mail whose HTML is longer."""
 USES = sorted(set(uses()))
-DEFAULTS = [(action, kind) for name, action, kind in USES if is_default(name)]
 DIFFERENT = sorted({(name, TRIGGERS[kind].objects): (name, action, kind) for name, action, kind in USES}.values())
 """Of the uses with the same objects one."""
+DEFAULTS = [(action, kind) for name, action, kind in DIFFERENT if is_default(name)]
 GALLERY = ("order-thanks", "points", "reward", "welcome-code", "winback")
 LONG = "SPRING-" + "ABCDEFGH23456789" * 4
 ACTIONS: dict[Action, dict[str, Any]] = {

@@ -15,6 +15,7 @@ from aiosmtplib import SMTPResponse, SMTPResponseException, SMTPServerDisconnect
 _LONGEST_ANSWER = 32 * 1024
 """Bytes; the longest that are seen, those to EHLO, take a few hundred."""
 _NOT_AN_ANSWER = -1
+_GOODBYE = b"421"
 _UNFIT = re.compile(r"[^\x21-\x7e]|[<>]")
 """What would end an address, or its command."""
 
@@ -65,6 +66,8 @@ class Dialogue(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by the transport."""
         if not self._due:
+            if data.startswith(_GOODBYE):  # at rest; some then wait for us to hang up
+                self._failure = SMTPServerDisconnected("Connection closed by the server")
             return
         self._buffer += data
         try:

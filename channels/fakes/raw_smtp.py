@@ -54,6 +54,11 @@ class RawSmtp:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
+    def say_unasked(self, words: bytes) -> None:
+        """Say something on every connection, as a server does to those at rest."""
+        for writer in self._writers:
+            writer.write(words)
+
     async def stop(self) -> None:
         """Stop listening, and end every connection."""
         for writer in list(self._writers):

@@ -261,3 +261,17 @@ async def test_a_server_that_does_not_answer_all_commands_of_one_write_gets_them
         (pool,) = channel._pools.values()
         assert not pool._pipelines
         assert isinstance(await send(channel, 1), Accepted)
+
+
+async def test_a_session_whose_server_said_goodbye_at_rest_is_not_used_again() -> None:
+    """Some then wait for us to hang up, and answer nothing more."""
+    async with opened("PIPELINING") as (server, channel):
+        assert isinstance(await send(channel, 1), Accepted)
+        (pool,) = channel._pools.values()
+        (session,) = pool._idle
+        server.say_unasked(CLOSING)
+        async with asyncio.timeout(LONG):
+            while session.is_open:
+                await asyncio.sleep(0.01)
+        assert isinstance(await send(channel, 2), Accepted)
+        assert server.connections == 2

@@ -42,7 +42,8 @@ _PROVIDERS = """
 provider reports it ([callbacks](callbacks.md)). A repeat is what a sender sends again after it was killed, or got no
 answer: where it is one message more, that holds for messages and events, while attributes are set to the same again.
 Attributes are set in the order in which messages leave: one that is tried again may set older values over newer ones.
-The limit is a preset: an account's own `rate` and `concurrency` win.
+The limit is a preset: an account's own `rate` and `concurrency` win. 404 and 410 from an address that is the same for
+every message are about the account: blocked.
 
 | channel | accepted | a repeat at the provider | limit | in one request |
 |---|---|---|---|---|

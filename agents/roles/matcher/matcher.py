@@ -259,7 +259,9 @@ class Matcher:
         head = reader.read(source.value, source.key, now, source.headers)
         context = self._context(head, source, reader, batch)
         ended = ended_by(self._waiting.data.get(batch.partition, source.key), hold.hold_id)
-        return self._caused(match_due(context, hold, self._rules.index, now, ended), context, source, batch, now)
+        caused = self._caused(match_due(context, hold, self._rules.index, now, ended), context, source, batch, now)
+        caused.type = DUE  # its event was counted when it came
+        return caused
 
     def _context(self, head: Head[Any], source: Source, reader: EventReader, batch: Batch) -> EventContext:
         row = self._customers.data.get(batch.partition, source.key)

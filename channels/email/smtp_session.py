@@ -105,6 +105,10 @@ class EmailAccount:
         return text
 
 
+class MessageTooLarge(Exception):
+    """The message has more bytes than the server states that it takes (RFC 1870)."""
+
+
 class _InStep(SMTPProtocol):
     """Takes no answer for that to a later command: what a server said beyond what was asked is dropped before it."""
 
@@ -154,6 +158,8 @@ class SmtpSession:
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._transact(sender, recipient, written)
+        except MessageTooLarge as error:  # nothing was said of it: the session takes the next one
+            return Refused(str(error))
         except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
             if self._awaits_answers and _loses_commands(error):
                 self.is_out_of_step = True
@@ -189,6 +195,7 @@ class SmtpSession:
         dialogue = self._dialogue = self._dialogue or await self._opened()
         self._stage = "mail"
         message = written(eight_bit=self._smtp.supports_extension("8bitmime"))
+        must_fit(message, self._smtp.esmtp_extensions.get("size", ""))
         commands = opening(sender, recipient, eight_bit=not message.isascii())
         for (stage, good), write in zip(_STEPS, self._writes(commands), strict=True):
             self._stage = stage
@@ -287,6 +294,13 @@ class SmtpSession:
                     if await _is_ready_again(self._dialogue):
                         return
         self.close()
+
+
+def must_fit(message: bytes, stated: str) -> None:
+    """`stated` is what the server says behind SIZE; nothing and 0 state no limit (RFC 1870, 4)."""
+    most = int(stated) if stated.isascii() and stated.isdigit() else 0
+    if most and len(message) > most:
+        raise MessageTooLarge(f"the message has {len(message):,} bytes: the server takes at most {most:,} (SIZE)")
 
 
 async def _asked(dialogue: Dialogue, write: Write) -> aiosmtplib.SMTPResponse:

@@ -80,9 +80,10 @@ class _Greeter(asyncio.Protocol):
 class SmtpSink:
     """`await start()`, then `port`. The next messages get `replies` first, at `at_stage`: ehlo, mail, rcpt or data.
 
-    Beyond `limit` a message gets `too_many`; beyond `most_at_once` nobody is let in. With a `greeting` that alone is
-    said to whoever connects. With `token_logins` (XOAUTH2, OAUTHBEARER) it lets in whoever shows one of `tokens`;
-    `shown` are the mechanisms and users that came. It says why it refuses one, and keeps what is answered in `ended`.
+    Beyond `limit` a message gets `too_many`; beyond `most_at_once` nobody is let in; `most_bytes` is the SIZE that it
+    states. With a `greeting` that alone is said to whoever connects. With `token_logins` (XOAUTH2, OAUTHBEARER) it lets
+    in whoever shows one of `tokens`; `shown` are the mechanisms and users that came. It says why it refuses one, and
+    keeps what is answered in `ended`.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class SmtpSink:
         self.greeting: str | None = None
         self.connections = 0
         self.most_at_once: int | None = None
+        self.most_bytes = 16 * 1024 * 1024
         self._open: weakref.WeakSet[SMTP] = weakref.WeakSet()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -146,7 +148,7 @@ class SmtpSink:
             self,
             hostname="sink.test",
             enable_SMTPUTF8=True,
-            data_size_limit=16 * 1024 * 1024,
+            data_size_limit=self.most_bytes,
             tls_context=None if self._implicit else self._tls,
             require_starttls=self._tls is not None and not self._implicit,
             authenticator=self._authenticate if self.login else None,

@@ -19,7 +19,7 @@ from channels.accounts import AccountBook, HeldAccount, fixed_accounts
 from channels.contract import AnyChannel
 from channels.email.channel import Email, EmailRequest
 from channels.email.check import check_mailbox
-from channels.email.smtp_session import EmailAccount
+from channels.email.smtp_session import EmailAccount, MessageTooLarge, must_fit
 from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
@@ -300,6 +300,29 @@ async def test_a_temporary_answer_is_deferred(sink: SmtpSink, stage: str, reply:
 async def test_a_final_answer_is_refused(sink: SmtpSink, reply: str, reason: Any) -> None:
     sink.replies.append(reply)
     assert await mail(sink) == Refused(reply, reason)
+
+
+async def test_a_message_larger_than_its_server_states_is_not_begun(sink: SmtpSink) -> None:
+    sink.most_bytes = 4000
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
+    request = channel.render(delivery("email", customer(name="x" * 5000)), TEMPLATE)
+    receipt = await channel.send(request, timeout=60.0, now=now())
+    assert isinstance(receipt, Refused)
+    assert receipt.detail.endswith("bytes: the server takes at most 4,000 (SIZE)")
+    assert isinstance(await again(channel), Accepted)
+    await channel.close()
+    assert (len(sink.mails), sink.connections) == (1, 1)
+
+
+@pytest.mark.parametrize(("stated", "fits"), [("", True), ("0", True), ("many", True), ("10", True), ("9", False)])
+def test_a_size_is_a_limit_where_it_is_a_number_above_zero(stated: str, fits: bool) -> None:
+    said = "" if fits else "the message has 10 bytes: the server takes at most 9 (SIZE)"
+    try:
+        must_fit(b"x" * 10, stated)
+    except MessageTooLarge as error:
+        assert str(error) == said
+    else:
+        assert fits
 
 
 async def test_connections_are_used_again(sink: SmtpSink) -> None:

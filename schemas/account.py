@@ -56,7 +56,7 @@ def changed_account(channel: ChannelName, before: AccountForm, written: Mapping[
     changed = replace(read_account(channel, {**as_written(channel, before), **written}), **kept)
     fields = ACCOUNT_TYPES[channel].fields
     moved = [one.name for one in fields if one.is_place and getattr(changed, one.name) != getattr(before, one.name)]
-    shown = [one.name for one in fields if one.kind == "secret" and getattr(changed, one.name)]
+    shown = [one.name for one in fields if one.kind == "secret" and not one.stays_here and getattr(changed, one.name)]
     if problems := [Problem(name, _written_anew(moved)) for name in shown if moved and name not in written]:
         raise DefinitionInvalid(tuple(problems))
     return changed

@@ -45,7 +45,8 @@ class AccountForm:
 class AccountField:
     """One field: `read` makes its value of a text, or raises ValueError without quoting it.
 
-    `is_place`: the account's secret is shown to whatever this names.
+    `is_place`: the account's secret is shown to whatever this names. `stays_here`: a secret that is shown to nobody,
+    and that nobody can type.
     """
 
     name: str
@@ -53,6 +54,7 @@ class AccountField:
     kind: FieldKind = "text"
     is_required: bool = False
     is_place: bool = False
+    stays_here: bool = False
 
     @property
     def is_secret(self) -> bool:

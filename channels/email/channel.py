@@ -16,6 +16,7 @@ from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Channel, Policy, Repeats
 from channels.email.check import check_mailbox
+from channels.email.dkim import signed
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
 from channels.email.link_parameters import in_html, in_text
 from channels.email.mime import Mail, dated
@@ -256,6 +257,9 @@ class _Pool:
         self._under_way += 1
 
         def written(*, eight_bit: bool) -> bytes:
+            signer = request.account.signer
+            if signer is not None:
+                return signed(dated(request.mail.written(), now), signer, now)
             return dated(request.mail.written(eight_bit=eight_bit), now)
 
         try:

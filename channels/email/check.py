@@ -12,10 +12,12 @@ import aiosmtplib
 
 from channels.access_tokens import TokenFailed, Tokens
 from channels.contract import AccountCheck, shortened
+from channels.email.dkim_record import check_record
 from channels.email.login_replies import mended
 from channels.email.smtp_login import StageNotOffered
 from channels.email.smtp_replies import Stage
 from channels.email.smtp_session import EmailAccount, SmtpSession, certificate_error
+from schemas.channels.dkim import dkim_advice
 
 _TLS_AT_ONCE, _SUBMISSION = 465, 587
 _AUTH_REFUSED = (534, 535, 538)
@@ -37,7 +39,16 @@ async def check_mailbox(account: EmailAccount, timeout: float, tokens: Tokens | 
         session.close()
     how = {"none": "without TLS", "starttls": "after STARTTLS", "tls": "over TLS"}[account.security]
     who = f" lets {account.username} in" if account.username else " answers, and was asked for no login"
-    return AccountCheck(True, f"{account.host}:{account.port}{who}, {how}")
+    return await _with_record(account, AccountCheck(True, f"{account.host}:{account.port}{who}, {how}"))
+
+
+async def _with_record(account: EmailAccount, logged_in: AccountCheck) -> AccountCheck:
+    """The same, and what DNS has of the key that signs its mail; a key that is not there is worth nothing."""
+    if account.signer is None:
+        return logged_in
+    found = await check_record(account.signer)
+    advice = dkim_advice(account.signer.domain, account.sender, account.host)
+    return AccountCheck(found.is_well, ". ".join(filter(None, (logged_in.said, found.said, advice))))
 
 
 def explained(account: EmailAccount, stage: Stage, error: BaseException, timeout: float) -> str:

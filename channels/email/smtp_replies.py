@@ -106,6 +106,7 @@ RULES: tuple[Rule, ...] = (
         words=_NO_RELAY,
     ),
     Rule(_RECIPIENT, "554", "blocked", "our account may not send yet", words=r"address(es)? (is|are) not verified"),
+    Rule(_RECIPIENT, "554", "blocked", "it signs by itself: the account's dkim_… go", words=r"duplicate header .?dkim"),
     Rule(_RECIPIENT, "503", "later", "the session fell out of step"),
     # Never, because of the recipient.
     *_FULL_FOR_GOOD,

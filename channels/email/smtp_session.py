@@ -15,6 +15,7 @@ from aiosmtplib.protocol import SMTPProtocol
 
 from channels.access_tokens import TokenAway, TokenFailed, Tokens
 from channels.contract import shortened
+from channels.email.dkim import Signer
 from channels.email.smtp_dialogue import Dialogue, ended, opening
 from channels.email.smtp_login import StageNotOffered, log_in, log_in_by_token
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
@@ -71,6 +72,7 @@ class EmailAccount:
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
     ssl_cafile: str = ""
+    signer: Signer | None = None
     failover: tuple[str, ...] = field(default=(), compare=False)  # another order needs no other connections
     failover_ambiguous: bool = field(default=False, compare=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
@@ -82,10 +84,11 @@ class EmailAccount:
         described = asdict(form)
         limit = written_limit(described.pop("rate"), described.pop("concurrency"))
         del described["callback_secrets"]  # sends nothing
-        for of_grant in asdict(form.oauth):
-            del described[of_grant]
+        for read_below in (*asdict(form.oauth), *asdict(form.dkim)):
+            del described[read_below]
         described |= {
             "grant": grant_of(form.host, form.oauth),
+            "signer": Signer.of(form.dkim, form.host),
             "sender": mail_address(form.sender),
             "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
         }

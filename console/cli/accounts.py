@@ -62,6 +62,8 @@ def add_command(
         if preset is not None:
             show_text(f"{key}: {preset_words(preset, written)}")
         show_text(f"{key}: {'changed' if change else 'added'}; to try it: tidings accounts test {key}")
+        if advice := await accounts.advice(kept, opened.wiring.settings, key):
+            show_text(f"{key}: {advice}")
         if made:
             show_text(f"its signing secret, shown this once, for the receiver: {made}")
 
@@ -215,6 +217,7 @@ def _asked_for(key: AccountKey, written: Mapping[str, object]) -> Mapping[str, o
     """With the secrets that a person types, where there is one to ask; what is left empty is left out."""
     if not sys.stdin.isatty():
         return written
-    missing = [one.name for one in ACCOUNT_TYPES[key.channel].fields if one.is_secret and one.name not in written]
+    typed_ones = [one.name for one in ACCOUNT_TYPES[key.channel].fields if one.is_secret and not one.stays_here]
+    missing = [name for name in typed_ones if name not in written]
     typed = {name: typer.prompt(name, default="", hide_input=True, show_default=False, err=True) for name in missing}
     return {**written, **{name: text for name, text in typed.items() if text}}

@@ -17,6 +17,7 @@ from console.control.not_found import not_found
 from deploy.settings.settings import Settings
 from schemas.account import account_name, changed_account, read_account
 from schemas.account_fields import AccountForm
+from schemas.channels.dkim import dkim_advice
 from schemas.channels.email import EmailAccountForm
 from schemas.channels.mail_providers import MailPreset
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
@@ -75,6 +76,13 @@ async def change(
         await _must_have_order(accounts, settings, key, changed_account(key.channel, before.read(keys), written))
     found = await accounts.change(key, lambda form: changed_account(key.channel, form, written), keys, by=actor)
     await _must_be_there(accounts, key, found=found)
+
+
+async def advice(accounts: Accounts, settings: Settings, key: AccountKey) -> str:
+    """A warning about an account that is right and yet of little use; empty for any other."""
+    stored = await accounts.get(key)
+    form = stored.read(account_keys(settings)) if stored is not None and stored.state != "removed" else None
+    return dkim_advice(form.dkim_domain, form.sender, form.host) if isinstance(form, EmailAccountForm) else ""
 
 
 async def pause(accounts: Accounts, key: AccountKey, *, actor: str) -> None:

@@ -21,7 +21,9 @@ from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG
 SHORTEST_SECRET = 16
 """In characters, of a secret that signs what customers can see."""
 
-_STOP_THE_START = ("sender", "unsubscribe_mailto", "callback_secrets")
+_STOP_THE_START = (
+    "sender", "unsubscribe_mailto", "callback_secrets", "dkim_domain", "dkim_selector", "dkim_private_key"
+)  # fmt: skip
 _OPTIONAL = ("preferences_url", "locale", "shop_url", "color", "currency")
 _WEB = ("https://", "http://")
 
@@ -101,6 +103,9 @@ class EmailAccountSettings:
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    dkim_domain: str = ""
+    dkim_selector: str = ""
+    dkim_private_key: Secret = Secret("")
     failover: tuple[str, ...] = ()
     failover_ambiguous: bool = False
     callback_secrets: tuple[Secret, ...] = ()
@@ -122,7 +127,8 @@ class EmailAccountSettings:
         return ()
 
     def check(self, name: str) -> None:
-        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line.
+        """Raises CannotStart for an address that mail can neither come from nor go to, or that fits on no line,
+        and for a key that cannot sign.
 
         Whatever else is wrong is said by the log and by `tidings doctor`: settings that did start go on starting.
         """

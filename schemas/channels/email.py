@@ -20,6 +20,7 @@ from schemas.account_fields import (
     unsubscribe_url,
     whole,
 )
+from schemas.channels.dkim import DkimFields, dkim_domain, dkim_private_key, dkim_problems, dkim_selector
 from schemas.channels.mail_oauth import LOOPBACK, OAuthFields, long_secret, oauth_problems, tenant, token_url
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
@@ -101,6 +102,9 @@ class EmailAccountForm(AccountForm):
     connections: int = 4
     unsubscribe_url: str = ""
     unsubscribe_mailto: str = ""
+    dkim_domain: str = ""
+    dkim_selector: str = ""
+    dkim_private_key: str = field(default="", repr=False)
     failover: tuple[str, ...] = ()
     failover_ambiguous: bool = False
 
@@ -109,8 +113,17 @@ class EmailAccountForm(AccountForm):
         """The fields of a login by OAuth 2."""
         return OAuthFields(**{one.name: getattr(self, one.name) for one in fields(OAuthFields)})
 
+    @property
+    def dkim(self) -> DkimFields:
+        """The fields by which its mail is signed."""
+        return DkimFields(**{one.name: getattr(self, one.name) for one in fields(DkimFields)})
+
 
 def _problems(account: EmailAccountForm) -> Mapping[str, str]:
+    return {**_login_problems(account), **dkim_problems(account.dkim)}
+
+
+def _login_problems(account: EmailAccountForm) -> Mapping[str, str]:
     has_login = bool(account.password) or account.oauth.is_used
     if has_login and not account.username:
         return {"username": "is missing: the server wants to know whose password it is"}
@@ -141,6 +154,9 @@ EMAIL_ACCOUNT = AccountType(
         AccountField("connections", whole(1, _MOST_CONNECTIONS), "number"),
         AccountField("unsubscribe_url", unsubscribe_url),
         AccountField("unsubscribe_mailto", mailto_address),
+        AccountField("dkim_domain", dkim_domain),
+        AccountField("dkim_selector", dkim_selector),
+        AccountField("dkim_private_key", dkim_private_key, "secret", stays_here=True),
         AccountField("failover", line, "names"),
         AccountField("failover_ambiguous", truth, "truth"),
         *COMMON_FIELDS,

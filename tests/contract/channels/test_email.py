@@ -11,6 +11,7 @@ from email import message_from_bytes, policy
 from html import unescape
 from typing import Any, cast
 
+import dkim
 import msgspec
 import pytest
 import trustme
@@ -31,6 +32,7 @@ from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Ref
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, ChannelCase, Fake
 from tests.factory import SECRET, TEMPLATE, customer, delivery
+from tests.unit.channels.email.dkim_keys import record, signer
 
 _VALUES = "{{ 1234.5 | number }} %s {{ event.created_at | date }}"
 LOCAL = bundled(
@@ -526,3 +528,14 @@ def test_without_an_address_of_its_own_an_account_has_our_link(own: str, categor
         assert header.startswith(f"<{expected}") and header.endswith("<mailto:u@example.com>")
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert expected in text
+
+
+async def test_signed_mail_leaves_in_seven_bits_signed_as_of_its_attempt(sink: SmtpSink) -> None:
+    one = signer("ed25519")
+    for name in ("Zażółć", "Jo"):
+        assert isinstance(await mail(sink, customer(name=name), signer=one), Accepted)
+    for taken in sink.mails:
+        assert taken.content.isascii()
+        assert b"8bit" not in taken.content
+        assert dkim.verify(taken.content, dnsfunc=lambda _name, timeout=5: record(one).encode())
+        assert b"date" in taken.content.partition(b"bh=")[0]

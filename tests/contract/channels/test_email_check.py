@@ -13,6 +13,7 @@ from channels.email.smtp_session import EmailAccount
 from channels.fakes.email import SmtpSink
 from channels.fakes.raw import RawReply
 from channels.fakes.raw_smtp import RawSmtp
+from tests.unit.channels.email.dkim_keys import record, signer
 
 PLANTED = "pl4nted-pa55word"
 
@@ -95,3 +96,23 @@ async def test_whoever_lets_us_in_is_well_whatever_the_farewell(
     finally:
         await server.stop()
     assert found.is_well, found.said
+
+
+@pytest.mark.parametrize(
+    ("records", "sender", "is_well", "expected"),
+    [
+        ([record(signer("ed25519"))], "a@example.com", True, "is the one that signs"),
+        ([record(signer("ed25519"))], "a@other.example", True, "DMARC does not count"),
+        ([], "a@example.com", False, f"Publish there: {record(signer('ed25519'))}"),
+        (None, "a@example.com", True, "could not be asked"),
+    ],
+)
+async def test_a_signing_account_is_well_where_dns_has_its_key(
+    records: list[str] | None, sender: str, is_well: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def published(_place: str) -> list[str] | None:
+        return records
+
+    monkeypatch.setattr("channels.email.dkim_record.published", published)
+    found, words = await said(SmtpSink(), sender=sender, signer=signer("ed25519"))
+    assert (found, expected in words) == (is_well, True), words

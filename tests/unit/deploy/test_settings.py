@@ -22,6 +22,7 @@ def load(tmp_path: Path, text: str) -> object:
     return load_settings({}, _written(tmp_path, text))
 
 
+SIGNING = "[email_accounts.a]\nhost = 'h.example'\nsender = 'a@shop.example'\ndkim_domain = 'shop.example'\n"
 BOX = "[mailboxes.b]\nhost = 'imap.example.com'\nusername = 'b'\n"
 
 
@@ -86,6 +87,8 @@ def test_the_example_names_every_key() -> None:
         (f"{BOX}taken_folder = 'INBOX'", r"mailboxes\.b: folder, taken_folder and other_folder must be three"),
         (f"{BOX}every = '0s'", r"mailboxes\.b\.every must be at least 1s"),
         ("[webhook]\ncallback_secrets = ['whsec_x']", r"webhook\.callback_secrets\[0\]: a secret is whsec_ and base64"),
+        (f"{SIGNING}dkim_private_key = 's3cret'", r"email_accounts\.a\.dkim_private_key must be a private key as PEM"),
+        (f"{SIGNING}dkim_selector = 's1'", r"email_accounts\.a\.dkim_private_key is missing: dkim_domain is written"),
         ("[retention]\ndeliveries = '23h'", r"retention\.deliveries must be at least 1d"),
         ("[retention]\ndeliveries = '999999w'", r"retention\.deliveries must be at most 36500d"),
         ("[notices]\nwebhook = 'https://[::1'", r"notices\.webhook must name a host"),

@@ -39,6 +39,7 @@ CASES: list[tuple[str, str, Meaning]] = [
     ("rcpt", "550 relay not permitted", "blocked"),
     ("rcpt", "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain", "blocked"),
     ("data", "554 Message rejected: Email address is not verified. The following identities failed", "blocked"),
+    ("data", "554 Transaction failed: Duplicate header 'DKIM-Signature'.", "blocked"),
     # Too fast.
     ("auth", "432 4.3.2 Concurrent connections limit exceeded", "throttled"),
     ("data", "432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending", "throttled"),

@@ -21,6 +21,9 @@ Reason = Literal[
 Outcome = Literal["emitted", "deferred", "skipped"]
 """What a matcher decided for a distribution whose trigger and guard fit an event."""
 
+Outside = Literal["hold", "skip"]
+"""What becomes of a message outside of the hours in which it may be sent."""
+
 DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 
 Action = Literal["message", "publish", "promote"]

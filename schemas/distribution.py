@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, AgainMode, DistributionStatus, Unknown, WhenEmpty
+from schemas.closed import Action, AgainMode, DistributionStatus, Outside, Unknown, WhenEmpty
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
 
@@ -51,6 +51,15 @@ class Unless(Record, frozen=True, kw_only=True):
     same: Annotated[str | None, doc("A path whose value both events share, as in order.id.")] = None
 
 
+class Window(Record, frozen=True, kw_only=True):
+    """Hours of the customer's day in which it may be sent. An end that is not after the begin is the next day's."""
+
+    begins: Annotated[str, doc("As in 09:00, by the customer's wall clock, else the project's.")]
+    ends: Annotated[str, doc("As in 20:00; 24:00 is the end of the day.")]
+    days: Annotated[list[str], doc("The days of the week on which it begins; empty for every day.")] = []
+    outside: Annotated[Outside | Unknown, doc("What becomes of a message at another time.")] = "hold"
+
+
 class Publish(Record, frozen=True, kw_only=True):
     """Publish a code of a campaign to the customer, and send it."""
 
@@ -88,6 +97,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     delay: Annotated[Delay | None, doc("What it waits for before it is judged again and sent.")] = None
     unless: Annotated[Unless | None, doc("What ends it while it waits.")] = None
+    window: Annotated[Window | None, doc("When it may be sent.")] = None
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime

@@ -12,7 +12,7 @@ import msgspec
 from schemas.channels.tables import ChannelPlan
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
-from schemas.distribution import Delay, Distribution, Publish
+from schemas.distribution import Distribution, Publish
 from schemas.formats.durations import later
 from schemas.hold import Hold
 from schemas.publication_request import Draft, PublicationRequest
@@ -22,7 +22,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Answer, Failure
-from streams.delay import delayed
+from streams.delay import delayed, zone_of_customer
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.identity import decision_id, delivery_id, hold_id, key_at, occurrence_key, publication_id
 from streams.recent import Sent, other_event_sent, sent
@@ -30,6 +30,7 @@ from streams.rule import Rule
 from streams.selection import is_selected
 from streams.verdict import Defer, Skip
 from streams.waiting import Changes, Ending, ending, opened
+from streams.window import closed
 
 _OF_ENDING = -1
 """In the place of a round in the id of a decision about an event that could not end what waits."""
@@ -103,8 +104,8 @@ class Evaluation:
             outcome.decisions.append(self.failed(occurrence))
         elif not isinstance(occurrence, str):
             outcome.decisions.append(self._decision(occurrence))
-        elif self._distribution.delay:
-            self._delay(self._distribution.delay, occurrence, outcome)
+        elif until := self._must_wait():
+            self._wait(until, occurrence, outcome)
         else:
             self._go_on(occurrence, outcome)
 
@@ -141,7 +142,10 @@ class Evaluation:
         else:
             subject = Due(self._distribution, self._event, self._profile, hold.due_at)
             objection = verdict or first_objection(self._audience.of_distribution, subject, self.checks.append)
-            if objection:
+            objection = objection or self._closed()
+            if isinstance(objection, Defer):
+                self._hold(hold.hold_id, hold.occurrence, objection, outcome)
+            elif objection:
                 outcome.decisions.append(self._decision(objection))
             else:
                 outcome.matched = 1
@@ -169,11 +173,23 @@ class Evaluation:
         else:
             self._send(occurrence, outcome)
 
-    def _delay(self, delay: Delay, occurrence: str, outcome: Matched) -> None:
+    def _must_wait(self) -> Defer | Skip | Failure | None:
+        """An objection to sending it at this moment: its delay, else the hours in which it may be sent."""
+        delay = self._distribution.delay
+        return delayed(delay, self._event.created_at, self._facts, self._zone) if delay else self._closed()
+
+    def _closed(self) -> Defer | Skip | None:
+        window = self._distribution.window
+        return (
+            closed(window, self._now, zone_of_customer(self._profile, self._zone), self._expires_at())
+            if window
+            else None
+        )
+
+    def _wait(self, until: Defer | Skip | Failure, occurrence: str, outcome: Matched) -> None:
         """Hold the whole send; where another event has asked for the same one already, that is what waits."""
         event, rule = self._event, self._distribution
         identity = hold_id(event.project_id, rule.id, occurrence, event.customer_id)
-        until = delayed(delay, event.created_at, self._facts, self._zone)
         other = other_event_sent(self._recent(), identity, event.id)
         if isinstance(until, Failure):
             outcome.decisions.append(self.failed(until))
@@ -195,7 +211,8 @@ class Evaluation:
     def _hold(self, identity: str, occurrence: str, until: Defer, outcome: Matched) -> None:
         event = self._event
         named = identity, self._round, event.project_id, event.customer_id
-        outcome.holds.append(Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or until.until))
+        due = until.until if until.reason == "delayed" else event.created_at
+        outcome.holds.append(Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due))
         outcome.decisions.append(self._decision(until))
 
     def _occurrence(self) -> str | Failure:

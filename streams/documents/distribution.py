@@ -39,11 +39,13 @@ from streams.documents.distribution_kinds import (
     PROMOTE,
     PUBLISH,
     UNLESS,
+    WINDOW,
     AgainForm,
     ChannelList,
     DelayForm,
     TriggerForm,
     WrittenChannel,
+    window_of,
 )
 from streams.documents.offers import why_not_offered
 from streams.documents.single_value import one_value
@@ -117,6 +119,12 @@ DISTRIBUTION = Group(
             doc="An event that ends it while it waits, if it is not earlier than the one that it waits for.",
             default="nothing ends it",
             example="{trigger: customer.order.paid}",
+        ),
+        "window": Key(
+            WINDOW,
+            doc="The hours in which it may be sent, where the customer lives, else where the project is.",
+            default="at any time",
+            example='{from: "09:00", to: "20:00"}',
         ),
         "expires_after": Key(
             Span(),
@@ -223,6 +231,7 @@ class _Reader(DocumentReader):
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
             "delay": self._delay(read.get("delay"), trigger),
             "unless": self._unless(read, trigger),
+            "window": window_of(read.get("window"), self._problem),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
@@ -362,8 +371,8 @@ class _Reader(DocumentReader):
         written = read.get("unless")
         if written is None:
             return None
-        if read.get("delay") is None:
-            self._problem("unless", "needs a delay: what is sent at once cannot be ended")
+        if read.get("delay") is None and read.get("window") is None:
+            self._problem("unless", "needs a delay or a window: what is sent at once cannot be ended")
         named = written.get("trigger") or {}
         ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")
         for one in (trigger, ending) if same else ():

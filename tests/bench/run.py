@@ -33,7 +33,8 @@ from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
-from schemas.topics import CHANGELOGS
+from schemas.topics import CUSTOMERS as CUSTOMERS_TABLE
+from schemas.topics import RECENT, changelog
 from streams.recent import sent, with_sent
 from tests.bench import (
     claims,
@@ -375,7 +376,7 @@ def measure_tables(settings: Settings, servers: Servers) -> Report:
 def _changelog_rows(wiring: Wiring) -> Iterator[Output]:
     """Records that matchers would have written: partitioned as the customers are."""
     now = datetime.now(UTC)
-    customers, recent = map(wiring.topic, CHANGELOGS)
+    customers, recent = (wiring.topic(changelog(name)) for name in (CUSTOMERS_TABLE, RECENT))
     for number in range(CUSTOMERS):
         one = profile(number, RULES)
         key = one["id"].encode()

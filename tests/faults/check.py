@@ -11,7 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
-from schemas.topics import CHANGELOGS
+from schemas.topics import CUSTOMERS, RECENT, changelog
 from streams.recent import MOST, read_recent
 from tests.e2e.harness import Product
 
@@ -54,7 +54,8 @@ def _check_order(delivered: list[dict[str, Any]]) -> None:
 
 def check_tables(running: Product) -> None:
     """The changelogs say what a run over the input says: the last profiles, and who was sent what."""
-    customers, recent = (dict(_last_values(running.wiring, running.wiring.topic(name))) for name in CHANGELOGS)
+    wiring = running.wiring
+    customers, recent = (dict(_last_values(wiring, wiring.topic(changelog(table)))) for table in (CUSTOMERS, RECENT))
     rows = {key: msgspec.json.decode(row) for key, row in customers.items()}
     assert {key: {**row, "metadata": row["metadata"] or None} for key, row in rows.items()} == {
         key: {"metadata": None, **row} for key, row in running.customers.items()

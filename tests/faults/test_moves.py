@@ -21,7 +21,7 @@ from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.supervisor import WorkerProcess
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DUE
+from schemas.topics import CHANGELOGS, CUSTOMERS, DUE
 from tests.faults.harness import FULL, Load, matchers
 
 pytestmark = pytest.mark.timeout(900 if FULL else 600)
@@ -39,7 +39,7 @@ async def test_a_standby_takes_over(wiring: Wiring, tmp_path: Path) -> None:
         await load.running.until(lambda: _have_settled(wiring, first, second), "both have partitions")
         await load.check()
         rows = {file.parent.name for file in (tmp_path / "data").rglob(f"*{second.instance}*/**/CURRENT")}
-        assert len(rows) == 2 * settings.topics.partitions, "every partition of both tables, active or standby"
+        assert len(rows) == len(CHANGELOGS) * settings.topics.partitions, "every partition of all tables, active or standby"
         load.running.workers.workers.remove(first)
         first.send(signal.SIGKILL)
         try:

@@ -39,7 +39,8 @@ async def test_a_standby_takes_over(wiring: Wiring, tmp_path: Path) -> None:
         await load.running.until(lambda: _have_settled(wiring, first, second), "both have partitions")
         await load.check()
         rows = {file.parent.name for file in (tmp_path / "data").rglob(f"*{second.instance}*/**/CURRENT")}
-        assert len(rows) == len(CHANGELOGS) * settings.topics.partitions, "every partition of all tables, active or standby"
+        wanted = len(CHANGELOGS) * settings.topics.partitions
+        assert len(rows) == wanted, "every partition of all tables, active or standby"
         load.running.workers.workers.remove(first)
         first.send(signal.SIGKILL)
         try:

@@ -9,6 +9,7 @@ from channels.accounts import AccountBook
 from channels.codes.links import Links
 from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
+from channels.email.mime import FileLimits
 from channels.email.smtp_session import EmailAccount
 from channels.registry import CHANNEL_TYPES, build_channels
 from channels.unsubscribe import OwnLinks, UnsubscribeLinks
@@ -43,6 +44,7 @@ def channels_of(
         unsubscribe=unsubscribe_links_of(settings),
         zone=settings.zone,
         calls=calls,
+        file_limits=FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
     )
     return build_channels(context)
 

@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 
 from channels.accounts import AccountBook
 from channels.codes.links import Links, no_links
+from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
 from channels.unsubscribe import NO_UNSUBSCRIBE_LINKS, UnsubscribeLinks
 from channels.webhook.calls import Calls
@@ -18,7 +19,7 @@ class ChannelContext:
     """The settings as channels need them. `accounts` are in their channel's own form, and change while it is used.
 
     `reach`: the places that may be called over HTTP. `max_bytes` bounds the body of a webhook, `zone` is the project's.
-    `calls` sees those of endpoints.
+    `calls` sees those of endpoints, `file_limits` bound the files of e-mails.
     """
 
     accounts: AccountBook = field(default_factory=AccountBook)
@@ -29,3 +30,4 @@ class ChannelContext:
     unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS
     zone: tzinfo = UTC
     calls: Calls | None = None
+    file_limits: FileLimits = FileLimits()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import ClassVar
+from functools import lru_cache, partial
+from typing import Any, ClassVar
 
 from channels.access_tokens import Tokens
 from channels.accounts import ChannelAccounts
+from channels.attachments import Attachments, RemoteFile, remote_file
 from channels.codes.links import Links, no_links, with_links
 from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
@@ -37,6 +39,8 @@ from schemas.receipt import Blocked, Receipt, Throttled
 from schemas.template import StoredTemplate
 
 _KEPT_SENDERS = 256
+_SHARE_OF_FILES = 0.5
+"""Of an attempt's time: what is left is the mail server's."""
 _FEWER_SECONDS = 60.0
 """For which an account does with fewer sessions, once its server has said that there are too many."""
 
@@ -50,10 +54,11 @@ class EmailRequest:
     sender: str
     recipient: str
     mail: Mail
+    files: tuple[RemoteFile, ...] = ()
 
     @property
     def message(self) -> bytes:
-        """The message as every server takes it."""
+        """The message as every server takes it, without the files that are yet to be fetched."""
         return self.mail.written()
 
 
@@ -75,7 +80,9 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         links: Links = no_links,
         unsubscribe: UnsubscribeLinks = NO_UNSUBSCRIBE_LINKS,
         tokens: Tokens | None = None,
+        attachments: Attachments | None = None,
     ) -> None:
+        self._attachments = attachments or Attachments()
         self._code_links, self._own_links = links, unsubscribe
         self._tokens = tokens or Tokens()
         self._accounts = accounts
@@ -88,7 +95,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         """See `Channel`."""
         accounts, templates = context.accounts.of(cls.name), Templates(context.zone)
         tokens = Tokens(context.reach, on_newer=accounts.renew)
-        return cls(accounts, templates, context.links, context.unsubscribe, tokens)
+        attachments = Attachments(context.reach, context.file_limits)
+        return cls(accounts, templates, context.links, context.unsubscribe, tokens, attachments)
 
     @classmethod
     def account(cls, name: str, form: AccountForm) -> EmailAccount:
@@ -141,11 +149,13 @@ class Email(Channel[EmailDelivery, EmailRequest]):
                 f"template {delivery.email.template.name} ({delivery.email.template.digest[:8]}) is missing"
             )
         recipient = valid_address(delivery.email.to)
-        mail = self._mail(delivery, used, template, (own or used).sender.rpartition("@")[2])
-        return EmailRequest(delivery.project_id, used, used.sender, recipient, mail)
+        mail, files = self._mail(delivery, used, template, (own or used).sender.rpartition("@")[2])
+        return EmailRequest(delivery.project_id, used, used.sender, recipient, mail, files)
 
-    def _mail(self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str) -> Mail:
-        """`domain` is that of its Message-ID."""
+    def _mail(
+        self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str
+    ) -> tuple[Mail, tuple[RemoteFile, ...]]:
+        """The message, and the files that are yet to be fetched; `domain` is that of its Message-ID."""
         event, distribution = delivery.event, delivery.distribution
         own = {
             "distribution": {"id": distribution.id, "name": distribution.name},
@@ -179,13 +189,29 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             **_unsubscribe(delivery, links.get("unsubscribe_url", ""), mailto),
         }
         html, images = with_inline_codes(page, delivery, domain)
-        return Mail.of(headers, text, html, f"=_{delivery.delivery_id}", images)
+        files = self._files(delivery, template, variables) if mail.attachments else ()
+        return Mail.of(headers, text, html, f"=_{delivery.delivery_id}", images), files
+
+    def _files(
+        self, delivery: EmailDelivery, template: StoredTemplate, variables: Mapping[str, Any]
+    ) -> tuple[RemoteFile, ...]:
+        customer = delivery.customer
+        filled = partial(self._templates.line, "attachments", template, variables, customer.locale, customer.timezone)
+        in_url = partial(filled, in_url=True)
+        return tuple(remote_file(one, in_url, filled) for one in delivery.email.attachments)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
-        """One SMTP transaction on a pooled connection.
+        """One SMTP transaction on a pooled connection, once its files are there.
 
         A refusal of the account speaks of the one that it was made for: where that is another one by now, it is asked.
         """
+        if request.files:
+            began = time.monotonic()
+            files = await self._attachments.fetched(request.files, timeout=timeout * _SHARE_OF_FILES, now=now)
+            if not isinstance(files, tuple):
+                return files
+            request = replace(request, mail=replace(request.mail, files=files))
+            timeout -= time.monotonic() - began
         receipt = await self._pool(request.account).send(request, now, timeout, lambda: self._must_stand(request))
         if isinstance(receipt, Blocked):
             self._must_stand(request)
@@ -221,6 +247,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         """Say goodbye on every connection."""
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         self._tokens.close()
+        self._attachments.close()
 
 
 class _Pool:

@@ -1,7 +1,8 @@
 """Header values of an e-mail: ASCII, folded, and encoded where need be, so that every reader shows what was meant.
 
 Sources: RFC 5322 2.1.1 (a line has at most 998 characters, and should have 78) and 2.2.3 (folding), RFC 2047 2 (an
-encoded word has at most 75 characters, a line that holds one 76; no character is split between two).
+encoded word has at most 75 characters, a line that holds one 76; no character is split between two), RFC 2231 (other
+letters in the name of a file).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _ENCODED_LINE = 76
 _ENCODED_WORD = 75
 _FRAME = len("=?utf-8?b??=")
 _JOINER = "\u200d"
+_PIECE = 60
+"""Characters of a parameter that is in pieces: what is before and behind them fits on their line."""
 
 
 def text_header(name: str, text: str) -> str:
@@ -66,6 +69,22 @@ def list_header(name: str, links: list[str]) -> str:
     values = [f"<{_UNSAFE.sub(_percent_encoded, one)}>" for one in links]
     line = ", ".join(values)
     return line if len(name) + 2 + len(line) <= _LINE else ",\r\n ".join(values)
+
+
+def file_name_parameter(name: str, text: str) -> str:
+    """The parameter behind a header's value: in quotes, or for other letters in pieces, a line each (RFC 2231)."""
+    shown = one_line(text)
+    if _is_plain(shown):
+        return f';\r\n {name}="{_ESCAPED.sub(_with_backslash, shown)}"'
+    pieces = ["utf-8''"]
+    for letter in shown:
+        encoded = quote(letter, safe="")
+        if len(pieces[-1]) + len(encoded) > _PIECE:
+            pieces.append("")
+        pieces[-1] += encoded
+    if len(pieces) == 1:
+        return f";\r\n {name}*={pieces[0]}"
+    return "".join(f";\r\n {name}*{number}*={piece}" for number, piece in enumerate(pieces))
 
 
 def _percent_encoded(found: re.Match[str]) -> str:

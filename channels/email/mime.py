@@ -2,7 +2,7 @@
 
 What is the same for each message stands here as it is written; a text leaves as it is where a mail server can take it,
 and in base64 where not. Sources: RFC 2045 to 2047 (MIME), RFC 5321 4.5.3.1.6 (a line has at most 998 characters), RFC
-6152 (8BITMIME), RFC 2387 and 2392 (images beside the HTML).
+6152 (8BITMIME), RFC 2387 and 2392 (images beside the HTML), RFC 2183 (files beside the texts).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+
+from channels.email.headers import file_name_parameter
 
 _LONGEST_LINE = 998
 _ENCODED_LINE = 76
@@ -30,6 +32,23 @@ class InlineImage:
 
 
 @dataclass(frozen=True, slots=True)
+class FileLimits:
+    """The most bytes of one file beside the texts, and of all of a message."""
+
+    each: int = 5 * 1024 * 1024
+    together: int = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedFile:
+    """A file beside the texts; `content_type` is ASCII, and not of several parts."""
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A message but for its Date, its texts in UTF-8. `boundary` is in none of them."""
 
@@ -38,6 +57,7 @@ class Mail:
     html: bytes | None = field(repr=False)
     boundary: bytes
     images: tuple[InlineImage, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
 
     @classmethod
     def of(
@@ -55,6 +75,12 @@ class Mail:
         return self.head + self._body(eight_bit=eight_bit)
 
     def _body(self, *, eight_bit: bool) -> bytes:
+        shown = self._shown(eight_bit=eight_bit)
+        if not self.files:
+            return shown
+        return _multipart(b"mixed", [shown, *map(_file, self.files)], b"=_mixed" + self.boundary)
+
+    def _shown(self, *, eight_bit: bool) -> bytes:
         text = _part(b"plain", self.text, eight_bit=eight_bit)
         if self.html is None:
             return text
@@ -93,6 +119,13 @@ def _image(image: InlineImage) -> bytes:
         b"Content-ID: <%b>\r\n"
         b'Content-Disposition: inline; filename="%b"\r\n\r\n%b\r\n'
     ) % (file_name, image.content_id.encode("ascii"), file_name, _base64(image.png))
+
+
+def _file(file: AttachedFile) -> bytes:
+    kind, disposition = (file_name_parameter(name, file.name).encode("ascii") for name in ("name", "filename"))
+    return (
+        b"Content-Type: %b%b\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment%b\r\n\r\n%b\r\n"
+    ) % (file.content_type.encode("ascii"), kind, disposition, _base64(file.data))
 
 
 def _part(subtype: bytes, data: bytes, *, eight_bit: bool) -> bytes:

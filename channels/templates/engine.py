@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 import minijinja
 
@@ -47,6 +48,7 @@ _TAG = re.compile(r"\{#.*?#\}|(?P<code>\{[{%].*?[%}]\})", re.DOTALL)
 """A comment, or code: a comment may hold the beginning of code."""
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_FIRST_VALUE = re.compile(r"\s*\{\{[^{}]*\}\}")
 _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
 
@@ -76,6 +78,7 @@ class Templates:
         self._environment = _environment(self._formats)
         self._shapes = Shapes()
         self._marking = _environment(self._formats, finalizer=self._shapes.mark)
+        self._in_url = _environment(self._formats, finalizer=_percent_encoded)
         self._known: set[str] = set()
         self._variants: dict[tuple[int, str], _Variant] = {}
 
@@ -92,10 +95,41 @@ class Templates:
         Raises TemplateFailed that names the part and the variable.
         """
         variant = self._variant(template, template.variant(locale))
-        brand = template.brand
+        return self._rendered(variant.chosen, variant.digest, self._present(variant, variables, locale, timezone))
+
+    def line(
+        self,
+        what: str,
+        template: StoredTemplate,
+        variables: Mapping[str, Any],
+        locale: str | None,
+        timezone: str | None,
+        source: str,
+        *,
+        in_url: bool = False,
+    ) -> str:
+        """A line that stands beside a template, with the same variables; `what` it is for its author.
+
+        `in_url`: values are percent-encoded, but for one that it begins with, which is an address itself. Raises
+        TemplateFailed.
+        """
+        present = self._present(self._variant(template, template.variant(locale)), variables, locale, timezone)
+        begins = _FIRST_VALUE.match(source)
+        at = (begins.end() if begins else 0) if in_url else len(source)
+        pieces = ((self._environment, source[:at]), (self._in_url, source[at:]))
+        try:
+            return "".join(made.render_str(forgiving(piece), "line.txt", **present) for made, piece in pieces)
+        except minijinja.TemplateError as error:
+            raise TemplateFailed(f"{what}: {said(error)}") from None
+        except WrongValue as error:
+            raise TemplateFailed(f"{what}: {error}") from None
+
+    def _present(
+        self, variant: _Variant, variables: Mapping[str, Any], locale: str | None, timezone: str | None
+    ) -> dict[str, Any]:
+        brand = variant.of.brand
         self._formats.use(locale, timezone, brand.get("locale"), brand.get("timezone"))
-        present = {**without_nulls(with_written_days(variables)), "brand": variant.brand}
-        return self._rendered(variant.chosen, variant.digest, present)
+        return {**without_nulls(with_written_days(variables)), "brand": variant.brand}
 
     def _variant(self, template: StoredTemplate, tag: str) -> _Variant:
         """One locale of a template.
@@ -268,6 +302,10 @@ def _environment(formats: Formats, finalizer: Callable[[Any], Any] | None = None
         filters={**formats.filters(), **FILTERS},
         tests={"defined": _is_there, "undefined": lambda value: not _is_there(value)},
     )
+
+
+def _percent_encoded(value: Any) -> Any:
+    return value if isinstance(value, bool) else quote(str(value), safe="", errors="replace")
 
 
 def _is_there(value: Any) -> bool:

@@ -191,6 +191,8 @@ def _show_message(message: Preview) -> None:
         if "html" in message.facts:
             size = len(message.facts["html"])
             show_text(f"  [dim]and {size} characters of HTML; --raw shows the whole mail[/dim]")
+        for file in message.facts.get("attachments", ()):
+            show_text(f"  [dim]and {escape(file['name'])}, fetched when it is sent from {escape(file['url'])}[/dim]")
 
 
 def _write(text: str) -> None:

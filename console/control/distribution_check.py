@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from channels.http.ssrf import Reach
 from channels.templates.bundle import bundled, wrong_sections
-from channels.templates.engine import PARTS, check_template
+from channels.templates.engine import PARTS, check_source, check_template
 from console.control.context import ProjectContext
 from console.control.designs import default_templates
 from console.control.documents import Document
@@ -18,10 +19,12 @@ from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
 from deploy.settings.messages import Brand
 from schemas.campaign import Campaign
+from schemas.channels.email import AttachedUrl, EmailPlan
 from schemas.channels.webhook import WebhookPlan
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
+from schemas.formats.hosts import ascii_url
 from schemas.template import StoredTemplate
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition, DefinitionContext, parse_definition
@@ -35,6 +38,9 @@ class Offered:
     campaigns: Mapping[str, Campaign]
     where: str = ""
 
+
+_WHOLE_HOST = re.compile(r"https?://[^/{?#]+(?=[/?#]|$)")
+"""The beginning of a template of an address, where no tag is in it."""
 
 Offers = Callable[[Document], Offered]
 """The campaigns that one document may name. Raises DefinitionInvalid where a file of them is wrong."""
@@ -92,6 +98,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
     )
     definition = parse_definition(document.plain, context)
     problems = email_problems(definition, project, to_save=known.to_save)
+    problems += attachment_problems(definition.distribution)
     if known.to_save:
         problems += address_problems(definition.distribution, project.reach)
     if problems:
@@ -108,13 +115,31 @@ def email_problems(definition: Definition, project: ProjectContext, *, to_save: 
 
 
 def address_problems(distribution: Distribution, reach: Reach) -> tuple[Problem, ...]:
-    """The webhooks of a distribution that would be refused wherever their names lead."""
-    found = [
-        (index, reach.problem(plan.url))
+    """The webhooks and files of a distribution that would be refused wherever their names lead."""
+    urls = [
+        (f"channels[{index}].webhook.url", plan.url)
         for index, plan in enumerate(distribution.channels)
         if isinstance(plan, WebhookPlan)
     ]
-    return tuple(Problem(f"channels[{index}].webhook.url", problem) for index, problem in found if problem)
+    urls += [(f"{at}.url", found[0]) for at, one in _attachments(distribution) if (found := _WHOLE_HOST.match(one.url))]
+    return tuple(Problem(at, problem) for at, url in urls if (problem := reach.problem(ascii_url(url))))
+
+
+def attachment_problems(distribution: Distribution) -> tuple[Problem, ...]:
+    """Variables that the addresses and names of files show, and there are not with this trigger."""
+    objects = variables(TRIGGERS[distribution.trigger.event], distribution.action)
+    return tuple(
+        Problem(f"{at}.{key}", problem)
+        for at, one in _attachments(distribution)
+        for key, source in (("url", one.url), ("name", one.name or ""))
+        for _, problem in check_source(source, objects)
+    )
+
+
+def _attachments(distribution: Distribution) -> Iterator[tuple[str, AttachedUrl]]:
+    for index, plan in enumerate(distribution.channels):
+        for number, one in enumerate(plan.attachments if isinstance(plan, EmailPlan) else ()):
+            yield f"channels[{index}].email.attachments[{number}]", one
 
 
 def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:

@@ -56,6 +56,8 @@ class Sender:
     email_timeout: timedelta = RETRY_POLICIES["email"].timeout
     email_retries: tuple[timedelta, ...] = RETRY_POLICIES["email"].waits
     channels: dict[str, ChannelRetries] = field(default_factory=dict)
+    attachment_max_bytes: int = 5_242_880
+    attachments_max_bytes: int = 10_485_760
     email_max_bounced: float = 5.0
     email_max_complained: float = 0.1
     email_judged_from: int = 1000

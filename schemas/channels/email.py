@@ -35,6 +35,13 @@ _LAST_PORT = 65_535
 _MOST_CONNECTIONS = 100
 
 
+class AttachedUrl(Record, frozen=True, kw_only=True):
+    """A file that an e-mail brings along: templates of its address, and of its name where the address has none."""
+
+    url: str
+    name: str | None = None
+
+
 class EmailPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="email"):
     """Send by e-mail from one of the configured accounts."""
 
@@ -44,12 +51,14 @@ class EmailPlan(Plan, frozen=True, kw_only=True, tag_field="channel", tag="email
     sender_name: str | None = None
     reply_to: str | None = None
     link_parameters: dict[str, str] = {}
+    attachments: list[AttachedUrl] = []
 
 
 class EmailAddress(Record, frozen=True, kw_only=True):
     """The addresses and the content of an e-mail.
 
     `sender_name` stands instead of the account's; `link_parameters` are added to the links of the message.
+    `attachments` are fetched at each attempt.
     """
 
     to: str
@@ -58,6 +67,7 @@ class EmailAddress(Record, frozen=True, kw_only=True):
     sender_name: str | None = None
     reply_to: str | None = None
     link_parameters: dict[str, str] = {}
+    attachments: list[AttachedUrl] = []
 
 
 class EmailDelivery(Delivery, frozen=True, kw_only=True):

@@ -3,26 +3,94 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from msgspec.structs import replace
 
-from schemas.channels.email import EmailAddress, EmailDelivery, EmailPlan
+from schemas.channels.email import AttachedUrl, EmailAddress, EmailDelivery, EmailPlan
 from schemas.formats.blank import is_blank
+from schemas.formats.file_names import LONGEST_NAME, file_name, type_problem
 from schemas.formats.mail_address import mail_address
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.channels.template_files import TemplateFiles, named_template
 from streams.event_context import Profile, profile_text
-from streams.values.kinds import AsWritten, Group, Key, Plain, Text
-from streams.values.wording import invalid
+from streams.values.kinds import AsWritten, Group, Key, ListOf, Plain, Text
+from streams.values.wording import Report, invalid, invalid_kind
 from streams.verdict import Skip
 
 _SUBJECT = Text(": the subject line, a template")
 _LONGEST_NAME = 100
 _LONGEST_PREHEADER = 300
+_LONGEST_URL = 2000
+_MOST_FILES = 10
+_FILE_URL = "https://shop.example.com/invoices/{{ customer.id }}.pdf"
+_URL = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][^\s\\]*)?\Z")
+_URL_END = re.compile(r"[?#].*")
+_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileUrl(Plain[str]):
+    """The address of a file, a template; it may hold a secret, so the sentence of a wrong one shows only its kind."""
+
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return f"an https address of at most {_LONGEST_URL} characters, a template, as in {_FILE_URL}"
+
+    def accepted(self, value: object) -> str | None:
+        """See `Plain`."""
+        if not isinstance(value, str) or len(value) > _LONGEST_URL or not value.isprintable():
+            return None
+        return value if _URL.match(_literal(value)) or value.startswith("{{") else None
+
+    def read(self, value: object, at: str, report: Report) -> str | None:
+        """See `Value`."""
+        taken = self.accepted(value)
+        if taken is None:
+            report(at, invalid_kind(value, self.allowed))
+        return taken
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return {"type": "string", "pattern": r"^(https?://|\{\{)", "maxLength": _LONGEST_URL}
+
+
+@dataclass(frozen=True, slots=True)
+class FileName(Plain[str]):
+    """The name of a file, a template."""
+
+    @property
+    def allowed(self) -> str:
+        """See `Value`."""
+        return f"a file's name of at most {LONGEST_NAME} characters without / and \\, a template, as in invoice.pdf"
+
+    def accepted(self, value: object) -> str | None:
+        """See `Plain`."""
+        if not isinstance(value, str) or not value.isprintable():
+            return None
+        literal = _literal(value)
+        return value if file_name(literal) == literal.strip() and literal.strip() else None
+
+    def read(self, value: object, at: str, report: Report) -> str | None:
+        """See `Value`."""
+        taken = Plain.read(self, value, at, report)
+        if taken and (problem := type_problem(_literal(taken))):
+            report(at, problem)
+        return taken
+
+    def schema(self) -> JsonObject:
+        """See `Value`."""
+        return {"type": "string", "pattern": r"\S"}
+
+
+def _literal(template: str) -> str:
+    """A template with a letter in place of each tag: what is left is what its author wrote."""
+    return _TAG.sub("x", template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +123,24 @@ _UTM = Group(
         "term": Key(Text(), doc="`utm_term`.", example="shoes"),
     },
     "{source: newsletter}",
+)
+_ATTACHMENT = Group(
+    {
+        "url": Key(
+            FileUrl(),
+            required=True,
+            doc="Where the file is, a template: fetched at each attempt, from places that webhooks may go to. Values "
+            "are percent-encoded; a value that it begins with is an address itself.",
+            example=_FILE_URL,
+        ),
+        "name": Key(
+            FileName(),
+            doc="What the file is called, a template.",
+            default="as the last part of its address",
+            example="invoice.pdf",
+        ),
+    },
+    f'{{url: "{_FILE_URL}", name: invoice.pdf}}',
 )
 KEYS = Group(
     {
@@ -99,9 +185,13 @@ KEYS = Group(
             default="links stay as they are",
             example="{source: newsletter}",
         ),
+        "attachments": Key(
+            ListOf(_ATTACHMENT, _ATTACHMENT.example, most=_MOST_FILES),
+            doc="Files that the message brings along; how large they may be stands in the settings.",
+            example=f"[{_ATTACHMENT.example}]",
+        ),
     }
 )
-_TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})", re.DOTALL)
 _BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _UNSEEN = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{}</div>'
 _MORE_ACCOUNTS = "Add one under [email_accounts] in the settings"
@@ -119,7 +209,17 @@ def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
         sender_name=written.get("sender_name"),
         reply_to=written.get("reply_to"),
         link_parameters=_link_parameters(written.get("utm"), context.distribution),
+        attachments=[*_attachments(written.get("attachments") or (), context)],
     )
+
+
+def _attachments(written: Sequence[JsonObject], context: PlanContext) -> Iterator[AttachedUrl]:
+    for number, one in enumerate(written):
+        url, name = one.get("url", ""), one.get("name")
+        problem = None if name else type_problem(_URL_END.sub("", _literal(url)))
+        if problem:
+            context.problem(problem, f"attachments[{number}].url")
+        yield AttachedUrl(url=url, name=name)
 
 
 def _link_parameters(utm: JsonObject | None, distribution: str) -> dict[str, str]:
@@ -200,6 +300,7 @@ def _mailbox(plan: EmailPlan, profile: Profile) -> EmailAddress | Skip:
         sender_name=plan.sender_name,
         reply_to=plan.reply_to,
         link_parameters=plan.link_parameters,
+        attachments=plan.attachments,
     )
 
 

@@ -307,7 +307,9 @@ def _mailed(request: EmailRequest, now: datetime) -> Preview:
     message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     answers = {"reply_to": str(message["Reply-To"])} if message["Reply-To"] else {}
-    facts = {"from": str(message["From"]), **answers, "subject": str(message["Subject"])} | {
+    facts: dict[str, Any] = {"from": str(message["From"]), **answers, "subject": str(message["Subject"])} | {
         name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
     }
+    if request.files:  # which a preview does not fetch
+        facts["attachments"] = [{"name": file.name, "url": file.url} for file in request.files]
     return Preview("email", request.recipient, facts, dated(request.message, now))

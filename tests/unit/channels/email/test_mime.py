@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
 
@@ -13,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.email.headers import mailbox_header, text_header
-from channels.email.mime import InlineImage, Mail, dated
+from channels.email.mime import AttachedFile, InlineImage, Mail, dated
 from channels.email.smtp_dialogue import ended
+from schemas.formats.file_names import file_name
 
 BOUNDARY = "=_dlv_1"
 _PIECES = [
@@ -64,6 +66,48 @@ def test_texts_arrive_as_they_were_written_over_any_server(
         assert content(message, "html") == said(html)
         images = [part.get_payload(decode=True) for part in message.walk() if part.get_content_type() == "image/png"]
         assert images == ([IMAGE.png] if has_image else [])
+
+
+NAMES = st.one_of(LINES, st.sampled_from(["a.pdf", "=?utf-8?b?eA==?=.pdf", "ż" * 100, "it's 100%.pdf"]))
+FILES = st.builds(
+    AttachedFile,
+    NAMES.map(lambda text: file_name(text) or "x"),
+    st.sampled_from(["application/pdf", "text/csv", "image/png"]),
+    st.binary(max_size=400),
+)
+
+
+@pytest.mark.parametrize("eight_bit", [False, True])
+@given(text=TEXTS, html=st.none() | TEXTS, has_image=st.booleans(), files=st.lists(FILES, min_size=1, max_size=3))
+def test_files_arrive_beside_what_is_read(
+    eight_bit: bool, text: str, html: str | None, has_image: bool, files: list[AttachedFile]
+) -> None:
+    made = Mail.of({"Subject": "s"}, text, html, BOUNDARY, [IMAGE] if has_image else ())
+    raw = replace(made, files=tuple(files)).written(eight_bit=eight_bit)
+    assert eight_bit or raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    message = parsed(raw)
+    assert message.get_content_type() == "multipart/mixed"
+    assert content(message, "plain") == said(text)
+    if html is not None:
+        assert content(message, "html") == said(html)
+    found = [part for part in message.iter_parts() if part.get_content_disposition() == "attachment"]
+    assert [part.get_payload(decode=True) for part in found] == [one.data for one in files]
+    assert [part.get_content_type() for part in found] == [one.content_type for one in files]
+    names = [words(str(part.get_filename())) for part in found]
+    assert names == [words(one.name) for one in files]
+
+
+def words(text: str) -> str:
+    """A text without blanks and line ends, which readers fold."""
+    return re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", "", text)
+
+
+@pytest.mark.parametrize("size", [0, 1, 57, 58, 1000])
+def test_lines_of_a_file_have_at_most_76_characters(size: int) -> None:
+    made = replace(Mail.of({}, "hi", None, BOUNDARY), files=(AttachedFile("a.bin", "image/png", bytes(size)),))
+    lines = made.written().split(b"filename=")[1].split(b"\r\n")[1:]
+    assert max(map(len, lines)) <= 76
 
 
 @given(subject=LINES, name=LINES)

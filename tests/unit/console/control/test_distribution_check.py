@@ -125,3 +125,19 @@ def test_what_the_settings_open_is_saved_and_a_preview_shows_every_address(tmp_p
     opened = replace(SETTINGS, sender=Sender(webhook_private_networks=("10.0.0.0/24",)))
     assert check(documents, ProjectContext.of(opened, "shop"), Known(offer({}), to_save=True), NOW)
     assert check(documents, ProjectContext.of(SETTINGS, "shop"), Known(offer({})), NOW)
+
+
+@pytest.mark.parametrize(
+    ("attachment", "said"),
+    [
+        ('{url: "https://x.example/{{ ordr.id }}.pdf"}', "attachments[0].url: there is no variable ordr."),
+        ('{url: "https://x.example/a", name: "{{ order.idd }}"}', "attachments[0].name: order has no idd."),
+        ('{url: "https://10.0.0.1/{{ order.id }}.pdf"}', "attachments[0].url: 10.0.0.1 is an address that is not pub"),
+        ('{url: "http://x.example/a.pdf"}', "attachments[0].url: http is not allowed"),
+        ('{url: "https://x.example:22/a.pdf"}', "attachments[0].url: port 22 is not allowed"),
+    ],
+)
+def test_files_that_could_never_be_fetched_are_refused(tmp_path: Path, attachment: str, said: str) -> None:
+    written = f"{HEAD}      account: main\n      subject: s\n      text: t\n      attachments: [{attachment}]\n"
+    (problem,) = refused(tmp_path, {"d.yaml": written})
+    assert f"channels[0].email.{said}" in problem

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.channels.email import EmailDelivery, EmailPlan
+from schemas.channels.email import AttachedUrl, EmailDelivery, EmailPlan
 from schemas.errors import DefinitionInvalid
 from schemas.template import LocalText
 from streams.channels.email import preceded
@@ -17,6 +17,7 @@ from streams.index.rules import RuleIndex
 from streams.match import match_event
 from tests.factory import CONTEXT, NOW, context, definition, rule
 
+URL = "https://x.example/{{ order.id }}.pdf"
 PLAIN = {"account": "main", "subject": "s", "text": "hi", "html": "<b>hi</b>"}
 
 
@@ -37,6 +38,16 @@ def written(**email: Any) -> dict[str, Any]:
         ({"utm": {}}, "utm.source", "is missing"),
         ({"utm": {"source": "a", "name": "b"}}, "utm.name", "must be one of source, medium, campaign, content, term"),
         ({"utm": "newsletter"}, "utm", "must be a mapping"),
+        ({"attachments": []}, "attachments", "must be a list of at least one of {url:"),
+        ({"attachments": [{"name": "x"}]}, "attachments[0].url", "is missing"),
+        ({"attachments": [{"url": URL}] * 11}, "attachments", "has 11 entries; at most 10 are allowed"),
+        ({"attachments": [{"url": "ftp://x.example/a"}]}, "attachments[0].url", "must be an https address"),
+        ({"attachments": [{"url": "https://u:p@x.example/a"}]}, "attachments[0].url", "must be an https address"),
+        ({"attachments": [{"url": "https://x.example/a b"}]}, "attachments[0].url", "must be an https address"),
+        ({"attachments": [{"url": "https://x.example/a.exe?b=1"}]}, "attachments[0].url", "files of the type .exe"),
+        ({"attachments": [{"url": URL, "name": "{{ order.id }}.js"}]}, "attachments[0].name", "files of the type .js"),
+        ({"attachments": [{"url": URL, "name": "a/b.pdf"}]}, "attachments[0].name", "without / and"),
+        ({"attachments": [{"url": URL, "name": "a\r\nb"}]}, "attachments[0].name", "without / and"),
     ],
 )
 def test_its_author_is_told_what_would_be_right(email: dict[str, Any], path: str, said: str) -> None:
@@ -64,7 +75,12 @@ def test_links_say_what_the_author_wrote_and_else_the_distribution(utm: Any, exp
 
 
 def test_what_is_said_of_the_mail_reaches_its_delivery() -> None:
-    said = {"sender_name": "Ann", "reply_to": "Help@SHOP.example", "utm": {"source": "news"}}
+    said = {
+        "sender_name": "Ann",
+        "reply_to": "Help@SHOP.example",
+        "utm": {"source": "news"},
+        "attachments": [{"url": URL}, {"url": "{{ order.metadata.url }}", "name": "a.exe.pdf"}],
+    }
     index = RuleIndex()
     index.insert(rule(channels=[{"email": {**PLAIN, **said}}]))
     (made,) = match_event(context(), index, NOW).deliveries
@@ -72,6 +88,11 @@ def test_what_is_said_of_the_mail_reaches_its_delivery() -> None:
     address = made.email
     assert (address.sender_name, address.reply_to) == ("Ann", "Help@shop.example")
     assert address.link_parameters["utm_source"] == "news"
+    assert address.attachments == [
+        AttachedUrl(url=URL),
+        AttachedUrl(url="{{ order.metadata.url }}", name="a.exe.pdf"),
+    ]
+    assert made.redacted().email.attachments == []
 
 
 def test_a_preheader_stands_in_each_locale() -> None:

@@ -242,3 +242,13 @@ def test_a_timezone_that_is_not_known_is_said(tidings: Run) -> None:
     assert '"Europe/Warsow" is not a timezone' in shown.output
     assert 'Did you mean "Europe/Warsaw' in shown.output
     assert "apply would refuse thanks.yaml:" in shown.output
+
+
+def test_files_are_named_and_not_fetched(tidings: Run) -> None:
+    attached = 'html: "<b>x</b>", attachments: [{url: "https://x.example/{{ order.id }}.pdf"}]'
+    Path("thanks.yaml").write_text(THANKS.replace('html: "<b>x</b>"', attached))
+    assert "and ord_1.pdf, fetched when it is sent from https://x.example/ord_1.pdf" in tidings(
+        "preview", "thanks.yaml"
+    ).output.replace("\n", " ")
+    made = json.loads(tidings("preview", "thanks.yaml", "--json", "--channel", "email").output)
+    assert made["messages"][0]["attachments"] == [{"name": "ord_1.pdf", "url": "https://x.example/ord_1.pdf"}]

@@ -19,7 +19,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.formats.blank import trimmed
 from schemas.formats.hosts import HostRefused, ascii_host
-from schemas.formats.mail_address import mail_address
+from schemas.formats.mail_address import any_mail_address
 from schemas.formats.phone import phone_number
 
 SuppressionReason = Literal["bounced", "complained", "unsubscribed", "requested", "other"]
@@ -164,7 +164,7 @@ def _mail_key(text: str) -> str:
             f'"{text[:60]}" is not valid: for every address of a domain write the domain alone, "{domain[:60]}"'
         )
     try:
-        return mail_address(text).lower()
+        return any_mail_address(text).lower()
     except ValueError as error:
         raise ValueError(f"is not a mail address: {error}; {_ALLOWED}") from None
 

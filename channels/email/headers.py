@@ -1,4 +1,6 @@
-"""Header values of an e-mail: ASCII, folded, and encoded where need be, so that every reader shows what was meant.
+"""Header values of an e-mail: folded, and encoded where need be, so that every reader shows what was meant.
+
+All are ASCII but for an address that is not (RFC 6532).
 
 Sources: RFC 5322 2.1.1 (a line has at most 998 characters, and should have 78) and 2.2.3 (folding), RFC 2047 2 (an
 encoded word has at most 75 characters, a line that holds one 76; no character is split between two), RFC 2231 (other
@@ -15,7 +17,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from schemas.errors import RenderRefused
-from schemas.formats.mail_address import mail_address
+from schemas.formats.mail_address import any_mail_address
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSAFE = re.compile(r"[\x00-\x20<>\x7f-\U0010ffff]")
@@ -99,7 +101,7 @@ def one_line(text: str) -> str:
 def valid_address(address: str) -> str:
     """An address as SMTP takes it. Raises RenderRefused that says why mail cannot reach it."""
     try:
-        return mail_address(address)
+        return any_mail_address(address)
     except ValueError as error:
         raise RenderRefused("no_address", f"mail cannot be sent to the address: {error}") from error
 

@@ -65,13 +65,13 @@ class Mail:
     ) -> Mail:
         """Header values are made by `channels.email.headers`, or are short and ASCII by nature."""
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        head = "".join([*lines, "MIME-Version: 1.0\r\n"]).encode("ascii")
+        head = "".join([*lines, "MIME-Version: 1.0\r\n"]).encode()
         return cls(
             head, text.encode(), None if html is None else html.encode(), boundary.encode("ascii"), tuple(images)
         )
 
     def written(self, *, eight_bit: bool = False) -> bytes:
-        """The whole message, in ASCII or, with `eight_bit`, with other letters as they are."""
+        """The whole message, its texts in ASCII or, with `eight_bit`, with other letters as they are."""
         return self.head + self._body(eight_bit=eight_bit)
 
     def _body(self, *, eight_bit: bool) -> bytes:

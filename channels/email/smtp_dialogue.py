@@ -1,7 +1,7 @@
 """An open session with a mail server: commands, several in one write where it takes them, and the answer to each.
 
-Sources: RFC 2920 (pipelining: each command has its own answer, in order), RFC 6152 (8BITMIME), RFC 5321, 4.2 (answers)
-and 4.5.2 (a line that begins with a dot).
+Sources: RFC 2920 (pipelining: each command has its own answer, in order), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8),
+RFC 5321, 4.2 (answers) and 4.5.2 (a line that begins with a dot).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LONGEST_ANSWER = 32 * 1024
 """Bytes; the longest that are seen, those to EHLO, take a few hundred."""
 _NOT_AN_ANSWER = -1
 _GOODBYE = b"421"
-_UNFIT = re.compile(r"[^\x21-\x7e]|[<>]")
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\xa0<>\u2028\u2029]")
 """What would end an address, or its command."""
 
 
@@ -108,11 +108,11 @@ class Dialogue(asyncio.Protocol):
 
 def opening(sender: str, recipient: str, *, eight_bit: bool = False) -> tuple[bytes, bytes, bytes]:
     """The commands before a message: MAIL, RCPT and DATA. Raises ValueError for what could hold another command."""
-    for address in (sender, recipient):
-        if _UNFIT.search(address):
-            raise ValueError("an address is of printable ASCII, without < and >")
+    if not sender.isascii() or any(map(_UNFIT.search, (sender, recipient))):
+        raise ValueError("an address is of letters that print, without < and >, and the sender's of ASCII")
     body = " BODY=8BITMIME" if eight_bit else ""
-    return f"MAIL FROM:<{sender}>{body}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
+    utf8 = "" if recipient.isascii() else " SMTPUTF8"
+    return f"MAIL FROM:<{sender}>{body}{utf8}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"
 
 
 def ended(message: bytes) -> bytes:

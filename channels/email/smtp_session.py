@@ -108,8 +108,8 @@ class EmailAccount:
         return text
 
 
-class MessageTooLarge(Exception):
-    """The message has more bytes than the server states that it takes (RFC 1870)."""
+class NotTaken(Exception):
+    """The server states that it does not take such a message."""
 
 
 class _InStep(SMTPProtocol):
@@ -161,7 +161,7 @@ class SmtpSession:
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._transact(sender, recipient, written)
-        except MessageTooLarge as error:  # nothing was said of it: the session takes the next one
+        except NotTaken as error:  # nothing was said of it: the session takes the next one
             return Refused(str(error))
         except (aiosmtplib.SMTPException, OSError, ValueError, OverflowError, StageNotOffered, TokenFailed) as error:
             if self._awaits_answers and _loses_commands(error):
@@ -199,6 +199,8 @@ class SmtpSession:
         self._stage = "mail"
         message = written(eight_bit=self._smtp.supports_extension("8bitmime"))
         must_fit(message, self._smtp.esmtp_extensions.get("size", ""))
+        if not (recipient.isascii() or self._smtp.supports_extension("smtputf8")):
+            raise NotTaken("the server takes ASCII alone before the @ of an address: it offers no SMTPUTF8")
         commands = opening(sender, recipient, eight_bit=not message.isascii())
         for (stage, good), write in zip(_STEPS, self._writes(commands), strict=True):
             self._stage = stage
@@ -303,7 +305,7 @@ def must_fit(message: bytes, stated: str) -> None:
     """`stated` is what the server says behind SIZE; nothing and 0 state no limit (RFC 1870, 4)."""
     most = int(stated) if stated.isascii() and stated.isdigit() else 0
     if most and len(message) > most:
-        raise MessageTooLarge(f"the message has {len(message):,} bytes: the server takes at most {most:,} (SIZE)")
+        raise NotTaken(f"the message has {len(message):,} bytes: the server takes at most {most:,} (SIZE)")
 
 
 async def _asked(dialogue: Dialogue, write: Write) -> aiosmtplib.SMTPResponse:

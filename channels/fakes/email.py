@@ -106,6 +106,7 @@ class SmtpSink:
         self.limit: Limit | None = None
         self.too_many = "450 4.7.1 Error: too many messages, slow down"
         self.greeting: str | None = None
+        self.takes_utf8 = True
         self.connections = 0
         self.most_at_once: int | None = None
         self.most_bytes = 16 * 1024 * 1024
@@ -147,7 +148,7 @@ class SmtpSink:
         session: asyncio.BaseProtocol = made(
             self,
             hostname="sink.test",
-            enable_SMTPUTF8=True,
+            enable_SMTPUTF8=self.takes_utf8,
             data_size_limit=self.most_bytes,
             tls_context=None if self._implicit else self._tls,
             require_starttls=self._tls is not None and not self._implicit,

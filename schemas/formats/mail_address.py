@@ -2,9 +2,9 @@
 
 An address is written `local@domain`. Blanks around it are trimmed; the domain is made lower-case ASCII by IDNA 2008
 (RFC 5890, with the mapping of UTS 46, non-transitional). Refused, with the reason:
-- letters outside ASCII before the @: they need SMTPUTF8 on every server of the way (RFC 6531)
+- letters outside ASCII before the @, but by `any_mail_address`: every server of the way needs SMTPUTF8 (RFC 6531)
 - a quoted local part and an IP address as the domain: valid by RFC 5321, and nobody's real mailbox
-- more than 64 characters before the @ or 254 in all (RFC 5321, 4.5.3.1), and a label of more than 63
+- more than 64 bytes before the @ or 254 in all (RFC 5321, 4.5.3.1), and a label of more than 63
 - a domain without a dot, one whose last label does not end with a letter, and one below `.invalid`, `.localhost`,
   `.onion` or `.arpa`, where there is no mail (RFC 6761)
 Of the other domains for special use, `.local` and `.test` among them, a private mail server may know.
@@ -41,20 +41,29 @@ def mail_address(value: object) -> str:
 
     The reason shows single characters of the address at most, never the address.
     """
+    return _address(_text(value), international=False)
+
+
+def any_mail_address(value: object) -> str:
+    """The same, and letters outside ASCII before the @, which only servers with SMTPUTF8 take; composed (NFC)."""
+    return _address(_text(value), international=True)
+
+
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("it is not a text")
-    return _address(value)
+    return value
 
 
 @lru_cache(_KEPT)
-def _address(written: str) -> str:
+def _address(written: str, *, international: bool) -> str:
     address = trimmed(written)
     if len(address) > _LONGEST:
         raise ValueError(f"it has {len(address)} characters, mail takes {_LONGEST}")
     local, at, domain = address.partition("@")
     if len(local) <= _LONGEST_LOCAL and _PLAIN.fullmatch(address):
         return local + at + domain.lower()
-    return _checked(address)
+    return _checked(address, international=international)
 
 
 def mailto(value: str) -> str:
@@ -63,10 +72,17 @@ def mailto(value: str) -> str:
     return f"{mail_address(address)}{question}{quote(rest, safe=_OF_QUERY)}" if value else ""
 
 
-def _checked(address: str) -> str:
+def _checked(address: str, *, international: bool = False) -> str:
     try:
-        found = validate_email(address, check_deliverability=False, allow_smtputf8=False, strict=True)
+        found = validate_email(address, check_deliverability=False, allow_smtputf8=international, strict=True)
     except EmailNotValidError as error:
         reason = _QUOTED_DOMAIN.sub("", str(error))
         raise ValueError(reason[:_MOST_SAID].rstrip(".")) from error
-    return str(found.ascii_email)
+    return str(found.ascii_email or _in_bounds(f"{found.local_part}@{found.ascii_domain}"))
+
+
+def _in_bounds(address: str) -> str:
+    """An address that is not ASCII, whose bounds are of bytes (RFC 6531, 3.3)."""
+    if len(address.partition("@")[0].encode()) > _LONGEST_LOCAL or len(address.encode()) > _LONGEST:
+        raise ValueError(f"mail takes {_LONGEST_LOCAL} bytes before the @ and {_LONGEST} in all, it has more")
+    return address

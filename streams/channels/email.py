@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from schemas.channels.email import AttachedUrl, EmailAddress, EmailDelivery, EmailPlan
 from schemas.formats.blank import is_blank
 from schemas.formats.file_names import LONGEST_NAME, file_name, type_problem
-from schemas.formats.mail_address import mail_address
+from schemas.formats.mail_address import any_mail_address, mail_address
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.channels.rules import ChannelRules, PlanContext, Shared
@@ -290,7 +290,7 @@ def _mailbox(plan: EmailPlan, profile: Profile) -> EmailAddress | Skip:
     if email is None or (isinstance(email, str) and is_blank(email)):
         return Skip("no_address", "the customer has no email")
     try:
-        address = mail_address(email)
+        address = any_mail_address(email)
     except ValueError as error:
         return Skip("no_address", f"mail cannot be sent to the customer's email: {error}")
     return EmailAddress(

@@ -20,7 +20,7 @@ from channels.accounts import AccountBook, HeldAccount, fixed_accounts
 from channels.contract import AnyChannel
 from channels.email.channel import Email, EmailRequest
 from channels.email.check import check_mailbox
-from channels.email.smtp_session import EmailAccount, MessageTooLarge, must_fit
+from channels.email.smtp_session import EmailAccount, NotTaken, must_fit
 from channels.fakes.email import SmtpSink
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
@@ -321,7 +321,7 @@ def test_a_size_is_a_limit_where_it_is_a_number_above_zero(stated: str, fits: bo
     said = "" if fits else "the message has 10 bytes: the server takes at most 9 (SIZE)"
     try:
         must_fit(b"x" * 10, stated)
-    except MessageTooLarge as error:
+    except NotTaken as error:
         assert str(error) == said
     else:
         assert fits
@@ -539,3 +539,28 @@ async def test_signed_mail_leaves_in_seven_bits_signed_as_of_its_attempt(sink: S
         assert b"8bit" not in taken.content
         assert dkim.verify(taken.content, dnsfunc=lambda _name, timeout=5: record(one).encode())
         assert b"date" in taken.content.partition(b"bh=")[0]
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_an_address_outside_ascii_is_sent_to_where_it_is_offered(sink: SmtpSink, is_signed: bool) -> None:
+    one = signer("ed25519") if is_signed else None
+    assert isinstance(await mail(sink, customer(name="Zoë", email="zoe\u0308@faß.example"), signer=one), Accepted)
+    (taken,) = sink.mails
+    assert taken.recipients == ("zoë@xn--fa-hia.example",)
+    assert " <zoë@xn--fa-hia.example>\r\n".encode() in taken.content
+    key = record(signer("ed25519")).encode()
+    assert not is_signed or dkim.verify(taken.content, dnsfunc=lambda _name, timeout=5: key)
+
+
+async def test_an_address_outside_ascii_fails_with_the_reason_where_it_is_not_offered(
+    sink: SmtpSink,
+) -> None:
+    sink.takes_utf8 = False
+    channel = Email(fixed_accounts("email", {"main": account(sink.port)}), Templates())
+    refused = channel.render(delivery("email", customer(email="zoë@example.com")), TEMPLATE)
+    taken = channel.render(delivery("email", customer()), TEMPLATE)
+    receipts = [await channel.send(one, timeout=60.0, now=now()) for one in (refused, taken)]
+    await channel.close()
+    assert receipts[0] == Refused("the server takes ASCII alone before the @ of an address: it offers no SMTPUTF8")
+    assert isinstance(receipts[1], Accepted)
+    assert (sink.connections, len(sink.mails)) == (1, 1)

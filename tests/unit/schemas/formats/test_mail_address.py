@@ -13,6 +13,7 @@ from deploy.settings.settings import load_settings
 from schemas.errors import CannotStart, RenderRefused
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.mail_address import _checked, mail_address, mailto
+from schemas.suppression import address_keys, suppression_key
 from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -38,10 +39,15 @@ SENDABLE = {
     "a@Mail.Local": "a@mail.local",
     "a@mail.test": "a@mail.test",
     "a" * 64 + "@example.com": "a" * 64 + "@example.com",
+    "zoë@Example.com": "zoë@example.com",
+    "zoe\u0308@example.com": "zoë@example.com",
+    "пётр@пример.рф": "пётр@xn--e1afmkfd.xn--p1ai",
 }
 UNSENDABLE = {
-    "zoë@example.com": "'ë'",
-    "пётр@пример.рф": "before the @",
+    "ë" * 33 + "@example.com": "64 bytes before the @",
+    "a\u202eb@shop.example": "RIGHT-TO-LEFT OVERRIDE",
+    "zoë\r\nDATA@shop.example": "U+000D",
+    "zoë<a@shop.test": "display name",
     '"a b"@example.com': "Quoting",
     "a@[127.0.0.1]": "bracketed IP address",
     "a@127.0.0.1": "top-level domain",
@@ -90,6 +96,18 @@ def test_what_cannot_be_sent_to_is_skipped_with_the_reason(written: str, reason:
     assert "example" not in (decision.detail or "")
     with pytest.raises(RenderRefused, match="mail cannot be sent"):
         valid_address(written)
+
+
+@pytest.mark.parametrize("written", ["zoë@example.com", "пётр@пример.рф"])
+def test_senders_and_other_channels_take_ascii_alone_before_the_at(written: str) -> None:
+    with pytest.raises(ValueError, match="before the @|'ë'"):
+        mail_address(written)
+
+
+def test_whoever_left_has_left_however_the_letters_are_written() -> None:
+    key = suppression_key("ZOË@Example.com")
+    assert key == suppression_key("zoe\u0308@example.com") == "zoë@example.com"
+    assert address_keys("email", "Zoë@example.com") == (key, "example.com")
 
 
 @pytest.mark.parametrize("blank", [None, "", "  ", "\u00a0", "\u200b\u3164"])

@@ -95,8 +95,9 @@ class Attachments:
                 for number, file in enumerate(files, 1):
                     at = f"attachment {number} ({urlsplit(file.url).hostname})"
                     reply = await self._reply(file.url, min(self._limits.each, left), timeout)
-                    whole.append(self._file(file, reply, at, left, now))
-                    left -= len(whole[-1].data)
+                    name, kind = self._judged(file, reply, at, left, now)
+                    whole.append(await asyncio.to_thread(AttachedFile.of, name, kind, reply.body))
+                    left -= len(reply.body)
         except _NotFetched as error:
             return error.receipt
         except (ClientError, OSError, TimeoutError, ValueError) as error:
@@ -121,8 +122,8 @@ class Attachments:
                 raise
         return await self._transport.request("GET", url, _HEADERS, b"", Exchange(), limits, fresh=True)
 
-    def _file(self, file: RemoteFile, reply: Reply, at: str, left: int, now: datetime) -> AttachedFile:
-        """The file of a reply. Raises _NotFetched."""
+    def _judged(self, file: RemoteFile, reply: Reply, at: str, left: int, now: datetime) -> tuple[str, str]:
+        """The name and the type of a reply that is a file. Raises _NotFetched."""
         if reply.status != _OK:
             raise _NotFetched(_receipt_of(reply, at, now))
         if "content-encoding" in reply.headers:
@@ -136,7 +137,7 @@ class Attachments:
         if kind in _PAGES and expected not in (_UNKNOWN_TYPE, *_PAGES):
             raise _NotFetched(Refused(f"{at}: a web page came, a login mostly, and no {expected}"))
         found = expected if kind == _UNKNOWN_TYPE else kind
-        return AttachedFile(_with_type(file.name, found), found, reply.body)
+        return _with_type(file.name, found), found
 
     def _too_large(self, left: int) -> str:
         if left < self._limits.each:

@@ -32,6 +32,7 @@ _ENCODED_LINE = 76
 _ENCODED_WORD = 75
 _FRAME = len("=?utf-8?b??=")
 _JOINER = "\u200d"
+_NAME_FRAME = len(' name=""')
 _PIECE = 60
 """Characters of a parameter that is in pieces: what is before and behind them fits on their line."""
 
@@ -73,11 +74,17 @@ def list_header(name: str, links: list[str]) -> str:
     return line if len(name) + 2 + len(line) <= _LINE else ",\r\n ".join(values)
 
 
-def file_name_parameter(name: str, text: str) -> str:
-    """The parameter behind a header's value: in quotes, or for other letters in pieces, a line each (RFC 2231)."""
+def type_name_parameter(text: str) -> str:
+    """The name of a file behind its type, in encoded words: programs that know no RFC 2231 look for it there."""
+    shown = one_line(text)
+    return _quoted("name", shown) if _is_plain(shown) else f';\r\n name="{_encoded(shown, _NAME_FRAME)}"'
+
+
+def file_name_parameter(text: str) -> str:
+    """The name of a file behind its disposition: in quotes, or for other letters in pieces, a line each (RFC 2231)."""
     shown = one_line(text)
     if _is_plain(shown):
-        return f';\r\n {name}="{_ESCAPED.sub(_with_backslash, shown)}"'
+        return _quoted("filename", shown)
     pieces = ["utf-8''"]
     for letter in shown:
         encoded = quote(letter, safe="")
@@ -85,8 +92,12 @@ def file_name_parameter(name: str, text: str) -> str:
             pieces.append("")
         pieces[-1] += encoded
     if len(pieces) == 1:
-        return f";\r\n {name}*={pieces[0]}"
-    return "".join(f";\r\n {name}*{number}*={piece}" for number, piece in enumerate(pieces))
+        return f";\r\n filename*={pieces[0]}"
+    return "".join(f";\r\n filename*{number}*={piece}" for number, piece in enumerate(pieces))
+
+
+def _quoted(name: str, text: str) -> str:
+    return f';\r\n {name}="{_ESCAPED.sub(_with_backslash, text)}"'
 
 
 def _percent_encoded(found: re.Match[str]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
@@ -68,9 +70,11 @@ def test_texts_arrive_as_they_were_written_over_any_server(
         assert images == ([IMAGE.png] if has_image else [])
 
 
-NAMES = st.one_of(LINES, st.sampled_from(["a.pdf", "=?utf-8?b?eA==?=.pdf", "ż" * 100, "it's 100%.pdf"]))
+NAMES = st.one_of(
+    LINES, st.sampled_from(["a.pdf", "=?utf-8?b?eA==?=.pdf", "ż" * 100, "it's 100%.pdf", "ż it's (1).pdf"])
+)
 FILES = st.builds(
-    AttachedFile,
+    AttachedFile.of,
     NAMES.map(lambda text: file_name(text) or "x"),
     st.sampled_from(["application/pdf", "text/csv", "image/png"]),
     st.binary(max_size=400),
@@ -92,10 +96,12 @@ def test_files_arrive_beside_what_is_read(
     if html is not None:
         assert content(message, "html") == said(html)
     found = [part for part in message.iter_parts() if part.get_content_disposition() == "attachment"]
-    assert [part.get_payload(decode=True) for part in found] == [one.data for one in files]
+    assert [part.get_payload(decode=True) for part in found] == [b64decode(one.lines) for one in files]
     assert [part.get_content_type() for part in found] == [one.content_type for one in files]
     names = [words(str(part.get_filename())) for part in found]
     assert names == [words(one.name) for one in files]
+    older = [words(str(make_header(decode_header(str(part["Content-Type"].params["name"]))))) for part in found]
+    assert older == names
 
 
 def words(text: str) -> str:
@@ -105,7 +111,7 @@ def words(text: str) -> str:
 
 @pytest.mark.parametrize("size", [0, 1, 57, 58, 1000])
 def test_lines_of_a_file_have_at_most_76_characters(size: int) -> None:
-    made = replace(Mail.of({}, "hi", None, BOUNDARY), files=(AttachedFile("a.bin", "image/png", bytes(size)),))
+    made = replace(Mail.of({}, "hi", None, BOUNDARY), files=(AttachedFile.of("a.bin", "image/png", bytes(size)),))
     lines = made.written().split(b"filename=")[1].split(b"\r\n")[1:]
     assert max(map(len, lines)) <= 76
 

@@ -60,6 +60,16 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainThrottled(Throttled):
+    """Too fast for the domain of the recipient, as it seems: that alone slows down, other domains' messages go on.
+
+    `names_it`: the answer speaks of the domain; else it was only given to a recipient there.
+    """
+
+    names_it: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Never. `reason` is given where a closed list has one: `suppressed` for an address that is dead."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from channels.contract import shortened
-from schemas.receipt import Blocked, Bounced, Deferred, Postponed, Receipt, Refused, Throttled
+from schemas.receipt import Blocked, Bounced, Deferred, DomainThrottled, Postponed, Receipt, Refused, Throttled
 
 Stage = Literal["greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data"]
 Meaning = Literal["later", "bounced", "throttled", "blocked", "refused", "suppressed"]
@@ -33,6 +33,11 @@ _ACCOUNT_LIMIT = (
     r"|(sending|daily|hourly|monthly|messages?|e?mails?)\b[\w ]{0,20}\b(limit|quota)\b[\w ]{0,20}\bexceed"
     r"|exceed\w*\b[\w ]{0,30}\b(per (minute|hour|day)|sending|daily|hourly)"
 )
+_ABOUT_OUR_SIDE = (
+    rf"{_ACCOUNT_LIMIT}|connection|session|client host|helo command|sender address|reverse"
+    r"|your (account|ip|host|server|address|sending)"
+)
+_ANY_DOMAIN = r"\b(recipient|destination|receiving)('s)? (domain|provider|host|mx)\b|\b(per|this|that) domain\b"
 _OF_A_MAILBOX = r"mailbox|over.?quota|recipient's"
 _NO_RELAY = (
     r"\brelay(ing)?( access)?( is)? (denied|prohibited|not (permitted|allowed))"
@@ -127,6 +132,7 @@ RULES: tuple[Rule, ...] = (
 
 _PASSING = 4
 _GOODBYE = 421
+_TAKES_NOTHING = 454
 _AT_REST = ("4.4.1", "4.4.2")
 _TOO_MANY = re.compile(r"too many|\b(limit|maximum|max)\b", re.IGNORECASE)
 _ENHANCED = re.compile(r"(?<![\d.])([45]\.\d{1,3}\.\d{1,3})(?!\.?\d)")
@@ -168,8 +174,8 @@ def is_about_session(code: int, text: str) -> bool:
     return re.search(r"\b(connection|session)\b", text, re.IGNORECASE) is not None and bool(_TOO_MANY.search(text))
 
 
-def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
-    """The receipt of the message that got this answer."""
+def smtp_receipt(stage: Stage, code: int, text: str, domain: str = "") -> Receipt:
+    """The receipt of the message that got this answer; `domain` is its recipient's."""
     rule, said = rule_for(stage, code, text), f"{code} {text}"
     about_us = shortened(f"{stage}: {said} ({rule.why})")
     match rule.meaning:
@@ -179,7 +185,7 @@ def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
         case "bounced":
             return Bounced(shortened(said), _wait(text))
         case "throttled":
-            return Throttled(shortened(said), _wait(text))
+            return _throttled(stage, code, text, domain)
         case "blocked":
             return Blocked(about_us)
         case "refused":
@@ -188,6 +194,22 @@ def smtp_receipt(stage: Stage, code: int, text: str) -> Receipt:
             return Refused(shortened(said), "suppressed")
         case _:
             assert_never(rule.meaning)
+
+
+def _throttled(stage: Stage, code: int, text: str, domain: str) -> Throttled:
+    """Too fast for the account, or for the recipient's domain alone.
+
+    That is what an answer to a recipient names, or where it speaks of a policy and of nothing on our side.
+    """
+    said, wait = shortened(f"{code} {text}"), _wait(text)
+    if stage not in _RECIPIENT or code // 100 != _PASSING or not domain:
+        return Throttled(said, wait)
+    own_name = rf"(?<![\w.@-]){re.escape(domain)}(?![\w-])"
+    if re.search(f"{own_name}|{_ANY_DOMAIN}", text, re.IGNORECASE):
+        return DomainThrottled(said, wait, names_it=True)
+    is_policy = enhanced_code(code, text).startswith("4.7.") and code != _TAKES_NOTHING
+    is_ours = not is_policy or re.search(_ABOUT_OUR_SIDE, text, re.IGNORECASE)
+    return Throttled(said, wait) if is_ours else DomainThrottled(said, wait)
 
 
 def _wait(text: str) -> float | None:

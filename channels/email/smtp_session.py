@@ -169,7 +169,7 @@ class SmtpSession:
                 if not isinstance(error, TimeoutError):  # nothing of the message was written: another one can say it
                     self.close()
                     return None
-            receipt = self._receipt(error)
+            receipt = self._receipt(error, recipient.rpartition("@")[2])
             await self._end(error)
             return receipt
         if answer is None:
@@ -271,9 +271,10 @@ class SmtpSession:
                 raise
             await self._smtp.helo()
 
-    def _receipt(self, error: Exception) -> Receipt:
+    def _receipt(self, error: Exception, domain: str) -> Receipt:
         if isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= _LEAST_CODE:
-            return smtp_receipt(self._stage, error.code, self._account.without_secrets(error.message))
+            said = self._account.without_secrets(error.message)
+            return smtp_receipt(self._stage, error.code, said, domain)
         if isinstance(error, TokenAway):
             return Unreached(f"{self._stage}: {error}")
         if isinstance(error, StageNotOffered | TokenFailed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from channels.fakes.raw import RawReply
@@ -34,7 +35,7 @@ class RawMail:
 class RawSmtp:
     """`await start()`, then `port`. `once` is said at a stage instead of the usual, the first time it is reached.
 
-    `offers` is what EHLO says.
+    `offers` is what EHLO says; `to_recipient` what is said of an address in place of the usual, empty where nothing is.
 
     Stages: greeting, ehlo, starttls, auth, mail, rcpt, data (the command), middle (of the message), end (of it), rset,
     noop, quit.
@@ -43,6 +44,7 @@ class RawSmtp:
     def __init__(self) -> None:
         self.offers: tuple[str, ...] = ("AUTH PLAIN",)
         self.once: dict[str, RawReply] = {}
+        self.to_recipient: Callable[[str], bytes] = lambda _: b""
         self.mails: list[RawMail] = []
         self.connections = 0
         self.port = 0
@@ -84,13 +86,14 @@ class RawSmtp:
         self, mail: RawMail, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> RawMail | None:
         """Answer one command; the transaction that it leaves, None where the connection is over."""
-        line = await reader.readuntil(b"\r\n")
+        line, said = await reader.readuntil(b"\r\n"), b""
         stage = line.split()[0].decode().lower()
         if stage == "mail":
             self.mails.append(mail := RawMail())
         if stage == "rcpt":
             mail.recipients.append(line.decode().partition("<")[2].partition(">")[0])
-        reply = self._reply(stage)
+            said = self.to_recipient(mail.recipients[-1])
+        reply = RawReply((said,)) if said else self._reply(stage)
         goes_on = await reply.written_to(writer)
         if goes_on and b"354" in b"".join(reply.parts):
             goes_on = await self._message(mail, reader, writer)

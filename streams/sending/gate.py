@@ -62,6 +62,11 @@ def takes_no_more() -> Judgement:
     return held_back("the destination takes no more for now", "throttled")
 
 
+def domain_takes_no_more(seconds: float) -> Judgement:
+    """The recipient's domain has no turn for it now, and is given another one of its mails then."""
+    return held_back("the recipient's domain takes no more for now", "throttled", timedelta(seconds=seconds))
+
+
 def not_rendered(error: TemplateFailed | RenderRefused) -> Judgement:
     """It cannot be written: its template is gone or fails, or its channel can never send such a one."""
     return impossible(error.reason if isinstance(error, RenderRefused) else "template_error", str(error))

@@ -32,8 +32,8 @@ def departures(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     moments: list[float] = []
     turn = Slices.turn
 
-    async def noted(slices: Slices, one: Slice) -> float | None:
-        left_at = await turn(slices, one)
+    async def noted(slices: Slices, one: Slice, patience: float | None = None) -> float | None:
+        left_at = await turn(slices, one, patience)
         moments.extend([] if left_at is None else [left_at])
         return left_at
 

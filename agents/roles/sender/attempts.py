@@ -24,7 +24,13 @@ from schemas.closed import HoldKind
 from schemas.errors import TryLater
 from schemas.receipt import Receipt
 from store.sending.ledger import Stop
-from streams.sending.gate import ASKED_AGAIN_AFTER, dependency_unavailable, stopped_at_gate, takes_no_more
+from streams.sending.gate import (
+    ASKED_AGAIN_AFTER,
+    dependency_unavailable,
+    domain_takes_no_more,
+    stopped_at_gate,
+    takes_no_more,
+)
 from streams.sending.judgement import Judgement, impossible
 from streams.sending.outcome import outcome_of
 from streams.sending.settle import settle, tried_again
@@ -75,6 +81,10 @@ class Attempts:
         self._turns.release(work)
 
     async def _carry_out(self, work: Work, claimed: float) -> None:
+        later = await self._turns.domains.put_off(work)
+        if later is not None:
+            self._end(work, domain_takes_no_more(later), time.monotonic(), 0.0)
+            return
         async with self._turns.slot(work) as has_slot:
             left_at = await self._turns.turn(work) if has_slot else None
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next

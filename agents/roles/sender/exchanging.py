@@ -45,7 +45,8 @@ class Exchanging:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exchanges, self._turns, self._metrics, self._owner = exchanges, turns, metrics, owner
-        self._slices, self._database, self._ticks = turns.paces.slices, database, ticks
+        self._slices, self._domains = turns.paces.slices, turns.domains
+        self._database, self._ticks = database, ticks
         self._is_away = False
         self._forgot_at = ticks()
 
@@ -59,14 +60,16 @@ class Exchanging:
                 if not self._is_away:
                     log.warning("limits_not_shared", why=str(error))
                 self._is_away = True
-                self._slices.alone(is_alone=True)
+                self._go_alone(is_alone=True)
             await self._rest(began)
 
     async def exchange(self) -> None:
         """Report, and take in what is granted and known. Raises TryLater."""
         self._slices.is_wanted.clear()
-        breakers, held, asked_at = self._turns.breakers, self._turns.capacity.held, self._ticks()
-        asking, reports = self._slices.asking(held), breakers.reports(self._turns.may_leave)
+        breakers, asked_at = self._turns.breakers, self._ticks()
+        held = {**self._turns.capacity.held, **self._domains.asking()}
+        asking = self._slices.asking(held) | self._domains.slices.asking(held)
+        reports = breakers.reports(self._turns.may_leave)
         answers: dict[Destination, tuple[Report, Answer]] = {}
 
         def judge_limit(row: Destination, state: str, now: float) -> KeptLimit:
@@ -86,13 +89,17 @@ class Exchanging:
         self._database.read(asked_at, known.breakers.now)
         self._take_in(asking, answers, asked_at)
         for row, seconds in known.closed.items():
-            self._slices.close(row, seconds)
+            self._turns.close(row, seconds)
         breakers.take_in(reports, known.breakers, asked_at)
         self._divide(known.place, asked_at)
         self._measure(answers)
         await self._forget()
         self._is_away = False
-        self._slices.alone(is_alone=False)
+        self._go_alone(is_alone=False)
+
+    def _go_alone(self, *, is_alone: bool) -> None:
+        self._slices.alone(is_alone=is_alone)
+        self._domains.slices.alone(is_alone=is_alone)
 
     async def leave(self) -> None:
         """Have the others take this process's share. Raises TryLater."""

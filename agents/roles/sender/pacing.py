@@ -38,11 +38,11 @@ class Paces:
         self._taken: dict[Destination, float] = {}
         self._many = _MANY
 
-    async def turn(self, destination: Destination) -> float | None:
-        """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
+    async def turn(self, destination: Destination, patience: float | None = None) -> float | None:
+        """Wait for a turn: the moment at which the message leaves, or None where that is not within `patience`."""
         if (shared := self.slices.paced(destination)) is not None:
-            return await self.slices.turn(shared)
-        deadline = self._ticks() + IN_MEMORY
+            return await self.slices.turn(shared, patience)
+        deadline = self._ticks() + (IN_MEMORY if patience is None else patience)
         while True:
             now = self._ticks()
             pace = self._of(destination)

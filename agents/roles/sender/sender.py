@@ -124,7 +124,7 @@ class Sender:
         self._turns = Turns(
             self._channels, policies, concurrency=settings.concurrency, breakers=breakers, is_shared=accounts.is_shared
         )
-        accounts.book.on_change(self._turns.paces.slices.look_up_again)
+        accounts.book.on_change(self._turns.look_up_again)
         templates = TemplateCache(control.template).get
         asking = Asking(
             self._channels, policies, templates, self._pause, metrics,

@@ -253,9 +253,9 @@ class Slices:
                 one.wake()
         self._is_alone = is_alone
 
-    async def turn(self, one: Slice) -> float | None:
+    async def turn(self, one: Slice, patience: float | None = None) -> float | None:
         """Wait for a turn: the moment at which the message leaves, or None where that is not soon."""
-        deadline = self._ticks() + one.patience
+        deadline = self._ticks() + (one.patience if patience is None else patience)
         while True:
             one.used_at = now = self._ticks()
             closed = one.closed_until - now
@@ -310,6 +310,11 @@ class Slices:
             elif one.closed_until <= now:
                 del self._slices[row]
         return found
+
+    @property
+    def count(self) -> int:
+        """The number of those of which something is shared."""
+        return len(self._slices)
 
     @property
     def users(self) -> set[Destination]:

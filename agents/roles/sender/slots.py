@@ -27,7 +27,8 @@ class Slots:
 
     def changed(self, destination: Destination) -> None:
         """The bound may be another one: who waits is served, or sent away where it is 0."""
-        waiting, most = self._waiting.get(destination), self._most_of(destination)
+        waiting = self._waiting.get(destination)
+        most = self._most_of(destination) if waiting else 0
         while waiting and (most == 0 or self._taken[destination] < most):
             self._serve(destination, waiting.popleft(), has_one=most > 0)
         if not waiting:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agents.roles.sender.breakers import Breakers
 from agents.roles.sender.capacity import Capacity
+from agents.roles.sender.domains import Domains
 from agents.roles.sender.pacing import Paces
 from agents.roles.sender.share import Share
 from agents.roles.sender.slices import Slices
@@ -21,8 +22,9 @@ from schemas.closed import ChannelName
 from schemas.destination import Destination
 from schemas.failover import Failover
 from schemas.limit import NO_LIMIT, Limit
-from schemas.receipt import Accepted, Receipt, Throttled
+from schemas.receipt import Accepted, DomainThrottled, Receipt, Throttled
 from streams.sending.breaker import answer_of
+from streams.sending.domains import is_gate
 from streams.sending.gate import Situation
 from streams.sending.retry import asked_wait
 from streams.sending.settle import Attempt, may_pause
@@ -49,6 +51,7 @@ class Turns:
         self.breakers = breakers or Breakers()
         self.paces = Paces(Slices(self._limit, self._row, is_wanted=self.breakers.news))
         self.share, self.slots, self._strikes = Share(concurrency), Slots(self._most_at_once), Strikes()
+        self.domains = Domains(self._row, lambda: self.capacity.most, self.paces.slices)
         self.capacity = Capacity(self.paces, share=self.share, breakers=self.breakers, failover=self._failover)
 
     def take(self, work: Work) -> Work:
@@ -59,6 +62,7 @@ class Turns:
 
     def release(self, work: Work) -> None:
         """Hold it no longer."""
+        self.domains.release(work)
         self.capacity.release(work.leaves_for)
 
     def slot(self, work: Work) -> Slot:
@@ -71,7 +75,9 @@ class Turns:
         if destination in self.capacity.paused or not self.breakers.capacity(destination, 1):
             return None
         left_at = await self.paces.turn(destination)
-        if left_at is not None and not self.breakers.leave(destination, work.delivery.delivery_id):
+        if left_at is None:
+            return None
+        if self.domains.is_missed(work) or not self.breakers.leave(destination, work.delivery.delivery_id):
             self.paces.heard(destination, left_at, None)
             return None
         return left_at
@@ -96,10 +102,8 @@ class Turns:
         """Take in what came back for one that had its turn; None where its destination was not asked after all."""
         if left_at is None:
             return
-        asked = 0.0
-        if isinstance(receipt, Accepted | Throttled) and receipt.retry_after:
-            asked = asked_wait(self._policies[work.delivery.channel].retries, receipt.retry_after).total_seconds()
-        self.paces.heard(work.leaves_for, left_at, receipt, asked)
+        receipt = self.domains.heard(work, left_at, receipt, self._asked_wait(work, receipt))
+        self.paces.heard(work.leaves_for, left_at, receipt, self._asked_wait(work, receipt))
         self.breakers.heard(work.leaves_for, work.delivery.delivery_id, receipt)
 
     def made(self, work: Work, receipt: Receipt | None = None) -> Attempt:
@@ -111,6 +115,10 @@ class Turns:
         if not isinstance(receipt, Throttled):
             is_last_word = self._is_last_word(work.leaves_for, policy, receipt)
             return replace(attempt, is_last_word=is_last_word, is_gone=self._is_gone(work.leaves_for, policy, receipt))
+        gate = self.domains.gate(work) if isinstance(receipt, DomainThrottled) else None
+        if gate is not None:
+            strikes = self._strikes.add(work.delivery.delivery_id, self.domains.paces.taken_by(gate))
+            return replace(attempt, strikes=strikes, until_next=self.domains.later(gate))
         strikes = self._strikes.add(work.delivery.delivery_id, self.paces.taken_by(work.leaves_for))
         return replace(attempt, strikes=strikes, until_next=self.paces.until_next(work.leaves_for))
 
@@ -121,7 +129,22 @@ class Turns:
     def hurry(self, destination: Destination) -> None:
         """Try it now: what it said of when is forgotten."""
         self.paces.hurry(destination)
+        self.domains.hurry(destination)
         self.breakers.hurry(destination)
+
+    def look_up_again(self) -> None:
+        """Accounts have changed, and with them what each destination's limit is."""
+        self.paces.slices.look_up_again()
+        self.domains.slices.look_up_again()
+
+    def close(self, row: Destination, seconds: float) -> None:
+        """Let a destination alone that said so to another process."""
+        (self.domains.slices if is_gate(row) else self.paces.slices).close(row, seconds)
+
+    def _asked_wait(self, work: Work, receipt: Receipt | None) -> float:
+        if not isinstance(receipt, Accepted | Throttled) or not receipt.retry_after:
+            return 0.0
+        return asked_wait(self._policies[work.delivery.channel].retries, receipt.retry_after).total_seconds()
 
     def _routed(self, work: Work) -> Work:
         """The same with the account that it leaves through: its own, too, where it can be the probe."""

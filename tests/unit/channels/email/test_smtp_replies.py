@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from channels.email.smtp_replies import RULES, Meaning, Stage, enhanced_code, rule_for, says_of_address, smtp_receipt
-from schemas.receipt import Blocked, Deferred, Postponed, Refused, Throttled
+from schemas.receipt import Blocked, Deferred, DomainThrottled, Postponed, Refused, Throttled
 
 BEFORE: tuple[Stage, ...] = ("greeting", "ehlo", "starttls", "auth", "mail")
 STAGES: tuple[Stage, ...] = (*BEFORE, "rcpt", "data")
@@ -126,6 +126,33 @@ def test_what_becomes_of_each() -> None:
     assert smtp_receipt("data", 421, "closing") == Deferred("421 closing")
     assert smtp_receipt("mail", 451, "busy") == Deferred("451 busy")
     assert smtp_receipt("auth", 535, "5.7.8 x") == Blocked("auth: 535 5.7.8 x (the server does not accept us)")
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "text", "of_domain", "names_it"),
+    [
+        ("rcpt", 451, "4.7.0 slow down", True, False),
+        ("data", 421, "4.7.28 an unusual rate of mail", True, False),
+        ("rcpt", 451, "4.7.1 <ann@gmail.com>: Recipient address rejected: throttled", False, False),
+        ("rcpt", 450, "4.7.1 too many messages to gmail.com, try again in 60 seconds", True, True),
+        ("data", 452, "4.5.3 rate limit of the destination domain exceeded", True, True),
+        ("rcpt", 450, "4.7.1 rate limit per domain", True, True),
+        ("rcpt", 450, "4.7.1 deferred by notgmail.com and mx.gmail.com", True, False),
+        ("rcpt", 450, "4.7.1 deferred by gmail.community", True, False),
+        ("rcpt", 450, "4.7.1 Client host rejected: cannot find your reverse hostname", False, False),
+        ("rcpt", 452, "4.5.3 too many recipients", False, False),
+        ("data", 454, "4.7.0 Throttling failure: Maximum sending rate exceeded", False, False),
+        ("rcpt", 421, "4.7.0 too many messages on this connection", False, False),
+        ("data", 451, "4.7.0 your account sends too fast", False, False),
+        ("mail", 451, "4.7.0 slow down at gmail.com", False, False),
+        ("data", 550, "5.4.5 daily sending quota exceeded", False, False),
+    ],
+)
+def test_whose_limit_an_answer_speaks_of(stage: Stage, code: int, text: str, of_domain: bool, names_it: bool) -> None:
+    receipt = smtp_receipt(stage, code, text, "gmail.com")
+    wait = 60.0 if "60 seconds" in text else None
+    said = f"{code} {text}"
+    assert receipt == (DomainThrottled(said, wait, names_it) if of_domain else Throttled(said, wait))
 
 
 @pytest.mark.parametrize("text", ["a\0b\x1b\x85c", "caf\udce9", "é" * 1000])

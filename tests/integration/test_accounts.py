@@ -36,6 +36,7 @@ from store.encryption import CannotDecrypt, Keys
 from store.sending.ledger import Ledger
 from tests.factory import SECRET
 from tests.integration.test_providers import Running, mailbox, mails, receiver, running, until, webhooks
+from tests.unit.channels.email.dkim_keys import pem, record, signer
 
 __all__ = ["mailbox", "receiver"]
 
@@ -363,6 +364,28 @@ async def test_the_use_cases_add_try_change_list_and_remove_and_name_what_is_nea
     assert (await control.rotate(stored, keyed(settings, NEW, OLD))).count == 1
     await control.remove(stored, one, actor="me")
     assert await control.shown(stored, keys, "default") == []
+
+
+async def test_an_account_that_signs_for_another_domain_is_kept_with_a_warning(
+    settings: Settings, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch, guarded: SmtpSink
+) -> None:
+    stored, keys, one = Accounts(pool), keyed(settings, OLD), control.account_key("default", "email/shop")
+    written = {
+        "host": "127.0.0.1", "port": str(guarded.port), "security": "none", "sender": "a@example.com",
+        "username": "u", "password": PLANTED,
+        "dkim_domain": "other.example", "dkim_selector": "s1", "dkim_private_key": pem("ed25519"),
+    }  # fmt: skip
+    await control.add(stored, keys, one, written, actor="me")
+    assert "DMARC does not count" in await control.advice(stored, keys, one)
+    await control.change(stored, keys, one, {"dkim_domain": "example.com"}, actor="me")
+    assert await control.advice(stored, keys, one) == ""
+
+    async def published(place: str) -> list[str]:
+        return [record(signer("ed25519"))] if place == "s1._domainkey.example.com" else []
+
+    monkeypatch.setattr("channels.email.dkim_record.published", published)
+    assert "is the one that signs" in (await control.check(stored, keys, one)).said
+    assert "PRIVATE" not in repr([dict(row) for row in await pool.fetch("select * from accounts")])
 
 
 async def test_doctor_names_project_account_field_and_what_would_be_right(

@@ -7,6 +7,7 @@ CPU of an attempt. And the guard has one way less to be gone round: the addresse
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -28,6 +29,8 @@ _AT_REST_SECONDS = 15.0
 """A connection that was not used for longer is closed: most receivers close theirs after a minute at most."""
 _NEXT_ADDRESS_AFTER = 0.25
 """Seconds after which the next address of a name is tried as well (RFC 8305)."""
+_AS_WRITTEN = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})+")
+"""Source: RFC 3986, 3.3 and 3.4."""
 _SWITCHING, _TOO_LARGE = 101, 413
 """Who says 413 has mostly not read the body, and would take the rest of it for the next request."""
 
@@ -204,8 +207,11 @@ def request_bytes(method: str, url: str, headers: Mapping[str, str], body: bytes
 
 @lru_cache(maxsize=4096)
 def _path_and_host(url: str) -> tuple[str, str]:
-    read = URL(url)
-    return read.raw_path_qs, read.host_port_subcomponent or ""
+    """As it is written where that can stand in a request: some addresses are signed to the letter."""
+    read, written = URL(url), URL(url, encoded=True)
+    is_same = (read.path, read.query) == (written.path, written.query)
+    path = written.raw_path_qs if is_same and _AS_WRITTEN.fullmatch(written.raw_path_qs) else read.raw_path_qs
+    return path, read.host_port_subcomponent or ""
 
 
 def _info(address: str, port: int) -> AddressInfo:

@@ -92,10 +92,10 @@ async def test_a_file_arrives_beside_the_texts(sink: SmtpSink, files: RawReceive
 
 async def test_a_value_may_be_the_address_itself(sink: SmtpSink, files: RawReceiver) -> None:
     files.replies.append(reply())
-    made = of(files.port, AttachedUrl(url="{{ customer.metadata.invoice }}?v={{ customer.id }}"), id="a b",
-              metadata={"invoice": f"http://127.0.0.1:{files.port}/i/9.pdf"})  # fmt: skip
+    made = of(files.port, AttachedUrl(url="{{ customer.metadata.invoice }}&v={{ customer.id }}"), id="a b",
+              metadata={"invoice": f"http://127.0.0.1:{files.port}/i/9.pdf?sig=A%2Fb%3D"})  # fmt: skip
     assert isinstance(await sent(sink, made), Accepted)
-    assert files.requests[0].startswith(b"GET /i/9.pdf?v=a%20b HTTP/1.1")
+    assert files.requests[0].startswith(b"GET /i/9.pdf?sig=A%2Fb%3D&v=a%20b HTTP/1.1")
 
 
 @pytest.mark.parametrize(

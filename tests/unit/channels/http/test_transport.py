@@ -15,6 +15,10 @@ from channels.http.transport import request_bytes
         ("http://x.example:8080/a%2Fb", "POST /a%2Fb HTTP/1.1", "x.example:8080"),
         ("https://X.Example./a", "POST /a HTTP/1.1", "x.example"),
         ("https://[2606:4700::1111]:8443/", "POST / HTTP/1.1", "[2606:4700::1111]:8443"),
+        ("https://x.example/~a?k=A%2F1%7E2%2b&s=%3d", "POST /~a?k=A%2F1%7E2%2b&s=%3d HTTP/1.1", "x.example"),
+        ("https://x.example?a=%2F#b", "POST /?a=%2F HTTP/1.1", "x.example"),
+        ("https://x.example/a/../%zz?a=%2F", "POST /%25zz?a=/ HTTP/1.1", "x.example"),
+        ("https://x.example/a/%2e%2e/b", "POST /b HTTP/1.1", "x.example"),
         ("https://x.example/?q=a|b'c\"", "POST /?q=a%7Cb'c%22 HTTP/1.1", "x.example"),
     ],
 )

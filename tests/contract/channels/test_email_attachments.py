@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from agents.channels import channels_of
 from channels.accounts import fixed_accounts
 from channels.attachments import Attachments
 from channels.email.channel import Email
@@ -18,6 +19,9 @@ from channels.fakes.email import SmtpSink
 from channels.fakes.raw import RawReceiver, RawReply
 from channels.http.ssrf import OWN_NETWORKS, Reach
 from channels.templates.engine import Templates
+from deploy.settings.messages import EmailAccountSettings
+from deploy.settings.settings import Settings
+from deploy.settings.workers import Sender
 from schemas.channels.email import AttachedUrl, EmailDelivery
 from schemas.errors import TemplateFailed
 from schemas.receipt import Accepted, Postponed, Receipt, Refused
@@ -220,3 +224,18 @@ async def test_the_type_is_what_the_reply_says_and_else_the_name(
     assert isinstance(await sent(sink, of(files.port, AttachedUrl(url="http://HOST/x", name=name))), Accepted)
     (part,) = sink.mails[0].parsed().iter_attachments()
     assert (part.get_filename(), part.get_content_type()) == expected
+
+
+async def test_the_settings_bound_what_a_worker_fetches(sink: SmtpSink, files: RawReceiver) -> None:
+    account = EmailAccountSettings("127.0.0.1", "shop@example.com", port=sink.port, security="none")
+    sender = Sender(webhook_allow_private=True, attachment_max_bytes=len(PDF), attachments_max_bytes=2 * len(PDF))
+    email = channels_of(Settings(email_accounts={"main": account}, sender=sender))["email"]
+    files.replies += [reply(), reply(), reply(PDF + b"x")]
+    receipts = [
+        await email.send(email.render(of(files.port, *urls), TEMPLATE), timeout=60.0, now=datetime.now(UTC))
+        for urls in ([URL, URL], [URL])
+    ]
+    await email.close()
+    assert isinstance(receipts[0], Accepted)
+    assert isinstance(receipts[1], Refused)
+    assert "it has more than 11 bytes" in receipts[1].detail

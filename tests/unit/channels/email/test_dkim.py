@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dkim
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from channels.email.dkim import Signer, signed
 from channels.email.headers import text_header
-from channels.email.mime import Mail, dated
+from channels.email.mime import AttachedFile, Mail, dated
 from schemas.channels.dkim import DkimFields
 from tests.unit.channels.email.dkim_keys import DOMAIN, SELECTOR, pem, record, signer
 from tests.unit.channels.email.test_mime import BOUNDARY, IMAGE, LINES, TEXTS
@@ -49,6 +50,15 @@ def is_valid(message: bytes, one: Signer) -> bool:
 def mail(one: Signer, text: str = "Zażółć", html: str | None = "<p>ü</p>", **changes: str) -> bytes:
     written = Mail.of({**HEADERS, **changes}, text, html, BOUNDARY, [IMAGE]).written()
     return signed(dated(written, NOW), one, NOW)
+
+
+def test_attached_files_are_signed_with_the_rest() -> None:
+    one = signer("rsa")
+    made = Mail.of(HEADERS, "hi", "<p>ü</p>", BOUNDARY, [IMAGE])
+    files = tuple(AttachedFile.of(name, "application/pdf", bytes(range(256))) for name in ("ż.pdf", "a.pdf"))
+    raw = signed(dated(replace(made, files=files).written(), NOW), one, NOW)
+    assert is_valid(raw, one)
+    assert not is_valid(raw.replace(b"a.pdf", b"b.pdf"), one)
 
 
 def tags(message: bytes) -> dict[str, str]:

@@ -106,6 +106,7 @@ async def test_whoever_lets_us_in_is_well_whatever_the_farewell(
         ([], "a@example.com", False, f"Publish there: {record(signer('ed25519'))}"),
         (None, "a@example.com", True, "could not be asked"),
     ],
+    ids=["its key", "of another domain", "no key", "no answer"],
 )
 async def test_a_signing_account_is_well_where_dns_has_its_key(
     records: list[str] | None, sender: str, is_well: bool, expected: str, monkeypatch: pytest.MonkeyPatch

@@ -115,6 +115,10 @@ class Channel(Protocol[D_contra, R]):
         """The bounds of one of its destinations as its account says them, over all senders."""
         return NO_LIMIT
 
+    def domain_limit(self, project_id: str, account: str, domain: str) -> Limit:
+        """The bounds of mail to one domain through one of its accounts, as that says them, over all senders."""
+        return NO_LIMIT
+
     def failover(self, project_id: str, account: str) -> Failover:
         """The accounts that messages of one go through while it takes nothing; of these only what can be used now."""
         return NO_FAILOVER

@@ -134,6 +134,11 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         found = self._accounts.usable(project_id, account)
         return found.limit if found else NO_LIMIT
 
+    def domain_limit(self, project_id: str, account: str, domain: str) -> Limit:
+        """See `Channel`."""
+        found = self._accounts.usable(project_id, account)
+        return found.domain_limits.get(domain, NO_LIMIT) if found else NO_LIMIT
+
     def render(self, delivery: EmailDelivery, template: StoredTemplate | None) -> EmailRequest:
         """The whole message. The same delivery gives the same Message-ID, so that a repeat can be recognised."""
         return self.render_through(delivery, template, delivery.account)

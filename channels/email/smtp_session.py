@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, cast
 
@@ -21,6 +21,7 @@ from channels.email.smtp_login import StageNotOffered, log_in, log_in_by_token
 from channels.email.smtp_replies import Stage, is_about_session, smtp_receipt
 from schemas.channels.email import EmailAccountForm
 from schemas.channels.mail_oauth import Grant, grant_of
+from schemas.domain_limits import parse_domain_limits
 from schemas.formats.mail_address import mail_address, mailto
 from schemas.limit import NO_LIMIT, Limit, written_limit
 from schemas.receipt import Accepted, Blocked, Deferred, Receipt, Refused, Unanswered, Unreached
@@ -77,6 +78,7 @@ class EmailAccount:
     failover_ambiguous: bool = field(default=False, compare=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False, compare=False)
     limit: Limit = field(default=NO_LIMIT, compare=False)  # another one needs no other connections
+    domain_limits: Mapping[str, Limit] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, name: str, form: EmailAccountForm) -> EmailAccount:
@@ -90,6 +92,7 @@ class EmailAccount:
             "grant": grant_of(form.host, form.oauth),
             "signer": Signer.of(form.dkim, form.host),
             "sender": mail_address(form.sender),
+            "domain_limits": parse_domain_limits(form.domain_limits),
             "unsubscribe_mailto": mailto(form.unsubscribe_mailto),
         }
         tls = None if form.security == "none" else ssl.create_default_context(cafile=form.ssl_cafile or None)

@@ -11,6 +11,7 @@ from deploy.secret import Secret
 from schemas.account import read_account
 from schemas.account_fields import LONGEST_HEADER_URL, signing_key
 from schemas.channels.email import MailSecurity
+from schemas.domain_limits import parse_domain_limits
 from schemas.errors import CannotStart, DefinitionInvalid, Problem
 from schemas.failover import failover_problems
 from schemas.formats.mail_address import mail_address
@@ -108,6 +109,7 @@ class EmailAccountSettings:
     dkim_private_key: Secret = Secret("")
     failover: tuple[str, ...] = ()
     failover_ambiguous: bool = False
+    domain_limits: str = ""
     callback_secrets: tuple[Secret, ...] = ()
     rate: str = ""
     concurrency: int = 0
@@ -133,6 +135,10 @@ class EmailAccountSettings:
         Whatever else is wrong is said by the log and by `tidings doctor`: settings that did start go on starting.
         """
         _check_limit(f"email_accounts.{name}", self.rate, self.concurrency)
+        try:
+            parse_domain_limits(self.domain_limits)
+        except ValueError as error:
+            raise CannotStart(f"email_accounts.{name}.domain_limits: {error}") from error
         is_too_long = len(self.unsubscribe_url) > LONGEST_HEADER_URL
         for problem in self.problems:
             if problem.path in _STOP_THE_START or (problem.path == "unsubscribe_url" and is_too_long):

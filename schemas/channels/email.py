@@ -25,6 +25,7 @@ from schemas.channels.mail_oauth import LOOPBACK, OAuthFields, long_secret, oaut
 from schemas.channels.plan import Plan
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
+from schemas.domain_limits import domain_limits_text
 from schemas.formats.hosts import server_host
 from schemas.record import Record
 from schemas.template import TemplateRef
@@ -117,6 +118,7 @@ class EmailAccountForm(AccountForm):
     dkim_private_key: str = field(default="", repr=False)
     failover: tuple[str, ...] = ()
     failover_ambiguous: bool = False
+    domain_limits: str = ""
 
     @property
     def oauth(self) -> OAuthFields:
@@ -169,6 +171,7 @@ EMAIL_ACCOUNT = AccountType(
         AccountField("dkim_private_key", dkim_private_key, "secret", stays_here=True),
         AccountField("failover", line, "names"),
         AccountField("failover_ambiguous", truth, "truth"),
+        AccountField("domain_limits", domain_limits_text),
         *COMMON_FIELDS,
     ),
     _problems,

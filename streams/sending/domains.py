@@ -12,6 +12,7 @@ from typing import Literal
 from schemas.channels.email import EmailDelivery
 from schemas.delivery import Delivery
 from schemas.destination import Destination
+from schemas.formats.hosts import HostRefused, ascii_host, is_name
 
 Owner = Literal["domain", "account"]
 Said = Sequence[tuple[str, float]]
@@ -23,15 +24,17 @@ LEAST_WAIT, LONGEST_WAIT = 0.5, 1800.0
 """Of what is put back: it costs a claim and a row each time; a domain may take more before it is its turn."""
 _MORE, _LEAST_BACK = 1.5, 20.0
 """So many times as many come back as may leave by now, and so many a second in any case: a rate that grows is used."""
-_LONGEST_NAME = 253
 
 
 def domain_of(delivery: Delivery) -> str:
     """The domain of the recipient of an e-mail; empty for all else."""
     if not isinstance(delivery, EmailDelivery):
         return ""
-    domain = delivery.email.to.rpartition("@")[2].lower()
-    return domain if len(domain) <= _LONGEST_NAME else ""
+    try:
+        domain = ascii_host(delivery.email.to.rpartition("@")[2]).lower()
+    except HostRefused:  # it is refused when it is written
+        return ""
+    return domain if is_name(domain) else ""
 
 
 def gate_of(account: Destination, domain: str) -> Destination:

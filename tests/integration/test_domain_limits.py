@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import asyncpg
 from msgspec.structs import replace
 
 from channels.fakes.limit import Limit
 from channels.fakes.raw_smtp import RawSmtp
+from deploy.settings.messages import EmailAccountSettings
 from deploy.settings.settings import Settings
 from schemas.delivery import Delivery
 from tests.integration.test_providers import mails, named, running, until
@@ -20,6 +23,30 @@ def to(domain: str, count: int) -> list[Delivery]:
         replace(one, email=replace(one.email, to=f"c{number}@{domain}"))  # type: ignore[attr-defined]
         for number, one in enumerate(named(mails(count), domain))
     ]
+
+
+async def test_a_limit_of_a_domain_is_kept_and_no_other_waits_for_it(settings: Settings, pool: asyncpg.Pool) -> None:
+    server = RawSmtp()
+    await server.start()
+    account = EmailAccountSettings(
+        "127.0.0.1", "a@example.com", port=server.port, security="none", domain_limits="Slow.example: 10/s"
+    )
+    began = time.monotonic()
+    async with running(settings, pool, accounts={"main": account}) as run:
+        await run.take(to("slow.example", 32) + to("quick.example", OTHERS))
+
+        async def others_are_out() -> bool:
+            return sum(one.is_taken and "quick" in one.recipients[0] for one in server.mails) == OTHERS
+
+        await until(others_are_out)
+
+        async def all_sent() -> bool:
+            return (await run.counts())["sent"] == 32 + OTHERS
+
+        await until(all_sent)
+        assert await pool.fetchval("select count(*) from deliveries where attempts <> 1") == 0
+    assert time.monotonic() - began >= 2.0
+    await server.stop()
 
 
 async def test_a_domain_that_slows_down_holds_no_other_back_and_costs_no_attempt(

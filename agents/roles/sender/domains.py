@@ -6,6 +6,7 @@ taken from mail to others.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from agents.roles.sender.pacing import Paces
 from agents.roles.sender.slices import Slices
 from agents.roles.sender.work import Work
 from schemas.destination import Destination
+from schemas.limit import Limit
 from schemas.receipt import Accepted, DomainThrottled, Gone, Postponed, Receipt, Refused, Throttled
 from streams.sending.domains import Said, account_of, comes_back, domain_of, gate_of, whose
 from streams.sending.grants import LASTS
@@ -35,11 +37,13 @@ _COUNTED_FOR, _MOST_COUNTED = 30.0, 10_000
 class Domains:
     """The pace of each domain at each account, as far as it is held back; shared by all senders like those of accounts.
 
-    `row_of` is where an account's limit is shared; `most` are held in memory for one.
+    `limit_of` is that of a domain as its account says it; `row_of` where an account's limit is shared; `most` are held
+    in memory for one.
     """
 
     def __init__(
         self,
+        limit_of: Callable[[Destination], Limit],
         row_of: Callable[[Destination], Destination],
         most: Callable[[], int],
         slices: Slices,
@@ -48,7 +52,8 @@ class Domains:
     ) -> None:
         self._most, self._ticks = most, ticks
         self.slices = Slices(
-            row_of=lambda gate: gate._replace(project_id=row_of(account_of(gate)).project_id),
+            limit_of,
+            lambda gate: gate._replace(project_id=row_of(account_of(gate)).project_id),
             is_wanted=slices.is_wanted,
             ticks=ticks,
         )
@@ -108,9 +113,10 @@ class Domains:
 
     def gate(self, work: Work) -> Destination | None:
         """The domain at the account that it leaves for; None where that is not held back."""
-        if not self.slices.count:
+        domain = domain_of(work.delivery)
+        if not domain:
             return None
-        gate = gate_of(work.leaves_for, domain_of(work.delivery))
+        gate = gate_of(work.leaves_for, domain)
         return gate if self.slices.of(gate) is not None else None
 
     def later(self, gate: Destination) -> float:
@@ -135,9 +141,9 @@ class Domains:
 
     def _gap(self, gate: Destination) -> float:
         one = self.slices.of(gate)
-        if one is None or one.gap == float("inf"):
-            return 1.0 / max(1.0, one.measured if one else 0.0)
-        return one.gap
+        if one is None or one.gap < math.inf:
+            return one.gap if one else 1.0
+        return 1.0 / (one.limit.rate.per_second if one.limit.rate else max(1.0, one.measured))
 
     def _throttled(self, work: Work, domain: str, left_at: float, receipt: DomainThrottled, asked: float) -> Receipt:
         account, now = work.leaves_for, self._ticks()

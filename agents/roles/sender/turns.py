@@ -24,7 +24,7 @@ from schemas.failover import Failover
 from schemas.limit import NO_LIMIT, Limit
 from schemas.receipt import Accepted, DomainThrottled, Receipt, Throttled
 from streams.sending.breaker import answer_of
-from streams.sending.domains import is_gate
+from streams.sending.domains import account_of, is_gate
 from streams.sending.gate import Situation
 from streams.sending.retry import asked_wait
 from streams.sending.settle import Attempt, may_pause
@@ -51,7 +51,7 @@ class Turns:
         self.breakers = breakers or Breakers()
         self.paces = Paces(Slices(self._limit, self._row, is_wanted=self.breakers.news))
         self.share, self.slots, self._strikes = Share(concurrency), Slots(self._most_at_once), Strikes()
-        self.domains = Domains(self._row, lambda: self.capacity.most, self.paces.slices)
+        self.domains = Domains(self._domain_limit, self._row, lambda: self.capacity.most, self.paces.slices)
         self.capacity = Capacity(self.paces, share=self.share, breakers=self.breakers, failover=self._failover)
 
     def take(self, work: Work) -> Work:
@@ -171,6 +171,10 @@ class Turns:
         if preset == NO_LIMIT:
             return own
         return Limit(own.rate or preset.rate, own.concurrency or preset.concurrency)
+
+    def _domain_limit(self, gate: Destination) -> Limit:
+        account, domain = account_of(gate), gate.name.rpartition("@")[2]
+        return self._channels[gate.channel].domain_limit(account.project_id, account.name, domain)
 
     def _row(self, destination: Destination) -> Destination:
         """The destination under which its limit is shared: an account of all projects is one."""

@@ -76,7 +76,7 @@ def test_a_million_come_back_no_faster_than_their_domain_takes_them_and_a_little
 @pytest.mark.parametrize(
     ("address", "domain"),
     [("ann@gmail.com", "gmail.com"), ("ann@GMail.com", "gmail.com"), ("a@b@c.example", "c.example"),
-     ("ann@" + "a" * 254, "")],
+     ("ann@" + "a" * 254, ""), ("ann@b\u00fccher.example", "xn--bcher-kva.example"), ("ann@a\0b.example", "")],
 )  # fmt: skip
 def test_the_domain_of_a_recipient(address: str, domain: str) -> None:
     made = delivery("email")

@@ -12,6 +12,7 @@ from agents.roles.sender.domains import Domains
 from agents.roles.sender.slices import Slices
 from agents.roles.sender.work import Work
 from schemas.destination import Destination
+from schemas.limit import NO_LIMIT, Limit, Rate
 from schemas.receipt import Accepted, DomainThrottled, Postponed, Throttled
 from streams.sending.exchange import Answer
 from streams.sending.grants import Grant
@@ -20,6 +21,7 @@ from tests.factory import NOW, delivery
 MAIN = Destination("shop", "email", "main")
 SLOW = DomainThrottled("451 4.7.0 slow down")
 TOOK = Accepted("250 ok")
+LIMITS = {MAIN._replace(name="main@limited.example"): Limit(Rate(4, 1.0))}
 
 
 class Ticks:
@@ -36,7 +38,7 @@ def ticks() -> Ticks:
 
 @pytest.fixture
 def domains(ticks: Ticks) -> Domains:
-    return Domains(lambda one: one, lambda: 8, Slices(ticks=ticks), ticks=ticks)
+    return Domains(lambda one: LIMITS.get(one, NO_LIMIT), lambda one: one, lambda: 8, Slices(ticks=ticks), ticks=ticks)
 
 
 def mail(domain: str, number: int = 0, account: str = "main") -> Work:
@@ -111,3 +113,17 @@ async def test_what_has_its_domains_turn_and_waits_for_long_has_it_no_more(domai
     assert domains.is_missed(work)
     domains.release(work)
     assert not domains.is_missed(work)
+
+
+async def test_a_limit_that_is_written_down_is_kept_before_anything_is_too_much(domains: Domains, ticks: Ticks) -> None:
+    gate = MAIN._replace(name="main@limited.example")
+    assert domains.gate(mail("limited.example")) == gate
+    assert domains.gate(mail("limited.example", account="other")) is None
+    one = domains.slices.of(gate)
+    assert one is not None
+    at = tuple(ticks.now + 0.01 * number for number in range(2))
+    report = one.report("a", 0, 0, ticks.now)
+    one.take_in(report, Answer(Grant(at, 2, None, 4.0, 1)), ticks.now, lambda moment: moment)
+    assert await domains.put_off(mail("limited.example", 1)) is None
+    waiting = [domains.later(gate) for _ in range(20)]
+    assert waiting == sorted(waiting)

@@ -63,8 +63,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
         calls: Calls | None = None,
     ) -> None:
         super().__init__(reach=reach, names=names)
-        self._calls = calls
-        self._accounts = accounts or AccountBook().of(self.name)
+        self._calls, self._accounts = calls, accounts or AccountBook().of(self.name)
         self._signer, self._max_bytes, self._links = signer, max_bytes, links
 
     @classmethod
@@ -85,9 +84,8 @@ class Webhook(HttpChannel[WebhookDelivery]):
         del name
         if not isinstance(form, WebhookAccountForm):
             raise TypeError(f"a webhook account, not {type(form).__name__}")
-        return Signer(
-            (*form.secrets, *form.retiring_secrets), form.legacy_secret, written_limit(form.rate, form.concurrency)
-        )
+        secrets = (*form.secrets, *form.retiring_secrets)
+        return Signer(secrets, form.legacy_secret, written_limit(form.rate, form.concurrency))
 
     def limit(self, project_id: str, account: str) -> Limit:
         """See `Channel`: an endpoint's own, or the same for each of a project."""
@@ -102,14 +100,12 @@ class Webhook(HttpChannel[WebhookDelivery]):
         body = msgspec.json.encode(body_of(delivery, self._links))
         if len(body) > self._max_bytes:
             raise RenderRefused("limit", f"the body has {len(body)} bytes, at most {self._max_bytes} are sent")
-        address = delivery.webhook
+        address, about = delivery.webhook, (delivery.account, delivery.delivery_id)
         try:
             url = ascii_url(address.url)
         except HostRefused as error:
             raise RenderRefused("no_address", str(error)) from error
-        return HttpRequest(
-            url, delivery.account, delivery.delivery_id, address.headers, body, project_id=delivery.project_id
-        )
+        return HttpRequest(url, *about, address.headers, body, project_id=delivery.project_id)
 
     def attempt_headers(self, request: HttpRequest, now: datetime) -> Mapping[str, str]:
         """The signatures, which carry the time of the attempt."""
@@ -126,8 +122,7 @@ class Webhook(HttpChannel[WebhookDelivery]):
         answer = await self.ask(request, timeout=timeout, now=now)
         receipt = self.judged(answer, now)
         if self._calls is not None and self._calls.wants(request.project_id, request.account, receipt):
-            took = time.perf_counter() - started
-            self._calls.add(self._call(request, answer, receipt, now, took))
+            self._calls.add(self._call(request, answer, receipt, now, time.perf_counter() - started))
         return receipt
 
     def _call(

@@ -34,8 +34,9 @@ _ACCOUNT_LIMIT = (
     r"|exceed\w*\b[\w ]{0,30}\b(per (minute|hour|day)|sending|daily|hourly)"
 )
 _ABOUT_OUR_SIDE = (
-    rf"{_ACCOUNT_LIMIT}|connection|session|client host|helo command|sender address|reverse"
-    r"|your (account|ip|host|server|address|sending)"
+    r"too many (messages|e?mails|connections|recipients)|throttl|your (account|sending|plan|quota)"
+    r"|(rate.?limit|limit|quota)\b.{0,30}\bexceed|exceed\w*\b.{0,30}\b(rate|limit|quota)"
+    r"|connection|session|client host|helo command|sender address|reverse"
 )
 _ANY_DOMAIN = r"\b(recipient|destination|receiving)('s)? (domain|provider|host|mx)\b|\b(per|this|that) domain\b"
 _OF_A_MAILBOX = r"mailbox|over.?quota|recipient's"

@@ -139,6 +139,23 @@ def test_what_becomes_of_each() -> None:
         ("rcpt", 450, "4.7.1 rate limit per domain", True, True),
         ("rcpt", 450, "4.7.1 deferred by notgmail.com and mx.gmail.com", True, False),
         ("rcpt", 450, "4.7.1 deferred by gmail.community", True, False),
+        (
+            "data",
+            421,
+            "4.7.28 Gmail has detected an unusual rate of mail originating from your SPF domain [a.test]. "
+            "To protect our users from spam, mail sent from your domain has been temporarily rate limited.",
+            True,
+            False,
+        ),
+        (
+            "rcpt",
+            451,
+            "4.7.651 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation.",
+            True,
+            False,
+        ),
+        ("rcpt", 421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", True, False),
+        ("data", 451, '4.7.1 Ratelimit "user" exceeded', False, False),
         ("rcpt", 450, "4.7.1 Client host rejected: cannot find your reverse hostname", False, False),
         ("rcpt", 452, "4.5.3 too many recipients", False, False),
         ("data", 454, "4.7.0 Throttling failure: Maximum sending rate exceeded", False, False),

@@ -58,7 +58,7 @@ def _spans(window: Window, today: date, zone: tzinfo) -> Iterator[tuple[datetime
             return
         if window.days and WEEKDAYS[day.weekday()] not in window.days:
             continue
-        yield instant(day, begins, zone), instant(last, ends or time(), zone)
+        yield instant(day, begins, zone), instant(last, ends or time.min, zone)
 
 
 def _end(written: str) -> time | None:

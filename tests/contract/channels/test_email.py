@@ -28,7 +28,17 @@ from channels.unsubscribe import UnsubscribeLinks
 from schemas.channels.email import EmailAccountForm
 from schemas.delivery import Delivery
 from schemas.errors import AccountHeld, RenderRefused, TemplateFailed, TryLater
-from schemas.receipt import Accepted, Blocked, Deferred, Postponed, Receipt, Refused, Throttled, Unanswered
+from schemas.receipt import (
+    Accepted,
+    Blocked,
+    Deferred,
+    DomainThrottled,
+    Postponed,
+    Receipt,
+    Refused,
+    Throttled,
+    Unanswered,
+)
 from schemas.template import LocalText, StoredTemplate
 from tests.contract.channels.case import Answer, ChannelCase, Fake
 from tests.factory import SECRET, TEMPLATE, customer, delivery
@@ -82,7 +92,9 @@ class EmailCase(ChannelCase):
         "taken": says("250 2.0.0 queued", Accepted),
         "busy": says("451 4.3.0 try again in 7 seconds", Postponed, retry_after=7.0),
         "too fast": says("450 4.7.1 too many messages, try again in 5 minutes", Throttled, "mail", 300.0),
-        "too fast, for ever": says("450 4.7.1 too fast, try again in 99999 hours", Throttled, "rcpt", 359_996_400.0),
+        "too fast, for ever": says(
+            "450 4.7.1 too fast, try again in 99999 hours", DomainThrottled, "rcpt", 359_996_400.0
+        ),
         "we are not wanted": says("550 5.7.1 go away", Blocked, "mail"),
         "no such mailbox": says("550 5.1.1 no such user", Refused, "rcpt"),
         "hostile words": says("554 5.7.1 a\x07b" + "\u2028\u202e" + "x" * 400, Refused),

@@ -59,20 +59,14 @@ def match_event(
     if not candidates:
         return outcome
     fitting: list[Rule] = []
-    for guard, tests in candidates:
-        failed = False
-        for test in tests:
-            answer = test(context, now)
-            if answer is False:
-                outcome.no_match += 1
-                break
-            if answer is not True:
-                failed = True
+    for candidate in candidates:
+        answer = candidate.answer(context, now)
+        if answer is False:
+            outcome.no_match += 1
+        elif answer is True:
+            fitting.append(rules.of(candidate.guard))
         else:
-            if failed:
-                outcome.decisions.append(Evaluation(rules.of(guard), context, now).failed(guard.run(context, now)))
-            else:
-                fitting.append(rules.of(guard))
+            outcome.decisions.append(Evaluation(rules.of(candidate.guard), context, now).failed(answer))
     if fitting:
         outcome.matched = len(fitting)
         fitting.sort(key=_by_priority)
@@ -83,12 +77,10 @@ def match_event(
 
 def _end(ending: Iterable[Candidate], context: EventContext, rules: RuleIndex, now: datetime, outcome: Matched) -> None:
     """Note of which distributions an event ends what waits."""
-    for guard, tests in ending:
-        answers = [test(context, now) for test in tests]
-        if False not in answers:
-            evaluation = Evaluation(rules.of(guard), context, now)
-            failed = next((one for one in answers if one is not True), None)
-            evaluation.end(guard.run(context, now) if failed is not None else True, outcome)
+    for candidate in ending:
+        answer = candidate.answer(context, now)
+        if answer is not False:
+            Evaluation(rules.of(candidate.guard), context, now).end(answer, outcome)
 
 
 def match_due(

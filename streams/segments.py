@@ -110,19 +110,12 @@ class SegmentIndex:
         context = EventContext(self._head, None, _no_objects, row)
         candidates, _ = self._index.candidates(context)
         found, unjudged = set(self._lists.get(customer_id, ())), {}
-        for guard, tests in candidates:
-            failed = False
-            for test in tests:
-                answer = test(context, now)
-                if answer is False:
-                    break
-                failed = failed or answer is not True
-            else:
-                if failed:
-                    answer = guard.run(context, now)
-                    unjudged[guard.id] = answer.reason if isinstance(answer, Failure) else ""
-                else:
-                    found.add(guard.id)
+        for candidate in candidates:
+            answer = candidate.answer(context, now)
+            if answer is True:
+                found.add(candidate.guard.id)
+            elif answer is not False:
+                unjudged[candidate.guard.id] = answer.reason if isinstance(answer, Failure) else ""
         return Judged(found, unjudged)
 
     def due(self, row: bytes, now: datetime) -> datetime | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bisect
+from datetime import datetime
 from typing import NamedTuple
 
 from schemas.record import Record
+from streams.conditions.answer import Answer
 from streams.conditions.compile import Getter, Run
 from streams.conditions.language import Path
 from streams.event_context import EventContext, reader
@@ -23,6 +25,16 @@ class Candidate(NamedTuple):
 
     guard: Guard
     tests: tuple[Run, ...]
+
+    def answer(self, context: EventContext, now: datetime) -> Answer:
+        """False where a test is, whatever the others are; where one fails, what the whole guard says of it."""
+        failed = False
+        for test in self.tests:
+            answer = test(context, now)
+            if answer is False:
+                return False
+            failed = failed or answer is not True
+        return self.guard.run(context, now) if failed else True
 
 
 class Table:

@@ -36,7 +36,6 @@ class DueHold(NamedTuple):
     hold_id: str
     round: int
     customer_id: str
-    arrived_at: datetime
     record: bytes
 
 
@@ -54,16 +53,18 @@ class Holds:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        self._sql = queries("holds")
+        self._sql = {**queries("holds"), "note": queries("erasure")["note"]}
 
     async def add(self, rows: Sequence[HoldRow]) -> int:
         """Keep what is new; how many. What is known, or of a customer erased since, changes nothing."""
         return len(await self._fetch("add", *map(list, zip(*rows, strict=True)))) if rows else 0
 
-    async def erase(self, erased_at: Sequence[tuple[Keyed, datetime | None]]) -> None:
-        """End what waits for customers who were erased, and keep nothing of it. None is now."""
-        projects, ids = [one.project_id for one, _ in erased_at], [one.id for one, _ in erased_at]
-        await self._fetch("note_erased", projects, ids, [at for _, at in erased_at])
+    async def erase(self, erased_at: Sequence[tuple[Keyed, datetime]]) -> None:
+        """End what waits for customers who were erased, and keep nothing of it; the latest moment of each counts."""
+        latest = {customer: at for at, customer in sorted((at, customer) for customer, at in erased_at)}
+        customers = sorted(latest)
+        projects, ids = [one.project_id for one in customers], [one.id for one in customers]
+        await self._fetch("note", projects, ids, [latest[one] for one in customers])
         await self._fetch("erase", projects, ids)
 
     @asynccontextmanager

@@ -19,7 +19,7 @@ from agents.broker.producer import write_all
 from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
-from agents.ingest_time import arrived_at, header_of, moment
+from agents.ingest_time import arrived_at, moment
 from agents.intake import Chunk, Intake
 from agents.telemetry.health import Loop
 from agents.telemetry.metrics import Metrics
@@ -137,8 +137,7 @@ class Holder:
         return woken
 
     def _output(self, hold: DueHold) -> Output:
-        arrived = header_of(int(hold.arrived_at.timestamp() * 1000))
-        return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), hold.record, headers=arrived)
+        return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), hold.record)
 
     # -- health -------------------------------------------------------------------------------------------------
 

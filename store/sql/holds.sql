@@ -12,16 +12,6 @@ where not exists (
 on conflict do nothing
 returning true;
 
--- name: note_erased
--- Customers who were erased, and when Kafka was told; the latest counts.
-insert into erased_customers (project_id, customer_id, erased_at)
-select project_id, customer_id, least(max(at), now())
-from unnest($1::text[], $2::text[], $3::timestamptz[]) as erased (project_id, customer_id, at)
-group by project_id, customer_id
-order by project_id, customer_id
-on conflict (project_id, customer_id) do update
-    set erased_at = greatest(erased_customers.erased_at, excluded.erased_at);
-
 -- name: erase
 -- What waited for erased customers ends, and nothing of it is kept.
 update holds h set record = null, ended_at = now()
@@ -32,7 +22,7 @@ where h.project_id = asked.project_id and h.customer_id = asked.customer_id and 
 
 -- name: take
 -- Those that are due, the longest overdue first; not those that another holder releases.
-select project_id, hold_id, round, customer_id, arrived_at, record from holds
+select project_id, hold_id, round, customer_id, record from holds
 where ended_at is null and until_at <= now() order by until_at limit $1 for update skip locked;
 
 -- name: end

@@ -305,9 +305,7 @@ class Matcher:
         topic, codec = self._requests
         outputs.extend(Output(topic, key, codec.encode(one), batch.partition, arrived) for one in matched.requests)
         topic, codec = self._holds
-        outputs.extend(
-            Output(topic, key, codec.encode(source.hold(one)), batch.partition, arrived) for one in matched.holds
-        )
+        outputs.extend(Output(topic, key, codec.encode(source.hold(one)), batch.partition) for one in matched.holds)
         topic, codec = self._decisions
         outputs.extend(Output(topic, key, codec.encode(decision), batch.partition) for decision in matched.decisions)
         return outputs

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from schemas.channels.activecampaign import ActiveCampaignAddress, ActiveCampaignDelivery, ActiveCampaignPlan
-from schemas.formats.mail_address import mail_address
 from schemas.record import JsonObject
+from streams.channels.mailbox import known_mailbox
 from streams.channels.mapping import DEFAULTS, Attributes, attributes_key
 from streams.channels.rules import ChannelRules, PlanContext, Shared
-from streams.event_context import Profile, profile_text
+from streams.event_context import Profile
 from streams.values.kinds import AsWritten, Group, Key
 from streams.verdict import Skip
 
@@ -38,12 +38,8 @@ def _plan(written: JsonObject, context: PlanContext) -> ActiveCampaignPlan:
 
 
 def _contact(plan: ActiveCampaignPlan, profile: Profile) -> ActiveCampaignAddress | Skip:
-    if not profile_text(profile, "email"):
-        return Skip("no_address", "the customer has no email")
-    try:
-        return ActiveCampaignAddress(email=mail_address(profile["email"]), attributes=plan.attributes)
-    except ValueError as error:
-        return Skip("no_address", f"ActiveCampaign cannot know the customer by their email: {error}")
+    email = known_mailbox(profile, "ActiveCampaign")
+    return email if isinstance(email, Skip) else ActiveCampaignAddress(email=email, attributes=plan.attributes)
 
 
 def _delivery(plan: ActiveCampaignPlan, address: ActiveCampaignAddress, shared: Shared) -> ActiveCampaignDelivery:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from schemas.channels.mailchimp import MailchimpAddress, MailchimpDelivery, MailchimpPlan
-from schemas.formats.mail_address import mail_address
 from schemas.record import JsonObject
+from streams.channels.mailbox import known_mailbox
 from streams.channels.mapping import DEFAULTS, Attributes, attributes_key
 from streams.channels.rules import ChannelRules, PlanContext, Shared
-from streams.event_context import Profile, profile_text
+from streams.event_context import Profile
 from streams.values.kinds import AsWritten, Group, Key
 from streams.verdict import Skip
 
@@ -47,12 +47,8 @@ def _plan(written: JsonObject, context: PlanContext) -> MailchimpPlan:
 
 
 def _member(plan: MailchimpPlan, profile: Profile) -> MailchimpAddress | Skip:
-    if not profile_text(profile, "email"):
-        return Skip("no_address", "the customer has no email")
-    try:
-        return MailchimpAddress(email=mail_address(profile["email"]), attributes=plan.attributes)
-    except ValueError as error:
-        return Skip("no_address", f"Mailchimp cannot know the customer by their email: {error}")
+    email = known_mailbox(profile, "Mailchimp")
+    return email if isinstance(email, Skip) else MailchimpAddress(email=email, attributes=plan.attributes)
 
 
 def _delivery(plan: MailchimpPlan, address: MailchimpAddress, shared: Shared) -> MailchimpDelivery:

@@ -69,15 +69,15 @@ class PostgresServer:
         self.process.wait_until_ready(lambda: self._ready(port), _START_SECONDS)
 
     def _ready(self, port: int) -> bool:
-        lines = (self._data / "postmaster.pid").read_text().splitlines() if self._pid_file_there() else []
+        try:
+            lines = (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:  # after a crash the server removes the old one at any moment, and writes its own
+            return False
         if len(lines) < 8 or lines[7].strip() != "ready":
             return False
         with socket.socket() as probe:
             probe.settimeout(1.0)
             return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    def _pid_file_there(self) -> bool:
-        return (self._data / "postmaster.pid").exists()
 
     def _initialise(self, user: int | None) -> None:
         command = [str(_BIN / "initdb"), "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres"]

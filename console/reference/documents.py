@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN
-from streams.documents.distribution import DISTRIBUTION
+from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.project import PROJECT
 from streams.documents.segment import SEGMENT
 from streams.values.kinds import Group, Key, Keys, ListOf, OneOf, Value, Varies
@@ -95,7 +95,7 @@ _HEAD = "| key | what it is | without it | example |\n|---|---|---|---|\n"
 _DISTRIBUTIONS = """\
 # Distributions
 
-Written from `streams/documents/distribution.py` and `streams/channels/` by `python -m console.reference`.
+Written from `streams/documents/distribution_keys.py` and `streams/channels/` by `python -m console.reference`.
 `tidings schema distribution` prints the same for editors. Whatever is wrong in a
 file is found at once, each with its line and what would be right.
 

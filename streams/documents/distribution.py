@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, DistributionStatus
+from schemas.closed import Action
 from schemas.distribution import (
     CONSENTS,
     TRANSACTIONAL,
@@ -34,121 +34,12 @@ from streams.channels.template_files import TemplateFiles
 from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
-from streams.documents.distribution_kinds import (
-    CONDITION,
-    PROMOTE,
-    PUBLISH,
-    UNLESS,
-    WINDOW,
-    AgainForm,
-    ChannelList,
-    DelayForm,
-    TriggerForm,
-    WrittenChannel,
-    window_of,
-)
+from streams.documents.distribution_keys import DISTRIBUTION
+from streams.documents.distribution_kinds import ChannelList, WrittenChannel, window_of
 from streams.documents.offers import why_not_offered
 from streams.documents.single_value import one_value
-from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole, plain_json
+from streams.values.kinds import Group, plain_json
 from streams.values.reader import DocumentReader
-
-DISTRIBUTION = Group(
-    {
-        "distribution": Key(
-            Identifier("winback"),
-            required=True,
-            doc="Its id, which it keeps.",
-            example="winback",
-        ),
-        "name": Key(
-            Text(": what people call it"),
-            null="wrong",
-            doc="What people call it.",
-            default="its id",
-            example="Win back",
-        ),
-        "trigger": Key(
-            TriggerForm(),
-            required=True,
-            doc="The event type that starts it ([triggers.md](triggers.md)), and what the event is about.",
-            example="{event: customer.segment.entered, segment: lapsed-90-days}",
-        ),
-        "when": Key(
-            AsWritten("a condition", CONDITION),
-            doc="What has to hold of the event and the customer ([conditions.md](conditions.md)).",
-            default="always",
-            example="{customer.metadata.country: PL}",
-        ),
-        "publish": Key(PUBLISH, doc="Publish a code of a campaign, and send it.", example="{campaign: spring-codes}"),
-        "promote": Key(
-            PROMOTE,
-            doc="Tell of a promotion tier; not beside `publish`.",
-            example="{campaign: summer-tiers, tier: gold}",
-        ),
-        "consent": Key(
-            Text(f": a consent category such as marketing, or {TRANSACTIONAL}"),
-            required=True,
-            doc=f"What the customer has to have agreed to; `{TRANSACTIONAL}` needs no consent.",
-            example="marketing",
-        ),
-        "channels": Key(
-            ChannelList(CHANNEL_RULES),
-            required=True,
-            doc="What goes out, over one or more channels, each with its own keys (below).",
-            example="[{webhook: {url: 'https://hooks.example.com/tidings', type: winback}}]",
-        ),
-        "again": Key(
-            AgainForm(),
-            doc="How often one customer may get it: a path counts each of its values, a span each of its windows.",
-            default="every_event",
-            example="{once_in: 30d}",
-        ),
-        "starts_at": Key(Moment(), doc="From when on it sends.", default="at once", example="2026-11-20"),
-        "ends_at": Key(
-            Moment(), doc="Until when it sends; a date includes its day.", default="never", example="2026-12-31"
-        ),
-        "delay": Key(
-            DelayForm(),
-            doc="How long it waits before it is judged again and sent: a span after the event, or until a date that "
-            "the event or the customer has.",
-            default="at once",
-            example="{until: customer.metadata.renewal_date, before: 7d}",
-        ),
-        "unless": Key(
-            UNLESS,
-            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for.",
-            default="nothing ends it",
-            example="{trigger: customer.order.paid}",
-        ),
-        "window": Key(
-            WINDOW,
-            doc="The hours in which it may be sent, where the customer lives, else where the project is.",
-            default="at any time",
-            example='{from: "09:00", to: "20:00"}',
-        ),
-        "expires_after": Key(
-            Span(),
-            doc="How long after the event, or the end of its delay, it is worth sending.",
-            default="does not expire",
-            example="2h",
-        ),
-        "priority": Key(
-            Whole(-1_000_000, 1_000_000, "; higher goes first"),
-            null="wrong",
-            doc="Which message of one event goes first.",
-            default="0",
-            example="10",
-        ),
-        "status": Key(
-            OneOf(get_args(DistributionStatus)),
-            null="wrong",
-            doc="Only a live one sends; a paused one says why it did not.",
-            default="LIVE",
-            example="DRAFT",
-        ),
-    }
-)
-"""All that a distribution may say, in the order in which it reads best."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from streams.conditions.operands import SCALAR, SCALARS
 from streams.conditions.parse import QUANTIFIERS
 from streams.conditions.predicates import PREDICATES, number_tests
 from streams.documents.campaign import CAMPAIGN
-from streams.documents.distribution import DISTRIBUTION
+from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.project import PROJECT
 from streams.documents.segment import MEMBERSHIP, SEGMENT
 

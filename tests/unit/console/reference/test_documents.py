@@ -17,7 +17,8 @@ from schemas.events.triggers import PUBLISHED
 from streams.channels.mapping import Attributes
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
-from streams.documents.distribution import DISTRIBUTION, parse_definition
+from streams.documents.distribution import parse_definition
+from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.json_schema import SCHEMAS
 from streams.documents.project import PROJECT, ProjectChecks, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment

@@ -23,7 +23,8 @@ from schemas.errors import DefinitionInvalid
 from schemas.events.triggers import TRIGGERS
 from schemas.template import LocalText, StoredTemplate
 from streams.conditions.predicates import ITEM_TESTS, PREDICATES
-from streams.documents.distribution import DISTRIBUTION, Definition, parse_definition
+from streams.documents.distribution import Definition, parse_definition
+from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.json_schema import definition_schema
 from streams.documents.offers import how_it_comes
 from tests import ROOT

@@ -7,7 +7,7 @@ A default stands for a blank text as well. Attributes of a data transfer are suc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,12 @@ _WORTH = (
 )
 """Part of a voucher, the name that all kinds share, and its name in that part. Of several the first one counts."""
 
+_PAGE = "preferences_url"
+"""The page of choices; the other one says goodbye to whoever opens what was meant for a customer alone.
+
+Its variable is a function, since its token takes longer to make than the rest of most payloads, and few name it.
+"""
+
 _ABSENT: Any = object()
 
 Variables = dict[str, Any]
@@ -58,14 +64,9 @@ def payload_variables(delivery: Delivery, links: Links) -> Variables:
         "event": {"id": event.id, "type": event.type, "created_at": event.created_at},
         "distribution": {"id": distribution.id, "version": distribution.version, "name": distribution.name},
         "delivery_id": delivery.delivery_id,
-        **_page(links.of(delivery)),
+        _PAGE: lambda: links.of(delivery).get(_PAGE),
         **with_links(delivery.data, links),
     }
-
-
-def _page(links: Mapping[str, str]) -> Variables:
-    """The page of choices; the other one says goodbye to whoever opens what was meant for a customer alone."""
-    return {name: link for name, link in links.items() if name == "preferences_url"}
 
 
 def transfer_variables(delivery: Delivery, links: Links) -> Variables:
@@ -154,8 +155,18 @@ def _list(items: list[Any]) -> tuple[Fill, bool]:
 
 
 def _dynamic(node: dict[str, Any]) -> Fill:
-    hops: tuple[tuple[Step, Any], ...] = tuple((step, _holder(step)) for step in read_path(node[FROM]))
-    otherwise = node.get(DEFAULT, _ABSENT)
+    steps = read_path(node[FROM])
+    read = _read(steps, node.get(DEFAULT, _ABSENT))
+    return (lambda variables: read(_with_page(variables))) if steps[0] == _PAGE else read
+
+
+def _with_page(variables: Variables) -> Variables:
+    page = variables.get(_PAGE)  # an object of the event may have its name
+    return {**variables, _PAGE: page()} if callable(page) else variables
+
+
+def _read(steps: Iterable[Step], otherwise: Any) -> Fill:
+    hops: tuple[tuple[Step, Any], ...] = tuple((step, _holder(step)) for step in steps)
 
     def read(variables: Variables) -> Any:
         value: Any = variables

@@ -8,11 +8,13 @@ from datetime import timedelta
 from deploy.secret import Secret
 from schemas.channels.email import MailSecurity
 from schemas.channels.mail_oauth import OAuthFields, oauth_problems, tenant, token_url
+from schemas.channels.mail_providers import preset_of
 from schemas.errors import CannotStart
 from schemas.formats.mail_address import mail_address
 
 _HIGHEST_PORT = 65_535
 _LONGEST_NAME = 200
+_PORT = 993
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -20,11 +22,12 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class MailboxSettings:
     """One mailbox, read over IMAP. What is in `folder` has still to be taken, and is moved to the others afterwards.
 
-    Accounts whose `unsubscribe_mailto` is `address` are left by a mail to it.
+    Accounts whose `unsubscribe_mailto` is `address` are left by a mail to it. Without a `host`, the server of the
+    `username`'s domain is read, where its provider is known.
     """
 
-    host: str
-    username: str
+    host: str = ""
+    username: str = ""
     password: Secret = Secret("")
     client_id: str = ""
     client_secret: Secret = Secret("")
@@ -32,7 +35,7 @@ class MailboxSettings:
     token_url: str = ""
     tenant: str = ""
     scope: str = ""
-    port: int = 993
+    port: int = _PORT
     security: MailSecurity = "tls"
     ssl_cafile: str = ""
     folder: str = "INBOX"
@@ -41,6 +44,15 @@ class MailboxSettings:
     address: str = ""
     every: timedelta = timedelta(minutes=1)
     timeout: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        found = None if self.host else preset_of(self.username.rpartition("@")[2])
+        if found is not None:
+            provider = found.provider
+            object.__setattr__(self, "host", provider.reads)
+            if (self.port, self.security) == (_PORT, "tls"):  # else both are as somebody wrote them
+                object.__setattr__(self, "port", provider.reads_port)
+                object.__setattr__(self, "security", provider.reads_security)
 
     @property
     def oauth(self) -> OAuthFields:
@@ -57,6 +69,8 @@ class MailboxSettings:
     def check(self, name: str) -> None:
         """Raises CannotStart for what no server takes, and for a password that would cross the network in the clear."""
         at = f"mailboxes.{name}"
+        if not self.host:
+            raise CannotStart(f"{at}.host is missing, and no preset fits {self.username!r}: write its IMAP server")
         if not 0 < self.port <= _HIGHEST_PORT:
             raise CannotStart(f"{at}.port must be a port from 1 to {_HIGHEST_PORT}, not {self.port}")
         if self.security == "none" and self.host not in _LOOPBACK:

@@ -38,6 +38,8 @@ class MailProvider:
     port: int = 587
     security: Literal["starttls", "tls"] = "starttls"
     reads: str = ""
+    reads_port: int = 993
+    reads_security: Literal["starttls", "tls"] = "tls"
     rate: str = ""
     connections: int = 0
     tokens: TokenEndpoint | None = None
@@ -137,7 +139,7 @@ PROVIDERS: tuple[MailProvider, ...] = (
     ),
     MailProvider(
         name="Proton Mail Bridge", host="127.0.0.1", port=1025, reads="127.0.0.1",
-        domains=("proton.me", "protonmail.com", "pm.me"),
+        reads_port=1143, reads_security="starttls", domains=("proton.me", "protonmail.com", "pm.me"),
         wants="Bridge running on this machine, the password that it shows, and its certificate in ssl_cafile",
         source="proton.me/support/bridge",
     ),

@@ -54,6 +54,21 @@ def test_the_example_names_every_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("username", "server"),
+    [
+        ("b@gmail.com", ("imap.gmail.com", 993, "tls")),
+        ("b@WEB.de", ("imap.web.de", 993, "tls")),
+        ("b@proton.me", ("127.0.0.1", 1143, "starttls")),
+    ],
+)
+def test_a_mailbox_at_a_known_provider_needs_no_host(
+    tmp_path: Path, username: str, server: tuple[str, int, str]
+) -> None:
+    found = load_settings({}, _written(tmp_path, f"[mailboxes.b]\nusername = '{username}'\n")).mailboxes["b"]
+    assert (found.host, found.port, found.security) == server
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         (
@@ -80,6 +95,8 @@ def test_the_example_names_every_key() -> None:
         ("[notices]\nemails = ['ops']\naccount = 'main'", r"notices\.emails\[0\] must be an address"),
         ("[notices]\nemails = ['ops@example.com']", r'notices\.account "" must be one of the email_accounts: none'),
         ("[notices]\nwebhook = 'ops.example.com'", r"notices\.webhook must begin with https://"),
+        ("[mailboxes.b]\nusername = 'b@shop.example'", r"mailboxes\.b\.host is missing, and no preset fits 'b@shop"),
+        ("[mailboxes.b]\nhost = 'imap.example.com'", r"mailboxes\.b\.username must be one line, and not empty"),
         (f"{BOX}port = 0", r"mailboxes\.b\.port must be a port from 1 to 65535, not 0"),
         (f"{BOX}security = 'none'", r"mailboxes\.b\.security must be starttls or tls: .* in the clear"),
         (f"{BOX}password = '''a\nb'''", r"mailboxes\.b\.password must be one line"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +10,10 @@ import msgspec
 import pytest
 
 from channels.codes.links import no_links
-from channels.payload import payload_variables, render_attributes, transfer_variables, with_worth
+from channels.payload import payload_variables, render_attributes, render_payload, transfer_variables, with_worth
 from channels.unsubscribe import OwnLinks
 from schemas.channels.named_event import NamedEvent
+from schemas.delivery import Delivery
 from schemas.events.samples import OBJECTS
 from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import PATH_PATTERN
@@ -148,14 +150,30 @@ def test_the_default_is_what_trigger_and_action_bring(action: Any, expected: set
 def test_the_page_of_choices_is_a_value_where_it_is_served() -> None:
     one = delivery("webhook")
     served = OwnLinks("https://t.example/", ("a secret of many characters",))
-    page = transfer_variables(one, served)["preferences_url"]
+    page = served.of(one)["preferences_url"]
     payload, problems = read({"page": "preferences_url"})
     assert problems == []
     assert render_attributes(payload, transfer_variables(one, served)) == {"page": page}
-    assert page == payload_variables(one, served)["preferences_url"] == served.of(one)["preferences_url"]
+    assert render_payload(payload, payload_variables(one, served)) == {"page": page}
     assert page.startswith("https://t.example/preferences/")
     assert render_attributes(payload, transfer_variables(one, no_links)) == {}
     assert "unsubscribe_url" not in transfer_variables(one, served)
+    own = msgspec.structs.replace(one, data={**one.data, "preferences_url": "https://shop.example/p"})
+    assert render_attributes(payload, transfer_variables(own, served)) == {"page": "https://shop.example/p"}
+
+
+def test_no_link_is_made_for_a_payload_that_does_not_have_it() -> None:
+    class Counting(OwnLinks):
+        asked = 0
+
+        def of(self, delivery: Delivery, /) -> Mapping[str, str]:
+            Counting.asked += 1
+            return super().of(delivery)
+
+    one, links = delivery("webhook"), Counting("https://t.example/", ("a secret of many characters",))
+    for path, asked in (("customer.id", 0), ("preferences_url", 1)):
+        render_attributes({"field": {"from": path}}, transfer_variables(one, links))
+        assert Counting.asked == asked
 
 
 @pytest.mark.parametrize(

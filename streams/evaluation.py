@@ -60,7 +60,8 @@ class Matched:
     `requests` are sends that need a code first; their deliveries and decisions are in them. `holds` are those that are
     judged again later, `waiting` what is to be known of them and of events that end them.
 
-    `no_match` counts rules of the event's type and selection whose guard did not fit.
+    `no_match` counts rules of the event's type and selection whose guard did not fit. `counts` where an entry of
+    `sent` limits what may be sent later: it has to be kept before anything leaves.
     """
 
     deliveries: list[Delivery] = field(default_factory=list)
@@ -71,6 +72,7 @@ class Matched:
     waiting: Changes = field(default_factory=Changes)
     matched: int = 0
     no_match: int = 0
+    counts: bool = False
 
 
 class Evaluation:
@@ -207,6 +209,7 @@ class Evaluation:
                 at = event.created_at, until.until
                 outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
             outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
+            outcome.counts |= lasts
 
     def _hold(self, identity: str, occurrence: str, until: Defer, outcome: Matched) -> None:
         event = self._event
@@ -266,6 +269,7 @@ class Evaluation:
             if decision.outcome == "emitted":
                 outcome.deliveries.append(self._delivery(message, self._data()))
                 outcome.sent.append(sent(message.delivery_id, event.id, self._moment, lasts=lasts))
+                outcome.counts |= lasts
 
     def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
         rule, event = self._distribution, self._event

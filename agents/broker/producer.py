@@ -85,8 +85,13 @@ class Producer:
 
     def flush(self, timeout: float) -> int:
         """Wait at most `timeout` seconds for the reports of everything queued; how many are still open."""
+        deadline = time.monotonic() + timeout
         self._send()
-        return int(self._producer.flush(timeout))
+        open_reports = int(self._producer.flush(timeout))
+        while self._gathered and (rest := deadline - time.monotonic()) > 0:  # what reports have brought
+            self._send()
+            open_reports = int(self._producer.flush(rest))
+        return open_reports + len(self._gathered)
 
     def close(self, timeout: float = 5.0) -> None:
         """Flush, and serve no more reports."""
@@ -118,9 +123,10 @@ class Producer:
             self._gathered.popleft()
 
     def _serve(self) -> None:
-        """Call the reports that have come, and send what has been gathered for long enough."""
+        """Call the reports that have come, and send what they have brought, or has been gathered for long enough."""
+        goes_on = bool(self._gathered)
         self._producer.poll(0)
-        if self._gathered and self._has_gathered():
+        if self._gathered and (not goes_on or self._has_gathered()):
             self._send()
 
     async def _serve_reports(self) -> None:

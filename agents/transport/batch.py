@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agents.broker.producer import Producer, RefusedByBroker
@@ -34,11 +35,17 @@ class BatchOwner(Protocol):
         """An output was refused by the broker."""
 
 
+FORGOTTEN = -1
+"""The epoch of batches that are done again elsewhere or later: after a rebalance, a seek, or with another log."""
+
+
 class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
     `written` holds, by changelog topic, the offset of the batch's last acknowledged record there. `rest` is what is
     still to be done where something is away that its records need: the others go on before it.
+
+    A batch of the past emits and writes nothing: its records are read again, and its rows may be somebody else's.
     """
 
     __slots__ = (
@@ -64,23 +71,32 @@ class Batch:
         """The partition that the records came from; outputs of the same customer go to the same number."""
         return int(self.tp.partition)
 
+    @property
+    def is_past(self) -> bool:
+        """True where its records are read again."""
+        return self.epoch == FORGOTTEN
+
     def emit(self, outputs: Iterable[Output]) -> None:
         """Hand outputs to the producer, in order. Await `room` before the next piece of work."""
+        if self.is_past:
+            return
         produce, report = self.producer.produce, self._on_delivery
         for output in outputs:
             self.sent += 1
             produce(output, report)
 
-    def put(self, table: Table, key: bytes, value: bytes | None) -> None:
+    def put(self, table: Table, key: bytes, value: bytes | None, then: Sequence[Output] = ()) -> None:
         """Write a row of the batch's partition, with its changelog record among the batch's outputs.
 
-        The same write again changes nothing, so a redelivered batch is harmless.
+        The same write again changes nothing, so a redelivered batch is harmless. `then` leaves once the broker has
+        the row: after a crash nothing has gone out that the row does not know of.
         """
+        if self.is_past:
+            return
         table.data.put(self.partition, key, value)
         self.sent += 1
-        self.producer.produce(
-            Output(table.changelog_topic_name, key, value, self.partition), self._on_changelog_delivery
-        )
+        report = partial(self._on_row_delivery, then) if then else self._on_changelog_delivery
+        self.producer.produce(Output(table.changelog_topic_name, key, value, self.partition), report)
 
     async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
         """Wait, without holding the loop, until the producer has room; `goes_on`: in the midst of the same work."""
@@ -97,6 +113,13 @@ class Batch:
         self.closed = True
         if self.acked == self.sent:
             self.owner.batch_done(self)
+
+    def _on_row_delivery(self, then: Sequence[Output], error: Any, record: Any) -> None:
+        """Reports come in the order of the log, so what leaves by them keeps it. Emitted before the row is counted:
+        the batch is not complete in between."""
+        if error is None:
+            self.emit(then)
+        self._on_changelog_delivery(error, record)
 
     def _on_changelog_delivery(self, error: Any, record: Any) -> None:
         if error is None:

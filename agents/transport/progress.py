@@ -11,14 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.transport.batch import FORGOTTEN, Batch
+
 if TYPE_CHECKING:
     from faust.types import TP
-
-    from agents.transport.batch import Batch
-
-
-_FORGOTTEN = -1
-"""The epoch of batches whose partition was forgotten."""
 
 
 class OffsetRegression(RuntimeError):
@@ -114,13 +110,16 @@ class Progress:
     def forget_partition(self, tp: TP) -> None:
         """Start over with one partition, whose log is another one."""
         for batch in self._in_flight.pop(tp, ()):
-            batch.epoch = _FORGOTTEN
+            batch.epoch = FORGOTTEN
         self._next.pop(tp, None)
         self._committed.pop(tp, None)
 
     def forget(self) -> None:
         """Start over after a seek or a rebalance."""
         self.epoch += 1
+        for queue in self._in_flight.values():
+            for batch in queue:
+                batch.epoch = FORGOTTEN
         self._in_flight.clear()
         self._next.clear()
         self._committed.clear()

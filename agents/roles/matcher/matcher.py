@@ -105,10 +105,14 @@ class Tables(NamedTuple):
 
 @dataclass(slots=True)
 class _Caused:
-    """The changes of one record, worked out and not yet made."""
+    """The changes of one record, worked out and not yet made.
+
+    `counts`: the last of the rows is what limits outputs such as these, so they leave once the broker has it.
+    """
 
     outputs: Sequence[Output] = ()
     rows: Sequence[tuple[PartitionedTable, bytes, bytes | None]] = ()
+    counts: bool = False
     type: str = ""
     matched: Matched | None = None
 
@@ -217,7 +221,12 @@ class Matcher:
 
         Rows come before outputs, and there is nothing to wait for in between: where a row has to wait for room on the
         disk, nothing of the record has left yet, and it is judged again. Raises TryLater.
+
+        Between reading a customer's rows and writing them nothing else is judged. A batch of the past is left alone:
+        its rows may be gone already, and would read as those of a customer who was never sent anything.
         """
+        if batch.is_past:
+            return
         try:
             caused = judge(batch, record, now)
         except NOT_OF_THE_RECORD:
@@ -225,9 +234,12 @@ class Matcher:
         except Exception as error:
             self._dead_letters.put(batch, record, error, now)
             return
-        for table, key, row in caused.rows:
-            batch.put(table, key, row)
-        batch.emit(caused.outputs)
+        for row in caused.rows[:-1]:
+            batch.put(*row)
+        if caused.rows:
+            batch.put(*caused.rows[-1], then=caused.outputs if caused.counts else ())
+        if not caused.counts:
+            batch.emit(caused.outputs)
         tally.add(caused)
 
     async def _retry_until_judged(self, batch: Batch, record: Incoming, judge: Judge, tally: _Tally) -> None:
@@ -271,13 +283,16 @@ class Matcher:
 
     def _caused(self, matched: Matched, context: EventContext, source: Source, batch: Batch, now: datetime) -> _Caused:
         caused, key = _Caused(type=context.head.type, matched=matched), source.key or b""
+        rows: list[tuple[PartitionedTable, bytes, bytes | None]] = []
+        if matched.waiting:
+            row = self._waiting.data.get(batch.partition, key)
+            rows.append((self._waiting, key, with_changes(row, matched.waiting, now)))
         if matched.decisions or matched.requests:
             caused.outputs = self._outputs(matched, source, batch)
             if matched.sent:
-                caused.rows = ((self._recent, key, with_sent(context.recent, matched.sent)),)
-        if matched.waiting:
-            row = self._waiting.data.get(batch.partition, key)
-            caused.rows = (*caused.rows, (self._waiting, key, with_changes(row, matched.waiting, now)))
+                rows.append((self._recent, key, with_sent(context.recent, matched.sent)))
+                caused.counts = matched.counts
+        caused.rows = rows
         return caused
 
     def _store(self, batch: Batch, record: Incoming, _now: datetime) -> _Caused:

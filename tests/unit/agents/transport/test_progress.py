@@ -34,9 +34,11 @@ class HeldProducer:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.topics: list[str] = []
 
     def produce(self, output: Output, report: Report) -> None:
         self.reports.append(report)
+        self.topics.append(output.topic)
 
 
 class Refused:
@@ -183,6 +185,109 @@ async def test_a_refused_output_never_completes_its_batch() -> None:
     producer.reports[0](Refused(), None)
     producer.reports[1](None, None)
     assert (owner.done, len(owner.failed)) == ([], 1)
+
+
+class Rows:
+    """A table that keeps what is put into it."""
+
+    changelog_topic_name = "rows"
+
+    def __init__(self) -> None:
+        self.data = self
+        self.put_rows: list[tuple[int, bytes, bytes | None]] = []
+
+    def put(self, *row: Any) -> None:
+        self.put_rows.append(row)
+
+
+class Written:
+    """A changelog record as it is reported."""
+
+    def topic(self) -> str:
+        return "rows"
+
+    def offset(self) -> int:
+        return 7
+
+
+async def test_what_a_row_limits_leaves_once_the_broker_has_the_row_and_belongs_to_its_batch() -> None:
+    owner, producer, rows = Owner(), HeldProducer(), Rows()
+    one = batch(0, 9, owner=owner, producer=producer)
+    one.put(rows, b"ann", b"1", then=[Output("out", None, b"1"), Output("out", None, b"2")])
+    one.close()
+    assert producer.topics == ["rows"]
+    producer.reports[0](None, Written())
+    assert producer.topics == ["rows", "out", "out"]
+    producer.reports[1](None, None)
+    assert owner.done == []
+    producer.reports[2](None, None)
+    assert (owner.done, one.written) == ([one], {"rows": 7})
+
+
+async def test_what_a_row_limits_never_leaves_where_the_broker_refuses_the_row() -> None:
+    owner, producer = Owner(), HeldProducer()
+    one = batch(0, 9, owner=owner, producer=producer)
+    one.put(Rows(), b"ann", b"1", then=[Output("out", None, b"1")])
+    one.close()
+    producer.reports[0](Refused(), None)
+    assert (producer.topics, owner.done, len(owner.failed)) == (["rows"], [], 1)
+
+
+@pytest.mark.parametrize("is_one_partition", [True, False])
+async def test_a_batch_of_the_past_emits_and_writes_nothing_not_even_what_waited_for_its_row(
+    is_one_partition: bool,
+) -> None:
+    progress, producer, rows = Progress(), HeldProducer(), Rows()
+    one = batch(0, 9, producer=producer)
+    progress.enter(one)
+    one.put(rows, b"ann", b"1", then=[Output("out", None, b"1")])
+    if is_one_partition:
+        progress.forget_partition(ORDERS)
+    else:
+        progress.forget()
+    producer.reports[0](None, Written())
+    one.put(rows, b"ann", b"2")
+    one.emit([Output("out", None, b"2")])
+    assert (producer.topics, rows.put_rows) == (["rows"], [(0, b"ann", b"1")])
+
+
+async def test_what_reports_bring_is_sent_at_once_and_by_a_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Queue:
+        """Acknowledges what it has at each look."""
+
+        def __init__(self, _: object) -> None:
+            self.got: list[bytes] = []
+            self.reports: list[Report] = []
+
+        def produce(self, topic: str, value: bytes, key: object, partition: object, report: Report) -> None:
+            self.got.append(value)
+            self.reports.append(report)
+
+        def poll(self, _: float) -> None:
+            reports, self.reports = self.reports, []
+            for report in reports:
+                report(None, Written())
+
+        def flush(self, timeout: float) -> int:
+            self.poll(timeout)
+            return len(self.reports)
+
+        def __len__(self) -> int:
+            return len(self.reports)
+
+    monkeypatch.setattr(confluent_kafka, "Producer", Queue)
+    producer = Producer({})
+    sent = cast(Any, producer)._producer
+    one = batch(0, 9, producer=producer)
+    one.put(Rows(), b"ann", b"row 1", then=[Output("out", None, b"1")])
+    await one.wait_for_capacity()
+    assert sent.got == [b"row 1"]
+    cast(Any, producer)._serve()
+    assert sent.got == [b"row 1", b"1"]
+    one.put(Rows(), b"ann", b"row 2", then=[Output("out", None, b"2")])
+    assert producer.flush(1.0) == 0
+    assert sent.got == [b"row 1", b"1", b"row 2", b"2"]
+    producer.close(0.0)
 
 
 async def test_a_full_queue_keeps_the_order_and_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,9 @@ Outside = Literal["hold", "skip"]
 
 DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 
+SendStatus = Literal["DRAFT", "TO SEND", "SENDING", "PAUSED", "DONE", "STOPPED"]
+"""Where a manual send stands: not confirmed, in its hold or before its moment, on its way, held by somebody, over."""
+
 Action = Literal["message", "publish", "promote"]
 """What the customer gets: a plain message, a unique code of a campaign, or a promotion notice."""
 

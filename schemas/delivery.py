@@ -26,6 +26,7 @@ class EventRef(Record, frozen=True, kw_only=True):
     id: str
     type: str
     created_at: datetime
+    send_id: Annotated[str | None, doc("The manual send that it belongs to; null of all other events.")] = None
 
 
 class Recipient(Record, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from streams.identity import decision_id, delivery_id, hold_id, key_at, occurren
 from streams.recent import Sent, other_event_sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
+from streams.sends import send_of
 from streams.verdict import Defer, Skip
 from streams.waiting import Changes, Ending, ending, opened
 from streams.window import closed
@@ -349,7 +350,7 @@ def _ref(rule: Distribution) -> DistributionRef:
 
 
 def _event_ref(event: Head[Any]) -> EventRef:
-    return EventRef(id=event.id, type=event.type, created_at=event.created_at)
+    return EventRef(id=event.id, type=event.type, created_at=event.created_at, send_id=send_of(event))
 
 
 def same_type(rule: Distribution, event: Head[Any]) -> bool:

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from schemas.events.event import Id
 from schemas.events.objects import Customer
-from schemas.events.triggers import object_fields
+from schemas.events.triggers import MANUAL, SEND, object_fields
 from schemas.formats.blank import trimmed
 from schemas.record import JsonObject, Record
 from streams.conditions.answer import Answer
@@ -128,8 +128,9 @@ def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
 
 
 def objects_of(facts: Facts, kind: str) -> JsonObject:
-    """The objects that go out of an event of a type, without the envelope."""
-    return dict(facts) if has_own_event(kind) else {name: value for name, value in facts.items() if name != EVENT}
+    """The objects that go out of an event of a type, without the envelope, and what its send says to matchers."""
+    inner = (*(() if has_own_event(kind) else (EVENT,)), *((SEND,) if kind == MANUAL else ()))
+    return {name: value for name, value in facts.items() if name not in inner} if inner else dict(facts)
 
 
 def reader(path: Path, data: type[Record]) -> Getter:

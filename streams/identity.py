@@ -44,6 +44,11 @@ def segment_event_id(
     return "seg_" + _digest(project, segment, str(serial), customer, str(epoch), direction, str(step))
 
 
+def send_event_id(project: str, send: str, customer: str) -> str:
+    """The id of a member's event of a manual send."""
+    return "snd_" + _digest(project, send, customer)
+
+
 def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts) -> str | Failure:
     """The key by which sends of a distribution to a customer are the same. Failure where its path has no value."""
     match again.mode:

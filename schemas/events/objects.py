@@ -255,6 +255,18 @@ class ScheduledDistribution(OpenRecord, frozen=True, kw_only=True):
     metadata: JsonObject = {}
 
 
+class SendRef(OpenRecord, frozen=True, kw_only=True):
+    """The manual send that an event is a part of. It is for matchers alone, and goes out in no message.
+
+    A matcher whose table has an older version of the distribution waits for this one. With `local_time` it is not sent
+    before that time of the customer's own clock, else of the project's.
+    """
+
+    id: Annotated[str, doc("The send's id, as in send_2f0c…; deliveries and decisions name it as event.send_id.")]
+    version: Annotated[int, doc("The version of the distribution that the send began with: older ones wait for it.")]
+    local_time: Annotated[str | None, doc("As in 2026-03-29T09:00:00, where each customer's own zone counts.")] = None
+
+
 class Referral(OpenRecord, frozen=True, kw_only=True):
     """The recommendation that brought a customer."""
 

@@ -38,6 +38,7 @@ from schemas.events.objects import (
     RewardRedemption,
     ScheduledDistribution,
     Segment,
+    SendRef,
     Transaction,
     Voucher,
 )
@@ -114,6 +115,7 @@ class ManualData(Record, frozen=True, kw_only=True):
 
     customer: Customer
     distribution: ScheduledDistribution
+    send: SendRef | None = None
 
 
 class RewardsData(Record, frozen=True, kw_only=True):
@@ -167,6 +169,8 @@ ACTION_NAMES: Mapping[Action, str] = {
 """What the builder calls each action where a trigger offers all of them."""
 
 
+SEND = "send"
+"""In `data` of a manual event: what its send says to matchers. It is no object of the type, and goes out nowhere."""
 MANUAL = "manual_distribution_schedule"
 """A sending that somebody scheduled by hand."""
 PUBLISHED = "customer.publication.succeeded"

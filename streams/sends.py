@@ -1,0 +1,98 @@
+"""Manual sends, without anything that happens: the event of each member, and when a send may begin."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+import msgspec
+
+from schemas.distribution import TRANSACTIONAL, Distribution
+from schemas.events.event import Event
+from schemas.events.triggers import MANUAL, SEND
+from schemas.record import JsonObject
+from schemas.send import Started, When
+from streams.event_context import Head
+from streams.identity import send_event_id
+
+_FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+"""Where a time of the wall clock comes first, and last."""
+
+
+def send_of(head: Head[Any]) -> str | None:
+    """The id of the send that an event is a part of."""
+    send = head.data.send if head.type == MANUAL else None
+    return None if send is None else str(send.id)
+
+
+def member_event(project_id: str, send_id: str, started: Started, when: When, customer_id: str) -> Event:
+    """The event of one member; the same each time."""
+    send: JsonObject = {"id": send_id, "version": started.version}
+    if when.local_time is not None:
+        send["local_time"] = when.local_time
+    return Event(
+        id=send_event_id(project_id, send_id, customer_id),
+        project_id=project_id,
+        type=MANUAL,
+        created_at=started.at,
+        data={"customer": {"id": customer_id}, "distribution": started.distribution, SEND: send},
+    )
+
+
+class MemberEvents:
+    """The records of a send's events: `member_event` as JSON, of which all but two texts are the same for everybody.
+
+    JSON whatever format is configured: in Avro the nulls of `data.distribution` would not be there after reading.
+    """
+
+    def __init__(self, project_id: str, send_id: str, started: Started, when: When) -> None:
+        self._of = project_id, send_id
+        sample = member_event(project_id, send_id, started, when, _NOBODY)
+        raw, identity = msgspec.json.encode(sample), msgspec.json.encode(sample.id)
+        self._head, _, rest = raw.partition(identity)
+        self._middle, _, self._tail = rest.partition(msgspec.json.encode(_NOBODY))
+
+    def record(self, customer_id: str) -> bytes:
+        """The event of a customer."""
+        identity = send_event_id(*self._of, customer_id).encode()
+        return b'%b"%b"%b%b%b' % (self._head, identity, self._middle, msgspec.json.encode(customer_id), self._tail)
+
+
+_NOBODY = "nobody\x1f"
+"""No customer has this id."""
+
+
+def distribution_object(rule: Distribution, created_at: datetime) -> JsonObject:
+    """`data.distribution` of a send's events. `created_at` is when the first version was applied."""
+    return {
+        "id": rule.id,
+        "created_at": _written(created_at),
+        "updated_at": _written(rule.updated_at) if rule.version > 1 else None,
+        "status": "TO SEND",
+        "consents": {"disabled": rule.consent == TRANSACTIONAL},
+        "set_live_at": None,
+        "distribution_channels": [plan.channel for plan in rule.channels],
+    }
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def begins_at(when: When, confirmed_at: datetime, hold: timedelta) -> datetime:
+    """The first moment at which an event may be made: not within the hold, nor before its moment comes anywhere."""
+    wanted = when.at or (None if when.local_time is None else moment_at(when.local_time, _FIRST_ZONE))
+    return max(confirmed_at + hold, wanted) if wanted else confirmed_at + hold
+
+
+def ends_at(when: When) -> datetime | None:
+    """The moment at which a time of the wall clock has come everywhere; None where no zone but ours counts."""
+    return None if when.local_time is None else moment_at(when.local_time, _LAST_ZONE)
+
+
+def moment_at(local_time: str, zone: tzinfo) -> datetime:
+    """The moment at which a clock of a zone shows a time.
+
+    The first of two in the autumn; one that is left out in spring counts on as the clock went before.
+    """
+    return datetime.fromisoformat(local_time).replace(tzinfo=zone).astimezone(UTC)

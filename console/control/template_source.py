@@ -17,6 +17,7 @@ from babel import Locale, UnknownLocaleError, localedata
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from channels.templates.css import with_inlined_css
 from channels.templates.mjml import Layout, MjmlWrong, built_in_layout, compile_mjml, is_document
 from schemas.template import LocalText
 from streams.channels.template_files import TemplateFiles
@@ -170,7 +171,8 @@ def _local(files: Mapping[str, SourceFile], layout: SourceFile | None) -> LocalT
         front, texts[kind] = front_matter(file)
         subject = subject or front
     if "mjml" not in texts:
-        return LocalText(subject=subject, text=texts.get("txt"), html=texts.get("html"))
+        page = texts.get("html")
+        return LocalText(subject=subject, text=texts.get("txt"), html=page and with_inlined_css(page))
     around = Layout(layout.text, str(layout.path)) if layout else built_in_layout()
     try:
         html = _compiled(texts["mjml"], around)

@@ -217,7 +217,7 @@ distribution does (below).
 | file | what it is |
 |---|---|
 | `winback.mjml` | HTML by MJML: whole, or the content of the layout |
-| `winback.html` | HTML as it is; not beside `winback.mjml` |
+| `winback.html` | HTML, its `<style>` put into the elements too; not beside `winback.mjml` |
 | `winback.txt` | the text part; without it, it is made of the HTML |
 | `winback.pl.mjml`, `winback.pl-PL.txt` | the same for a locale |
 | `layout.mjml` | what stands around MJML that has no `<mjml>` of its own; without the file a built-in layout does |

@@ -38,6 +38,7 @@ class BatchApp(faust.App):
 
     def __init__(self, group: str, kafka: Kafka, *, fetch_wait_ms: int = 20, **settings: Any) -> None:
         self.hot_topics: set[str] = set()
+        self.bulk_topics: set[str] = set()
         self.fetch_wait_ms = fetch_wait_ms
         self.crash_reason: BaseException | None = None
         self.watchers: list[Callable[[Batch], None]] = []
@@ -55,9 +56,14 @@ class BatchApp(faust.App):
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
 
-    def batch_agent(self, topic: str, work: BatchWork, *, name: str) -> None:
-        """Have `work` called with each batch of a topic, a partition's in order. Its exception ends the process."""
+    def batch_agent(self, topic: str, work: BatchWork, *, name: str, is_bulk: bool = False) -> None:
+        """Have `work` called with each batch of a topic, a partition's in order. Its exception ends the process.
+
+        `is_bulk`: while there are batches of other topics, it goes on at a small share, wherever it gives way.
+        """
         self.hot_topics.add(topic)
+        if is_bulk:
+            self.bulk_topics.add(topic)
         source = self.topic(topic, key_type=bytes, value_type=bytes, value_serializer="raw")
 
         lanes = Lanes(work)
@@ -65,6 +71,8 @@ class BatchApp(faust.App):
         async def run(stream: Any) -> None:
             async for batch in stream:
                 try:
+                    if is_bulk:
+                        await batch.give_way()
                     await lanes.take(batch)
                 except Exception as error:  # Faust would acknowledge the batch and go on
                     self.stop_at_once(error)

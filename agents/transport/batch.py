@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +34,9 @@ class BatchOwner(Protocol):
 
     def delivery_failed(self, error: BaseException) -> None:
         """An output was refused by the broker."""
+
+    async def give_way(self, batch: Batch) -> None:
+        """Let what is more urgent than a batch go first."""
 
 
 FORGOTTEN = -1
@@ -101,6 +105,11 @@ class Batch:
     async def wait_for_capacity(self, *, goes_on: bool = False) -> None:
         """Wait, without holding the loop, until the producer has room; `goes_on`: in the midst of the same work."""
         await self.producer.wait_for_capacity(goes_on=goes_on)
+
+    async def give_way(self) -> None:
+        """Let other work of the process go on; one of a bulk topic waits for its turn."""
+        await asyncio.sleep(0)
+        await self.owner.give_way(self)
 
     def take_rest(self) -> Callable[[], Awaitable[None]]:
         """The work that is left, for whoever does it."""

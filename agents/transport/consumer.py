@@ -20,6 +20,7 @@ from agents.transport.changelog import Changelogs
 from agents.transport.fetched import Unreadable
 from agents.transport.fetching import Blocked, ConsumerThread, Fetched
 from agents.transport.progress import Progress
+from agents.transport.turns import Turns
 
 log = structlog.get_logger()
 
@@ -30,6 +31,8 @@ _IDLE = 0.2
 _LOOK_AGAIN = 10.0
 """Seconds until a partition whose log cannot be read is tried again: another broker may lead it, with a sound copy."""
 _DRAIN_SECONDS = 8.0
+_BULK_RECORDS = 250
+"""Records of a batch of a bulk topic: where it has a small share, it gets on visibly all the same."""
 
 BEYOND_TABLES = (
     "it was added to a live topic, so customers moved and their rows did not: what is written there is kept and not "
@@ -51,6 +54,7 @@ class Consumer(driver.Consumer):
         self._anew: set[TP] = set()
         self.beyond_tables: set[TP] = set()
         super().__init__(*args, **kwargs)
+        self._turns = Turns(lambda: self.progress.is_working(self.app.bulk_topics))
         self.changelogs = Changelogs(self.app)
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -77,6 +81,11 @@ class Consumer(driver.Consumer):
     def delivery_failed(self, error: BaseException) -> None:
         """An output was refused: stop the process, so that nothing at or after its batch is ever committed."""
         self.app.stop_at_once(error)
+
+    async def give_way(self, batch: Batch) -> None:
+        """Have a batch of a bulk topic wait for its turn."""
+        if batch.tp.topic in self.app.bulk_topics:
+            await self._turns.take()
 
     def fatal_error(self) -> BaseException | None:
         """An error that the client cannot recover from."""
@@ -248,7 +257,9 @@ class Consumer(driver.Consumer):
         """Deliver what came; where the position moved on without records, it is committed like an empty batch."""
         if records:
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            await self._deliver_batch(tp, records, before)
+            size = _BULK_RECORDS if tp.topic in self.app.bulk_topics else len(records)
+            for start in range(0, len(records), size):
+                await self._deliver_batch(tp, records[start : start + size], before)
         if not self._dropped:
             self.progress.move(tp, position)
 

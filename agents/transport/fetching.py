@@ -103,6 +103,7 @@ class Fetcher(fetcher.Fetcher):
     """
 
     active: Collection[Any] | None = None
+    bulk_topics: Collection[str] = ()
     _fetch_max_wait_ms: int
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -110,6 +111,9 @@ class Fetcher(fetcher.Fetcher):
         self._wait = FetchWait(self._fetch_max_wait_ms)
 
     def _get_actions_per_node(self, assignment: Any) -> Any:
+        for tp, waiting in self._records.items():
+            if tp.topic in self.bulk_topics:
+                waiting._backoff = 0.0  # else nothing else of its broker is fetched for a while
         states = map(assignment.state_value, assignment.tps)
         left_out = any(self.active is None or tp in self.active for tp in self._records)
         is_whole = not left_out and all(one.has_valid_position and not one.paused for one in states)
@@ -120,6 +124,11 @@ class Fetcher(fetcher.Fetcher):
         found = await super()._proc_fetch_request(assignment, node_id, request)
         self._wait.ended(found=found or not assignment.active)
         return found
+
+    def put_bulk_last(self) -> None:
+        """Have what is live handed over first: a call ends with so many records."""
+        for tp in [tp for tp in self._records if tp.topic in self.bulk_topics]:
+            self._records[tp] = self._records.pop(tp)
 
     def seek_to(self, tp: Any, offset: int) -> None:
         """Move one partition; more is to come, mostly."""
@@ -222,7 +231,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Fetched:
         """The positions belong to the records: nothing runs in this thread between the two."""
-        consumer._fetcher.active = self.consumer._get_active_partitions()
+        fetching = consumer._fetcher
+        fetching.active, fetching.bulk_topics = self.consumer._get_active_partitions(), self.app.bulk_topics
+        fetching.put_bulk_last()
         records = await super()._fetch_records(consumer, active_partitions, **options)
         positions: dict[Any, int] = {}
         resets: dict[Any, tuple[int, int]] = {}

@@ -7,7 +7,7 @@ are complete. After a seek or a rebalance everything entered before is forgotten
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,6 +98,12 @@ class Progress:
     def full(self, tps: Iterable[TP], limit: Limit) -> set[TP]:
         """Those partitions that have as much in flight as they may."""
         return {tp for tp in tps if limit.is_reached(self._in_flight[tp])}
+
+    def is_working(self, except_topics: Collection[str]) -> bool:
+        """True while an agent has a batch of another topic before it."""
+        return any(
+            not queue[-1].closed for tp, queue in self._in_flight.items() if queue and tp.topic not in except_topics
+        )
 
     def busy(self) -> bool:
         """True while any batch is in flight."""

@@ -37,6 +37,7 @@ from schemas.topics import CUSTOMERS as CUSTOMERS_TABLE
 from schemas.topics import RECENT, changelog
 from streams.recent import sent, with_sent
 from tests.bench import (
+    blast,
     claims,
     codes,
     core,
@@ -483,6 +484,18 @@ def measure_holds(settings: Settings, _servers: Servers) -> Report:
 # -- codes --------------------------------------------------------------------------------------------------------
 
 
+def measure_blast(settings: Settings, _servers: Servers) -> Report:
+    """Live events while a matcher works off a blast of manual sends, against the same load without one."""
+    folder = FOLDER / "blast"
+    folder.mkdir()
+    found = asyncio.run(blast.measure(_placed(settings, "blast"), folder))
+    for name in ("quiet", "beside"):
+        say(f"  live, {name}: p50 {found[name]['p50']} ms, p99 {found[name]['p99']} ms")
+    ratio = {at: round(found["beside"][at] / found["quiet"][at], 2) for at in ("p50", "p99")}
+    say(f"  ratio p50 {ratio['p50']}, p99 {ratio['p99']}; blast {found['blast_per_second']}")
+    return {**found, "ratio": ratio}
+
+
 def measure_codes(settings: Settings, _servers: Servers) -> Report:
     """Import of a million codes and claims of it, against a bare COPY and a loop that takes one by one."""
     return codes.measure(settings.postgres.dsn.reveal(), FOLDER / "codes", ROUNDS, say)
@@ -537,6 +550,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "email": measure_email,
     "segments": measure_segments,
     "holds": measure_holds,
+    "blast": measure_blast,
     "codes": measure_codes,
 }
 

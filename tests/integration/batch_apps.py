@@ -40,6 +40,7 @@ async def running(
     work: Any = nothing,
     topic: str = TOPIC,
     before: Callable[[BatchApp], None] = lambda _: None,
+    agents: Callable[[BatchApp, Wiring], None] = lambda _, __: None,
     *,
     group: str = "stall",
     has_table: bool = True,
@@ -51,6 +52,7 @@ async def running(
     if has_table:
         add_table(app, "rows", partitions=4 if topic == TOPIC else 1, open_partition=in_memory)
     app.batch_agent(wiring.topic(topic), work, name="work")
+    agents(app, wiring)
     DONE.clear()
     app.finalize()
     before(app)

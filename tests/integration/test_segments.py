@@ -49,6 +49,9 @@ class Owner:
     def delivery_failed(self, error: BaseException) -> None:
         raise error
 
+    async def give_way(self, batch: Batch) -> None:
+        """Nothing is more urgent."""
+
 
 class Stage:
     """Segmenters on one database, a clock, and a partition of profiles."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,7 +30,7 @@ from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS
 from schemas.errors import DISK, NOT_OF_THE_RECORD, InvalidEvent, TooLarge, TryLater
-from schemas.events.triggers import EVENT_TOPICS
+from schemas.events.triggers import EVENT_TOPICS, MANUAL, TRIGGERS
 from schemas.hold import Hold
 from schemas.topics import (
     CUSTOMERS,
@@ -81,8 +80,8 @@ def build_matcher(
     matcher = Matcher(wiring, rules, tables, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
-        app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic)
-    app.batch_agent(wiring.topic(DUE), matcher.match_due_batch, name=DUE)
+        app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic, is_bulk=topic == TRIGGERS[MANUAL].topic)
+    app.batch_agent(wiring.topic(DUE), matcher.match_due_batch, name=DUE, is_bulk=True)
     return app, rules
 
 
@@ -211,7 +210,7 @@ class Matcher:
                 await self._retry_until_judged(batch, record, judge, tally)
             if number % _CLOCK_CHECK_EVERY == 0 and time.perf_counter() - yielded_at > _YIELD_AFTER_SECONDS:
                 await batch.wait_for_capacity(goes_on=True)
-                await asyncio.sleep(0)
+                await batch.give_way()
                 yielded_at, now = time.perf_counter(), self._clock()
         await batch.wait_for_capacity()
         self._finished(batch, time.perf_counter() - began, tally)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.transport.fetched import FetchedRecords, Unreadable
-from agents.transport.fetching import Blocked, FetchWait, LeanRecords
+from agents.transport.fetching import Blocked, Fetcher, FetchWait, LeanRecords
 
 ORDERS = TopicPartition("orders", 0)
 _CRC_AT, _ATTRIBUTES_AT = 17, 21
@@ -152,3 +152,12 @@ def test_a_fetch_whose_setting_is_longer_waits_as_long_as_that() -> None:
     wait = FetchWait(500)
     wait.ended(found=False)
     assert (wait.ms(is_whole=True), wait.ms(is_whole=False)) == (500, 500)
+
+
+def test_what_is_live_is_handed_over_before_bulk() -> None:
+    """A call ends with so many records, those first that lay there first."""
+    bulk, live = TopicPartition("events.manual", 0), TopicPartition("events.orders", 0)
+    fetching = Fetcher.__new__(Fetcher)
+    fetching._records, fetching.bulk_topics = {bulk: "a", live: "b"}, {"events.manual"}
+    fetching.put_bulk_last()
+    assert list(fetching._records) == [live, bulk]

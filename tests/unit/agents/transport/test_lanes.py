@@ -25,6 +25,9 @@ class Owner:
     def delivery_failed(self, error: BaseException) -> None:
         self.errors.append(error)
 
+    async def give_way(self, batch: Batch) -> None:
+        """Nothing is more urgent."""
+
 
 class Record:
     def __init__(self, offset: int) -> None:

@@ -57,6 +57,9 @@ class Owner:
     def delivery_failed(self, error: BaseException) -> None:
         self.failed.append(error)
 
+    async def give_way(self, batch: Batch) -> None:
+        """Nothing is more urgent."""
+
 
 def batch(first: int, last: int, epoch: int = 0, owner: Any = None, producer: Any = None) -> Batch:
     records: list[Any] = [Record(offset) for offset in range(first, last + 1)]
@@ -397,3 +400,13 @@ def test_the_internals_that_the_transport_leans_on_are_where_they_were() -> None
     ):
         for name in names:
             assert hasattr(owner, name), f"{owner.__name__}.{name}"
+
+
+def test_work_on_a_topic_is_known_until_its_agent_is_done() -> None:
+    progress, one = Progress(), batch(0, 4)
+    assert not progress.is_working(except_topics=())
+    progress.enter(one)
+    assert progress.is_working(except_topics=())
+    assert not progress.is_working(except_topics=(one.tp.topic,))
+    one.closed = True
+    assert not progress.is_working(except_topics=())

@@ -25,7 +25,7 @@ from streams.conditions.answer import Answer, Failure
 from streams.delay import delayed, zone_of_customer
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.identity import decision_id, delivery_id, hold_id, key_at, occurrence_key, publication_id
-from streams.recent import Sent, other_event_sent, sent
+from streams.recent import Sent, counted, other_event_sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
 from streams.sends import send_of
@@ -262,15 +262,27 @@ class Evaluation:
             outcome.requests.append(request)
 
     def _send(self, occurrence: str, outcome: Matched) -> None:
-        event, lasts = self._event, self._distribution.again.mode != "every_event"
+        lasts = self._distribution.again.mode != "every_event"
         for step, plan in enumerate(self._distribution.channels):
             message = self._message(step, plan, occurrence)
             decision = self._judged(message)
             outcome.decisions.append(decision)
             if decision.outcome == "emitted":
                 outcome.deliveries.append(self._delivery(message, self._data()))
-                outcome.sent.append(sent(message.delivery_id, event.id, self._moment, lasts=lasts))
+                outcome.sent.append(self._counted(message, lasts=lasts))
                 outcome.counts |= lasts
+
+    def _counted(self, message: Message, *, lasts: bool) -> Sent:
+        """The entry of a message that leaves now."""
+        return counted(
+            message.delivery_id,
+            self._event.id,
+            self._moment,
+            lasts=lasts,
+            channel=message.plan.channel,
+            category=self._distribution.consent,
+            now=self._now,
+        )
 
     def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
         rule, event = self._distribution, self._event

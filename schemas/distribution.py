@@ -74,6 +74,13 @@ class Promote(Record, frozen=True, kw_only=True):
     promotion_tier: JsonObject
 
 
+class ControlGroup(Record, frozen=True, kw_only=True):
+    """The customers of a project who get none of its messages but transactional ones."""
+
+    share: Annotated[int, Meta(ge=0, le=10_000), doc("In hundredths of a percent.")]
+    experiment: Annotated[str, doc("Another name draws anew who belongs to it.")] = ""
+
+
 class Distribution(Record, frozen=True, kw_only=True):
     """A rule: one trigger, an optional guard, consent, what goes out over one or more channels, timing and priority.
 
@@ -99,6 +106,10 @@ class Distribution(Record, frozen=True, kw_only=True):
     unless: Annotated[Unless | None, doc("What ends it while it waits.")] = None
     window: Annotated[Window | None, doc("When it may be sent.")] = None
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
+    experiment: Annotated[str, doc("Another name draws anew.")] = ""
+    holdout: Annotated[int, doc("Customers who do not get it, so that both can be compared; in hundredths of a %.")] = 0
+    control_group: Annotated[ControlGroup | None, doc("Its project's.")] = None
+    staff: Annotated[JsonObject | None, doc("Who is in no experiment, as a condition; its project's.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime
 

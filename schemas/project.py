@@ -7,9 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from schemas.distribution import ControlGroup
 from schemas.events.event import Id
 from schemas.notice import NoticeAddresses
-from schemas.record import Record
+from schemas.record import JsonObject, Record
 
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 """The form of a locale, whole: pl, pl-PL, pt_BR."""
@@ -36,4 +37,6 @@ class Project(Record, frozen=True, kw_only=True):
     brand: dict[str, str] | None = None
     notices: NoticeAddresses | None = None
     sandbox: Sandbox | None = None
+    control_group: ControlGroup | None = None
+    staff: JsonObject | None = None
     updated_at: datetime

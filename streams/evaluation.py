@@ -24,6 +24,7 @@ from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Answer, Failure
 from streams.delay import delayed, zone_of_customer
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
+from streams.experiment import IN_NONE, Draw, draw
 from streams.identity import decision_id, delivery_id, hold_id, key_at, occurrence_key, publication_id
 from streams.recent import Sent, counted, other_event_sent, sent
 from streams.rule import Rule
@@ -52,6 +53,7 @@ class Waits:
     occurrence: str
     until: Defer
     due_at: datetime
+    draw: Draw = IN_NONE
 
 
 @dataclass(slots=True)
@@ -88,9 +90,10 @@ class Evaluation:
         audience: AudienceChecks = CHECKS,
         hold: Hold | None = None,
     ) -> None:
-        self._guard, self._distribution, self._zone = rule.guard, rule.distribution, rule.zone
+        self._rule, self._guard, self._distribution, self._zone = rule, rule.guard, rule.distribution, rule.zone
         self._due_at = hold.due_at if hold else None
         self._round = hold.round + 1 if hold else 0
+        self._draw = Draw.of_hold(hold) if hold else IN_NONE
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
@@ -100,6 +103,7 @@ class Evaluation:
     def decide(self, outcome: Matched) -> None:
         """Make the audience checks and add what comes of them."""
         self.checks = self._guard.explain(self._context, self._now)[1]
+        self._draw = draw(self._rule, self._context, self._now)
         subject = Subject(self._distribution, self._event, self._profile)
         objection = first_objection(self._audience.of_distribution, subject, self.checks.append)
         occurrence = objection or self._occurrence()
@@ -216,7 +220,9 @@ class Evaluation:
         event = self._event
         named = identity, self._round, event.project_id, event.customer_id
         due = until.until if until.reason == "delayed" else event.created_at
-        outcome.holds.append(Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due))
+        outcome.holds.append(
+            Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
+        )
         outcome.decisions.append(self._decision(until))
 
     def _occurrence(self) -> str | Failure:
@@ -288,7 +294,7 @@ class Evaluation:
         rule, event = self._distribution, self._event
         identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        return Message(rule, event, self._profile, plan, step, identity, address, self._recent)
+        return Message(rule, event, self._profile, plan, step, identity, address, self._recent, self._draw)
 
     def _recent(self) -> list[Sent]:
         return self._context.recent

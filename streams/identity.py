@@ -49,6 +49,11 @@ def send_event_id(project: str, send: str, customer: str) -> str:
     return "snd_" + _digest(project, send, customer)
 
 
+def drawn(experiment: str, project: str, distribution: str, customer: str, below: int) -> int:
+    """A number from 0 to below `below`: of each experiment and distribution another, and evenly spread."""
+    return int(_digest("draw", experiment, project, distribution, customer)[:16], 16) % below
+
+
 def occurrence_key(again: Again, event_id: str, happened: datetime, facts: Facts) -> str | Failure:
     """The key by which sends of a distribution to a customer are the same. Failure where its path has no value."""
     match again.mode:

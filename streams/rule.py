@@ -10,7 +10,8 @@ from schemas.distribution import Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
-from streams.conditions.fields import Fields
+from streams.conditions.compile import Compiler, getter
+from streams.conditions.fields import CUSTOMER_FIELDS, Fields
 from streams.conditions.language import Condition
 from streams.conditions.parse import parse_condition
 from streams.index.guard import Guard, Guarded, compile_guard, written_zone
@@ -27,6 +28,8 @@ class Rule:
     """Where its days begin, for customers who name no zone."""
     ends: Guard | None = None
     """Of events that end what waits."""
+    staff: Guard | None = None
+    """Of customers who are in no experiment."""
 
 
 def compile_rule(
@@ -41,7 +44,18 @@ def compile_rule(
     own, unless = written_zone(distribution.timezone), distribution.unless
     guard = _guard(distribution, distribution.trigger, distribution.when, own, compiled)
     ends = _guard(distribution, unless.trigger, unless.when, own, compiled) if unless else None
-    return Rule(distribution, guard, own or zone, ends)
+    return Rule(distribution, guard, own or zone, ends, _staff(distribution, own or zone))
+
+
+def _staff(distribution: Distribution, zone: tzinfo) -> Guard | None:
+    """Asked about facts, of one event at a time: it is no part of the index."""
+    if distribution.staff is None:
+        return None
+    condition, problems = parse_condition(distribution.staff, CUSTOMER_FIELDS, is_stored=True)
+    if problems:
+        raise DefinitionInvalid(problems)
+    guarded = Guarded(distribution.id, selected(distribution, distribution.trigger), condition)
+    return compile_guard(guarded, Compiler(getter, remember=False, here=zone))
 
 
 def _guard(

@@ -16,9 +16,9 @@ from schemas.events.triggers import SegmentsData
 from schemas.segment import SegmentDefinition
 from streams.conditions.answer import Failure
 from streams.conditions.dates import earliest
+from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.moments import Moment, changes_at
 from streams.conditions.parse import parse_condition
-from streams.documents.segment import CUSTOMER_FIELDS
 from streams.event_context import EventContext, Head
 from streams.identity import segment_event_id
 from streams.index.guard import Guard, Guarded, written_zone

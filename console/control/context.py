@@ -10,10 +10,11 @@ from agents.reach import reach_of
 from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
-from schemas.distribution import CONSENTS
+from schemas.distribution import CONSENTS, ControlGroup
 from schemas.formats.colors import letters_on
 from schemas.formats.days import zone_of
 from schemas.project import Project
+from schemas.record import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class ProjectContext:
     consents_from: str = "the settings"
     has_links: bool = False
     reach: Reach = Reach()
+    control_group: ControlGroup | None = None
+    staff: JsonObject | None = None
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -49,6 +52,8 @@ class ProjectContext:
             "the settings" if own is None else "the project's document",
             bool(settings.console.public_url),
             reach_of(settings.sender),
+            document.control_group if document else None,
+            document.staff if document else None,
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

@@ -94,6 +94,8 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         consents_from=project.consents_from,
         zone=project.zone,
         timezone=project.timezone,
+        control_group=project.control_group,
+        staff=project.staff,
         has_links=project.has_links,
     )
     definition = parse_definition(document.plain, context)

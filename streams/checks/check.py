@@ -16,6 +16,7 @@ from schemas.events.event import Event
 from schemas.record import Record
 from streams.conditions.compile import Recorder
 from streams.event_context import Head, Profile
+from streams.experiment import IN_NONE, Draw
 from streams.recent import Sent
 from streams.verdict import Defer, Go, Skip, Verdict
 
@@ -59,6 +60,7 @@ class Message(Subject, frozen=True):
     delivery_id: str
     address: Record | Skip
     recent: Callable[[], list[Sent]]
+    draw: Draw = IN_NONE
 
 
 S_contra = TypeVar("S_contra", contravariant=True, bound=Subject)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from streams.checks.check import AudienceCheck, Message, Subject
 from streams.checks.consent import CONSENT
+from streams.checks.holdout import HOLDOUT
 from streams.checks.lifecycle import LIFECYCLE
 from streams.checks.reach import REACH
 from streams.checks.reentry import REENTRY
@@ -20,7 +21,7 @@ class AudienceChecks:
     """The checks of a distribution, and those of each of its messages."""
 
     of_distribution: tuple[AudienceCheck[Subject], ...] = (LIFECYCLE, CONSENT)
-    of_message: tuple[AudienceCheck[Message], ...] = (REACH, REENTRY)
+    of_message: tuple[AudienceCheck[Message], ...] = (REACH, HOLDOUT, REENTRY)
 
 
 CHECKS = AudienceChecks()

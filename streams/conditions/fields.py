@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from schemas.events.objects import Customer
 from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from schemas.formats.paths import path_text
 from schemas.names import nearest
@@ -79,6 +80,10 @@ class Fields:
             hint = names[name]
             names, closed = _fields_under(hint), hint is EVENT_FIELDS
         return Found(kind_of_field(hint), get_args(hint)[0] if get_origin(hint) is list else None)
+
+
+CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
+"""The objects that a condition on customers may ask about: there is no event, so the customer is all there is."""
 
 
 def has_own_event(kind: str) -> bool:

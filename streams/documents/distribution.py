@@ -15,6 +15,7 @@ from schemas.distribution import (
     CONSENTS,
     TRANSACTIONAL,
     Again,
+    ControlGroup,
     Delay,
     Distribution,
     Promote,
@@ -70,6 +71,10 @@ class DefinitionContext:
     """Where the project's days begin and end."""
     timezone: str | None = None
     """Its name, where the project says it itself."""
+    control_group: ControlGroup | None = None
+    """Its customers who get transactional messages alone."""
+    staff: JsonObject | None = None
+    """The condition on those who are in no experiment."""
     has_links: bool = False
     """True where customers reach pictures of codes, and pages of their own."""
 
@@ -132,12 +137,14 @@ class _Reader(DocumentReader):
     def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
         """A distribution of what was read; a key that is not written has the default of the record."""
         context, identity = self._context, read["distribution"]
-        plain = {name: read[name] for name in ("expires_after", "priority") if name in read}
+        plain = {name: read[name] for name in ("expires_after", "priority", "holdout", "experiment") if name in read}
         return Distribution(
             id=identity,
             project_id=context.project_id,
             version=context.version,
             timezone=context.timezone,
+            control_group=context.control_group,
+            staff=context.staff,
             updated_at=context.now,
             name=str(read.get("name", identity)),
             status=read.get("status", "LIVE"),

@@ -19,6 +19,7 @@ from streams.documents.distribution_kinds import (
     TriggerForm,
 )
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole
+from streams.values.percent import Percent
 
 DISTRIBUTION = Group(
     {
@@ -93,6 +94,19 @@ DISTRIBUTION = Group(
             doc="The hours in which it may be sent, where the customer lives, else where the project is.",
             default="at any time",
             example='{from: "09:00", to: "20:00"}',
+        ),
+        "holdout": Key(
+            Percent(),
+            doc="Customers who do not get it, so that both groups can be compared. Who is held out stays so when it "
+            "grows.",
+            default="0%",
+            example="5%",
+        ),
+        "experiment": Key(
+            Text(": a name"),
+            doc="The name of the draw of who is held out: another one draws anew.",
+            default="one draw for all time",
+            example="spring-2027",
         ),
         "expires_after": Key(
             Span(),

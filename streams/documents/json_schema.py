@@ -30,7 +30,7 @@ def definition_schema() -> dict[str, Any]:
         "$schema": _DIALECT,
         "title": "Distribution",
         **DISTRIBUTION.schema(),
-        "$defs": {"condition": _condition(), "tests": _tests(), "body": _body()},
+        "$defs": {**_conditions(), "body": _body()},
     }
 
 
@@ -46,13 +46,18 @@ def segment_schema() -> dict[str, Any]:
         "title": "Segment",
         **SEGMENT.schema(),
         "oneOf": [{"required": [name]} for name in MEMBERSHIP],
-        "$defs": {"condition": _condition(), "tests": _tests()},
+        "$defs": _conditions(),
     }
 
 
 def project_schema() -> dict[str, Any]:
     """JSON Schema 2020-12."""
-    return {"$schema": _DIALECT, "title": "Project", **PROJECT.schema()}
+    return {
+        "$schema": _DIALECT,
+        "title": "Project",
+        **PROJECT.schema(),
+        "$defs": _conditions(),
+    }
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -62,6 +67,10 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "project": project_schema,
 }
 """By the kind of document."""
+
+
+def _conditions() -> dict[str, Any]:
+    return {"condition": _condition(), "tests": _tests()}
 
 
 def _body() -> dict[str, Any]:

@@ -16,6 +16,8 @@ from schemas.notice import NoticeAddresses
 from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
+from streams.documents.experiments import ControlGroupForm
+from streams.documents.segment import CustomerCondition
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
@@ -138,6 +140,19 @@ PROJECT = Group(
             doc="Where it is written, nothing reaches anybody but those whom it allows.",
             default="everybody is reached",
             example=SANDBOX.example,
+        ),
+        "control_group": Key(
+            ControlGroupForm(),
+            doc="Customers who get none of its messages but transactional ones, so that all of them can be compared; "
+            "another `experiment` draws anew.",
+            default="0%",
+            example="{share: 5%, experiment: year-2027}",
+        ),
+        "staff": Key(
+            CustomerCondition(),
+            doc="Customers who are in no experiment: they always get it and are never counted.",
+            default="nobody",
+            example='{customer.email: {ends_with: "@ours.example"}}',
         ),
     }
 )  # fmt: skip

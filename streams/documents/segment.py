@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.events.event import MAX_ID
-from schemas.events.objects import Customer
 from schemas.record import JsonObject
 from schemas.segment import SegmentDefinition
-from streams.conditions.fields import Fields
+from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.parse import parse_condition
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text, plain_json
 from streams.values.reader import DocumentReader
@@ -18,9 +17,6 @@ from streams.values.wording import Report
 
 MAX_MEMBERS = 100_000
 """Ids of one static segment: every segmenter holds them."""
-
-CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
-"""The objects that a segment may ask about: there is no event, so the customer is all there is."""
 
 ReadMembers = Callable[[str], Sequence[str]]
 """The ids in a file that a definition names. Raises ValueError that says why it cannot be read."""

@@ -18,8 +18,8 @@ from deploy.settings.settings import Settings
 from schemas.segment import SegmentDefinition
 from store.segments import Segments
 from streams.conditions.compile import PLAIN
+from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.parse import parse_condition
-from streams.documents.segment import CUSTOMER_FIELDS
 from streams.segments import SegmentIndex
 from tests.bench.rules import COUNTRIES, TIERS
 from tests.e2e.harness import product

@@ -14,6 +14,7 @@ from console.control.documents import parse_documents
 from console.control.not_found import NotFound
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
+from schemas.distribution import ControlGroup
 from schemas.errors import DefinitionInvalid
 from store.distributions import VersionConflict
 from streams.documents.project import ProjectChecks, parse_project
@@ -79,3 +80,39 @@ async def test_definitions_take_the_timezone_of_their_project_when_they_are_appl
 def test_a_timezone_that_is_none_is_refused_with_what_was_meant() -> None:
     with pytest.raises(DefinitionInvalid, match="timezone.*IANA database"):
         parse_project({"project": "o", "timezone": "Warsaw"}, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+
+
+async def test_definitions_take_the_control_group_and_the_staff_of_their_project(pool: asyncpg.Pool) -> None:
+    source = """\
+project: outlet
+control_group: {share: 2.5%, experiment: year-2027}
+staff: {customer.email: {ends_with: "@ours.example"}}
+"""
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
+    await projects.save(pool, plan, actor="ann", now=NOW)
+    outlet = ProjectContext.of(SETTINGS, "outlet", (await projects.find(pool, "outlet")).project)
+    rule = (
+        "distribution: hello\ntrigger: {event: customer.order.paid}\nconsent: marketing\n"
+        "channels: [webhook: {url: 'https://hooks.example.com/x', type: t}]\n"
+    )
+    ((_, made),) = distribution_check.check(parse_documents(rule, "r.yaml"), outlet, Known(offer({})), NOW)
+    assert made.distribution.control_group == ControlGroup(share=250, experiment="year-2027")
+    assert made.distribution.staff == {"customer.email": {"ends_with": "@ours.example"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "said"),
+    [
+        ("control_group: 5", "control_group", "5 is not valid: must be a percentage from 0% to 100%"),
+        ("control_group: {experiment: a}", "control_group.share", "is missing"),
+        ("control_group: {share: 5%, name: a}", "control_group.name", "must be one of share, experiment"),
+        ("staff: {order.id: {is: a}}", "staff", "There are: customer"),
+    ],
+)
+def test_a_control_group_is_a_share_and_staff_a_condition_on_customers(written: str, path: str, said: str) -> None:
+    (document,) = parse_documents(f"project: outlet\n{written}\n", "a.yaml")
+    with pytest.raises(DefinitionInvalid) as caught:
+        parse_project(document.plain, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+    (problem,) = caught.value.problems
+    assert problem.path.startswith(path)
+    assert said in problem.message

@@ -43,6 +43,7 @@ class Source(NamedTuple):
             reason=waits.until.reason,
             until=None if waits.until.reason == "paused" else waits.until.until,
             due_at=waits.due_at,
+            held_out=waits.draw.held_out,
             arrived_at=self.arrived_at,
             topic=self.topic,
             headers=[RecordHeader(name=_written_out(name), value=value) for name, value in self.headers],

@@ -212,7 +212,7 @@ def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
 def _unguarded(rule: Distribution) -> Distribution:
     """The same rule without what could hold its messages back."""
     without: dict[str, Any] = dict.fromkeys(("when", "starts_at", "ends_at", "publish", "promote", "delay", "window"))
-    return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, **without)
+    return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, holdout=0, **without)
 
 
 def _with_brought(event: JsonObject, candidate: Candidate, now: datetime) -> JsonObject:

@@ -15,9 +15,10 @@ from schemas.errors import DefinitionInvalid
 from schemas.segment import SegmentDefinition
 from streams.conditions.answer import Failure
 from streams.conditions.compile import PLAIN
+from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.conditions.moments import changes_at
 from streams.conditions.parse import parse_condition
-from streams.documents.segment import CUSTOMER_FIELDS, parse_segment
+from streams.documents.segment import parse_segment
 from streams.segments import Membership, SegmentIndex, differences
 from tests.factory import NOW
 

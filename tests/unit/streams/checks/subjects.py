@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Message, Subject
+from streams.experiment import IN_NONE, Draw
 from streams.recent import Sent
 from tests.factory import NOW, customer, event, rule
 
@@ -19,7 +20,11 @@ def subject(profile: dict[str, Any] | None = None, happened: datetime = NOW, **c
 
 
 def message(
-    profile: dict[str, Any] | None = None, recent: list[Sent] | None = None, event_id: str = "ev1", **changes: Any
+    profile: dict[str, Any] | None = None,
+    recent: list[Sent] | None = None,
+    event_id: str = "ev1",
+    draw: Draw = IN_NONE,
+    **changes: Any,
 ) -> Message:
     """Its first message."""
     distribution, who = rule(**changes), profile or customer()
@@ -33,4 +38,5 @@ def message(
         DELIVERY,
         CHANNEL_RULES[plan.channel].reach(plan, who),
         lambda: recent or [],
+        draw,
     )

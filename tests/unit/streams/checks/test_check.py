@@ -9,6 +9,7 @@ import pytest
 from schemas.decision import Check
 from streams.checks.check import AudienceCheck, Subject, first_objection
 from streams.checks.consent import CONSENT
+from streams.checks.holdout import HOLDOUT
 from streams.checks.lifecycle import LIFECYCLE
 from streams.checks.order import CHECKS
 from streams.checks.reach import REACH
@@ -22,7 +23,7 @@ CAPPED, LATER = Skip("capped", "3 in a week"), Defer("quiet_hours", NOW, "until 
 
 def test_the_order() -> None:
     assert CHECKS.of_distribution == (LIFECYCLE, CONSENT)
-    assert CHECKS.of_message == (REACH, REENTRY)
+    assert CHECKS.of_message == (REACH, HOLDOUT, REENTRY)
 
 
 def answering(verdict: Verdict, name: str) -> AudienceCheck[Subject]:

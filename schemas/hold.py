@@ -38,3 +38,4 @@ class Hold(Record, frozen=True, kw_only=True):
     topic: Annotated[str, doc("The topic that its event came from, without the prefix.")]
     headers: Annotated[list[RecordHeader], doc("Those of the event's record.")] = []
     value: Annotated[bytes, doc("The event's record as it came.")]
+    canceled_by: Annotated[str | None, doc("Who ended it by hand before its moment; it is decided as canceled.")] = None

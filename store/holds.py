@@ -14,6 +14,9 @@ from schemas.record_key import Keyed
 from store.postgres import passing_errors
 from store.sql import queries
 
+COUNTED = 100_000
+"""So many that wait are counted one by one: to count millions every few seconds would cost more than the rest."""
+
 
 class HoldRow(NamedTuple):
     """A hold that is new. `record` is what will go onto `events.due`; `until_at` None where it waits for somebody."""
@@ -30,22 +33,22 @@ class HoldRow(NamedTuple):
 
 
 class DueHold(NamedTuple):
-    """A hold whose moment has come."""
+    """A hold whose moment has come, or which somebody has ended before."""
 
     project_id: str
     hold_id: str
     round: int
     customer_id: str
     record: bytes
+    canceled_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The number of all that wait, of those that are due by now, and how late the first of these is, in seconds."""
+    """The number of all that wait, and how late the first that is due is, in seconds; None where nothing is."""
 
     waiting: int
-    due: int
-    late: float
+    late: float | None
 
 
 class Holds:
@@ -85,9 +88,9 @@ class Holds:
         return woken
 
     async def waiting(self) -> Waiting:
-        """The number of those that wait."""
-        (row,) = await self._fetch("waiting")
-        return Waiting(row["waiting"], row["due"], row["late"] or 0.0)
+        """The number of those that wait: counted up to `COUNTED`, beyond it as Postgres last estimated it."""
+        (row,) = await self._fetch("waiting", COUNTED)
+        return Waiting(**row)
 
     async def forget(self, after: timedelta, most: int) -> int:
         """Drop what was over so long ago; how many, at most so many."""

@@ -135,7 +135,7 @@ class Evaluation:
 
     def decide_due(self, hold: Hold, ended: Ending | None, outcome: Matched) -> None:
         """Make all checks again, and add what comes of them."""
-        verdict = self._may_go_on(ended)
+        verdict = canceled(hold) or self._may_go_on(ended)
         if isinstance(verdict, Defer):
             self._hold(hold.hold_id, hold.occurrence, verdict, outcome)
             return
@@ -361,6 +361,11 @@ class Evaluation:
             "data": data,
         }
         return self._channels[plan.channel].delivery(plan, message.address, shared)
+
+
+def canceled(hold: Hold) -> Skip | None:
+    """An objection to what somebody has ended while it waited."""
+    return Skip("canceled", f"ended while it waited by {hold.canceled_by}") if hold.canceled_by else None
 
 
 def _ref(rule: Distribution) -> DistributionRef:

@@ -16,13 +16,14 @@ from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
-from streams.evaluation import Evaluation, Matched, same_type
+from streams.evaluation import Evaluation, Matched, canceled, same_type
 from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
 from streams.rule import Rule
 from streams.selection import is_selected
+from streams.verdict import Skip
 from streams.waiting import Ending
 
 _MOST_SAMPLED = 20
@@ -103,6 +104,7 @@ def match_due(
 
 def _of_deleted(hold: Hold, now: datetime) -> Decision:
     at = hold.project_id, hold.distribution.id, hold.event.id, hold.customer_id
+    why = canceled(hold) or Skip("stopped", "the distribution was deleted while this waited")
     return Decision(
         decision_id=decision_id(*at, None, 0, hold.round + 1),
         project_id=hold.project_id,
@@ -110,8 +112,8 @@ def _of_deleted(hold: Hold, now: datetime) -> Decision:
         event=hold.event,
         customer_id=hold.customer_id,
         outcome="skipped",
-        reason="stopped",
-        detail="the distribution was deleted while this waited",
+        reason=why.reason,
+        detail=why.detail,
         decided_at=now,
     )
 

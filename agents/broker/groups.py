@@ -49,6 +49,10 @@ class Groups:
         self._before = now, {(lag.group, (lag.topic, lag.partition)): lag.committed or 0 for lag in lags}
         return rows
 
+    def processes(self, role: Role) -> set[str]:
+        """The processes of a role that have partitions at this moment. Raises TryLater while Kafka is away."""
+        return set(self._owners(role).values())
+
     def _of_role(self, role: str, owners: dict[Place, str], lags: list[Lag], now: float) -> Iterator[Member]:
         group = self._wire.group(role)
         own = [lag for lag in lags if lag.group == group]

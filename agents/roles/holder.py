@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec import structs
 
 from agents.broker.producer import write_all
 from agents.broker.records import Incoming, Output
@@ -70,7 +71,7 @@ class Holder:
     def __init__(self, app: BatchApp, wiring: Wiring, holds: Holds, metrics: Metrics, clock: Clock) -> None:
         self._app, self._wiring, self._holds, self._metrics = app, wiring, holds, metrics
         self._codec, self._due, self._default = wiring.codec(HOLDS), wiring.topic(DUE), wiring.default_project
-        self._waiting, self._measured, self._woken = Waiting(0, 0, 0.0), time.monotonic(), 0.0
+        self._waiting, self._measured, self._woken = Waiting(0, None), time.monotonic(), 0.0
         metrics.holds_due_age.set_function(self._late)
         self.loop = Loop("due holds")
         dead_letters = DeadLetters("holder", wiring, metrics)
@@ -137,7 +138,14 @@ class Holder:
         return woken
 
     def _output(self, hold: DueHold) -> Output:
-        return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), hold.record)
+        return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), self._record(hold))
+
+    def _record(self, hold: DueHold) -> bytes:
+        """The record as it came; where somebody ended it, with their name."""
+        if hold.canceled_by is None:
+            return hold.record
+        came = read_as(self._codec.decode(hold.record), Hold)
+        return self._codec.encode(structs.replace(came, canceled_by=hold.canceled_by))
 
     # -- health -------------------------------------------------------------------------------------------------
 
@@ -151,8 +159,9 @@ class Holder:
                 self.loop.must_progress = True
             except (TryLater, TimeoutError) as error:
                 log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
-                self.loop.must_progress = self._waiting.due > 0
+                self.loop.must_progress = self._waiting.late is not None
             await asyncio.sleep(_MEASURE_SECONDS)
 
     def _late(self) -> float:
-        return self._waiting.late + time.monotonic() - self._measured if self._waiting.due else 0.0
+        late = self._waiting.late
+        return 0.0 if late is None else late + time.monotonic() - self._measured

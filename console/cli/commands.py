@@ -55,6 +55,7 @@ COMMANDS: dict[str, Command] = {
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
     ),
     "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
+    "holds": Command("holds", _OPERATE, "Sends that wait for a moment: look, cancel."),
     "lag": Command("operations", _OPERATE, "Show how far each consumer group is behind."),
     "top": Command(
         "operations",
@@ -91,6 +92,7 @@ WITHIN_A_PROJECT = frozenset(
             "why",
             "publish",
             "deliveries",
+            "holds",
             "destinations",
             "notices",
             "webhooks",

@@ -22,6 +22,7 @@ from agents.wiring import Wiring
 from channels.http.ssrf import Reach
 from console.control.distribution_check import address_problems
 from console.control.doctor_accounts import examine_settings, examine_stored
+from console.control.doctor_holds import examine_holds
 from console.control.doctor_records import examine_records
 from console.control.mailboxes import mailbox_of, tokens_of, waiting_in
 from deploy.embedded.jars import java
@@ -60,6 +61,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime, *, 
         ("postgres", lambda: _postgres(wiring)),
         ("clocks", lambda: _clocks(wiring)),
         ("transactions", lambda: _transactions(wiring)),
+        ("holds", lambda: _holds(wiring)),
         ("webhook addresses", lambda: _addresses(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
         ("account settings", lambda: _settings_accounts(wiring)),
@@ -158,6 +160,11 @@ async def _transactions(wiring: Wiring) -> str:
     if held:
         raise TidingsError(said_of_held(held))
     return f"none of the database is open for longer than {OPEN_FOR_LONG.total_seconds() / 60:.0f} min"
+
+
+async def _holds(wiring: Wiring) -> str:
+    async with _database(wiring) as pool:
+        return await examine_holds(pool, wiring)
 
 
 async def _registry(wiring: Wiring) -> str:

@@ -22,7 +22,7 @@ where h.project_id = asked.project_id and h.customer_id = asked.customer_id and 
 
 -- name: take
 -- Those that are due, the longest overdue first; not those that another holder releases.
-select project_id, hold_id, round, customer_id, record from holds
+select project_id, hold_id, round, customer_id, record, canceled_by from holds
 where ended_at is null and until_at <= now() order by until_at limit $1 for update skip locked;
 
 -- name: end
@@ -62,10 +62,13 @@ where h.project_id = asleep.project_id and h.hold_id = asleep.hold_id and h.roun
 returning true;
 
 -- name: waiting
--- How many wait, how many of them are due, and since when.
-select count(*) as waiting, count(*) filter (where until_at <= now()) as due,
-       extract(epoch from now() - min(until_at) filter (where until_at <= now()))::float8 as late
-from holds where ended_at is null;
+-- How many wait, and how late the first that is due is. Beyond $1 they are as many as the last analysis of the table found.
+select case when counted.many > $1::bigint then greatest(counted.many, estimated.many) else counted.many end as waiting,
+       extract(epoch from now() - first.until_at)::float8 as late
+from (select count(*) as many from (select from holds where ended_at is null limit $1::bigint + 1) as known) as counted
+cross join (select reltuples::bigint as many from pg_class where oid = 'holds_due'::regclass) as estimated
+left join (select until_at from holds where ended_at is null and until_at <= now() order by until_at limit 1) as first
+    on true;
 
 -- name: forget
 -- Those that were over so long ago that nothing makes them again.

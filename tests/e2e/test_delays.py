@@ -14,7 +14,9 @@ from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.context import database
 from console.control.files.documents import read_documents
+from console.control.holds import cancel
 from schemas.events.event import Event
+from store.chosen_holds import ChosenHolds, HoldFilter
 from store.holds import Holds
 from tests import ROOT
 from tests.e2e.harness import Product, product, thanks
@@ -99,6 +101,22 @@ async def test_nothing_waits_for_a_customer_who_was_erased(wiring: Wiring, tmp_p
         async with database(running.wiring) as pool:
             kept = await pool.fetch("select customer_id, record from holds")
         assert [row["record"] for row in kept if row["record"] is not None] == []
+
+
+async def test_what_somebody_cancels_is_decided_with_their_name_and_never_sent(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=("matcher", "holder", "sender")) as running:
+        hook = [{"webhook": {"url": running.receiver.url, "type": "late"}}]
+        await running.apply(thanks("", when=None, consent="transactional", channels=hook, delay="1h"))
+        await running.publish([order(1, "c1"), order(2, "c2")])
+        await running.until(lambda: held(running, "delayed") == 2, "they wait")
+        await until_waiting(running, 2)
+        async with database(running.wiring) as pool:
+            assert await cancel(ChosenHolds(pool), HoldFilter("shop", customer="c1"), actor="ann") == 1
+        await running.until(lambda: bool(decided(running, "thanks")), "it is decided")
+        await until_waiting(running, 1)
+        (told,) = (one for one in running.decisions() if one.outcome == "skipped")
+        assert (told.customer_id, told.reason, told.detail) == ("c1", "canceled", "ended while it waited by ann")
+        assert not running.receiver.received
 
 
 async def test_a_reminder_of_a_code_is_not_sent_to_who_redeemed_it(wiring: Wiring, tmp_path: Path) -> None:

@@ -182,6 +182,16 @@ def test_what_is_held_again_has_the_next_round_and_keeps_its_moment() -> None:
     assert (waits.until.reason, waits.due_at) == ("paused", hold.due_at)
 
 
+@pytest.mark.parametrize("live", [{}, {"status": "PAUSED"}, {"status": "ENDED"}, None])
+def test_what_somebody_ended_is_skipped_with_who_it_was(live: dict[str, Any] | None) -> None:
+    hold = msgspec.structs.replace(held(matched(rule(delay="3d")).holds[0]), canceled_by="ann")
+    found = due(hold, None if live is None else rule(delay="3d", **live))
+    (decision,) = found.decisions
+    assert (decision.outcome, decision.reason) == ("skipped", "canceled")
+    assert decision.detail == "ended while it waited by ann"
+    assert not found.holds
+
+
 @pytest.mark.parametrize(
     ("delay", "said"),
     [

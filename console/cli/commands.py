@@ -43,6 +43,11 @@ COMMANDS: dict[str, Command] = {
         _TRY,
         "Show what an event would cause, with every test made. Nothing is sent; with files it needs no servers.",
     ),
+    "check": Command(
+        "check",
+        _TRY,
+        "Hold a folder against recorded events: fields gone, rules that fit nothing, branches that fail. For CI.",
+    ),
     "preview": Command(
         "preview",
         _TRY,
@@ -86,6 +91,7 @@ WITHIN_A_PROJECT = frozenset(
     {
         *("apply", "distributions", "campaigns", "segments", "templates"),
         *(
+            "check",
             "simulate",
             "preview",
             "sample",

@@ -91,7 +91,9 @@ _status_command("stop", "STOPPED", "Do not react any more.")
 
 @commands.command("schema")
 def schema_command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="distribution, campaign or segment.")] = "distribution",
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="distribution, campaign, segment, project or event-schema.")
+    ] = "distribution",
 ) -> None:
     """The JSON Schema of a distribution, a campaign, a segment or a project, for editors."""
     from streams.documents.json_schema import SCHEMAS

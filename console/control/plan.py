@@ -58,7 +58,7 @@ class Planned(Generic[C_co]):
 
 
 def check_documents(
-    documents: Iterable[Document], kind: Kind, read: Callable[[Document], T], identity: Callable[[T], str]
+    documents: Iterable[Document], kind: str, read: Callable[[Document], T], identity: Callable[[T], str]
 ) -> list[tuple[Document, T]]:
     """Every document, read and checked. Raises DefinitionInvalid with all problems, each with its line."""
     problems: list[Problem] = []

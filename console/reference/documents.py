@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution_keys import DISTRIBUTION
+from streams.documents.event_schema import EVENT_SCHEMA
 from streams.documents.project import PROJECT
 from streams.documents.segment import SEGMENT
 from streams.values.kinds import Group, Key, Keys, ListOf, OneOf, Value, Varies
@@ -69,6 +70,11 @@ def projects_page() -> str:
     return _PROJECTS + _table(PROJECT)
 
 
+def event_schemas_page() -> str:
+    """The keys of the description of a custom event."""
+    return _EVENT_SCHEMAS + _table(EVENT_SCHEMA)
+
+
 def _table(value: Value[Any]) -> str:
     lines = [
         f"| {'.'.join(row.path)} | {_cell(_said(row))} | {_without(row.key)} | `{_cell(row.key.example)}` |\n"
@@ -124,5 +130,14 @@ Written from `streams/documents/project.py` by `python -m console.reference`. `t
 for editors, `tidings projects apply` keeps documents. The default project has none: the settings say what is its.
 What is left out is the settings' as well; a brand that is written is whole. Distributions have the brand, the
 control group and the staff of when they were applied.
+
+"""
+
+_EVENT_SCHEMAS = """\
+# Event schemas
+
+Written from `streams/documents/event_schema.py` by `python -m console.reference`. `tidings schema event-schema` prints
+the same for editors. `tidings check` ([check.md](check.md)) holds distributions and recorded events against these
+files; nothing else reads them, and events that follow none are taken as before.
 
 """

@@ -13,7 +13,13 @@ from typing import Any, get_origin
 import msgspec
 
 from console.reference.callbacks import callbacks_description
-from console.reference.documents import campaigns_page, distributions_page, projects_page, segments_page
+from console.reference.documents import (
+    campaigns_page,
+    distributions_page,
+    event_schemas_page,
+    projects_page,
+    segments_page,
+)
 from console.reference.gallery import gallery_page
 from console.reference.payload import payload_page
 from console.reference.providers import providers_page
@@ -154,6 +160,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "campaigns.md": campaigns_page,
     "segments.md": segments_page,
     "projects.md": projects_page,
+    "event-schemas.md": event_schemas_page,
     "triggers.md": triggers_page,
     "conditions.md": conditions_page,
     "payload.md": payload_page,

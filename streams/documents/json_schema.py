@@ -16,6 +16,7 @@ from streams.conditions.parse import QUANTIFIERS
 from streams.conditions.predicates import PREDICATES, number_tests
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution_keys import DISTRIBUTION
+from streams.documents.event_schema import EVENT_SCHEMA
 from streams.documents.project import PROJECT
 from streams.documents.segment import MEMBERSHIP, SEGMENT
 
@@ -60,11 +61,17 @@ def project_schema() -> dict[str, Any]:
     }
 
 
+def event_schema_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12."""
+    return {"$schema": _DIALECT, "title": "Event schema", **EVENT_SCHEMA.schema()}
+
+
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "distribution": definition_schema,
     "campaign": campaign_schema,
     "segment": segment_schema,
     "project": project_schema,
+    "event-schema": event_schema_schema,
 }
 """By the kind of document."""
 

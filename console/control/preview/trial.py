@@ -80,28 +80,29 @@ def _problems(definition: Definition, lacks: Lacks) -> Iterator[Problem]:
 
 def _in_variant(rule: Distribution, template: StoredTemplate, tag: str, at: str, lacks: Lacks) -> Iterator[Problem]:
     """Problems where it can be written with everything, and not without something."""
-    used = _used(template.in_locale(tag))
-    whole = _whole(rule, template, tag, used)
+    used = used_names(template.in_locale(tag))
+    whole = whole_sample(rule, template, tag, used)
     if whole is None:
         return  # a sample has not all that upstream may send
     for lack in lacks(rule, template, whole, used):
-        failed = _failure(rule, template, lack.data, tag, links=lack.links)
+        failed = failure(rule, template, lack.data, tag, trial_channel(links=lack.links))
         if failed:
             where = f"in {tag}: " if tag else ""
             path = f"{at}.{failed.part}" if failed.part else at
             yield Problem(path, f"{where}{lack.advice} ({failed})", failed.line, tag, failed.file)
 
 
-def _used(template: StoredTemplate) -> Names:
+def used_names(template: StoredTemplate) -> Names:
     """The variables that a template names, as in `customer.address.city`."""
     return tuple(sorted({name for part in PARTS if (text := getattr(template, part)) for name in names_in(text)}))
 
 
-def _whole(rule: Distribution, template: StoredTemplate, tag: str, used: Iterable[str]) -> JsonObject | None:
+def whole_sample(rule: Distribution, template: StoredTemplate, tag: str, used: Iterable[str]) -> JsonObject | None:
     """A sample with which a template can be written, filled up with what it names; None where that cannot be made."""
     sample = _sample(rule)
+    channel = trial_channel(links=True)
     tried = [sample, *(_filled(sample, used, filler) for filler in _FILLERS)]
-    return next((data for data in tried if not _failure(rule, template, data, tag, links=True)), None)
+    return next((data for data in tried if not failure(rule, template, data, tag, channel)), None)
 
 
 def _filled(sample: JsonObject, used: Iterable[str], filler: Any) -> JsonObject:
@@ -174,9 +175,16 @@ def _sample(rule: Distribution) -> JsonObject:
     return {**sample, **{name: OBJECTS[name] for name in BROUGHT[rule.action]}}
 
 
-def _failure(
-    rule: Distribution, template: StoredTemplate, data: Mapping[str, Any], tag: str, *, links: bool
+def trial_channel(*, links: bool) -> Email:
+    """The channel that writes trials; it compiles a template once. `links`: whether pictures have addresses."""
+    accounts = fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT})
+    return Email(accounts, Templates(), _SERVED if links else no_links)
+
+
+def failure(
+    rule: Distribution, template: StoredTemplate, data: Mapping[str, Any], tag: str, channel: Email
 ) -> TemplateFailed | None:
+    """The reason why a template cannot be written with some objects, as a sender does it."""
     delivery = EmailDelivery(
         delivery_id="trial",
         project_id=rule.project_id,
@@ -190,11 +198,7 @@ def _failure(
         email=EmailAddress(to="customer@example.com", template=template.ref),
     )
     try:
-        Email(
-            fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT}),
-            Templates(),
-            _SERVED if links else no_links,
-        ).render(delivery, template)
+        channel.render(delivery, template)
     except TemplateFailed as error:
         return error
     except RenderRefused as error:

@@ -19,6 +19,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
 from streams.documents.distribution_keys import DISTRIBUTION
+from streams.documents.event_schema import parse_event_schema
 from streams.documents.json_schema import SCHEMAS
 from streams.documents.project import PROJECT, ProjectChecks, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
@@ -47,6 +48,7 @@ READERS: dict[str, Callable[[Any], object]] = {
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
     "project": lambda source: parse_project(source, checks=CHECKS, version=1, now=NOW),
+    "event-schema": parse_event_schema,
 }
 DECLARED: dict[str, Value[Any]] = {
     "distribution": DISTRIBUTION,

@@ -21,6 +21,7 @@ from console.control.files.documents import read_documents
 from schemas.errors import DefinitionInvalid
 from streams.documents.campaign import CampaignContext, parse_campaign
 from streams.documents.distribution import parse_definition
+from streams.documents.event_schema import parse_event_schema
 from streams.documents.json_schema import SCHEMAS
 from streams.documents.project import ProjectChecks, parse_project
 from streams.documents.segment import parse_segment
@@ -51,6 +52,7 @@ READERS: dict[str, Callable[[Any], object]] = {
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
     ),
     "project": lambda source: parse_project(source, checks=CHECKS, version=1, now=NOW),
+    "event-schema": parse_event_schema,
 }
 FILES = [(kind, one) for kind in SCHEMAS for one in read_documents([EXAMPLES / f"{kind}s"])]
 POOL: dict[str, Any] = {

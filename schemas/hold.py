@@ -1,11 +1,11 @@
-"""A hold: an event on its way to one distribution, which is not judged again before a moment."""
+"""A hold: an event on its way to one distribution, or one message of it; not judged again before a moment."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
 
-from schemas.closed import Reason, Unknown
+from schemas.closed import ChannelName, Reason, Unknown
 from schemas.delivery import DistributionRef, EventRef
 from schemas.record import Record, doc
 
@@ -30,6 +30,8 @@ class Hold(Record, frozen=True, kw_only=True):
     distribution: DistributionRef
     event: EventRef
     occurrence: Annotated[str, doc("The key by which sends are the same, decided once.")]
+    channel: Annotated[ChannelName | Unknown | None, doc("Of the message that waits; null for the whole send.")] = None
+    step: Annotated[int | None, doc("Its channel's place among the others; null for the whole send.")] = None
     reason: Annotated[Reason | Unknown, doc("Why it waits.")]
     until: Annotated[datetime | None, doc("Not released before; null while its distribution is paused.")] = None
     due_at: Annotated[datetime, doc("The end of its delay, by which start, end and expiry count.")]

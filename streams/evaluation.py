@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,60 +22,30 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Answer, Failure
-from streams.delay import delayed, zone_of_customer
+from streams.delay import delayed
 from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw, draw
-from streams.identity import decision_id, delivery_id, hold_id, key_at, occurrence_key, publication_id
+from streams.identity import (
+    decision_id,
+    delivery_id,
+    hold_id,
+    hold_id_of_step,
+    key_at,
+    occurrence_key,
+    publication_id,
+)
+from streams.outcome import Judged, Matched, Waits, last_of, place_of
 from streams.recent import Sent, counted, other_event_sent, sent
 from streams.rule import Rule
 from streams.selection import is_selected
 from streams.sends import send_of
 from streams.verdict import Defer, Skip
-from streams.waiting import Changes, Ending, ending, opened
-from streams.window import closed
+from streams.waiting import Ending, ending, opened
 
 _OF_ENDING = -1
 """In the place of a round in the id of a decision about an event that could not end what waits."""
 _LOOK_AGAIN = timedelta(seconds=30)
 """What is due while its distribution is paused waits on; holders release it once it is live."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """A send that is not judged before a moment; `round` is 0 for the first time."""
-
-    hold_id: str
-    round: int
-    project_id: str
-    customer_id: str
-    distribution: DistributionRef
-    event: EventRef
-    occurrence: str
-    until: Defer
-    due_at: datetime
-    draw: Draw = IN_NONE
-
-
-@dataclass(slots=True)
-class Matched:
-    """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
-
-    `requests` are sends that need a code first; their deliveries and decisions are in them. `holds` are those that are
-    judged again later, `waiting` what is to be known of them and of events that end them.
-
-    `no_match` counts rules of the event's type and selection whose guard did not fit. `counts` where an entry of
-    `sent` limits what may be sent later: it has to be kept before anything leaves.
-    """
-
-    deliveries: list[Delivery] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    sent: list[Sent] = field(default_factory=list)
-    requests: list[PublicationRequest] = field(default_factory=list)
-    holds: list[Waits] = field(default_factory=list)
-    waiting: Changes = field(default_factory=Changes)
-    matched: int = 0
-    no_match: int = 0
-    counts: bool = False
 
 
 class Evaluation:
@@ -91,7 +61,7 @@ class Evaluation:
         hold: Hold | None = None,
     ) -> None:
         self._rule, self._guard, self._distribution, self._zone = rule, rule.guard, rule.distribution, rule.zone
-        self._due_at = hold.due_at if hold else None
+        self._held, self._due_at = hold, hold.due_at if hold else None
         self._round = hold.round + 1 if hold else 0
         self._draw = Draw.of_hold(hold) if hold else IN_NONE
         self._channels, self._audience = channels, audience
@@ -106,12 +76,12 @@ class Evaluation:
         self._draw = draw(self._rule, self._context, self._now)
         subject = Subject(self._distribution, self._event, self._profile)
         objection = first_objection(self._audience.of_distribution, subject, self.checks.append)
-        occurrence = objection or self._occurrence()
+        occurrence = objection if isinstance(objection, Skip) else self._occurrence()
         if isinstance(occurrence, Failure):
             outcome.decisions.append(self.failed(occurrence))
-        elif not isinstance(occurrence, str):
+        elif isinstance(occurrence, Skip):
             outcome.decisions.append(self._decision(occurrence))
-        elif until := self._must_wait():
+        elif until := objection or self._delayed():
             self._wait(until, occurrence, outcome)
         else:
             self._go_on(occurrence, outcome)
@@ -137,7 +107,7 @@ class Evaluation:
         """Make all checks again, and add what comes of them."""
         verdict = canceled(hold) or self._may_go_on(ended)
         if isinstance(verdict, Defer):
-            self._hold(hold.hold_id, hold.occurrence, verdict, outcome)
+            self._hold_again(hold, verdict, outcome)
             return
         answer: Answer = True
         if verdict is None:
@@ -149,9 +119,8 @@ class Evaluation:
         else:
             subject = Due(self._distribution, self._event, self._profile, hold.due_at)
             objection = verdict or first_objection(self._audience.of_distribution, subject, self.checks.append)
-            objection = objection or self._closed()
             if isinstance(objection, Defer):
-                self._hold(hold.hold_id, hold.occurrence, objection, outcome)
+                self._hold_again(hold, objection, outcome)
             elif objection:
                 outcome.decisions.append(self._decision(objection))
             else:
@@ -172,26 +141,28 @@ class Evaluation:
             return Skip("stopped", f"the distribution is {rule.status}")
         if not same_type(rule, self._event) or not is_selected(rule, self._event.data):
             return Skip("no_match", "the distribution no longer reacts to such an event")
+        if self._held and self._held.step is not None and (rule.publish or not self._steps()):
+            return Skip("stopped", "the distribution no longer sends the message that waited")
         return None
 
     def _go_on(self, occurrence: str, outcome: Matched) -> None:
+        """Judge its messages, and add what comes of them."""
+        judged = [self._judged(self._message(step, plan, occurrence)) for step, plan in self._steps()]
         if self._distribution.publish:
-            self._ask_for_code(self._distribution.publish, occurrence, outcome)
+            self._ask_for_code(self._distribution.publish, judged, occurrence, outcome)
         else:
-            self._send(occurrence, outcome)
+            self._send(judged, occurrence, outcome)
 
-    def _must_wait(self) -> Defer | Skip | Failure | None:
-        """An objection to sending it at this moment: its delay, else the hours in which it may be sent."""
+    def _steps(self) -> list[tuple[int, ChannelPlan]]:
+        """The channels with their places; where one of them has waited, only that one, if it is still there."""
+        steps, held = list(enumerate(self._distribution.channels)), self._held
+        if held is None or held.step is None:
+            return steps
+        return [(step, plan) for step, plan in steps if (step, plan.channel) == (held.step, held.channel)]
+
+    def _delayed(self) -> Defer | Skip | Failure | None:
         delay = self._distribution.delay
-        return delayed(delay, self._event.created_at, self._facts, self._zone) if delay else self._closed()
-
-    def _closed(self) -> Defer | Skip | None:
-        window = self._distribution.window
-        return (
-            closed(window, self._now, zone_of_customer(self._profile, self._zone), self._expires_at())
-            if window
-            else None
-        )
+        return delayed(delay, self._event.created_at, self._facts, self._zone) if delay else None
 
     def _wait(self, until: Defer | Skip | Failure, occurrence: str, outcome: Matched) -> None:
         """Hold the whole send; where another event has asked for the same one already, that is what waits."""
@@ -207,23 +178,46 @@ class Evaluation:
         elif isinstance(until, Skip):
             outcome.decisions.append(self._decision(until))
         else:
-            lasts = rule.again.mode != "every_event"
             self._hold(identity, occurrence, until, outcome)
-            key = self._shared() if rule.unless else None
-            if rule.unless and not isinstance(key, Failure):
-                at = event.created_at, until.until
-                outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
-            outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
-            outcome.counts |= lasts
+
+    def _hold_again(self, hold: Hold, until: Defer, outcome: Matched) -> None:
+        """Hold on what has waited, as it was held: the whole send or one of its messages."""
+        waits = self._waits(hold.hold_id, hold.occurrence, until)
+        outcome.holds.append(replace(waits, channel=hold.channel, step=hold.step))
+        outcome.decisions.append(self._decision(until))
 
     def _hold(self, identity: str, occurrence: str, until: Defer, outcome: Matched) -> None:
+        """Hold the whole send."""
+        outcome.holds.append(self._waits(identity, occurrence, until))
+        outcome.decisions.append(self._decision(until))
+        self._note(identity, until, outcome)
+
+    def _hold_step(self, judged: Judged, until: Defer, occurrence: str, outcome: Matched) -> None:
+        """Hold one message, while the others go their way."""
+        message = judged.message
+        waits = self._waits(hold_id_of_step(message.delivery_id), occurrence, until)
+        outcome.holds.append(replace(waits, channel=message.plan.channel, step=message.step))
+        outcome.decisions.append(self._decision(until, message, judged.recorded))
+        self._note(waits.hold_id, until, outcome)
+
+    def _waits(self, identity: str, occurrence: str, until: Defer) -> Waits:
         event = self._event
         named = identity, self._round, event.project_id, event.customer_id
         due = until.until if until.reason == "delayed" else event.created_at
-        outcome.holds.append(
-            Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
-        )
-        outcome.decisions.append(self._decision(until))
+        return Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
+
+    def _note(self, identity: str, until: Defer, outcome: Matched) -> None:
+        """Note what begins to wait: for other events that ask for the same send, and for those that end it."""
+        event, rule = self._event, self._distribution
+        if self._held and self._held.hold_id == identity:
+            return
+        key = self._shared() if rule.unless else None
+        if rule.unless and not isinstance(key, Failure):
+            at = event.created_at, until.until
+            outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
+        lasts = rule.again.mode != "every_event"
+        outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
+        outcome.counts |= lasts
 
     def _occurrence(self) -> str | Failure:
         return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)
@@ -239,13 +233,20 @@ class Evaluation:
         failed = next((check.test for check in checks if check.passed is False), "")
         return self._decision(Skip("no_match", failed))
 
-    def _ask_for_code(self, publish: Publish, occurrence: str, outcome: Matched) -> None:
-        """One request for all messages that may be sent."""
+    def _ask_for_code(self, publish: Publish, judged: Sequence[Judged], occurrence: str, outcome: Matched) -> None:
+        """One request for all messages that may be sent. Where one has to wait, all do: they share a code."""
         rule, event = self._distribution, self._event
+        if waits := last_of(judged):
+            until, recorded = waits
+            self.checks = [*self.checks, *recorded]
+            if self._held:
+                self._hold_again(self._held, until, outcome)
+            else:
+                self._wait(until, occurrence, outcome)
+            return
         drafts = []
-        for step, plan in enumerate(self._distribution.channels):
-            message = self._message(step, plan, occurrence)
-            decision = self._judged(message)
+        for message, objection, recorded in judged:
+            decision = self._decision(objection, message, recorded)
             if decision.outcome != "emitted":
                 outcome.decisions.append(decision)
                 continue
@@ -267,13 +268,15 @@ class Evaluation:
             )
             outcome.requests.append(request)
 
-    def _send(self, occurrence: str, outcome: Matched) -> None:
+    def _send(self, judged: Sequence[Judged], occurrence: str, outcome: Matched) -> None:
         lasts = self._distribution.again.mode != "every_event"
-        for step, plan in enumerate(self._distribution.channels):
-            message = self._message(step, plan, occurrence)
-            decision = self._judged(message)
-            outcome.decisions.append(decision)
-            if decision.outcome == "emitted":
+        for one in judged:
+            message, objection, recorded = one
+            if isinstance(objection, Defer):
+                self._hold_step(one, objection, occurrence, outcome)
+                continue
+            outcome.decisions.append(self._decision(objection, message, recorded))
+            if objection is None:
                 outcome.deliveries.append(self._delivery(message, self._data()))
                 outcome.sent.append(self._counted(message, lasts=lasts))
                 outcome.counts |= lasts
@@ -294,21 +297,27 @@ class Evaluation:
         rule, event = self._distribution, self._event
         identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        return Message(rule, event, self._profile, plan, step, identity, address, self._recent, self._draw)
+        now = self._now, self._zone, self._draw
+        return Message(rule, event, self._profile, plan, step, identity, address, self._recent, *now)
 
     def _recent(self) -> list[Sent]:
         return self._context.recent
 
-    def _judged(self, message: Message) -> Decision:
+    def _judged(self, message: Message) -> Judged:
+        """The answer of the checks. A message that would be no longer worth sending then does not wait."""
         recorded: list[Check] = []
-        return self._decision(first_objection(self._audience.of_message, message, recorded.append), message, recorded)
+        objection = first_objection(self._audience.of_message, message, recorded.append)
+        ends = self._expires_at() if isinstance(objection, Defer) else None
+        if isinstance(objection, Defer) and ends is not None and ends <= objection.until:
+            objection = Skip("expired", f"ends {ends.isoformat()}, before it is sent: {objection.detail}")
+        return Judged(message, objection, recorded)
 
     def _decision(
         self, objection: Skip | Defer | None, message: Message | None = None, recorded: Sequence[Check] = ()
     ) -> Decision:
         """Of the whole distribution, or of one message; emitted where nothing objects. `recorded`: its own checks."""
         event, rule = self._event, self._distribution
-        channel, step = (message.plan.channel, message.step) if message else (None, 0)
+        channel, step = (message.plan.channel, message.step) if message else place_of(self._held)
         is_skipped = isinstance(objection, Skip)
         return Decision(
             decision_id=decision_id(event.project_id, rule.id, event.id, event.customer_id, channel, step, self._round),

@@ -28,6 +28,11 @@ def hold_id(project: str, distribution: str, occurrence: str, customer: str) -> 
     return "hld_" + _digest(project, distribution, occurrence, customer)
 
 
+def hold_id_of_step(delivery_id: str) -> str:
+    """The id of one message that waits: its delivery's, so that both are one among what a customer was sent."""
+    return "hld_" + delivery_id.removeprefix("dlv_")
+
+
 def decision_id(
     project: str, distribution: str, event: str, customer: str, channel: str | None, step: int, round_: int = 0
 ) -> str:

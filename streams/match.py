@@ -16,11 +16,12 @@ from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
-from streams.evaluation import Evaluation, Matched, canceled, same_type
+from streams.evaluation import Evaluation, canceled, same_type
 from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
+from streams.outcome import Matched, place_of
 from streams.rule import Rule
 from streams.selection import is_selected
 from streams.verdict import Skip
@@ -85,9 +86,16 @@ def _end(ending: Iterable[Candidate], context: EventContext, rules: RuleIndex, n
 
 
 def match_due(
-    context: EventContext, hold: Hold, rules: RuleIndex, now: datetime, ended: Ending | None = None
+    context: EventContext,
+    hold: Hold,
+    rules: RuleIndex,
+    now: datetime,
+    ended: Ending | None = None,
+    *,
+    channels: ChannelTable = CHANNEL_RULES,
+    checks: AudienceChecks = CHECKS,
 ) -> Matched:
-    """Judge again what has waited: by its distribution as it is now, and the profile of now.
+    """Judge again what has waited, a whole send or one message: by its distribution and the profile as they are now.
 
     `ended` is the event that has ended it meanwhile.
 
@@ -98,15 +106,15 @@ def match_due(
     if rule is None:
         outcome.decisions.append(_of_deleted(hold, now))
     else:
-        Evaluation(rule, context, now, hold=hold).decide_due(hold, ended, outcome)
+        Evaluation(rule, context, now, channels, checks, hold).decide_due(hold, ended, outcome)
     return outcome
 
 
 def _of_deleted(hold: Hold, now: datetime) -> Decision:
-    at = hold.project_id, hold.distribution.id, hold.event.id, hold.customer_id
+    at, (channel, step) = (hold.project_id, hold.distribution.id, hold.event.id, hold.customer_id), place_of(hold)
     why = canceled(hold) or Skip("stopped", "the distribution was deleted while this waited")
     return Decision(
-        decision_id=decision_id(*at, None, 0, hold.round + 1),
+        decision_id=decision_id(*at, channel, step, hold.round + 1),
         project_id=hold.project_id,
         distribution=hold.distribution,
         event=hold.event,
@@ -114,6 +122,7 @@ def _of_deleted(hold: Hold, now: datetime) -> Decision:
         outcome="skipped",
         reason=why.reason,
         detail=why.detail,
+        channel=channel,
         decided_at=now,
     )
 

@@ -29,20 +29,17 @@ def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
     return begins
 
 
-def closed(window: Window, now: datetime, zone: tzinfo, expires_at: datetime | None) -> Defer | Skip | None:
-    """An objection to sending now; where it would be no longer worth sending once the window opens, it ends."""
+def closed(window: Window, now: datetime, zone: tzinfo) -> Defer | Skip | None:
+    """An objection to sending now."""
     until = opens(window, now, zone)
     if until is None:
         return None
-    said = f"{_in_words(window)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
-    if window.outside != "hold":
-        return Skip("quiet_hours", f"sent {said}")
-    if expires_at is not None and expires_at <= until:
-        return Skip("expired", f"ends {expires_at.isoformat()}, before it is sent: {said}")
-    return Defer("quiet_hours", until, f"sent {said}")
+    said = f"sent {in_words(window)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
+    return Skip("quiet_hours", said) if window.outside != "hold" else Defer("quiet_hours", until, said)
 
 
-def _in_words(window: Window) -> str:
+def in_words(window: Window) -> str:
+    """The hours and days of a window."""
     days = f" on {', '.join(window.days)}" if window.days else ""
     return f"from {window.begins} to {window.ends}{days}"
 

@@ -87,7 +87,7 @@ def _add(rule: Rule, event: Event, facts: Facts, expected: Expected) -> None:
         address = CHANNEL_RULES[plan.channel].reach(plan, profile)
         identity = delivery_id(event.project_id, distribution.id, occurrence, event.customer_id, plan.channel, step)
         nothing = list[Sent]  # what was sent before is counted here, from all events
-        message = Message(distribution, event, profile, plan, step, identity, address, nothing)
+        message = Message(distribution, event, profile, plan, step, identity, address, nothing, event.created_at)
         objection = first_objection(CHECKS.of_message, message, record)
         if objection:
             expected.skipped[objection.reason] += 1

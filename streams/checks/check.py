@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -52,7 +52,8 @@ class Message(Subject, frozen=True):
     """One of its messages. `step` is the place of its channel among the others.
 
     `address` is the customer's on that channel, or why it has none. `recent` reads what the customer was sent lately,
-    which few checks ask for.
+    which few checks ask for. `now` is the moment at which it would be sent: one that objects with `Defer` holds this
+    message, not the others, until then. `zone` is that of customers who name none.
     """
 
     plan: ChannelPlan
@@ -60,6 +61,8 @@ class Message(Subject, frozen=True):
     delivery_id: str
     address: Record | Skip
     recent: Callable[[], list[Sent]]
+    now: datetime
+    zone: tzinfo = UTC
     draw: Draw = IN_NONE
 
 

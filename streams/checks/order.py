@@ -14,6 +14,7 @@ from streams.checks.holdout import HOLDOUT
 from streams.checks.lifecycle import LIFECYCLE
 from streams.checks.reach import REACH
 from streams.checks.reentry import REENTRY
+from streams.checks.window import WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class AudienceChecks:
     """The checks of a distribution, and those of each of its messages."""
 
     of_distribution: tuple[AudienceCheck[Subject], ...] = (LIFECYCLE, CONSENT)
-    of_message: tuple[AudienceCheck[Message], ...] = (REACH, HOLDOUT, REENTRY)
+    of_message: tuple[AudienceCheck[Message], ...] = (REACH, HOLDOUT, REENTRY, WINDOW)
 
 
 CHECKS = AudienceChecks()

@@ -16,7 +16,7 @@ def _judge(message: Message) -> Verdict:
     if found is None:
         return GO
     when = datetime.fromtimestamp(found.at, UTC).isoformat()
-    return Skip("duplicate", f"sent already, for an event of {when}")
+    return Skip("duplicate", f"waits or was sent already, for an event of {when}")
 
 
 REENTRY = AudienceCheck(_judge)

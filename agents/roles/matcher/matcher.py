@@ -45,10 +45,10 @@ from schemas.topics import (
     deliveries,
 )
 from schemas.wire.read_as import read_as
-from streams.evaluation import Matched
 from streams.event_context import EventContext, Head
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import match_due, match_event, sample_no_match
+from streams.outcome import Matched
 from streams.recent import with_sent
 from streams.waiting import ended_by, with_changes
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from agents.broker.records import Headers, Incoming
 from agents.ingest_time import stamp
 from schemas.hold import Hold, RecordHeader
-from streams.evaluation import Waits
+from streams.outcome import Waits
 
 
 class Source(NamedTuple):
@@ -40,6 +40,8 @@ class Source(NamedTuple):
             distribution=waits.distribution,
             event=waits.event,
             occurrence=waits.occurrence,
+            channel=waits.channel,
+            step=waits.step,
             reason=waits.until.reason,
             until=None if waits.until.reason == "paused" else waits.until.until,
             due_at=waits.due_at,

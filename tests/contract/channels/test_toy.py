@@ -32,9 +32,9 @@ from schemas.wire.read_as import read_as
 from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.distribution import parse_definition
-from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
 from streams.match import explain_event, match_event
+from streams.outcome import Matched
 from tests.contract.channels.case import Fake, HttpCase, says
 from tests.contract.channels.laws import LAWS, Law
 from tests.contract.channels.toy.channel import Toy, ToyAccount

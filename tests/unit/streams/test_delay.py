@@ -14,10 +14,10 @@ from schemas.errors import DefinitionInvalid
 from schemas.hold import Hold
 from streams.conditions.answer import Failure
 from streams.delay import delayed
-from streams.evaluation import Matched, Waits
 from streams.event_context import EventContext
 from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
+from streams.outcome import Matched, Waits
 from streams.recent import read_recent, with_sent
 from streams.verdict import Defer, Skip
 from tests.factory import NOW, context, customer, rule
@@ -91,7 +91,8 @@ def held(waits: Waits) -> Hold:
     return Hold(
         hold_id=waits.hold_id, round=waits.round, project_id=waits.project_id, customer_id=waits.customer_id,
         distribution=waits.distribution, event=waits.event, occurrence=waits.occurrence, reason=waits.until.reason,
-        due_at=waits.due_at, held_out=waits.draw.held_out, arrived_at=0, topic="events.orders", value=b"{}",
+        channel=waits.channel, step=waits.step, due_at=waits.due_at, held_out=waits.draw.held_out,
+        arrived_at=0, topic="events.orders", value=b"{}",
     )  # fmt: skip
 
 

@@ -15,12 +15,12 @@ from schemas.distribution import Publish
 from schemas.errors import BadRecord, InvalidEvent
 from streams.checks.check import AudienceCheck, Subject
 from streams.checks.order import CHECKS, AudienceChecks
-from streams.evaluation import Matched
 from streams.event_context import Head
 from streams.events import EventReader, read_customer, read_event
 from streams.identity import delivery_id
 from streams.index.rules import RuleIndex
 from streams.match import explain_event, match_event, sample_no_match
+from streams.outcome import Matched
 from streams.verdict import Defer
 from tests.factory import NOW, context, customer, order_event, rule
 
@@ -113,11 +113,13 @@ def test_what_a_check_defers_is_decided_so_until_when(
     index = RuleIndex()
     index.insert(msgspec.structs.replace(rule(channels=[EMAIL, WEBHOOK]), publish=publish))
     matched = match_event(context(), index, NOW, checks=checks)
-    assert (matched.matched, matched.deliveries, matched.requests, matched.sent) == (1, [], [], [])
-    assert [one.channel for one in matched.decisions] == channels
+    assert (matched.matched, matched.deliveries, matched.requests) == (1, [], [])
+    assert [one.channel for one in matched.decisions] == ([None] if publish else channels)
+    assert len(matched.sent) == len(matched.holds) == len(matched.decisions)
     for decision in matched.decisions:
         assert (decision.outcome, decision.reason, decision.until) == ("deferred", "quiet_hours", LATER.until)
-        assert decision.detail == "quiet until 21:00"
+        is_of_one = publish is not None and None not in channels
+        assert decision.detail == ("email: quiet until 21:00" if is_of_one else "quiet until 21:00")
         assert (decision.delivery_id is None) is (decision.channel is None)
         assert [(check.test, check.passed) for check in decision.checks] == [
             ("consent marketing", True), ("quiet hours", False)

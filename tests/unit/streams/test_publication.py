@@ -17,9 +17,9 @@ from schemas.errors import DefinitionInvalid
 from schemas.events.triggers import began_in
 from schemas.publication_request import PublicationRequest
 from streams.documents.distribution import parse_definition
-from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
 from streams.match import match_event
+from streams.outcome import Matched
 from streams.publication import is_expired, not_wanted, too_late, with_code, without_code
 from tests.factory import CONTEXT, NOW, context, customer, definition
 

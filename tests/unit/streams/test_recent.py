@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.closed import CHANNELS
-from streams.evaluation import Matched
 from streams.event_context import EventContext
 from streams.index.rules import RuleIndex
 from streams.match import match_event
+from streams.outcome import Matched
 from streams.recent import (
     CHANNEL_NUMBERS,
     KEPT,

@@ -10,9 +10,9 @@ import pytest
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid
 from schemas.hold import Hold
-from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
+from streams.outcome import Matched
 from streams.waiting import KEPT, MOST, RELEASED, Changes, ended_by, ending, opened, read_waiting, with_changes
 from tests.factory import NOW, context, rule
 from tests.unit.streams.test_delay import held

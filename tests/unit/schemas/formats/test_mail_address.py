@@ -14,9 +14,9 @@ from schemas.errors import CannotStart, RenderRefused
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.mail_address import _checked, mail_address, mailto
 from schemas.suppression import address_keys, suppression_key
-from streams.evaluation import Matched
 from streams.index.rules import RuleIndex
 from streams.match import match_event
+from streams.outcome import Matched
 from tests.factory import NOW, context, customer, rule
 
 EMAIL = {"email": {"account": "main", "subject": "Hi", "template": "hello"}}

@@ -23,6 +23,7 @@ def message(
     profile: dict[str, Any] | None = None,
     recent: list[Sent] | None = None,
     event_id: str = "ev1",
+    now: datetime = NOW,
     draw: Draw = IN_NONE,
     **changes: Any,
 ) -> Message:
@@ -38,5 +39,6 @@ def message(
         DELIVERY,
         CHANNEL_RULES[plan.channel].reach(plan, who),
         lambda: recent or [],
-        draw,
+        now,
+        draw=draw,
     )

@@ -14,6 +14,7 @@ from streams.checks.lifecycle import LIFECYCLE
 from streams.checks.order import CHECKS
 from streams.checks.reach import REACH
 from streams.checks.reentry import REENTRY
+from streams.checks.window import WINDOW
 from streams.verdict import GO, Defer, Skip, Verdict
 from tests.factory import NOW
 from tests.unit.streams.checks.subjects import subject
@@ -23,7 +24,7 @@ CAPPED, LATER = Skip("capped", "3 in a week"), Defer("quiet_hours", NOW, "until 
 
 def test_the_order() -> None:
     assert CHECKS.of_distribution == (LIFECYCLE, CONSENT)
-    assert CHECKS.of_message == (REACH, HOLDOUT, REENTRY)
+    assert CHECKS.of_message == (REACH, HOLDOUT, REENTRY, WINDOW)
 
 
 def answering(verdict: Verdict, name: str) -> AudienceCheck[Subject]:

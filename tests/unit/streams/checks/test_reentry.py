@@ -13,7 +13,7 @@ from tests.factory import NOW
 from tests.unit.streams.checks.subjects import DELIVERY, message
 
 OTHER = "dlv_" + "1" * 32
-TWICE = Skip("duplicate", "sent already, for an event of 2026-11-20T12:00:00+00:00")
+TWICE = Skip("duplicate", "waits or was sent already, for an event of 2026-11-20T12:00:00+00:00")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""All that comes of one event: deliveries, decisions, what waits, and what is to be known of it later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.closed import ChannelName, Unknown
+from schemas.decision import Check, Decision
+from schemas.delivery import Delivery, DistributionRef, EventRef
+from schemas.hold import Hold
+from schemas.publication_request import PublicationRequest
+from streams.checks.check import Message
+from streams.experiment import IN_NONE, Draw
+from streams.recent import Sent
+from streams.verdict import Defer, Skip
+from streams.waiting import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A send, or one message of it, that is not judged before a moment; `round` is 0 for the first time."""
+
+    hold_id: str
+    round: int
+    project_id: str
+    customer_id: str
+    distribution: DistributionRef
+    event: EventRef
+    occurrence: str
+    until: Defer
+    due_at: datetime
+    draw: Draw = IN_NONE
+    channel: ChannelName | Unknown | None = None
+    step: int | None = None
+
+
+class Judged(NamedTuple):
+    """A message, what objects to it, and the checks of its own that were made."""
+
+    message: Message
+    objection: Skip | Defer | None
+    recorded: list[Check]
+
+
+@dataclass(slots=True)
+class Matched:
+    """The outcome for one event: `sent` belongs into the customer's recent sends, one entry a delivery.
+
+    `requests` are sends that need a code first; their deliveries and decisions are in them. `holds` are those that are
+    judged again later, `waiting` what is to be known of them and of events that end them.
+
+    `no_match` counts rules of the event's type and selection whose guard did not fit. `counts` where an entry of
+    `sent` limits what may be sent later: it has to be kept before anything leaves.
+    """
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    requests: list[PublicationRequest] = field(default_factory=list)
+    holds: list[Waits] = field(default_factory=list)
+    waiting: Changes = field(default_factory=Changes)
+    matched: int = 0
+    no_match: int = 0
+    counts: bool = False
+
+
+def place_of(hold: Hold | None) -> tuple[ChannelName | Unknown | None, int]:
+    """The channel and the place of the message that has waited; none where the whole send has."""
+    return (hold.channel, hold.step) if hold and hold.step is not None else (None, 0)
+
+
+def last_of(judged: Iterable[Judged]) -> tuple[Defer, list[Check]] | None:
+    """What keeps all of them from being sent together for longest, and the checks of its message."""
+    waiting = [(one.objection, one) for one in judged if isinstance(one.objection, Defer)]
+    if not waiting:
+        return None
+    last, one = max(waiting, key=lambda each: each[0].until)
+    return replace(last, detail=f"{one.message.plan.channel}: {last.detail}"), one.recorded

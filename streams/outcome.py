@@ -73,7 +73,7 @@ def place_of(hold: Hold | None) -> tuple[ChannelName | Unknown | None, int]:
 
 
 def last_of(judged: Iterable[Judged]) -> tuple[Defer, list[Check]] | None:
-    """What keeps all of them from being sent together for longest, and the checks of its message."""
+    """The objection that keeps all of them from being sent together for longest, and the checks of its message."""
     waiting = [(one.objection, one) for one in judged if isinstance(one.objection, Defer)]
     if not waiting:
         return None

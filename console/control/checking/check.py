@@ -26,9 +26,9 @@ from console.control.template_check import problems_of
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.paths import path_text
 from schemas.segment import SegmentDefinition
+from streams.conditions.fields import CUSTOMER_FIELDS
 from streams.documents.distribution import Definition
 from streams.documents.event_schema import CUSTOM_EVENT, EventDescription, parse_event_schema
-from streams.documents.segment import CUSTOMER_FIELDS
 from streams.segments import SegmentIndex
 
 T = TypeVar("T")

@@ -32,6 +32,7 @@ class Decision(Record, frozen=True, kw_only=True):
     outcome: Outcome | Unknown
     reason: Reason | Unknown | None = None
     detail: Annotated[str | None, doc("What exactly, in words.")] = None
+    arm: Annotated[str | None, doc("The arm of the distribution that its customer is in.")] = None
     channel: ChannelName | Unknown | None = None
     delivery_id: str | None = None
     until: Annotated[datetime | None, doc("For deferred: not before.")] = None

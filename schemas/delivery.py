@@ -46,6 +46,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     distribution: DistributionRef
     event: EventRef
     customer: Recipient
+    arm: Annotated[str | None, doc("The arm of its distribution, where that has some.")] = None
     account: Annotated[str, doc("The account it leaves through; for a webhook the endpoint's host.")]
     priority: int
     category: Annotated[str, doc("The consent category, or transactional.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -81,6 +82,15 @@ class ControlGroup(Record, frozen=True, kw_only=True):
     experiment: Annotated[str, doc("Another name draws anew who belongs to it.")] = ""
 
 
+class Arm(Record, frozen=True, kw_only=True):
+    """One of several ways in which customers get a distribution, so that they can be compared; whole by itself."""
+
+    id: Id
+    share: Annotated[int, Meta(ge=0, le=10_000), doc("In hundredths of a percent; those of all arms add up to 100 %.")]
+    channels: Annotated[list[ChannelPlan], Meta(min_length=1)]
+    delay: Delay | None = None
+
+
 class Distribution(Record, frozen=True, kw_only=True):
     """A rule: one trigger, an optional guard, consent, what goes out over one or more channels, timing and priority.
 
@@ -108,10 +118,22 @@ class Distribution(Record, frozen=True, kw_only=True):
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
     experiment: Annotated[str, doc("Another name draws anew.")] = ""
     holdout: Annotated[int, doc("Customers who do not get it, so that both can be compared; in hundredths of a %.")] = 0
+    arms: Annotated[list[Arm], doc("What is sent in place of the above, each to a share of its customers.")] = []
+    winner: Annotated[str | None, doc("The arm that everybody gets.")] = None
     control_group: Annotated[ControlGroup | None, doc("Its project's.")] = None
     staff: Annotated[JsonObject | None, doc("Who is in no experiment, as a condition; its project's.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     updated_at: datetime
+
+    def plans(self) -> Iterator[tuple[str, ChannelPlan]]:
+        """Everything that may be sent, each with the place of its keys in a document."""
+        for at, channels in (("", self.channels), *((f"arms.{arm.id}.", arm.channels) for arm in self.arms)):
+            for index, plan in enumerate(channels):
+                yield f"{at}channels[{index}].{plan.channel}", plan
+
+    def arm(self, name: str | None) -> Arm | None:
+        """The arm of that name."""
+        return next((one for one in self.arms if one.id == name), None)
 
     @property
     def action(self) -> Action:

@@ -35,6 +35,7 @@ class Hold(Record, frozen=True, kw_only=True):
     reason: Annotated[Reason | Unknown, doc("Why it waits.")]
     until: Annotated[datetime | None, doc("Not released before; null while its distribution is paused.")] = None
     due_at: Annotated[datetime, doc("The end of its delay, by which start, end and expiry count.")]
+    arm: Annotated[str | None, doc("The arm of its distribution, decided once.")] = None
     held_out: Annotated[str | None, doc("Why its customer is held out, decided once; null where not.")] = None
     arrived_at: Annotated[int, doc("When its event reached Kafka, in Unix milliseconds.")]
     topic: Annotated[str, doc("The topic that its event came from, without the prefix.")]

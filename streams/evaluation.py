@@ -63,7 +63,7 @@ class Evaluation:
         self._rule, self._guard, self._distribution, self._zone = rule, rule.guard, rule.distribution, rule.zone
         self._held, self._due_at = hold, hold.due_at if hold else None
         self._round = hold.round + 1 if hold else 0
-        self._draw = Draw.of_hold(hold) if hold else IN_NONE
+        self._draw = Draw.of_hold(hold, rule.distribution) if hold else IN_NONE
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
@@ -155,13 +155,13 @@ class Evaluation:
 
     def _steps(self) -> list[tuple[int, ChannelPlan]]:
         """The channels with their places; where one of them has waited, only that one, if it is still there."""
-        steps, held = list(enumerate(self._distribution.channels)), self._held
+        steps, held = list(enumerate(self._plans)), self._held
         if held is None or held.step is None:
             return steps
         return [(step, plan) for step, plan in steps if (step, plan.channel) == (held.step, held.channel)]
 
     def _delayed(self) -> Defer | Skip | Failure | None:
-        delay = self._distribution.delay
+        delay = self._draw.arm.delay if self._draw.arm else self._distribution.delay
         return delayed(delay, self._event.created_at, self._facts, self._zone) if delay else None
 
     def _wait(self, until: Defer | Skip | Failure, occurrence: str, outcome: Matched) -> None:
@@ -300,6 +300,14 @@ class Evaluation:
         now = self._now, self._zone, self._draw
         return Message(rule, event, self._profile, plan, step, identity, address, self._recent, *now)
 
+    @property
+    def _plans(self) -> list[ChannelPlan]:
+        return self._draw.arm.channels if self._draw.arm else self._distribution.channels
+
+    @property
+    def _arm(self) -> str | None:
+        return self._draw.arm.id if self._draw.arm else None
+
     def _recent(self) -> list[Sent]:
         return self._context.recent
 
@@ -328,6 +336,7 @@ class Evaluation:
             outcome="skipped" if is_skipped else "deferred" if objection else "emitted",
             reason=objection.reason if objection else None,
             detail=objection.detail if objection else None,
+            arm=self._arm,
             channel=channel,
             delivery_id=message.delivery_id if message and not is_skipped else None,
             until=objection.until if isinstance(objection, Defer) else None,
@@ -363,6 +372,7 @@ class Evaluation:
             "customer": Recipient(
                 id=customer, locale=profile_text(profile, "locale"), timezone=profile_text(profile, "timezone")
             ),
+            "arm": self._arm,
             "priority": rule.priority,
             "category": rule.consent,
             "not_before": self._due_at,

@@ -1,4 +1,4 @@
-"""Draws of an experiment: the customers who are held out.
+"""Draws of an experiment: who is held out, and which arm the others get.
 
 A hash decides, so a replay draws alike, and whoever is held out at 5 % is held out at 10 %.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
-from schemas.distribution import TRANSACTIONAL, ControlGroup, Distribution
+from schemas.distribution import TRANSACTIONAL, Arm, ControlGroup, Distribution
 from schemas.hold import Hold
 from streams.conditions.answer import Failure
 from streams.event_context import EventContext
@@ -25,32 +26,43 @@ _ALL = 10_000
 class Draw:
     """One customer in the experiments of a distribution; `held_out` says why its messages are kept back.
 
-    `seen` is what was drawn, in words.
+    `seen` is what was drawn of that, in words. Without an arm it gets the plain one.
     """
 
     held_out: str | None = None
     seen: str = ""
+    arm: Arm | None = None
 
     @classmethod
-    def of_hold(cls, hold: Hold) -> Draw:
-        """The one that was made when it began to wait."""
-        return cls(hold.held_out, f"{hold.held_out or 'not held out'}, drawn when it began to wait")
+    def of_hold(cls, hold: Hold, rule: Distribution) -> Draw:
+        """The one that was made when it began to wait; an arm that is gone gives way to the winner."""
+        arm = rule.arm(hold.arm) or (rule.arm(rule.winner) if hold.arm else None)
+        return cls(hold.held_out, f"{hold.held_out or 'not held out'}, drawn when it began to wait", arm)
 
 
 IN_NONE = Draw()
 
 
 def draw(rule: Rule, context: EventContext, now: datetime) -> Draw:
-    """Draw for an event's customer. Staff are in no experiment."""
-    if not has_holdout(rule.distribution):
+    """Draw for an event's customer. Staff are in no experiment: they get the winner, or the plain one."""
+    distribution, customer = rule.distribution, context.head.customer_id
+    if not has_holdout(distribution) and not distribution.arms:
         return IN_NONE
+    winner = distribution.arm(distribution.winner)
     answer = rule.staff.run(context.facts, now) if rule.staff else False
     if answer is True:
-        return Draw(seen="staff, in no experiment")
-    said = list(_groups(rule.distribution, context.head.customer_id))
+        return Draw(seen="staff, in no experiment", arm=winner)
+    said = list(_groups(distribution, customer))
     held_out = next((words for is_in, words in said if is_in), None)
     unknown = (f"staff: {answer.reason}",) if isinstance(answer, Failure) else ()
-    return Draw(held_out, "; ".join((*(words for _, words in said), *unknown)))
+    arm = None if held_out else winner or _arm(distribution, customer)
+    return Draw(held_out, "; ".join((*(words for _, words in said), *unknown)), arm)
+
+
+def _arm(rule: Distribution, customer: str) -> Arm | None:
+    place = drawn(f"arm {rule.experiment}", rule.project_id, rule.id, customer, _ALL)
+    ends = accumulate(one.share for one in rule.arms)
+    return next((one for one, end in zip(rule.arms, ends, strict=True) if place < end), None)
 
 
 def has_holdout(rule: Distribution) -> bool:

@@ -118,11 +118,7 @@ def email_problems(definition: Definition, project: ProjectContext, *, to_save: 
 
 def address_problems(distribution: Distribution, reach: Reach) -> tuple[Problem, ...]:
     """The webhooks and files of a distribution that would be refused wherever their names lead."""
-    urls = [
-        (f"channels[{index}].webhook.url", plan.url)
-        for index, plan in enumerate(distribution.channels)
-        if isinstance(plan, WebhookPlan)
-    ]
+    urls = [(f"{at}.url", plan.url) for at, plan in distribution.plans() if isinstance(plan, WebhookPlan)]
     urls += [(f"{at}.url", found[0]) for at, one in _attachments(distribution) if (found := _WHOLE_HOST.match(one.url))]
     return tuple(Problem(at, problem) for at, url in urls if (problem := reach.problem(ascii_url(url))))
 
@@ -139,9 +135,9 @@ def attachment_problems(distribution: Distribution) -> tuple[Problem, ...]:
 
 
 def _attachments(distribution: Distribution) -> Iterator[tuple[str, AttachedUrl]]:
-    for index, plan in enumerate(distribution.channels):
+    for at, plan in distribution.plans():
         for number, one in enumerate(plan.attachments if isinstance(plan, EmailPlan) else ()):
-            yield f"channels[{index}].email.attachments[{number}]", one
+            yield f"{at}.attachments[{number}]", one
 
 
 def _brand_problems(definition: Definition, brand: Brand) -> tuple[Problem, ...]:

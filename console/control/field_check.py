@@ -48,11 +48,11 @@ async def compare_fields(
 
 def _filled_in(one: Distribution) -> Iterator[tuple[str, JsonObject, AccountKey]]:
     """Attributes that a distribution fills in at accounts with a list of their fields, and where they are written."""
-    for index, plan in enumerate(one.channels):
+    for at, plan in one.plans():
         attributes = getattr(plan, "attributes", {})
         if CHANNEL_TYPES[plan.channel].lists_fields and attributes:
             account = AccountKey(one.project_id, plan.channel, getattr(plan, "account", ""))
-            yield f"channels[{index}].{plan.channel}.attributes", attributes, account
+            yield f"{at}.attributes", attributes, account
 
 
 def _problems(document: Document, one: Distribution, known: dict[AccountKey, KnownFields]) -> Iterator[Problem]:

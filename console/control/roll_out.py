@@ -17,6 +17,7 @@ from channels.templates.bundle import bundled
 from console.control.context import ProjectContext
 from console.control.distribution_check import email_problems
 from console.control.plan import Planned
+from schemas.channels.tables import ChannelPlan
 from schemas.distribution import Distribution
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate, StoredTemplate, TemplateRef
@@ -51,10 +52,10 @@ async def plan(
 async def _planned(
     rule: Distribution, newest: Mapping[str, NamedTemplate], project: ProjectContext, control: Control, now: datetime
 ) -> tuple[Planned[Change], tuple[Problem, ...]]:
-    channels = list(rule.channels)
+    after_of: dict[TemplateRef, TemplateRef] = {}
     made: list[tuple[str, StoredTemplate]] = []
     lines: list[str] = []
-    for index, plan in enumerate(channels):
+    for at, plan in rule.plans():
         if plan.template is None:
             continue
         before = await _sent(plan.template, control)
@@ -62,14 +63,25 @@ async def _planned(
         if named is None or before.version in (None, named.version):
             continue
         after = bundled(named.with_subject(before.subject), project.brand_texts)
-        made.append((f"channels[{index}].{plan.channel}.template", after))
+        made.append((f"{at}.template", after))
         lines.append(f"template {named.name}: v{before.version} → v{named.version}")
-        channels[index] = msgspec.structs.replace(plan, template=after.ref)
-    changed = msgspec.structs.replace(rule, version=rule.version + 1, channels=channels, updated_at=now)
+        after_of[plan.template] = after.ref
+    changed = msgspec.structs.replace(_with_templates(rule, after_of), version=rule.version + 1, updated_at=now)
     definition = Definition(changed, tuple(made))
     change = Change(changed, "", tuple(template for _, template in made))
-    planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(lines))
+    planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(dict.fromkeys(lines)))
     return planned, email_problems(definition, project, to_save=True)
+
+
+def _with_templates(rule: Distribution, after_of: Mapping[TemplateRef, TemplateRef]) -> Distribution:
+    """The same with other templates, in all its arms."""
+
+    def changed(plan: ChannelPlan) -> ChannelPlan:
+        after = after_of.get(plan.template) if plan.template else None
+        return msgspec.structs.replace(plan, template=after) if after else plan
+
+    arms = [msgspec.structs.replace(arm, channels=[changed(plan) for plan in arm.channels]) for arm in rule.arms]
+    return msgspec.structs.replace(rule, channels=[changed(plan) for plan in rule.channels], arms=arms)
 
 
 async def _sent(ref: TemplateRef, control: Control) -> StoredTemplate:

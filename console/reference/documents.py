@@ -12,6 +12,7 @@ from streams.documents.event_schema import EVENT_SCHEMA
 from streams.documents.project import PROJECT
 from streams.documents.segment import SEGMENT
 from streams.values.kinds import Group, Key, Keys, ListOf, OneOf, Value, Varies
+from streams.values.named import Named
 
 
 class Row(NamedTuple):
@@ -34,6 +35,8 @@ def rows(value: Value[Any], path: tuple[str, ...] = ()) -> Iterator[Row]:
                 having = tuple(kind for kind, keys in groups.items() if name in keys)
                 yield Row((*path, name), key, having if len(having) < len(groups) else ())
                 yield from rows(key.holds, (*path, name))
+        case Named(item):
+            yield from rows(item, (*path, "NAME"))
         case ListOf(item):
             yield from rows(item, path)
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -15,6 +15,7 @@ from schemas.distribution import (
     CONSENTS,
     TRANSACTIONAL,
     Again,
+    Arm,
     ControlGroup,
     Delay,
     Distribution,
@@ -35,6 +36,7 @@ from streams.channels.template_files import TemplateFiles
 from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
+from streams.documents.arms import arms_form, channels_of_arm, check_shares
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import ChannelList, WrittenChannel, window_of
 from streams.documents.offers import why_not_offered
@@ -117,21 +119,25 @@ class _Reader(DocumentReader):
             return None
         read = self._value(keys, written, "") or {}
         trigger, action = TRIGGERS.get(read.get("trigger", {}).get("event")), _action(written)
+        plans = partial(self._plans, read, trigger, action)
+        channels = plans(read.get("channels", []))
         parts: dict[str, Any] = {
             **self._timing(read),
             "when": self._when(read.get("when"), trigger),
             "publish": self._publish(read.get("publish")),
             "promote": self._promote(read.get("promote")),
             "consent": self._consent(read.get("consent")),
-            "channels": self._plans(read, trigger, action),
+            "channels": channels,
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
             "delay": self._delay(read.get("delay"), trigger),
             "unless": self._unless(read, trigger),
+            **self._arms(read, trigger, channels, plans),
             "window": window_of(read.get("window"), self._problem),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
-        self._offered(trigger, action, parts["channels"])
+        for sent in (channels, *(arm.channels for arm in parts["arms"])):
+            self._offered(trigger, action, sent)
         return None if self.problems else self._made(read, parts)
 
     def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
@@ -206,13 +212,38 @@ class _Reader(DocumentReader):
             return self._problem(f"{at}.campaign", f"{other.id} is a {other.kind}, which {said}. {others}")
         return self._one_of(name, fitting, f"{at}.campaign", "a campaign", self._context.campaigns_from)
 
-    def _plans(self, read: JsonObject, trigger: Trigger | None, action: Action) -> list[ChannelPlan]:
-        channels: list[WrittenChannel] = read.get("channels", [])
+    def _plans(
+        self, read: JsonObject, trigger: Trigger | None, action: Action, channels: Sequence[WrittenChannel]
+    ) -> list[ChannelPlan]:
         identity = read.get("distribution", "")
         campaign = self._context.campaigns.get(str((read.get("publish") or {}).get("campaign")))
         context = partial(self._plan_context, identity=identity, trigger=trigger, action=action, campaign=campaign)
         plans = [one.rules.plan(one.written, context(one)) for one in channels]
         return [plan for plan in plans if plan is not None]
+
+    def _arms(
+        self,
+        read: JsonObject,
+        trigger: Trigger | None,
+        plain: list[ChannelPlan],
+        plans: Callable[[Sequence[WrittenChannel]], list[ChannelPlan]],
+    ) -> dict[str, Any]:
+        """The arms, each whole; of channels that are wrong themselves no arm is made."""
+        arms, channels = read.get("arms", {}), read.get("channels", [])
+        check_shares(arms, self._problem)
+        names = {name: name for name in arms}
+        winner = read.get("winner") and self._one_of(read["winner"], names, "winner", "an arm")
+        made = []
+        for name, arm in arms.items() if len(plain) == len(channels) > 0 and not self.problems else ():
+            written = channels_of_arm(arm, channels, f"arms.{name}", self._problem)
+            sent = [
+                one
+                for index, changed in enumerate(written)
+                for one in (plain[index : index + 1] if changed is None else plans([changed]))
+            ]
+            delay = self._delay(arm.get("delay") or read.get("delay"), trigger, f"arms.{name}.delay")
+            made.append(Arm(id=name, share=arm["share"], channels=sent, delay=delay))
+        return {"arms": made, "winner": winner}
 
     def _plan_context(
         self,
@@ -257,11 +288,11 @@ class _Reader(DocumentReader):
             one_value(again.path, "again.once_per", trigger, self._problem)
         return again
 
-    def _delay(self, delay: Delay | None, trigger: Trigger | None) -> Delay | None:
+    def _delay(self, delay: Delay | None, trigger: Trigger | None, at: str = "delay") -> Delay | None:
         if delay is not None and delay.until is not None:
-            kind = one_value(delay.until, "delay.until", trigger, self._problem)
+            kind = one_value(delay.until, f"{at}.until", trigger, self._problem)
             if kind in ("number", "boolean"):
-                self._problem("delay.until", f"is the path of a date; {delay.until} is {a_kind(kind)}")
+                self._problem(f"{at}.until", f"is the path of a date; {delay.until} is {a_kind(kind)}")
         return delay
 
     def _unless(self, read: JsonObject, trigger: Trigger | None) -> Unless | None:
@@ -269,7 +300,8 @@ class _Reader(DocumentReader):
         written = read.get("unless")
         if written is None:
             return None
-        if read.get("delay") is None and read.get("window") is None:
+        delays = [one.get("delay") for one in (read, *read.get("arms", {}).values())]
+        if not any(delays) and read.get("window") is None:
             self._problem("unless", "needs a delay or a window: what is sent at once cannot be ended")
         named = written.get("trigger") or {}
         ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")
@@ -282,7 +314,8 @@ class _Reader(DocumentReader):
 def _with_channels(table: ChannelTable) -> Group:
     """The keys of a distribution whose channels are those of a table."""
     channels = replace(DISTRIBUTION.keys["channels"], holds=ChannelList(table))
-    return Group({**DISTRIBUTION.keys, "channels": channels})
+    arms = replace(DISTRIBUTION.keys["arms"], holds=arms_form(table))
+    return Group({**DISTRIBUTION.keys, "channels": channels, "arms": arms})
 
 
 def _action(source: Mapping[Any, Any]) -> Action:

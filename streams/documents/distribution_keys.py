@@ -7,6 +7,7 @@ from typing import get_args
 from schemas.closed import DistributionStatus
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
+from streams.documents.arms import arms_form
 from streams.documents.distribution_kinds import (
     CONDITION,
     PROMOTE,
@@ -102,9 +103,22 @@ DISTRIBUTION = Group(
             default="0%",
             example="5%",
         ),
+        "arms": Key(
+            arms_form(CHANNEL_RULES),
+            doc="Ways of sending it that are compared: each customer gets one of them, always the same. An arm says "
+            "what it has in place of the plain one; what waits keeps its arm.",
+            default="everybody gets the plain one",
+            example="{a: {share: 50%, template: winback}, b: {share: 50%, template: winback-short}}",
+        ),
+        "winner": Key(
+            AsWritten("the name of an arm"),
+            doc="The arm that everybody gets from now on.",
+            default="the draw decides",
+            example="b",
+        ),
         "experiment": Key(
             Text(": a name"),
-            doc="The name of the draw of who is held out: another one draws anew.",
+            doc="The name of the draw of who is held out, and who gets which arm: another one draws anew.",
             default="one draw for all time",
             example="spring-2027",
         ),

@@ -45,6 +45,7 @@ class Source(NamedTuple):
             reason=waits.until.reason,
             until=None if waits.until.reason == "paused" else waits.until.until,
             due_at=waits.due_at,
+            arm=waits.draw.arm.id if waits.draw.arm else None,
             held_out=waits.draw.held_out,
             arrived_at=self.arrived_at,
             topic=self.topic,

@@ -128,7 +128,7 @@ async def from_store(pool: asyncpg.Pool, project_id: str, identity: str) -> Cand
     """A distribution that is applied. Raises NotFound, TryLater."""
     control = Control(pool)
     rule = await distributions.find(pool, project_id, identity)
-    digests = [plan.template.digest for plan in rule.channels if plan.template]
+    digests = [plan.template.digest for _, plan in rule.plans() if plan.template]
     found = {digest: await control.template(digest) for digest in digests}
     campaign = _published(rule, await Campaigns(pool).current(project_id))
     return Candidate(rule, {digest: template for digest, template in found.items() if template}, campaign)

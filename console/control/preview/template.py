@@ -166,6 +166,6 @@ def _delivery(source: Source, event: Any, locale: str | None, now: datetime) -> 
 
 def _plans(distributions: Iterable[Distribution]) -> Iterator[tuple[str, tuple[str, str]]]:
     for one in sorted(distributions, key=lambda rule: rule.updated_at):
-        for plan in one.channels:
+        for _, plan in one.plans():
             if isinstance(plan, EmailPlan):
                 yield plan.template.name, (plan.template.digest, one.consent)

@@ -56,7 +56,7 @@ def _show_check(check: Check) -> None:
 
 
 def _show_decision(decision: Decision) -> None:
-    channel = decision.channel or "all channels"
+    channel = (decision.channel or "all channels") + (f", arm {escape(decision.arm)}" if decision.arm else "")
     if decision.outcome == "emitted":
         show_text(f"  → {channel}: {decision.outcome}, delivery {decision.delivery_id}")
     else:

@@ -43,6 +43,7 @@ def preview_command(
     campaigns: InCampaigns = None,
     at: At = None,
     channel: Annotated[str | None, typer.Option("--channel", help="One channel alone.")] = None,
+    arm: Annotated[str | None, typer.Option("--arm", help="One arm, in place of the customer's own.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they are sent, and nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,6 +60,7 @@ def preview_command(
     )
     given = None if event is None else unwrapped(json_object(event), (), wiring.project)
     profile = _profile_of(event, given, customer, wiring, is_file=is_file)
+    candidates = [one.in_arm(arm) for one in candidates] if arm else candidates
     rules, zone = [one.distribution for one in candidates], wiring.settings.zone
     rendering, now = Rendering.of(wiring.settings), moment_of(at, rules, zone)
     found = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from email.message import EmailMessage
 from typing import Any, assert_never
@@ -46,6 +46,7 @@ from store.distributions import Control
 from streams import selection
 from streams.channels.payload import BROUGHT
 from streams.match import Explained
+from streams.values.wording import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,13 @@ class Candidate:
     campaign: Campaign | None = None
     notes: tuple[str, ...] = ()
     """Reasons why `apply` would refuse it: e-mails that need what not every event or profile has."""
+
+    def in_arm(self, name: str) -> Candidate:
+        """The same as everybody gets it while that arm is the winner. Raises TidingsError."""
+        rule, arms = self.distribution, [one.id for one in self.distribution.arms]
+        if name not in arms:
+            raise TidingsError(f"{rule.id}: {unknown(name, arms, 'an arm')}")
+        return replace(self, distribution=msgspec.structs.replace(rule, winner=name))
 
 
 class _WithExamples(AccountBook):
@@ -178,7 +186,11 @@ def preview(
     withheld, waits = _as_it_stands(rule, event, profile, now, zone)
     refused = tuple(f"apply would refuse {note}" for note in candidate.notes)
     return Previewed(
-        rule, str(event.get("id")), messages, withheld, (*refused, *waits, *_unknown_zones(one.deliveries))
+        rule,
+        str(event.get("id")),
+        messages,
+        withheld,
+        (*refused, *waits, *_arm_of(one), *_unknown_zones(one.deliveries)),
     )
 
 
@@ -200,6 +212,15 @@ def unguarded(
     return one
 
 
+def _arm_of(one: Explained) -> Iterator[str]:
+    """A note of the arm that is shown, where there are others."""
+    arms = one.distribution.arms
+    shown = next((decision.arm for decision in one.decisions), None)
+    if arms:
+        others = ", ".join(f"--arm {arm.id}" for arm in arms if arm.id != shown)
+        yield f"this is {f'arm {shown}' if shown else 'the plain one'}; others are shown with {others}"
+
+
 def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
     """A note for each timezone of a customer that is passed over."""
     for name in dict.fromkeys(delivery.customer.timezone for delivery in deliveries if delivery.customer.timezone):
@@ -212,7 +233,8 @@ def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
 def _unguarded(rule: Distribution) -> Distribution:
     """The same rule without what could hold its messages back."""
     without: dict[str, Any] = dict.fromkeys(("when", "starts_at", "ends_at", "publish", "promote", "delay", "window"))
-    return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, holdout=0, **without)
+    arms = [msgspec.structs.replace(arm, delay=None) for arm in rule.arms]
+    return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, holdout=0, arms=arms, **without)
 
 
 def _with_brought(event: JsonObject, candidate: Candidate, now: datetime) -> JsonObject:

@@ -252,3 +252,24 @@ def test_files_are_named_and_not_fetched(tidings: Run) -> None:
     ).output.replace("\n", " ")
     made = json.loads(tidings("preview", "thanks.yaml", "--json", "--channel", "email").output)
     assert made["messages"][0]["attachments"] == [{"name": "ord_1.pdf", "url": "https://x.example/ord_1.pdf"}]
+
+
+ARMS = "arms: {a: {share: 100%}, b: {share: 0%, subject: Second, delay: 1h}}\nholdout: 100%\n"
+
+
+def test_an_arm_is_shown_in_place_of_the_customers_own(tidings: Run) -> None:
+    Path("thanks.yaml").write_text(THANKS + ARMS)
+    own, other = (tidings("preview", "thanks.yaml", *arguments) for arguments in ((), ("--arm", "b")))
+    assert own.exit_code == other.exit_code == 0, own.output + other.output
+    assert "Subject: Thanks, Jack Nowak" in own.output
+    assert "this is arm a; others are shown with --arm b" in own.output
+    assert "Subject: Second" in other.output
+    assert "this is arm b; others are shown with --arm a" in other.output
+    wrong = tidings("preview", "thanks.yaml", "--arm", "c")
+    assert str(wrong.exception) == 'thanks: "c" is not an arm: must be one of a, b'
+
+
+def test_a_simulation_names_the_arm(tidings: Run) -> None:
+    Path("thanks.yaml").write_text(THANKS.replace("100000", "1") + "arms: {a: {share: 100%}, b: {share: 0%}}\n")
+    shown = tidings("simulate", "thanks.yaml", "--event", "event.json")
+    assert "→ webhook, arm a: emitted" in shown.output

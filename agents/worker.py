@@ -26,6 +26,7 @@ from agents.broker.outbox import publish_outbox
 from agents.broker.topics import Provision
 from agents.channels import channels_of
 from agents.clock import DatabaseTime
+from agents.roles.fan_out import AheadInKafka, FanOut
 from agents.roles.holder import build_holder
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
@@ -39,6 +40,7 @@ from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.telemetry.status import serve_status
 from agents.transport.app import BatchApp
+from agents.transport.output_app import OutputApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from deploy.settings.settings import Settings
@@ -57,6 +59,7 @@ from store.postgres import connect
 from store.retention import Retention, ids_kept
 from store.segments import Segments
 from store.sending.ledger import Ledger
+from store.sends import Sends
 
 log = structlog.get_logger()
 
@@ -186,7 +189,7 @@ class _Process:
     `loops`: those of what runs beside it that health follows.
     """
 
-    app: BatchApp
+    app: BatchApp | OutputApp
     background: Callable[[], Awaitable[None]]
     drain: Callable[[], Awaitable[None]]
     loops: tuple[Loop, ...] = ()
@@ -250,6 +253,14 @@ async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -
 
 
 @asynccontextmanager
+async def _fan_out(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    async with _database(wiring, options) as pool:
+        ahead = AheadInKafka(wiring)
+        fan_out = FanOut(wiring, Sends(pool), metrics, owner=options.instance, ahead=ahead)
+        yield _Process(fan_out.app, fan_out.run, _at_rest, (fan_out.loop,))
+
+
+@asynccontextmanager
 async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
         settings = wiring.settings
@@ -301,6 +312,7 @@ _ROLES = {
     "holder": _holder,
     "sender": _sender,
     "segmenter": _segmenter,
+    "fan_out": _fan_out,
 }
 
 
@@ -344,14 +356,14 @@ async def _until_stopped(process: _Process, watch: ProgressWatch, stopped: async
     return 0
 
 
-async def _crashed(app: BatchApp, error: BaseException) -> int:
+async def _crashed(app: BatchApp | OutputApp, error: BaseException) -> int:
     app.stop_at_once(error)
     await asyncio.sleep(60)  # the fail-fast thread ends the process before
     return app.exit_code()
 
 
 def _look_for_trouble(
-    app: BatchApp, watch: ProgressWatch, starting: asyncio.Future[None], background: asyncio.Future[None]
+    app: BatchApp | OutputApp, watch: ProgressWatch, starting: asyncio.Future[None], background: asyncio.Future[None]
 ) -> None:
     if starting.done() and (error := starting.exception()):  # some of the services may be running, and would go on
         app.stop_at_once(error)

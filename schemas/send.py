@@ -15,13 +15,13 @@ is refused there.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Annotated, Literal
 
 from schemas.record import Record, doc
 
-DEFAULT_HOLD = 600
-"""Seconds between confirming and sending, in which a send can be edited or stopped."""
+_FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+"""Where a time of the wall clock comes first, and last."""
 
 AudienceKind = Literal["list", "segment"]
 """Customers by name, of whom one is the shortest list, or whoever is in a segment when its turn comes."""
@@ -43,6 +43,24 @@ class When(Record, frozen=True, kw_only=True):
 
     at: datetime | None = None
     local_time: Annotated[str | None, doc("As in 2026-03-29T09:00:00, without a zone.")] = None
+
+    @property
+    def not_before(self) -> datetime | None:
+        """The first moment at which it may begin, wherever customers live; None where that is at once."""
+        return self.at if self.local_time is None else moment_at(self.local_time, _FIRST_ZONE)
+
+    @property
+    def lasts_until(self) -> datetime | None:
+        """The moment at which a time of the wall clock has come everywhere; None where no zone but ours counts."""
+        return None if self.local_time is None else moment_at(self.local_time, _LAST_ZONE)
+
+
+def moment_at(local_time: str, zone: tzinfo) -> datetime:
+    """The moment at which a clock of a zone shows a time.
+
+    The first of two in the autumn; one that is left out in spring counts on as the clock went before.
+    """
+    return datetime.fromisoformat(local_time).replace(tzinfo=zone).astimezone(UTC)
 
 
 class Started(Record, frozen=True, kw_only=True):

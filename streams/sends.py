@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,9 +14,6 @@ from schemas.record import JsonObject
 from schemas.send import Started, When
 from streams.event_context import Head
 from streams.identity import send_event_id
-
-_FIRST_ZONE, _LAST_ZONE = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
-"""Where a time of the wall clock comes first, and last."""
 
 
 def send_of(head: Head[Any]) -> str | None:
@@ -77,22 +74,3 @@ def distribution_object(rule: Distribution, created_at: datetime) -> JsonObject:
 
 def _written(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def begins_at(when: When, confirmed_at: datetime, hold: timedelta) -> datetime:
-    """The first moment at which an event may be made: not within the hold, nor before its moment comes anywhere."""
-    wanted = when.at or (None if when.local_time is None else moment_at(when.local_time, _FIRST_ZONE))
-    return max(confirmed_at + hold, wanted) if wanted else confirmed_at + hold
-
-
-def ends_at(when: When) -> datetime | None:
-    """The moment at which a time of the wall clock has come everywhere; None where no zone but ours counts."""
-    return None if when.local_time is None else moment_at(when.local_time, _LAST_ZONE)
-
-
-def moment_at(local_time: str, zone: tzinfo) -> datetime:
-    """The moment at which a clock of a zone shows a time.
-
-    The first of two in the autumn; one that is left out in spring counts on as the clock went before.
-    """
-    return datetime.fromisoformat(local_time).replace(tzinfo=zone).astimezone(UTC)

@@ -22,6 +22,7 @@ _READS: dict[str, tuple[str, ...]] = {
     "publisher": (PUBLICATION_REQUESTS,),
     "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
     "segmenter": (CUSTOMERS,),
+    "fan_out": (),
 }
 
 
@@ -59,10 +60,13 @@ class LagReader:
         extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
         return Consumer({**self._wire.kafka.client(), **extra})
 
-    def read(self) -> list[Lag]:
-        """Every partition that a role reads. Raises TryLater while Kafka is away or its coordinator is loading."""
+    def read(self, *roles: Role) -> list[Lag]:
+        """Every partition that a role reads; of all roles, where none is named.
+
+        Raises TryLater while Kafka is away or its coordinator is loading.
+        """
         try:
-            return [lag for role in self.roles for lag in self._of_role(role)]
+            return [lag for role in roles or self.roles for lag in self._of_role(role)]
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
 

@@ -23,6 +23,7 @@ _WRITES: dict[Role, tuple[str, ...]] = {
     "holder": (),
     "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
     "segmenter": ("events.segments",),
+    "fan_out": (),  # its events are JSON: see streams/sends.py
     "sender": _OUTBOX,
 }
 """The topics that a role encodes records for."""

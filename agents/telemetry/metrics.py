@@ -25,6 +25,7 @@ class Metrics:
         self._add_rules(registry)
         self._add_codes(registry)
         self._add_holds(registry)
+        self._add_sends(registry)
         self._add_segments(registry)
         self._add_reports(registry)
 
@@ -134,6 +135,15 @@ class Metrics:
         )
         self.holds_due_age = Gauge(
             "tidings_holds_due_age_seconds", "How late the first that is due is; 0 where nothing is.", registry=registry
+        )
+
+    def _add_sends(self, registry: CollectorRegistry) -> None:
+        self.sends_sending = Gauge("tidings_sends_sending", "Manual sends that are under way.", registry=registry)
+        self.sends_due = Gauge(
+            "tidings_sends_due", "Manual sends that should be worked on this moment and are not.", registry=registry
+        )
+        self.sends_emitted = Counter(
+            "tidings_sends_emitted", "Events of manual sends, one for each member.", registry=registry
         )
 
     def _add_segments(self, registry: CollectorRegistry) -> None:

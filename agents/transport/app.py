@@ -18,14 +18,12 @@ from agents.transport.changelog import Tables
 from agents.transport.consumer import Transport
 from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
+from agents.transport.output_app import CRASHED
 from agents.transport.progress import Limit
 from deploy.settings.servers import Kafka
 from schemas.errors import CannotStart
 
 log = structlog.get_logger()
-
-CRASHED = 70
-"""Exit code after a crash (EX_SOFTWARE): the supervisor starts the process again."""
 
 _CRASH_GRACE = 3.0
 

@@ -142,7 +142,7 @@ def worker(
 
 def _role(name: str) -> Role:
     for role in members(Role):
-        if role == name:
+        if role == name.replace("-", "_"):
             return role  # type: ignore[return-value]
     raise typer.BadParameter(f'"{name}" is not valid: must be one of {", ".join(members(Role))}')
 

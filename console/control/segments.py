@@ -18,6 +18,7 @@ from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
 from store.distributions import Control
 from store.segments import Segments, SegmentSummary
+from store.sends import Sends
 from streams.documents.segment import parse_segment
 
 _USING = ("LIVE", "PAUSED")
@@ -151,13 +152,15 @@ async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> lis
 
 
 async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
-    """Take a segment away. Raises TidingsError where a live or paused distribution names it, NotFound, TryLater."""
+    """Take a segment away. Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound."""
     users = [one.id for one in (await Control(pool).current(project_id)).values() if _uses(one, identity)]
     if users:
         raise TidingsError(
             f"segment {identity} is used by {', '.join(sorted(users))}; stop them first: "
             f"tidings distributions stop {min(users)}"
         )
+    if send := await Sends(pool).using_segment(project_id, identity):
+        raise TidingsError(f"segment {identity} is whom {send} goes to; stop it first: tidings sends stop {send}")
     segments = Segments(pool)
     if not await segments.remove(project_id, identity):
         raise not_found("segment", identity, [one.definition.id for one in await segments.current(project_id)])

@@ -19,7 +19,7 @@ from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
-from deploy.settings.workers import Matcher, Retention, Sender
+from deploy.settings.workers import Matcher, Retention, Sender, Sends
 from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
 from schemas.formats.blank import is_blank
@@ -45,6 +45,7 @@ class Settings:
     http: Http = Http()
     matcher: Matcher = Matcher()
     sender: Sender = Sender()
+    sends: Sends = Sends()
     retention: Retention = Retention()
     webhook: Webhook = Webhook()
     console: Console = Console()
@@ -71,7 +72,8 @@ class Settings:
             if is_blank(name):
                 raise CannotStart(f"consents[{index}] is empty")
         for group in (
-            self.topics, self.kafka, self.webhook, self.console, self.brand, self.retention, self.sender, self.accounts
+            self.topics, self.kafka, self.webhook, self.console, self.brand, self.retention, self.sender, self.sends,
+            self.accounts,
         ):  # fmt: skip
             group.check()
         for name, account in self.email_accounts.items():

@@ -15,6 +15,7 @@ _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
 _HIGHEST_PORT = 65_535
 _LONGEST_KEPT = timedelta(days=36_500)
 _WHOLE = 100.0
+_LONGEST_HOLD = timedelta(days=30)
 _SHORTEST_JUDGED, _LONGEST_JUDGED = timedelta(hours=1), timedelta(days=30)
 
 
@@ -90,6 +91,22 @@ def _check_network(text: str, path: str) -> None:
         ip_network(text.strip())
     except ValueError as error:
         raise CannotStart(f"{path} must be a network such as 10.0.0.0/8 or fd00::/8: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """Manual sends: how long they can still be edited, and how far their events are ahead of what leaves."""
+
+    hold: timedelta = timedelta(minutes=10)
+    ahead: timedelta = timedelta(minutes=1)
+    least_ahead: int = 1000
+
+    def check(self) -> None:
+        """Raises CannotStart where nothing could ever begin, or a hold is no time in which anybody acts."""
+        if self.least_ahead < 1:
+            raise CannotStart("sends.least_ahead must be at least 1: with none ahead nothing begins")
+        if self.hold > _LONGEST_HOLD:
+            raise CannotStart(f"sends.hold must be at most {_LONGEST_HOLD.days}d")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class NewDelivery(msgspec.Struct, frozen=True):
     `record` is the delivery itself. Due after `wait`, or at `not_before` if that is later; without a lease till then.
     `happened_at` says whether it is too old to be sent; `repeats_until` is when the last event happens that can make
     its id again, None where any can. `category` is its consent's, `address_keys` the keys of the suppression list that
-    would stop it.
+    would stop it, `send_id` the manual send that it is a part of.
     """
 
     delivery_id: str
@@ -66,6 +66,7 @@ class NewDelivery(msgspec.Struct, frozen=True):
     lane: Lane = "live"
     category: str | None = None
     address_keys: tuple[str, ...] = ()
+    send_id: str | None = None
 
 
 class Stop(NamedTuple):
@@ -214,9 +215,10 @@ class Ledger:
         if not deliveries:
             return {}
         columns = list(map(list, zip(*map(msgspec.structs.astuple, deliveries), strict=True)))
+        sends = columns.pop()
         columns[-1] = [_hashes(delivery.address_keys) for delivery in deliveries]
         keys = [claim_key(delivery.delivery_id) for delivery in deliveries]
-        rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys)
+        rows = await self._fetch("claim_new", *columns, owner, lease, self._keep, keys, sends)
         claimed = {row["delivery_id"]: row["expires_in"] for row in rows}
         for one in deliveries:
             if one.delivery_id not in claimed:

@@ -36,11 +36,23 @@ from consents c cross join lateral (select coalesce(d.category, stored_category(
 where c.project_id = d.project_id and c.customer_id = d.customer_id and c.changed_at >= d.arrived_at
   and category <> 'transactional' and category <> all(c.given)
 
+-- name: stopped_send
+-- Why a delivery `d` may not leave: the manual send that it is a part of was stopped. Null where it may.
+select 'its send was stopped' from sends s
+where s.project_id = d.project_id and s.send_id = d.send_id and s.status = 'STOPPED'
+
+-- name: paused_send
+-- When a delivery `d` is due at the earliest: not while the manual send that it is a part of is paused.
+select 'infinity'::timestamptz from sends s
+where s.project_id = d.project_id and s.send_id = d.send_id and s.status = 'PAUSED'
+
 -- name: stop
 -- The reason why a delivery `d` may not leave any more, and the same in words; null where it may.
-(select case when suppressed is not null then array['suppressed', suppressed]
+(select case when ended is not null then array['canceled', ended]
+             when suppressed is not null then array['suppressed', suppressed]
              when withdrawn is not null then array['consent', withdrawn] end
- from (select coalesce((:suppression), (:sandbox)) as suppressed,
+ from (select (:stopped_send) as ended,
+              coalesce((:suppression), (:sandbox)) as suppressed,
               coalesce((:choice), (:withdrawal)) as withdrawn offset 0) as looked)
 
 -- name: claim_new
@@ -61,7 +73,8 @@ with claimed as (
 ), entered as (
     insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                                  channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
-                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, category, address_keys)
+                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, category, address_keys,
+                                 send_id)
     select d.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
            destination, lane, priority, expires_at, record, arrived_at, due_at,
            case when is_ours then $20::text end,
@@ -70,16 +83,17 @@ with claimed as (
            case when is_past then 'expired' else stop[1] end,
            case when is_past then 'its event is older than what is kept' else coalesce(stop[2], '') end,
            case when is_past or stop is not null then now() end,
-           now(), category, address_keys
+           now(), category, address_keys, send_id
     from (select *, written_keys::uuid[] as address_keys
           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                       $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
-                      $15::timestamptz[], $16::interval[], $17::text[], $18::text[], $19::text[], $23::uuid[])
+                      $15::timestamptz[], $16::interval[], $17::text[], $18::text[], $19::text[], $23::uuid[],
+                      $24::text[])
                    as r (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
                          destination, priority, expires_at, record, arrived_at, happened_at, not_before, wait, lane,
-                         category, written_keys, delivery_key)) as d
+                         category, written_keys, delivery_key, send_id)) as d
     join claimed using (delivery_key)
-    cross join lateral (select greatest(now() + d.wait, d.not_before) as due_at,
+    cross join lateral (select greatest(now() + d.wait, d.not_before, (:paused_send)) as due_at,
                                d.happened_at < greatest((select at from oldest_event), now() - $22::interval)
                                    as is_past offset 0) as judged
     cross join lateral (select case when due_at <= now() and not is_past then :stop end as stop offset 0) as last_look
@@ -235,7 +249,7 @@ with result as (
 )
 update open_deliveries d
 set state = case when r.state = 'sent' and d.attempts > 0 then 'recovered' else r.state end,
-    due_at = coalesce(now() + r.wait, d.due_at),
+    due_at = greatest(coalesce(now() + r.wait, d.due_at), case when r.state = 'waiting' then (:paused_send) end),
     lane = case when r.tried then 'retry' else d.lane end,
     attempts = d.attempts + r.tried::int,
     tries = case when r.tried
@@ -273,10 +287,10 @@ with result as (
 )
 insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                              channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
-                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions, through)
+                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions, through, send_id)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        'retry', priority, expires_at, record, arrived_at, outcome, due_at, attempts + 1, answer, accepted_as, created_at,
-       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions, accepted_through
+       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions, accepted_through, send_id
 from taken
 returning delivery_id, attempts, state, settled_at, detail, provider_id;
 
@@ -345,10 +359,11 @@ with told as (
 insert into ended_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                               channel, destination, priority, expires_at, record, arrived_at, state, due_at, attempts,
                               reason, detail, provider_id, created_at, settled_at, announced_at, erased, tries, actions,
-                              possibly_accepted, through)
+                              possibly_accepted, through, send_id)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        priority, expires_at, record, arrived_at, state, due_at, attempts, reason, detail, provider_id, created_at,
-       settled_at, now(), erased, tries, actions, possibly_accepted, through
+       settled_at, now(), erased, tries, actions, possibly_accepted, through,
+       send_id
 from told;
 
 -- name: again_of

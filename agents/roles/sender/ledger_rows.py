@@ -53,6 +53,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         wait=wait,
         category=delivery.category,
         address_keys=delivery_keys(delivery),
+        send_id=delivery.event.send_id,
     )
 
 

@@ -1,0 +1,194 @@
+"""The fan-out: manual sends, member by member, as events that matchers judge like any other.
+
+A page of members is published and acknowledged before it is noted, so a crash in between makes its events again: they
+have the same ids, and the ledger sends each once. What is counted is what was noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from agents.aside import aside
+from agents.broker.lag import Lag, LagReader
+from agents.broker.producer import write_all
+from agents.broker.records import Output
+from agents.telemetry.health import Loop
+from agents.telemetry.metrics import Metrics
+from agents.transport.output_app import OutputApp
+from agents.waiting import retry_until_available
+from agents.wiring import Wiring
+from schemas.closed import CHANNELS
+from schemas.errors import TryLater
+from schemas.events.triggers import MANUAL, TRIGGERS
+from schemas.send import Started
+from schemas.topics import PUBLICATION_REQUESTS, deliveries
+from store.sends import Claimed, SendRow, Sends
+from streams.pace import Pace
+from streams.sends import MemberEvents, distribution_object
+
+log = structlog.get_logger()
+
+_PAGE = 2000
+"""Members whose events are out, and noted, at once."""
+_TURN = 20_000
+"""Members of one send, until another has its turn."""
+_LEASE = timedelta(seconds=60)
+"""Longer than a page's acknowledgement is waited for."""
+_IDLE_SECONDS = 0.5
+_LOOK_AGAIN = timedelta(seconds=1)
+_MEASURE_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+_PACED = 1000
+"""Sends whose pace is remembered."""
+
+Ahead = Callable[[], Awaitable[int]]
+"""Counts events and deliveries on their way to the ledger. Raises TryLater."""
+
+
+class AheadInKafka:
+    """What matchers, publishers and senders have still to read of all that a send goes through."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._lag = LagReader(wiring)
+        topics = (TRIGGERS[MANUAL].topic, PUBLICATION_REQUESTS, *map(deliveries, CHANNELS))
+        self._topics = frozenset(map(wiring.topic, topics))
+
+    async def __call__(self) -> int:
+        """See `Ahead`."""
+        return await aside(lambda: sum(one.lag for one in self._read() if one.topic in self._topics))
+
+    def _read(self) -> list[Lag]:
+        return self._lag.read("matcher", "publisher", "sender")
+
+
+class FanOut:
+    """Makes the events of sends that are due. Any number of processes share them, each send one at a time."""
+
+    def __init__(
+        self, wiring: Wiring, sends: Sends, metrics: Metrics, *, owner: str, ahead: Ahead, app: OutputApp | None = None
+    ) -> None:
+        self.app = app or OutputApp(wiring.settings.kafka)
+        self._sends, self._metrics, self._owner, self._ahead = sends, metrics, owner, ahead
+        self._topic, self._key = wiring.topic(TRIGGERS[MANUAL].topic), wiring.key
+        self._settings = wiring.settings.sends
+        self._paces: OrderedDict[tuple[str, str], Pace] = OrderedDict()
+        self.loop = Loop("sends")
+
+    async def run(self) -> None:
+        """All work, until cancelled. An error that escapes ends the process."""
+        await retry_until_available(lambda: self._sends.free(self._owner), what="Postgres")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._work())
+            group.create_task(self._measure())
+
+    async def _work(self) -> None:
+        while True:
+            has_worked = await retry_until_available(self.work, what="Postgres or Kafka")
+            self.loop.iterations += 1
+            if not has_worked:
+                await asyncio.sleep(_IDLE_SECONDS)
+
+    async def work(self) -> bool:
+        """Give one send its turn; whether there was one. Raises TryLater, and then it is taken up again later."""
+        await self._sends.complete()
+        claimed = await self._sends.claim(self._owner, _LEASE)
+        if claimed is None:
+            return False
+        try:
+            wait, why = await self._turn(claimed)
+        except TryLater:
+            with suppress(TryLater):
+                await self._sends.release(claimed.send, self._owner, _LOOK_AGAIN)
+            raise
+        await self._sends.release(claimed.send, self._owner, wait, why)
+        return True
+
+    async def _turn(self, claimed: Claimed) -> tuple[timedelta, str]:
+        """Do what can be done now; how long to leave it alone then, and why."""
+        send, started = claimed.send, claimed.started
+        if send.emitted_at is not None:
+            return await self._ended(send)
+        if why := await self._obstacle(send):
+            return _LOOK_AGAIN, why
+        if started is None:
+            started = await self._begun(send)
+        if started is None:
+            return _LOOK_AGAIN, ""
+        capacity = await self._capacity(send)
+        if not capacity:
+            return _LOOK_AGAIN, "as many are ahead as left within the last minute"
+        await self._emit(claimed, started, min(capacity, _TURN))
+        return timedelta(), ""
+
+    async def _obstacle(self, send: SendRow) -> str:
+        """Why nothing of it can be sent now: matchers would skip what they get."""
+        found = await self._sends.rule(send.project_id, send.distribution_id)
+        status = found[0].status if found else "deleted"
+        return "" if status == "LIVE" else f"its distribution is {status}"
+
+    async def _begun(self, send: SendRow) -> Started | None:
+        """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold."""
+        found = await self._sends.rule(send.project_id, send.distribution_id)
+        if found is None or send.starts_at is None:
+            return None
+        rule, created_at = found
+        started = Started(at=send.starts_at, version=rule.version, distribution=distribution_object(rule, created_at))
+        if not await self._sends.begin(send, self._owner, started):
+            return None
+        log.info("send_began", project=send.project_id, send=send.send_id, version=rule.version)
+        return started
+
+    async def _capacity(self, send: SendRow) -> int:
+        ahead = await self._ahead() + await self._sends.waiting(send)
+        place = send.project_id, send.send_id
+        pace = self._paces.pop(place, None) or Pace(self._settings.ahead.total_seconds(), self._settings.least_ahead)
+        self._paces[place] = pace
+        if len(self._paces) > _PACED:
+            self._paces.popitem(last=False)
+        return pace.capacity(time.monotonic(), send.emitted, ahead)
+
+    async def _emit(self, claimed: Claimed, started: Started, most: int) -> None:
+        """Publish and note page after page, until so many are out, all are, or somebody says that it is enough."""
+        send, after = claimed.send, claimed.checkpoint
+        events = MemberEvents(send.project_id, send.send_id, started, send.when)
+        goes_on = True
+        while goes_on and most > 0:
+            size = min(_PAGE, most)
+            members = await self._sends.members(send, after, size)
+            await write_all(self.app.outputs, [self._output(send, events, one) for one in members])
+            upto = members[-1] if members else after
+            goes_on = await self._sends.advance(
+                send, self._owner, _LEASE, after=after, upto=upto, count=len(members), is_last=len(members) < size
+            )
+            self._metrics.sends_emitted.inc(len(members))
+            after, most = upto, most - size
+
+    def _output(self, send: SendRow, events: MemberEvents, customer_id: str) -> Output:
+        return Output(self._topic, self._key(send.project_id, customer_id), events.record(customer_id))
+
+    async def _ended(self, send: SendRow) -> tuple[timedelta, str]:
+        """All of its events are out; it is over once nothing of it waits for its first try."""
+        left = await self._ahead() or await self._sends.waiting(send)
+        if not left and await self._sends.finish(send, self._owner):
+            log.info("send_done", project=send.project_id, send=send.send_id, events=send.emitted)
+        return _LOOK_AGAIN, "what is queued"
+
+    async def _measure(self) -> None:
+        """Ask, apart from the loop that works, whether it keeps up: while Postgres answers, it has to come round."""
+        while True:
+            try:
+                sending, due = await asyncio.wait_for(self._sends.open(), _ANSWER_SECONDS)
+                self._metrics.sends_sending.set(sending)
+                self.loop.must_progress = True
+                self._metrics.sends_due.set(due)
+            except (TryLater, TimeoutError) as error:
+                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
+                self.loop.must_progress = False
+            await asyncio.sleep(_MEASURE_SECONDS)

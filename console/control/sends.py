@@ -1,0 +1,369 @@
+"""Manual sends: draw up, count, confirm, edit, pause, resume, stop; each with who did it, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+import asyncpg
+
+from console.control.context import ProjectContext
+from console.control.distributions import find as find_distribution
+from console.control.not_found import not_found
+from console.control.segments import find as find_segment
+from schemas.closed import SendStatus
+from schemas.distribution import Distribution
+from schemas.errors import DefinitionInvalid, InvalidEvent, Problem, TidingsError
+from schemas.events.event import MAX_ID
+from schemas.events.triggers import MANUAL
+from schemas.formats.days import read_moment
+from schemas.formats.durations import format_duration
+from schemas.record import JsonObject
+from schemas.record_key import check_parts
+from schemas.segment import SegmentDefinition
+from schemas.send import Audience, When
+from store.sends import Progress, SendChange, SendRow, Sends
+from streams.documents.segment import parse_segment
+
+_AT_ONCE = 10_000
+"""Customers of a list that are kept by one statement."""
+_NAMED = 10
+"""Of the problems of a list, how many are named."""
+
+
+class NotPossible(TidingsError):
+    """It cannot be done to a send as it stands; the message says what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToCustomers:
+    """Some customers by id, each once however often it is named. A problem names `source`: a file, an option."""
+
+    customers: Iterable[str]
+    source: str = "customers"
+
+
+@dataclass(frozen=True, slots=True)
+class ToSegment:
+    """Whoever is in a segment when its turn comes."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToCondition:
+    """Those whom a condition fits: a segment of its own, which is kept under a name where it has one."""
+
+    condition: JsonObject
+    name: str | None = None
+
+
+Recipients = ToCustomers | ToSegment | ToCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The number of those that a send goes to; so far, where it is not `is_complete`: its segment is being computed."""
+
+    audience: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A send that was stopped: how many had `gone`, and how many that were queued were `canceled`."""
+
+    send: SendRow
+    gone: int
+    canceled: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionTaken:
+    """Something that somebody did to a send."""
+
+    at: datetime
+    action: str
+    actor: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendShown:
+    """A send, what became of its deliveries, and what people did to it."""
+
+    send: SendRow
+    progress: Progress
+    actions: tuple[ActionTaken, ...]
+
+
+# -- drawing up ---------------------------------------------------------------------------------------------------
+
+
+async def draft(
+    pool: asyncpg.Pool,
+    project: ProjectContext,
+    distribution: str,
+    to: Recipients,
+    when: When,
+    hold: timedelta,
+    *,
+    actor: str,
+    now: datetime,
+) -> SendRow:
+    """Draw up a send; nothing goes out before it is confirmed.
+
+    Raises NotFound, NotPossible, DefinitionInvalid, SegmentConflict, TryLater.
+    """
+    _check_manual(await find_distribution(pool, project.project_id, distribution))
+    _check_time(when, now)
+    send_id = f"send_{secrets.token_hex(12)}"
+    audience, segment = await _audience(pool, project, to, send_id, now)
+    async with Sends(pool).change() as change:
+        if segment is not None:
+            await change.add_segment(segment, actor)
+        await change.add(project.project_id, send_id, distribution, to=audience, when=when, hold=hold, actor=actor)
+        if isinstance(to, ToCustomers):
+            await _add_customers(change, project.project_id, send_id, to)
+        send = await _found(change, pool, project.project_id, send_id)
+        await change.note(send, "draft", actor)
+    return send
+
+
+def _check_manual(rule: Distribution) -> None:
+    if rule.trigger.event != MANUAL:
+        raise NotPossible(
+            f"{rule.id} reacts to {rule.trigger.event} by itself; what is sent by hand has trigger: {MANUAL}"
+        )
+    _check_live(rule)
+
+
+def _check_live(rule: Distribution) -> None:
+    if rule.status != "LIVE":
+        how = "tidings distributions resume" if rule.status == "PAUSED" else "apply it with status: LIVE"
+        raise NotPossible(f"{rule.id} is {rule.status}: nothing of it would be sent. First: {how}")
+
+
+def _check_time(when: When, now: datetime) -> None:
+    last = when.lasts_until or when.at
+    if last is not None and last <= now:
+        raise NotPossible(f"at: {when.local_time or last.isoformat()} is past; leave it out to send at once")
+
+
+async def _audience(
+    pool: asyncpg.Pool, project: ProjectContext, to: Recipients, send_id: str, now: datetime
+) -> tuple[Audience, SegmentDefinition | None]:
+    """Whom it goes to, with the segment that has to be made for it."""
+    if isinstance(to, ToCustomers):
+        return Audience(kind="list"), None
+    if isinstance(to, ToSegment):
+        found = await find_segment(pool, project.project_id, to.segment)
+        return Audience(kind="segment", segment=found.definition.id), None
+    name = to.name or send_id.replace("_", "-")
+    segment = parse_segment(
+        {"segment": name, "when": to.condition},
+        project_id=project.project_id,
+        timezone=project.timezone,
+        version=1,
+        now=now,
+        read_members=_no_file,
+    )
+    return Audience(kind="segment", segment=segment.id, own=to.name is None), segment
+
+
+def _no_file(name: str) -> Sequence[str]:
+    raise ValueError(f"{name} cannot be read here")
+
+
+async def _add_customers(change: SendChange, project_id: str, send_id: str, to: ToCustomers) -> None:
+    """All of a list, or none: an id that no customer can have is a problem, with its place in the list."""
+    numbered, problems, added = enumerate(to.customers, 1), list[Problem](), 0
+    while chunk := list(islice(numbered, _AT_ONCE)):
+        wrong = [(number, why) for number, one in chunk if (why := _why_not_an_id(one, project_id))]
+        problems += [Problem(f"{to.source}: customer {number}", why) for number, why in wrong]
+        if len(problems) >= _NAMED:
+            break
+        await change.add_members(project_id, send_id, [one for _, one in chunk])
+        added += len(chunk)
+    if not added and not problems:
+        problems.append(Problem(to.source, "names no customer"))
+    if problems:
+        raise DefinitionInvalid(tuple(problems[:_NAMED]))
+
+
+def _why_not_an_id(customer: str, project_id: str) -> str:
+    if not 0 < len(customer) <= MAX_ID:
+        return f"an id has 1 to {MAX_ID} characters, this has {len(customer)}"
+    try:
+        check_parts(customer, project_id)
+    except InvalidEvent as error:
+        return str(error)
+    return ""
+
+
+def read_time(text: str, project: ProjectContext, *, is_local: bool) -> When:
+    """The moment that somebody wrote: by the project's clock, else by each customer's own. Raises NotPossible."""
+    moment = read_moment(text, project.zone)
+    if moment is None:
+        raise NotPossible(f'at: "{text}" is not valid: must be a date, or a date and time, as in 2026-12-01T09:00')
+    if not is_local:
+        return When(at=moment)
+    written = datetime.fromisoformat(text.strip())
+    if written.tzinfo is not None:
+        raise NotPossible(f'at: "{text}" names a zone; by each customer\'s own clock it is as in 2026-12-01T09:00')
+    return When(local_time=written.isoformat(timespec="seconds"))
+
+
+# -- confirming and changing --------------------------------------------------------------------------------------
+
+
+async def counted(pool: asyncpg.Pool, project_id: str, send_id: str) -> Counted:
+    """The number of those that it goes to, as of now. Raises NotFound, TryLater."""
+    await find(pool, project_id, send_id)
+    return Counted(*await Sends(pool).count(project_id, send_id))
+
+
+async def confirm(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+    """Have a draft sent after its hold, which begins now or once its segment is complete.
+
+    Raises NotFound, NotPossible, TryLater.
+    """
+    _check_manual(await find_distribution(pool, project_id, (await find(pool, project_id, send_id)).distribution_id))
+    async with Sends(pool).change() as change:
+        send = await _in_status(change, pool, project_id, send_id, ("DRAFT",), "confirmed")
+        send = await change.confirm(send)
+        if not send.audience and send.starts_at is not None:
+            raise NotPossible(f"{send_id} goes to nobody: no customer is in its audience")
+        await change.note(send, "confirm", actor, f"{send.audience} customers")
+    return send
+
+
+async def discard(pool: asyncpg.Pool, project_id: str, send_id: str) -> None:
+    """Forget a draft. Raises NotFound, NotPossible, TryLater."""
+    async with Sends(pool).change() as change:
+        await change.discard(await _in_status(change, pool, project_id, send_id, ("DRAFT",), "discarded"))
+
+
+async def edit(
+    pool: asyncpg.Pool,
+    project_id: str,
+    send_id: str,
+    *,
+    when: When | None = None,
+    hold: timedelta | None = None,
+    restarts: bool = False,
+    actor: str,
+    now: datetime,
+) -> SendRow:
+    """Give a send that has not begun another moment or hold; its clock goes on unless it `restarts`.
+
+    Edits of the distribution apply by themselves: a send begins with the version of then.
+    Raises NotFound, NotPossible, TryLater.
+    """
+    if when is not None:
+        _check_time(when, now)
+    async with Sends(pool).change() as change:
+        send = await _in_status(change, pool, project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
+        if send.version is not None:
+            raise NotPossible(f"{send_id} has begun, {send.emitted} of {send.audience} are out; it can be stopped")
+        after = await change.edit(
+            send, send.when if when is None else when, send.hold if hold is None else hold, restarts=restarts
+        )
+        await change.note(after, "edit", actor, _edited(send, after, restarts=restarts))
+    return after
+
+
+def _edited(before: SendRow, after: SendRow, *, restarts: bool) -> str:
+    said = []
+    if before.when != after.when:
+        said.append(f"at {_moment(before.when)} → {_moment(after.when)}")
+    if before.hold != after.hold:
+        old, new = (format_duration(int(one.hold.total_seconds())) for one in (before, after))
+        said.append(f"hold {old} → {new}")
+    return "; ".join([*said, *(["the hold begins anew"] if restarts else [])])
+
+
+def _moment(when: When) -> str:
+    return when.local_time or (when.at.isoformat() if when.at else "at once")
+
+
+async def pause(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+    """Have nothing more of it leave until it is resumed. Raises NotFound, NotPossible, TryLater."""
+    async with Sends(pool).change() as change:
+        send = await change.pause(await _in_status(change, pool, project_id, send_id, ("TO SEND", "SENDING"), "paused"))
+        await change.note(send, "pause", actor, f"{send.emitted} of {send.audience} were out")
+    return send
+
+
+async def resume(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+    """Have it go on where it was. Raises NotFound, NotPossible, TryLater."""
+    async with Sends(pool).change() as change:
+        send = await change.resume(await _in_status(change, pool, project_id, send_id, ("PAUSED",), "resumed"))
+        await change.note(send, "resume", actor)
+    return send
+
+
+async def stop(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> Stopped:
+    """Have nothing more of it leave: not what is queued, nor what still comes. What has gone stays so.
+
+    Raises NotFound, NotPossible, TryLater.
+    """
+    async with Sends(pool).change() as change:
+        possible: tuple[SendStatus, ...] = ("TO SEND", "SENDING", "PAUSED", "DONE")
+        send = await _in_status(change, pool, project_id, send_id, possible, "stopped")
+        after, canceled = await change.stop(send, f"its send was stopped by {actor}")
+        await change.note(after, "stop", actor, f"{after.gone} had gone, {canceled} were queued")
+    return Stopped(after, after.gone or 0, canceled)
+
+
+async def _in_status(
+    change: SendChange,
+    pool: asyncpg.Pool,
+    project_id: str,
+    send_id: str,
+    statuses: Sequence[SendStatus],
+    done: str,
+) -> SendRow:
+    send = await _found(change, pool, project_id, send_id)
+    if send.status not in statuses:
+        raise NotPossible(f"{send_id} is {send.status} and cannot be {done}; that can be one which is {_any(statuses)}")
+    return send
+
+
+def _any(statuses: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(statuses[:-1]), statuses[-1])))
+
+
+async def _found(change: SendChange, pool: asyncpg.Pool, project_id: str, send_id: str) -> SendRow:
+    send = await change.lock(project_id, send_id)
+    if send is None:
+        raise not_found("send", send_id, await Sends(pool).ids(project_id))
+    return send
+
+
+# -- looking ------------------------------------------------------------------------------------------------------
+
+
+async def find(pool: asyncpg.Pool, project_id: str, send_id: str) -> SendRow:
+    """One send. Raises NotFound, TryLater."""
+    send = await Sends(pool).find(project_id, send_id)
+    if send is None:
+        raise not_found("send", send_id, await Sends(pool).ids(project_id))
+    return send
+
+
+async def listed(pool: asyncpg.Pool, project_id: str, limit: int) -> list[SendRow]:
+    """The newest sends. Raises TryLater."""
+    return await Sends(pool).listed(project_id, limit)
+
+
+async def show(pool: asyncpg.Pool, project_id: str, send_id: str) -> SendShown:
+    """One send with what became of it. Raises NotFound, TryLater."""
+    sends, send = Sends(pool), await find(pool, project_id, send_id)
+    if send.starts_at is None and send.is_open:
+        send = replace(send, audience=(await sends.count(project_id, send_id))[0])
+    rows = await sends.actions(project_id, send_id)
+    return SendShown(send, await sends.progress(project_id, send_id), tuple(ActionTaken(**row) for row in rows))

@@ -1,0 +1,304 @@
+"""Manual sends in Postgres: to whom and when, how far their events are out, and what people did to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import asyncpg
+import msgspec
+
+from schemas.closed import SendStatus
+from schemas.distribution import Distribution
+from schemas.segment import SegmentDefinition
+from schemas.send import Audience, Started, When
+from store.postgres import passing_errors
+from store.segments import SegmentConflict
+from store.sql import queries
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SendRow:
+    """A send as it stands.
+
+    `audience` is how many it goes to, as counted last; `starts_at` the end of its hold, or its moment where that is
+    later: None before it is confirmed, or while its segment is being computed. `gone`: how many had left when it was
+    stopped. `waits_for` says why it does not go on.
+    """
+
+    project_id: str
+    send_id: str
+    distribution_id: str
+    status: SendStatus
+    to: Audience
+    when: When
+    hold: timedelta
+    audience: int
+    confirmed_at: datetime | None
+    starts_at: datetime | None
+    started_at: datetime | None
+    version: int | None
+    emitted: int
+    emitted_at: datetime | None
+    gone: int | None
+    waits_for: str
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """True where something of it may still go out."""
+        return self.status not in ("DONE", "STOPPED")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A send that is ours to work on. `started` is None before its first event, `checkpoint` its last member so far."""
+
+    send: SendRow
+    checkpoint: str
+    started: Started | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What became of the deliveries of a send, as far as senders have them."""
+
+    sent: int
+    under_way: int
+    waiting: int
+    failed: int
+
+
+class Sends:
+    """Raises TryLater while Postgres is away. The time is the database's."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._sql = queries("sends")
+
+    # -- what people see ------------------------------------------------------------------------------------------
+
+    async def find(self, project_id: str, send_id: str) -> SendRow | None:
+        """One send."""
+        rows = await self._fetch("find", project_id, send_id)
+        return _send(rows[0]) if rows else None
+
+    async def listed(self, project_id: str, limit: int) -> list[SendRow]:
+        """The newest of a project."""
+        return [_send(row) for row in await self._fetch("listed", project_id, limit)]
+
+    async def ids(self, project_id: str) -> list[str]:
+        """Those of a project that a person could mean."""
+        return [row["send_id"] for row in await self._fetch("ids", project_id)]
+
+    async def count(self, project_id: str, send_id: str) -> tuple[int, bool]:
+        """The number of those it goes to, and whether all of them are known."""
+        (row,) = await self._fetch("count", project_id, send_id)
+        return row["audience"], row["is_complete"]
+
+    async def progress(self, project_id: str, send_id: str) -> Progress:
+        """What became of its deliveries."""
+        (row,) = await self._fetch("progress", project_id, send_id)
+        return Progress(**row)
+
+    async def actions(self, project_id: str, send_id: str) -> list[asyncpg.Record]:
+        """at, action, actor, detail; in order."""
+        return await self._fetch("actions", project_id, send_id)
+
+    async def using_segment(self, project_id: str, segment_id: str) -> str | None:
+        """The id of a send that goes to a segment and is not over."""
+        rows = await self._fetch("using_segment", project_id, segment_id)
+        return rows[0]["send_id"] if rows else None
+
+    @asynccontextmanager
+    async def change(self) -> AsyncIterator[SendChange]:
+        """One thing that somebody does, with the entry that says so: kept as a whole or not at all."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            yield SendChange(connection, self._sql)
+
+    # -- the fan-out ----------------------------------------------------------------------------------------------
+
+    async def claim(self, owner: str, lease: timedelta) -> Claimed | None:
+        """A send that is due, for us alone until the lease ends or `release`."""
+        rows = await self._fetch("claim", owner, lease)
+        return _claimed(rows[0]) if rows else None
+
+    async def complete(self) -> int:
+        """Begin the hold of sends whose segment is complete by now; how many."""
+        return len(await self._fetch("complete"))
+
+    async def rule(self, project_id: str, distribution_id: str) -> tuple[Distribution, datetime] | None:
+        """The newest version of a distribution, and when its first one was applied."""
+        rows = await self._fetch("rule", project_id, distribution_id)
+        if not rows:
+            return None
+        return msgspec.json.decode(rows[0]["definition"], type=Distribution), rows[0]["created_at"]
+
+    async def begin(self, send: SendRow, owner: str, started: Started) -> bool:
+        """Fix what stands in all of its events; whether it is still to be sent."""
+        text = msgspec.json.encode(started.distribution).decode()
+        return bool(await self._fetch("begin", send.project_id, send.send_id, owner, started.version, text))
+
+    async def members(self, send: SendRow, after: str, limit: int) -> list[str]:
+        """The next ones, by id."""
+        name, of = ("members", send.send_id) if send.to.kind == "list" else ("members_of_segment", send.to.segment)
+        return [row["customer_id"] for row in await self._fetch(name, send.project_id, of, after, limit)]
+
+    async def advance(
+        self, send: SendRow, owner: str, lease: timedelta, *, after: str, upto: str, count: int, is_last: bool
+    ) -> bool:
+        """Note that the events of the members after one, up to another, are out; whether it goes on with us."""
+        of = send.project_id, send.send_id, owner
+        rows = await self._fetch("advance", *of, after, upto, count, lease, is_last)
+        return bool(rows and rows[0]["goes_on"])
+
+    async def release(self, send: SendRow, owner: str, wait: timedelta, waits_for: str = "") -> None:
+        """Leave it to whoever is next, after a while."""
+        await self._fetch("release", send.project_id, send.send_id, owner, wait, waits_for)
+
+    async def free(self, owner: str) -> None:
+        """Leave what an earlier process of our name worked on."""
+        await self._fetch("free", owner)
+
+    async def waiting(self, send: SendRow) -> int:
+        """The number of its deliveries that wait for their first try."""
+        (row,) = await self._fetch("waiting", send.project_id, send.send_id)
+        return int(row["count"])
+
+    async def finish(self, send: SendRow, owner: str) -> bool:
+        """End it, where its time has come everywhere; whether it is over."""
+        async with self.change() as change:
+            return await change.finish(send, owner)
+
+    async def open(self) -> tuple[int, int]:
+        """The number of sends under way, and of those that should be worked on and nobody does."""
+        (row,) = await self._fetch("open")
+        return row["sending"], row["due"]
+
+    async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
+        async with passing_errors(self._pool):
+            rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
+            return rows
+
+
+class SendChange:
+    """A transaction of what somebody does to a send."""
+
+    def __init__(self, connection: Any, sql: dict[str, str]) -> None:
+        self._connection, self._sql = connection, sql
+
+    async def add(
+        self,
+        project_id: str,
+        send_id: str,
+        distribution_id: str,
+        *,
+        to: Audience,
+        when: When,
+        hold: timedelta,
+        actor: str,
+    ) -> None:
+        """A draft."""
+        await self._run("add", project_id, send_id, distribution_id, to.segment, to.own, *_times(when), hold, actor)
+
+    async def add_members(self, project_id: str, send_id: str, customers: Sequence[str]) -> None:
+        """Customers of a list."""
+        await self._run("add_members", project_id, send_id, customers)
+
+    async def add_segment(self, segment: SegmentDefinition, actor: str) -> None:
+        """The segment of a condition, as its author could have applied it."""
+        text = msgspec.json.encode(segment).decode()
+        row = (segment.id, segment.project_id, segment.version, text, "", actor, segment.updated_at)
+        if not await self._connection.fetchval(queries("segments")["apply"], *row):
+            raise SegmentConflict(f"segment {segment.id} exists already; name another, or send to it")
+
+    async def lock(self, project_id: str, send_id: str) -> SendRow | None:
+        """One send, as nobody else changes it until the end."""
+        return await self._one("lock", project_id, send_id)
+
+    async def note(self, send: SendRow, action: str, actor: str, detail: str = "") -> None:
+        """Keep who did what."""
+        await self._run("note", send.project_id, send.send_id, action, actor, detail)
+
+    async def confirm(self, send: SendRow) -> SendRow:
+        """Have a draft sent after its hold."""
+        return await self._changed("confirm", send)
+
+    async def edit(self, send: SendRow, when: When, hold: timedelta, *, restarts: bool) -> SendRow:
+        """Another moment or hold."""
+        return await self._changed("edit", send, *_times(when), hold, restarts)
+
+    async def pause(self, send: SendRow) -> SendRow:
+        """Have nothing more of it leave for now."""
+        after = await self._changed("pause", send)
+        await self._run("put_off", send.project_id, send.send_id)
+        return after
+
+    async def resume(self, send: SendRow) -> SendRow:
+        """Have it go on."""
+        after = await self._changed("resume", send)
+        await self._run("call_back", send.project_id, send.send_id)
+        return after
+
+    async def stop(self, send: SendRow, detail: str) -> tuple[SendRow, int]:
+        """Have nothing of it leave any more; how much of what was queued has ended by that.
+
+        What a sender has in its hands this moment leaves, and counts as gone.
+        """
+        rows = await self._connection.fetch(self._sql["cancel"], send.project_id, send.send_id, detail)
+        row = await self._connection.fetchrow(self._sql["progress"], send.project_id, send.send_id)
+        after = await self._changed("stop", send, row["sent"] + row["under_way"])
+        await self._end_segment(after.project_id, after.to)
+        return after, len(rows)
+
+    async def discard(self, send: SendRow) -> None:
+        """Forget a draft."""
+        await self._run("discard", send.project_id, send.send_id)
+        await self._end_segment(send.project_id, send.to)
+
+    async def finish(self, send: SendRow, owner: str) -> bool:
+        """See `Sends`."""
+        row = await self._connection.fetchrow(self._sql["finish"], send.project_id, send.send_id, owner)
+        if row is not None:
+            await self._end_segment(send.project_id, send.to)
+        return row is not None
+
+    async def _end_segment(self, project_id: str, to: Audience) -> None:
+        if to.own:
+            await self._run("remove_segment", project_id, to.segment)
+
+    async def _changed(self, name: str, send: SendRow, *arguments: object) -> SendRow:
+        return cast(SendRow, await self._one(name, send.project_id, send.send_id, *arguments))
+
+    async def _one(self, name: str, *arguments: object) -> SendRow | None:
+        row = await self._connection.fetchrow(self._sql[name], *arguments)
+        return None if row is None else _send(row)
+
+    async def _run(self, name: str, *arguments: object) -> None:
+        await self._connection.execute(self._sql[name], *arguments)
+
+
+def _times(when: When) -> tuple[object, ...]:
+    return when.at, when.local_time, when.not_before, when.lasts_until
+
+
+def _send(row: asyncpg.Record) -> SendRow:
+    plain = {name: row[name] for name in SendRow.__dataclass_fields__ if name not in ("to", "when")}
+    segment = row["segment_id"]
+    to = Audience(kind="segment" if segment else "list", segment=segment, own=row["owns_segment"])
+    return SendRow(to=to, when=When(at=row["at"], local_time=row["local_time"]), **plain)
+
+
+def _claimed(row: asyncpg.Record) -> Claimed:
+    send, started = _send(row), None
+    if send.version is not None and send.starts_at is not None:
+        distribution = msgspec.json.decode(row["distribution"])
+        started = Started(at=send.starts_at, version=send.version, distribution=distribution)
+    return Claimed(send, row["checkpoint"], started)

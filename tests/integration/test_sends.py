@@ -1,0 +1,361 @@
+"""Manual sends on a real Kafka and PostgreSQL: held, edited, paused, stopped, and each member's event once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from subprocess import Popen
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec.structs import replace as with_fields
+
+from agents.broker.reader import TopicReader
+from agents.roles.fan_out import FanOut
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.work import Work
+from agents.telemetry.metrics import Metrics
+from agents.wiring import Wiring
+from console.control import sends
+from console.control.context import ProjectContext
+from console.control.distributions import set_status
+from console.control.segments import remove
+from console.control.sends import NotPossible, Recipients, ToCondition, ToCustomers, ToSegment
+from deploy.settings.workers import Sends as SendSettings
+from schemas.delivery import Delivery
+from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.segment import SegmentDefinition
+from schemas.send import When
+from store.distributions import Change, Control
+from store.segments import MembershipRow, Segments
+from store.sending.ledger import Ledger
+from store.sends import SendRow, Sends
+from tests.factory import rule
+from tests.integration.test_providers import webhooks
+
+PROJECT = ProjectContext("shop")
+MAIL: Any = {"email": {"account": "main", "subject": "Spring", "text": "Hello"}}
+MANUAL: Any = {"trigger": "manual_distribution_schedule", "when": None, "channels": [MAIL]}
+NO_HOLD, HOLD = timedelta(), timedelta(minutes=10)
+LEASE = timedelta(minutes=1)
+
+
+@dataclass
+class Stage:
+    """Sends of one distribution, and fan-outs in this process."""
+
+    wiring: Wiring
+    pool: asyncpg.Pool
+    ahead: int = 0
+
+    async def count_ahead(self) -> int:
+        return self.ahead
+
+    def fan_out(self, owner: str = "one", *, least_ahead: int = 1_000_000) -> FanOut:
+        settings = replace(self.wiring.settings, sends=SendSettings(least_ahead=least_ahead))
+        return FanOut(Wiring(settings), Sends(self.pool), Metrics(), owner=owner, ahead=self.count_ahead)
+
+    async def draft(self, to: Recipients, when: When | None = None, hold: timedelta = NO_HOLD) -> SendRow:
+        given = "spring", to, when or When(), hold
+        return await sends.draft(self.pool, PROJECT, *given, actor="ann", now=datetime.now(UTC))
+
+    async def send(self, to: Recipients, when: When | None = None, hold: timedelta = NO_HOLD) -> SendRow:
+        made = await self.draft(to, when, hold)
+        return await sends.confirm(self.pool, "shop", made.send_id, actor="ann")
+
+    async def find(self, send: SendRow) -> SendRow:
+        return await sends.find(self.pool, "shop", send.send_id)
+
+    async def look_now(self) -> None:
+        await self.pool.execute("update sends set look_at = now() where look_at > now()")
+
+    async def work(self, by: FanOut, turns: int = 10) -> None:
+        for _ in range(turns):
+            await self.look_now()
+            await by.work()
+
+    async def segment(self, identity: str, members: Sequence[str], *, is_complete: bool = True) -> None:
+        segments, now = Segments(self.pool), datetime.now(UTC)
+        made = SegmentDefinition(
+            id=identity, project_id="shop", name=identity, version=1, members=list(members), updated_at=now
+        )
+        await segments.save([(made, "")], applied_by="test", now=now)
+        async with segments.transaction() as work:
+            await work.put_memberships("shop", [MembershipRow(one, identity, True, 1, now) for one in members])
+        if is_complete:
+            await self.complete()
+
+    async def complete(self) -> None:
+        await self.pool.execute("update segments set computed_version = version")
+
+    def events(self) -> list[dict[str, Any]]:
+        with TopicReader(self.wiring, "events.manual") as reader:
+            return [reader.decode(message) for message in reader.until_now()]
+
+    def members(self) -> list[str]:
+        return [one["data"]["customer"]["id"] for one in self.events()]
+
+
+@pytest.fixture
+async def stage(wiring: Wiring, pool: asyncpg.Pool) -> Stage:
+    await Control(pool).save(
+        [Change(rule(distribution="spring", **MANUAL), "", ())], applied_by="ann", now=datetime.now(UTC)
+    )
+    return Stage(wiring, pool)
+
+
+def many(count: int) -> list[str]:
+    return [f"c{number:05}" for number in range(count)]
+
+
+async def test_each_member_of_a_list_gets_one_event_and_the_send_is_done(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c2", "c1", "c2"]))
+    await stage.work(stage.fan_out())
+    after = await stage.find(send)
+    assert (after.status, after.audience, after.emitted, after.version) == ("DONE", 2, 2, 1)
+    events = stage.events()
+    assert sorted(stage.members()) == ["c1", "c2"]
+    assert {datetime.fromisoformat(one["created_at"]) for one in events} == {after.starts_at}
+    assert events[0]["data"]["send"] == {"id": send.send_id, "version": 1}
+    said = events[0]["data"]["distribution"]
+    fields = ["id", "created_at", "updated_at", "status", "consents", "set_live_at", "distribution_channels"]
+    assert list(said) == fields
+    assert (said["id"], said["status"], said["set_live_at"]) == ("spring", "TO SEND", None)
+
+
+async def test_a_send_to_a_segment_goes_to_those_in_it_when_its_turn_comes(stage: Stage) -> None:
+    await stage.segment("vip", ["c1", "c2"])
+    send = await stage.send(ToSegment("vip"))
+    with pytest.raises(TidingsError, match="vip"):
+        await remove(stage.pool, "shop", "vip")
+    async with Segments(stage.pool).transaction() as work:
+        await work.put_memberships("shop", [MembershipRow("c3", "vip", True, 1, datetime.now(UTC))])
+    await stage.work(stage.fan_out())
+    assert sorted(stage.members()) == ["c1", "c2", "c3"]
+    assert (await stage.find(send)).status == "DONE"
+    await remove(stage.pool, "shop", "vip")
+
+
+async def test_a_new_segment_is_complete_before_the_hold_begins_and_goes_with_the_send(stage: Stage) -> None:
+    send = await stage.draft(ToCondition({"customer.metadata.country": "PL"}))
+    assert (await sends.counted(stage.pool, "shop", send.send_id)).is_complete is False
+    send = await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    assert send.starts_at is None
+    await stage.work(stage.fan_out(), turns=2)
+    assert (await stage.find(send)).status == "TO SEND"
+    async with Segments(stage.pool).transaction() as work:
+        await work.put_memberships("shop", [MembershipRow("c1", str(send.to.segment), True, 1, datetime.now(UTC))])
+    await stage.complete()
+    await stage.work(stage.fan_out())
+    assert (await stage.find(send)).status == "DONE"
+    assert stage.members() == ["c1"]
+    assert await Segments(stage.pool).current("shop") == []
+
+
+async def test_a_condition_can_keep_its_name(stage: Stage) -> None:
+    send = await stage.draft(ToCondition({"customer.metadata.country": "PL"}, name="poles"))
+    await sends.discard(stage.pool, "shop", send.send_id)
+    assert [one.definition.id for one in await Segments(stage.pool).current("shop")] == ["poles"]
+
+
+async def test_nothing_goes_out_within_the_hold_and_edits_apply(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c1"]), hold=HOLD)
+    assert send.confirmed_at is not None and send.starts_at == send.confirmed_at + HOLD
+    await set_status(stage.pool, "shop", "spring", "PAUSED", _tell_nobody, actor="ann", now=datetime.now(UTC))
+    await set_status(stage.pool, "shop", "spring", "LIVE", _tell_nobody, actor="ann", now=datetime.now(UTC))
+    await stage.work(stage.fan_out(), turns=2)
+    assert stage.events() == []
+    of = {"actor": "ann", "now": datetime.now(UTC)}
+    longer = await sends.edit(stage.pool, "shop", send.send_id, hold=2 * HOLD, **of)  # type: ignore[arg-type]
+    assert longer.starts_at == send.confirmed_at + 2 * HOLD, "the clock goes on"
+    anew = await sends.edit(stage.pool, "shop", send.send_id, restarts=True, **of)  # type: ignore[arg-type]
+    assert anew.starts_at is not None and anew.starts_at > longer.starts_at
+    await sends.edit(stage.pool, "shop", send.send_id, hold=NO_HOLD, **of)  # type: ignore[arg-type]
+    await stage.work(stage.fan_out())
+    assert [one["data"]["send"]["version"] for one in stage.events()] == [3], "as it is when it begins"
+    with pytest.raises(NotPossible, match="is DONE and cannot be edited"):
+        await sends.edit(stage.pool, "shop", send.send_id, hold=HOLD, **of)  # type: ignore[arg-type]
+    shown = await sends.show(stage.pool, "shop", send.send_id)
+    assert [one.action for one in shown.actions] == ["draft", "confirm", "edit", "edit", "edit"]
+    assert shown.actions[2].detail == "hold 10m → 20m"
+
+
+async def test_a_send_that_is_stopped_within_its_hold_sends_nothing(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c1"]), hold=HOLD)
+    stopped = await sends.stop(stage.pool, "shop", send.send_id, actor="bob")
+    assert (stopped.gone, stopped.canceled, stopped.send.status) == (0, 0, "STOPPED")
+    await stage.work(stage.fan_out(), turns=2)
+    assert stage.events() == []
+
+
+async def test_a_paused_send_goes_on_where_it_was(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.roles.fan_out._PAGE", 10)
+    monkeypatch.setattr("agents.roles.fan_out._TURN", 30)
+    send, one = await stage.send(ToCustomers(many(100))), stage.fan_out()
+    await one.work()
+    await sends.pause(stage.pool, "shop", send.send_id, actor="ann")
+    await stage.work(one, turns=3)
+    assert (await stage.find(send)).emitted == 30 == len(stage.events())
+    await sends.resume(stage.pool, "shop", send.send_id, actor="ann")
+    await stage.work(one)
+    assert sorted(stage.members()) == many(100)
+    assert (await stage.find(send)).emitted == 100
+
+
+async def test_it_waits_while_its_distribution_is_not_live(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c1"]))
+    await set_status(stage.pool, "shop", "spring", "PAUSED", _tell_nobody, actor="ann", now=datetime.now(UTC))
+    await stage.work(stage.fan_out(), turns=2)
+    assert (await stage.find(send)).waits_for == "its distribution is PAUSED"
+    await set_status(stage.pool, "shop", "spring", "LIVE", _tell_nobody, actor="ann", now=datetime.now(UTC))
+    await stage.work(stage.fan_out())
+    assert stage.members() == ["c1"]
+
+
+async def test_it_is_no_further_ahead_than_what_left_within_a_minute(stage: Stage) -> None:
+    send, one = await stage.send(ToCustomers(many(100))), stage.fan_out(least_ahead=20)
+    stage.ahead = 15
+    await stage.work(one, turns=1)
+    assert (await stage.find(send)).emitted == 5
+    stage.ahead = 20
+    await stage.work(one, turns=2)
+    after = await stage.find(send)
+    assert (after.emitted, after.waits_for) == (5, "as many are ahead as left within the last minute")
+
+
+async def test_two_that_lose_a_send_to_each_other_count_each_member_once(stage: Stage) -> None:
+    """A fan-out that hung past its lease makes the events of its page, and does not count them."""
+    send, store = await stage.send(ToCustomers(many(10))), Sends(stage.pool)
+    lost = await store.claim("slow", timedelta(microseconds=1))
+    assert lost is not None
+    await stage.work(stage.fan_out())
+    moved = await store.advance(lost.send, "slow", LEASE, after="", upto="c00004", count=5, is_last=False)
+    assert not moved
+    assert (await stage.find(send)).emitted == 10
+
+
+async def test_a_killed_fan_out_leaves_no_gap_and_counts_no_double(stage: Stage) -> None:
+    expected, rng = many(3000), random.Random(7)
+    send = await stage.send(ToCustomers(expected))
+    settings = stage.wiring.settings
+    command = [sys.executable, "-m", "tests.integration.fan_out_process", settings.kafka.bootstrap]
+    command += [settings.postgres.dsn.reveal(), settings.topics.prefix, "one"]
+    deadline, kills = time.monotonic() + 120, 0
+    while (await stage.find(send)).is_open:
+        assert time.monotonic() < deadline
+        before, process = (await stage.find(send)).emitted, Popen(command)  # noqa: ASYNC220 - a moment
+        try:
+            enough = before + rng.randrange(600, 1200)
+            while (now := await stage.find(send)).is_open and now.emitted < enough and time.monotonic() < deadline:
+                await asyncio.sleep(0.005)
+        finally:
+            process.kill()
+            process.wait(30)
+            kills += 1
+    assert kills > 1
+    assert (await stage.find(send)).emitted == len(expected)
+    events = stage.events()
+    assert {one["data"]["customer"]["id"] for one in events} == set(expected)
+    assert len({one["id"] for one in events}) == len(expected), "a double has the id of the first"
+
+
+# -- in the ledger ------------------------------------------------------------------------------------------------
+
+
+def deliveries(send: SendRow, count: int, first: int = 0) -> list[Delivery]:
+    made = webhooks(first + count, "https://shop.example/hook")[first:]
+    return [_of(one, send) for one in made]
+
+
+def _of(delivery: Any, send: SendRow) -> Any:
+    return with_fields(delivery, event=with_fields(delivery.event, send_id=send.send_id))
+
+
+async def enter(ledger: Ledger, made: Sequence[Delivery], owner: str = "s") -> set[str]:
+    rows = [row_of(Work(one, 0, datetime.now(UTC)), timedelta()) for one in made]
+    return set(await ledger.claim_new(rows, owner=owner, lease=LEASE))
+
+
+async def claimed(ledger: Ledger) -> list[Any]:
+    found = []
+    while some := await ledger.claim_due(owner="t", lease=LEASE, limit=100, a_destination=100):
+        found += some
+    return found
+
+
+async def test_a_stop_reaches_what_is_queued_and_counts_what_had_gone(stage: Stage) -> None:
+    send, ledger = await stage.send(ToCustomers(many(4))), Ledger(stage.pool)
+    await stage.work(stage.fan_out(), turns=1)
+    queued = deliveries(send, 3)
+    assert len(await enter(ledger, queued[:1], "sending")) == 1
+    await enter(ledger, queued[1:])
+    await ledger.release_leases("s")
+    stopped = await sends.stop(stage.pool, "shop", send.send_id, actor="bob")
+    assert (stopped.gone, stopped.canceled) == (1, 2)
+    assert await enter(ledger, deliveries(send, 1, first=3)) == set(), "what comes later is refused"
+    assert await claimed(Ledger(stage.pool)) == []
+    shown = (await sends.show(stage.pool, "shop", send.send_id)).progress
+    assert (shown.under_way, shown.waiting, shown.failed) == (1, 0, 3)
+    rows = await stage.pool.fetch("select reason, detail from deliveries where state = 'failed' order by detail")
+    assert [(row["reason"], row["detail"]) for row in rows] == [
+        ("canceled", "its send was stopped"),
+        *[("canceled", "its send was stopped by bob")] * 2,
+    ]
+
+
+async def test_what_is_queued_of_a_paused_send_waits_until_it_is_resumed(stage: Stage) -> None:
+    send, ledger = await stage.send(ToCustomers(many(4))), Ledger(stage.pool)
+    await stage.work(stage.fan_out(), turns=1)
+    await enter(ledger, deliveries(send, 2))
+    await ledger.release_leases("s")
+    await sends.pause(stage.pool, "shop", send.send_id, actor="bob")
+    assert await enter(ledger, deliveries(send, 1, first=2)) == set(), "what comes meanwhile waits as well"
+    assert await claimed(Ledger(stage.pool)) == []
+    await sends.resume(stage.pool, "shop", send.send_id, actor="bob")
+    assert len(await claimed(Ledger(stage.pool))) == 3
+
+
+# -- what is refused ----------------------------------------------------------------------------------------------
+
+
+async def test_what_cannot_be_sent_is_refused_with_what_is_right(stage: Stage) -> None:
+    paused = rule(distribution="summer", status="PAUSED", **MANUAL)
+    await Control(stage.pool).save(
+        [Change(one, "", ()) for one in (rule(), paused)], applied_by="ann", now=datetime.now(UTC)
+    )
+    past = When(at=datetime.now(UTC) - timedelta(days=1))
+    cases: list[tuple[str, Recipients, When, str]] = [
+        ("thanks", ToCustomers(["c1"]), When(), "reacts to customer.order.paid by itself; .* trigger: manual"),
+        ("sprin", ToCustomers(["c1"]), When(), 'Did you mean "spring"'),
+        ("summer", ToCustomers(["c1"]), When(), "summer is PAUSED: nothing of it would be sent"),
+        ("spring", ToCustomers(["c1"]), past, "is past; leave it out to send at once"),
+        ("spring", ToCustomers([], "list.txt"), When(), "names no customer"),
+        ("spring", ToCustomers(["c1", "x" * 257]), When(), "an id has 1 to 256 characters, this has 257"),
+        ("spring", ToSegment("vip"), When(), 'no segment "vip"'),
+        ("spring", ToCondition({"customer.metadata.x": {"biger": 1}}), When(), "biger"),
+    ]
+    for distribution, to, when, said in cases:
+        with pytest.raises(TidingsError, match="") as error:
+            await sends.draft(stage.pool, PROJECT, distribution, to, when, HOLD, actor="a", now=datetime.now(UTC))
+        problems = error.value.problems if isinstance(error.value, DefinitionInvalid) else [error.value]
+        assert re.search(said, " ".join(map(str, problems))), said
+    assert await sends.listed(stage.pool, "shop", 10) == []
+
+
+async def test_a_send_to_nobody_is_not_confirmed(stage: Stage) -> None:
+    await stage.segment("empty", [])
+    send = await stage.draft(ToSegment("empty"))
+    with pytest.raises(NotPossible, match="goes to nobody"):
+        await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    assert (await stage.find(send)).status == "DRAFT"
+
+
+async def _tell_nobody(_: Control) -> None:
+    """Kafka need not know."""

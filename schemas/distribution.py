@@ -9,9 +9,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, AgainMode, DistributionStatus, Outside, Unknown, WhenEmpty
+from schemas.closed import Action, AgainMode, DistributionStatus, Unknown, WhenEmpty
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
+from schemas.window import Window
 
 CONSENTS = ("marketing", "loyalty", "surveys")
 """The consent categories of a project that declares none of its own."""
@@ -50,15 +51,6 @@ class Unless(Record, frozen=True, kw_only=True):
     trigger: TriggerRef
     when: Annotated[JsonObject | None, doc("In the condition language, of the event that ends it.")] = None
     same: Annotated[str | None, doc("A path whose value both events share, as in order.id.")] = None
-
-
-class Window(Record, frozen=True, kw_only=True):
-    """Hours of the customer's day in which it may be sent. An end that is not after the begin is the next day's."""
-
-    begins: Annotated[str, doc("As in 09:00, by the customer's wall clock, else the project's.")]
-    ends: Annotated[str, doc("As in 20:00; 24:00 is the end of the day.")]
-    days: Annotated[list[str], doc("The days of the week on which it begins; empty for every day.")] = []
-    outside: Annotated[Outside | Unknown, doc("What becomes of a message at another time.")] = "hold"
 
 
 class Publish(Record, frozen=True, kw_only=True):

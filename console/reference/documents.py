@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution_keys import DISTRIBUTION
+from streams.documents.distribution_kinds import COMMON
 from streams.documents.event_schema import EVENT_SCHEMA
 from streams.documents.project import PROJECT
 from streams.documents.segment import SEGMENT
@@ -55,7 +56,8 @@ def _united(by: str, groups: Any) -> Keys:
 def distributions_page() -> str:
     """The keys of a distribution, then those of each channel."""
     channels = [f"\n## {name}\n\n{_table(rules.keys)}" for name, rules in CHANNEL_RULES.items()]
-    return _DISTRIBUTIONS + _table(DISTRIBUTION) + "".join(channels)
+    common = f"\n## Every channel\n\n{_table(Group(COMMON))}"
+    return _DISTRIBUTIONS + _table(DISTRIBUTION) + common + "".join(channels)
 
 
 def campaigns_page() -> str:

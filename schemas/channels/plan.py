@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from schemas.closed import ChannelName
-from schemas.record import Record
+from schemas.record import Record, doc
 from schemas.template import TemplateRef
+from schemas.window import Window
 
 
 class Plan(Record, frozen=True, kw_only=True):
@@ -16,6 +17,7 @@ class Plan(Record, frozen=True, kw_only=True):
     """
 
     channel: ClassVar[ChannelName]
+    window: Annotated[Window | None, doc("When this message may be sent; counts over the distribution's.")] = None
 
     @property
     def template(self) -> TemplateRef | None:

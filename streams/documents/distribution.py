@@ -8,6 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import Action
@@ -38,9 +40,10 @@ from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.documents.arms import arms_form, channels_of_arm, check_shares
 from streams.documents.distribution_keys import DISTRIBUTION
-from streams.documents.distribution_kinds import ChannelList, WrittenChannel, window_of
+from streams.documents.distribution_kinds import ChannelList, WrittenChannel
 from streams.documents.offers import why_not_offered
 from streams.documents.single_value import one_value
+from streams.documents.windows import window_of
 from streams.values.kinds import Group, plain_json
 from streams.values.reader import DocumentReader
 
@@ -218,8 +221,13 @@ class _Reader(DocumentReader):
         identity = read.get("distribution", "")
         campaign = self._context.campaigns.get(str((read.get("publish") or {}).get("campaign")))
         context = partial(self._plan_context, identity=identity, trigger=trigger, action=action, campaign=campaign)
-        plans = [one.rules.plan(one.written, context(one)) for one in channels]
-        return [plan for plan in plans if plan is not None]
+        plans = [(one, one.rules.plan(one.written, context(one))) for one in channels]
+        return [self._with_common(one, plan) for one, plan in plans if plan is not None]
+
+    def _with_common(self, channel: WrittenChannel, plan: ChannelPlan) -> ChannelPlan:
+        """A plan with what any channel may say."""
+        window = window_of(channel.common.get("window"), self._problem, f"{channel.at}.window")
+        return msgspec.structs.replace(plan, window=window) if window else plan
 
     def _arms(
         self,
@@ -300,8 +308,10 @@ class _Reader(DocumentReader):
         written = read.get("unless")
         if written is None:
             return None
-        delays = [one.get("delay") for one in (read, *read.get("arms", {}).values())]
-        if not any(delays) and read.get("window") is None:
+        ways = (read, *read.get("arms", {}).values())
+        channels = [one for way in ways for one in way.get("channels", ())]
+        has_window = read.get("window") or any(one.common.get("window") for one in channels)
+        if not has_window and not any(way.get("delay") for way in ways):
             self._problem("unless", "needs a delay or a window: what is sent at once cannot be ended")
         named = written.get("trigger") or {}
         ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")

@@ -13,12 +13,12 @@ from streams.documents.distribution_kinds import (
     PROMOTE,
     PUBLISH,
     UNLESS,
-    WINDOW,
     AgainForm,
     ChannelList,
     DelayForm,
     TriggerForm,
 )
+from streams.documents.windows import WINDOW
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole
 from streams.values.percent import Percent
 
@@ -92,7 +92,8 @@ DISTRIBUTION = Group(
         ),
         "window": Key(
             WINDOW,
-            doc="The hours in which it may be sent, where the customer lives, else where the project is.",
+            doc="The hours in which it may be sent, where the customer lives, else where the project is; a channel may "
+            "have its own.",
             default="at any time",
             example='{from: "09:00", to: "20:00"}',
         ),

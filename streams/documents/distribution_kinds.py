@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args
 
-from schemas.closed import Outside, WhenEmpty
-from schemas.distribution import Again, Delay, Window
+from schemas.closed import WhenEmpty
+from schemas.distribution import Again, Delay
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
 from streams.channels.rules import AnyRules, ChannelTable
-from streams.values.kinds import AsWritten, Group, Key, Keys, ListOf, OneOf, Plain, Span, Text
+from streams.documents.windows import WINDOW
+from streams.values.kinds import AsWritten, Group, Key, Keys, OneOf, Span, Text
 from streams.values.wording import Report, a_mapping, invalid, invalid_kind, unknown
-from streams.window import WEEKDAYS
 
 CONDITION: JsonObject = {"$ref": "#/$defs/condition"}
 
@@ -155,65 +154,6 @@ UNLESS = Group(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOfDay(Plain[str]):
-    """A time of a day, as a wall clock shows it. `most` is the last one that it may be."""
-
-    most: str = "23:59"
-
-    @property
-    def allowed(self) -> str:
-        """See `Value`."""
-        return f'a time from "00:00" to "{self.most}", in quotes'
-
-    def accepted(self, value: object) -> str | None:
-        """See `Plain`."""
-        fits = isinstance(value, str) and (_TIME.fullmatch(value) or value == self.most)
-        return str(value) if fits else None
-
-    def schema(self) -> JsonObject:
-        """See `Value`."""
-        return {"type": "string", "pattern": f"^({_TIME.pattern}|{self.most})$"}
-
-
-_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
-WINDOW = Group(
-    {
-        "from": Key(TimeOfDay(), required=True, doc="When it begins, by the customer's wall clock.", example='"09:00"'),
-        "to": Key(
-            TimeOfDay("24:00"),
-            required=True,
-            doc="When it ends; a time that is not after `from` is the next day's.",
-            example='"20:00"',
-        ),
-        "days": Key(
-            ListOf(OneOf(WEEKDAYS), "[monday, friday]"),
-            doc="The days on which it begins.",
-            default="every day",
-            example="[monday, tuesday, wednesday, thursday, friday]",
-        ),
-        "outside": Key(
-            OneOf(get_args(Outside)),
-            null="wrong",
-            doc="What becomes of a message at another time: it waits for the next begin, or is skipped.",
-            default="hold",
-            example="skip",
-        ),
-    },
-    '{from: "09:00", to: "20:00"}',
-)
-
-
-def window_of(read: JsonObject | None, report: Report) -> Window | None:
-    """The hours that the keys say."""
-    if read is None or not {"from", "to"} <= read.keys():
-        return None
-    if read["from"] == read["to"]:
-        report("window.to", "is the same as from: leave the window out, or write the hours that are meant")
-    rest = {name: read[name] for name in ("days", "outside") if name in read}
-    return Window(begins=read["from"], ends=read["to"], **rest)
-
-
 PUBLISH = Group(
     {
         "campaign": Key(
@@ -247,12 +187,29 @@ PROMOTE = Group(
 
 
 class WrittenChannel(NamedTuple):
-    """An entry in the list of channels: which one, where, and what its keys hold."""
+    """An entry in the list of channels: which one, where, and what its keys hold; `common` those that each has."""
 
     name: str
     at: str
     rules: AnyRules
     written: JsonObject
+    common: JsonObject
+
+
+COMMON: Keys = {
+    "window": Key(
+        WINDOW,
+        doc="The hours in which this message may be sent, instead of the distribution's `window`.",
+        default="the distribution's",
+        example=WINDOW.example,
+    )
+}
+"""The keys that each channel has beside its own."""
+
+
+def keys_of(rules: AnyRules) -> Group:
+    """All keys of a channel."""
+    return replace(rules.keys, keys={**rules.keys.keys, **COMMON})
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +244,11 @@ class ChannelList:
         if not isinstance(body, Mapping):
             report(below, invalid_kind(body, "a mapping"))
             return None
-        return WrittenChannel(name, below, rules, rules.keys.read(body, below, report) or {})
+        read = keys_of(rules).read(body, below, report) or {}
+        common = {key: read.pop(key) for key in COMMON if key in read}
+        return WrittenChannel(name, below, rules, read, common)
 
     def schema(self) -> JsonObject:
         """One form for each channel."""
-        forms = [Group({name: Key(rules.keys, required=True)}).schema() for name, rules in self.table.items()]
+        forms = [Group({name: Key(keys_of(rules), required=True)}).schema() for name, rules in self.table.items()]
         return {"type": "array", "minItems": 1, "items": {"oneOf": forms}}

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.distribution import Window
 from schemas.errors import DefinitionInvalid
+from schemas.window import Window
 from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
 from streams.window import instant, opens
@@ -102,6 +102,47 @@ EVENING = {"from": "18:00", "to": "22:00"}
 def test_a_window_decides(profile: dict[str, Any], changes: dict[str, Any], decided: tuple[str, str | None]) -> None:
     (decision,) = matched(customer(**profile), **changes).decisions
     assert (decision.outcome, decision.reason) == decided, decision.detail
+
+
+def hook(name: str, **keys: Any) -> dict[str, Any]:
+    return {"webhook": {"url": f"https://hooks.example.com/{name}", "type": "again", **keys}}
+
+
+@pytest.mark.parametrize(
+    ("whole", "own", "decided"),
+    [
+        (None, EVENING, ["deferred", "emitted"]),
+        (EVENING, {"from": "09:00", "to": "20:00"}, ["emitted", "deferred"]),
+        (EVENING, {**EVENING, "outside": "skip"}, ["skipped", "deferred"]),
+        ({**EVENING, "outside": "skip"}, EVENING, ["deferred", "skipped"]),
+    ],
+)
+def test_the_window_of_a_channel_counts_over_that_of_its_distribution(
+    whole: dict[str, Any] | None, own: dict[str, Any], decided: list[str]
+) -> None:
+    changes: dict[str, Any] = {"window": whole} if whole else {}
+    found = matched(customer(), channels=[hook("a", window=own), hook("b")], **changes)
+    assert [one.outcome for one in found.decisions] == decided
+    assert [waits.step for waits in found.holds] == [n for n, one in enumerate(decided) if one == "deferred"]
+
+
+def test_a_window_is_shown_with_the_time_where_the_customer_is() -> None:
+    (decision,) = matched(customer(timezone="Asia/Tokyo"), window={"from": "09:00", "to": "20:00"}).decisions
+    check = decision.checks[-1]
+    assert (check.test, check.passed, check.seen) == (
+        "sent from 09:00 to 20:00", False, "Friday 21:00 in Asia/Tokyo; not before Saturday 2026-11-21 09:00"
+    )  # fmt: skip
+
+
+def test_the_window_of_a_channel_has_its_own_place_in_what_is_refused() -> None:
+    with pytest.raises(DefinitionInvalid) as refused:
+        rule(channels=[hook("a", window={"from": "09:00", "to": "09:00"}), hook("b", window={"from": "9:00"})])
+    assert "channels[0].webhook.window.to: is the same as from" in str(refused.value)
+    assert "channels[1].webhook.window.from" in str(refused.value)
+
+
+def test_a_channel_with_a_window_may_be_ended() -> None:
+    assert rule(channels=[hook("a", window=EVENING)], unless={"trigger": "customer.order.paid"}).unless
 
 
 def test_what_was_delayed_into_the_night_is_held_again_and_sent_once() -> None:

@@ -1,0 +1,17 @@
+"""The hours in which a message may be sent."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from schemas.closed import Outside, Unknown
+from schemas.record import Record, doc
+
+
+class Window(Record, frozen=True, kw_only=True):
+    """Hours of the customer's day in which it may be sent. An end that is not after the begin is the next day's."""
+
+    begins: Annotated[str, doc("As in 09:00, by the customer's wall clock, else the project's.")]
+    ends: Annotated[str, doc("As in 20:00; 24:00 is the end of the day.")]
+    days: Annotated[list[str], doc("The days of the week on which it begins; empty for every day.")] = []
+    outside: Annotated[Outside | Unknown, doc("What becomes of a message at another time.")] = "hold"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 from schemas.distribution import Delay
 from schemas.formats.blank import is_blank
@@ -11,10 +12,26 @@ from schemas.formats.durations import format_duration, later
 from schemas.formats.paths import read_names
 from streams.conditions.answer import Failure, with_kind
 from streams.conditions.compile import Facts, getter
-from streams.event_context import Profile, profile_text
+from streams.event_context import Head, Profile, profile_text
+from streams.sends import local_moment
 from streams.verdict import Defer, Skip
 
 _NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def waited_for(
+    delay: Delay | None, event: Head[Any], facts: Facts, zone: tzinfo, now: datetime
+) -> Defer | Skip | Failure | None:
+    """A hold until the moment on the customer's own clock that a send names, and until the delay after it is over."""
+    happened = event.created_at
+    local = local_moment(event, zone_of_customer(facts["customer"], zone))
+    if isinstance(local, Failure):
+        return local
+    if delay is not None:
+        return delayed(delay, max(local or happened, happened), facts, zone)
+    if local is not None and local > now:
+        return Defer("delayed", local, "its moment on the customer's own clock")
+    return None
 
 
 def delayed(delay: Delay, happened: datetime, facts: Facts, zone: tzinfo) -> Defer | Skip | Failure:

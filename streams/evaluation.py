@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from schemas.channels.tables import ChannelPlan
 from schemas.decision import Check, Decision
-from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
-from schemas.distribution import Distribution, Publish
+from schemas.delivery import Delivery, Recipient
+from schemas.distribution import Publish
 from schemas.formats.durations import later
 from schemas.hold import Hold
 from schemas.publication_request import Draft, PublicationRequest
@@ -22,8 +22,8 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Answer, Failure
-from streams.delay import delayed
-from streams.event_context import EventContext, Head, Profile, objects_of, profile_text
+from streams.delay import waited_for
+from streams.event_context import EventContext, Profile, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw, draw
 from streams.identity import (
     decision_id,
@@ -34,18 +34,15 @@ from streams.identity import (
     occurrence_key,
     publication_id,
 )
-from streams.outcome import Judged, Matched, Waits, last_of, place_of
+from streams.outcome import Judged, Matched, Waits, canceled, event_ref, last_of, paused, place_of, ref_of
 from streams.recent import Sent, counted, other_event_sent, sent
 from streams.rule import Rule
-from streams.selection import is_selected
-from streams.sends import send_of
+from streams.selection import no_longer_reacts
 from streams.verdict import Defer, Skip
 from streams.waiting import Ending, ending, opened
 
 _OF_ENDING = -1
 """In the place of a round in the id of a decision about an event that could not end what waits."""
-_LOOK_AGAIN = timedelta(seconds=30)
-"""What is due while its distribution is paused waits on; holders release it once it is live."""
 
 
 class Evaluation:
@@ -67,7 +64,7 @@ class Evaluation:
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
-        self._ref, self._event_ref = _ref(rule.distribution), _event_ref(context.head)
+        self._ref, self._event_ref = ref_of(rule.distribution), event_ref(context.head)
         self.checks: list[Check] = []
 
     def decide(self, outcome: Matched) -> None:
@@ -85,6 +82,26 @@ class Evaluation:
             self._wait(until, occurrence, outcome)
         else:
             self._go_on(occurrence, outcome)
+
+    def decide_addressed(self, outcome: Matched) -> None:
+        """Judge an event that is for this distribution alone: whatever is in its way, it gets a decision.
+
+        Where it belongs to a send, a pause holds it: the send will not make it again.
+        """
+        objection, answer = no_longer_reacts(self._distribution, self._event), self._guard.run(self._context, self._now)
+        if objection is not None:
+            outcome.decisions.append(self._decision(objection))
+        elif isinstance(answer, Failure):
+            outcome.decisions.append(self.failed(answer))
+        elif answer is False:
+            outcome.no_match += 1
+            outcome.decisions.append(self.unfit(self._guard.explain(self._context, self._now)[1]))
+        elif self._distribution.status == "PAUSED" and self._event_ref.send_id is not None:
+            occurrence = self._occurrence()
+            self._wait(occurrence if isinstance(occurrence, Failure) else paused(self._now), str(occurrence), outcome)
+        else:
+            outcome.matched = 1
+            self.decide(outcome)
 
     def end(self, answer: Answer, outcome: Matched) -> None:
         """Note an event that ends what waits, where it says what both have to share."""
@@ -134,13 +151,11 @@ class Evaluation:
             said = f"{rule.unless.trigger.event}, event {ended.event} of {ended.at.isoformat()}"
             return Skip("canceled", f"ended while it waited by {said}")
         if rule.status == "PAUSED":
-            return Defer("paused", self._now + _LOOK_AGAIN, "the distribution is paused; it waits until it is live")
+            return paused(self._now)
         if rule.status == "ENDED":
             return Skip("ended", "the distribution ended while this waited")
-        if rule.status != "LIVE":
-            return Skip("stopped", f"the distribution is {rule.status}")
-        if not same_type(rule, self._event) or not is_selected(rule, self._event.data):
-            return Skip("no_match", "the distribution no longer reacts to such an event")
+        if objection := no_longer_reacts(rule, self._event):
+            return objection
         if self._held and self._held.step is not None and (rule.publish or not self._steps()):
             return Skip("stopped", "the distribution no longer sends the message that waited")
         return None
@@ -162,7 +177,7 @@ class Evaluation:
 
     def _delayed(self) -> Defer | Skip | Failure | None:
         delay = self._draw.arm.delay if self._draw.arm else self._distribution.delay
-        return delayed(delay, self._event.created_at, self._facts, self._zone) if delay else None
+        return waited_for(delay, self._event, self._facts, self._zone, self._now)
 
     def _wait(self, until: Defer | Skip | Failure, occurrence: str, outcome: Matched) -> None:
         """Hold the whole send; where another event has asked for the same one already, that is what waits."""
@@ -380,21 +395,3 @@ class Evaluation:
             "data": data,
         }
         return self._channels[plan.channel].delivery(plan, message.address, shared)
-
-
-def canceled(hold: Hold) -> Skip | None:
-    """An objection to what somebody has ended while it waited."""
-    return Skip("canceled", f"ended while it waited by {hold.canceled_by}") if hold.canceled_by else None
-
-
-def _ref(rule: Distribution) -> DistributionRef:
-    return DistributionRef(id=rule.id, version=rule.version, name=rule.name)
-
-
-def _event_ref(event: Head[Any]) -> EventRef:
-    return EventRef(id=event.id, type=event.type, created_at=event.created_at, send_id=send_of(event))
-
-
-def same_type(rule: Distribution, event: Head[Any]) -> bool:
-    """True where a rule of the event's project reacts to its type."""
-    return rule.project_id == event.project_id and rule.trigger.event == event.type

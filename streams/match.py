@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zlib import crc32
 
 from schemas.decision import Check, Decision
-from schemas.delivery import Delivery
+from schemas.delivery import Delivery, DistributionRef
 from schemas.distribution import Distribution
+from schemas.events.triggers import MANUAL
 from schemas.hold import Hold
 from schemas.publication_request import PublicationRequest
 from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
-from streams.evaluation import Evaluation, canceled, same_type
-from streams.event_context import EventContext
+from streams.evaluation import Evaluation
+from streams.event_context import EventContext, Head
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
-from streams.outcome import Matched, place_of
+from streams.outcome import Matched, canceled, event_ref, place_of
 from streams.rule import Rule
-from streams.selection import is_selected
+from streams.selection import is_selected, same_type
 from streams.verdict import Skip
 from streams.waiting import Ending
 
@@ -54,6 +56,8 @@ def match_event(
     checks: AudienceChecks = CHECKS,
 ) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
+    if context.head.type == MANUAL:
+        return _match_addressed(context, rules, now, channels, checks)
     candidates, passed_over = rules.candidates(context)
     outcome = Matched(no_match=passed_over)
     if ending := rules.ending(context):
@@ -75,6 +79,36 @@ def match_event(
         for rule in fitting:
             Evaluation(rule, context, now, channels, checks).decide(outcome)
     return outcome
+
+
+def _match_addressed(
+    context: EventContext, rules: RuleIndex, now: datetime, channels: ChannelTable, checks: AudienceChecks
+) -> Matched:
+    """Match an event with the one distribution that it names, which gets a decision whatever becomes of it."""
+    head, outcome = context.head, Matched()
+    if ending := rules.ending(context):
+        _end(ending, context, rules, now, outcome)
+    rule = rules.find(head.project_id, head.data.distribution.id)
+    if rule is None:
+        outcome.decisions.append(_of_unknown(head, now))
+    else:
+        Evaluation(rule, context, now, channels, checks).decide_addressed(outcome)
+    return outcome
+
+
+def _of_unknown(head: Head[Any], now: datetime) -> Decision:
+    name, send = head.data.distribution.id, head.data.send
+    return Decision(
+        decision_id=decision_id(head.project_id, name, head.id, head.customer_id, None, 0, 0),
+        project_id=head.project_id,
+        distribution=DistributionRef(id=name, version=send.version if send else 0, name=name),
+        event=event_ref(head),
+        customer_id=head.customer_id,
+        outcome="skipped",
+        reason="stopped",
+        detail="there is no such distribution, or no longer",
+        decided_at=now,
+    )
 
 
 def _end(ending: Iterable[Candidate], context: EventContext, rules: RuleIndex, now: datetime, outcome: Matched) -> None:

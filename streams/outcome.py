@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from schemas.closed import ChannelName, Unknown
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef
+from schemas.distribution import Distribution
 from schemas.hold import Hold
 from schemas.publication_request import PublicationRequest
 from streams.checks.check import Message
+from streams.event_context import Head
 from streams.experiment import IN_NONE, Draw
 from streams.recent import Sent
+from streams.sends import send_of
 from streams.verdict import Defer, Skip
 from streams.waiting import Changes
+
+_LOOK_AGAIN = timedelta(seconds=30)
+"""What is due while its distribution is paused waits on; holders release it once it is live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +85,23 @@ def last_of(judged: Iterable[Judged]) -> tuple[Defer, list[Check]] | None:
         return None
     last, one = max(waiting, key=lambda each: each[0].until)
     return replace(last, detail=f"{one.message.plan.channel}: {last.detail}"), one.recorded
+
+
+def ref_of(rule: Distribution) -> DistributionRef:
+    """A distribution as decisions and deliveries name it."""
+    return DistributionRef(id=rule.id, version=rule.version, name=rule.name)
+
+
+def event_ref(event: Head[Any]) -> EventRef:
+    """An event as decisions and deliveries name it."""
+    return EventRef(id=event.id, type=event.type, created_at=event.created_at, send_id=send_of(event))
+
+
+def canceled(hold: Hold) -> Skip | None:
+    """An objection to what somebody has ended while it waited."""
+    return Skip("canceled", f"ended while it waited by {hold.canceled_by}") if hold.canceled_by else None
+
+
+def paused(now: datetime) -> Defer:
+    """An objection of a paused distribution to what waits."""
+    return Defer("paused", now + _LOOK_AGAIN, "the distribution is paused; it waits until it is live")

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from schemas.distribution import Distribution, TriggerRef
 from schemas.events.triggers import TRIGGERS, Trigger
+from streams.event_context import Head
+from streams.verdict import Skip
 
 About = str | tuple[str | None, str | None] | None
 """None for every event; an id; or, where a type has two selectors, a pair of ids of which one may be None."""
@@ -54,6 +56,22 @@ def is_selected(distribution: Distribution, data: Any) -> bool:
         getattr(distribution.trigger, selector.key) in (None, _id_of(getattr(data, selector.object)))
         for selector in trigger.selectors
     )
+
+
+def same_type(rule: Distribution, event: Head[Any]) -> bool:
+    """True where a rule of the event's project reacts to its type."""
+    return rule.project_id == event.project_id and rule.trigger.event == event.type
+
+
+def no_longer_reacts(rule: Distribution, event: Head[Any]) -> Skip | None:
+    """An objection of a distribution that is over, or is about something else by now."""
+    if rule.status == "ENDED":
+        return Skip("ended", "the distribution has ended")
+    if rule.status not in ("LIVE", "PAUSED"):
+        return Skip("stopped", f"the distribution is {rule.status}")
+    if not same_type(rule, event) or not is_selected(rule, event.data):
+        return Skip("no_match", "the distribution no longer reacts to such an event")
+    return None
 
 
 def in_words(ref: TriggerRef) -> str:

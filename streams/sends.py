@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import msgspec
@@ -11,7 +11,8 @@ from schemas.distribution import TRANSACTIONAL, Distribution
 from schemas.events.event import Event
 from schemas.events.triggers import MANUAL, SEND
 from schemas.record import JsonObject
-from schemas.send import Started, When
+from schemas.send import Started, When, moment_at
+from streams.conditions.answer import Failure, with_kind
 from streams.event_context import Head
 from streams.identity import send_event_id
 
@@ -20,6 +21,17 @@ def send_of(head: Head[Any]) -> str | None:
     """The id of the send that an event is a part of."""
     send = head.data.send if head.type == MANUAL else None
     return None if send is None else str(send.id)
+
+
+def local_moment(head: Head[Any], zone: tzinfo) -> datetime | Failure | None:
+    """The moment before which an event of a send is not sent to a customer of a zone; None where none is named."""
+    send = head.data.send if head.type == MANUAL else None
+    if send is None or send.local_time is None:
+        return None
+    try:
+        return moment_at(send.local_time, zone)
+    except (ValueError, TypeError, OverflowError):
+        return Failure(f"send.local_time: not a time, but {with_kind(send.local_time)}")
 
 
 def member_event(project_id: str, send_id: str, started: Started, when: When, customer_id: str) -> Event:

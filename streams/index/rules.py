@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from schemas.distribution import Distribution
+from schemas.events.triggers import TRIGGERS
 from streams.event_context import EventContext, Head
 from streams.index.guard import Guard
 from streams.index.guards import GuardIndex
@@ -67,8 +68,12 @@ class RuleIndex:
         return self._rules[guard.selection.project_id, guard.id]
 
     def has_any(self, head: Head[Any]) -> bool:
-        """True where some rule reacts to an event's type and what it is about."""
-        return bool(self._guards.buckets(head)) or (self._ending > 0 and bool(self._ends.buckets(head)))
+        """True where some rule reacts to an event's type and what it is about, or is named by it."""
+        return (
+            TRIGGERS[head.type].addressed
+            or bool(self._guards.buckets(head))
+            or (self._ending > 0 and bool(self._ends.buckets(head)))
+        )
 
     def some_for(self, head: Head[Any], begin: int, most: int) -> Iterator[Rule]:
         """Rules where an event looks, fitting or not: at most so many, from any number on, around."""

@@ -252,6 +252,8 @@ class Matcher:
         head = reader.read(record.value or b"", record.key, now, record.headers)
         if not self._rules.index.has_any(head):
             return _Caused(type=head.type)
+        if head.type == MANUAL:
+            self._rules.require(head)
         source = Source.of_record(record, reader.topic)
         context = self._context(head, source, reader, batch)
         matched = match_event(context, self._rules.index, now)

@@ -7,6 +7,7 @@ considered: deploy/decisions/rule-table.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from agents.broker.records import Incoming
+from agents.roles.matcher.looks import Looks
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.fetching import Blocked
 from agents.waiting import OUTAGES, retry_until_available
@@ -26,11 +29,13 @@ from schemas.errors import InvalidEvent, TidingsError, TryLater
 from schemas.record_key import label_of, parse_key, record_key, shown_key
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
+from streams.event_context import Head
 from streams.index.rules import RuleIndex
 
 log = structlog.get_logger()
 
 _POLL_MS = 200
+_TABLE = "the rule table"
 
 
 class RuleTable(Service):
@@ -60,7 +65,26 @@ class RuleTable(Service):
         self._read_to = 0
         self._blocked_at: int | None = None
         self._named: set[str] = set()
+        self._looks = Looks()
         metrics.rule_table_age.set_function(lambda: clock() - (self._current_at or clock()))
+
+    def require(self, head: Head[Any]) -> None:
+        """See that the distribution is here which an event of a send names, in that version or a newer one.
+
+        Raises TryLater while it is not, but for one that the whole topic does not hold any more.
+        """
+        send, name = head.data.send, head.data.distribution.id
+        if send is None:
+            return
+        rule = self.index.find(head.project_id, name)
+        if rule is not None and rule.distribution.version >= send.version:
+            return
+        if rule is None and self._looks.is_over((head.project_id, str(send.id))):
+            return
+        has = f"version {rule.distribution.version}" if rule else "nothing of it"
+        raise TryLater(
+            f"distribution {name} is to be sent in version {send.version}, and {has} was read so far", what=_TABLE
+        )
 
     async def until_broken(self) -> None:
         """Raises what following the topic failed with, if it does: the rules would be old ones from then on."""
@@ -95,8 +119,17 @@ class RuleTable(Service):
                 gc.freeze()  # what thousands of rules consist of is not looked through at each collection from now on
                 self.complete.set()
                 log.info("rule_table_complete", rules=len(self.index), offset=end)
+            await self._look(consumer, position)
             if self.complete.is_set() and position >= (consumer.last_stable_offset(self._partition) or 0):
                 self._current_at = self._clock()
+
+    async def _look(self, consumer: AIOKafkaConsumer, position: int) -> None:
+        """Find out where the topic ends, where somebody misses a distribution that may have been deleted."""
+        if self._looks.are_wanted:
+            self._looks.begin()
+            with contextlib.suppress(KafkaError):  # it is asked again
+                self._looks.goes_to(await self._end(consumer))
+        self._looks.read_to(position)
 
     async def _end(self, consumer: AIOKafkaConsumer) -> int:
         (end,) = (await consumer.end_offsets([self._partition])).values()

@@ -39,9 +39,9 @@ COMMANDS: dict[str, Command] = {
     "projects": Command("projects", _WRITE, "Projects beside the default one: what belongs to each."),
     "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
     "simulate": Command(
-        "why",
+        "simulate",
         _TRY,
-        "Show what an event would cause, with every test made. Nothing is sent; with files it needs no servers.",
+        "Show what events would cause and when, with every test. Nothing is sent; with files it needs no servers.",
     ),
     "check": Command(
         "check",

@@ -31,9 +31,9 @@ def show_simulation(simulated: Simulated) -> None:
             f"\n[bold]{escape(one.distribution.id)}[/bold] v{one.distribution.version}  {_verdict(one, simulated.left)}"
         )
         for check in one.checks:
-            _show_check(check)
+            show_check(check)
         for decision in (*one.decisions, *(draft.decision for asked in one.requests for draft in asked.drafts)):
-            _show_decision(decision)
+            show_decision(decision)
 
 
 def _verdict(one: Explained, left: Collection[str]) -> str:
@@ -50,12 +50,14 @@ def _verdict(one: Explained, left: Collection[str]) -> str:
     return "would send" if one.deliveries else "would not send"
 
 
-def _show_check(check: Check) -> None:
+def show_check(check: Check) -> None:
+    """A test with what it saw."""
     gap = " " * max(1, _WIDTH - len(check.test))
     show_text(f"  {_MARKS[check.passed]} {escape(check.test)}{gap}{escape(check.seen)}")
 
 
-def _show_decision(decision: Decision) -> None:
+def show_decision(decision: Decision) -> None:
+    """A decision: sent, or until when not, or why not."""
     channel = (decision.channel or "all channels") + (f", arm {escape(decision.arm)}" if decision.arm else "")
     if decision.outcome == "emitted":
         show_text(f"  → {channel}: {decision.outcome}, delivery {decision.delivery_id}")
@@ -79,7 +81,7 @@ def show_story(story: Story) -> None:
         if heading not in headings:
             headings.add(heading)
             _show_heading(decision)
-        _show_decision(decision)
+        show_decision(decision)
         delivery = deliveries.pop(decision.delivery_id or "", None)
         if delivery:
             _show_delivery(delivery)
@@ -99,7 +101,7 @@ def _show_heading(decision: Decision) -> None:
     event, rule = decision.event, decision.distribution
     show_text(f"\n{text(event.created_at)}  {event.type}  event {escape(event.id)}   {escape(rule.id)} v{rule.version}")
     for check in decision.checks:
-        _show_check(check)
+        show_check(check)
 
 
 def _show_delivery(one: DeliveryStory) -> None:

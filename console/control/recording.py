@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,9 +40,18 @@ class Recorded:
     record: JsonObject
     head: Head[Any]
 
-    def context(self, profile: bytes | None) -> EventContext:
-        """The event with a row of the customers' table, as a matcher has it."""
-        return EventContext(self.head, self.record, dict, profile)
+    def context(self, profile: bytes | None, recent: Callable[[], bytes | None] = lambda: None) -> EventContext:
+        """The event with rows of the customers' tables, as a matcher has it."""
+        return EventContext(self.head, self.record, dict, profile, recent)
+
+    def later(self, by: timedelta) -> Recorded:
+        """The same event at another time."""
+        moment = self.head.created_at + by
+        return Recorded(
+            self.place,
+            {**self.record, "created_at": moment.isoformat()},
+            msgspec.structs.replace(self.head, created_at=moment),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,11 @@ def from_lines(lines: Iterable[bytes], place: str, whose: Whose) -> Recording:
     """Events of a file, one a line, as they were published or as `tidings tail` prints them."""
     found = ((f"{place}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
     return _recording(((at, _line(line), ()) for at, line in found), whose)
+
+
+def of_records(records: Iterable[JsonObject], place: str, whose: Whose) -> Recording:
+    """Events that are at hand already."""
+    return _recording(((place, record, ()) for record in records), whose)
 
 
 def _line(line: bytes) -> JsonObject | BadRecord:

@@ -105,7 +105,7 @@ def rule(when: str, *, trigger: str = PAID, more: str = HOOK) -> str:
         (
             rule(
                 "{order.amount: {at_least: 1}}",
-                more=f"channels: [{{email: {{account: main, subject: s, text: '{BRANCHES}'}}]",
+                more=f"channels: [{{email: {{account: main, subject: s, text: '{BRANCHES}'}}}}]",
             ),
             [event()],
             ["branch"],

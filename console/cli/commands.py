@@ -36,6 +36,12 @@ COMMANDS: dict[str, Command] = {
     "distributions": Command("distributions", _WRITE, "The distributions that are there."),
     "campaigns": Command("campaigns", _WRITE, "Campaigns and their codes."),
     "segments": Command("segments", _WRITE, "Groups of customers that are kept up here."),
+    "send": Command(
+        "sends",
+        _WRITE,
+        "Send a manual distribution to a customer, a list or a segment, after a hold in which it can be stopped.",
+    ),
+    "sends": Command("sends", _WRITE, "Manual sends: look, confirm, edit, pause, resume, stop."),
     "projects": Command("projects", _WRITE, "Projects beside the default one: what belongs to each."),
     "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
     "simulate": Command(
@@ -89,7 +95,7 @@ COMMANDS: dict[str, Command] = {
 
 WITHIN_A_PROJECT = frozenset(
     {
-        *("apply", "distributions", "campaigns", "segments", "templates"),
+        *("apply", "distributions", "campaigns", "segments", "templates", "send", "sends"),
         *(
             "check",
             "simulate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 import asyncpg
 import pytest
 from msgspec.structs import replace as with_fields
+from typer.testing import CliRunner
 
 from agents.broker.reader import TopicReader
 from agents.roles.fan_out import FanOut
@@ -23,6 +25,7 @@ from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
+from console.cli.main import app
 from console.control import sends
 from console.control.context import ProjectContext
 from console.control.distributions import set_status
@@ -355,6 +358,49 @@ async def test_a_send_to_nobody_is_not_confirmed(stage: Stage) -> None:
     with pytest.raises(NotPossible, match="goes to nobody"):
         await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
     assert (await stage.find(send)).status == "DRAFT"
+
+
+# -- by command ---------------------------------------------------------------------------------------------------
+
+
+async def test_the_commands_of_a_send_from_its_count_to_its_stop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.segment("vip", many(3))
+    monkeypatch.setenv("TIDINGS_POSTGRES", stage.wiring.settings.postgres.dsn.reveal())
+    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+
+    async def run(*arguments: str, said: str = "") -> Any:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, input=said))
+
+    refused = await run("send", "spring", "--to-segment", "vip", said="n\n")
+    assert (refused.exit_code, "spring goes to 3 customers, 10m from now" in refused.output) == (1, True)
+    assert await sends.listed(stage.pool, "shop", 10) == []
+    made = json.loads((await run("send", "spring", "--to-customer", "c1", "--yes", "--json")).output)
+    assert (made["status"], made["audience"], made["hold"]) == ("TO SEND", 1, "PT600S")
+    edited = await run("sends", "edit", made["send_id"], "--at", "2999-01-01T09:00", "--customer-zone", "--json")
+    assert json.loads(edited.output)["starts_at"] == "2998-12-31T19:00:00Z"
+    (listed,) = (await run("sends", "list", "--json")).output.splitlines()
+    assert (json.loads(listed)["audience"], json.loads(listed)["out"]) == (1, 0)
+    assert "is PAUSED" in (await run("sends", "pause", made["send_id"])).output
+    assert "is TO SEND, begins 2998-12-31" in (await run("sends", "resume", made["send_id"])).output
+    stopped = await run("sends", "stop", made["send_id"])
+    assert "is stopped: 0 had gone, 0 that were queued are cancelled" in stopped.output
+    shown = json.loads((await run("sends", "show", made["send_id"])).output)
+    assert [one["action"] for one in shown["actions"]] == ["draft", "confirm", "edit", "pause", "resume", "stop"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "exactly one of --to-customer, --to-list, --to-segment, --where"),
+        (("--to-segment", "vip", "--to-customer", "c1"), "exactly one of"),
+        (("--to-segment", "vip", "--save-as", "x"), "--save-as names the segment of a --where"),
+        (("--to-list", "no/such.csv"), "there is no no/such.csv"),
+    ],
+)
+def test_a_send_to_nobody_in_particular_is_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
+    result = CliRunner().invoke(app, ["send", "spring", *arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
 
 
 async def _tell_nobody(_: Control) -> None:

@@ -1,0 +1,270 @@
+"""Manual sends: send to some, list, show, confirm, edit, pause, resume, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from console.cli.applying import Yes
+from console.cli.context import Session, in_session, session
+from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text, text
+from console.control import sends
+from console.control.documents import parse_documents
+from console.control.files.documents import Folder
+from console.control.sends import Recipients, ToCondition, ToCustomers, ToSegment
+from schemas.formats.durations import format_duration, parse_duration
+from schemas.send import When
+from store.sends import SendRow
+
+commands = typer.Typer()
+sends_app = typer.Typer(no_args_is_help=True, help="Manual sends: look, confirm, edit, pause, resume, stop.")
+commands.add_typer(sends_app, name="sends")
+
+_COMPLETE_SECONDS = 10.0
+"""For so long the count of a new segment is waited for, before what is known so far is shown."""
+_LOOK_SECONDS = 0.5
+
+At = Annotated[
+    str | None, typer.Option(help="A date and time, as in 2026-12-01T09:00, by the project's clock. Default: at once.")
+]
+CustomerZone = Annotated[
+    bool, typer.Option("--customer-zone", help="With --at: by each customer's own clock, else the project's.")
+]
+HoldFor = Annotated[
+    str | None,
+    typer.Option("--hold", help="How long it can still be edited or stopped, as in 10m; 0s sends at once."),
+]
+
+
+@commands.command("send")
+def send_command(
+    distribution: str,
+    to_customer: Annotated[list[str] | None, typer.Option(metavar="ID", help="To a customer; may be repeated.")] = None,
+    to_list: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="To the customers in the first column of a CSV or text file.")
+    ] = None,
+    to_segment: Annotated[str | None, typer.Option(metavar="SEGMENT", help="To whoever is in a segment.")] = None,
+    where: Annotated[
+        str | None, typer.Option(metavar="CONDITION", help="To those it fits: '{customer.metadata.country: PL}'.")
+    ] = None,
+    save_as: Annotated[str | None, typer.Option(metavar="SEGMENT", help="With --where: keep it under a name.")] = None,
+    at: At = None,
+    customer_zone: CustomerZone = False,
+    hold: HoldFor = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Draw it up only; tidings sends confirm sends it.")] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send a manual distribution to a customer, a list or a segment, after a hold in which it can be stopped."""
+    to = _recipients(to_customer, to_list, to_segment, _condition(where), save_as)
+    asyncio.run(_send(distribution, to, at, customer_zone, hold, is_draft=draft, yes=yes, as_json=as_json))
+
+
+def _recipients(
+    customers: list[str] | None, file: Path | None, segment: str | None, condition: Any, save_as: str | None
+) -> Recipients:
+    given = [one for one in (customers, file, segment, condition) if one is not None]
+    if len(given) != 1:
+        raise typer.BadParameter("say to whom by exactly one of --to-customer, --to-list, --to-segment, --where")
+    if save_as is not None and condition is None:
+        raise typer.BadParameter("--save-as names the segment of a --where")
+    if customers is not None:
+        return ToCustomers(customers, "--to-customer")
+    if file is not None:
+        must_exist([file])
+        return ToCustomers(_ids_in(file), str(file))
+    return ToSegment(segment) if segment is not None else ToCondition(condition, save_as)
+
+
+def _ids_in(file: Path) -> list[str]:
+    try:
+        return list(Folder(file.parent).members(file.name))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _condition(written: str | None) -> Any:
+    documents = [] if written is None else list(parse_documents(written, "--where"))
+    return documents[0].plain if documents else None
+
+
+def _span(written: str) -> timedelta:
+    try:
+        return parse_duration(written)
+    except ValueError as error:
+        raise typer.BadParameter(f"--hold: {error}") from error
+
+
+def _when(opened: Session, at: str | None, *, is_local: bool) -> When:
+    if at is None:
+        if is_local:
+            raise typer.BadParameter("--customer-zone needs --at: the time by each customer's clock")
+        return When()
+    return sends.read_time(at, opened.project, is_local=is_local)
+
+
+async def _send(
+    distribution: str,
+    to: Recipients,
+    at: str | None,
+    customer_zone: bool,
+    hold: str | None,
+    *,
+    is_draft: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    async with session("postgres") as opened:
+        when = _when(opened, at, is_local=customer_zone)
+        held = opened.wiring.settings.sends.hold if hold is None else _span(hold)
+        by = {"actor": opened.actor, "now": opened.now}
+        made = await sends.draft(opened.pool, opened.project, distribution, to, when, held, **by)  # type: ignore[arg-type]
+        counted = await _counted(opened, made.send_id)
+        if is_draft:
+            _show(made, as_json=as_json)
+            return
+        try:
+            if not yes:
+                _confirm(made, counted, as_json=as_json)
+        except typer.Abort:
+            await sends.discard(opened.pool, opened.project_id, made.send_id)
+            raise
+        confirmed = await sends.confirm(opened.pool, opened.project_id, made.send_id, actor=opened.actor)
+        _show(confirmed, as_json=as_json)
+
+
+async def _counted(opened: Session, send_id: str) -> sends.Counted:
+    """The number of those it goes to; of a new segment once it is complete, or what is known after a while."""
+    looks = int(_COMPLETE_SECONDS / _LOOK_SECONDS)
+    counted = await sends.counted(opened.pool, opened.project_id, send_id)
+    for _ in range(0 if counted.is_complete else looks):
+        await asyncio.sleep(_LOOK_SECONDS)
+        counted = await sends.counted(opened.pool, opened.project_id, send_id)
+        if counted.is_complete:
+            break
+    return counted
+
+
+def _confirm(send: SendRow, counted: sends.Counted, *, as_json: bool) -> None:
+    """Show to how many it goes, and ask. Raises Abort where nobody says yes."""
+    so_far = "" if counted.is_complete else " so far: their segment is still being computed, and the hold begins after"
+    said = f"{send.distribution_id} goes to {counted.audience:,} customers{so_far}, {_moment(send)}"
+    if not as_json:
+        show_text(escape(said))
+    typer.confirm(f"Send it to {counted.audience:,} customers?", abort=True, err=True)
+
+
+def _moment(send: SendRow) -> str:
+    hold = format_duration(int(send.hold.total_seconds()))
+    if send.when.local_time:
+        return f"at {send.when.local_time} by each customer's clock"
+    if send.when.at:
+        return f"at {text(send.when.at)}, not before {hold} from now"
+    return f"{hold} from now" if send.hold else "at once"
+
+
+@sends_app.command("list")
+def list_command(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50, as_json: AsJson = False
+) -> None:
+    """The newest sends, each with how many of its members' events are out."""
+    found = in_session(lambda opened: sends.listed(opened.pool, opened.project_id, limit))
+    columns = ("send", "distribution", "status", "to", "audience", "out", "starts", "waits for", "by")
+    rows = [
+        (one.send_id, one.distribution_id, one.status, one.to.segment or "a list", one.audience, one.emitted,
+         one.starts_at, one.waits_for if one.is_open else "", one.created_by)
+        for one in found
+    ]  # fmt: skip
+    show_rows(columns, rows, as_json=as_json)
+
+
+@sends_app.command("show")
+def show_command(send: str) -> None:
+    """One send, what became of its deliveries, and what people did to it."""
+    show_json(in_session(lambda opened: sends.show(opened.pool, opened.project_id, send)))
+
+
+@sends_app.command("confirm")
+def confirm_command(send: str, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Have a draft sent, after its hold."""
+
+    async def confirm(opened: Session) -> SendRow:
+        found = await sends.find(opened.pool, opened.project_id, send)
+        if not yes:
+            _confirm(found, await _counted(opened, send), as_json=as_json)
+        return await sends.confirm(opened.pool, opened.project_id, send, actor=opened.actor)
+
+    _done(confirm, as_json=as_json)
+
+
+@sends_app.command("edit")
+def edit_command(
+    send: str,
+    at: At = None,
+    customer_zone: CustomerZone = False,
+    hold: HoldFor = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin its hold anew.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a send that has not begun another moment or hold. Edits of its distribution apply by themselves."""
+    if at is None and hold is None and not restart:
+        raise typer.BadParameter("say what is to change: --at, --hold, --restart")
+
+    async def edit(opened: Session) -> SendRow:
+        return await sends.edit(
+            opened.pool,
+            opened.project_id,
+            send,
+            when=None if at is None else _when(opened, at, is_local=customer_zone),
+            hold=None if hold is None else _span(hold),
+            restarts=restart,
+            actor=opened.actor,
+            now=opened.now,
+        )
+
+    _done(edit, as_json=as_json)
+
+
+@sends_app.command("pause")
+def pause_command(send: str, as_json: AsJson = False) -> None:
+    """Have nothing more of it leave: neither events, nor what is queued."""
+    _done(lambda opened: sends.pause(opened.pool, opened.project_id, send, actor=opened.actor), as_json=as_json)
+
+
+@sends_app.command("resume")
+def resume_command(send: str, as_json: AsJson = False) -> None:
+    """Have it go on where it was."""
+    _done(lambda opened: sends.resume(opened.pool, opened.project_id, send, actor=opened.actor), as_json=as_json)
+
+
+@sends_app.command("stop")
+def stop_command(send: str, as_json: AsJson = False) -> None:
+    """Have nothing more of it leave, now or later, and say how many had gone. What is queued ends."""
+    done = in_session(lambda opened: sends.stop(opened.pool, opened.project_id, send, actor=opened.actor))
+    if as_json:
+        show_json(done)
+        return
+    show_text(f"{escape(send)} is stopped: {done.gone:,} had gone, {done.canceled:,} that were queued are cancelled")
+
+
+def _done(work: Callable[[Session], Awaitable[SendRow]], *, as_json: bool) -> None:
+    _show(in_session(work), as_json=as_json)
+
+
+def _show(send: SendRow, *, as_json: bool) -> None:
+    if as_json:
+        show_json(msgspec.to_builtins(send))
+        return
+    starts = f", begins {text(send.starts_at)}" if send.starts_at and send.started_at is None else ""
+    waits = ", begins its hold once its segment is complete" if send.confirmed_at and not send.starts_at else ""
+    out = f", {send.emitted:,} of {send.audience:,} are out" if send.started_at else ""
+    show_text(escape(f"{send.send_id} is {send.status}{starts}{waits}{out}"))
+    if send.status == "TO SEND":
+        show_text(escape(f"Stop it with: tidings sends stop {send.send_id}"))

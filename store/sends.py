@@ -68,7 +68,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What became of the deliveries of a send, as far as senders have them."""
+    """The deliveries of a send by what became of them, as far as senders have them."""
 
     sent: int
     under_way: int
@@ -104,7 +104,7 @@ class Sends:
         return row["audience"], row["is_complete"]
 
     async def progress(self, project_id: str, send_id: str) -> Progress:
-        """What became of its deliveries."""
+        """Its deliveries by what became of them."""
         (row,) = await self._fetch("progress", project_id, send_id)
         return Progress(**row)
 

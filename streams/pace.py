@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Pace:
-    """What left of one send, as it was seen over the last `seconds`; `least` may be ahead whatever left.
+    """Deliveries of one send that left, as seen over the last `seconds`; `least` may be ahead whatever left.
 
     Times are of a steady clock.
     """

@@ -53,7 +53,7 @@ Ahead = Callable[[], Awaitable[int]]
 
 
 class AheadInKafka:
-    """What matchers, publishers and senders have still to read of all that a send goes through."""
+    """Records that matchers, publishers and senders have still to read, of all that a send goes through."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._lag = LagReader(wiring)
@@ -128,7 +128,7 @@ class FanOut:
         return timedelta(), ""
 
     async def _obstacle(self, send: SendRow) -> str:
-        """Why nothing of it can be sent now: matchers would skip what they get."""
+        """The reason why nothing of it can be sent now; empty where it can."""
         found = await self._sends.rule(send.project_id, send.distribution_id)
         status = found[0].status if found else "deleted"
         return "" if status == "LIVE" else f"its distribution is {status}"

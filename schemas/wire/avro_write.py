@@ -36,6 +36,7 @@ class _Compiler:
 
     def __init__(self) -> None:
         self._named: dict[str, Write] = {}
+        self._records: dict[str, dict[str, Any]] = {}
 
     def of(self, schema: Any) -> Write:
         if isinstance(schema, list):
@@ -44,6 +45,7 @@ class _Compiler:
             return _PLAIN[schema] if schema in _PLAIN else self._named[schema]
         match schema["type"]:
             case "record":
+                self._records[schema["name"]] = schema
                 self._named[schema["name"]] = write = self._record(schema)
                 return write
             case "enum":
@@ -60,9 +62,10 @@ class _Compiler:
             return _number_or_null
         if arms[0] == "null":
             return _optional(self.of(arms[1]))
-        tag = arms[0]["fields"][0]
-        numbered = {arm["fields"][0]["default"]: (index, self.of(arm)) for index, arm in enumerate(arms)}
-        return _tagged(tag["name"], numbered)
+        writes = [self.of(arm) for arm in arms]
+        tags = [self._records[arm if isinstance(arm, str) else arm["name"]]["fields"][0] for arm in arms]
+        numbered = {tag["default"]: (index, writes[index]) for index, tag in enumerate(tags)}
+        return _tagged(tags[0]["name"], numbered)
 
     def _again(self, schema: Any) -> Write:
         """The function of a schema that was compiled already, where it has a name."""

@@ -282,3 +282,20 @@ def test_two_moments_that_are_equal_on_the_wall_clock_are_written_as_they_are() 
     write(again, wall.replace(fold=1).astimezone(UTC))
     assert wall == wall.replace(fold=1)
     assert first != second == again
+
+
+def test_a_union_that_names_its_records_a_second_time_is_written_as_the_first_was() -> None:
+    """A distribution has channels, and so has each of its arms: there the schema says their names alone."""
+
+    def plan(name: str, tag: str) -> dict[str, object]:
+        return {"type": "record", "name": name, "fields": [{"name": "channel", "type": "string", "default": tag}]}
+
+    either = {"type": "array", "items": [plan("A", "a"), plan("B", "b")]}
+    again = {"type": "array", "items": ["A", "B"]}
+    fields = [{"name": "first", "type": either}, {"name": "second", "type": again}]
+    schema = {"type": "record", "name": "Two", "namespace": "t", "fields": fields}
+    value = {"first": [{"channel": "b"}], "second": [{"channel": "b"}, {"channel": "a"}]}
+    out = bytearray()
+    writer(schema)(out, value)
+    assert bytes(out[:5]) == bytes(out[:1]) + b"\x02\x02b\x00"
+    assert bytes(out[5:]) == b"\x04\x02\x02b\x00\x02a\x00"

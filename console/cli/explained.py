@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,19 +75,36 @@ def show_story(story: Story) -> None:
     for choice in story.choices:
         show_text(f"\nchosen with us, {escape(choice_words(choice))}")
     deliveries = {one.delivery_id: one for one in story.deliveries}
-    headings: set[tuple[str, str]] = set()
-    for decision in story.decisions:
-        heading = (decision.event.id, decision.distribution.id)
-        if heading not in headings:
-            headings.add(heading)
-            _show_heading(decision)
-        show_decision(decision)
-        delivery = deliveries.pop(decision.delivery_id or "", None)
-        if delivery:
-            _show_delivery(delivery)
+    sends: dict[tuple[str, str], list[Decision]] = {}
+    for decision in story.decisions:  # what waited is decided again later, with others in between
+        sends.setdefault((decision.event.id, decision.distribution.id), []).append(decision)
+    for decisions in sends.values():
+        _show_send(decisions, deliveries)
     for rest in deliveries.values():
         show_text(f"\n{text(rest.created_at)}  {rest.channel}  {rest.distribution_id}  delivery {rest.delivery_id}")
         _show_delivery(rest)
+
+
+def _show_send(decisions: Sequence[Decision], deliveries: dict[str, DeliveryStory]) -> None:
+    """An event and a distribution: each decision about them, those after a wait with their moments."""
+    _show_heading(decisions[0])
+    has_waited = False
+    for number, decision in enumerate(decisions):
+        if has_waited:
+            show_text(f"  {text(decision.decided_at)}  judged again")
+        show_decision(decision)
+        if decision.outcome == "deferred":
+            has_waited = True
+            if not any(_goes_on(decision, later) for later in decisions[number + 1 :]):
+                show_text(f"    held until {text(decision.until)}; then all is judged again")
+        delivery = deliveries.pop(decision.delivery_id or "", None)
+        if delivery:
+            _show_delivery(delivery)
+
+
+def _goes_on(held: Decision, later: Decision) -> bool:
+    """True for a later decision about what was held: the whole send, or one message of it."""
+    return held.channel in (None, later.channel) or later.channel is None
 
 
 def _show_refused(letter: RefusedRecord) -> None:

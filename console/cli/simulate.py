@@ -1,4 +1,4 @@
-"""What events would cause: one with every test, or a recorded stretch of them over time. Nothing is written."""
+"""Trials of events: one with every test, or a recorded stretch of them over time. Nothing is written."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Simulation:
 
     @property
     def totals(self) -> Reasons:
-        """How often each outcome came about, by reason."""
+        """The number of times that each outcome came about, by reason."""
         return Counter(
             (step.decision.distribution.id, step.decision.outcome, step.decision.reason or "") for step in self.steps
         )

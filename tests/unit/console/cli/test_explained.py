@@ -29,6 +29,23 @@ def test_what_is_deferred_says_until_when_and_what_is_skipped_says_why(capsys: p
     assert "skipped, consent: marketing: never given" in shown
 
 
+def test_what_was_held_is_one_story_with_its_later_rounds(capsys: pytest.CaptureFixture[str]) -> None:
+    later = Defer("quiet_hours", NOW + timedelta(hours=9), "quiet until 21:00")
+    deferring: AudienceCheck[Subject] = AudienceCheck(lambda _: later, lambda _: ("quiet hours", "12:00"))
+    index = RuleIndex()
+    index.insert(rule())
+    (held,) = match_event(context(), index, NOW, checks=AudienceChecks(of_distribution=(deferring,))).decisions
+    (other,) = match_event(context(id="ev2"), index, NOW).decisions
+    (sent,) = match_event(context(), index, NOW + timedelta(hours=9)).decisions
+    show_story(Story((held, other), ()))
+    assert "held until 2026-11-20 21:00:00Z; then all is judged again" in capsys.readouterr().out
+    show_story(Story((held, other, sent), ()))
+    story, _, rest = capsys.readouterr().out.partition("ev2")
+    assert "held until" not in story
+    assert "2026-11-20 21:00:00Z  judged again\n  → webhook: emitted" in story
+    assert rest.count("→") == 1
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "detail", "outcomes", "shown"),
     [

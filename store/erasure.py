@@ -34,6 +34,7 @@ class Erasure:
             await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
             await self._pool.execute(self._sql["forget_consents"], projects, ids)
             await self._pool.execute(self._sql["forget_calls"], projects, ids)
+            await self._pool.execute(self._sql["forget_memberships"], projects, ids)
             await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
             await self._pool.execute(self._sql["forget_choices"], projects, ids, CONSENTS)
 

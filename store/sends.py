@@ -182,6 +182,10 @@ class Sends:
         (row,) = await self._fetch("open")
         return row["sending"], row["due"]
 
+    async def overdue(self, late: timedelta) -> list[str]:
+        """The ids of those that nobody has taken up for so long, the first 1,000."""
+        return [row["send_id"] for row in await self._fetch("overdue", late)]
+
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)

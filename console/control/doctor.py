@@ -24,6 +24,7 @@ from console.control.distribution_check import address_problems
 from console.control.doctor_accounts import examine_settings, examine_stored
 from console.control.doctor_holds import examine_holds
 from console.control.doctor_records import examine_records
+from console.control.doctor_sends import examine_sends
 from console.control.mailboxes import mailbox_of, tokens_of, waiting_in
 from deploy.embedded.jars import java
 from schemas.distribution import Distribution
@@ -62,6 +63,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime, *, 
         ("clocks", lambda: _clocks(wiring)),
         ("transactions", lambda: _transactions(wiring)),
         ("holds", lambda: _holds(wiring)),
+        ("sends", lambda: _sends(wiring)),
         ("webhook addresses", lambda: _addresses(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
         ("account settings", lambda: _settings_accounts(wiring)),
@@ -165,6 +167,11 @@ async def _transactions(wiring: Wiring) -> str:
 async def _holds(wiring: Wiring) -> str:
     async with _database(wiring) as pool:
         return await examine_holds(pool, wiring)
+
+
+async def _sends(wiring: Wiring) -> str:
+    async with _database(wiring) as pool:
+        return await examine_sends(pool)
 
 
 async def _registry(wiring: Wiring) -> str:

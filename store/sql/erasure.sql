@@ -28,6 +28,11 @@ with forgotten as (
 insert into outbox (topic, key, payload, created_at)
 select distinct $3::text, project_id || chr(31) || customer_id, null::jsonb, now() from forgotten;
 
+-- name: forget_memberships
+-- Lists of sends, as far as erased customers stand in them: what is not out yet is not made.
+delete from send_members m using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
+where m.project_id = erased.project_id and m.customer_id = erased.customer_id;
+
 -- name: erased_among
 -- Of some customers, those who were erased.
 select project_id, customer_id

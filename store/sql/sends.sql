@@ -207,6 +207,12 @@ select count(*) filter (where status = 'SENDING') as sending,
                               and (lease_until is null or lease_until < now())) as due
 from sends where status in ('TO SEND', 'SENDING');
 
+-- name: overdue
+-- Sends that should have been worked on so long ago.
+select send_id from sends
+where status in ('TO SEND', 'SENDING') and greatest(starts_at, look_at) < now() - $1::interval
+  and (lease_until is null or lease_until < now()) order by starts_at limit 1000;
+
 -- name: using_segment
 -- A send that goes to a segment and is not over.
 select send_id from sends

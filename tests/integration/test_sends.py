@@ -29,14 +29,17 @@ from console.cli.main import app
 from console.control import sends
 from console.control.context import ProjectContext
 from console.control.distributions import set_status
+from console.control.doctor_sends import examine_sends
 from console.control.segments import remove
 from console.control.sends import NotPossible, Recipients, ToCondition, ToCustomers, ToSegment
 from deploy.settings.workers import Sends as SendSettings
 from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
 from schemas.send import When
 from store.distributions import Change, Control
+from store.erasure import Erasure
 from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
 from store.sends import SendRow, Sends
@@ -231,6 +234,21 @@ async def test_it_is_no_further_ahead_than_what_left_within_a_minute(stage: Stag
     await stage.work(one, turns=2)
     after = await stage.find(send)
     assert (after.emitted, after.waits_for) == (5, "as many are ahead as left within the last minute")
+
+
+async def test_the_doctor_names_a_send_that_nobody_takes_up(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c1"]))
+    assert await examine_sends(stage.pool) == "0 under way"
+    await stage.pool.execute("update sends set starts_at = '2020-01-01', look_at = '2020-01-01'")
+    with pytest.raises(TidingsError, match=f"as on {send.send_id}. Start a fan-out with `tidings worker fan_out`"):
+        await examine_sends(stage.pool)
+
+
+async def test_an_erased_customer_is_left_out_of_every_list(stage: Stage) -> None:
+    await stage.send(ToCustomers(["c1", "gone", "c2"]))
+    await Erasure(stage.pool).note({Keyed("shop", "gone"): None})
+    await stage.work(stage.fan_out())
+    assert sorted(stage.members()) == ["c1", "c2"]
 
 
 async def test_two_that_lose_a_send_to_each_other_count_each_member_once(stage: Stage) -> None:

@@ -1,33 +1,19 @@
-"""Links by which customers leave, and choose what they are sent: opaque, and made by nobody without the secret.
-
-A token is a delivery's project, customer, category and id, encrypted and authenticated at once by AES-SIV (RFC 5297).
-That is deterministic, so that a message is the same at each attempt, and shows nothing, so that a link that is passed
-on or logged names nobody. It lasts as long as its secret: a link in an old mail still has to work.
-"""
+"""Links by which customers leave, and choose what they are sent: a delivery's project, customer, category and id."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from dataclasses import dataclass, field, fields
 
 from channels.codes.links import code_links
 from channels.email.goodbyes import goodbye_subject
+from channels.link_tokens import opened, sealed
+from channels.viewed import VIEW_PATH, Viewed, view_token
 from schemas.delivery import Delivery
 from schemas.distribution import TRANSACTIONAL
 
 UNSUBSCRIBE_PATH = "/unsubscribe/"
 PREFERENCES_PATH = "/preferences/"
-LONGEST_TOKEN = 4000
-_KEY_BYTES = 64
 _PURPOSE = b"tidings unsubscribe link"
 
 
@@ -61,6 +47,13 @@ class UnsubscribeLinks:
         if delivery.category == TRANSACTIONAL:
             del links["unsubscribe_url"]
         return {name: f"{base}{path}{token}" for name, path in links.items()}
+
+    def view(self, delivery: Delivery) -> str:
+        """`view_url`: the page of an e-mail; empty where none is served."""
+        if not self.public_url or not self.secrets:
+            return ""
+        token = view_token(Viewed(delivery.project_id, delivery.delivery_id), self.secrets[0])
+        return f"{self.public_url.rstrip('/')}{VIEW_PATH}{token}"
 
     def mailto(self, delivery: Delivery, address: str) -> str:
         """The `mailto:` of an address, with the token in the subject where its mail is read; empty without one."""
@@ -97,31 +90,11 @@ class OwnLinks:
 
 def token_of(subscriber: Subscriber, secret: str) -> str:
     """The token of a link, in base64url. Raises ValueError for an empty secret: anyone could make it."""
-    if not secret:
-        raise ValueError("a link takes a secret that is not empty")
     parts = (subscriber.project_id, subscriber.customer_id, subscriber.category, subscriber.delivery_id)
-    sealed = _cipher(secret).encrypt(msgspec.msgpack.encode(parts), None)
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    return sealed(parts, secret, _PURPOSE)
 
 
 def subscriber_of(token: str, secrets: Sequence[str]) -> Subscriber | None:
     """The content of a token; None where no secret proves it."""
-    if len(token) > LONGEST_TOKEN or not token.isascii():
-        return None
-    try:
-        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    for secret in filter(None, secrets):
-        try:
-            parts = msgspec.msgpack.decode(_cipher(secret).decrypt(sealed, None), type=tuple[str, str, str, str])
-        except (InvalidTag, ValueError):  # of which a damaged content is one
-            continue
-        return Subscriber(*parts)
-    return None
-
-
-@cache
-def _cipher(secret: str) -> AESSIV:
-    """A key of its own for this purpose, so that no other signature of the secret is one of these."""
-    return AESSIV(HKDF(SHA256(), _KEY_BYTES, salt=None, info=_PURPOSE).derive(secret.encode()))
+    parts = opened(token, secrets, _PURPOSE)
+    return Subscriber(*parts) if parts is not None and len(parts) == len(fields(Subscriber)) else None

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import ClassVar
 
 from channels.access_tokens import Tokens
 from channels.accounts import ChannelAccounts
 from channels.attachments import Attachments, RemoteFile, remote_file
-from channels.codes.links import Links, no_links, with_links
+from channels.codes.links import Links, no_links
 from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
 from channels.contract import AccountCheck, Channel, Policy, Repeats
 from channels.email.check import check_mailbox
+from channels.email.content import Contents
 from channels.email.dkim import signed
 from channels.email.headers import list_header, mailbox_header, text_header, valid_address
-from channels.email.link_parameters import in_html, in_text
 from channels.email.mime import Mail, dated
 from channels.email.reports import NotReport, mail_events
 from channels.email.smtp_session import EmailAccount, SmtpSession
@@ -83,10 +83,9 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         attachments: Attachments | None = None,
     ) -> None:
         self._attachments = attachments or Attachments()
-        self._code_links, self._own_links = links, unsubscribe
+        self._contents = Contents(templates, links, unsubscribe)
         self._tokens = tokens or Tokens()
         self._accounts = accounts
-        self._templates = templates
         self._pools: dict[EmailAccount, _Pool] = {}
         accounts.on_change(self._end_replaced)
 
@@ -161,49 +160,23 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str
     ) -> tuple[Mail, tuple[RemoteFile, ...]]:
         """The message, and the files that are yet to be fetched; `domain` is that of its Message-ID."""
-        event, distribution = delivery.event, delivery.distribution
-        own = {
-            "distribution": {"id": distribution.id, "name": distribution.name},
-            "delivery_id": delivery.delivery_id,
-            "category": delivery.category,
-        }
-        envelope = {"id": event.id, "type": event.type, "created_at": event.created_at.isoformat()}
-        mailto = self._own_links.mailto(delivery, account.unsubscribe_mailto)
-        links = _links(account, delivery, template, self._own_links.of(delivery), mailto)
-        variables = {
-            "event": envelope,
-            **with_links(delivery.data, self._code_links),
-            **own,
-            **links,
-        }
-        customer = delivery.customer
-        rendered = self._templates.render(template, variables, locale=customer.locale, timezone=customer.timezone)
-        mail, parameters, own_links = delivery.email, delivery.email.link_parameters, links.values()
-        text = in_text(rendered.text, parameters, own_links) if parameters else rendered.text
-        page = in_html(rendered.html, parameters, own_links) if parameters and rendered.html else rendered.html
+        mail, distribution = delivery.email, delivery.distribution
+        made = self._contents.filled(delivery, template, account)
         headers = {
             "From": _from_header(mail.sender_name or account.sender_name, account.sender),
             **({"Reply-To": mailbox_header("Reply-To", "", mail.reply_to)} if mail.reply_to else {}),
             "To": mailbox_header("To", mail.name or "", mail.to),
-            "Subject": text_header("Subject", rendered.subject),
+            "Subject": text_header("Subject", made.subject),
             "Message-ID": f"<{delivery.delivery_id}@{domain}>",
             "Auto-Submitted": "auto-generated",
             "Feedback-ID": text_header(
                 "Feedback-ID", f"{distribution.id}:{delivery.category}:{delivery.project_id}:tidings"
             ),
-            **_unsubscribe(delivery, links.get("unsubscribe_url", ""), mailto),
+            **_unsubscribe(delivery, made.unsubscribe_url, made.mailto),
         }
-        html, images = with_inline_codes(page, delivery, domain)
-        files = self._files(delivery, template, variables) if mail.attachments else ()
-        return Mail.of(headers, text, html, f"=_{delivery.delivery_id}", images), files
-
-    def _files(
-        self, delivery: EmailDelivery, template: StoredTemplate, variables: Mapping[str, Any]
-    ) -> tuple[RemoteFile, ...]:
-        customer = delivery.customer
-        filled = partial(self._templates.line, "attachments", template, variables, customer.locale, customer.timezone)
-        in_url = partial(filled, in_url=True)
-        return tuple(remote_file(one, in_url, filled) for one in delivery.email.attachments)
+        html, images = with_inline_codes(made.html, delivery, domain)
+        files = tuple(remote_file(one, made.in_url, made.line) for one in mail.attachments)
+        return Mail.of(headers, made.text, html, f"=_{delivery.delivery_id}", images), files
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection, once its files are there.
@@ -325,17 +298,6 @@ class _Pool:
 @lru_cache(_KEPT_SENDERS)
 def _from_header(name: str, sender: str) -> str:
     return mailbox_header("From", name, sender)
-
-
-def _links(
-    account: EmailAccount, delivery: EmailDelivery, template: StoredTemplate, own: Mapping[str, str], mailto: str
-) -> dict[str, str]:
-    """The customer's own pages: those that the account and the brand name, else ours, else a mailbox to write to."""
-    links = {
-        "unsubscribe_url": account.unsubscribe_url or own.get("unsubscribe_url") or mailto,
-        "preferences_url": str(template.brand.get("preferences_url", "")) or own.get("preferences_url", ""),
-    }
-    return {name: link.replace("{delivery_id}", delivery.delivery_id) for name, link in links.items() if link}
 
 
 def _unsubscribe(delivery: EmailDelivery, link: str, mailto: str) -> dict[str, str]:

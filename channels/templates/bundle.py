@@ -22,21 +22,36 @@ _REACHING_OUT = re.compile(r"\{%[-+]?\s*(include|extends|import|from)\b.*?%\}", 
 _UNDETERMINED = re.compile(r"(<[a-z]+\b[^<>]*?\blang=[\"'])und([\"'])", re.IGNORECASE)
 
 _WORDS: dict[str, dict[str, str]] = {
-    "en": {"unsubscribe": "Unsubscribe", "preferences": "Preferences", "privacy": "Privacy policy", "terms": "Terms"},
+    "en": {
+        "view": "View in browser",
+        "unsubscribe": "Unsubscribe",
+        "preferences": "Preferences",
+        "privacy": "Privacy policy",
+        "terms": "Terms",
+    },
     "pl": {
+        "view": "Zobacz w przeglądarce",
         "unsubscribe": "Wypisz się",
         "preferences": "Preferencje",
         "privacy": "Polityka prywatności",
         "terms": "Regulamin",
     },
-    "de": {"unsubscribe": "Abmelden", "preferences": "Einstellungen", "privacy": "Datenschutz", "terms": "AGB"},
+    "de": {
+        "view": "Im Browser ansehen",
+        "unsubscribe": "Abmelden",
+        "preferences": "Einstellungen",
+        "privacy": "Datenschutz",
+        "terms": "AGB",
+    },
     "fr": {
+        "view": "Voir dans le navigateur",
         "unsubscribe": "Se désabonner",
         "preferences": "Préférences",
         "privacy": "Confidentialité",
         "terms": "Conditions",
     },
     "ja": {
+        "view": "ブラウザで表示",
         "unsubscribe": "配信停止",
         "preferences": "配信設定",
         "privacy": "プライバシーポリシー",

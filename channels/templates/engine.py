@@ -38,7 +38,9 @@ How = Callable[[str], str | None]
 """The way in which a missing object comes; None where nothing could bring it."""
 
 PARTS: tuple[Part, ...] = ("subject", "text", "html")
-OWN_VARIABLES = ("distribution", "delivery_id", "category", "event", "brand", "unsubscribe_url", "preferences_url")
+OWN_VARIABLES = (
+    "distribution", "delivery_id", "category", "event", "brand", "unsubscribe_url", "preferences_url", "view_url",
+)  # fmt: skip
 """Names that every template may use beside the objects of its trigger."""
 
 _KEPT = 1000
@@ -49,6 +51,7 @@ _TAG = re.compile(r"\{#.*?#\}|(?P<code>\{[{%].*?[%}]\})", re.DOTALL)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _FIRST_VALUE = re.compile(r"\s*\{\{[^{}]*\}\}")
+_OWN_URL = re.compile(r"\b[a-z]+_url\b")
 _FILTER = re.compile(r"\|\s*([A-Za-z_]\w*)")
 
 
@@ -62,12 +65,13 @@ class Rendered:
 
 
 class _Variant(NamedTuple):
-    """One locale of a template, its name among the compiled ones, and the brand as templates see it."""
+    """One locale of a template, its name among the compiled ones, the brand as templates see it, and links it names."""
 
     of: StoredTemplate
     chosen: StoredTemplate
     digest: str
     brand: Any
+    urls: frozenset[str]
 
 
 class Templates:
@@ -96,6 +100,10 @@ class Templates:
         """
         variant = self._variant(template, template.variant(locale))
         return self._rendered(variant.chosen, variant.digest, self._present(variant, variables, locale, timezone))
+
+    def names(self, template: StoredTemplate, locale: str | None, url: str) -> bool:
+        """Tell whether a customer's variant may show a link of ours, as `view_url`: some take time to make."""
+        return url in self._variant(template, template.variant(locale)).urls
 
     def line(
         self,
@@ -141,7 +149,7 @@ class Templates:
             chosen = template.in_locale(tag)
             if len(self._variants) >= _KEPT:
                 self._variants.clear()
-            made = _Variant(template, chosen, chosen.ref.digest, without_nulls(template.brand))
+            made = _Variant(template, chosen, chosen.ref.digest, without_nulls(template.brand), _urls_in(chosen))
             kept = self._variants[id(template), tag] = made
         self._add(kept.chosen, kept.digest)
         return kept
@@ -310,6 +318,10 @@ def _percent_encoded(value: Any) -> Any:
 
 def _is_there(value: Any) -> bool:
     return value is not None and not (isinstance(value, str) and is_blank(value))
+
+
+def _urls_in(template: StoredTemplate) -> frozenset[str]:
+    return frozenset(url for part in PARTS for url in _OWN_URL.findall(getattr(template, part) or ""))
 
 
 def _compile(environment: minijinja.Environment, template: StoredTemplate, part: Part, source: str, name: str) -> None:

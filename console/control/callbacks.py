@@ -55,23 +55,24 @@ class Callbacks:
         """
         key = _key(project_id, channel, account)
         pool = await self._database()
-        form = await self._form(Accounts(pool), key)
+        form = await account_form(self._settings, Accounts(pool), key)
         if form is None:
             raise NotProven
         events = CHANNEL_TYPES[key.channel].statuses(call, form)
         reports = Reports(pool, project_id, actor=f"callback {key}", now=call.received_at)
         return await reports.take_events(events, key.channel, key.name)
 
-    async def _form(self, accounts: Accounts, key: AccountKey) -> AccountForm | None:
-        """The account; one that is paused, too, since it has sent before. Raises TryLater where it cannot be read."""
-        stored = await accounts.get(key)
-        if stored is None or stored.state == "removed":
-            return shared_form(self._settings, key.channel, key.name)
-        try:
-            return stored.read(account_keys(self._settings))
-        except (CannotDecrypt, CannotStart) as error:
-            log.error("callback_account_unreadable", account=str(key), why=str(error))
-            raise TryLater(f"account {key}: {error}", what="account keys") from None
+
+async def account_form(settings: Settings, accounts: Accounts, key: AccountKey) -> AccountForm | None:
+    """The account; one that is paused, too, since it has sent before. Raises TryLater where it cannot be read."""
+    stored = await accounts.get(key)
+    if stored is None or stored.state == "removed":
+        return shared_form(settings, key.channel, key.name)
+    try:
+        return stored.read(account_keys(settings))
+    except (CannotDecrypt, CannotStart) as error:
+        log.error("callback_account_unreadable", account=str(key), why=str(error))
+        raise TryLater(f"account {key}: {error}", what="account keys") from None
 
 
 def _key(project_id: str, channel: str, account: str) -> AccountKey:

@@ -9,8 +9,9 @@ from datetime import datetime
 from functools import partial
 
 from channels.http.ssrf import Reach
+from channels.templates.author_lines import author_line
 from channels.templates.bundle import bundled, wrong_sections
-from channels.templates.engine import PARTS, check_source, check_template
+from channels.templates.engine import PARTS, check_source, check_template, names_in
 from console.control.context import ProjectContext
 from console.control.designs import default_templates
 from console.control.documents import Document
@@ -154,7 +155,23 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     objects, how = variables(trigger, rule.action), partial(how_it_comes, trigger=trigger)
     found = [check_template(template, objects, at, how) for at, template in definition.templates]
     found += [_reaching_out(template, at) for at, template in definition.templates]
+    mailed = {plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)}
+    found += [_without_page(one, at) for at, one in definition.templates if one.ref.digest not in mailed]
     return tuple(problem for problems in found for problem in problems)
+
+
+def _without_page(template: StoredTemplate, at: str) -> tuple[Problem, ...]:
+    """Messages of other channels have no page for a browser."""
+    variants = [(tag, part, template.in_locale(tag)) for tag in ("", *template.locales) for part in PARTS]
+    return tuple(
+        Problem(f"{at}.{part}", "view_url is the page of an e-mail, which this is not", _line(source, "view_url"), tag)
+        for tag, part, one in variants
+        if (source := getattr(one, part)) and "view_url" in names_in(source)
+    )
+
+
+def _line(source: str, word: str) -> int:
+    return author_line(source, source.find(word)).line
 
 
 def _reaching_out(template: StoredTemplate, at: str) -> tuple[Problem, ...]:

@@ -10,12 +10,14 @@ from aiohttp import web
 from agents.telemetry.metrics import Metrics
 from console.control.callbacks import Callbacks
 from console.control.subscriptions import Subscriptions
+from console.control.views import Views
 from console.http.access import log_access
 from console.http.headers import add_headers
 from console.http.health import health_routes, metrics_routes
 from console.public.callbacks import callback_routes
 from console.public.images import image_routes
 from console.public.subscriptions import subscription_routes
+from console.public.views import view_routes
 from deploy.settings.messages import Console
 
 
@@ -25,9 +27,10 @@ def build_app(
     clock: Callable[[], float],
     callbacks: Callbacks | None = None,
     subscriptions: Subscriptions | None = None,
+    views: Views | None = None,
 ) -> web.Application:
     """All routes. `clock` gives Unix seconds; without `callbacks` nothing can be reported here, without
-    `subscriptions` nobody leaves.
+    `subscriptions` nobody leaves, without `views` no message is shown.
     """
     app = web.Application(middlewares=[log_access])
     app.on_response_prepare.append(add_headers)
@@ -36,6 +39,8 @@ def build_app(
     app.add_routes(image_routes(secrets, clock))
     if subscriptions is not None:
         app.add_routes(subscription_routes(subscriptions, secrets))
+    if views is not None:
+        app.add_routes(view_routes(views, secrets))
     if callbacks is not None:
         metrics = Metrics()
         app.add_routes(metrics_routes(metrics))

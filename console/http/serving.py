@@ -16,6 +16,7 @@ from aiohttp import web
 from agents.telemetry.logs import configure_logs
 from console.control.callbacks import Callbacks
 from console.control.subscriptions import Subscriptions
+from console.control.views import Views
 from console.http.app import build_app
 from console.http.database import LateDatabase
 from deploy.settings.messages import Console
@@ -44,7 +45,8 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     has_database = bool(settings.postgres.dsn.reveal())
     callbacks = Callbacks(settings, database.pool) if has_database else None
     subscriptions = Subscriptions(settings, database.pool) if has_database else None
-    runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions)
+    views = Views(settings, database.pool) if has_database else None
+    runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions, views=views)
     try:
         announce(f"http://{_in_url(console.host)}:{port}")
         if not console.secrets:
@@ -64,10 +66,11 @@ async def listen(
     clock: Callable[[], float] = time.time,
     callbacks: Callbacks | None = None,
     subscriptions: Subscriptions | None = None,
+    views: Views | None = None,
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
     runner = web.AppRunner(
-        build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions),
+        build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions, views=views),
         auto_decompress=False,  # what is signed is the body as it came
         access_log=None,
         logger=_without_quotations(),

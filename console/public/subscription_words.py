@@ -28,6 +28,9 @@ class Words:
     invalid_line: str
     later_title: str
     later_line: str
+    gone_title: str
+    gone_line: str
+    later_shown: str
 
 
 WORDS: Mapping[str, Words] = {
@@ -50,6 +53,9 @@ WORDS: Mapping[str, Words] = {
         invalid_line="Please use the link in the last message that you got from us, as a whole.",
         later_title="Please try again in a minute",
         later_line="We could not save your choice just now, and nothing has changed.",
+        gone_title="This message is not there",
+        gone_line="The link is not valid, or the message is kept no longer.",
+        later_shown="We cannot show the message just now.",
     ),
     "pl": Words(
         leave_title="Wypisz się",
@@ -70,6 +76,9 @@ WORDS: Mapping[str, Words] = {
         invalid_line="Użyj całego linku z ostatniej wiadomości od nas.",
         later_title="Spróbuj ponownie za minutę",
         later_line="Nie udało się teraz zapisać wyboru; nic się nie zmieniło.",
+        gone_title="Tej wiadomości nie ma",
+        gone_line="Link jest nieprawidłowy albo wiadomość nie jest już przechowywana.",
+        later_shown="Nie możemy teraz pokazać tej wiadomości.",
     ),
     "de": Words(
         leave_title="Abmelden",
@@ -90,6 +99,9 @@ WORDS: Mapping[str, Words] = {
         invalid_line="Bitte nehmen Sie den ganzen Link aus unserer letzten Nachricht.",
         later_title="Bitte versuchen Sie es in einer Minute noch einmal",
         later_line="Ihre Auswahl ließ sich gerade nicht speichern, es hat sich nichts geändert.",
+        gone_title="Diese Nachricht ist nicht da",
+        gone_line="Der Link ist ungültig, oder die Nachricht wird nicht mehr aufbewahrt.",
+        later_shown="Wir können die Nachricht gerade nicht zeigen.",
     ),
     "fr": Words(
         leave_title="Se désabonner",
@@ -110,6 +122,9 @@ WORDS: Mapping[str, Words] = {
         invalid_line="Utilisez le lien entier du dernier message reçu de notre part.",
         later_title="Réessayez dans une minute",
         later_line="Votre choix n’a pas pu être enregistré, rien n’a changé.",
+        gone_title="Ce message n’est pas disponible",
+        gone_line="Le lien n’est pas valable ou le message n’est plus conservé.",
+        later_shown="Nous ne pouvons pas afficher le message pour le moment.",
     ),
     "ja": Words(
         leave_title="配信停止",
@@ -130,6 +145,9 @@ WORDS: Mapping[str, Words] = {
         invalid_line="最後に届いたメッセージのリンク全体をご利用ください。",
         later_title="1分後にもう一度お試しください",
         later_line="現在設定を保存できませんでした。変更はありません。",
+        gone_title="このメッセージは表示できません",
+        gone_line="リンクが無効か、メッセージの保存期間が終了しています。",
+        later_shown="現在メッセージを表示できません。",
     ),
 }
 """By language tag; English where a customer reads another."""

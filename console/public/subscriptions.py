@@ -7,52 +7,23 @@ tell nobody whose link it is. What cannot be kept now is answered with 503, and 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
-import minijinja
 import structlog
 from aiohttp import web
 
 from channels.unsubscribe import PREFERENCES_PATH, UNSUBSCRIBE_PATH, Subscriber, subscriber_of
 from console.control.subscriptions import Standing, Subscriptions
-from console.public.subscription_words import WORDS, Words
+from console.public.own_page import page, words_for
+from console.public.subscription_words import Words
 from schemas.closed import ChoiceWay
 from schemas.distribution import TRANSACTIONAL
 from schemas.errors import TryLater
-from schemas.formats.languages import taken
 
 log = structlog.get_logger()
 
 BODY_SECONDS = 10.0
 _RETRY_AFTER = "60"
-_MOST_LANGUAGES = 10
-
-_PAGES = Path(__file__).parent / "pages"
-_STYLE = (_PAGES / "subscriptions.css").read_text(encoding="utf-8")
-_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "content-security-policy": f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self';"
-    " frame-ancestors 'none'; base-uri 'none'",
-    "x-robots-tag": "noindex",
-}
-_PAGE = (_PAGES / "subscriptions.html").read_text(encoding="utf-8")
-_ENVIRONMENT = minijinja.Environment(
-    templates={"page.html": _PAGE}, undefined_behavior="strict", auto_escape_callback=lambda _: "html"
-)
-_NOTHING: dict[str, object] = {
-    "brand": "",
-    "lines": [],
-    "buttons": [],
-    "boxes": [],
-    "legend": "",
-    "save": "",
-    "link": None,
-    "action": "",
-}
-
 Form = dict[str, list[str]]
 
 
@@ -88,20 +59,20 @@ class _Pages:
     ) -> web.Response:
         subscriber = subscriber_of(request.match_info["token"], self._secrets)
         if subscriber is None:
-            words = _words(request, "")
-            return _page(request, words, 404, title=words.invalid_title, lines=[words.invalid_line])
+            words = words_for(request, "")
+            return page(request, words, 404, title=words.invalid_title, lines=[words.invalid_line])
         try:
             return await answer(request, subscriber)
         except TryLater as error:
             log.warning("choice_not_kept", why=str(error))
-            words = _words(request, "")
-            response = _page(request, words, 503, title=words.later_title, lines=[words.later_line])
+            words = words_for(request, "")
+            response = page(request, words, 503, title=words.later_title, lines=[words.later_line])
             response.headers["retry-after"] = _RETRY_AFTER
             return response
 
     async def _ask(self, request: web.Request, subscriber: Subscriber) -> web.Response:
         standing = await self._subscriptions.standing(subscriber)
-        words = _words(request, standing.locale)
+        words = words_for(request, standing.locale)
         if not any(one.is_given for one in standing.categories):
             return _left(request, standing, words, words.left_all)
         category = subscriber.category
@@ -110,7 +81,7 @@ class _Pages:
         buttons = [{"value": "all", "text": words.leave_all}]
         if category != TRANSACTIONAL:
             buttons.insert(0, {"value": "category", "text": words.leave_one.format(category=_shown(category))})
-        return _page(
+        return page(
             request, words, 200, title=words.leave_title, lines=[words.leave_line], brand=standing.brand,
             buttons=buttons, link=_link(request, words),
         )  # fmt: skip
@@ -121,7 +92,7 @@ class _Pages:
         way: ChoiceWay = "one_click" if "List-Unsubscribe" in form else "page"
         await self._subscriptions.leave(subscriber, everything=everything, way=way)
         standing = await self._subscriptions.standing(subscriber)
-        words = _words(request, standing.locale)
+        words = words_for(request, standing.locale)
         said = words.left_all if everything else words.left_one.format(category=_shown(subscriber.category))
         return _left(request, standing, words, said)
 
@@ -133,44 +104,28 @@ class _Pages:
         form = await _form(request)
         await self._subscriptions.choose(subscriber, form.get("category", []))
         standing = await self._subscriptions.standing(subscriber)
-        return _boxes(request, standing, [_words(request, standing.locale).saved])
+        return _boxes(request, standing, [words_for(request, standing.locale).saved])
 
 
 def _left(request: web.Request, standing: Standing, words: Words, said: str) -> web.Response:
-    return _page(
+    return page(
         request, words, 200, title=words.left_title, lines=[said, words.still_sent], brand=standing.brand,
         link=_link(request, words),
     )  # fmt: skip
 
 
 def _boxes(request: web.Request, standing: Standing, lines: list[str]) -> web.Response:
-    words = _words(request, standing.locale)
+    words = words_for(request, standing.locale)
     boxes = [{"value": one.name, "text": _shown(one.name), "is_checked": one.is_given} for one in standing.categories]
-    return _page(
+    return page(
         request, words, 200, title=words.preferences_title, lines=[*lines, words.still_sent], brand=standing.brand,
         boxes=boxes, legend=words.preferences_legend, save=words.save,
     )  # fmt: skip
 
 
-def _page(request: web.Request, words: Words, status: int, **parts: object) -> web.Response:
-    language = next(tag for tag, one in WORDS.items() if one is words)
-    page = {**_NOTHING, "language": language, "style": _STYLE, "action": request.match_info["token"], **parts}
-    body = _ENVIRONMENT.render_template("page.html", **page)
-    return web.Response(
-        status=status, text=body, content_type="text/html", headers={**_HEADERS, "content-language": language}
-    )
-
-
 def _link(request: web.Request, words: Words) -> dict[str, str]:
     address = f"..{PREFERENCES_PATH}{request.match_info['token']}"  # below whatever path a proxy has in front
     return {"address": address, "text": words.change}
-
-
-def _words(request: web.Request, locale: str) -> Words:
-    """Those of the browser's first language that there is, else of the brand's own, else English."""
-    asked = [part.partition(";")[0].strip() for part in request.headers.get("accept-language", "").split(",")]
-    found = (taken(WORDS, one) for one in (*asked[:_MOST_LANGUAGES], locale, "en"))
-    return WORDS[next(filter(None, found))]
 
 
 def _shown(category: str) -> str:

@@ -71,6 +71,7 @@ ASKED_FOR: tuple[tuple[str, str, str], ...] = (
     ("the promotion tier", "customer.redemption.succeeded", "{{ promotion_tier.name }}"),
     ("where to unsubscribe", "customer.order.paid", "{{ unsubscribe_url }}"),
     ("the preference page", "customer.order.paid", "{{ preferences_url }}"),
+    ("the e-mail in a browser", "customer.order.paid", "{{ view_url }}"),
     ("who writes", "customer.order.paid", "{{ brand.name }}, {{ brand.contact }}"),
 )
 """What messages say most, each with a trigger that has it."""
@@ -92,6 +93,7 @@ def rendered(source: str, trigger: Trigger, locale: str = "en-US") -> str:
         **trigger.sample()["data"],
         "unsubscribe_url": "https://shop.example.com/unsubscribe/d_1",
         "preferences_url": "https://shop.example.com/preferences",
+        "view_url": "https://shop.example.com/view/d_1",
     }
     shown = with_links(variables, _example_links)
     whole = bundled(template, brand_texts(SAMPLE_BRAND))
@@ -278,7 +280,10 @@ _VARIABLES_HEAD = """\
 The objects of the event; `customer` is the profile of the customer table where there is one. Beside them:
 `distribution` (`id`, `name`), `delivery_id`, `category` (the consent that the distribution names), `brand`, `event`
 (`id`, `type`, `created_at`; where the trigger has an `event` of its own, that one), and where the settings have them
-`unsubscribe_url` and `preferences_url` ([unsubscribe.md](unsubscribe.md)). `voucher.qr_url` and `voucher.barcode_url`
+`unsubscribe_url`, `preferences_url` ([unsubscribe.md](unsubscribe.md)) and, in e-mails, `view_url`. This is a page of
+`tidings console` that shows the message in a browser, for as long as its delivery is kept and its customer is not
+erased; it needs `console.public_url` and `console.secrets`, and runs no script. The built-in layout begins with such a
+link; a layout of your own says `{% if view_url is defined %}` around one. `voucher.qr_url` and `voucher.barcode_url`
 need `console.public_url`.
 
 An unknown object is refused on save, and so is a field that looks like a slip of a known one.

@@ -109,6 +109,11 @@ class Deliveries:
         """delivery_id, at, action, actor; in order."""
         return await self._fetch(self._sql["actions_of"], delivery_ids)
 
+    async def shown(self, project_id: str, delivery_id: str) -> bytes | None:
+        """The record of an e-mail that may still be shown; None where its content is gone, or its customer."""
+        rows = await self._fetch(self._sql["shown"], project_id, delivery_id)
+        return rows[0]["record"] if rows else None
+
     def _with(self, sql: str, action: Action) -> str:
         parts = {
             "within": f"({_WITHIN[action]})",

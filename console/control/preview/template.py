@@ -16,6 +16,7 @@ from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.templates.bundle import bundled
 from channels.templates.engine import Templates
+from channels.unsubscribe import UnsubscribeLinks
 from console.control import templates
 from console.control.designs import default_templates
 from console.control.explain import simulate
@@ -41,6 +42,7 @@ _ACCOUNT = EmailAccount(
     sender="preview@example.com",
     unsubscribe_url="https://example.com/unsubscribe/{delivery_id}",
 )
+_PAGES = UnsubscribeLinks("https://example.com", ("preview",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def preview(source: Source, event: Any, locale: str | None, now: datetime) -> Pr
     template = source.template
     chosen = template.variant(delivery.customer.locale)
     try:
-        request = Email(fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT}), Templates()).render(delivery, template)
+        accounts = fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT})
+        request = Email(accounts, Templates(), unsubscribe=_PAGES).render(delivery, template)
     except TemplateFailed as error:
         place = source.place_of(error.part, error.line, chosen, error.file)
         raise TemplateFailed(f"{place}{error}", error.part, error.line, error.file) from error

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from channels.accounts import fixed_accounts
-from channels.codes.links import no_links
 from channels.email.channel import Email
 from channels.email.smtp_session import EmailAccount
 from channels.templates.engine import PARTS, Templates, names_in
-from channels.unsubscribe import OwnLinks
+from channels.unsubscribe import OwnLinks, UnsubscribeLinks
 from schemas.channels.email import EmailAddress, EmailDelivery
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.distribution import Distribution
@@ -35,7 +34,10 @@ _LINKLESS = (
     "voucher.qr_url and voucher.barcode_url are there only with console.public_url in the settings, where customers "
     'reach `tidings console`; an e-mail may bring its picture along: <img src="cid:qr">'
 )
-
+_PAGELESS = (
+    "view_url and preferences_url are there only with console.public_url in the settings, where customers reach "
+    "`tidings console`; write {% if view_url %} around what shows one"
+)
 
 _NOT_ALWAYS = 'write {{{{ {0} | default("…") }}}} or {{% if {0} %}} around it: {1}'
 _PERHAPS = "not every {0} has one"
@@ -46,7 +48,7 @@ _EXPECTED = ("id", "object", "email", "consents", "metadata")
 
 
 class _Lack(NamedTuple):
-    """The data without what is not always there, whether pictures have addresses, and the advice where it fails."""
+    """The data without what is not always there, whether links are served, and the advice where it fails."""
 
     data: JsonObject
     links: bool
@@ -54,7 +56,9 @@ class _Lack(NamedTuple):
 
 
 def trial_problems(definition: Definition, *, links: bool) -> tuple[Problem, ...]:
-    """Templates that need what the distribution may have to do without. `links`: whether pictures have addresses."""
+    """Templates that need what the distribution may have to do without. `links`: whether
+    pictures and pages have addresses.
+    """
 
     def lacks(rule: Distribution, template: StoredTemplate, whole: JsonObject, _used: Names) -> Iterator[_Lack]:
         return _set_so(rule, template, whole, links=links)
@@ -122,8 +126,10 @@ def _set_so(rule: Distribution, template: StoredTemplate, whole: JsonObject, *, 
     if rule.publish is not None and rule.publish.when_empty == "send_without":
         without = {name: one for name, one in whole.items() if name not in BROUGHT["publish"]}
         yield _Lack(without, True, _CODELESS)
-    if not links and _names_pictures(template):
+    if not links and _names_any(template, ("qr_url", "barcode_url")):
         yield _Lack(whole, False, _LINKLESS)
+    elif not links and _names_any(template, ("view_url", "preferences_url")):
+        yield _Lack(whole, False, _PAGELESS)
 
 
 def _perhaps(rule: Distribution, _template: StoredTemplate, whole: JsonObject, used: Names) -> Iterator[_Lack]:
@@ -164,10 +170,10 @@ def _paths(node: object) -> Iterator[str]:
             yield from _paths(inner)
 
 
-def _names_pictures(template: StoredTemplate) -> bool:
+def _names_any(template: StoredTemplate, links: tuple[str, ...]) -> bool:
     variants = [template.in_locale(tag) for tag in ("", *template.locales)]
     texts = [text for one in variants for text in (one.text, one.html) if text]
-    return any(name in text for text in texts for name in ("qr_url", "barcode_url"))
+    return any(name in text for text in texts for name in links)
 
 
 def _sample(rule: Distribution) -> JsonObject:
@@ -176,9 +182,11 @@ def _sample(rule: Distribution) -> JsonObject:
 
 
 def trial_channel(*, links: bool) -> Email:
-    """The channel that writes trials; it compiles a template once. `links`: whether pictures have addresses."""
+    """The channel that writes trials; it compiles a template once. `links`: whether links are served."""
     accounts = fixed_accounts("email", {_ACCOUNT.name: _ACCOUNT})
-    return Email(accounts, Templates(), _SERVED if links else no_links)
+    if not links:
+        return Email(accounts, Templates())
+    return Email(accounts, Templates(), OwnLinks(*_SERVED), UnsubscribeLinks(*_SERVED))
 
 
 def failure(
@@ -206,4 +214,4 @@ def failure(
     return None
 
 
-_SERVED = OwnLinks("https://shop.example.com", ("trial",))
+_SERVED = ("https://shop.example.com", ("trial",))

@@ -7,7 +7,8 @@ import base64
 import pytest
 from msgspec.structs import replace
 
-from channels.unsubscribe import LONGEST_TOKEN, Subscriber, UnsubscribeLinks, subscriber_of, token_of
+from channels.link_tokens import LONGEST_TOKEN
+from channels.unsubscribe import Subscriber, UnsubscribeLinks, subscriber_of, token_of
 from tests.factory import delivery
 
 SECRET, OLD = "a secret of many characters", "the one before it, as long"

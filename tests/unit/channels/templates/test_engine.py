@@ -192,7 +192,7 @@ def test_an_error_in_what_was_compiled_names_the_author_s_line() -> None:
         with pytest.raises(TemplateFailed, match=f"html, line {line}: `{missing}` is undefined"):
             Templates().render(template, there if missing != "a" else {})
     layout = Layout(built_in_layout().source.replace("140px", "141px"), "/mails/layout.mjml")
-    with pytest.raises(TemplateFailed, match=r"line 38 of layout\.mjml: `brand\.logo_url` is undefined"):
+    with pytest.raises(TemplateFailed, match=r"line 39 of layout\.mjml: `brand\.logo_url` is undefined"):
         html = compile_mjml("<mj-text>Hi</mj-text>", layout)
         Templates().render(StoredTemplate(name="t", subject="s", html=html, brand={"name": "x"}), {})
 

@@ -12,7 +12,7 @@ from schemas.channels.tables import ChannelPlan
 from schemas.closed import Action, AgainMode, DistributionStatus, Unknown, WhenEmpty
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
-from schemas.window import Window
+from schemas.window import QuietHours, Window
 
 CONSENTS = ("marketing", "loyalty", "surveys")
 """The consent categories of a project that declares none of its own."""
@@ -115,6 +115,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     control_group: Annotated[ControlGroup | None, doc("Its project's.")] = None
     staff: Annotated[JsonObject | None, doc("Who is in no experiment, as a condition; its project's.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
+    quiet_hours: Annotated[QuietHours | None, doc("Its project's.")] = None
     updated_at: datetime
 
     def plans(self) -> Iterator[tuple[str, ChannelPlan]]:

@@ -11,6 +11,7 @@ from schemas.distribution import ControlGroup
 from schemas.events.event import Id
 from schemas.notice import NoticeAddresses
 from schemas.record import JsonObject, Record
+from schemas.window import QuietHours
 
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 """The form of a locale, whole: pl, pl-PL, pt_BR."""
@@ -39,4 +40,5 @@ class Project(Record, frozen=True, kw_only=True):
     sandbox: Sandbox | None = None
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
+    quiet_hours: QuietHours | None = None
     updated_at: datetime

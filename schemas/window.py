@@ -15,3 +15,17 @@ class Window(Record, frozen=True, kw_only=True):
     ends: Annotated[str, doc("As in 20:00; 24:00 is the end of the day.")]
     days: Annotated[list[str], doc("The days of the week on which it begins; empty for every day.")] = []
     outside: Annotated[Outside | Unknown, doc("What becomes of a message at another time.")] = "hold"
+
+
+class QuietHours(Record, frozen=True, kw_only=True):
+    """Hours of the customer's day in which nothing of a project is sent but what is transactional."""
+
+    begins: Annotated[str, doc("As in 21:00, by the customer's wall clock, else the project's.")]
+    ends: Annotated[str, doc("As in 09:00; where it is not after the begin, the next day's.")]
+    channels: Annotated[list[str], doc("The channels that it counts for; empty for all.")] = []
+
+    @property
+    def open(self) -> Window:
+        """The other hours."""
+        begins = "00:00" if self.ends == "24:00" else self.ends
+        return Window(begins=begins, ends=self.begins)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import reduce
+from operator import and_, or_
 
-from schemas.window import Window
+from schemas.distribution import TRANSACTIONAL, Distribution
+from schemas.window import QuietHours, Window
 from streams.verdict import Defer, Skip
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = timedelta(days=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
+_DAY_MINUTES, _WEEK_MINUTES = 24 * 60, 7 * 24 * 60
+_TRIES = 64
+"""Moments at which one of several windows opens that are looked at: more than a week has."""
 _LOOKED_AT = 9
 """Days from yesterday on: a week, the day before it whose night may go on, and the one after."""
 
@@ -29,18 +36,84 @@ def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
     return begins
 
 
-def closed(window: Window, now: datetime, zone: tzinfo) -> Defer | Skip | None:
-    """An objection to sending now."""
-    until = opens(window, now, zone)
+def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo) -> datetime | None:
+    """The moment at which all are open; None where they are now, `NEVER` where that does not come."""
+    moment = now
+    for _ in range(_TRIES):
+        later = [found for window in windows if (found := opens(window, moment, zone))]
+        if not later:
+            return None if moment is now else moment
+        moment = max(later)
+    return NEVER
+
+
+def closed(window: Window | None, quiet: QuietHours | None, now: datetime, zone: tzinfo) -> Defer | Skip | None:
+    """An objection to sending now, of a window or of quiet hours: both have to be open."""
+    both = [one for one in (window, quiet and quiet.open) if one]
+    until = opens_together(both, now, zone)
     if until is None:
         return None
-    said = f"sent {in_words(window)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
-    return Skip("quiet_hours", said) if window.outside != "hold" else Defer("quiet_hours", until, said)
+    said = f"sent {all_in_words(window, quiet)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
+    if until is NEVER:
+        return Skip("quiet_hours", f"{said}: there is no such hour")
+    is_skipped = window and window.outside != "hold" and opens(window, now, zone)
+    return Skip("quiet_hours", said) if is_skipped else Defer("quiet_hours", until, said)
 
 
-def in_words(window: Window) -> str:
+def quiet_hours_of(rule: Distribution, channel: str) -> QuietHours | None:
+    """Those of a distribution's project, where they count on a channel: what is transactional is exempt."""
+    quiet = rule.quiet_hours
+    if quiet is None or rule.consent == TRANSACTIONAL or (quiet.channels and channel not in quiet.channels):
+        return None
+    return quiet
+
+
+def never_sent(rule: Distribution) -> Iterator[tuple[str, str]]:
+    """Each key whose hours leave none in which something is sent, and why."""
+    ways = [("", rule.channels), *((f"arms.{arm.id}: ", arm.channels) for arm in rule.arms)]
+    for way, channels in ways:
+        together: list[Window] = []
+        for index, plan in enumerate(channels):
+            window, quiet = plan.window or rule.window, quiet_hours_of(rule, plan.channel)
+            both = [one for one in (window, quiet and quiet.open) if one]
+            together += both
+            if not ever_open(both):
+                at = f"channels[{index}].{plan.channel}.window" if plan.window else "window"
+                yield at, f"{way}never opens: the project sends {all_in_words(None, quiet)}"
+                return
+        if rule.publish and not ever_open(together):
+            yield "channels", f"{way}are never open together, and all that go out share a code"
+            return
+
+
+def ever_open(windows: Sequence[Window]) -> bool:
+    """True where there is a minute of a week in which all are open."""
+    return bool(reduce(and_, map(_minutes, windows), -1))
+
+
+def _minutes(window: Window) -> int:
+    """A bit for each minute of a week in which it is open, Monday's first."""
+    begin, end = _minute(window.begins), _minute(window.ends)
+    length = end - begin if end > begin else end + _DAY_MINUTES - begin
+    days = [number for number, day in enumerate(WEEKDAYS) if not window.days or day in window.days]
+    found = reduce(or_, (((1 << length) - 1) << (day * _DAY_MINUTES + begin) for day in days), 0)
+    return (found | found >> _WEEK_MINUTES) & ((1 << _WEEK_MINUTES) - 1)
+
+
+def _minute(written: str) -> int:
+    hours, minutes = written.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def all_in_words(window: Window | None, quiet: QuietHours | None) -> str:
+    """The hours of a window and of quiet ones."""
+    own = in_words(window) if window else ""
+    return f"{own}{' and ' if own else ''}not {in_words(quiet)}" if quiet else own
+
+
+def in_words(window: Window | QuietHours) -> str:
     """The hours and days of a window."""
-    days = f" on {', '.join(window.days)}" if window.days else ""
+    days = f" on {', '.join(window.days)}" if isinstance(window, Window) and window.days else ""
     return f"from {window.begins} to {window.ends}{days}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import msgspec
 import typer
 
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import in_session, session
+from console.cli.context import SERVERS, Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows
-from console.control import projects
+from console.control import projects, quiet_hours
 from console.control.files.documents import read_documents
+from console.control.plan import Planned
+from console.control.projects import ProjectChange
 
 commands = typer.Typer()
 projects_app = typer.Typer(no_args_is_help=True, help="Projects beside the default one: what belongs to each.")
@@ -27,9 +30,16 @@ def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_js
 
 
 async def _apply(files: list[Path], asked: Asked) -> None:
-    async with session("postgres") as opened:
+    async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
         plan = await projects.plan(opened.pool, read_documents(files), opened.wiring.settings, opened.now)
-        await carry_out(plan, partial(projects.save, opened.pool, actor=opened.actor, now=opened.now), asked)
+        await carry_out(plan, partial(_save, opened), asked)
+
+
+async def _save(opened: Session, plan: Sequence[Planned[ProjectChange]]) -> None:
+    await projects.save(opened.pool, plan, actor=opened.actor, now=opened.now)
+    written = [one.change[0] for one in plan]
+    settings, by = opened.wiring.settings, opened.actor
+    await quiet_hours.roll_out(opened.pool, written, settings, opened.announce, actor=by, now=opened.now)
 
 
 @projects_app.command("list")

@@ -15,6 +15,7 @@ from schemas.formats.colors import letters_on
 from schemas.formats.days import zone_of
 from schemas.project import Project
 from schemas.record import JsonObject
+from schemas.window import QuietHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ProjectContext:
     reach: Reach = Reach()
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
+    quiet_hours: QuietHours | None = None
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -54,6 +56,7 @@ class ProjectContext:
             reach_of(settings.sender),
             document.control_group if document else None,
             document.staff if document else None,
+            (document.quiet_hours if document else None) or settings.quiet,
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

@@ -6,6 +6,7 @@ for the two addresses. A secret may be written as `file:/path`, which is read.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,11 +21,14 @@ from deploy.settings.messages import Brand, Console, EmailAccountSettings, Notic
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
 from deploy.settings.workers import Matcher, Retention, Sender, Sends
+from schemas.closed import CHANNELS
 from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
 from schemas.formats.blank import is_blank
 from schemas.formats.days import zone_of
+from schemas.window import QuietHours
 
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 FIRST_FILE = Path("tidings.toml")
 """Read when it exists and no other file is named by TIDINGS_SETTINGS."""
 
@@ -36,6 +40,8 @@ class Settings:
     project_id: str = "default"
     timezone: str = "UTC"
     consents: tuple[str, ...] = CONSENTS
+    quiet_hours: str = ""
+    quiet_channels: tuple[str, ...] = ()
     data: str = "var/data"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: Kafka = Kafka()
@@ -60,12 +66,27 @@ class Settings:
         """The zone in which the project's days begin and end."""
         return zone_of(self.timezone)
 
+    @property
+    def quiet(self) -> QuietHours | None:
+        """The project's quiet hours."""
+        begins, _, ends = self.quiet_hours.partition("-")
+        return QuietHours(begins=begins, ends=ends, channels=list(self.quiet_channels)) if begins else None
+
+    def _check_quiet(self) -> None:
+        begins, _, ends = self.quiet_hours.partition("-")
+        if self.quiet_hours and (not re.fullmatch(f"{_TIME}-{_TIME}", self.quiet_hours) or begins == ends):
+            raise CannotStart(f"quiet_hours must be hours such as 21:00-09:00, not {self.quiet_hours!r}")
+        for name in self.quiet_channels:
+            if name not in CHANNELS:
+                raise CannotStart(f"quiet_channels must be some of {', '.join(CHANNELS)}, not {name!r}")
+
     def check(self) -> None:
         """Raises CannotStart for what no key can be checked for alone, here or in a group."""
         try:
             zone_of(self.timezone)
         except ValueError as error:
             raise CannotStart(f"timezone: {error}") from error
+        self._check_quiet()
         for index, name in enumerate(self.consents):
             if name == TRANSACTIONAL:
                 raise CannotStart(f"consents[{index}]: {TRANSACTIONAL} is not a consent: it is sent without one")

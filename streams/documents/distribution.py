@@ -30,6 +30,7 @@ from schemas.errors import PartWrong, Problem
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
+from schemas.window import QuietHours
 from streams.channels.default_templates import default_template
 from streams.channels.payload import payload_fields, transfer_fields
 from streams.channels.rules import ChannelTable, PlanContext
@@ -46,6 +47,7 @@ from streams.documents.single_value import one_value
 from streams.documents.windows import window_of
 from streams.values.kinds import Group, plain_json
 from streams.values.reader import DocumentReader
+from streams.window import never_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class DefinitionContext:
     control_group: ControlGroup | None = None
     """Its customers who get transactional messages alone."""
     staff: JsonObject | None = None
+    quiet_hours: QuietHours | None = None
     """The condition on those who are in no experiment."""
     has_links: bool = False
     """True where customers reach pictures of codes, and pages of their own."""
@@ -141,7 +144,10 @@ class _Reader(DocumentReader):
             self._problem("promote", "stands instead of publish; one distribution does one of them")
         for sent in (channels, *(arm.channels for arm in parts["arms"])):
             self._offered(trigger, action, sent)
-        return None if self.problems else self._made(read, parts)
+        made = None if self.problems else self._made(read, parts)
+        for at, why in never_sent(made) if made else ():
+            self._problem(at, why)
+        return None if self.problems else made
 
     def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
         """A distribution of what was read; a key that is not written has the default of the record."""
@@ -154,6 +160,7 @@ class _Reader(DocumentReader):
             timezone=context.timezone,
             control_group=context.control_group,
             staff=context.staff,
+            quiet_hours=context.quiet_hours,
             updated_at=context.now,
             name=str(read.get("name", identity)),
             status=read.get("status", "LIVE"),

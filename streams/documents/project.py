@@ -18,6 +18,7 @@ from schemas.record import JsonObject
 from schemas.suppression import suppression_key
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
+from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
 from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
@@ -154,6 +155,13 @@ PROJECT = Group(
             default="nobody",
             example='{customer.email: {ends_with: "@ours.example"}}',
         ),
+        "quiet_hours": Key(
+            QUIET_HOURS,
+            doc="The hours of a customer's day in which nothing is sent but what is transactional: it waits until they "
+            "are over and its own `window` is open.",
+            default="the settings'",
+            example=QUIET_HOURS.example,
+        ),
     }
 )  # fmt: skip
 """All that a project may say."""
@@ -204,4 +212,6 @@ class _Reader(DocumentReader):
         account = notices.get("account") or self._checks.notices_account or None
         if notices.get("emails") and account not in self._checks.accounts:
             self._problem("notices.account", unknown(account, sorted(self._checks.accounts)))
+        if "quiet_hours" in read:
+            read["quiet_hours"] = quiet_hours_of_project(read["quiet_hours"], self._problem)
         return read

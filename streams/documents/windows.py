@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import get_args
 
-from schemas.closed import Outside
+from schemas.closed import CHANNELS, Outside
 from schemas.record import JsonObject
-from schemas.window import Window
+from schemas.window import QuietHours, Window
 from streams.values.kinds import Group, Key, ListOf, OneOf, Plain
 from streams.values.wording import Report
 from streams.window import WEEKDAYS
@@ -71,3 +71,33 @@ def window_of(read: JsonObject | None, report: Report, at: str = "window") -> Wi
         report(f"{at}.to", "is the same as from: leave the window out, or write the hours that are meant")
     rest = {name: read[name] for name in ("days", "outside") if name in read}
     return Window(begins=read["from"], ends=read["to"], **rest)
+
+
+QUIET_HOURS = Group(
+    {
+        "from": Key(TimeOfDay(), required=True, doc="When they begin, where customers live.", example='"21:00"'),
+        "to": Key(
+            TimeOfDay("24:00"),
+            required=True,
+            doc="When they end; a time that is not after `from` is the next day's.",
+            example='"09:00"',
+        ),
+        "channels": Key(
+            ListOf(OneOf(CHANNELS), "[sms, email]"),
+            doc="The channels that they count for.",
+            default="all",
+            example="[sms, email]",
+        ),
+    },
+    '{from: "21:00", to: "09:00", channels: [sms]}',
+)
+
+
+def quiet_hours_of_project(read: JsonObject | None, report: Report) -> QuietHours | None:
+    """The hours that the keys say."""
+    if read is None or not {"from", "to"} <= read.keys():
+        return None
+    quiet = QuietHours(begins=read["from"], ends=read["to"], channels=read.get("channels", []))
+    if quiet.begins == quiet.ends or (quiet.begins, quiet.ends) == ("00:00", "24:00"):
+        report("quiet_hours.to", "leaves no hour to send in")
+    return quiet

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 
-from console.control import distribution_check, projects, segments
+from console.control import distribution_check, projects, quiet_hours, segments
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, offer
 from console.control.documents import parse_documents
@@ -16,7 +16,8 @@ from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import ControlGroup
 from schemas.errors import DefinitionInvalid
-from store.distributions import VersionConflict
+from schemas.window import QuietHours
+from store.distributions import Change, Control, VersionConflict
 from streams.documents.project import ProjectChecks, parse_project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -116,3 +117,44 @@ def test_a_control_group_is_a_share_and_staff_a_condition_on_customers(written: 
     (problem,) = caught.value.problems
     assert problem.path.startswith(path)
     assert said in problem.message
+
+
+async def test_distributions_get_the_quiet_hours_of_their_project_without_being_applied(pool: asyncpg.Pool) -> None:
+    outlet = ProjectContext.of(SETTINGS, "outlet")
+    rule = (
+        "distribution: hello\ntrigger: {event: customer.order.paid}\nconsent: marketing\n"
+        "channels: [webhook: {url: 'https://hooks.example.com/x', type: t}]\n"
+    )
+    ((_, made),) = distribution_check.check(parse_documents(rule, "r.yaml"), outlet, Known(offer({})), NOW)
+    await Control(pool).save([Change(made.distribution, "", ())], applied_by="ann", now=NOW)
+    announced: list[Control] = []
+
+    async def announce(control: Control) -> None:
+        announced.append(control)
+
+    source = 'project: outlet\nquiet_hours: {from: "21:00", to: "09:00", channels: [webhook]}\n'
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
+    written = [one.change[0] for one in plan]
+    for count in (1, 0):
+        assert await quiet_hours.roll_out(pool, written, SETTINGS, announce, actor="ann", now=NOW) == count
+    found = (await Control(pool).current("outlet"))["hello"]
+    assert (found.version, found.quiet_hours) == (2, QuietHours(begins="21:00", ends="09:00", channels=["webhook"]))
+    assert len(announced) == 2, "what was saved may not be announced yet"
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "said"),
+    [
+        ('{from: "21:00"}', "quiet_hours.to", "is missing"),
+        ('{from: "21:00", to: "21:00"}', "quiet_hours.to", "leaves no hour to send in"),
+        ('{from: "00:00", to: "24:00"}', "quiet_hours.to", "leaves no hour to send in"),
+        ('{from: "21:00", to: "09:00", channels: [smss]}', "quiet_hours.channels", 'Did you mean "sms"?'),
+    ],
+)
+def test_quiet_hours_that_cannot_be_are_refused(written: str, path: str, said: str) -> None:
+    (document,) = parse_documents(f"project: outlet\nquiet_hours: {written}\n", "a.yaml")
+    with pytest.raises(DefinitionInvalid) as refused:
+        parse_project(document.plain, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+    (problem,) = refused.value.problems
+    assert problem.path.startswith(path)
+    assert said in str(problem)

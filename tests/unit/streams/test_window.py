@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.errors import DefinitionInvalid
-from schemas.window import Window
+from schemas.window import QuietHours, Window
+from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
-from streams.window import instant, opens
-from tests.factory import NOW, context, customer, rule
+from streams.window import NEVER, WEEKDAYS, ever_open, instant, opens, opens_together
+from tests.factory import CONTEXT, NOW, context, customer, definition, rule
 from tests.unit.streams.test_delay import held
 
 DAY = Window(begins="09:00", ends="20:00")
@@ -176,3 +181,81 @@ def test_a_window_that_cannot_be_is_refused_on_save(window: object, said: str) -
     with pytest.raises(DefinitionInvalid) as refused:
         rule(window=window)
     assert said in str(refused.value)
+
+
+# -- quiet hours of a project, beside the windows of its distributions ---------------------------------------------
+
+
+def quiet(begins: str, ends: str, *channels: str) -> QuietHours:
+    return QuietHours(begins=begins, ends=ends, channels=list(channels))
+
+
+def with_quiet(hours: QuietHours, **changes: Any) -> Any:
+    index = RuleIndex()
+    index.insert(msgspec.structs.replace(rule(**changes), quiet_hours=hours))
+    return match_event(context(customer()), index, NOW)
+
+
+@pytest.mark.parametrize(
+    ("hours", "changes", "decided", "until"),
+    [
+        (quiet("21:00", "09:00"), {}, "emitted", None),
+        (quiet("11:00", "15:00"), {}, "deferred", "15:00"),
+        (quiet("11:00", "24:00"), {}, "deferred", "00:00"),
+        (quiet("11:00", "15:00", "email"), {}, "emitted", None),
+        (quiet("11:00", "15:00", "webhook"), {}, "deferred", "15:00"),
+        (quiet("11:00", "15:00"), {"consent": "transactional"}, "emitted", None),
+        (quiet("21:00", "09:00"), {"consent": "transactional", "window": EVENING}, "deferred", "18:00"),
+        (quiet("11:00", "19:00"), {"window": EVENING}, "deferred", "19:00"),
+        (quiet("11:00", "17:00"), {"window": EVENING}, "deferred", "18:00"),
+        (quiet("11:00", "15:00"), {"window": {"from": "09:00", "to": "20:00", "outside": "skip"}}, "deferred", "15:00"),
+        (quiet("11:00", "15:00"), {"window": {**EVENING, "outside": "skip"}}, "skipped", None),
+        (quiet("17:00", "23:00"), {"window": EVENING}, "skipped", None),
+        (quiet("11:00", "15:00"), {"expires_after": "3h"}, "skipped", None),
+    ],
+)
+def test_quiet_hours_and_a_window_both_have_to_be_over(
+    hours: QuietHours, changes: dict[str, Any], decided: str, until: str | None
+) -> None:
+    (decision,) = with_quiet(hours, **changes).decisions
+    assert decision.outcome == decided, decision.detail
+    assert (decision.until and f"{decision.until:%H:%M}") == until
+
+
+def test_hours_that_leave_none_are_refused_on_save() -> None:
+    hours = quiet("20:00", "09:00", "webhook")
+    strict = replace(CONTEXT, quiet_hours=hours)
+    for changes, said in (
+        (
+            {"window": {"from": "21:00", "to": "08:00"}},
+            "window: never opens: the project sends not from 20:00 to 09:00",
+        ),
+        ({"channels": [hook("a"), hook("b", window={"from": "20:00", "to": "23:00"})]}, "channels[1].webhook.window"),
+    ):
+        with pytest.raises(DefinitionInvalid) as refused:
+            parse_definition(definition(**changes), strict)
+        assert said in str(refused.value)
+    assert parse_definition(definition(window={"from": "08:00", "to": "09:01"}), strict)
+    assert parse_definition(definition(consent="transactional", window={"from": "21:00", "to": "08:00"}), strict)
+
+
+DAYS: Any = st.lists(st.sampled_from(WEEKDAYS), unique=True, max_size=3)
+TIMES: Any = st.integers(0, 47).map(lambda half: f"{half // 2:02}:{half % 2 * 30:02}")
+WINDOWS: Any = st.builds(Window, begins=TIMES, ends=TIMES, days=DAYS).filter(lambda one: one.begins != one.ends)
+MOMENTS: Any = st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(WINDOWS, min_size=1, max_size=3), MOMENTS, st.sampled_from([WARSAW, NEW_YORK, AUCKLAND]))
+def test_several_windows_are_open_together_when_said_or_never(
+    windows: list[Window], now: datetime, zone: ZoneInfo
+) -> None:
+    found = opens_together(windows, now, zone)
+    if found is NEVER:
+        assert not ever_open(windows)
+    elif found is not None:
+        assert found > now
+        assert all(opens(one, found, zone) is None for one in windows)
+        assert any(opens(one, found - timedelta(seconds=1), zone) for one in windows)
+    if found is None:
+        assert all(opens(one, now, zone) is None for one in windows)

@@ -1,0 +1,41 @@
+"""The quiet hours of projects, given to the distributions that were applied before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from console.control.context import ProjectContext
+from console.control.distributions import Announce
+from deploy.settings.settings import Settings
+from schemas.project import Project
+from store.distributions import Change, Control
+
+
+async def roll_out(
+    pool: asyncpg.Pool,
+    projects: Iterable[Project],
+    settings: Settings,
+    announce: Announce,
+    *,
+    actor: str,
+    now: datetime,
+) -> int:
+    """New versions of the distributions that have other hours than their project, announced; how many.
+
+    Announced even where none is left to save: an earlier one may not be yet. Raises VersionConflict, TryLater.
+    """
+    control = Control(pool)
+    behind: list[Change] = []
+    for project in projects:
+        hours = ProjectContext.of(settings, project.id, project).quiet_hours
+        for rule in (await control.current(project.id)).values():
+            if rule.quiet_hours != hours:
+                after = msgspec.structs.replace(rule, quiet_hours=hours, version=rule.version + 1, updated_at=now)
+                behind.append(Change(after, "", ()))
+    await control.save(behind, applied_by=actor, now=now)
+    await announce(control)
+    return len(behind)

@@ -99,3 +99,12 @@ def test_what_the_guard_asks_for_is_there() -> None:
     assert refused("{{ customer.name }}", when={"any": [guard]}) == []
     assert len(refused("{{ customer.phone }}", when=guard)) == 1
     assert refused("{{ referrer.id }}", event="customer.referred") == []
+
+
+@pytest.mark.parametrize("name", ["view_url", "preferences_url"])
+def test_pages_of_ours_are_there_only_where_customers_reach_them(name: str) -> None:
+    shows = f"{{{{ {name} }}}}"
+    (found,) = said(text=shows, links=False, when_empty="stop")
+    assert "view_url and preferences_url are there only with console.public_url" in found
+    assert said(text=shows, links=True, when_empty="stop") == []
+    assert said(text=f"{{% if {name} %}}{shows}{{% endif %}}", links=False, when_empty="stop") == []

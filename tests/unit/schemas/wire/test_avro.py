@@ -92,7 +92,7 @@ class Maker:
     def value(self, schema: Any, kind: str) -> tuple[Any, Any]:
         match kind, None if isinstance(schema, str) else schema.get("logicalType"):
             case "array", _:
-                made = [self.both(schema["items"]) for _ in range(self.rng.randrange(3))]
+                made = [self.both(schema["items"]) for _ in range(3)][self.rng.randrange(4) :]  # names are known
                 return [one for one, _ in made], [two for _, two in made]
             case "map", _:
                 keyed = {self.text(): self.both(schema["values"]) for _ in range(self.rng.randrange(3))}

@@ -46,9 +46,13 @@ class Claims:
         *,
         full: Collection[Destination],
         passing: Collection[Destination],
+        for_bulk: Sequence[int],
         look: bool,
     ) -> list[asyncpg.Record]:
-        """Claim with what is `given`, the first parameters of the statement; nothing known of `full` destinations."""
+        """Claim with what is `given`, the first parameters of the statement; nothing known of `full` destinations.
+
+        `for_bulk` is how many of the bulk lane each destination with a limit takes, in the order of the limits.
+        """
         takes_over, claimed = look, list[asyncpg.Record]()
         for _ in range(_MOST_PARTS):
             if look:
@@ -56,7 +60,7 @@ class Claims:
                 look = not self.has_looked_at_all
             queues = self._queues.due(full, _ASKED)
             if queues or takes_over:
-                claimed = await self._ask(queues, given, passing, limit)
+                claimed = await self._ask(queues, given, passing, for_bulk, limit)
             if claimed or (not look and len(queues) < _ASKED):
                 break
         return claimed
@@ -73,11 +77,12 @@ class Claims:
         asked: Sequence[tuple[Queue, datetime]],
         given: Sequence[object],
         passing: Collection[Destination],
+        for_bulk: Sequence[int],
         limit: int,
     ) -> list[asyncpg.Record]:
         columns = [[queue[place] for queue, _ in asked] for place in range(len(Queue._fields))]
         passes = [queue.of in passing for queue, _ in asked]
-        rows = await self._fetch("claim_due", *given, *columns, [since for _, since in asked], passes)
+        rows = await self._fetch("claim_due", *given, *columns, [since for _, since in asked], passes, for_bulk)
         claimed = [row for row in rows if row["delivery_id"] is not None]
         oldest = {row["number"] - 1: row for row in rows if row["delivery_id"] is None}
         served = {destination_of(row) for row in claimed}

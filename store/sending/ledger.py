@@ -234,20 +234,23 @@ class Ledger:
         limit: int,
         a_destination: int,
         capacity: Mapping[Destination, int] | None = None,
+        for_bulk: Mapping[Destination, int] | None = None,
         passing: Collection[Destination] = (),
         take_over: bool = True,
         look: bool = True,
     ) -> list[Leased]:
         """Lease what is due and free, at most `limit`, at most `a_destination` of each, or what `capacity` says for it.
 
+        Of those that are sent to many no more than `for_bulk` says, where it does.
         Of paused destinations those in `passing`. With `take_over`, also what others have leased for a time that is
         over. Queues that are known are asked; with `look`, others are looked for first: a part of all, the next one
         with the next claim.
         """
         limits = capacity or {}
         given = (owner, lease, limit, a_destination, take_over, *columns_of(limits), list(limits.values()))
-        full = {one for one, free in limits.items() if not free}
-        rows = await self._claims.due(given, limit, full=full, passing=passing, look=look)
+        full, some = {one for one, free in limits.items() if not free}, for_bulk or {}
+        bulk = [some.get(one, free) for one, free in limits.items()]
+        rows = await self._claims.due(given, limit, full=full, passing=passing, for_bulk=bulk, look=look)
         return [_leased(row) for row in rows]
 
     @property

@@ -150,6 +150,7 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- round.
 -- At most $4 of one destination, so that a dead one cannot fill the batch; or what $9 says for those in $6 to $8, none
 -- where that is 0. With $5, leases of others that have ended are taken over; our own always are.
+-- Of the bulk lane as many as $17 says for those in $6 to $8, so that what comes live finds places left.
 -- Of paused destinations those queues alone for which $16 says that their account has another in its place.
 -- Only the queues in $10 to $14 are asked, and of each only what is due since $15: index entries of what has left, which
 -- stay while any old transaction is open, are not read again by each claim. The oldest of each comes back too.
@@ -157,8 +158,8 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- changed meanwhile is left to the next claim. The 2,000 are for the planner: without a number that it can read it expects
 -- to get a tenth of all that waits.
 with limited as (
-    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[])
-                      as l (project_id, channel, destination, capacity)
+    select * from unnest($6::text[], $7::text[], $8::text[], $9::integer[], $17::integer[])
+                      as l (project_id, channel, destination, capacity, for_bulk)
 ), queues as (
     select * from unnest($10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[],
                          $16::boolean[]) with ordinality
@@ -206,7 +207,7 @@ with limited as (
     select row_place, priority, due_at,
            row_number() over (partition by project_id order by ceil(turn), priority desc, due_at) as place
     from due left join limited using (project_id, channel, destination)
-    where place <= coalesce(capacity, $4)
+    where place <= coalesce(case when lane = 'bulk' then for_bulk end, capacity, $4)
     order by place, priority desc, due_at limit 2000
 ), chosen as (
     select d.ctid as row_place

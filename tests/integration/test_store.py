@@ -95,7 +95,9 @@ async def test_a_delivery_is_claimed_once(pool: asyncpg.Pool) -> None:
 
 async def test_a_claim_judges_each_delivery_once(pool: asyncpg.Pool) -> None:
     columns = [list[object]() for _ in NewDelivery.__struct_fields__]
-    plan = await pool.fetch("explain " + queries("ledger")["claim_new"], *columns, "s", LEASE, LEASE, [])
+    plan = await pool.fetch(
+        "explain " + queries("ledger")["claim_new"], *columns[:-1], "s", LEASE, LEASE, [], columns[-1]
+    )
     tables = "suppressions", "consent_choices", "consents", "erased_customers"
     assert Counter(name for (line,) in plan for name in tables if f" on {name} " in line) == Counter(tables)
 
@@ -310,6 +312,18 @@ async def test_a_live_message_passes_by_what_is_tried_again_or_sent_to_many_and_
     assert (rest["live"], rest["retry"] in range(73, 78)) == (0, True)
 
 
+async def test_what_is_sent_to_many_leaves_places_for_what_comes_live(pool: asyncpg.Pool) -> None:
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [new(1, wait=LEASE)])
+    await fill(pool, "bulk", 100, due_ago=HOUR)
+    assert await due(ledger, "s", capacity={HOST: 20}, for_bulk={HOST: 0}) == set()
+    await later(pool, timedelta(seconds=2))
+    assert len(await due(Ledger(pool), "s", capacity={HOST: 20}, for_bulk={HOST: 15})) == 15
+    await fill(pool, "live", 10, due_ago=HOUR)
+    found = await lanes_of(pool, await due(Ledger(pool), "s", capacity={HOST: 5}, for_bulk={HOST: 0}))
+    assert found.keys() == {"live"}
+
+
 async def test_lanes_take_turns_where_there_is_room_for_one_alone(pool: asyncpg.Pool) -> None:
     ledger = Ledger(pool)
     await claim(ledger, "s", [new(1, wait=LEASE)])
@@ -418,7 +432,7 @@ async def test_what_waits_for_a_paused_destination_is_not_looked_at(pool: asyncp
     assert 0 < ledger.due_in() <= LEASE.total_seconds()
     sql, queue = queries("ledger"), ("shop", "webhook", "a", "live", "thanks")
     for name, arguments in (
-        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], *([one] for one in queue), [NOW], [False])),
+        ("claim_due", ("s", LEASE, 500, 200, True, [], [], [], [], *([one] for one in queue), [NOW], [False], [])),
         ("look", ("", "", "", "", "", 200, [], [], [])),
     ):
         plan = await pool.fetchval(f"explain (analyze, buffers, format json) {sql[name]}", *arguments)

@@ -16,6 +16,7 @@ from schemas.destination import Destination
 
 _HELD_PER_SLOT = 4
 """Deliveries in memory for each that is being sent; more stay in the ledger."""
+_LEFT_BY_BULK = 4
 _CAPACITY_WAIT = 0.5
 """Seconds within which a destination that is merely busy takes one more."""
 _TAKES_WITHIN = 0.02
@@ -98,13 +99,17 @@ class Capacity:
         free = {one: self._free(one) for one in known} | dict.fromkeys(self.paused, 0)
         return free | {one: self._free(one) for one in passing}
 
+    def free_for_bulk(self) -> dict[Destination, int]:
+        """The number that each of those takes yet of what is sent to many: a quarter of its places is for the rest."""
+        return {one: max(0, free - self.most // _LEFT_BY_BULK) for one, free in self.free().items()}
+
     def saturated(self) -> set[Destination]:
         """Those of them that take none now."""
         return {one for one, free in self.free().items() if not free}
 
     def is_busy(self) -> bool:
         """True where some destination is merely busy, and may take one more any moment."""
-        return any(held.count >= self.most for held in self._held.values())
+        return any(held.count >= self.most - self.most // _LEFT_BY_BULK for held in self._held.values())
 
     def _free(self, destination: Destination) -> int:
         own = 0 if destination in self.paused else self._left(destination)

@@ -47,6 +47,7 @@ class Claimant:
             limit=_BATCH_SIZE,
             a_destination=capacity.most,
             capacity=capacity.free(),
+            for_bulk=capacity.free_for_bulk(),
             passing=capacity.routes.passing(),
             take_over=self.leases.may_take_over(),
             look=look,

@@ -15,7 +15,7 @@ from agents.roles.sender.attempts import Attempts
 from agents.roles.sender.capacity import Capacity
 from agents.roles.sender.claimant import Claimant
 from agents.roles.sender.erasures import Erasures
-from agents.roles.sender.ledger_rows import row_of, version_of
+from agents.roles.sender.ledger_rows import is_bulk, row_of, version_of
 from agents.roles.sender.work import Work
 from agents.waiting import retry_until_available
 from schemas.channels.tables import DELIVERY_TYPES
@@ -27,6 +27,9 @@ from schemas.record_key import Keyed
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
 from streams.sending.gate import entry_wait
+
+_IN_TURN = timedelta(milliseconds=1)
+"""The wait of what is sent to many: it is claimed out of the ledger, by turns with all that waits there."""
 
 
 class Entry:
@@ -68,10 +71,17 @@ class Entry:
         if not works:
             return 0
         await self._is_open.wait()
-        waits = await self._waits({work.destination for work in works.values()})
+        waits = await self._waits({work.destination for work in works.values() if not is_bulk(work.delivery)})
         versions = {version_of(work.delivery) for work in works.values()}
         again = await retry_until_available(lambda: self._claimant.again.of(versions), what="Postgres")
-        rows = [row_of(work, waits[work.destination], again[version_of(work.delivery)]) for work in works.values()]
+        rows = [
+            row_of(
+                work,
+                _IN_TURN if is_bulk(work.delivery) else waits[work.destination],
+                again[version_of(work.delivery)],
+            )
+            for work in works.values()
+        ]
         claimed = await retry_until_available(lambda: self._claimant.claim_new(rows), what="Postgres")
         for delivery_id, expires in claimed.items():  # at once: what is not known here as held is not renewed
             self._attempts.start(replace(works[delivery_id], expires=expires))

@@ -23,6 +23,11 @@ class _Kept(msgspec.Struct):
     delivery: msgspec.Raw
 
 
+def is_bulk(delivery: Delivery) -> bool:
+    """True for one that is sent to many at once: it has its turn after those that something has just happened to."""
+    return delivery.event.send_id is not None
+
+
 def version_of(delivery: Delivery) -> VersionKey:
     """The version that decided."""
     return delivery.project_id, delivery.distribution.id, delivery.distribution.version
@@ -53,6 +58,7 @@ def row_of(work: Work, wait: timedelta, again: Again | None = None) -> NewDelive
         wait=wait,
         category=delivery.category,
         address_keys=delivery_keys(delivery),
+        lane="bulk" if is_bulk(delivery) else "live",
         send_id=delivery.event.send_id,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_, or_
 
 from schemas.distribution import TRANSACTIONAL, Distribution
@@ -27,13 +27,12 @@ def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
         today = now.astimezone(zone).date()
     except OverflowError:
         return None
-    begins: datetime | None = None
     for start, end in _spans(window, today, zone):
         if start <= now < end:
             return None
-        if start > now and (begins is None or start < begins):
-            begins = start
-    return begins
+        if start > now:
+            return start
+    return None
 
 
 def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo) -> datetime | None:
@@ -136,6 +135,7 @@ def _end(written: str) -> time | None:
     return None if written == "24:00" else time.fromisoformat(written)
 
 
+@lru_cache(maxsize=4096)
 def instant(day: date, at: time, zone: tzinfo) -> datetime:
     """The first instant, in UTC, at which the wall clock shows a time or, where it leaps over it, a later one."""
     wall = datetime.combine(day, at, zone)

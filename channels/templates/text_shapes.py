@@ -20,9 +20,9 @@ _WORD = "tidingsvalue"
 """Letters and digits, as a value begins: what stands beside one is read in the same way."""
 _MARKS = re.compile(rf"{_WORD}(\d+):?x")
 _UNFIT = re.compile(
-    "[\u00ad\u034f\u200b-\u200f\u2060\ue0a0\ufeff<>]|[ \u00a0][ \u00a0]|[ \u00a0]$|^[\\W_]|javascript:|cid:|^$"
+    "[\u00ad\u034f\u200b-\u200f\u2060\ue0a0\ufeff<>]|[ \u00a0][ \u00a0]|[ \u00a0]$|^[\\W_]|:$|javascript:|cid:|^$"
 )
-"""Values that are laid out otherwise than a word, and the schemes of what is no address (javascript, cid)."""
+"""Values that are laid out otherwise than a word: also a scheme alone, and those of what is no address."""
 _ESCAPED = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;", "/": "&#x2f;"})
 """As MiniJinja writes them."""
 _SPECIAL = re.compile("[&<>\"'/]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.templates import text_shapes
@@ -50,6 +50,7 @@ VALUES = st.lists(st.sampled_from(_PIECES) | st.text(max_size=4), max_size=4).ma
 @pytest.mark.parametrize("name", TEMPLATES)
 @settings(max_examples=12)
 @given(a=VALUES, b=VALUES, c=VALUES, n=st.integers(-5, 99999) | st.floats(0, 10))
+@example(a="", b="x", c="mailto:", n=0)
 def test_a_text_is_what_it_would_be_if_it_were_made_anew(name: str, a: str, b: str, c: str, n: Any) -> None:
     made = RENDERER.render(TEMPLATES[name], {"a": a, "b": b, "c": c, "n": n, "category": "marketing"})
     assert made.html is not None

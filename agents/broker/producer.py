@@ -57,12 +57,15 @@ class Producer:
         self._gathered: deque[tuple[Output, Report]] = deque()
         self._gathering_since = 0.0
         self._serving: asyncio.Task[None] | None = None
+        self._is_abandoned = False
 
     def produce(self, output: Output, report: Report) -> None:
-        """Queue a record, after all that were queued before. `report` is called once, later.
+        """Queue a record, after all that were queued before. `report` is called once, later: never once abandoned.
 
         Never refuses and never waits: whoever produces awaits `wait_for_capacity` after each piece of work.
         """
+        if self._is_abandoned:
+            return
         if not self._gathered:
             self._gathering_since = time.monotonic()
         self._gathered.append((output, report))
@@ -82,6 +85,15 @@ class Producer:
             await asyncio.sleep(_PAUSE)
             self._serve()
             self._send()
+
+    def abandon(self) -> None:
+        """Write nothing more, queued or to come: a record was refused, and those after it have to wait for it.
+
+        librdkafka would go on with them, so that they stood before it once it is written again. The process has to end.
+        """
+        self._is_abandoned = True
+        self._gathered.clear()
+        self._producer.purge()
 
     def flush(self, timeout: float) -> int:
         """Wait at most `timeout` seconds for the reports of everything queued; how many are still open."""

@@ -80,6 +80,7 @@ class Consumer(driver.Consumer):
 
     def delivery_failed(self, error: BaseException) -> None:
         """An output was refused: stop the process, so that nothing at or after its batch is ever committed."""
+        self.app.outputs.abandon()
         self.app.stop_at_once(error)
 
     async def give_way(self, batch: Batch) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
 from store.postgres import passing_errors, storable
+from store.sending.claim_keys import claim_key
 from store.sending.claims import Claims, queue_of
 from store.sending.consents import Consents
 from store.sending.destinations import columns_of, destination_of
@@ -161,21 +160,11 @@ class Pause(NamedTuple):
     kind: HoldKind
 
 
-def claim_key(delivery_id: str) -> str:
-    """The key of a delivery in `claims`: 16 bytes as hexadecimal digits. The function in SQL is the same."""
-    if _ID.fullmatch(delivery_id):
-        return delivery_id.removeprefix("dlv_")
-    raw = delivery_id.encode()
-    return (raw if len(raw) == _KEY_BYTES else hashlib.sha256(raw).digest()[:_KEY_BYTES]).hex()
-
-
 def _hashes(keys: Iterable[str]) -> str:
     """Keys as an array of their hashes, as Postgres reads it."""
     return f"{{{','.join(map(key_hash, keys))}}}"
 
 
-_ID = re.compile(r"dlv_[0-9a-f]{32}", re.ASCII)
-_KEY_BYTES = 16
 _LEASED = tuple(name for name in Leased.__dataclass_fields__ if name != "stop")
 _SETTLED = Settled.__struct_fields__
 _KEEP = timedelta(days=90)

@@ -25,8 +25,9 @@ from store.distributions import Change, Control, OutboxEntry, VersionConflict
 from store.horizon import held_for_long, said_of_held
 from store.migrate import FOLDER, migrate
 from store.postgres import connect, where
+from store.sending.claim_keys import claim_key
 from store.sending.deliveries import Deliveries, DeliveryFilter
-from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement, claim_key
+from store.sending.ledger import Leased, Ledger, NewDelivery, Settlement
 from store.sql import queries
 from tests.factory import NOW, rule
 

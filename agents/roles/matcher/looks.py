@@ -7,7 +7,7 @@ Missed = tuple[str, str]
 
 
 class Looks:
-    """What was missed, each with the number of the look that tells whether the topic holds it."""
+    """Everything that was missed, each with the number of the look that tells whether the topic holds it."""
 
     def __init__(self) -> None:
         self._missed: dict[Missed, int] = {}

@@ -1,4 +1,4 @@
-"""What is missed is known to be missing after a look to the end that began later."""
+"""Missing is known only after a look to the end that began later."""
 
 from __future__ import annotations
 

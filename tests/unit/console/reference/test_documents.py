@@ -24,6 +24,7 @@ from streams.documents.json_schema import SCHEMAS
 from streams.documents.project import PROJECT, ProjectChecks, parse_project
 from streams.documents.segment import MEMBERSHIP, SEGMENT, parse_segment
 from streams.values.kinds import Flag, Group, Key, Keys, ListOf, Value, Varies, plain_json
+from streams.values.named import Named
 from tests import ROOT
 from tests.factory import CONTEXT, NOW
 from tests.json_schema import is_valid
@@ -35,9 +36,10 @@ CAMPAIGNS = {
     one.plain["campaign"]: parse_campaign(one.plain, CampaignContext("shop", NOW))
     for one in read_documents([EXAMPLES / "campaigns"])
 }
+TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].beside.templates()
 WHOLE = replace(
     CONTEXT,
-    templates=read_documents([EXAMPLES / "distributions"])[0].beside.templates(),
+    templates=TEMPLATES | {"winback-short": TEMPLATES["winback"]},
     campaigns=CAMPAIGNS,
     complete=partial(bundled, brand={}),
 )
@@ -78,6 +80,8 @@ def document(declared: Value[Any], path: tuple[str, ...]) -> Any:
             return {**_mapping(groups[kind], path), by: kind}
         case ListOf(item):
             return [document(item, path)]
+        case Named(item):
+            return {"a": {"share": "50%"}, "b": {"share": "50%", **document(item, path[1:])}}
         case _:
             raise AssertionError(path)
 
@@ -99,6 +103,10 @@ def test_each_example_is_taken_by_reader_and_schema(kind: str, row: Row) -> None
         made["delay"] = "3d"
     if kind == "segment" and not made.keys() & MEMBERSHIP.keys():
         made["members"] = []
+    if kind == "distribution" and "winner" in made:
+        made["arms"] = value(DISTRIBUTION.keys["arms"])
+    if kind == "distribution" and "arms" in made:
+        made["channels"] = [{"email": {"account": "main", "subject": "x", "template": "winback"}}]
     READERS[kind](made)
     assert is_valid(plain_json(made), SCHEMAS[kind]())
 

@@ -18,6 +18,7 @@ from schemas.formats.paths import path_text, read_path
 from streams.channels.payload import MAX_ATTRIBUTES, MAX_DEPTH, MAX_NODES, Design, payload_fields, read_design
 from streams.channels.webhook import WEBHOOK
 from streams.documents.distribution import parse_definition
+from streams.documents.distribution_kinds import keys_of
 from streams.documents.json_schema import definition_schema
 from tests.factory import CONTEXT, definition
 
@@ -329,4 +330,4 @@ def test_a_path_is_read_as_it_is_written(steps: list[Any]) -> None:
 def test_the_schema_names_every_key() -> None:
     channels = definition_schema()["properties"]["channels"]["items"]["oneOf"]
     (webhook,) = (one for one in channels if "webhook" in one["properties"])
-    assert set(webhook["properties"]["webhook"]["properties"]) == set(WEBHOOK.keys.keys)
+    assert set(webhook["properties"]["webhook"]["properties"]) == set(keys_of(WEBHOOK).keys)

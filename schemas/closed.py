@@ -38,6 +38,12 @@ WhenEmpty = Literal["stop", "wait", "skip", "send_without"]
 AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
 """How often one customer may get the same distribution."""
 
+CapWindow = Literal["day", "week", "month", "span"]
+"""The time in which a cap counts: a day, a week from Monday on or a month of the customer's, or a span before now."""
+
+CapScope = Literal["channel", "category", "project"]
+"""The messages to a customer that a cap counts together: of a channel, of a consent category, or all of a project."""
+
 ChannelName = Literal[
     "webhook", "email", "sms", "braze", "klaviyo", "mailchimp", "activecampaign", "intercom", "batch", "shopify",
 ]  # fmt: skip

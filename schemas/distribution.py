@@ -9,7 +9,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, AgainMode, DistributionStatus, Unknown, WhenEmpty
+from schemas.closed import Action, AgainMode, CapScope, CapWindow, DistributionStatus, Unknown, WhenEmpty
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
 from schemas.window import QuietHours, Window
@@ -51,6 +51,18 @@ class Unless(Record, frozen=True, kw_only=True):
     trigger: TriggerRef
     when: Annotated[JsonObject | None, doc("In the condition language, of the event that ends it.")] = None
     same: Annotated[str | None, doc("A path whose value both events share, as in order.id.")] = None
+
+
+class Cap(Record, frozen=True, kw_only=True):
+    """A limit on what one customer gets, counted across distributions. Transactional messages count, and always go."""
+
+    at_most: Annotated[int, Meta(ge=1), doc("Messages within the time.")]
+    within: CapWindow | Unknown
+    seconds: Annotated[int | None, doc("For a span: its length.")] = None
+    scope: CapScope | Unknown
+    name: Annotated[str | None, doc("The only channel or category that it is for; null for each by itself.")] = None
+    wait: Annotated[int, doc("Seconds that a message may wait for its turn; 0 skips it.")] = 0
+    of_project: Annotated[bool, doc("It is one of the project's, not the distribution's own.")] = False
 
 
 class Publish(Record, frozen=True, kw_only=True):
@@ -107,6 +119,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     delay: Annotated[Delay | None, doc("What it waits for before it is judged again and sent.")] = None
     unless: Annotated[Unless | None, doc("What ends it while it waits.")] = None
     window: Annotated[Window | None, doc("When it may be sent.")] = None
+    caps: Annotated[list[Cap], doc("Its own limits, and those of its project.")] = []
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None
     experiment: Annotated[str, doc("Another name draws anew.")] = ""
     holdout: Annotated[int, doc("Customers who do not get it, so that both can be compared; in hundredths of a %.")] = 0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.distribution import ControlGroup
+from schemas.distribution import Cap, ControlGroup
 from schemas.events.event import Id
 from schemas.notice import NoticeAddresses
 from schemas.record import JsonObject, Record
@@ -41,4 +41,5 @@ class Project(Record, frozen=True, kw_only=True):
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
+    caps: list[Cap] = []
     updated_at: datetime

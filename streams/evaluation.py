@@ -34,8 +34,8 @@ from streams.identity import (
     occurrence_key,
     publication_id,
 )
-from streams.outcome import Judged, Matched, Waits, canceled, event_ref, last_of, paused, place_of, ref_of
-from streams.recent import Sent, counted, other_event_sent, sent
+from streams.outcome import Judged, Matched, Waits, canceled, event_ref, last_of, paused, place, place_of, ref_of
+from streams.recent import Sent, other_event_sent, sent
 from streams.rule import Rule
 from streams.selection import no_longer_reacts
 from streams.verdict import Defer, Skip
@@ -61,6 +61,8 @@ class Evaluation:
         self._held, self._due_at = hold, hold.due_at if hold else None
         self._round = hold.round + 1 if hold else 0
         self._draw = Draw.of_hold(hold, rule.distribution) if hold else IN_NONE
+        self._others: list[Sent] = []
+        self._taken: list[Sent] = []
         self._channels, self._audience = channels, audience
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
@@ -161,7 +163,8 @@ class Evaluation:
         return None
 
     def _go_on(self, occurrence: str, outcome: Matched) -> None:
-        """Judge its messages, and add what comes of them."""
+        """Judge its messages, and add what comes of them. Each counts for those after it."""
+        self._others = outcome.sent
         judged = [self._judged(self._message(step, plan, occurrence)) for step, plan in self._steps()]
         if self._distribution.publish:
             self._ask_for_code(self._distribution.publish, judged, occurrence, outcome)
@@ -268,6 +271,7 @@ class Evaluation:
             delivery: JsonObject = msgspec.to_builtins(self._delivery(message, {}))
             del delivery["data"]
             drafts.append(Draft(delivery=delivery, decision=decision))
+            self._take_place(message, outcome, lasts=False)
         if drafts:
             request = PublicationRequest(
                 publication_id=publication_id(event.project_id, rule.id, occurrence, event.customer_id),
@@ -293,27 +297,19 @@ class Evaluation:
             outcome.decisions.append(self._decision(objection, message, recorded))
             if objection is None:
                 outcome.deliveries.append(self._delivery(message, self._data()))
-                outcome.sent.append(self._counted(message, lasts=lasts))
-                outcome.counts |= lasts
+                self._take_place(message, outcome, lasts=lasts)
 
-    def _counted(self, message: Message, *, lasts: bool) -> Sent:
-        """The entry of a message that leaves now."""
-        return counted(
-            message.delivery_id,
-            self._event.id,
-            self._moment,
-            lasts=lasts,
-            channel=message.plan.channel,
-            category=self._distribution.consent,
-            now=self._now,
-        )
+    def _take_place(self, message: Message, outcome: Matched, *, lasts: bool) -> None:
+        """Count a message that leaves; what limits others has to be kept before it does."""
+        outcome.sent.append(place(message, lasts=lasts))
+        outcome.counts |= lasts or bool(self._distribution.caps)
 
     def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
         rule, event = self._distribution, self._event
         identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        now = self._now, self._zone, self._draw
-        return Message(rule, event, self._profile, plan, step, identity, address, self._recent, *now)
+        told = self._recent, self._now, self._zone, self._draw, self._due_at
+        return Message(rule, event, self._profile, plan, step, identity, address, *told)
 
     @property
     def _plans(self) -> list[ChannelPlan]:
@@ -324,7 +320,10 @@ class Evaluation:
         return self._draw.arm.id if self._draw.arm else None
 
     def _recent(self) -> list[Sent]:
-        return self._context.recent
+        """All that the customer was sent before, and for this event already."""
+        if not self._distribution.caps:
+            return self._context.recent
+        return [*self._context.recent, *self._others, *self._taken]
 
     def _judged(self, message: Message) -> Judged:
         """The answer of the checks. A message that would be no longer worth sending then does not wait."""
@@ -333,6 +332,8 @@ class Evaluation:
         ends = self._expires_at() if isinstance(objection, Defer) else None
         if isinstance(objection, Defer) and ends is not None and ends <= objection.until:
             objection = Skip("expired", f"ends {ends.isoformat()}, before it is sent: {objection.detail}")
+        if objection is None and self._distribution.caps:
+            self._taken.append(place(message))
         return Judged(message, objection, recorded)
 
     def _decision(

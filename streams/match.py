@@ -24,6 +24,7 @@ from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
 from streams.outcome import Matched, canceled, event_ref, place_of
+from streams.recent import Sent
 from streams.rule import Rule
 from streams.selection import is_selected, same_type
 from streams.verdict import Skip
@@ -180,13 +181,15 @@ def explain_event(
 ) -> list[Explained]:
     """Every rule of the event's project and type, fitting or not, with each test that was made."""
     of_type = [rule for rule in rules if same_type(rule.distribution, context.head)]
-    return [_explain(rule, context, now, channels) for rule in sorted(of_type, key=_by_priority)]
+    places: list[Sent] = []
+    return [_explain(rule, context, now, channels, places) for rule in sorted(of_type, key=_by_priority)]
 
 
-def _explain(rule: Rule, context: EventContext, now: datetime, channels: ChannelTable) -> Explained:
+def _explain(rule: Rule, context: EventContext, now: datetime, channels: ChannelTable, places: list[Sent]) -> Explained:
+    """`places` are those that earlier rules have taken; its own come to them."""
     answer, checks = rule.guard.explain(context, now)
     selected = is_selected(rule.distribution, context.head.data)
-    outcome = Matched()
+    outcome = Matched(sent=places)
     evaluation = Evaluation(rule, context, now, channels)
     if selected and answer is True:
         evaluation.decide(outcome)

@@ -16,7 +16,7 @@ from schemas.publication_request import PublicationRequest
 from streams.checks.check import Message
 from streams.event_context import Head
 from streams.experiment import IN_NONE, Draw
-from streams.recent import Sent
+from streams.recent import Sent, counted
 from streams.sends import send_of
 from streams.verdict import Defer, Skip
 from streams.waiting import Changes
@@ -105,3 +105,16 @@ def canceled(hold: Hold) -> Skip | None:
 def paused(now: datetime) -> Defer:
     """An objection of a paused distribution to what waits."""
     return Defer("paused", now + _LOOK_AGAIN, "the distribution is paused; it waits until it is live")
+
+
+def place(message: Message, *, lasts: bool = False) -> Sent:
+    """The entry of a message that leaves now."""
+    return counted(
+        message.delivery_id,
+        message.event.id,
+        message.moment,
+        lasts=lasts,
+        channel=message.plan.channel,
+        category=message.distribution.consent,
+        now=message.now,
+    )

@@ -107,6 +107,11 @@ class Metrics:
             ["distribution"],
             registry=registry,
         )
+        self.recent_overfull = Counter(
+            "tidings_recent_overfull",
+            "Sends to customers who had more within the time of a cap than is kept: the oldest are no longer counted.",
+            registry=registry,
+        )
         self.rules_rejected = Counter(
             "tidings_rules_rejected", "Records of the rule topic that could not be used.", registry=registry
         )

@@ -10,7 +10,7 @@ from agents.reach import reach_of
 from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
-from schemas.distribution import CONSENTS, ControlGroup
+from schemas.distribution import CONSENTS, Cap, ControlGroup
 from schemas.formats.colors import letters_on
 from schemas.formats.days import zone_of
 from schemas.project import Project
@@ -39,6 +39,7 @@ class ProjectContext:
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
+    caps: tuple[Cap, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -57,6 +58,7 @@ class ProjectContext:
             document.control_group if document else None,
             document.staff if document else None,
             (document.quiet_hours if document else None) or settings.quiet,
+            tuple(document.caps) if document else (),
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

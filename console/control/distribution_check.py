@@ -98,6 +98,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         control_group=project.control_group,
         staff=project.staff,
         quiet_hours=project.quiet_hours,
+        caps=project.caps,
         has_links=project.has_links,
     )
     definition = parse_definition(document.plain, context)

@@ -30,7 +30,8 @@ async def plan(
     def read(document: Document) -> Project:
         identity = document.identity("project")
         before, mine = current.get(identity), {key.name for key in own if key.project_id == identity}
-        checks = ProjectChecks(settings.project_id, mine | set(settings.email_accounts), settings.notices.account)
+        accounts = mine | set(settings.email_accounts)
+        checks = ProjectChecks(settings.project_id, accounts, settings.notices.account, settings.consents)
         return parse_project(document.plain, checks=checks, version=before.version + 1 if before else 1, now=now)
 
     checked = check_documents(documents, "project", read, lambda project: project.id)

@@ -53,7 +53,7 @@ class Message(Subject, frozen=True):
 
     `address` is the customer's on that channel, or why it has none. `recent` reads what the customer was sent lately,
     which few checks ask for. `now` is the moment at which it would be sent: one that objects with `Defer` holds this
-    message, not the others, until then. `zone` is that of customers who name none.
+    message, not the others, until then. `zone` is that of customers who name none. `due_at` is the end of its delay.
     """
 
     plan: ChannelPlan
@@ -64,6 +64,12 @@ class Message(Subject, frozen=True):
     now: datetime
     zone: tzinfo = UTC
     draw: Draw = IN_NONE
+    due_at: datetime | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """See `Subject`."""
+        return self.due_at or self.event.created_at
 
 
 S_contra = TypeVar("S_contra", contravariant=True, bound=Subject)

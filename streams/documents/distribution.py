@@ -12,12 +12,13 @@ import msgspec
 
 from schemas.campaign import VOUCHER_TYPES, Campaign, campaign_object, tier_object
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action
+from schemas.closed import CHANNELS, Action
 from schemas.distribution import (
     CONSENTS,
     TRANSACTIONAL,
     Again,
     Arm,
+    Cap,
     ControlGroup,
     Delay,
     Distribution,
@@ -40,6 +41,7 @@ from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.documents.arms import arms_form, channels_of_arm, check_shares
+from streams.documents.cap_keys import cap_of, misses_all
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import ChannelList, WrittenChannel
 from streams.documents.offers import why_not_offered
@@ -83,6 +85,8 @@ class DefinitionContext:
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
     """The condition on those who are in no experiment."""
+    caps: Sequence[Cap] = ()
+    """Those of the project."""
     has_links: bool = False
     """True where customers reach pictures of codes, and pages of their own."""
 
@@ -139,6 +143,7 @@ class _Reader(DocumentReader):
             "unless": self._unless(read, trigger),
             **self._arms(read, trigger, channels, plans),
             "window": window_of(read.get("window"), self._problem),
+            "caps": self._caps(read),
         }
         if written.get("publish") is not None and written.get("promote") is not None:
             self._problem("promote", "stands instead of publish; one distribution does one of them")
@@ -181,6 +186,20 @@ class _Reader(DocumentReader):
         known = {name: name for name in (*self._context.consents, TRANSACTIONAL)}
         how = f"Others are declared as consents in {self._context.consents_from}"
         return (value and self._one_of(value, known, "consent", "a consent category", how)) or ""
+
+    def _caps(self, read: JsonObject) -> list[Cap]:
+        """Its own caps, then those of its project that count its messages."""
+        consent, channels = read.get("consent", ""), {one.name for one in read.get("channels", [])}
+        channels = set(CHANNELS) if read.get("arms") else channels
+        own = []
+        for place, keys in read.get("cap", []):
+            cap = cap_of(place, keys, self._context.consents, self._problem)
+            why = cap and consent and channels and misses_all(cap, consent, channels)
+            if why:
+                self._problem(place, why)
+            elif cap:
+                own.append(cap)
+        return own + [cap for cap in self._context.caps if misses_all(cap, consent, CHANNELS) is None]
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
         """The action has to be one of its trigger's."""

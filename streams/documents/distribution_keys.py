@@ -8,6 +8,7 @@ from schemas.closed import DistributionStatus
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.arms import arms_form
+from streams.documents.cap_keys import CAP, CapForm
 from streams.documents.distribution_kinds import (
     CONDITION,
     PROMOTE,
@@ -122,6 +123,13 @@ DISTRIBUTION = Group(
             doc="The name of the draw of who is held out, and who gets which arm: another one draws anew.",
             default="one draw for all time",
             example="spring-2027",
+        ),
+        "cap": Key(
+            CapForm(),
+            doc="How many messages one customer gets, counted over all distributions. Of several, each has to let a "
+            "message go; those of the project count as well.",
+            default="the project's alone",
+            example=CAP.example,
         ),
         "expires_after": Key(
             Span(),

@@ -7,7 +7,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.distribution import TRANSACTIONAL
+import msgspec
+
+from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.events.event import MAX_ID
 from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
@@ -16,6 +18,7 @@ from schemas.notice import NoticeAddresses
 from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
+from streams.documents.cap_keys import CapForm, cap_of
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
 from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
@@ -149,6 +152,12 @@ PROJECT = Group(
             default="0%",
             example="{share: 5%, experiment: year-2027}",
         ),
+        "cap": Key(
+            CapForm(),
+            doc="How many messages one customer gets of all its distributions; transactional ones always go.",
+            default="no limit",
+            example="[{at_most: 1, in: day, of: sms}, {at_most: 3, in: week, of: category, then: {wait: 3d}}]",
+        ),
         "staff": Key(
             CustomerCondition(),
             doc="Customers who are in no experiment: they always get it and are never counted.",
@@ -177,6 +186,8 @@ class ProjectChecks:
     default_project: str
     accounts: Collection[str]
     notices_account: str = ""
+    consents: Collection[str] = CONSENTS
+    """Those of a project that declares none."""
 
 
 def parse_project(source: object, *, checks: ProjectChecks, version: int, now: datetime) -> Project:
@@ -184,8 +195,10 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     reader = _Reader(checks)
     read = reader.checked(reader.project(source))
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
+    caps = [msgspec.structs.replace(cap, of_project=True) for cap in read.pop("cap", [])]
     return Project(
         id=identity,
+        caps=caps,
         version=version,
         notices=None if notices is None else NoticeAddresses(**notices),
         sandbox=None if sandbox is None else Sandbox(**sandbox),
@@ -214,4 +227,6 @@ class _Reader(DocumentReader):
             self._problem("notices.account", unknown(account, sorted(self._checks.accounts)))
         if "quiet_hours" in read:
             read["quiet_hours"] = quiet_hours_of_project(read["quiet_hours"], self._problem)
-        return read
+        consents = read.get("consents", self._checks.consents)
+        caps = [cap_of(place, keys, consents, self._problem) for place, keys in read.pop("cap", [])]
+        return {**read, "cap": [cap for cap in caps if cap]}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from typing import Any
 
 from schemas.distribution import Distribution
 from schemas.events.triggers import TRIGGERS
+from streams.caps import span
 from streams.event_context import EventContext, Head
 from streams.index.guard import Guard
 from streams.index.guards import GuardIndex
@@ -30,6 +32,7 @@ class RuleIndex:
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._guards, self._ends, self._zone = GuardIndex(zone), GuardIndex(zone), zone
         self._ending = 0
+        self._cap_spans: Counter[int] = Counter()
         self._rules: dict[RuleKey, Rule] = {}
 
     def __len__(self) -> int:
@@ -43,6 +46,7 @@ class RuleIndex:
         rule = compile_rule(distribution, self._guards.compile, self._zone)
         self.remove(distribution.project_id, distribution.id)
         self._rules[distribution.project_id, distribution.id] = rule
+        self._cap_spans.update(map(span, distribution.caps))
         if distribution.status in _REACTING:
             self._guards.add(rule.guard)
         if rule.ends is not None:
@@ -53,11 +57,19 @@ class RuleIndex:
     def remove(self, project_id: str, rule_id: str) -> None:
         """Take out; nothing where it is not in."""
         rule = self._rules.pop((project_id, rule_id), None)
+        if rule is not None and rule.distribution.caps:
+            self._cap_spans.subtract(map(span, rule.distribution.caps))
+            self._cap_spans = +self._cap_spans
         if rule is not None and rule.distribution.status in _REACTING:
             self._guards.discard(rule.guard)
         if rule is not None and rule.ends is not None:
             self._ends.discard(rule.ends)
             self._ending -= 1
+
+    @property
+    def cap_span(self) -> int:
+        """The seconds for which some cap needs what it has counted; 0 where there is no cap."""
+        return max(self._cap_spans, default=0)
 
     def find(self, project_id: str, rule_id: str) -> Rule | None:
         """A rule by its name, whatever its status."""

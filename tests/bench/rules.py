@@ -19,13 +19,22 @@ TIERS = ("bronze", "silver", "gold", "platinum")
 HOOK = "http://127.0.0.1:1/hook"
 
 
-def a_rule(number: int, when: dict[str, Any] | None, *, consent: str = "marketing") -> Distribution:
+LIMITS: dict[str, Any] = {
+    "cap": {"at_most": 100, "in": "30d", "of": "category"},
+    "window": {"from": "00:00", "to": "24:00"},
+    "again": {"once_per": "order.id"},
+}
+"""All that is looked at before a message leaves; they let each go."""
+
+
+def a_rule(number: int, when: dict[str, Any] | None, *, consent: str = "marketing", **changes: Any) -> Distribution:
     """A distribution on paid orders."""
     source: dict[str, Any] = {
         "distribution": f"rule-{number}",
         "trigger": "customer.order.paid",
         "consent": consent,
         "channels": [{"webhook": {"url": HOOK, "type": "bench"}}],
+        **changes,
     }
     if when is not None:
         source["when"] = when
@@ -47,10 +56,10 @@ def trivial(count: int) -> list[Distribution]:
     ]
 
 
-def realistic(count: int) -> list[Distribution]:
+def realistic(count: int, **changes: Any) -> list[Distribution]:
     """Conditions as shops write them: by country, tier, amount, items, dates, text; some with `any` and `not`."""
     rng = random.Random(7)
-    return [a_rule(number, _realistic(number, rng)) for number in range(count)]
+    return [a_rule(number, _realistic(number, rng), **changes) for number in range(count)]
 
 
 def _realistic(number: int, rng: random.Random) -> dict[str, Any]:

@@ -53,7 +53,7 @@ from tests.bench import (
     start,
 )
 from tests.bench.readers import TRIVIAL_RULES
-from tests.bench.rules import a_rule, order, profile, realistic, small_order
+from tests.bench.rules import LIMITS, a_rule, order, profile, realistic, small_order
 from tests.e2e.harness import settings_text
 
 FOLDER = Path("var/bench")
@@ -284,6 +284,36 @@ def measure_poison(settings: Settings, servers: Servers) -> Report:
     return {"clean": clean, "poison": poison, "poison / clean": round(poison / clean, 2)}
 
 
+def measure_caps(settings: Settings, servers: Servers) -> Report:
+    """The whole matcher, with and without a cap, hours and a lasting `again` on each delivery."""
+    places = {name: Wiring(_placed(settings, name)) for name in ("free", "limited")}
+    now = datetime.now(UTC)
+    for name, wiring in places.items():
+        Provision(wiring).apply()
+        rules = realistic(1000, **(LIMITS if name == "limited" else {}))
+        asyncio.run(_fill(wiring, _rules(wiring, rules)))
+        asyncio.run(_fill(wiring, _orders(wiring, EVENTS, 5000, now, rules=len(rules))))
+    _pin_broker(servers)
+    rates: dict[str, list[float]] = {name: [] for name in places}
+    for _ in range(ROUNDS):
+        for name, wiring in places.items():
+            rewind(wiring, "events.orders")
+            rates[name].append(_rate(_reader("matcher", wiring, EVENTS)))
+    _unpin_broker(servers)
+    sent_by = {name: _size(wiring, "deliveries.webhook") / ROUNDS for name, wiring in places.items()}
+    free, limited = (statistics.median(rates[name]) for name in places)
+    say(f"  {free:,.0f} events/s without, {limited:,.0f} with caps, hours and again: {limited / free:.2f}")
+    say(f"  deliveries a round: {sent_by['free']:,.0f} without, {sent_by['limited']:,.0f} with")
+    latency = _latency(_placed(settings, "capped-latency"), LIMITS)
+    return {
+        "free": free,
+        "limited": limited,
+        "limited / free": round(limited / free, 2),
+        "deliveries": sent_by,
+        "latency": latency,
+    }
+
+
 def _spoilt(outputs: Iterable[Output]) -> Iterator[Output]:
     for number, output in enumerate(outputs):
         yield output._replace(value=(output.value or b"")[:-20]) if number % 100 == 0 else output
@@ -391,11 +421,13 @@ def _changelog_rows(wiring: Wiring) -> Iterator[Output]:
 
 def measure_latency(settings: Settings, _servers: Servers) -> Report:
     """5,000 events/s, one in ten delivered: from the event's production to its delivery record being readable."""
-    wiring = Wiring(_placed(settings, "latency"))
+    return _latency(_placed(settings, "latency"), {"consent": "transactional"})
+
+
+def _latency(settings: Settings, changes: dict[str, Any]) -> Report:
+    wiring = Wiring(settings)
     Provision(wiring).apply()
-    asyncio.run(
-        _fill(wiring, _rules(wiring, [a_rule(0, {"order.amount": {"at_least": 5000}}, consent="transactional")]))
-    )
+    asyncio.run(_fill(wiring, _rules(wiring, [a_rule(0, {"order.amount": {"at_least": 5000}}, **changes)])))
     seconds, rate = 40, 5000
     worker = _start_reader("matcher", wiring, seconds * rate, "any")
     took = asyncio.run(_feed_and_read(wiring, seconds, rate))
@@ -433,7 +465,7 @@ async def _feed_and_read(wiring: Wiring, seconds: int, rate: int) -> list[float]
         if delay > 0:
             await asyncio.sleep(delay)
         for number in range(tick * rate // 200, (tick + 1) * rate // 200):
-            customer = {"id": f"c{number % 5000}"}
+            customer: dict[str, Any] = {"id": f"c{number % 5000}", "consents": {"marketing": True}}
             raw = order(number, customer, amount=9000 if number % 10 == 0 else 10, now=datetime.now(UTC))
             producer.produce(Output(topic, customer["id"].encode(), raw), lambda _error, _record: None)
         await producer.wait_for_capacity()
@@ -540,6 +572,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "trivial": measure_trivial,
     "matcher": measure_matcher,
     "poison": measure_poison,
+    "caps": measure_caps,
     "tables": measure_tables,
     "latency": measure_latency,
     "sending": measure_sending,

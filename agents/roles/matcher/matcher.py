@@ -49,7 +49,7 @@ from streams.event_context import EventContext, Head
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import match_due, match_event, sample_no_match
 from streams.outcome import Matched
-from streams.recent import with_sent
+from streams.recent import is_overfull, with_sent
 from streams.waiting import ended_by, with_changes
 
 _YIELD_AFTER_SECONDS = 0.004
@@ -291,7 +291,10 @@ class Matcher:
         if matched.decisions or matched.requests:
             caused.outputs = self._outputs(matched, source, batch)
             if matched.sent:
-                rows.append((self._recent, key, with_sent(context.recent, matched.sent)))
+                span = self._rules.index.cap_span
+                rows.append((self._recent, key, with_sent(context.recent, matched.sent, span)))
+                if is_overfull(context.recent, span):
+                    self._metrics.recent_overfull.inc()
                 caused.counts = matched.counts
         caused.rows = rows
         return caused

@@ -17,6 +17,7 @@ from schemas.events.triggers import PUBLISHED
 from streams.channels.mapping import Attributes
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
+from streams.documents.cap_keys import CAP, CapForm
 from streams.documents.distribution import parse_definition
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.event_schema import parse_event_schema
@@ -39,7 +40,7 @@ CAMPAIGNS = {
 TEMPLATES = read_documents([EXAMPLES / "distributions"])[0].beside.templates()
 WHOLE = replace(
     CONTEXT,
-    templates=TEMPLATES | {"winback-short": TEMPLATES["winback"]},
+    templates={**TEMPLATES, "winback-short": TEMPLATES["winback"]},
     campaigns=CAMPAIGNS,
     complete=partial(bundled, brand={}),
 )
@@ -82,6 +83,8 @@ def document(declared: Value[Any], path: tuple[str, ...]) -> Any:
             return [document(item, path)]
         case Named(item):
             return {"a": {"share": "50%"}, "b": {"share": "50%", **document(item, path[1:])}}
+        case CapForm():
+            return document(CAP, path)
         case _:
             raise AssertionError(path)
 

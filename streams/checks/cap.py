@@ -1,0 +1,67 @@
+"""Cap: a customer gets so much within a time, counted over all distributions when it leaves.
+
+What is transactional counts too, and always goes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from schemas.distribution import TRANSACTIONAL, Cap
+from streams.caps import Counted, applies, count, in_words, within_words
+from streams.checks.check import AudienceCheck, Message
+from streams.delay import zone_of_customer
+from streams.recent import has_counted
+from streams.verdict import GO, Defer, Skip, Verdict
+
+
+def _judge(message: Message) -> Verdict:
+    """The first cap that does not let it wait, else the one that lets it go last."""
+    if not _limits(message):
+        return GO
+    if has_counted(message.recent(), message.delivery_id, message.event.id):
+        return GO  # a replay: it has its place already
+    found = [objection for cap in _limits(message) if (objection := _objection(message, cap))]
+    skip = next((one for one in found if isinstance(one, Skip)), None)
+    return skip or max((one for one in found if isinstance(one, Defer)), key=_until, default=GO)
+
+
+def _shown(message: Message) -> tuple[str, str] | None:
+    caps = _limits(message)
+    if not caps:
+        return None
+    test = f"cap {', '.join(map(in_words, caps))}"
+    if has_counted(message.recent(), message.delivery_id, message.event.id):
+        return test, "counted already, for this event"
+    return test, ", ".join(f"{_count(message, cap).count} {within_words(cap)}" for cap in caps)
+
+
+def _limits(message: Message) -> list[Cap]:
+    distribution = message.distribution
+    if not distribution.caps or distribution.consent == TRANSACTIONAL:
+        return []
+    return [cap for cap in distribution.caps if applies(cap, message.plan.channel, distribution.consent)]
+
+
+def _count(message: Message, cap: Cap) -> Counted:
+    zone = zone_of_customer(message.profile, message.zone)
+    return count(cap, message.plan.channel, message.distribution.consent, message.recent(), message.now, zone)
+
+
+def _objection(message: Message, cap: Cap) -> Skip | Defer | None:
+    counted = _count(message, cap)
+    if counted.free_at is None:
+        return None
+    whose = "the project's cap" if cap.of_project else "cap"
+    said = f"{counted.count} of {cap.at_most} in {within_words(cap)}: {whose} {in_words(cap)}"
+    if counted.free_at > message.moment + timedelta(seconds=cap.wait):
+        waits = f"; there is room from {counted.free_at.isoformat()} on, later than it may wait" if cap.wait else ""
+        return Skip("capped", said + waits)
+    return Defer("capped", counted.free_at, f"{said}, held until {counted.free_at.isoformat()}")
+
+
+def _until(defer: Defer) -> float:
+    return defer.until.timestamp()
+
+
+CAP = AudienceCheck(_judge, _shown)

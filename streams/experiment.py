@@ -60,9 +60,14 @@ def draw(rule: Rule, context: EventContext, now: datetime) -> Draw:
 
 
 def _arm(rule: Distribution, customer: str) -> Arm | None:
-    place = drawn(f"arm {rule.experiment}", rule.project_id, rule.id, customer, _ALL)
-    ends = accumulate(one.share for one in rule.arms)
-    return next((one for one, end in zip(rule.arms, ends, strict=True) if place < end), None)
+    """The arm of a customer, by their ids: written in another order they are the same arms."""
+    place, arms = drawn(f"arm {rule.experiment}", rule.project_id, rule.id, customer, _ALL), sorted(rule.arms, key=_id)
+    ends = accumulate(one.share for one in arms)
+    return next((one for one, end in zip(arms, ends, strict=True) if place < end), None)
+
+
+def _id(arm: Arm) -> str:
+    return arm.id
 
 
 def has_holdout(rule: Distribution) -> bool:

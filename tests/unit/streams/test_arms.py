@@ -59,6 +59,7 @@ def test_shares_are_kept_and_the_draw_is_that_of_no_holdout() -> None:
 def test_another_experiment_draws_anew_and_the_same_one_does_not() -> None:
     one = arms_of(rule(channels=[EMAIL], arms=TWO))
     assert arms_of(rule(channels=[EMAIL], arms=TWO, name="other", priority=7)) == one
+    assert arms_of(rule(channels=[EMAIL], arms=dict(reversed(TWO.items())))) == one
     other = arms_of(rule(channels=[EMAIL], arms=TWO, experiment="second"))
     same = sum(first == second for first, second in zip(one, other, strict=True))
     assert abs(same - MANY / 2) < 5 * (MANY / 4) ** 0.5

@@ -1,0 +1,58 @@
+"""Caps on real partitions: whatever is killed and moves, nobody gets one message more, and no place is lost."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.broker.reader import TopicReader
+from agents.wiring import Wiring
+from tests.e2e.harness import Product, product, thanks
+
+pytestmark = pytest.mark.timeout(400)
+
+CUSTOMERS, MOST = 40, 3
+
+
+async def test_killed_matchers_never_exceed_a_cap_and_lose_no_place(wiring: Wiring, tmp_path: Path) -> None:
+    rng, kills = random.Random(7), {300, 600, 900}
+    async with product(wiring.settings, tmp_path, roles=("matcher",), processes=2) as running:
+        running.lag.roles = ("matcher",)
+        for name, priority in (("first", 9), ("second", 1)):
+            hook = [{"webhook": {"url": "http://127.0.0.1:1/hook", "type": name}}]
+            cap = {"at_most": MOST, "in": "30d"}
+            await running.apply(thanks("", distribution=name, when=None, channels=hook, cap=cap, priority=priority))
+        await running.load_customers(CUSTOMERS)
+
+        def kill_one(number: int) -> None:
+            if number in kills:
+                rng.choice(running.workers.workers).send(signal.SIGKILL)
+
+        await running.feed(1200, 300, 7, kill_one)
+        await running.until(running.all_processed, "all events are matched")
+        assert sum(worker.starts for worker in running.workers.workers) > 2
+        assert {key: len(ids) for key, ids in sent_to(running).items()} == {
+            f"c{number}": MOST for number in range(CUSTOMERS) if number % 10
+        }
+        told = Counter((one.outcome, one.reason) for one in decided(running))
+        assert told["emitted", None] == MOST * (CUSTOMERS - CUSTOMERS // 10)
+        assert told["skipped", "capped"] + told["emitted", None] + told["skipped", "consent"] == 2 * 1200
+
+
+def sent_to(running: Product) -> dict[str, set[str]]:
+    """The deliveries that left, by customer; a repeat is the same one."""
+    found: dict[str, set[str]] = defaultdict(set)
+    with TopicReader(running.wiring, "deliveries.webhook") as reader:
+        for one in map(reader.decode, reader.until_now()):
+            found[one["customer"]["id"]].add(one["delivery_id"])
+    return found
+
+
+def decided(running: Product) -> list[Any]:
+    """The decisions, each once."""
+    return list({one.decision_id: one for one in running.decisions()}.values())

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from schemas.closed import ChannelName
 from schemas.distribution import Cap
 from schemas.formats.durations import format_duration
-from streams.recent import CHANNEL_NUMBERS, Sent, category_number
+from streams.recent import Sent, category_number, channel_number
 from streams.window import instant
 
 LONGEST = timedelta(days=90)
@@ -69,7 +69,7 @@ def _time(cap: Cap) -> str:
 def _is_counted(cap: Cap, channel: ChannelName, category: str, one: Sent) -> bool:
     match cap.scope:
         case "channel":
-            return one.channel == CHANNEL_NUMBERS[channel]
+            return one.channel == channel_number(channel)
         case "category":
             return one.category == category_number(category)
         case _:  # one that this release does not know counts all, so that nothing is sent too much

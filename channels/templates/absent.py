@@ -289,4 +289,5 @@ def _fields_of(value: str, name: str) -> str:
 
 
 def _added(value: str, end: str) -> str:
-    return f"{_OPENED}{value}{end}"
+    """The value between what is added; a bracket that nothing closes stays alone, for the compiler to refuse."""
+    return value if value.endswith("(") else f"{_OPENED}{value}{end}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from channels.templates.absent import as_written, forgiving
@@ -167,6 +167,7 @@ PIECES = (
 )
 
 
+@example('{{ if "" in (')
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_whatever_is_written_keeps_its_lines_and_can_be_shown_again(source: str) -> None:
     made = forgiving(source)

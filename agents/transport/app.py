@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,19 +13,16 @@ from agents.broker.producer import Producer
 from agents.transport.batch import Batch
 from agents.transport.changelog import Tables
 from agents.transport.consumer import Transport
+from agents.transport.crash import EndsWhenCrashed
 from agents.transport.lanes import BatchWork, Lanes
 from agents.transport.membership import client_id
-from agents.transport.output_app import CRASHED
 from agents.transport.progress import Limit
 from deploy.settings.servers import Kafka
-from schemas.errors import CannotStart
 
 log = structlog.get_logger()
 
-_CRASH_GRACE = 3.0
 
-
-class BatchApp(faust.App):
+class BatchApp(EndsWhenCrashed, faust.App):
     """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
 
     in_flight = Limit(batches=4, records=1000, most=32)
@@ -109,20 +103,6 @@ class BatchApp(faust.App):
         """
         ended, _ = await asyncio.wait({asyncio.ensure_future(self.stop())}, timeout=seconds)
         return bool(ended)
-
-    def exit_when_crashed(self) -> None:
-        """Start the thread that ends a crashed process; for worker processes, not for tests in one process."""
-        threading.Thread(target=self._exit_when_crashed, name="fail-fast", daemon=True).start()
-
-    def _exit_when_crashed(self) -> None:
-        while not self.crashed and self.crash_reason is None:
-            time.sleep(0.25)
-        time.sleep(_CRASH_GRACE)
-        os._exit(self.exit_code())
-
-    def exit_code(self) -> int:
-        """For the supervisor: where a person has to mend something first, it does not help to start again."""
-        return os.EX_CONFIG if isinstance(self.crash_reason, CannotStart) else CRASHED
 
 
 SETTINGS: Mapping[str, Any] = {

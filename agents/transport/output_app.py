@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
-import time
 from types import SimpleNamespace
 from typing import Any
 
 import structlog
 
 from agents.broker.producer import Producer
+from agents.transport.crash import EndsWhenCrashed
 from deploy.settings.servers import Kafka
-from schemas.errors import CannotStart
 
 log = structlog.get_logger()
 
-CRASHED = 70
-"""Exit code after a crash (EX_SOFTWARE): the supervisor starts the process again."""
 
-_CRASH_GRACE = 3.0
-
-
-class OutputApp:
+class OutputApp(EndsWhenCrashed):
     """All that `agents/worker.py` and its watch ask of a `BatchApp`, without Faust: there is no group to join."""
 
     rebalancing_count, rebalancing, crashed = 1, False, False
@@ -59,17 +51,3 @@ class OutputApp:
         """Whatever is under way ends with what runs beside it."""
         await asyncio.sleep(0)
         return True
-
-    def exit_when_crashed(self) -> None:
-        """Start the thread that ends a crashed process; for worker processes, not for tests in one process."""
-        threading.Thread(target=self._exit_when_crashed, name="fail-fast", daemon=True).start()
-
-    def _exit_when_crashed(self) -> None:
-        while self.crash_reason is None:
-            time.sleep(0.25)
-        time.sleep(_CRASH_GRACE)
-        os._exit(self.exit_code())
-
-    def exit_code(self) -> int:
-        """For the supervisor: where a person has to mend something first, it does not help to start again."""
-        return os.EX_CONFIG if isinstance(self.crash_reason, CannotStart) else CRASHED

@@ -14,7 +14,7 @@ from zlib import crc32
 import pytest
 
 from agents.broker.groups import Groups
-from agents.transport.output_app import CRASHED
+from agents.transport.crash import CRASHED
 from agents.wiring import Wiring
 from channels.fakes.http import Reply
 from channels.fakes.webhook import WebhookReceiver

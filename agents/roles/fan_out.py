@@ -20,6 +20,7 @@ from agents.broker.lag import Lag, LagReader
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.telemetry.health import Loop
+from agents.telemetry.measuring import measure
 from agents.telemetry.metrics import Metrics
 from agents.transport.output_app import OutputApp
 from agents.waiting import retry_until_available
@@ -43,8 +44,6 @@ _LEASE = timedelta(seconds=60)
 """Longer than a page's acknowledgement is waited for."""
 _IDLE_SECONDS = 0.5
 _LOOK_AGAIN = timedelta(seconds=1)
-_MEASURE_SECONDS = 5.0
-_ANSWER_SECONDS = 5.0
 _PACED = 1000
 """Sends whose pace is remembered."""
 
@@ -86,7 +85,7 @@ class FanOut:
         await retry_until_available(lambda: self._sends.free(self._owner), what="Postgres")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._work())
-            group.create_task(self._measure())
+            group.create_task(measure(self.loop, self._look))
 
     async def _work(self) -> None:
         while True:
@@ -180,15 +179,7 @@ class FanOut:
             log.info("send_done", project=send.project_id, send=send.send_id, events=send.emitted)
         return _LOOK_AGAIN, "what is queued"
 
-    async def _measure(self) -> None:
-        """Ask, apart from the loop that works, whether it keeps up: while Postgres answers, it has to come round."""
-        while True:
-            try:
-                sending, due = await asyncio.wait_for(self._sends.open(), _ANSWER_SECONDS)
-                self._metrics.sends_sending.set(sending)
-                self.loop.must_progress = True
-                self._metrics.sends_due.set(due)
-            except (TryLater, TimeoutError) as error:
-                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
-                self.loop.must_progress = False
-            await asyncio.sleep(_MEASURE_SECONDS)
+    async def _look(self) -> None:
+        sending, due = await self._sends.open()
+        self._metrics.sends_sending.set(sending)
+        self._metrics.sends_due.set(due)

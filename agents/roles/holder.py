@@ -23,11 +23,11 @@ from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at, moment
 from agents.intake import Chunk, Intake
 from agents.telemetry.health import Loop
+from agents.telemetry.measuring import measure
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from schemas.errors import TryLater
 from schemas.hold import Hold
 from schemas.record_key import Keyed
 from schemas.topics import DUE, HOLDS, REPLAYABLE
@@ -42,8 +42,6 @@ _CHUNK_SIZE = 500
 _IDLE_SECONDS = 0.2
 """Between two looks for what is due, while there is nothing."""
 _WAKE_SECONDS = 1.0
-_MEASURE_SECONDS = 5.0
-_ANSWER_SECONDS = 5.0
 _WOKEN = 10_000
 
 
@@ -111,7 +109,7 @@ class Holder:
         """All background work of a holder, until cancelled. An error that escapes ends the process."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._release())
-            group.create_task(self._measure())
+            group.create_task(measure(self.loop, self._look, is_waiting=lambda: self._waiting.late is not None))
 
     async def _release(self) -> None:
         while True:
@@ -149,18 +147,10 @@ class Holder:
 
     # -- health -------------------------------------------------------------------------------------------------
 
-    async def _measure(self) -> None:
-        """Ask, apart from the loop that releases, whether it keeps up: while Postgres answers, it has to come round."""
-        while True:
-            try:
-                self._waiting = await asyncio.wait_for(self._holds.waiting(), _ANSWER_SECONDS)
-                self._measured = time.monotonic()
-                self._metrics.holds_waiting.set(self._waiting.waiting)
-                self.loop.must_progress = True
-            except (TryLater, TimeoutError) as error:
-                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
-                self.loop.must_progress = self._waiting.late is not None
-            await asyncio.sleep(_MEASURE_SECONDS)
+    async def _look(self) -> None:
+        self._waiting = await self._holds.waiting()
+        self._measured = time.monotonic()
+        self._metrics.holds_waiting.set(self._waiting.waiting)
 
     def _late(self) -> float:
         late = self._waiting.late

@@ -11,8 +11,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agents.roles.segmenter import segmenter
 from agents.roles.segmenter.segmenter import build_segmenter
+from agents.telemetry import measuring
 from agents.telemetry.health import ProgressWatch
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
@@ -82,7 +82,7 @@ async def test_a_segmenter_whose_look_at_the_due_hangs_is_a_stall_though_it_has_
     wiring: Wiring, pool: asyncpg.Pool, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One statement of the look never gets its lock; all else of the process, and of Postgres, is well."""
-    monkeypatch.setattr(segmenter, "_MEASURE_SECONDS", 0.05)
+    monkeypatch.setattr(measuring, "_MEASURE_SECONDS", 0.05)
     metrics, segments = Metrics(), Segments(pool)
     app, made = build_segmenter(wiring, segments, metrics, datadir=str(tmp_path), topic_allow_declare=True)
     watch = ProgressWatch(app, metrics, [made.loop], stall_seconds=1.5)

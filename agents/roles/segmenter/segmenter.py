@@ -23,11 +23,12 @@ from agents.ingest_time import moment, stamp
 from agents.intake import Chunk, Intake
 from agents.roles.segmenter.memberships import Customer, Memberships, UnitOfWork
 from agents.telemetry.health import Loop
+from agents.telemetry.measuring import measure
 from agents.telemetry.metrics import MOST_NAMED, Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from schemas.errors import TooLarge, TryLater
+from schemas.errors import TooLarge
 from schemas.record_key import label_of, parse_key
 from schemas.topics import CUSTOMERS
 from store.segments import Overdue, Profile, Segments, SegmentTransaction, State
@@ -39,8 +40,6 @@ _CHUNK_SIZE = 500
 """Customers, or records, of one transaction."""
 _IDLE_SECONDS = 0.5
 """Between two looks for what is due, or to be computed, while there is nothing."""
-_MEASURE_SECONDS = 5.0
-_ANSWER_SECONDS = 5.0
 
 
 def build_segmenter(
@@ -155,7 +154,9 @@ class Segmenter:
         """All background work of a segmenter, until cancelled. An error that escapes ends the process."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_up())
-            group.create_task(self._measure())
+            group.create_task(
+                measure(self.loop, self._look, self.measure, is_waiting=lambda: self._overdue.customers > 0)
+            )
 
     async def _keep_up(self) -> None:
         """Look for what is due and what has to be computed, and tell what came of it, or was left by a crash."""
@@ -226,23 +227,10 @@ class Segmenter:
 
     # -- health -------------------------------------------------------------------------------------------------
 
-    async def _measure(self) -> None:
-        """Ask, apart from the loop that looks at those who are due, whether it keeps up.
-
-        As long as Postgres answers, the loop has to come round: with nothing to do, it does so twice a second. While
-        Postgres does not, only what is known to wait makes a stall of the loop's rest.
-        """
-        while True:
-            try:
-                self._overdue = await asyncio.wait_for(self._segments.overdue(), _ANSWER_SECONDS)
-                self._measured = time.monotonic()
-                self._metrics.segments_due.set(self._overdue.customers)
-                await asyncio.wait_for(self.measure(), _ANSWER_SECONDS)
-                self.loop.must_progress = True
-            except (TryLater, TimeoutError) as error:
-                log.warning("dependency_unavailable", what="Postgres", error=str(error) or "no answer in time")
-                self.loop.must_progress = self._overdue.customers > 0
-            await asyncio.sleep(_MEASURE_SECONDS)
+    async def _look(self) -> None:
+        self._overdue = await self._segments.overdue()
+        self._measured = time.monotonic()
+        self._metrics.segments_due.set(self._overdue.customers)
 
     async def measure(self) -> None:
         """Count whom segments cannot judge."""

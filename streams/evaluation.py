@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.order import CHECKS, AudienceChecks
+from streams.checks.reentry import asked_before
 from streams.conditions.answer import Answer, Failure
 from streams.delay import waited_for
 from streams.event_context import EventContext, Profile, objects_of, profile_text
@@ -35,7 +36,7 @@ from streams.identity import (
     publication_id,
 )
 from streams.outcome import Judged, Matched, Waits, canceled, event_ref, last_of, paused, place, place_of, ref_of
-from streams.recent import Sent, other_event_sent, sent
+from streams.recent import Sent, sent
 from streams.rule import Rule
 from streams.selection import no_longer_reacts
 from streams.verdict import Defer, Skip
@@ -186,13 +187,10 @@ class Evaluation:
         """Hold the whole send; where another event has asked for the same one already, that is what waits."""
         event, rule = self._event, self._distribution
         identity = hold_id(event.project_id, rule.id, occurrence, event.customer_id)
-        other = other_event_sent(self._recent(), identity, event.id)
         if isinstance(until, Failure):
             outcome.decisions.append(self.failed(until))
-        elif other is not None:
-            when = datetime.fromtimestamp(other.at, UTC).isoformat()
-            said = f"waits or was sent already, for an event of {when}"
-            outcome.decisions.append(self._decision(Skip("duplicate", said)))
+        elif repeated := asked_before(self._recent(), identity, event.id):
+            outcome.decisions.append(self._decision(repeated))
         elif isinstance(until, Skip):
             outcome.decisions.append(self._decision(until))
         else:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from streams.checks.check import AudienceCheck, Message
-from streams.recent import other_event_sent
+from streams.recent import Sent, other_event_sent
 from streams.verdict import GO, Skip, Verdict
 
 
 def _judge(message: Message) -> Verdict:
     if message.distribution.publish:  # the publication knows: one for all messages of a send
         return GO
-    found = other_event_sent(message.recent(), message.delivery_id, message.event.id)
+    return asked_before(message.recent(), message.delivery_id, message.event.id) or GO
+
+
+def asked_before(recent: list[Sent], identity: str, event_id: str) -> Skip | None:
+    """An objection to a delivery, or to a send that waits, which another event has asked for already."""
+    found = other_event_sent(recent, identity, event_id)
     if found is None:
-        return GO
+        return None
     when = datetime.fromtimestamp(found.at, UTC).isoformat()
     return Skip("duplicate", f"waits or was sent already, for an event of {when}")
 

@@ -48,8 +48,7 @@ def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo) -> da
 
 def closed(window: Window | None, quiet: QuietHours | None, now: datetime, zone: tzinfo) -> Defer | Skip | None:
     """An objection to sending now, of a window or of quiet hours: both have to be open."""
-    both = [one for one in (window, quiet and quiet.open) if one]
-    until = opens_together(both, now, zone)
+    until = opens_together(both(window, quiet), now, zone)
     if until is None:
         return None
     said = f"sent {all_in_words(window, quiet)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
@@ -57,6 +56,11 @@ def closed(window: Window | None, quiet: QuietHours | None, now: datetime, zone:
         return Skip("quiet_hours", f"{said}: there is no such hour")
     is_skipped = window and window.outside != "hold" and opens(window, now, zone)
     return Skip("quiet_hours", said) if is_skipped else Defer("quiet_hours", until, said)
+
+
+def both(window: Window | None, quiet: QuietHours | None) -> list[Window]:
+    """Those of the two that are there, as hours in which something is sent."""
+    return [one for one in (window, quiet and quiet.open) if one]
 
 
 def quiet_hours_of(rule: Distribution, channel: str) -> QuietHours | None:
@@ -74,9 +78,9 @@ def never_sent(rule: Distribution) -> Iterator[tuple[str, str]]:
         together: list[Window] = []
         for index, plan in enumerate(channels):
             window, quiet = plan.window or rule.window, quiet_hours_of(rule, plan.channel)
-            both = [one for one in (window, quiet and quiet.open) if one]
-            together += both
-            if not ever_open(both):
+            hours = both(window, quiet)
+            together += hours
+            if not ever_open(hours):
                 at = f"channels[{index}].{plan.channel}.window" if plan.window else "window"
                 yield at, f"{way}never opens: the project sends {all_in_words(None, quiet)}"
                 return

@@ -6,7 +6,7 @@ from schemas.window import QuietHours, Window
 from streams.checks.check import AudienceCheck, Message
 from streams.delay import zone_of_customer
 from streams.verdict import GO, Verdict
-from streams.window import NEVER, all_in_words, closed, opens_together, quiet_hours_of
+from streams.window import NEVER, all_in_words, both, closed, opens_together, quiet_hours_of
 
 
 def _judge(message: Message) -> Verdict:
@@ -21,8 +21,10 @@ def _shown(message: Message) -> tuple[str, str] | None:
     if window is None and quiet is None:
         return None
     zone = zone_of_customer(message.profile, message.zone)
-    both = [one for one in (window, quiet and quiet.open) if one]
-    until, seen = opens_together(both, message.now, zone), f"{message.now.astimezone(zone):%A %H:%M} in {zone}"
+    until, seen = (
+        opens_together(both(window, quiet), message.now, zone),
+        f"{message.now.astimezone(zone):%A %H:%M} in {zone}",
+    )
     later = f"; not before {until.astimezone(zone):%A %Y-%m-%d %H:%M}" if until and until is not NEVER else ""
     return f"sent {all_in_words(window, quiet)}", seen + later
 

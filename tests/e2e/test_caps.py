@@ -44,6 +44,42 @@ async def test_killed_matchers_never_exceed_a_cap_and_lose_no_place(wiring: Wiri
         assert told["skipped", "capped"] + told["emitted", None] + told["skipped", "consent"] == 2 * 1200
 
 
+async def test_partitions_that_change_hands_neither_exceed_a_cap_nor_lose_a_place(
+    wiring: Wiring, tmp_path: Path
+) -> None:
+    """Of two matchers one leaves in order and comes back, then the other: rows are counted on by whoever has them."""
+    async with product(wiring.settings, tmp_path, roles=("matcher",), processes=2) as running:
+        running.lag.roles = ("matcher",)
+        hook = [{"webhook": {"url": "http://127.0.0.1:1/hook", "type": "capped"}}]
+        await running.apply(thanks("", when=None, channels=hook, cap={"at_most": MOST, "in": "30d"}))
+        await running.load_customers(CUSTOMERS)
+        everyone = list(running.workers.workers)
+
+        def swap(number: int) -> None:
+            leaving = everyone[number // 300 % 2]
+            if number % 300 == 100 and leaving in running.workers.workers:
+                running.workers.workers.remove(leaving)
+                leaving.send(signal.SIGTERM)
+            if number % 300 == 0:
+                for one in everyone:
+                    if one not in running.workers.workers:
+                        one.wait(60)
+                        one.start()
+                        running.workers.workers.append(one)
+
+        try:
+            await running.feed(1200, 200, 8, swap)
+            await running.until(running.all_processed, "all events are matched")
+        finally:
+            running.workers.workers[:] = everyone
+        assert min(worker.starts for worker in everyone) > 1, "both have left and come back"
+        assert {key: len(ids) for key, ids in sent_to(running).items()} == {
+            f"c{number}": MOST for number in range(CUSTOMERS) if number % 10
+        }
+        told = Counter((one.outcome, one.reason) for one in decided(running))
+        assert told["emitted", None] + told["skipped", "capped"] + told["skipped", "consent"] == 1200
+
+
 def sent_to(running: Product) -> dict[str, set[str]]:
     """The deliveries that left, by customer; a repeat is the same one."""
     found: dict[str, set[str]] = defaultdict(set)

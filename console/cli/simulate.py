@@ -27,6 +27,7 @@ from console.control.files.documents import read_documents
 from console.control.left_with_us import with_choices
 from console.control.recording import Recording, Whose, of_records, rows_of
 from console.control.simulation import (
+    as_applied,
     begun_at,
     differences,
     of_customer,
@@ -56,7 +57,11 @@ def simulate_command(
     customers: Customers = None,
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="live|FOLDER", help="Show what comes out otherwise than with these."),
+        typer.Option(
+            "--against",
+            metavar="live|FOLDER",
+            help="Show what comes out otherwise than with these. Live: as if the files were applied.",
+        ),
     ] = None,
     campaigns: InCampaigns = None,
     at: At = None,
@@ -121,7 +126,8 @@ def _recorded(
     asks_live = not trial.files or trial.is_live
     wiring = load_wiring(*SERVERS) if asks_live else load_wiring("kafka") if topics else wiring_of(read_settings())
     live = in_session(lambda opened: distributions.listed(opened.pool, opened.project_id)) if asks_live else []
-    rules = asyncio.run(_rules_from(trial.files, wiring, trial.campaigns)) if trial.files else live
+    drafts = asyncio.run(_rules_from(trial.files, wiring, trial.campaigns)) if trial.files else []
+    rules = as_applied(drafts, live) if asks_live else drafts
     recording, rows = recorded_of(wiring, events, topics, customers)
     zone, now = wiring.settings.zone, moment_of(trial.at, rules, wiring.settings.zone)
     whose = Whose(wiring.project, wiring.default_project)

@@ -111,6 +111,11 @@ def simulate_over_time(
     return Simulation(tuple(timeline.steps), len(recording.events))
 
 
+def as_applied(drafts: Iterable[Distribution], live: Iterable[Distribution]) -> list[Distribution]:
+    """Those that there are once drafts are applied: each in the place of its namesake, all others as they are."""
+    return list({one.id: one for one in (*live, *drafts)}.values())
+
+
 def samples_for(
     rules: Iterable[Distribution], project_id: str, customer: str, row: bytes | None, now: datetime
 ) -> list[JsonObject]:

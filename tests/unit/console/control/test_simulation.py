@@ -12,6 +12,7 @@ import pytest
 from console.control.recording import Recording, Whose, from_lines
 from console.control.simulation import (
     Simulation,
+    as_applied,
     begun_at,
     differences,
     of_customer,
@@ -132,6 +133,16 @@ def test_the_same_recording_comes_out_otherwise_with_other_distributions() -> No
     )
     assert two.customer == "bob"
     assert [one.after for one in differences(over(rule()), over())] == [(), ()]
+
+
+def test_a_draft_changes_its_namesake_alone_and_the_others_count_as_before() -> None:
+    live = [rule(distribution="first", priority=2), rule(distribution="second")]
+    draft = rule(distribution="second", consent="transactional", delay="1h")
+    events = recorded(event(1, 0))
+    after = simulate_over_time(events, as_applied([draft], live), {})
+    found = differences(simulate_over_time(events, live, {}), after)
+    assert [one.distribution for one in found] == ["second"]
+    assert {step.decision.distribution.id for step in after.steps} == {"first", "second"}
 
 
 def test_a_recording_may_begin_at_another_time() -> None:

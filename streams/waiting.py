@@ -19,7 +19,7 @@ KEPT = timedelta(hours=1)
 """So long an event that ends something is remembered where nothing waits for it yet: topics are read apart."""
 RELEASED = timedelta(days=7)
 """So long after it was due what waits stays: as long as its release may be read again."""
-MOST = 64
+MOST = 256
 """Entries of a kind in one row; those that are due first give way, and the oldest events."""
 
 
@@ -93,14 +93,15 @@ def with_changes(row: bytes | None, changes: Changes, now: datetime) -> bytes:
     new = [msgspec.structs.replace(one, noted=seconds) for one in changes.endings]
     endings = [one for one in before.endings if one.noted > seconds - KEPT.total_seconds()] + new
     known = {one.hold for one in before.opened}
-    waiting = [*before.opened, *(one for one in changes.opened if one.hold not in known)]
-    kept = [_ended(one, endings) for one in waiting if one.due > seconds - RELEASED.total_seconds()]
+    waiting = [_ended(one, new) for one in before.opened]  # what was there before has been compared before
+    waiting += [_ended(one, endings) for one in changes.opened if one.hold not in known]
+    kept = [one for one in waiting if one.due > seconds - RELEASED.total_seconds()]
     return _encode(Row(sorted(kept, key=_due)[-MOST:], endings[-MOST:]))
 
 
 def _ended(waits: Opened, endings: Sequence[Ending]) -> Opened:
     """The same, ended by the first event that may."""
-    if waits.ended is not None:
+    if waits.ended is not None or not endings:
         return waits
     found = next((one for one in endings if _ends(one, waits)), None)
     return waits if found is None else msgspec.structs.replace(waits, ended=found)

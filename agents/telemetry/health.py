@@ -2,6 +2,7 @@
 
 Faust's recovery may end silently, and a join may never come to its end; the process lives on and consumes nothing. So
 these have to move: the join, the restoring of tables, each partition that has lag, and loops that run beside these.
+A partition whose batches only wait behind others' moves with them: a worker that is slow would be slower anew.
 Where a dependency says that it is away, waiting for it is no stall: a new process would wait as well.
 """
 
@@ -140,7 +141,8 @@ class ProgressWatch:
         phase, blocked = self._phase(), self._app.consumer.blocked if self._app.rebalancing_count else {}
         if phase == "ok":
             for tp, lag in self._lag.items():
-                yield tp, (self._offset(tp), lag == 0 or tp in blocked or tp in self._app.consumer.beyond_tables)
+                position = self._offset(tp), self._app.consumer.progress.sign(tp)
+                yield tp, (position, lag == 0 or tp in blocked or tp in self._app.consumer.beyond_tables)
         else:
             restored = tuple(sorted(self._app.tables.recovery.active_offsets.items()))
             yield phase, ((self._app.rebalancing_count, restored), bool(blocked))
@@ -174,7 +176,7 @@ class ProgressWatch:
 
     def _stands_still(self, tp: Any) -> bool:
         moved = self._moved.get(tp)
-        return moved is None or moved.position == self._offset(tp)
+        return moved is None or moved.position == (self._offset(tp), self._app.consumer.progress.sign(tp))
 
     async def _ask_for_ends(self, tps: list[Any]) -> None:
         """Ask for ends: what is not fetched does not say its own, and a consumer at rest would seem to have no lag."""

@@ -47,14 +47,15 @@ class Batch:
     """Complete when the agent has closed it and the broker has acknowledged every output.
 
     `written` holds, by changelog topic, the offset of the batch's last acknowledged record there. `rest` is what is
-    still to be done where something is away that its records need: the others go on before it.
+    still to be done where something is away that its records need: the others go on before it. `begun` is false while
+    it waits behind other batches, `slices` how often it has let others go on since.
 
     A batch of the past emits and writes nothing: its records are read again, and its rows may be somebody else's.
     """
 
     __slots__ = (
-        "acked", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records", "rest",
-        "sent", "tp", "written",
+        "acked", "begun", "closed", "complete", "epoch", "message", "next_offset", "owner", "producer", "records",
+        "rest", "sent", "slices", "tp", "written",
     )  # fmt: skip
 
     def __init__(self, tp: TP, records: list[Incoming], *, owner: BatchOwner, producer: Producer, epoch: int) -> None:
@@ -65,7 +66,8 @@ class Batch:
         self.producer = producer
         self.epoch = epoch
         self.sent = self.acked = 0
-        self.closed = self.complete = False
+        self.closed = self.complete = self.begun = False
+        self.slices = 0
         self.message: Any = None
         self.rest: Callable[[], Awaitable[None]] | None = None
         self.written: dict[str, int] = {}
@@ -108,6 +110,7 @@ class Batch:
 
     async def give_way(self) -> None:
         """Let other work of the process go on; one of a bulk topic waits for its turn."""
+        self.slices += 1
         await asyncio.sleep(0)
         await self.owner.give_way(self)
 

@@ -28,6 +28,7 @@ class Lanes:
 
     async def take(self, batch: Batch) -> None:
         """Do the work on a batch and close it, or leave it to be done aside."""
+        batch.begun = True
         before = self._aside.get(batch.tp)
         if before is not None and not before.done():
             self._put_aside(batch, partial(self._work, batch), before)

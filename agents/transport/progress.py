@@ -44,6 +44,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.epoch = 0
+        self._ended = 0
         self._in_flight: defaultdict[TP, deque[Batch]] = defaultdict(deque)
         self._next: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
@@ -73,6 +74,7 @@ class Progress:
         batch.complete = True
         if batch.epoch != self.epoch:
             return []
+        self._ended += 1
         queue, committable = self._in_flight[batch.tp], []
         while queue and queue[0].complete:
             committable.append(queue.popleft())
@@ -82,6 +84,18 @@ class Progress:
     def next_offset(self, tp: TP) -> int | None:
         """The offset to commit, or None where nothing was completed since the last forgetting."""
         return self._next.get(tp)
+
+    def sign(self, tp: TP) -> object:
+        """Whatever changes while a partition gets on, beside its offset: nothing that hangs changes it.
+
+        A batch that waits behind those of other partitions gets on with any of them; one in the work with each slice.
+        """
+        queue = self._in_flight.get(tp)
+        if not queue:
+            return None
+        if queue[0].begun:
+            return queue[0].slices
+        return self._ended, sum(one.slices for each in self._in_flight.values() for one in each if one.begun)
 
     def committable(self) -> Iterator[TP]:
         """The partitions that have an offset to commit."""

@@ -22,6 +22,7 @@ from streams.documents.distribution_kinds import (
 from streams.documents.windows import WINDOW
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole
 from streams.values.percent import Percent
+from streams.waiting import MOST
 
 DISTRIBUTION = Group(
     {
@@ -87,7 +88,8 @@ DISTRIBUTION = Group(
         ),
         "unless": Key(
             UNLESS,
-            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for.",
+            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for; of all that "
+            f"waits for one customer, the {MOST} that are due last.",
             default="nothing ends it",
             example="{trigger: customer.order.paid}",
         ),

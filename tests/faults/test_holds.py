@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(1800 if FULL else 600)
 
 HELD, KILLS = (100_000, 20) if FULL else (3000, 3)
 AWAY_SECONDS = 60.0 if FULL else 1.0
-CUSTOMERS = 500
+CUSTOMERS = 5000
 ROLES: Any = ("matcher", "holder")
 
 

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from agents.aside import aside
 from agents.telemetry.health import Loop, ProgressWatch, Status
 from agents.telemetry.metrics import Metrics
+from agents.transport.batch import Batch
+from agents.transport.progress import Progress
 from agents.waiting import Waits, retry_until_available
 from schemas.errors import TryLater
 
@@ -124,3 +127,78 @@ async def test_blocking_work_aside_gives_back_what_it_returns_or_raises() -> Non
 
 def _away() -> None:
     raise TryLater("away")
+
+
+# -- partitions -------------------------------------------------------------------------------------------------------
+
+ONE, OTHER = TP("orders", 0), TP("orders", 1)
+
+
+class Worked:
+    """A worker with two partitions, each with a batch: the second's waits behind the first's."""
+
+    def __init__(self) -> None:
+        self.now, self.progress = 0.0, Progress()
+        self.first, self.second = self.enter(ONE, 0), self.enter(OTHER, 0)
+        self.first.begun = True
+        consumer = SimpleNamespace(
+            assignment=lambda: (ONE, OTHER), blocked={}, beyond_tables=set(), open_transactions=dict,
+            progress=self.progress, highwater=lambda _: 1000, highwaters=self.asked,
+            _committed_offset={ONE: 0, OTHER: 0},
+        )  # fmt: skip
+        app = SimpleNamespace(
+            crash_reason=None, rebalancing_count=1, rebalancing=False, hot_topics={"orders"}, consumer=consumer
+        )
+        self.watch = ProgressWatch(app, Metrics(), stall_seconds=60.0, clock=lambda: self.now, waits=Waits())
+
+    async def asked(self, *_: TP) -> dict[TP, int]:
+        return {}
+
+    def enter(self, tp: TP, offset: int) -> Batch:
+        records: Any = [SimpleNamespace(offset=offset)]
+        nobody: Any = SimpleNamespace(give_way=_at_once)
+        batch = Batch(tp, records, owner=nobody, producer=nobody, epoch=0)
+        self.progress.enter(batch)
+        return batch
+
+    async def pass_seconds(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            await self.watch.observe()
+
+
+async def _at_once(_: Batch) -> None:
+    """Nothing is more urgent."""
+
+
+async def test_a_partition_whose_batch_waits_behind_others_gets_on_with_them() -> None:
+    one = Worked()
+    for offset in range(1, 5):
+        await one.pass_seconds(50)
+        one.progress.complete(one.first)
+        one.first = one.enter(ONE, offset)
+        one.first.begun = True
+    assert one.watch.health().healthy
+    await one.pass_seconds(62)
+    assert one.watch.health().stalled == ["orders-0", "orders-1"]
+
+
+async def test_a_long_batch_gets_on_with_each_slice_and_hangs_without() -> None:
+    one = Worked()
+    for _ in range(4):
+        await one.pass_seconds(50)
+        await one.first.give_way()
+    assert one.watch.health().healthy
+    await one.pass_seconds(62)
+    assert not one.watch.health().healthy
+
+
+async def test_a_batch_that_hangs_aside_is_a_stall_though_others_get_on() -> None:
+    one = Worked()
+    one.second.begun = True
+    for offset in range(1, 5):
+        await one.pass_seconds(50)
+        one.progress.complete(one.first)
+        one.first = one.enter(ONE, offset)
+        one.first.begun = True
+    assert one.watch.health().stalled == ["orders-1"]

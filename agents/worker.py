@@ -270,6 +270,8 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         account_keys(settings)  # what is wrong with them is said at the start
         accounts = LiveAccounts(Accounts(pool), settings)
         await retry_until_available(accounts.refresh, what="Postgres")
+        limits = partial(ledger.limits.put, settings.project_id, settings.message_limits, settings.timezone)
+        await retry_until_available(limits, what="Postgres")
         clock = DatabaseTime(partial(time_there, pool))
         await retry_until_available(clock.look, what="Postgres")
         app, sender = build_sender(

@@ -56,9 +56,9 @@ DeliveryOutcome = Literal[
 are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
 """
 
-NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low", "destination_failing"]
+NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used"]
 """What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left, an account or
-endpoint that fails.
+endpoint that fails, most or all of a limit of messages used.
 """
 
 HoldKind = Literal["refused", "gone", "exhausted", "account", "reputation"]

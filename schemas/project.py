@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.distribution import Cap, ControlGroup
 from schemas.events.event import Id
 from schemas.notice import NoticeAddresses
+from schemas.plan import PLANS, MessageLimits, Plan
 from schemas.record import JsonObject, Record
 from schemas.window import QuietHours
 
@@ -42,4 +43,11 @@ class Project(Record, frozen=True, kw_only=True):
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
     caps: list[Cap] = []
+    plan: Plan = "paid"
+    limits: MessageLimits | None = None
     updated_at: datetime
+
+    @property
+    def message_limits(self) -> MessageLimits:
+        """The numbers of messages that it may send: its own numbers, and those of its plan where it says none."""
+        return (self.limits or MessageLimits()).over(PLANS[self.plan])

@@ -12,6 +12,7 @@ import msgspec
 from schemas.project import Project
 from schemas.suppression import key_hash, suppression_key
 from store.distributions import VersionConflict
+from store.limits import put_limits
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -44,14 +45,21 @@ class Projects:
             row = await self._pool.fetchrow(self._sql["project"], project_id)
         return None if row is None else _stored(row)
 
-    async def save(self, changes: Sequence[tuple[Project, str]], *, applied_by: str, now: datetime) -> None:
-        """Keep new versions, each with its source, all or nothing. Raises VersionConflict."""
+    async def save(
+        self, changes: Sequence[tuple[Project, str]], *, applied_by: str, now: datetime, timezone: str = "UTC"
+    ) -> None:
+        """Keep new versions, each with its source, all or nothing. Raises VersionConflict, and CannotStart for a zone
+        of limits that the database does not know.
+
+        `timezone` is that of projects which name none.
+        """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for one, source in sorted(changes, key=lambda change: change[0].id):
                 written = msgspec.json.encode(one).decode()
                 row = (one.id, one.version, written, source, applied_by, now, _reached(one))
                 if await connection.fetchval(self._sql["put_project"], *row) is None:
                     raise VersionConflict(f"project {one.id} v{one.version} exists already; plan again and apply")
+                await put_limits(connection, one.id, one.message_limits, one.timezone or timezone)
 
 
 def _stored(row: asyncpg.Record) -> StoredProject:

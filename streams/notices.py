@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,9 @@ from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.destination import Destination
 from schemas.distribution import TRANSACTIONAL
+from schemas.formats.days import zone_of
 from schemas.notice import Concern, Notice
+from schemas.plan import LimitUse, ProjectUse
 from schemas.template import StoredTemplate
 
 RETRIES = (
@@ -58,6 +61,31 @@ def codes_low(project_id: str, campaign: str, left: int, total: int) -> Concern:
         project_id, "codes_low", campaign,
         f"Campaign {campaign} has {left} of {total} codes left.",
         f"tidings campaigns show {campaign}; tidings campaigns generate or import adds codes",
+    )  # fmt: skip
+
+
+LIMIT_THRESHOLDS = (80, 100)
+"""The percentages of a project's limit at which its owner is told."""
+_SPANS = {"in_all": "in all", "a_month": "a month", "a_day": "a day"}
+
+
+def limits_used(of_project: ProjectUse) -> Iterator[Concern]:
+    """Each threshold that a project has reached of each of its limits: another subject each day and each month."""
+    for use in of_project.uses:
+        for threshold in LIMIT_THRESHOLDS:
+            if use.used * 100 >= use.allowed * threshold:
+                yield _limit_used(of_project, use, threshold)
+
+
+def _limit_used(of_project: ProjectUse, use: LimitUse, threshold: int) -> Concern:
+    project_id, span = of_project.project_id, _SPANS[use.span]
+    period = {"in_all": "", "a_month": f" {of_project.day:%Y-%m}", "a_day": f" {of_project.day:%Y-%m-%d}"}[use.span]
+    until = "" if use.free_at is None else f" until {use.free_at.astimezone(zone_of(of_project.zone)):%Y-%m-%d %H:%M}"
+    rest = f" What comes{until} fails as limit." if use.used >= use.allowed else ""
+    return Concern(
+        project_id, "limit_used", f"{span}{period}: {threshold}%",
+        f"Project {project_id} has used {use.used} of the {use.allowed} messages {span} that it may send.{rest}",
+        f"tidings projects show {project_id}; what failed: tidings deliveries list --reason limit",
     )  # fmt: skip
 
 

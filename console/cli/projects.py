@@ -17,6 +17,7 @@ from console.control import projects, quiet_hours
 from console.control.files.documents import read_documents
 from console.control.plan import Planned
 from console.control.projects import ProjectChange
+from schemas.record import JsonObject
 
 commands = typer.Typer()
 projects_app = typer.Typer(no_args_is_help=True, help="Projects beside the default one: what belongs to each.")
@@ -36,9 +37,9 @@ async def _apply(files: list[Path], asked: Asked) -> None:
 
 
 async def _save(opened: Session, plan: Sequence[Planned[ProjectChange]]) -> None:
-    await projects.save(opened.pool, plan, actor=opened.actor, now=opened.now)
-    written = [one.change[0] for one in plan]
     settings, by = opened.wiring.settings, opened.actor
+    await projects.save(opened.pool, plan, actor=by, now=opened.now, timezone=settings.timezone)
+    written = [one.change[0] for one in plan]
     await quiet_hours.roll_out(opened.pool, written, settings, opened.announce, actor=by, now=opened.now)
 
 
@@ -52,6 +53,10 @@ def list_command(as_json: AsJson = False) -> None:
 
 @projects_app.command("show")
 def show_command(name: str) -> None:
-    """One project as its document says it."""
-    found = in_session(lambda opened: projects.find(opened.pool, name))
-    show_json({**msgspec.to_builtins(found.project), "applied_by": found.applied_by})
+    """One project as its document says it, and how much of its limits is used."""
+    found = in_session(lambda opened: projects.show(opened.pool, name, opened.wiring.settings))
+    document: JsonObject = {"id": name, "plan": found.plan}
+    if found.stored:
+        document = {**msgspec.to_builtins(found.stored.project), "applied_by": found.stored.applied_by}
+    used = [{"limit": one.span, "used": one.used, "allowed": one.allowed, "free_at": one.free_at} for one in found.uses]
+    show_json({**document, "used": used})

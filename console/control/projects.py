@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -11,8 +12,10 @@ from console.control.documents import Document
 from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
 from deploy.settings.settings import Settings
+from schemas.plan import LimitUse
 from schemas.project import Project
 from store.accounts import Accounts
+from store.limits import Limits
 from store.projects import Projects, StoredProject
 from streams.documents.project import ProjectChecks, parse_project
 
@@ -41,14 +44,33 @@ async def plan(
     ]
 
 
-async def save(pool: asyncpg.Pool, plan: Sequence[Planned[ProjectChange]], *, actor: str, now: datetime) -> None:
-    """Save what differs, in one transaction. Raises VersionConflict, TryLater."""
-    await Projects(pool).save(changes(plan), applied_by=actor, now=now)
+async def save(
+    pool: asyncpg.Pool, plan: Sequence[Planned[ProjectChange]], *, actor: str, now: datetime, timezone: str = "UTC"
+) -> None:
+    """Save what differs, in one transaction; `timezone` is the settings'. Raises VersionConflict, TryLater."""
+    await Projects(pool).save(changes(plan), applied_by=actor, now=now, timezone=timezone)
 
 
 async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
     """Every project that has a document. Raises TryLater."""
     return list((await Projects(pool).current()).values())
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """A project with what its limits leave. `stored` is None of the default one, which the settings describe."""
+
+    project_id: str
+    plan: str
+    stored: StoredProject | None
+    uses: list[LimitUse]
+
+
+async def show(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownProject:
+    """A project, and how much of its limits is used. Raises NotFound, TryLater."""
+    stored = None if name == settings.project_id else await find(pool, name)
+    plan = stored.project.plan if stored else settings.plan
+    return ShownProject(name, plan, stored, await Limits(pool).used(name))
 
 
 async def find(pool: asyncpg.Pool, name: str) -> StoredProject:

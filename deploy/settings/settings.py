@@ -20,12 +20,13 @@ from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
-from deploy.settings.workers import Matcher, Retention, Sender, Sends
+from deploy.settings.workers import Matcher, ProjectLimits, Retention, Sender, Sends
 from schemas.closed import CHANNELS
 from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
 from schemas.formats.blank import is_blank
 from schemas.formats.days import zone_of
+from schemas.plan import PLANS, MessageLimits, Plan
 from schemas.window import QuietHours
 
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -42,6 +43,7 @@ class Settings:
     consents: tuple[str, ...] = CONSENTS
     quiet_hours: str = ""
     quiet_channels: tuple[str, ...] = ()
+    plan: Plan = "paid"
     data: str = "var/data"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: Kafka = Kafka()
@@ -57,6 +59,7 @@ class Settings:
     console: Console = Console()
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
+    limits: ProjectLimits = ProjectLimits()
     accounts: AccountKeys = AccountKeys()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
     mailboxes: dict[str, MailboxSettings] = field(default_factory=dict)
@@ -71,6 +74,11 @@ class Settings:
         """The project's quiet hours."""
         begins, _, ends = self.quiet_hours.partition("-")
         return QuietHours(begins=begins, ends=ends, channels=list(self.quiet_channels)) if begins else None
+
+    @property
+    def message_limits(self) -> MessageLimits:
+        """The numbers of messages that the default project may send."""
+        return self.limits.written.over(PLANS[self.plan])
 
     def _check_quiet(self) -> None:
         begins, _, ends = self.quiet_hours.partition("-")

@@ -10,6 +10,7 @@ from typing import Literal
 from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import CHANNELS
 from schemas.errors import CannotStart
+from schemas.plan import MessageLimits
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
 _HIGHEST_PORT = 65_535
@@ -107,6 +108,20 @@ class Sends:
             raise CannotStart("sends.least_ahead must be at least 1: with none ahead nothing begins")
         if self.hold > _LONGEST_HOLD:
             raise CannotStart(f"sends.hold must be at most {_LONGEST_HOLD.days}d")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectLimits:
+    """Numbers of messages that the default project may send, in place of its plan's; 0 is the plan's."""
+
+    in_all: int = 0
+    a_day: int = 0
+    a_month: int = 0
+
+    @property
+    def written(self) -> MessageLimits:
+        """Those that are written."""
+        return MessageLimits(in_all=self.in_all or None, a_day=self.a_day or None, a_month=self.a_month or None)
 
 
 @dataclass(frozen=True, slots=True)

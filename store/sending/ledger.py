@@ -16,6 +16,7 @@ from schemas.delivery import Delivery
 from schemas.destination import Destination
 from schemas.distribution import Again
 from schemas.suppression import key_hash
+from store.limits import Limits
 from store.postgres import passing_errors, storable
 from store.sending.claim_keys import claim_key
 from store.sending.claims import Claims, queue_of
@@ -187,7 +188,7 @@ class Ledger:
     ) -> None:
         self._pool, self._keep = pool, keep
         self.suppressions, self.consents = Suppressions(pool), Consents(pool, keep)
-        self.reputation = ReputationCounts(pool)
+        self.reputation, self.limits = ReputationCounts(pool), Limits(pool)
         self.exchanges, self.endpoint_calls = Exchanges(pool), EndpointCalls(pool)
         self._sql = queries("ledger")
         self._ticks = ticks
@@ -199,7 +200,7 @@ class Ledger:
     ) -> dict[str, timedelta | None]:
         """Enter deliveries; those that were new, are due, and are now leased to `owner`: how long each is valid.
 
-        What is too old to be sent, or is suppressed, is over at once.
+        What is too old to be sent, is suppressed, or over its project's limit, is over at once.
         """
         if not deliveries:
             return {}

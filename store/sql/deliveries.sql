@@ -155,11 +155,12 @@ with chosen as (
     insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                                  channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
                                  attempts, attempts_before, detail, created_at, erased, tries, actions,
-                                 possibly_accepted, send_id)
+                                 possibly_accepted, send_id, counted_on)
     select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
            'retry', priority, expires_at, record, arrived_at, 'waiting', now(), attempts, attempts,
            'sent again by ' || $15::text, created_at, erased, tries,
-           actions || (now(), 'resend', $15)::delivery_action, possibly_accepted and state = 'failed', send_id
+           actions || (now(), 'resend', $15)::delivery_action, possibly_accepted and state = 'failed', send_id,
+           counted_on
     from taken
     returning delivery_id, project_id, channel, destination
 ), hurried as (

@@ -55,11 +55,23 @@ where s.project_id = d.project_id and s.send_id = d.send_id and s.status = 'PAUS
               coalesce((:suppression), (:sandbox)) as suppressed,
               coalesce((:choice), (:withdrawal)) as withdrawn offset 0) as looked)
 
+-- name: granted
+-- How many of what is `counted` the limits of each project let leave, of projects in their order, so that two claims do
+-- not wait for each other. To be materialized: each look takes.
+select project_id, g.*
+from (select project_id, count(*)::integer as wanted from counted group by 1 order by 1) as asked
+cross join lateral take_of_limits(project_id, wanted, now()) as g
+
+-- name: taken
+-- Of what is `counted` the day of each that may leave by what was `granted`, and the reason why another may not.
+select which, today as day, case when place > granted then array['limit', refused] end as refused
+from counted join granted using (project_id)
+
 -- name: claim_new
 -- Takes deliveries into the ledger with a lease; those whose ids are known are left alone, whatever became of them.
 -- A delivery that is not due yet gets no lease, nor does that of an erased customer. One that is older than all that may
 -- have been forgotten, or than $22, is over at once: it may have been sent before. Returns those that are now ours to
--- send, and how long they are valid. `offset 0` has the planner judge each delivery once: else it does so anew for each
+-- send, and how long they are valid. What is over its project's limit is over as well. `offset 0` has the planner judge each delivery once: else it does so anew for each
 -- column that the judgement stands in.
 with claimed as (
     insert into claims (delivery_key, last_day)
@@ -70,20 +82,8 @@ with claimed as (
     order by 1 -- so that two who claim the same do not wait for each other
     on conflict do nothing
     returning delivery_key
-), entered as (
-    insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
-                                 channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
-                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, category, address_keys,
-                                 send_id)
-    select d.delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
-           destination, lane, priority, expires_at, record, arrived_at, due_at,
-           case when is_ours then $20::text end,
-           case when is_ours then now() + $21::interval end,
-           case when is_past or stop is not null then 'failed' else 'waiting' end,
-           case when is_past then 'expired' else stop[1] end,
-           case when is_past then 'its event is older than what is kept' else coalesce(stop[2], '') end,
-           case when is_past or stop is not null then now() end,
-           now(), category, address_keys, send_id
+), looked as (
+    select d.*, due_at, is_past, stop, is_ours
     from (select *, written_keys::uuid[] as address_keys
           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                       $9::integer[], $10::timestamptz[], $11::bytea[], $12::timestamptz[], $13::timestamptz[],
@@ -102,6 +102,33 @@ with claimed as (
                and not exists (select from erased_customers e
                                where e.project_id = d.project_id and e.customer_id = d.customer_id
                                  and e.erased_at >= d.arrived_at) as is_ours offset 0) as lease
+), counted as (
+    select delivery_id as which, project_id,
+           row_number() over (partition by project_id order by priority desc, delivery_id) as place
+    from (select distinct on (delivery_id) delivery_id, project_id, priority
+          from looked join project_limits using (project_id)
+          where is_ours and (expires_at is null or expires_at > now())
+          order by delivery_id) as each -- the same id twice in one batch counts once
+), granted as materialized (
+    :granted
+), taken as (
+    :taken
+), entered as (
+    insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
+                                 channel, destination, lane, priority, expires_at, record, arrived_at, due_at,
+                                 lease_owner, lease_until, state, reason, detail, settled_at, created_at, category, address_keys,
+                                 send_id, counted_on)
+    select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel,
+           destination, lane, priority, expires_at, record, arrived_at, due_at,
+           case when is_ours and refused is null then $20::text end,
+           case when is_ours and refused is null then now() + $21::interval end,
+           case when is_past or ending is not null then 'failed' else 'waiting' end,
+           case when is_past then 'expired' else ending[1] end,
+           case when is_past then 'its event is older than what is kept' else coalesce(ending[2], '') end,
+           case when is_past or ending is not null then now() end,
+           now(), category, address_keys, send_id, case when refused is null then day end
+    from looked left join taken on taken.which = delivery_id
+    cross join lateral (select coalesce(stop, refused) as ending) as judged
     on conflict do nothing -- the same id twice in one batch
     returning delivery_id, lease_owner, expires_at
 )
@@ -154,6 +181,7 @@ values ('live', 16), ('retry', 3), ('bulk', 1)
 -- Of paused destinations those queues alone for which $16 says that their account has another in its place.
 -- Only the queues in $10 to $14 are asked, and of each only what is due since $15: index entries of what has left, which
 -- stay while any old transaction is open, are not read again by each claim. The oldest of each comes back too.
+-- What has never been tried is taken of its project's limits; what is over them comes with that as its stop.
 -- Rows are found again by where they stand (ctid), which a statement may since it sees one version of each; a row that has
 -- changed meanwhile is left to the next claim. The 2,000 are for the planner: without a number that it can read it expects
 -- to get a tenth of all that waits.
@@ -210,7 +238,7 @@ with limited as (
     where place <= coalesce(case when lane = 'bulk' then for_bulk end, capacity, $4)
     order by place, priority desc, due_at limit 2000
 ), chosen as (
-    select d.ctid as row_place
+    select d.ctid as row_place, d.project_id, first.place, first.priority, first.due_at
     from first
     join open_deliveries d on d.ctid = first.row_place
     where d.state = 'waiting' and d.due_at <= now()
@@ -218,11 +246,27 @@ with limited as (
     order by first.place, first.priority desc, first.due_at
     limit $3
     for update of d skip locked
+), counted as (
+    select row_place as which, project_id,
+           row_number() over (partition by project_id order by place, priority desc, due_at) as place
+    from (select chosen.* from chosen join project_limits using (project_id) offset 0) as limited
+    cross join lateral (
+        select from open_deliveries d
+        where d.ctid = limited.row_place and d.counted_on is null and d.attempts = 0
+          and (d.expires_at is null or d.expires_at > now()) and :stop is null
+          and not exists (select from erased_customers e
+                          where e.project_id = d.project_id and e.customer_id = d.customer_id
+                            and e.erased_at >= d.arrived_at) offset 0) as untried
+), granted as materialized (
+    :granted
+), taken as (
+    :taken
 ), claimed as (
     update open_deliveries d
     set lease_owner = $1, lease_until = now() + $2::interval,
-        possibly_accepted = d.possibly_accepted or d.lease_owner is not null -- whoever had it did not say
-    from chosen
+        possibly_accepted = d.possibly_accepted or d.lease_owner is not null, -- whoever had it did not say
+        counted_on = case when taken.refused is null then coalesce(taken.day, d.counted_on) end
+    from chosen left join taken on taken.which = chosen.row_place
     where d.ctid = chosen.row_place
     returning d.delivery_id, d.possibly_accepted, d.project_id, d.channel, d.destination,
               d.attempts - d.attempts_before as attempts, d.record, d.arrived_at,
@@ -230,7 +274,7 @@ with limited as (
               exists (select from erased_customers e
                       where e.project_id = d.project_id and e.customer_id = d.customer_id
                         and e.erased_at >= d.arrived_at) as is_erased,
-              :stop as stop
+              coalesce(:stop, taken.refused) as stop
 )
 select claimed.*, null::bigint as number, null::timestamptz as due_at, null::interval as due_in from claimed
 union all
@@ -288,10 +332,12 @@ with result as (
 )
 insert into open_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                              channel, destination, lane, priority, expires_at, record, arrived_at, state, due_at,
-                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions, through, send_id)
+                             attempts, detail, provider_id, created_at, settled_at, erased, tries, actions, through, send_id,
+                             counted_on)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        'retry', priority, expires_at, record, arrived_at, outcome, due_at, attempts + 1, answer, accepted_as, created_at,
-       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions, accepted_through, send_id
+       now(), erased, tries || (now() - ago, duration_ms, outcome, answer)::attempt, actions, accepted_through, send_id,
+       counted_on
 from taken
 returning delivery_id, attempts, state, settled_at, detail, provider_id;
 
@@ -360,11 +406,11 @@ with told as (
 insert into ended_deliveries (delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id,
                               channel, destination, priority, expires_at, record, arrived_at, state, due_at, attempts,
                               reason, detail, provider_id, created_at, settled_at, announced_at, erased, tries, actions,
-                              possibly_accepted, through, send_id)
+                              possibly_accepted, through, send_id, counted_on)
 select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
        priority, expires_at, record, arrived_at, state, due_at, attempts, reason, detail, provider_id, created_at,
        settled_at, now(), erased, tries, actions, possibly_accepted, through,
-       send_id
+       send_id, counted_on
 from told;
 
 -- name: again_of

@@ -15,6 +15,7 @@ from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.formats.mail_address import mail_address
 from schemas.notice import NoticeAddresses
+from schemas.plan import PLAN_NAMES, MessageLimits
 from schemas.project import COLOR, CURRENCY, LANGUAGE_TAG, Project, Sandbox
 from schemas.record import JsonObject
 from schemas.suppression import suppression_key
@@ -22,11 +23,13 @@ from streams.documents.cap_keys import CapForm, cap_of
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
 from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
-from streams.values.kinds import Group, Identifier, Key, ListOf, Plain, Text
+from streams.values.kinds import Group, Identifier, Key, ListOf, OneOf, Plain, Text, Whole
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
 
 _WEB = r"https?://"
+MOST_MESSAGES = 10**9
+"""In a limit: more is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,15 @@ SANDBOX = Group(
     },
     "{allow: [test.example]}",
 )
+_MESSAGES = Whole(1, MOST_MESSAGES, ": messages")
+LIMITS = Group(
+    {
+        "in_all": Key(_MESSAGES, doc="How many leave in all.", default="the plan's", example="10"),
+        "a_day": Key(_MESSAGES, doc="How many leave in a day of its timezone.", default="the plan's", example="500"),
+        "a_month": Key(_MESSAGES, doc="How many leave in a month.", default="the plan's", example="10000"),
+    },
+    "{a_day: 500, a_month: 10000}",
+)
 NOTICES = Group(
     {
         "emails": Key(ListOf(_ADDRESS, "addresses"), doc="People who hear of it.", example="[ops@outlet.example]"),
@@ -171,6 +183,16 @@ PROJECT = Group(
             default="the settings'",
             example=QUIET_HOURS.example,
         ),
+        "plan": Key(
+            OneOf(PLAN_NAMES),
+            doc="How many messages leave, one a channel counted at its first attempt: 10 in all (trial), 10 a day and "
+            "100 a month (verified), or any number (paid). What is over it fails as `limit`.",
+            default="paid",
+            example="verified",
+        ),
+        "limits": Key(
+            LIMITS, doc="Own numbers in place of the plan's.", default="the plan's", example=LIMITS.example
+        ),
     }
 )  # fmt: skip
 """All that a project may say."""
@@ -195,12 +217,14 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     reader = _Reader(checks)
     read = reader.checked(reader.project(source))
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
+    limits = read.pop("limits", None)
     caps = [msgspec.structs.replace(cap, of_project=True) for cap in read.pop("cap", [])]
     return Project(
         id=identity,
         caps=caps,
         version=version,
         notices=None if notices is None else NoticeAddresses(**notices),
+        limits=MessageLimits(**limits) if limits else None,
         sandbox=None if sandbox is None else Sandbox(**sandbox),
         updated_at=now,
         **{"name": identity, **read},

@@ -206,7 +206,7 @@ async def test_each_project_is_told_of_its_own_destinations_and_of_the_last_that
         me = notifier(notices, ledger, channels, "me")
 
         async def open_in() -> list[str]:
-            await me._keep_destinations()
+            await me.look()
             return [project for project in ("shop", "spa") if await notices.is_open(project, "destination_paused")]
 
         await ledger.pause_destination(HOST, "refused", "HTTP 401")

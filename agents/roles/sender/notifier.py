@@ -1,4 +1,4 @@
-"""Telling owners: what of the destinations waits for them, and every message that is due."""
+"""Telling owners: what of the destinations waits for them, what of a limit is used, and every message that is due."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.notice import Concern
 from schemas.receipt import Accepted, Gone, Receipt, Refused
 from store.notices import Message, Notices
 from store.sending.ledger import Ledger
-from streams.notices import MAIL, RETRIES, destination_failing, destination_paused, message_to_owner
+from streams.notices import MAIL, RETRIES, destination_failing, destination_paused, limits_used, message_to_owner
 from streams.sending.breaker import Breaker
 
 log = structlog.get_logger()
@@ -61,17 +61,20 @@ class Notifier:
             await channel.close()
 
     async def tell(self) -> int:
-        """Open and close what there is of destinations, and send what is due; how many messages. Raises TryLater."""
-        await self._keep_destinations()
+        """Open and close what there is of destinations and limits, and send what is due; how many. Raises TryLater."""
+        await self.look()
         messages = await self._notices.take(self._owner, limit=_AT_A_TIME, lease=_LEASE)
         await asyncio.gather(*map(self._send, messages))
         await self._flush()
         return len(messages)
 
-    async def _keep_destinations(self) -> None:
+    async def look(self) -> None:
+        """Open and close what there is. Raises TryLater."""
         paused = await self._ledger.paused_destinations()
         await self._keep("destination_paused", [destination_paused(*one) for one in paused.items()])
         await self._keep("destination_failing", await self._failing())
+        used = await self._ledger.limits.used_of_all()
+        await self._keep("limit_used", [concern for one in used for concern in limits_used(one)])
 
     async def _keep(self, kind: NoticeKind, concerns: list[Concern]) -> None:
         """Open and close the notices of a kind in each project that has one, or had."""

@@ -28,12 +28,14 @@ from agents.channels import channels_of
 from agents.clock import DatabaseTime
 from agents.roles.fan_out import AheadInKafka, FanOut
 from agents.roles.holder import build_holder
+from agents.roles.matcher.counting import DecisionCounts
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
 from agents.roles.segmenter.segmenter import build_segmenter
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.notifier import Notifier
 from agents.roles.sender.sender import Past, build_sender
+from agents.roles.sender.watch import Watch
 from agents.sole_instance import sole_instance
 from agents.telemetry.health import Loop, ProgressWatch, Status
 from agents.telemetry.logs import configure_logs
@@ -60,6 +62,7 @@ from store.retention import Retention, ids_kept
 from store.segments import Segments
 from store.sending.ledger import Ledger
 from store.sends import Sends
+from store.watching import DecisionHours
 
 log = structlog.get_logger()
 
@@ -197,10 +200,16 @@ class _Process:
 
 @asynccontextmanager
 async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
-    app, rules = build_matcher(wiring, metrics, **_faust_settings(wiring, options))
+    postgres, is_watched = wiring.settings.postgres, wiring.settings.watch.enabled
+    open_pool = partial(connect, postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
+    counts = DecisionCounts(open_pool, metrics, instance=options.instance) if is_watched else None
+    app, rules = build_matcher(wiring, metrics, counts=counts, **_faust_settings(wiring, options))
     await rules.start()
     try:
-        yield _Process(app, rules.until_broken, _at_rest)
+        if counts is None:
+            yield _Process(app, rules.until_broken, _at_rest)
+        else:
+            yield _Process(app, partial(_together, rules.until_broken, counts.run), counts.close)
     finally:
         await rules.stop()
 
@@ -295,9 +304,11 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
             owner=options.instance,
             clock=clock,
         )
-        yield _Process(
-            app, partial(_together, sender.run, notifier.run, clock.run), lambda: sender.drain(DRAIN_SECONDS / 2)
-        )
+        background = [sender.run, notifier.run, clock.run]
+        if (watch := settings.watch).enabled:
+            notices = Notices(pool, settings.notices.ways)
+            background.append(Watch(DecisionHours(pool), notices, watch.bounds, every=watch.every).run)
+        yield _Process(app, partial(_together, *background), lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()
         await notifier.close()
 

@@ -56,9 +56,13 @@ DeliveryOutcome = Literal[
 are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
 """
 
-NoticeKind = Literal["destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used"]
+NoticeKind = Literal[
+    "destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used",
+    "distribution_silent", "skips_jumped",
+]  # fmt: skip
 """What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left, an account or
-endpoint that fails, most or all of a limit of messages used.
+endpoint that fails, most or all of a limit of messages used, a distribution that nothing comes to, and one that is
+skipped for a reason far more than usual.
 """
 
 HoldKind = Literal["refused", "gone", "exhausted", "account", "reputation"]

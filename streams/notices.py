@@ -18,6 +18,8 @@ from schemas.formats.days import zone_of
 from schemas.notice import Concern, Notice
 from schemas.plan import LimitUse, ProjectUse
 from schemas.template import StoredTemplate
+from schemas.watching import DistributionHours
+from streams.watching import Jump, Silence
 
 RETRIES = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6),
@@ -62,6 +64,34 @@ def codes_low(project_id: str, campaign: str, left: int, total: int) -> Concern:
         f"Campaign {campaign} has {left} of {total} codes left.",
         f"tidings campaigns show {campaign}; tidings campaigns generate or import adds codes",
     )  # fmt: skip
+
+
+def distribution_silent(found: DistributionHours, what: Silence) -> Concern:
+    """A live distribution that has matched nothing for longer than it ever does."""
+    name = found.distribution_id
+    return Concern(
+        found.project_id, "distribution_silent", name,
+        f"Distribution {name} has matched nothing since {what.last:%Y-%m-%d %H:%M} UTC; its gaps are of "
+        f"{_span(what.usual)} at most.",
+        f"tidings distributions show {name}: its trigger and guard; tidings tail of its topic: do events come, "
+        "with the fields that the guard reads? tidings lag; tidings dead-letters list",
+    )  # fmt: skip
+
+
+def skips_jumped(found: DistributionHours, jump: Jump) -> Concern:
+    """A live distribution that is skipped for one reason far more than usual."""
+    name = found.distribution_id
+    return Concern(
+        found.project_id, "skips_jumped", f"{name}: {jump.reason}",
+        f"Distribution {name} was skipped for {jump.reason} in {jump.skipped} of {jump.of} cases within the last two "
+        f"hours: {jump.skipped / jump.of:.0%}, usually {jump.usual:.0%}.",
+        f"tidings tail decisions: customers whom {name} skipped; tidings why CUSTOMER: the detail says what was "
+        f"missing or in the way ({jump.reason})",
+    )  # fmt: skip
+
+
+def _span(span: timedelta) -> str:
+    return f"{span // timedelta(hours=1)} h"
 
 
 LIMIT_THRESHOLDS = (80, 100)

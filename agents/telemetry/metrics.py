@@ -36,6 +36,9 @@ class Metrics:
         self.decisions = Counter(
             "tidings_decisions", "Decisions, by outcome and reason.", ["outcome", "reason"], registry=registry
         )
+        self.watch_uncounted = Counter(
+            "tidings_watch_uncounted", "Decisions that silence and surprise are not judged by.", registry=registry
+        )
         self.dead_letters = Counter(
             "tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry
         )

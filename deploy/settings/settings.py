@@ -20,7 +20,7 @@ from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
-from deploy.settings.workers import Matcher, ProjectLimits, Retention, Sender, Sends
+from deploy.settings.workers import Matcher, ProjectLimits, Retention, Sender, Sends, Watch
 from schemas.closed import CHANNELS
 from schemas.distribution import CONSENTS, TRANSACTIONAL
 from schemas.errors import CannotStart
@@ -60,6 +60,7 @@ class Settings:
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
     limits: ProjectLimits = ProjectLimits()
+    watch: Watch = Watch()
     accounts: AccountKeys = AccountKeys()
     email_accounts: dict[str, EmailAccountSettings] = field(default_factory=dict)
     mailboxes: dict[str, MailboxSettings] = field(default_factory=dict)
@@ -102,7 +103,7 @@ class Settings:
                 raise CannotStart(f"consents[{index}] is empty")
         for group in (
             self.topics, self.kafka, self.webhook, self.console, self.brand, self.retention, self.sender, self.sends,
-            self.accounts,
+            self.accounts, self.watch,
         ):  # fmt: skip
             group.check()
         for name, account in self.email_accounts.items():

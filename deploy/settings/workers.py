@@ -11,6 +11,7 @@ from schemas.channels.retries import RETRY_POLICIES
 from schemas.closed import CHANNELS
 from schemas.errors import CannotStart
 from schemas.plan import MessageLimits
+from schemas.watching import WatchBounds
 
 _LONGEST_WEBHOOK_TIMEOUT = timedelta(seconds=30)
 _HIGHEST_PORT = 65_535
@@ -122,6 +123,33 @@ class ProjectLimits:
     def written(self) -> MessageLimits:
         """Those that are written."""
         return MessageLimits(in_all=self.in_all or None, a_day=self.a_day or None, a_month=self.a_month or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The judgement of distributions that fall silent, or are skipped far more than usual."""
+
+    enabled: bool = True
+    every: timedelta = timedelta(minutes=5)
+    silence_factor: float = 2.0
+    silence_least: timedelta = timedelta(hours=6)
+    jump_factor: float = 3.0
+    jump_least: int = 50
+
+    def check(self) -> None:
+        """Raises CannotStart for factors by which all would be a surprise."""
+        for name, factor in (("silence", self.silence_factor), ("jump", self.jump_factor)):
+            if not factor >= 1:
+                raise CannotStart(f"watch.{name}_factor must be at least 1, not {factor:g}")
+        if self.jump_least < 1:
+            raise CannotStart("watch.jump_least must be at least 1")
+        if self.every < timedelta(seconds=1):
+            raise CannotStart("watch.every must be at least 1s")
+
+    @property
+    def bounds(self) -> WatchBounds:
+        """The bounds of a surprise."""
+        return WatchBounds(self.silence_factor, self.silence_least, self.jump_factor, self.jump_least)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ DISTRIBUTION = Group(
         ),
         "unless": Key(
             UNLESS,
-            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for; of all that "
-            f"waits for one customer, the {MOST} that are due last.",
+            doc="An event that ends it while it waits, if it is not earlier than the one that it waits for; of all "
+            f"that waits for one customer, the {MOST} that are due last.",
             default="nothing ends it",
             example="{trigger: customer.order.paid}",
         ),

@@ -109,6 +109,7 @@ OF_THE_DEPLOYMENT = {
     "deployment": "its one row",
     "migrations": "of the schema",
     "chores": "work on whole tables",
+    "decision_counters": "runs of matchers, which work for all",
     "outbox": "an order of records",
     "segment_outbox": "an order of records",
     "segment_positions": "offsets of the topic that all projects share",

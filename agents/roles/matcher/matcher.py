@@ -18,6 +18,7 @@ from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import header_of, stamp
 from agents.intake import log_batch
+from agents.roles.matcher.counting import Decided, DecisionCounts
 from agents.roles.matcher.rules import RuleTable
 from agents.roles.matcher.source import Source
 from agents.tables.rocks import Memory, RocksPartition
@@ -59,7 +60,7 @@ _CLOCK_CHECK_EVERY = 16
 
 
 def build_matcher(
-    wiring: Wiring, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
+    wiring: Wiring, metrics: Metrics, *, clock: Clock = utc_now, counts: DecisionCounts | None = None, **settings: Any
 ) -> tuple[BatchApp, RuleTable]:
     """The Faust app of one matcher process, and the rule table that has to be started with it."""
     app = BatchApp(
@@ -77,7 +78,7 @@ def build_matcher(
     topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
     follow, default = partial(follower, wiring.settings.kafka), wiring.default_project
     rules = RuleTable(topic, codec, follow, metrics, zone=zone, default_project=default)
-    matcher = Matcher(wiring, rules, tables, metrics, clock)
+    matcher = Matcher(wiring, rules, tables, metrics, clock, counts)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
     for topic in EVENT_TOPICS:
         app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic, is_bulk=topic == TRIGGERS[MANUAL].topic)
@@ -128,7 +129,8 @@ class _Tally:
     matched: int = 0
     no_match: int = 0
     types: Counter[str] = field(default_factory=Counter)
-    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    decisions: Counter[Decided] = field(default_factory=Counter)
+    released: Counter[Decided] = field(default_factory=Counter)
 
     def add(self, caused: _Caused) -> None:
         """Count what was done for one record."""
@@ -138,8 +140,11 @@ class _Tally:
         if caused.matched is not None:
             self.matched += caused.matched.matched
             self.no_match += caused.matched.no_match
-            for decision in caused.matched.decisions:
-                self.decisions[decision.outcome, decision.reason or ""] += 1
+            decided = self.released if caused.type == DUE else self.decisions
+            for one in caused.matched.decisions:
+                decided[one.project_id, one.distribution.id, one.outcome, one.reason or ""] += 1
+            for asked in caused.matched.requests:  # what comes of them is decided by whoever has the codes
+                decided[asked.project_id, asked.distribution.id, "", ""] += 1
 
 
 class Matcher:
@@ -152,7 +157,9 @@ class Matcher:
         tables: Tables,
         metrics: Metrics,
         clock: Clock,
+        counts: DecisionCounts | None = None,
     ) -> None:
+        self._counts = counts
         self._rules, self._customers, self._recent, self._waiting = rules, *tables
         self._metrics, self._clock = metrics, clock
         self._dead_letters = DeadLetters("matcher", wiring, metrics)
@@ -335,6 +342,10 @@ class Matcher:
         metrics.no_match.inc(tally.no_match)
         for kind, count in tally.types.items():
             metrics.events.labels(kind).inc(count)
-        for (outcome, reason), count in tally.decisions.items():
-            metrics.decisions.labels(outcome, reason).inc(count)
+        for decided in (tally.decisions, tally.released):
+            for (_, _, outcome, reason), count in decided.items():
+                if outcome:
+                    metrics.decisions.labels(outcome, reason).inc(count)
+        if self._counts is not None and tally.decisions:
+            self._counts.add(tally.decisions, self._clock())
         log_batch(batch, seconds, metrics, outputs=tally.outputs)

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 import msgspec
 
 from schemas.channels.tables import DELIVERY_TYPES
-from schemas.closed import UNKNOWN, Outcome, Reason
+from schemas.closed import UNKNOWN, DistributionStatus, Outcome, Reason, SendStatus
 from schemas.decision import Decision
 from schemas.delivery import Delivery
 from schemas.events.event import Event
@@ -73,6 +73,36 @@ def too_late(request: PublicationRequest, now: datetime) -> Settled:
     """It expired before it got a code."""
     assert request.expires_at is not None  # noqa: S101 - asked before
     return Settled(decisions=_decided(request, "skipped", "expired", f"at {request.expires_at.isoformat()}", now))
+
+
+def erased(request: PublicationRequest, now: datetime) -> Settled:
+    """The customer was erased since: no code, no message, and nothing is told of what was seen of them."""
+    decided = _decided(request, "skipped", "erased", "the customer was erased", now)
+    return Settled(decisions=[msgspec.structs.replace(one, checks=[]) for one in decided])
+
+
+def after_waiting(
+    request: PublicationRequest,
+    now: datetime,
+    *,
+    status: DistributionStatus | None,
+    ends_at: datetime | None,
+    send: SendStatus | None,
+) -> Settled | None:
+    """The end of one that waited for codes, by its distribution and its manual send as they are now.
+
+    None where it may ask for a code; held where it waits on, as it would for a pause. `status` None: it was deleted.
+    """
+    if status in (None, "STOPPED", "DRAFT"):
+        said = "was deleted" if status is None else f"is {status}"
+        return Settled(decisions=_decided(request, "skipped", "stopped", f"its distribution {said}", now))
+    if status == "ENDED" or (ends_at is not None and ends_at <= now):
+        return Settled(decisions=_decided(request, "skipped", "ended", "ended while this waited for a code", now))
+    if send == "STOPPED":
+        return Settled(decisions=_decided(request, "skipped", "canceled", "its send was stopped", now))
+    if is_expired(request, now):
+        return too_late(request, now)
+    return Settled(held=True) if "PAUSED" in (status, send) else None
 
 
 def _deliveries(request: PublicationRequest, objects: JsonObject) -> list[Delivery]:

@@ -7,8 +7,7 @@ or a replay gets the same code and makes the same messages again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,10 +16,10 @@ import structlog
 
 from agents.broker.outbox import publish_outbox
 from agents.broker.producer import write_all
-from agents.broker.records import Headers, Incoming, Output
+from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
-from agents.ingest_time import arrived_header
+from agents.ingest_time import arrived_at, header_of
 from agents.intake import Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
@@ -34,15 +33,27 @@ from schemas.record_key import Keyed, label_of
 from schemas.topics import DECISIONS, PUBLICATION_REQUESTS, deliveries
 from schemas.wire.read_as import read_as
 from store.codes.claims import Answer, Claim, Empty, Published, Unusable, Withdrawn
-from store.codes.held import Held, HeldRequest
+from store.codes.held import CodeRequest, Held, Standing
 from store.codes.pool import Codes, Count
 from store.distributions import Control, VersionConflict
 from store.notices import Notices
 from streams.notices import codes_low, distribution_paused
-from streams.publication import Settled, is_expired, not_wanted, too_late, with_code, without_code
+from streams.publication import (
+    Settled,
+    after_waiting,
+    erased,
+    is_expired,
+    not_wanted,
+    too_late,
+    with_code,
+    without_code,
+)
 
 log = structlog.get_logger()
 
+_Read = tuple[PublicationRequest, datetime]
+"""A request, and when its event reached Kafka."""
+_Judge = Callable[[PublicationRequest, Standing, datetime], Settled | None]
 _CHUNK_SIZE = 500
 """Requests of one transaction."""
 _TRY_AGAIN = timedelta(seconds=2)
@@ -71,14 +82,6 @@ def build_publisher(
     return app, publisher
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request, and the header of its record that says when its event reached Kafka."""
-
-    request: PublicationRequest
-    arrived: Headers
-
-
 class Publisher:
     """Claims codes for requests and lets their messages go. Any number of processes share the work."""
 
@@ -104,47 +107,47 @@ class Publisher:
 
     # -- from Kafka ---------------------------------------------------------------------------------------------
 
-    def _read(self, record: Incoming) -> _Asked:
+    def _read(self, record: Incoming) -> _Read:
         if record.value is None:
             raise InvalidEvent("a request has a value; this record is a tombstone")
         request = read_as(self._requests.decode(record.value), PublicationRequest)
-        return _Asked(request, arrived_header(record))
+        return request, arrived_at(record)
 
-    async def _answer(self, taken: Chunk[_Asked]) -> int:
+    async def _answer(self, taken: Chunk[_Read]) -> int:
         """Claim, keep what has to wait, emit what goes out, and pause what is to stop; how many records went out."""
-        batch, asked = taken.batch, taken.items
-        settled = await self._settle_when_possible([one.request for one in asked])
+        batch = taken.batch
+        asked = [CodeRequest(request, batch.partition, arrived) for request, arrived in taken.items]
+        settled = await retry_until_available(lambda: self._settle(asked, _when_new), what="Postgres")
         pairs = list(zip(asked, settled, strict=True))
-        await self._hold([one.request for one, end in pairs if end.held], batch.partition)
-        outputs = [
-            output for one, end in pairs for output in self._outputs(one.request, end, batch.partition, one.arrived)
-        ]
+        await self._hold([one for one, end in pairs if end.held])
+        outputs = [output for one, end in pairs for output in self._outputs(one, end)]
         batch.emit(outputs)
         await batch.wait_for_capacity()
         await self._stop({_sends(one.request): one.request.campaign for one, end in pairs if end.stops})
         return len(outputs)
 
-    async def _settle_when_possible(self, requests: list[PublicationRequest]) -> list[Settled]:
-        return await retry_until_available(lambda: self._settle(requests), what="Postgres")
-
-    async def _hold(self, requests: list[PublicationRequest], partition: int) -> None:
-        if requests:
-            await retry_until_available(lambda: self._held.hold(requests, partition), what="Postgres")
+    async def _hold(self, asked: list[CodeRequest]) -> None:
+        if asked:
+            await retry_until_available(lambda: self._held.hold(asked), what="Postgres")
 
     # -- codes --------------------------------------------------------------------------------------------------
 
-    async def _settle(self, requests: Sequence[PublicationRequest]) -> list[Settled]:
-        """The end of each request. Raises TryLater."""
+    async def _settle(self, asked: Sequence[CodeRequest], judge: _Judge) -> list[Settled]:
+        """The end of each request: what it has without a code, by `judge`, else what its claim gives."""
         now = await self._codes.now()
-        asking = [one for one in requests if not is_expired(one, now)]
-        answers = await self._codes.claim([_claim(one) for one in asking], now)
-        by_request = dict(zip(map(id, asking), answers, strict=True))
-        return [self._settled(one, by_request.get(id(one)), now) for one in requests]
+        standings = await self._held.standings(asked)
+        ends = [judge(one.request, standing, now) for one, standing in zip(asked, standings, strict=True)]
+        asking = [one.request for one, end in zip(asked, ends, strict=True) if end is None]
+        answers = iter(await self._codes.claim([_claim(one) for one in asking], now))
+        return [self._settled(one.request, end or next(answers), now) for one, end in zip(asked, ends, strict=True)]
 
-    def _settled(self, request: PublicationRequest, answer: Answer | None, now: datetime) -> Settled:
+    def _settled(self, request: PublicationRequest, answer: Answer | Settled, now: datetime) -> Settled:
+        outcome: str
         match answer:
-            case None:
-                outcome, settled = "expired", too_late(request, now)
+            case Settled():
+                if answer.held:  # it has not asked
+                    return answer
+                outcome, settled = answer.decisions[0].reason or "expired", answer
             case Published(publication, voucher, campaign, event_id, is_new):
                 objects = {"campaign": campaign, "voucher": voucher, "publication": publication}
                 outcome = "published" if is_new else "repeated"
@@ -158,8 +161,9 @@ class Publisher:
         self._metrics.publications.labels(outcome).inc()
         return settled
 
-    def _outputs(self, request: PublicationRequest, settled: Settled, partition: int, arrived: Headers) -> list[Output]:
-        wiring = self._wiring
+    def _outputs(self, asked: CodeRequest, settled: Settled) -> list[Output]:
+        wiring, request, partition = self._wiring, asked.request, asked.partition
+        arrived = header_of(int(asked.arrived_at.timestamp() * 1000))
         key = wiring.key(request.project_id, request.customer_id)
         outputs = []
         for delivery in settled.deliveries:
@@ -214,7 +218,7 @@ class Publisher:
         async with self._held.take(_TRY_AGAIN, _CHUNK_SIZE) as batch:
             if not batch.requests:
                 return 0
-            settled = await self._settle([one.request for one in batch.requests])
+            settled = await self._settle(batch.requests, _when_held)
             pairs = list(zip(batch.requests, settled, strict=True))
             await write_all(self._app.outputs, self._outputs_of_held(pairs))
             ended = [one.request.publication_id for one, end in pairs if not end.held]
@@ -222,14 +226,9 @@ class Publisher:
             await batch.note(settled=ended, still_held=waiting)
         return len(ended)
 
-    def _outputs_of_held(self, pairs: Sequence[tuple[HeldRequest, Settled]]) -> list[Output]:
+    def _outputs_of_held(self, pairs: Sequence[tuple[CodeRequest, Settled]]) -> list[Output]:
         """Nothing that was decided before is told again: those that wait on say nothing."""
-        return [
-            output
-            for held, end in pairs
-            if not end.held
-            for output in self._outputs(held.request, end, held.partition, [])
-        ]
+        return [output for held, end in pairs if not end.held for output in self._outputs(held, end)]
 
     async def _count(self) -> None:
         """The codes left in each pool, for those who have to fill them."""
@@ -267,6 +266,20 @@ class Publisher:
             changed += await self._notices.tell_late(project, "distribution_paused")
         if changed:
             await publish_outbox(self._control, self._wiring, self._app.outputs)
+
+
+def _when_new(request: PublicationRequest, standing: Standing, now: datetime) -> Settled | None:
+    """The end of one that has just come, where it needs no code."""
+    if standing.is_erased:
+        return erased(request, now)
+    return too_late(request, now) if is_expired(request, now) else None
+
+
+def _when_held(request: PublicationRequest, standing: Standing, now: datetime) -> Settled | None:
+    """The same of one that has waited: its distribution may have been changed since."""
+    if standing.is_erased:
+        return erased(request, now)
+    return after_waiting(request, now, status=standing.status, ends_at=standing.ends_at, send=standing.send)
 
 
 def _sends(request: PublicationRequest) -> Keyed:

@@ -1,17 +1,18 @@
-"""Requests that wait for codes."""
+"""Requests that wait for codes, and what stands against giving them any."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import msgspec
 import structlog
 
+from schemas.closed import DistributionStatus, SendStatus
 from schemas.publication_request import PublicationRequest
 from store.postgres import passing_errors
 from store.sql import queries
@@ -20,11 +21,26 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRequest:
-    """A request, and the partition it came from."""
+class CodeRequest:
+    """A request, the partition it came from, and when its event reached Kafka."""
 
     request: PublicationRequest
     partition: int
+    arrived_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A request's customer and distribution as they are by now.
+
+    `is_erased`: the customer's tombstone came after the event. `status` is None where the distribution is not there any
+    more; `send` is of the manual send that asked, if one did.
+    """
+
+    is_erased: bool
+    status: DistributionStatus | None
+    ends_at: datetime | None
+    send: SendStatus | None
 
 
 class Held:
@@ -34,17 +50,31 @@ class Held:
         self._pool = pool
         self._sql = queries("held")
 
-    async def hold(self, requests: Sequence[PublicationRequest], partition: int) -> None:
+    async def hold(self, asked: Sequence[CodeRequest]) -> None:
         """Keep requests until there are codes for them."""
         async with passing_errors(self._pool):
             await self._pool.execute(
                 self._sql["hold"],
-                [one.publication_id for one in requests],
-                [one.project_id for one in requests],
-                [one.campaign for one in requests],
-                partition,
-                [msgspec.json.encode(one) for one in requests],
+                [one.request.publication_id for one in asked],
+                [one.request.project_id for one in asked],
+                [one.request.campaign for one in asked],
+                [one.partition for one in asked],
+                [msgspec.json.encode(one.request) for one in asked],
+                [one.arrived_at for one in asked],
             )
+
+    async def standings(self, asked: Sequence[CodeRequest]) -> list[Standing]:
+        """Of each request, in order, what may stand against it."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(
+                self._sql["standings"],
+                [one.request.project_id for one in asked],
+                [one.request.customer_id for one in asked],
+                [one.arrived_at for one in asked],
+                [one.request.distribution.id for one in asked],
+                [one.request.event.send_id for one in asked],
+            )
+        return [Standing(**row) for row in rows]
 
     @asynccontextmanager
     async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[HeldBatch]:
@@ -62,10 +92,11 @@ class Held:
             return int(await self._pool.fetchval(self._sql["count_held"]))
 
 
-def _read(row: Mapping[str, Any]) -> HeldRequest | None:
+def _read(row: Mapping[str, Any]) -> CodeRequest | None:
     """None for what another release may have written: it waits for a publisher that can read it."""
     try:
-        return HeldRequest(msgspec.json.decode(row["request"], type=PublicationRequest), row["partition"])
+        request = msgspec.json.decode(row["request"], type=PublicationRequest)
+        return CodeRequest(request, row["partition"], row["arrived_at"])
     except msgspec.DecodeError as error:
         log.error("held_request_unreadable", publication=row["publication_id"], error=str(error))
         return None
@@ -74,7 +105,7 @@ def _read(row: Mapping[str, Any]) -> HeldRequest | None:
 class HeldBatch:
     """Requests that were taken up, in one transaction."""
 
-    def __init__(self, connection: asyncpg.Connection, sql: dict[str, str], requests: list[HeldRequest]) -> None:
+    def __init__(self, connection: asyncpg.Connection, sql: dict[str, str], requests: list[CodeRequest]) -> None:
         self._connection, self._sql, self.requests = connection, sql, requests
 
     async def note(self, *, settled: Sequence[str], still_held: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ import pytest
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.context import database
+from console.control.distributions import announcer
 from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
@@ -193,6 +194,54 @@ async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path) -
         )
         codes = {one["data"]["voucher"]["code"] for one in bodies(running, "wait")}
         assert codes == {"wait-0", "wait-1", "wait-2", "late-1", "late-2"}
+
+
+async def test_what_waits_for_codes_knows_who_was_erased_and_what_was_paused_or_stopped(
+    wiring: Wiring, tmp_path: Path
+) -> None:
+    names = ("live", "paused", "stopped", "deleted")
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
+        for name in names:
+            await add_campaign(running, 0, name)
+            await running.apply(giving(running, name, publish={"campaign": name, "when_empty": "wait"}))
+        await running.publish([order(1, "gone"), order(2, "stays")])
+        await until_settled(running, lambda: len(running.decisions()) == 8, "all wait")
+        async with database(running.wiring) as pool:
+            for name, status in (("paused", "PAUSED"), ("stopped", "STOPPED")):
+                await _set_status(running, pool, name, status)
+            await pool.execute("delete from distribution_versions where distribution_id = 'deleted'")
+            await running.publish_raw("customers", b"gone", None)
+            await running.until(
+                lambda: _fates(running)["ev1"] == dict.fromkeys(names, "erased"), "erased without codes"
+            )
+            for name in names:
+                await refill(running, [f"{name}-1", f"{name}-2"], name)
+            ended = {"live": None, "paused": "no_code", "stopped": "stopped", "deleted": "stopped"}
+            await running.until(lambda: _fates(running)["ev2"] == ended, "each as its distribution says")
+            assert await pool.fetchval("select count(*) from held_requests") == 1
+            await _set_status(running, pool, "paused", "LIVE")
+            await running.until(lambda: len(running.receiver.received) == 2, "what was paused goes on")
+            assert await pool.fetchval("select array_agg(customer_id) from publications") == ["stays", "stays"]
+        assert {one["data"]["customer"]["id"] for one in map(json.loads, _sent(running))} == {"stays"}
+
+
+def _sent(running: Product) -> list[bytes]:
+    return [one.body for one in running.receiver.received]
+
+
+def _fates(running: Product) -> dict[str, dict[str, str | None]]:
+    """By event and distribution, the last reason."""
+    found: dict[str, dict[str, str | None]] = {}
+    for one in running.decisions():
+        found.setdefault(one.event.id, {})[one.distribution.id] = one.reason
+    return found
+
+
+async def _set_status(running: Product, pool: Any, name: str, status: Any) -> None:
+    control = Control(pool)
+    before = (await control.current("shop"))[name]
+    await control.set_status(before, status, applied_by="test", now=datetime.now(UTC))
+    await announcer(running.wiring)(control)
 
 
 async def _check_alarms(running: Product) -> None:

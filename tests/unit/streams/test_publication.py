@@ -20,7 +20,7 @@ from streams.documents.distribution import parse_definition
 from streams.index.rules import RuleIndex
 from streams.match import match_event
 from streams.outcome import Matched
-from streams.publication import is_expired, not_wanted, too_late, with_code, without_code
+from streams.publication import after_waiting, erased, is_expired, not_wanted, too_late, with_code, without_code
 from tests.factory import CONTEXT, NOW, context, customer, definition
 
 CAMPAIGNS = {
@@ -130,6 +130,54 @@ def test_no_code_is_spent_on_what_is_too_late() -> None:
     assert not is_expired(one, NOW)
     assert is_expired(one, NOW + timedelta(hours=1))
     assert {decision.reason for decision in too_late(one, NOW).decisions} == {"expired"}
+
+
+GOES_ON: Any = {"status": "LIVE", "ends_at": None, "send": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": None}, "stopped"),
+        ({"status": "STOPPED"}, "stopped"),
+        ({"status": "DRAFT"}, "stopped"),
+        ({"status": "ENDED"}, "ended"),
+        ({"ends_at": NOW}, "ended"),
+        ({"send": "STOPPED"}, "canceled"),
+        ({"status": "PAUSED", "send": "STOPPED"}, "canceled"),
+        ({"now": NOW + timedelta(hours=1)}, "expired"),
+        ({"now": NOW + timedelta(hours=1), "status": "PAUSED"}, "expired"),
+    ],
+)
+def test_what_waits_for_a_code_ends_with_its_distribution_or_its_send(changes: dict[str, Any], reason: str) -> None:
+    now, standing = changes.get("now", NOW), {**GOES_ON, **{key: of for key, of in changes.items() if key != "now"}}
+    settled = after_waiting(request(expires_after="1h"), now, **standing)
+    assert settled is not None
+    assert {(one.outcome, one.reason) for one in settled.decisions} == {("skipped", reason)}
+    assert (len(settled.decisions), settled.deliveries, settled.held, settled.stops) == (2, [], False, False)
+
+
+@pytest.mark.parametrize("paused", [{"status": "PAUSED"}, {"send": "PAUSED"}], ids=["distribution", "send"])
+def test_what_waits_for_a_code_waits_on_through_a_pause(paused: dict[str, Any]) -> None:
+    settled = after_waiting(request(), NOW, **{**GOES_ON, **paused})
+    assert settled is not None
+    assert (settled.held, settled.decisions, settled.deliveries) == (True, [], [])
+
+
+@pytest.mark.parametrize("send", [None, "SENDING", "DONE"])
+def test_what_waits_for_a_code_asks_again_while_nothing_stands_against_it(send: Any) -> None:
+    assert after_waiting(request(), NOW, **{**GOES_ON, "ends_at": NOW + timedelta(seconds=1), "send": send}) is None
+
+
+def test_nothing_is_told_of_an_erased_customer_but_that_they_were() -> None:
+    one = request(when={"customer.email": {"is_set": True}})
+    assert any(draft.decision.checks for draft in one.drafts)
+    settled = erased(one, NOW)
+    assert {(said.outcome, said.reason, said.delivery_id) for said in settled.decisions} == {
+        ("skipped", "erased", None)
+    }
+    assert (settled.deliveries, settled.event, settled.held) == ([], None, False)
+    assert all(said.checks == [] for said in settled.decisions)
 
 
 @pytest.mark.parametrize("when_empty", ["wait", "send_without", "skip", "stop"])

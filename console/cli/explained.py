@@ -13,6 +13,7 @@ from console.cli.terminal import show_text, text
 from console.control.explain import DeliveryStory, RefusedRecord, Simulated, Story
 from console.control.left_with_us import choice_words
 from schemas.decision import Check, Decision
+from store.sends import SendRow
 from streams import selection
 from streams.match import Explained
 
@@ -75,19 +76,26 @@ def show_story(story: Story) -> None:
     for choice in story.choices:
         show_text(f"\nchosen with us, {escape(choice_words(choice))}")
     deliveries = {one.delivery_id: one for one in story.deliveries}
+    by_hand = {one.send_id: one for one in story.sends}
     sends: dict[tuple[str, str], list[Decision]] = {}
     for decision in story.decisions:  # what waited is decided again later, with others in between
         sends.setdefault((decision.event.id, decision.distribution.id), []).append(decision)
     for decisions in sends.values():
-        _show_send(decisions, deliveries)
+        _show_send(decisions, deliveries, by_hand.get(decisions[0].event.send_id or ""))
     for rest in deliveries.values():
         show_text(f"\n{text(rest.created_at)}  {rest.channel}  {rest.distribution_id}  delivery {rest.delivery_id}")
         _show_delivery(rest)
 
 
-def _show_send(decisions: Sequence[Decision], deliveries: dict[str, DeliveryStory]) -> None:
+def _show_send(
+    decisions: Sequence[Decision], deliveries: dict[str, DeliveryStory], by_hand: SendRow | None = None
+) -> None:
     """An event and a distribution: each decision about them, those after a wait with their moments."""
     _show_heading(decisions[0])
+    if by_hand is not None:
+        to = f"segment {by_hand.to.segment}" if by_hand.to.segment else "a list"
+        said = f"  {by_hand.send_id} to {to}, by {by_hand.created_by} at {text(by_hand.created_at)}, {by_hand.status}"
+        show_text(escape(said))
     has_waited = False
     for number, decision in enumerate(decisions):
         if has_waited:
@@ -149,5 +157,6 @@ def story_json(story: Story, read_at: datetime) -> dict[str, Any]:
         "dead_letters": letters,
         "unjudged": story.unjudged,
         "choices": story.choices,
+        "sends": story.sends,
         "read_at": read_at,
     }

@@ -29,6 +29,7 @@ from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
 from store.sending.status_events import StatusEvents
+from store.sends import SendRow, Sends
 from streams.event_context import EventContext, Head
 from streams.events import read_customer, read_event
 from streams.index.rules import RuleIndex
@@ -168,7 +169,7 @@ class Story:
     """Everything known about a customer's messages: decisions, and deliveries with their attempts.
 
     And what kept messages from coming about: records that were dead-lettered, segments that cannot judge the profile,
-    and what the customer has chosen on our own pages.
+    and what the customer has chosen on our own pages. `sends` are the manual ones that decisions belong to.
     """
 
     decisions: tuple[Decision, ...]
@@ -176,6 +177,7 @@ class Story:
     dead_letters: tuple[RefusedRecord, ...] = ()
     unjudged: tuple[CannotJudge, ...] = ()
     choices: tuple[Choice, ...] = ()
+    sends: tuple[SendRow, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -188,13 +190,15 @@ async def story(pool: asyncpg.Pool, wire: Wire, project_id: str, who: str, distr
     if who.startswith(_DELIVERY_ID):
         return await _of_delivery(pool, wire, project_id, who, distribution)
     rows, key = await Ledger(pool).deliveries_of(project_id, who, _MOST), wire.key(project_id, who)
-    decisions = await asyncio.to_thread(_decisions_of, wire, key)
+    found = await asyncio.to_thread(_decisions_of, wire, key)
+    decisions = tuple(one for one in found if distribution in (None, one.distribution.id))
     return Story(
-        tuple(one for one in decisions if distribution in (None, one.distribution.id)),
+        decisions,
         await _deliveries(pool, rows, distribution),
         await asyncio.to_thread(dead_letters_of, wire, key),
         tuple(of_row(CannotJudge, row) for row in await Segments(pool).unjudged_of_customer(project_id, who)),
         await ConsentChoices(pool).of(project_id, who),
+        await _sends_of(pool, project_id, decisions),
     )
 
 
@@ -204,10 +208,20 @@ async def _of_delivery(
     row = await Ledger(pool).delivery(identity)
     if row is None or row["project_id"] != project_id:
         raise not_found("delivery", identity, see="tidings deliveries list")
-    decisions = await asyncio.to_thread(_decisions_of, wire, wire.key(project_id, row["customer_id"]))
-    mine = (one for one in decisions if one.delivery_id == identity and distribution in (None, one.distribution.id))
+    found = await asyncio.to_thread(_decisions_of, wire, wire.key(project_id, row["customer_id"]))
+    decisions = tuple(
+        one for one in found if one.delivery_id == identity and distribution in (None, one.distribution.id)
+    )
     choices = await ConsentChoices(pool).of(project_id, row["customer_id"])
-    return Story(tuple(mine), await _deliveries(pool, [row], distribution), choices=choices)
+    sends = await _sends_of(pool, project_id, decisions)
+    return Story(decisions, await _deliveries(pool, [row], distribution), choices=choices, sends=sends)
+
+
+async def _sends_of(pool: asyncpg.Pool, project_id: str, decisions: Iterable[Decision]) -> tuple[SendRow, ...]:
+    """The manual sends that decisions belong to, as far as they are there."""
+    named = sorted({one.event.send_id for one in decisions if one.event.send_id})
+    found = [await Sends(pool).find(project_id, one) for one in named]
+    return tuple(one for one in found if one is not None)
 
 
 async def _deliveries(

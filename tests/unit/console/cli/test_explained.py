@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from console.cli.explained import show_story, story_json
 from console.control.explain import Attempt, DeliveryStory, ReportedEnd, Story
+from schemas.send import Audience
+from store.sends import SendRow
 from streams.checks.check import AudienceCheck, Subject
 from streams.checks.order import AudienceChecks
 from streams.index.rules import RuleIndex
@@ -44,6 +49,21 @@ def test_what_was_held_is_one_story_with_its_later_rounds(capsys: pytest.Capture
     assert "held until" not in story
     assert "2026-11-20 21:00:00Z  judged again\n  → webhook: emitted" in story
     assert rest.count("→") == 1
+
+
+@pytest.mark.parametrize(("segment", "to"), [("vip", "segment vip"), (None, "a list")])
+def test_a_message_of_a_manual_send_names_it(capsys: pytest.CaptureFixture[str], segment: str | None, to: str) -> None:
+    index = RuleIndex()
+    index.insert(rule())
+    (made,) = match_event(context(), index, NOW).decisions
+    decision = replace(made, event=replace(made.event, send_id="send_1"))
+    audience = Audience(kind="segment" if segment else "list", segment=segment)
+    blank: Any = dict.fromkeys(SendRow.__dataclass_fields__)
+    send = SendRow(**{**blank, "send_id": "send_1", "status": "DONE", "to": audience, "created_by": "ann"})
+    story = Story((decision,), (), sends=(dataclasses.replace(send, created_at=NOW),))
+    show_story(story)
+    assert f"\n  send_1 to {to}, by ann at 2026-11-20 12:00:00Z, DONE\n" in capsys.readouterr().out
+    assert story_json(story, NOW)["sends"] == story.sends
 
 
 @pytest.mark.parametrize(

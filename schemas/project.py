@@ -43,6 +43,7 @@ class Project(Record, frozen=True, kw_only=True):
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
     caps: list[Cap] = []
+    send_hold: int | None = None
     plan: Plan = "paid"
     limits: MessageLimits | None = None
     updated_at: datetime

@@ -123,7 +123,7 @@ async def _send(
 ) -> None:
     async with session("postgres") as opened:
         when = _when(opened, at, is_local=customer_zone)
-        held = opened.wiring.settings.sends.hold if hold is None else _span(hold)
+        held = opened.project.send_hold if hold is None else _span(hold)
         by = {"actor": opened.actor, "now": opened.now}
         made = await sends.draft(opened.pool, opened.project, distribution, to, when, held, **by)  # type: ignore[arg-type]
         counted = await _counted(opened, made.send_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, tzinfo
+from datetime import UTC, timedelta, tzinfo
 
 from agents.reach import reach_of
 from channels.http.ssrf import Reach
@@ -40,6 +40,7 @@ class ProjectContext:
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
     caps: tuple[Cap, ...] = ()
+    send_hold: timedelta = timedelta(minutes=10)
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -59,6 +60,7 @@ class ProjectContext:
             document.staff if document else None,
             (document.quiet_hours if document else None) or settings.quiet,
             tuple(document.caps) if document else (),
+            _hold(settings, document),
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:
@@ -78,6 +80,11 @@ def brand_texts(brand: Brand) -> dict[str, str]:
     """A brand as templates see it, without what is empty, and with the color of letters on its own (`on_color`)."""
     texts = {name: text for name, text in asdict(brand).items() if text}
     return texts | ({"on_color": letters_on(brand.color)} if brand.color else {})
+
+
+def _hold(settings: Settings, document: Project | None) -> timedelta:
+    own = document.send_hold if document else None
+    return settings.sends.hold if own is None else timedelta(seconds=own)
 
 
 def _brand(settings: Brand, document: Project | None) -> Brand:

@@ -23,11 +23,12 @@ from streams.documents.cap_keys import CapForm, cap_of
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
 from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
-from streams.values.kinds import Group, Identifier, Key, ListOf, OneOf, Plain, Text, Whole
+from streams.values.kinds import Group, Identifier, Key, ListOf, OneOf, Plain, Span, Text, Whole
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
 
 _WEB = r"https?://"
+_LONGEST_HOLD = 30 * 24 * 60 * 60
 MOST_MESSAGES = 10**9
 """In a limit: more is no limit."""
 
@@ -114,6 +115,17 @@ LIMITS = Group(
     },
     "{a_day: 500, a_month: 10000}",
 )
+SENDS = Group(
+    {
+        "hold": Key(
+            Span(),
+            doc="How long a send can still be edited or stopped once it is confirmed; 30d at most, 0s sends at once.",
+            default="the settings'",
+            example="30m",
+        )
+    },
+    "{hold: 30m}",
+)
 NOTICES = Group(
     {
         "emails": Key(ListOf(_ADDRESS, "addresses"), doc="People who hear of it.", example="[ops@outlet.example]"),
@@ -183,6 +195,7 @@ PROJECT = Group(
             default="the settings'",
             example=QUIET_HOURS.example,
         ),
+        "sends": Key(SENDS, doc="What holds for its manual sends.", default="the settings'", example=SENDS.example),
         "plan": Key(
             OneOf(PLAN_NAMES),
             doc="How many messages leave, one a channel counted at its first attempt: 10 in all (trial), 10 a day and "
@@ -217,7 +230,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     reader = _Reader(checks)
     read = reader.checked(reader.project(source))
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
-    limits = read.pop("limits", None)
+    limits, sends = read.pop("limits", None), read.pop("sends", None) or {}
     caps = [msgspec.structs.replace(cap, of_project=True) for cap in read.pop("cap", [])]
     return Project(
         id=identity,
@@ -225,6 +238,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
         version=version,
         notices=None if notices is None else NoticeAddresses(**notices),
         limits=MessageLimits(**limits) if limits else None,
+        send_hold=sends.get("hold"),
         sandbox=None if sandbox is None else Sandbox(**sandbox),
         updated_at=now,
         **{"name": identity, **read},
@@ -251,6 +265,8 @@ class _Reader(DocumentReader):
             self._problem("notices.account", unknown(account, sorted(self._checks.accounts)))
         if "quiet_hours" in read:
             read["quiet_hours"] = quiet_hours_of_project(read["quiet_hours"], self._problem)
+        if ((read.get("sends") or {}).get("hold") or 0) > _LONGEST_HOLD:
+            self._problem("sends.hold", "must be at most 30d")
         consents = read.get("consents", self._checks.consents)
         caps = [cap_of(place, keys, consents, self._problem) for place, keys in read.pop("cap", [])]
         return {**read, "cap": [cap for cap in caps if cap]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -14,6 +14,7 @@ from console.control.documents import parse_documents
 from console.control.not_found import NotFound
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
+from deploy.settings.workers import Sends
 from schemas.distribution import ControlGroup
 from schemas.errors import DefinitionInvalid
 from schemas.window import QuietHours
@@ -53,6 +54,34 @@ async def test_two_projects_have_a_brand_and_consents_each(pool: asyncpg.Pool) -
     )
     assert (shop.consents, outlet.consents, stage.consents) == (settings.consents, ("news",), ())
     assert stage.brand == settings.brand
+
+
+async def test_a_project_has_a_hold_of_its_own_for_its_sends(pool: asyncpg.Pool) -> None:
+    settings = Settings(project_id="shop", sends=Sends(hold=timedelta(minutes=5)))
+    source = "project: outlet\nsends: {hold: 30m}\n---\nproject: stage\nsends: {hold: 0s}\n---\nproject: test\n"
+    plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
+    await projects.save(pool, plan, actor="ann", now=NOW)
+    found = {one.project.id: one.project for one in await projects.listed(pool)}
+    minutes = {"outlet": 30, "stage": 0, "test": 5, "shop": 5}
+    for name, hold in minutes.items():
+        assert ProjectContext.of(settings, name, found.get(name)).send_hold == timedelta(minutes=hold), name
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "said"),
+    [
+        ({"hold": "31d"}, "sends.hold", "must be at most 30d"),
+        ({"hold": 10}, "sends.hold", "must be a duration"),
+        ({"wait": "10m"}, "sends.wait", "hold"),
+        ("10m", "sends", "must be a mapping"),
+    ],
+    ids=["too long", "a number", "another key", "no mapping"],
+)
+def test_a_hold_that_cannot_be_is_refused(written: object, path: str, said: str) -> None:
+    with pytest.raises(DefinitionInvalid) as refused:
+        parse_project({"project": "outlet", "sends": written}, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+    (problem,) = refused.value.problems
+    assert (problem.path, said in problem.message) == (path, True), problem
 
 
 async def test_definitions_take_the_timezone_of_their_project_when_they_are_applied(pool: asyncpg.Pool) -> None:

@@ -81,6 +81,13 @@ def erased(request: PublicationRequest, now: datetime) -> Settled:
     return Settled(decisions=[msgspec.structs.replace(one, checks=[]) for one in decided])
 
 
+def without_again(request: PublicationRequest, event_id: str, now: datetime) -> Settled:
+    """The outcome of one that went out without a code, for an event: the same for it again, nothing for another."""
+    if event_id == request.event.id:
+        return Settled(_deliveries(request, {}), _decided(request, "emitted", None, "without a code", now))
+    return Settled(decisions=_decided(request, "skipped", "duplicate", "sent already, without a code", now))
+
+
 def after_waiting(
     request: PublicationRequest,
     now: datetime,

@@ -46,6 +46,7 @@ from streams.publication import (
     not_wanted,
     too_late,
     with_code,
+    without_again,
     without_code,
 )
 
@@ -139,7 +140,20 @@ class Publisher:
         ends = [judge(one.request, standing, now) for one, standing in zip(asked, standings, strict=True)]
         asking = [one.request for one, end in zip(asked, ends, strict=True) if end is None]
         answers = iter(await self._codes.claim([_claim(one) for one in asking], now))
-        return [self._settled(one.request, end or next(answers), now) for one, end in zip(asked, ends, strict=True)]
+        found = [(one.request, end or next(answers)) for one, end in zip(asked, ends, strict=True)]
+        without = await self._note_without([request for request, answer in found if _goes_without(request, answer)])
+        return [self._settled(request, self._repeats(request, answer, without, now), now) for request, answer in found]
+
+    async def _note_without(self, requests: list[PublicationRequest]) -> Mapping[str, str]:
+        return await self._held.note_without(requests) if requests else {}
+
+    @staticmethod
+    def _repeats(
+        request: PublicationRequest, answer: Answer | Settled, without: Mapping[str, str], now: datetime
+    ) -> Answer | Settled:
+        """The answer; a duplicate where another event's message went out without a code."""
+        first = without.get(request.publication_id) if _goes_without(request, answer) else None
+        return answer if first in (None, request.event.id) else without_again(request, str(first), now)
 
     def _settled(self, request: PublicationRequest, answer: Answer | Settled, now: datetime) -> Settled:
         outcome: str
@@ -147,7 +161,7 @@ class Publisher:
             case Settled():
                 if answer.held:  # it has not asked
                     return answer
-                outcome, settled = answer.decisions[0].reason or "expired", answer
+                outcome, settled = answer.decisions[0].reason or "repeated", answer
             case Published(publication, voucher, campaign, event_id, is_new):
                 objects = {"campaign": campaign, "voucher": voucher, "publication": publication}
                 outcome = "published" if is_new else "repeated"
@@ -272,7 +286,13 @@ def _when_new(request: PublicationRequest, standing: Standing, now: datetime) ->
     """The end of one that has just come, where it needs no code."""
     if standing.is_erased:
         return erased(request, now)
-    return too_late(request, now) if is_expired(request, now) else None
+    if is_expired(request, now):
+        return too_late(request, now)
+    return without_again(request, standing.went_without, now) if standing.went_without else None
+
+
+def _goes_without(request: PublicationRequest, answer: Answer | Settled) -> bool:
+    return request.when_empty == "send_without" and isinstance(answer, Empty | Unusable)
 
 
 def _when_held(request: PublicationRequest, standing: Standing, now: datetime) -> Settled | None:

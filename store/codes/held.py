@@ -34,13 +34,15 @@ class Standing:
     """A request's customer and distribution as they are by now.
 
     `is_erased`: the customer's tombstone came after the event. `status` is None where the distribution is not there any
-    more; `send` is of the manual send that asked, if one did.
+    more; `send` is of the manual send that asked, if one did; `went_without` the event for which it went out without a
+    code, if it did.
     """
 
     is_erased: bool
     status: DistributionStatus | None
     ends_at: datetime | None
     send: SendStatus | None
+    went_without: str | None = None
 
 
 class Held:
@@ -73,8 +75,18 @@ class Held:
                 [one.arrived_at for one in asked],
                 [one.request.distribution.id for one in asked],
                 [one.request.event.send_id for one in asked],
+                [one.request.publication_id for one in asked],
             )
         return [Standing(**row) for row in rows]
+
+    async def note_without(self, requests: Sequence[PublicationRequest]) -> dict[str, str]:
+        """Keep that they go out without a code; by publication id, the first event that asked."""
+        ids = [one.publication_id for one in requests]
+        async with passing_errors(self._pool):
+            of = [one.project_id for one in requests], [one.event.id for one in requests]
+            await self._pool.execute(self._sql["note_without"], ids, *of)
+            rows = await self._pool.fetch(self._sql["went_without"], ids)
+        return {row["publication_id"]: row["event_id"] for row in rows}
 
     @asynccontextmanager
     async def take(self, untried_for: timedelta, most: int) -> AsyncIterator[HeldBatch]:

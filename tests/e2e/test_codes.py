@@ -196,6 +196,23 @@ async def test_a_pool_that_runs_dry_in_a_batch(wiring: Wiring, tmp_path: Path) -
         assert codes == {"wait-0", "wait-1", "wait-2", "late-1", "late-2"}
 
 
+async def test_what_went_out_without_a_code_takes_none_after_a_refill(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
+        await add_campaign(running, 0)
+        publish = {"campaign": "spring", "when_empty": "send_without"}
+        await running.apply(giving(running, publish=publish, again="once_per_customer"))
+        await running.publish([order(1, "ann")])
+        await until_settled(running, lambda: len(bodies(running, "give")) == 1, "it left without a code")
+        await refill(running, ["late-1", "late-2", "late-3"])
+        await running.publish([order(2, "ann"), order(3, "bob")])
+        await running.publish(running.published[:1])
+        await until_settled(running, lambda: len(bodies(running, "give")) == 2, "only another customer's is sent")
+        assert [one["data"].get("voucher", {}).get("code") for one in bodies(running, "give")] == [None, "late-1"]
+        said = {event: (one.outcome, one.reason) for event, one in last_decisions(running).items()}
+        assert said == {"ev1": ("emitted", None), "ev2": ("skipped", "duplicate"), "ev3": ("emitted", None)}
+        assert (await count(running)).published == 1
+
+
 async def test_what_waits_for_codes_knows_who_was_erased_and_what_was_paused_or_stopped(
     wiring: Wiring, tmp_path: Path
 ) -> None:

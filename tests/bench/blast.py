@@ -31,6 +31,8 @@ _SECONDS = float(os.environ.get("SECONDS_A_ROUND", "15"))
 _TICKS = 200
 _CUSTOMERS = 5000
 _CHUNK = 20_000
+_BLAST_SECONDS = 1800.0
+"""So long a busy machine may take for what is left of it: a figure is worth waiting for."""
 
 
 async def measure(settings: Settings, folder: Path) -> dict[str, Any]:
@@ -46,7 +48,9 @@ async def measure(settings: Settings, folder: Path) -> dict[str, Any]:
             await _live(running, _SECONDS)
             quiet = took.start_anew()
             for chunk in range(0, _COUNT, _CHUNK):
-                await write_all(running.producer, [_manual(running, chunk + one) for one in range(_CHUNK)])
+                await write_all(
+                    running.producer, [_manual(running, one) for one in range(chunk, min(chunk + _CHUNK, _COUNT))]
+                )
                 running.workers.look()
             left = running.lag_left()
             took.start_anew()
@@ -57,7 +61,7 @@ async def measure(settings: Settings, folder: Path) -> dict[str, Any]:
             rate = done / (time.perf_counter() - began)
             is_over = running.lag_left() == 0
         began, left = time.perf_counter(), running.lag_left()
-        await running.until(running.all_processed, "the blast is over")
+        await running.until(running.all_processed, "the blast is over", _BLAST_SECONDS)
         alone = left / (time.perf_counter() - began)
     return {
         "quiet": _cuts(quiet),

@@ -44,8 +44,10 @@ async def measure(settings: Settings, folder: Path) -> dict[str, Any]:
         await write_all(running.producer, rules)
         with _Latencies(wiring) as took:
             await _live(running, _SECONDS)
+            await running.until(took.has_all, "the first are read", _BLAST_SECONDS)
             took.start_anew()
             await _live(running, _SECONDS)
+            await running.until(took.has_all, "the quiet ones are read", _BLAST_SECONDS)
             quiet = took.start_anew()
             for chunk in range(0, _COUNT, _CHUNK):
                 await write_all(
@@ -56,10 +58,11 @@ async def measure(settings: Settings, folder: Path) -> dict[str, Any]:
             took.start_anew()
             began = time.perf_counter()
             await _live(running, _SECONDS)
-            beside = took.start_anew()
             done = left - running.lag_left()
             rate = done / (time.perf_counter() - began)
             is_over = running.lag_left() == 0
+            await running.until(took.has_all, "those beside it are read", _BLAST_SECONDS)
+            beside = took.start_anew()
         began, left = time.perf_counter(), running.lag_left()
         await running.until(running.all_processed, "the blast is over", _BLAST_SECONDS)
         alone = left / (time.perf_counter() - began)
@@ -85,6 +88,10 @@ class _Latencies:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+
+    def has_all(self) -> bool:
+        """True once every live event of a round is read: what is late counts as late."""
+        return len(self._took) >= int(_SECONDS * _TICKS) * _RATE // _TICKS
 
     def start_anew(self) -> list[float]:
         """Those so far; later ones are counted anew."""

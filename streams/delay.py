@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from schemas.distribution import Delay
@@ -49,10 +50,16 @@ def delayed(delay: Delay, happened: datetime, facts: Facts, zone: tzinfo) -> Def
 
 def zone_of_customer(profile: Profile, zone: tzinfo) -> tzinfo:
     """The zone that a customer lives in; the given one where the profile names none that is known."""
+    return _zone_named(profile_text(profile, "timezone")) or zone
+
+
+@lru_cache(1024)
+def _zone_named(name: str | None) -> tzinfo | None:
+    """Remembered, since a name that is not known is looked for among all that it may have meant."""
     try:
-        return zone_of(profile_text(profile, "timezone") or "")
+        return zone_of(name) if name else None
     except ValueError:
-        return zone
+        return None
 
 
 def _date(path: str, facts: Facts, zone: tzinfo) -> datetime | Failure:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 
 from schemas.distribution import TRANSACTIONAL, Arm, ControlGroup, Distribution
 from schemas.hold import Hold
@@ -55,19 +54,15 @@ def draw(rule: Rule, context: EventContext, now: datetime) -> Draw:
     said = list(_groups(distribution, customer))
     held_out = next((words for is_in, words in said if is_in), None)
     unknown = (f"staff: {answer.reason}",) if isinstance(answer, Failure) else ()
-    arm = None if held_out else winner or _arm(distribution, customer)
+    arm = None if held_out else winner or _arm(rule, customer)
     return Draw(held_out, "; ".join((*(words for _, words in said), *unknown)), arm)
 
 
-def _arm(rule: Distribution, customer: str) -> Arm | None:
-    """The arm of a customer, by their ids: written in another order they are the same arms."""
-    place, arms = drawn(f"arm {rule.experiment}", rule.project_id, rule.id, customer, _ALL), sorted(rule.arms, key=_id)
-    ends = accumulate(one.share for one in arms)
-    return next((one for one, end in zip(arms, ends, strict=True) if place < end), None)
-
-
-def _id(arm: Arm) -> str:
-    return arm.id
+def _arm(rule: Rule, customer: str) -> Arm | None:
+    """The arm of a customer."""
+    one = rule.distribution
+    place = drawn(f"arm {one.experiment}", one.project_id, one.id, customer, _ALL)
+    return next((arm for end, arm in rule.arms if place < end), None)
 
 
 def has_holdout(rule: Distribution) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from zlib import crc32
 
 from schemas.decision import Check, Decision
-from schemas.delivery import Delivery, DistributionRef
+from schemas.delivery import Delivery, DistributionRef, EventRef
 from schemas.distribution import Distribution
 from schemas.events.triggers import MANUAL
 from schemas.hold import Hold
@@ -19,7 +18,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
 from streams.evaluation import Evaluation
-from streams.event_context import EventContext, Head
+from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
@@ -91,23 +90,37 @@ def _match_addressed(
         _end(ending, context, rules, now, outcome)
     rule = rules.find(head.project_id, head.data.distribution.id)
     if rule is None:
-        outcome.decisions.append(_of_unknown(head, now))
+        name, send = head.data.distribution.id, head.data.send
+        ref = DistributionRef(id=name, version=send.version if send else 0, name=name)
+        why = Skip("stopped", "there is no such distribution, or no longer")
+        outcome.decisions.append(_without_rule(head.project_id, ref, event_ref(head), head.customer_id, why, now))
     else:
         Evaluation(rule, context, now, channels, checks).decide_addressed(outcome)
     return outcome
 
 
-def _of_unknown(head: Head[Any], now: datetime) -> Decision:
-    name, send = head.data.distribution.id, head.data.send
+def _without_rule(
+    project_id: str,
+    ref: DistributionRef,
+    event: EventRef,
+    customer_id: str,
+    why: Skip,
+    now: datetime,
+    hold: Hold | None = None,
+) -> Decision:
+    """The decision about a distribution that the table of rules does not have, for an event or for what waited."""
+    channel, step = place_of(hold)
+    number = hold.round + 1 if hold else 0
     return Decision(
-        decision_id=decision_id(head.project_id, name, head.id, head.customer_id, None, 0, 0),
-        project_id=head.project_id,
-        distribution=DistributionRef(id=name, version=send.version if send else 0, name=name),
-        event=event_ref(head),
-        customer_id=head.customer_id,
+        decision_id=decision_id(project_id, ref.id, event.id, customer_id, channel, step, number),
+        project_id=project_id,
+        distribution=ref,
+        event=event,
+        customer_id=customer_id,
         outcome="skipped",
-        reason="stopped",
-        detail="there is no such distribution, or no longer",
+        reason=why.reason,
+        detail=why.detail,
+        channel=channel,
         decided_at=now,
     )
 
@@ -139,27 +152,12 @@ def match_due(
     outcome = Matched()
     rule = rules.find(hold.project_id, hold.distribution.id)
     if rule is None:
-        outcome.decisions.append(_of_deleted(hold, now))
+        why = canceled(hold) or Skip("stopped", "the distribution was deleted while this waited")
+        at = hold.project_id, hold.distribution, hold.event, hold.customer_id
+        outcome.decisions.append(_without_rule(*at, why, now, hold))
     else:
         Evaluation(rule, context, now, channels, checks, hold).decide_due(hold, ended, outcome)
     return outcome
-
-
-def _of_deleted(hold: Hold, now: datetime) -> Decision:
-    at, (channel, step) = (hold.project_id, hold.distribution.id, hold.event.id, hold.customer_id), place_of(hold)
-    why = canceled(hold) or Skip("stopped", "the distribution was deleted while this waited")
-    return Decision(
-        decision_id=decision_id(*at, channel, step, hold.round + 1),
-        project_id=hold.project_id,
-        distribution=hold.distribution,
-        event=hold.event,
-        customer_id=hold.customer_id,
-        outcome="skipped",
-        reason=why.reason,
-        detail=why.detail,
-        channel=channel,
-        decided_at=now,
-    )
 
 
 def sample_no_match(context: EventContext, rules: RuleIndex, now: datetime, one_in: int) -> list[Decision]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from itertools import accumulate
+from operator import attrgetter
 
-from schemas.distribution import Distribution, TriggerRef
+from schemas.distribution import Arm, Distribution, TriggerRef
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
@@ -30,6 +32,8 @@ class Rule:
     """Of events that end what waits."""
     staff: Guard | None = None
     """Of customers who are in no experiment."""
+    arms: tuple[tuple[int, Arm], ...] = ()
+    """Its arms, by their ids, since written in another order they are the same arms; with the end of each share."""
 
 
 def compile_rule(
@@ -44,7 +48,12 @@ def compile_rule(
     own, unless = written_zone(distribution.timezone), distribution.unless
     guard = _guard(distribution, distribution.trigger, distribution.when, own, compiled)
     ends = _guard(distribution, unless.trigger, unless.when, own, compiled) if unless else None
-    return Rule(distribution, guard, own or zone, ends, _staff(distribution, own or zone))
+    return Rule(distribution, guard, own or zone, ends, _staff(distribution, own or zone), _arms(distribution))
+
+
+def _arms(distribution: Distribution) -> tuple[tuple[int, Arm], ...]:
+    arms = sorted(distribution.arms, key=attrgetter("id"))
+    return tuple(zip(accumulate(one.share for one in arms), arms, strict=True))
 
 
 def _staff(distribution: Distribution, zone: tzinfo) -> Guard | None:

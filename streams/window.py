@@ -12,6 +12,7 @@ from schemas.window import QuietHours, Window
 from streams.verdict import Defer, Skip
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NAMES = tuple(day.title() for day in WEEKDAYS)
 _DAY = timedelta(days=1)
 NEVER = datetime.max.replace(tzinfo=UTC)
 _DAY_MINUTES, _WEEK_MINUTES = 24 * 60, 7 * 24 * 60
@@ -27,7 +28,7 @@ def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
         today = now.astimezone(zone).date()
     except OverflowError:
         return None
-    for start, end in _spans(window, today, zone):
+    for start, end in _spans(window.begins, window.ends, tuple(window.days), today, zone):
         if start <= now < end:
             return None
         if start > now:
@@ -46,12 +47,9 @@ def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo) -> da
     return NEVER
 
 
-def closed(window: Window | None, quiet: QuietHours | None, now: datetime, zone: tzinfo) -> Defer | Skip | None:
-    """An objection to sending now, of a window or of quiet hours: both have to be open."""
-    until = opens_together(both(window, quiet), now, zone)
-    if until is None:
-        return None
-    said = f"sent {all_in_words(window, quiet)} in {zone}, where it is {now.astimezone(zone):%A %H:%M}"
+def closed(window: Window | None, until: datetime, now: datetime, zone: tzinfo, hours: str) -> Defer | Skip:
+    """The objection to sending now, of hours that are open together from a moment on: its window may say skip."""
+    said = f"{hours}, where it is {day_and_time(now, zone)}"
     if until is NEVER:
         return Skip("quiet_hours", f"{said}: there is no such hour")
     is_skipped = window and window.outside != "hold" and opens(window, now, zone)
@@ -114,22 +112,37 @@ def all_in_words(window: Window | None, quiet: QuietHours | None) -> str:
     return f"{own}{' and ' if own else ''}not {in_words(quiet)}" if quiet else own
 
 
+def day_and_time(now: datetime, zone: tzinfo) -> str:
+    """A moment as in `Friday 21:00`, without the seconds."""
+    here = now.astimezone(zone)
+    return f"{_NAMES[here.weekday()]} {here.hour:02}:{here.minute:02}"
+
+
 def in_words(window: Window | QuietHours) -> str:
     """The hours and days of a window."""
     days = f" on {', '.join(window.days)}" if isinstance(window, Window) and window.days else ""
     return f"from {window.begins} to {window.ends}{days}"
 
 
-def _spans(window: Window, today: date, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
-    """Beginnings and ends around a day; one over midnight belongs to the day on which it begins."""
-    begins, ends = time.fromisoformat(window.begins), _end(window.ends)
+@lru_cache(maxsize=4096)
+def _spans(
+    begin: str, end: str, days: tuple[str, ...], today: date, zone: tzinfo
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Beginnings and ends of a window around a day, which the same day in the same zone asks for again and again."""
+    return tuple(_around(time.fromisoformat(begin), _end(end), days, today, zone))
+
+
+def _around(
+    begins: time, ends: time | None, days: tuple[str, ...], today: date, zone: tzinfo
+) -> Iterator[tuple[datetime, datetime]]:
+    """One over midnight belongs to the day on which it begins."""
     for number in range(-1, _LOOKED_AT):
         try:
             day = today + number * _DAY
             last = day if ends is not None and ends > begins else day + _DAY
         except OverflowError:
             return
-        if window.days and WEEKDAYS[day.weekday()] not in window.days:
+        if days and WEEKDAYS[day.weekday()] not in days:
             continue
         yield instant(day, begins, zone), instant(last, ends or time.min, zone)
 

@@ -9,31 +9,25 @@ from datetime import timedelta
 
 from schemas.distribution import TRANSACTIONAL, Cap
 from streams.caps import Counted, applies, count, in_words, within_words
-from streams.checks.check import AudienceCheck, Message
+from streams.checks.check import AudienceCheck, Finding, Message
 from streams.delay import zone_of_customer
 from streams.recent import has_counted
-from streams.verdict import GO, Defer, Skip, Verdict
+from streams.verdict import GO, Defer, Skip
 
 
-def _judge(message: Message) -> Verdict:
+def _judge(message: Message) -> Finding:
     """The first cap that does not let it wait, else the one that lets it go last."""
-    if not _limits(message):
-        return GO
-    if has_counted(message.recent(), message.delivery_id, message.event.id):
-        return GO  # a replay: it has its place already
-    found = [objection for cap in _limits(message) if (objection := _objection(message, cap))]
-    skip = next((one for one in found if isinstance(one, Skip)), None)
-    return skip or max((one for one in found if isinstance(one, Defer)), key=_until, default=GO)
-
-
-def _shown(message: Message) -> tuple[str, str] | None:
     caps = _limits(message)
     if not caps:
-        return None
+        return Finding(GO)
     test = f"cap {', '.join(map(in_words, caps))}"
     if has_counted(message.recent(), message.delivery_id, message.event.id):
-        return test, "counted already, for this event"
-    return test, ", ".join(f"{_count(message, cap).count} {within_words(cap)}" for cap in caps)
+        return Finding(GO, test, "counted already, for this event")  # a replay: it has its place already
+    counts = [(cap, _count(message, cap)) for cap in caps]
+    found = [objection for cap, counted in counts if (objection := _objection(message, cap, counted))]
+    skip = next((one for one in found if isinstance(one, Skip)), None)
+    verdict = skip or max((one for one in found if isinstance(one, Defer)), key=_until, default=GO)
+    return Finding(verdict, test, ", ".join(f"{counted.count} {within_words(cap)}" for cap, counted in counts))
 
 
 def _limits(message: Message) -> list[Cap]:
@@ -48,8 +42,7 @@ def _count(message: Message, cap: Cap) -> Counted:
     return count(cap, message.plan.channel, message.distribution.consent, message.recent(), message.now, zone)
 
 
-def _objection(message: Message, cap: Cap) -> Skip | Defer | None:
-    counted = _count(message, cap)
+def _objection(message: Message, cap: Cap, counted: Counted) -> Skip | Defer | None:
     if counted.free_at is None:
         return None
     whose = "the project's cap" if cap.of_project else "cap"
@@ -64,4 +57,4 @@ def _until(defer: Defer) -> float:
     return defer.until.timestamp()
 
 
-CAP = AudienceCheck(_judge, _shown)
+CAP = AudienceCheck(_judge)

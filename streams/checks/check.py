@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -76,26 +76,35 @@ S_contra = TypeVar("S_contra", contravariant=True, bound=Subject)
 S = TypeVar("S", bound=Subject)
 
 
+class Finding(NamedTuple):
+    """The answer of a check and, for `why`, its test in words and the value that it saw; without a test no row."""
+
+    verdict: Verdict
+    test: str = ""
+    seen: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class AudienceCheck(Generic[S_contra]):
-    """One check. `judge` decides; `shown` is the test in words and the value that it saw, None where it does not apply.
+    """One check: its answer, and the row that `why` shows, in one judgement.
 
-    A check without `shown` leaves no row where it passes.
+    One that `is_shown` is made after an objection too, so that `why` shows it.
     """
 
-    judge: Callable[[S_contra], Verdict]
-    shown: Callable[[S_contra], tuple[str, str] | None] | None = None
+    judge: Callable[[S_contra], Finding]
+    is_shown: bool = True
 
 
 def first_objection(checks: Sequence[AudienceCheck[S]], subject: S, record: Recorder) -> Skip | Defer | None:
     """The answer of the first check that objects; None where all say go. Every check that is shown is recorded."""
     objection: Skip | Defer | None = None
     for check in checks:
-        if objection is not None and check.shown is None:
+        if objection is not None and not check.is_shown:
             continue
-        verdict = check.judge(subject)
+        verdict, test, seen = check.judge(subject)
+        passed = isinstance(verdict, Go)
         if objection is None and not isinstance(verdict, Go):
             objection = verdict
-        if check.shown is not None and (shown := check.shown(subject)):
-            record(Check(test=shown[0], passed=isinstance(verdict, Go), seen=shown[1]))
+        if test:
+            record(Check(test=test, passed=passed, seen=seen))
     return objection

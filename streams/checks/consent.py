@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from schemas.distribution import TRANSACTIONAL
-from streams.checks.check import AudienceCheck, Subject
+from streams.checks.check import AudienceCheck, Finding, Subject
 from streams.conditions.answer import misfit, with_kind
 from streams.event_context import Profile
-from streams.verdict import GO, Skip, Verdict
+from streams.verdict import GO, Skip
 
 
-def _judge(subject: Subject) -> Verdict:
+def _judge(subject: Subject) -> Finding:
     category = subject.distribution.consent
-    if category == TRANSACTIONAL or _given(subject) is True:
-        return GO
-    return Skip("consent", f"{category}: {_in_words(subject)}")
-
-
-def _shown(subject: Subject) -> tuple[str, str]:
-    category = subject.distribution.consent
-    return f"consent {category}", category if category == TRANSACTIONAL else _in_words(subject)
-
-
-def _given(subject: Subject) -> object:
-    return given(subject.profile, subject.distribution.consent)
+    test = f"consent {category}"
+    if category == TRANSACTIONAL:
+        return Finding(GO, test, category)
+    said = given(subject.profile, category)
+    seen = _in_words(said)
+    return Finding(GO if said is True else Skip("consent", f"{category}: {seen}"), test, seen)
 
 
 def given(profile: Profile, category: str) -> object:
@@ -37,13 +31,12 @@ def all_given(profile: Profile) -> tuple[str, ...]:
     return tuple(sorted(name for name, said in consents.items() if said is True)) if isinstance(consents, dict) else ()
 
 
-def _in_words(subject: Subject) -> str:
-    given = _given(subject)
-    if given is None:
+def _in_words(said: object) -> str:
+    if said is None:
         return "never given"
-    if isinstance(given, bool):
-        return "given" if given else "withdrawn"
-    return f"neither given nor withdrawn, but {with_kind(given)}"
+    if isinstance(said, bool):
+        return "given" if said else "withdrawn"
+    return f"neither given nor withdrawn, but {with_kind(said)}"
 
 
-CONSENT = AudienceCheck(_judge, _shown)
+CONSENT = AudienceCheck(_judge)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from streams.checks.check import AudienceCheck, Message
+from streams.checks.check import AudienceCheck, Finding, Message
 from streams.experiment import has_holdout
-from streams.verdict import GO, Skip, Verdict
+from streams.verdict import GO, Skip
 
 
-def _judge(message: Message) -> Verdict:
+def _judge(message: Message) -> Finding:
     held_out = message.draw.held_out
-    return GO if held_out is None else Skip("holdout", held_out)
+    verdict = GO if held_out is None else Skip("holdout", held_out)
+    return (
+        Finding(verdict, "not held out", message.draw.seen) if has_holdout(message.distribution) else Finding(verdict)
+    )
 
 
-def _shown(message: Message) -> tuple[str, str] | None:
-    return ("not held out", message.draw.seen) if has_holdout(message.distribution) else None
-
-
-HOLDOUT = AudienceCheck(_judge, _shown)
+HOLDOUT = AudienceCheck(_judge)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from streams.checks.check import AudienceCheck, Subject
+from streams.checks.check import AudienceCheck, Finding, Subject
 from streams.verdict import GO, Skip, Verdict
 
 
-def _judge(subject: Subject) -> Verdict:
+def _judge(subject: Subject) -> Finding:
+    rule = subject.distribution
+    is_bounded = rule.starts_at or rule.ends_at
+    shown = ("within its time", subject.moment.isoformat()) if is_bounded else ()
+    return Finding(_verdict(subject), *shown)
+
+
+def _verdict(subject: Subject) -> Verdict:
     rule, happened = subject.distribution, subject.moment
     if rule.status == "PAUSED":
         return Skip("paused", "the distribution is paused")
@@ -17,10 +24,4 @@ def _judge(subject: Subject) -> Verdict:
     return GO
 
 
-def _shown(subject: Subject) -> tuple[str, str] | None:
-    rule = subject.distribution
-    is_bounded = rule.starts_at or rule.ends_at
-    return ("within its time", subject.moment.isoformat()) if is_bounded else None
-
-
-LIFECYCLE = AudienceCheck(_judge, _shown)
+LIFECYCLE = AudienceCheck(_judge)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from streams.checks.check import AudienceCheck, Message
-from streams.verdict import GO, Skip, Verdict
+from streams.checks.check import AudienceCheck, Finding, Message
+from streams.verdict import GO, Skip
 
 
-def _judge(message: Message) -> Verdict:
-    return message.address if isinstance(message.address, Skip) else GO
+def _judge(message: Message) -> Finding:
+    return Finding(message.address if isinstance(message.address, Skip) else GO)
 
 
-REACH = AudienceCheck(_judge)
+REACH = AudienceCheck(_judge, is_shown=False)

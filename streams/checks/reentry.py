@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from streams.checks.check import AudienceCheck, Message
+from streams.checks.check import AudienceCheck, Finding, Message
 from streams.recent import Sent, other_event_sent
-from streams.verdict import GO, Skip, Verdict
+from streams.verdict import GO, Skip
 
 
-def _judge(message: Message) -> Verdict:
+def _judge(message: Message) -> Finding:
     if message.distribution.publish:  # the publication knows: one for all messages of a send
-        return GO
-    return asked_before(message.recent(), message.delivery_id, message.event.id) or GO
+        return Finding(GO)
+    return Finding(asked_before(message.recent(), message.delivery_id, message.event.id) or GO)
 
 
 def asked_before(recent: list[Sent], identity: str, event_id: str) -> Skip | None:
@@ -24,4 +24,4 @@ def asked_before(recent: list[Sent], identity: str, event_id: str) -> Skip | Non
     return Skip("duplicate", f"waits or was sent already, for an event of {when}")
 
 
-REENTRY = AudienceCheck(_judge)
+REENTRY = AudienceCheck(_judge, is_shown=False)

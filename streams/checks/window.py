@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from schemas.window import QuietHours, Window
-from streams.checks.check import AudienceCheck, Message
+from streams.checks.check import AudienceCheck, Finding, Message
 from streams.delay import zone_of_customer
-from streams.verdict import GO, Verdict
-from streams.window import NEVER, all_in_words, both, closed, opens_together, quiet_hours_of
+from streams.verdict import GO
+from streams.window import NEVER, all_in_words, both, closed, day_and_time, opens_together, quiet_hours_of
 
 
-def _judge(message: Message) -> Verdict:
+def _judge(message: Message) -> Finding:
     window, quiet = _window(message), _quiet(message)
     if window is None and quiet is None:
-        return GO
-    return closed(window, quiet, message.now, zone_of_customer(message.profile, message.zone)) or GO
-
-
-def _shown(message: Message) -> tuple[str, str] | None:
-    window, quiet = _window(message), _quiet(message)
-    if window is None and quiet is None:
-        return None
+        return Finding(GO)
     zone = zone_of_customer(message.profile, message.zone)
-    until, seen = (
-        opens_together(both(window, quiet), message.now, zone),
-        f"{message.now.astimezone(zone):%A %H:%M} in {zone}",
-    )
+    hours, seen = all_in_words(window, quiet), f"{day_and_time(message.now, zone)} in {zone}"
+    until = opens_together(both(window, quiet), message.now, zone)
+    objection = until and closed(window, until, message.now, zone, f"sent {hours} in {zone}")
     later = f"; not before {until.astimezone(zone):%A %Y-%m-%d %H:%M}" if until and until is not NEVER else ""
-    return f"sent {all_in_words(window, quiet)}", seen + later
+    return Finding(objection or GO, f"sent {hours}", seen + later)
 
 
 def _window(message: Message) -> Window | None:
@@ -39,4 +31,4 @@ def _quiet(message: Message) -> QuietHours | None:
     return quiet_hours_of(message.distribution, message.plan.channel)
 
 
-WINDOW = AudienceCheck(_judge, _shown)
+WINDOW = AudienceCheck(_judge)

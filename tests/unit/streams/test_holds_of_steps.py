@@ -10,13 +10,13 @@ import pytest
 
 from schemas.distribution import Distribution, Publish
 from schemas.hold import Hold
-from streams.checks.check import AudienceCheck, Message
+from streams.checks.check import AudienceCheck, Finding, Message
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
 from streams.outcome import Matched
 from streams.recent import read_recent, with_sent
-from streams.verdict import GO, Defer, Verdict
+from streams.verdict import GO, Defer
 from streams.waiting import ended_by, with_changes
 from tests.factory import NOW, context, customer, rule
 from tests.unit.streams.test_delay import held
@@ -29,12 +29,13 @@ LATER = NOW + timedelta(hours=9)
 def deferring(*steps: int, hours: int = 9) -> AudienceChecks:
     """Checks that hold the messages at these places until then."""
 
-    def judge(message: Message) -> Verdict:
+    def judge(message: Message) -> Finding:
         until = NOW + timedelta(hours=hours + message.step)
         is_held = message.step in steps and message.now < until
-        return Defer("capped", until, f"one a day, at place {message.step}") if is_held else GO
+        later = Defer("capped", until, f"one a day, at place {message.step}")
+        return Finding(later if is_held else GO, "cap", "1")
 
-    return AudienceChecks(of_message=(*CHECKS.of_message, AudienceCheck(judge, lambda _: ("cap", "1"))))
+    return AudienceChecks(of_message=(*CHECKS.of_message, AudienceCheck(judge)))
 
 
 def matched(one: Distribution, checks: AudienceChecks, **changes: Any) -> Matched:

@@ -13,7 +13,7 @@ import pytest
 from schemas.contract import topic_codec
 from schemas.distribution import Publish
 from schemas.errors import BadRecord, InvalidEvent
-from streams.checks.check import AudienceCheck, Subject
+from streams.checks.check import AudienceCheck, Finding, Subject
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.event_context import Head
 from streams.events import EventReader, read_customer, read_event
@@ -95,7 +95,7 @@ def test_the_first_check_that_fails_gives_the_reason(
 
 
 LATER = Defer("quiet_hours", NOW + timedelta(hours=9), "quiet until 21:00")
-DEFERRING: AudienceCheck[Subject] = AudienceCheck(lambda _: LATER, lambda _: ("quiet hours", "12:00"))
+DEFERRING: AudienceCheck[Subject] = AudienceCheck(lambda _: Finding(LATER, "quiet hours", "12:00"))
 
 
 @pytest.mark.parametrize(

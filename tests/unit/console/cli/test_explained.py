@@ -13,7 +13,7 @@ from console.cli.explained import show_story, story_json
 from console.control.explain import Attempt, DeliveryStory, ReportedEnd, Story
 from schemas.send import Audience
 from store.sends import SendRow
-from streams.checks.check import AudienceCheck, Subject
+from streams.checks.check import AudienceCheck, Finding, Subject
 from streams.checks.order import AudienceChecks
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -23,7 +23,7 @@ from tests.factory import NOW, context, customer, rule
 
 def test_what_is_deferred_says_until_when_and_what_is_skipped_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     later = Defer("quiet_hours", NOW + timedelta(hours=9), "quiet until 21:00")
-    deferring: AudienceCheck[Subject] = AudienceCheck(lambda _: later, lambda _: ("quiet hours", "12:00"))
+    deferring: AudienceCheck[Subject] = AudienceCheck(lambda _: Finding(later, "quiet hours", "12:00"))
     index = RuleIndex()
     index.insert(rule())
     deferred = match_event(context(), index, NOW, checks=AudienceChecks(of_distribution=(deferring,))).decisions
@@ -36,7 +36,7 @@ def test_what_is_deferred_says_until_when_and_what_is_skipped_says_why(capsys: p
 
 def test_what_was_held_is_one_story_with_its_later_rounds(capsys: pytest.CaptureFixture[str]) -> None:
     later = Defer("quiet_hours", NOW + timedelta(hours=9), "quiet until 21:00")
-    deferring: AudienceCheck[Subject] = AudienceCheck(lambda _: later, lambda _: ("quiet hours", "12:00"))
+    deferring: AudienceCheck[Subject] = AudienceCheck(lambda _: Finding(later, "quiet hours", "12:00"))
     index = RuleIndex()
     index.insert(rule())
     (held,) = match_event(context(), index, NOW, checks=AudienceChecks(of_distribution=(deferring,))).decisions

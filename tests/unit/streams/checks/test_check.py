@@ -8,7 +8,7 @@ import pytest
 
 from schemas.decision import Check
 from streams.checks.cap import CAP
-from streams.checks.check import AudienceCheck, Subject, first_objection
+from streams.checks.check import AudienceCheck, Finding, Subject, first_objection
 from streams.checks.consent import CONSENT
 from streams.checks.holdout import HOLDOUT
 from streams.checks.lifecycle import LIFECYCLE
@@ -29,7 +29,7 @@ def test_the_order() -> None:
 
 
 def answering(verdict: Verdict, name: str) -> AudienceCheck[Subject]:
-    return AudienceCheck(lambda _: verdict, lambda _: (name, "seen") if name else None)
+    return AudienceCheck(lambda _: Finding(verdict, name, "seen"))
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def test_the_first_objection_counts_and_all_are_recorded(
 def test_what_is_not_shown_is_not_asked_after_an_objection() -> None:
     asked: list[str] = []
 
-    def judge(name: str, verdict: Verdict) -> Callable[[Subject], Verdict]:
-        def answer(_: Subject) -> Verdict:
+    def judge(name: str, verdict: Verdict) -> Callable[[Subject], Finding]:
+        def answer(_: Subject) -> Finding:
             asked.append(name)
-            return verdict
+            return Finding(verdict)
 
         return answer
 
-    checks = [AudienceCheck(judge("first", CAPPED)), AudienceCheck(judge("second", GO))]
+    checks = [AudienceCheck(judge("first", CAPPED)), AudienceCheck(judge("second", GO), is_shown=False)]
     recorded: list[Check] = []
     assert first_objection(checks, subject(), recorded.append) == CAPPED
     assert (asked, recorded) == (["first"], [])

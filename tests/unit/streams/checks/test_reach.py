@@ -27,12 +27,12 @@ NONE = Skip("no_address", "the customer has no email")
     ],
 )
 def test_a_message_needs_the_address_of_its_channel(channel: dict[str, Any], email: Any, verdict: Verdict) -> None:
-    assert REACH.judge(message(customer(email=email), channels=[channel])) == verdict
+    assert REACH.judge(message(customer(email=email), channels=[channel])).verdict == verdict
 
 
 @pytest.mark.parametrize("email", ["jo", "jo@", 5, ["jo@example.com"], "jo@example.com\nBcc: x@example.com"])
 def test_an_address_that_mail_cannot_be_sent_to_is_none(email: Any) -> None:
-    verdict = REACH.judge(message(customer(email=email), channels=[EMAIL]))
+    verdict = REACH.judge(message(customer(email=email), channels=[EMAIL])).verdict
     assert isinstance(verdict, Skip)
     assert verdict.reason == "no_address"
     assert verdict.detail.startswith("mail cannot be sent to the customer's email: ")

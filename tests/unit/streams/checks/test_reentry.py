@@ -27,10 +27,10 @@ TWICE = Skip("duplicate", "waits or was sent already, for an event of 2026-11-20
     ],
 )
 def test_the_event_itself_may_come_again_and_no_other(recent: list[Sent], verdict: Verdict) -> None:
-    assert REENTRY.judge(message(recent=recent)) == verdict
+    assert REENTRY.judge(message(recent=recent)).verdict == verdict
 
 
 def test_what_publishes_a_code_is_not_asked_about() -> None:
     asked = message(recent=[sent(DELIVERY, "ev0", NOW)])
     publishing = msgspec.structs.replace(asked.distribution, publish=Publish(campaign="spring"))
-    assert REENTRY.judge(msgspec.structs.replace(asked, distribution=publishing)) == GO
+    assert REENTRY.judge(msgspec.structs.replace(asked, distribution=publishing)).verdict == GO

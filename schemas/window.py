@@ -15,6 +15,7 @@ class Window(Record, frozen=True, kw_only=True):
     ends: Annotated[str, doc("As in 20:00; 24:00 is the end of the day.")]
     days: Annotated[list[str], doc("The days of the week on which it begins; empty for every day.")] = []
     outside: Annotated[Outside | Unknown, doc("What becomes of a message at another time.")] = "hold"
+    closed_on_holidays: Annotated[bool, doc("Not on public holidays of the customer's country.")] = False
 
 
 class QuietHours(Record, frozen=True, kw_only=True):

@@ -51,6 +51,12 @@ def compile_rule(
     return Rule(distribution, guard, own or zone, ends, _staff(distribution, own or zone), _arms(distribution))
 
 
+def closes_on_holidays(distribution: Distribution) -> bool:
+    """True where a window of it is closed on public holidays, whose countries take a moment to load."""
+    plans = (*distribution.channels, *(plan for arm in distribution.arms for plan in arm.channels))
+    return any(window and window.closed_on_holidays for window in (distribution.window, *(one.window for one in plans)))
+
+
 def _arms(distribution: Distribution) -> tuple[tuple[int, Arm], ...]:
     arms = sorted(distribution.arms, key=attrgetter("id"))
     return tuple(zip(accumulate(one.share for one in arms), arms, strict=True))

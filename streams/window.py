@@ -9,6 +9,7 @@ from operator import and_, or_
 
 from schemas.distribution import TRANSACTIONAL, Distribution
 from schemas.window import QuietHours, Window
+from streams.holidays import NOWHERE, Place, holiday, known_place
 from streams.verdict import Defer, Skip
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -20,15 +21,18 @@ _TRIES = 64
 """Moments at which one of several windows opens that are looked at: more than a week has."""
 _LOOKED_AT = 9
 """Days from yesterday on: a week, the day before it whose night may go on, and the one after."""
+_LOOKED_AT_WITH_HOLIDAYS = 100
+"""The same where days are left out: no weekday is a holiday in so many weeks."""
 
 
-def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
+def opens(window: Window, now: datetime, zone: tzinfo, place: Place = NOWHERE) -> datetime | None:
     """The moment, in UTC, at which the window opens next; None where it is open now."""
     try:
         today = now.astimezone(zone).date()
     except OverflowError:
         return None
-    for start, end in _spans(window.begins, window.ends, tuple(window.days), today, zone):
+    where = place if window.closed_on_holidays else NOWHERE
+    for start, end in _spans(window.begins, window.ends, tuple(window.days), today, zone, where):
         if start <= now < end:
             return None
         if start > now:
@@ -36,23 +40,24 @@ def opens(window: Window, now: datetime, zone: tzinfo) -> datetime | None:
     return None
 
 
-def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo) -> datetime | None:
+def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo, place: Place = NOWHERE) -> datetime | None:
     """The moment at which all are open; None where they are now, `NEVER` where that does not come."""
     moment = now
     for _ in range(_TRIES):
-        later = [found for window in windows if (found := opens(window, moment, zone))]
+        later = [found for window in windows if (found := opens(window, moment, zone, place))]
         if not later:
             return None if moment is now else moment
         moment = max(later)
     return NEVER
 
 
-def closed(window: Window | None, until: datetime, now: datetime, zone: tzinfo, hours: str) -> Defer | Skip:
+def closed(
+    window: Window | None, until: datetime, now: datetime, zone: tzinfo, place: Place, said: str
+) -> Defer | Skip:
     """The objection to sending now, of hours that are open together from a moment on: its window may say skip."""
-    said = f"{hours}, where it is {day_and_time(now, zone)}"
     if until is NEVER:
         return Skip("quiet_hours", f"{said}: there is no such hour")
-    is_skipped = window and window.outside != "hold" and opens(window, now, zone)
+    is_skipped = window and window.outside != "hold" and opens(window, now, zone, place)
     return Skip("quiet_hours", said) if is_skipped else Defer("quiet_hours", until, said)
 
 
@@ -121,22 +126,35 @@ def day_and_time(now: datetime, zone: tzinfo) -> str:
 def in_words(window: Window | QuietHours) -> str:
     """The hours and days of a window."""
     days = f" on {', '.join(window.days)}" if isinstance(window, Window) and window.days else ""
-    return f"from {window.begins} to {window.ends}{days}"
+    holidays = ", not on public holidays" if isinstance(window, Window) and window.closed_on_holidays else ""
+    return f"from {window.begins} to {window.ends}{days}{holidays}"
+
+
+def holiday_in_words(window: Window | None, now: datetime, zone: tzinfo, place: Place) -> str:
+    """The holiday on which a window is closed, or why it knows of none; empty where neither is worth a word."""
+    if window is None or not window.closed_on_holidays:
+        return ""
+    known = known_place(place)
+    if known is None:
+        country = f'of "{place.country}"' if place.country else "without address.country"
+        return f"; no public holidays are known {country}"
+    name = holiday(place, now.astimezone(zone).date())
+    return f"; closed: {name} in {'-'.join(filter(None, known))}" if name else ""
 
 
 @lru_cache(maxsize=4096)
 def _spans(
-    begin: str, end: str, days: tuple[str, ...], today: date, zone: tzinfo
+    begin: str, end: str, days: tuple[str, ...], today: date, zone: tzinfo, place: Place
 ) -> tuple[tuple[datetime, datetime], ...]:
     """Beginnings and ends of a window around a day, which the same day in the same zone asks for again and again."""
-    return tuple(_around(time.fromisoformat(begin), _end(end), days, today, zone))
+    return tuple(_around(time.fromisoformat(begin), _end(end), days, today, zone, place))
 
 
 def _around(
-    begins: time, ends: time | None, days: tuple[str, ...], today: date, zone: tzinfo
+    begins: time, ends: time | None, days: tuple[str, ...], today: date, zone: tzinfo, place: Place
 ) -> Iterator[tuple[datetime, datetime]]:
-    """One over midnight belongs to the day on which it begins."""
-    for number in range(-1, _LOOKED_AT):
+    """One over midnight belongs to the day on which it begins, and ends at midnight before a holiday."""
+    for number in range(-1, _LOOKED_AT_WITH_HOLIDAYS if place.country else _LOOKED_AT):
         try:
             day = today + number * _DAY
             last = day if ends is not None and ends > begins else day + _DAY
@@ -144,7 +162,10 @@ def _around(
             return
         if days and WEEKDAYS[day.weekday()] not in days:
             continue
-        yield instant(day, begins, zone), instant(last, ends or time.min, zone)
+        if place.country and holiday(place, day):
+            continue
+        cut = place.country and last > day and holiday(place, last)
+        yield instant(day, begins, zone), instant(last, time.min if cut else ends or time.min, zone)
 
 
 def _end(written: str) -> time | None:

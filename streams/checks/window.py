@@ -5,8 +5,18 @@ from __future__ import annotations
 from schemas.window import QuietHours, Window
 from streams.checks.check import AudienceCheck, Finding, Message
 from streams.delay import zone_of_customer
+from streams.holidays import place_of
 from streams.verdict import GO
-from streams.window import NEVER, all_in_words, both, closed, day_and_time, opens_together, quiet_hours_of
+from streams.window import (
+    NEVER,
+    all_in_words,
+    both,
+    closed,
+    day_and_time,
+    holiday_in_words,
+    opens_together,
+    quiet_hours_of,
+)
 
 
 def _judge(message: Message) -> Finding:
@@ -15,10 +25,13 @@ def _judge(message: Message) -> Finding:
         return Finding(GO)
     zone = zone_of_customer(message.profile, message.zone)
     hours, seen = all_in_words(window, quiet), f"{day_and_time(message.now, zone)} in {zone}"
-    until = opens_together(both(window, quiet), message.now, zone)
-    objection = until and closed(window, until, message.now, zone, f"sent {hours} in {zone}")
+    place = place_of(message.profile)
+    until = opens_together(both(window, quiet), message.now, zone, place)
+    holiday = holiday_in_words(window, message.now, zone, place)
+    said = f"sent {hours} in {zone}, where it is {day_and_time(message.now, zone)}{holiday}"
+    objection = until and closed(window, until, message.now, zone, place, said)
     later = f"; not before {until.astimezone(zone):%A %Y-%m-%d %H:%M}" if until and until is not NEVER else ""
-    return Finding(objection or GO, f"sent {hours}", seen + later)
+    return Finding(objection or GO, f"sent {hours}", seen + holiday + later)
 
 
 def _window(message: Message) -> Window | None:

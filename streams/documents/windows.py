@@ -58,6 +58,15 @@ WINDOW = Group(
             default="hold",
             example="skip",
         ),
+        "holidays": Key(
+            OneOf(("open", "closed")),
+            null="wrong",
+            doc="`closed` sends nothing on public holidays where the customer lives, by `address.country` (`PL` or "
+            "`POL`) and, where they differ within a country, `address.state` (`BY`); none begins on one. Without a "
+            "known country every day is open.",
+            default="open",
+            example="closed",
+        ),
     },
     '{from: "09:00", to: "20:00"}',
 )
@@ -70,7 +79,7 @@ def window_of(read: JsonObject | None, report: Report, at: str = "window") -> Wi
     if read["from"] == read["to"]:
         report(f"{at}.to", "is the same as from: leave the window out, or write the hours that are meant")
     rest = {name: read[name] for name in ("days", "outside") if name in read}
-    return Window(begins=read["from"], ends=read["to"], **rest)
+    return Window(begins=read["from"], ends=read["to"], closed_on_holidays=read.get("holidays") == "closed", **rest)
 
 
 QUIET_HOURS = Group(

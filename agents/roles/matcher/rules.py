@@ -30,7 +30,9 @@ from schemas.record_key import label_of, parse_key, record_key, shown_key
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
 from streams.event_context import Head
+from streams.holidays import load_countries
 from streams.index.rules import RuleIndex
+from streams.rule import closes_on_holidays
 
 log = structlog.get_logger()
 
@@ -158,14 +160,14 @@ class RuleTable(Service):
 
     async def _apply_when_readable(self, record: Incoming) -> None:
         async def apply() -> None:
-            self._apply(record)
+            await self._apply(record)
 
         try:
-            self._apply(record)
+            await self._apply(record)
         except TryLater:
             await retry_until_available(apply, what="schema registry")
 
-    def _apply(self, record: Incoming) -> None:
+    async def _apply(self, record: Incoming) -> None:
         """Put one change into the index. A record that cannot be used leaves the last good version alone."""
         key = record.key or b""
         try:
@@ -177,6 +179,8 @@ class RuleTable(Service):
             if (rule.project_id, rule.id) != named:  # compaction would take another rule's last version for this one's
                 shown, right = shown_key(key.decode()), record_key(rule.project_id, rule.id, self._default)
                 raise InvalidEvent(f"the key is {shown}; of this distribution it is {shown_key(right)}", path="key")
+            if closes_on_holidays(rule):
+                await asyncio.to_thread(load_countries)  # some seconds, in which matching goes on by the rules before
             self.index.insert(rule)
         except TryLater:
             raise

@@ -165,7 +165,9 @@ def _around(
         if place.country and holiday(place, day):
             continue
         cut = place.country and last > day and holiday(place, last)
-        yield instant(day, begins, zone), instant(last, time.min if cut else ends or time.min, zone)
+        opening, closing = instant(day, begins, zone), instant(last, time.min if cut else ends or time.min, zone)
+        if closing > opening:  # where the clocks leap over all of it, there is no such time
+            yield opening, closing
 
 
 def _end(written: str) -> time | None:

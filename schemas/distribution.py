@@ -53,6 +53,16 @@ class Unless(Record, frozen=True, kw_only=True):
     same: Annotated[str | None, doc("A path whose value both events share, as in order.id.")] = None
 
 
+class Digest(Record, frozen=True, kw_only=True):
+    """Many events gathered into one message: for a span from the first of them, or until a time of the day."""
+
+    seconds: Annotated[int | None, doc("The length of its window; null where `at` ends it.")] = None
+    at: Annotated[str | None, doc("As in 09:00, by the customer's wall clock, else the project's.")] = None
+    days: Annotated[list[str], doc("The days of the week on which `at` counts; empty for every day.")] = []
+    by: Annotated[str | None, doc("A path as in order.id; each of its values has a digest of its own.")] = None
+    first: Annotated[bool, doc("The first event is sent at once, and those that follow are gathered.")] = False
+
+
 class Cap(Record, frozen=True, kw_only=True):
     """A limit on what one customer gets, counted across distributions. Transactional messages count, and always go."""
 
@@ -118,6 +128,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     delay: Annotated[Delay | None, doc("What it waits for before it is judged again and sent.")] = None
     unless: Annotated[Unless | None, doc("What ends it while it waits.")] = None
+    digest: Annotated[Digest | None, doc("Events that are gathered into one message.")] = None
     window: Annotated[Window | None, doc("When it may be sent.")] = None
     caps: Annotated[list[Cap], doc("Its own limits, and those of its project.")] = []
     expires_after: Annotated[int | None, doc("Seconds after the event, or its delay; later it is not sent.")] = None

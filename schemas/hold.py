@@ -17,6 +17,23 @@ class RecordHeader(Record, frozen=True, kw_only=True):
     value: bytes | None = None
 
 
+class Gathering(Record, frozen=True, kw_only=True):
+    """The digest that an event joins; which one of that name is the holder's to say."""
+
+    digest_id: Annotated[str, doc("Of a distribution, a customer and, where it has one, the value of its path.")]
+    first: Annotated[bool, doc("Where nothing is gathered it goes alone, and those that follow are gathered.")] = False
+    late_until: Annotated[datetime, doc("The end of the window after its own, where that is over already.")]
+
+
+class Gathered(Record, frozen=True, kw_only=True):
+    """Another event of a digest."""
+
+    event: EventRef
+    arrived_at: Annotated[int, doc("When it reached Kafka, in Unix milliseconds.")]
+    headers: list[RecordHeader] = []
+    value: Annotated[bytes, doc("Its record as it came.")]
+
+
 class Hold(Record, frozen=True, kw_only=True):
     """A record of `holds`, and of `events.due` once its moment has come.
 
@@ -42,3 +59,6 @@ class Hold(Record, frozen=True, kw_only=True):
     headers: Annotated[list[RecordHeader], doc("Those of the event's record.")] = []
     value: Annotated[bytes, doc("The event's record as it came.")]
     canceled_by: Annotated[str | None, doc("Who ended it by hand before its moment; it is decided as canceled.")] = None
+    gathers: Annotated[Gathering | None, doc("The digest that it joins, or is; null for what waits by itself.")] = None
+    gathered: Annotated[list[Gathered], doc("The other events of a digest that are kept, oldest first.")] = []
+    events: Annotated[int | None, doc("The number of all events of a digest; null until it has gathered them.")] = None

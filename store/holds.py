@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
+from schemas.digest import Joining, KnownDigest, Placed
 from schemas.record_key import Keyed
 from store.postgres import passing_errors
 from store.sql import queries
 
 COUNTED = 100_000
 """So many that wait are counted one by one: to count millions every few seconds would cost more than the rest."""
+
+
+_FRESH = ("project_id", "hold_id", "customer_id", "arrived_at")
 
 
 class HoldRow(NamedTuple):
@@ -29,11 +33,21 @@ class HoldRow(NamedTuple):
     reason: str
     until_at: datetime | None
     arrived_at: datetime
-    record: bytes
+    record: bytes | None
+
+
+class GatheredRow(NamedTuple):
+    """A hold that is new, and joins a digest."""
+
+    hold: HoldRow
+    joining: Joining
 
 
 class DueHold(NamedTuple):
-    """A hold whose moment has come, or which somebody has ended before."""
+    """A hold whose moment has come, or which somebody has ended before.
+
+    Of a digest the one that leads, with the records of the others that are kept, oldest first; `events` counts all.
+    """
 
     project_id: str
     hold_id: str
@@ -41,6 +55,13 @@ class DueHold(NamedTuple):
     customer_id: str
     record: bytes
     canceled_by: str | None
+    until_at: datetime
+    gathered: Sequence[bytes] = ()
+    events: int | None = None
+
+
+Place = Callable[[Sequence[KnownDigest], Sequence[Joining]], Sequence[Placed]]
+"""Finds the places of events among what is there, one after another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,35 @@ class Holds:
         """Keep what is new; how many. What is known, or of a customer erased since, changes nothing."""
         return len(await self._fetch("add", *map(list, zip(*rows, strict=True)))) if rows else 0
 
+    async def gather(self, rows: Sequence[GatheredRow], place: Place) -> int:
+        """Keep what is new of digests, each event at its place; how many. What is known changes nothing."""
+        if not rows:
+            return 0
+        single = list({(row.hold.project_id, row.hold.hold_id): row for row in reversed(rows)}.values())[::-1]
+        asked = [row.hold.project_id for row in single], [row.joining.digest_id for row in single]
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(self._sql["lock_digests"], *asked)
+            ids = [[getattr(row.hold, name) for row in single] for name in _FRESH]
+            fresh = [single[row["place"] - 1] for row in await connection.fetch(self._sql["fresh"], *ids)]
+            known = await connection.fetch(self._sql["known_digests"], *asked)
+            new = [made for project in dict.fromkeys(asked[0]) for made in _placed(project, fresh, known, place)]
+            if new:
+                await connection.execute(self._sql["gather"], *map(list, zip(*new, strict=True)))
+        return len(new)
+
+    async def close(self, most: int) -> None:
+        """Close digests whose window is over. They keep their events however often they are released."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            due = await connection.fetch(self._sql["digests_due"], most)
+            if due:
+                asked = [row["project_id"] for row in due], [row["digest_id"] for row in due]
+                await connection.execute(self._sql["lock_digests"], *asked)
+                await connection.execute(self._sql["close"], *asked)
+
+    async def reopen(self) -> None:
+        """Give events of digests whose leading one was erased another one."""
+        await self._fetch("reopen")
+
     async def erase(self, erased_at: Sequence[tuple[Keyed, datetime]]) -> None:
         """End what waits for customers who were erased, and keep nothing of it; the latest moment of each counts."""
         latest = {customer: at for at, customer in sorted((at, customer) for customer, at in erased_at)}
@@ -74,11 +124,19 @@ class Holds:
     async def due(self, most: int) -> AsyncIterator[list[DueHold]]:
         """Some that are due, locked until the end of the block. They have ended then, unless it raises."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            found = [DueHold(**row) for row in await connection.fetch(self._sql["take"], most)]
+            rows = [dict(row) for row in await connection.fetch(self._sql["take"], most)]
+            leads = [(row["project_id"], row["hold_id"]) for row in rows if row.pop("is_digest")]
+            digests = list(map(list, zip(*leads, strict=True)))
+            others: dict[tuple[str, str], list[bytes | None]] = {lead: [] for lead in leads}
+            for row in await connection.fetch(self._sql["gathered"], *digests) if leads else ():
+                others[row["project_id"], row["closed_as"]].append(row["record"])
+            found = [_due(row, others.get((row["project_id"], row["hold_id"]))) for row in rows]
             yield found
             if found:
                 ended = [[getattr(one, name) for one in found] for name in ("project_id", "hold_id", "round")]
                 await connection.execute(self._sql["end"], *ended)
+            if leads:
+                await connection.execute(self._sql["end_gathered"], *digests)
 
     async def wake(self, most: int) -> int:
         """Make due what waited for paused distributions that go on; how many, at most so many of each."""
@@ -100,3 +158,21 @@ class Holds:
         async with passing_errors(self._pool):
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql[name], *arguments)
             return rows
+
+
+def _due(row: dict[str, Any], others: list[bytes | None] | None) -> DueHold:
+    if others is None:
+        return DueHold(**row)
+    return DueHold(**row, gathered=[one for one in others if one is not None], events=1 + len(others))
+
+
+def _placed(
+    project: str, rows: Sequence[GatheredRow], known: Sequence[Mapping[str, Any]], place: Place
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of one project, with their places."""
+    mine = [row for row in rows if row.hold.project_id == project]
+    fields, own = KnownDigest._fields, (row for row in known if row["project_id"] == project)
+    there = [KnownDigest(**{name: row[name] for name in fields}) for row in own]
+    for row, placed in zip(mine, place(there, [row.joining for row in mine]), strict=True):
+        hold = row.hold._replace(until_at=placed.until, record=row.hold.record if placed.is_kept else None)
+        yield (*hold, row.joining.digest_id, row.joining.happened_at, placed.first_until)

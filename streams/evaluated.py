@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from streams.channels.tables import CHANNEL_RULES
 from streams.checks.check import Message
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
+from streams.digest import DIGEST
 from streams.event_context import EventContext, Profile, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw
 from streams.identity import decision_id, delivery_id, key_at, occurrence_key
@@ -48,6 +50,7 @@ class Evaluated:
         self._context, self._event, self._facts, self._now = context, context.head, context.facts, now
         self._profile: Profile = context.facts["customer"]
         self._ref, self._event_ref = ref_of(rule.distribution), event_ref(context.head)
+        self.digest: JsonObject | None = None
         self.checks: list[Check] = []
 
     def _message(self, step: int, plan: ChannelPlan, occurrence: str) -> Message:
@@ -101,7 +104,7 @@ class Evaluated:
         promote = self._distribution.promote
         if promote:
             data |= {"campaign": promote.campaign, "promotion_tier": promote.promotion_tier}
-        return data
+        return data if self.digest is None else {**data, DIGEST: self.digest}
 
     def _expires_at(self) -> datetime | None:
         after = self._distribution.expires_after
@@ -135,8 +138,10 @@ class Evaluated:
     def _waits(self, identity: str, occurrence: str, until: Defer) -> Waits:
         event = self._event
         named = identity, self._round, event.project_id, event.customer_id
-        due = until.until if until.reason == "delayed" else event.created_at
-        return Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
+        due = until.until if until.reason in ("delayed", "digest") else event.created_at
+        waits = Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
+        held = self._held
+        return replace(waits, gathers=held.gathers, gathered=held.gathered, events=held.events) if held else waits
 
     def _occurrence(self) -> str | Failure:
         return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)

@@ -9,19 +9,20 @@ import msgspec
 
 from schemas.channels.tables import ChannelPlan
 from schemas.decision import Check, Decision
-from schemas.distribution import Publish
-from schemas.hold import Hold
+from schemas.distribution import Digest, Publish
+from schemas.hold import Gathering, Hold
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.reentry import asked_before
 from streams.conditions.answer import Answer, Failure
-from streams.delay import waited_for
+from streams.delay import waited_for, zone_of_customer
+from streams.digest import in_words, window_end
 from streams.evaluated import Evaluated
 from streams.event_context import objects_of
 from streams.experiment import draw
-from streams.identity import hold_id, hold_id_of_step, publication_id
-from streams.outcome import Judged, Matched, canceled, last_of, paused, place
+from streams.identity import digest_id, hold_id, hold_id_of_step, key_at, publication_id
+from streams.outcome import Judged, Matched, canceled, ended_meanwhile, last_of, paused, place
 from streams.recent import sent
 from streams.selection import no_longer_reacts
 from streams.verdict import Defer, Skip
@@ -45,6 +46,8 @@ class Evaluation(Evaluated):
             outcome.decisions.append(self.failed(occurrence))
         elif isinstance(occurrence, Skip):
             outcome.decisions.append(self._decision(occurrence))
+        elif self._distribution.digest and objection is None:
+            self._gather(self._distribution.digest, occurrence, outcome)
         elif until := objection or self._delayed():
             self._wait(until, occurrence, outcome)
         else:
@@ -110,8 +113,7 @@ class Evaluation(Evaluated):
         """An objection of the distribution as it is now to what has waited."""
         rule = self._distribution
         if ended is not None and rule.unless is not None:
-            said = f"{rule.unless.trigger.event}, event {ended.event} of {ended.at.isoformat()}"
-            return Skip("canceled", f"ended while it waited by {said}")
+            return ended_meanwhile(rule.unless, ended)
         if rule.status == "PAUSED":
             return paused(self._now)
         if rule.status == "ENDED":
@@ -154,6 +156,27 @@ class Evaluation(Evaluated):
             outcome.decisions.append(self._decision(until))
         else:
             self._hold(identity, occurrence, until, outcome)
+
+    def _gather(self, digest: Digest, occurrence: str, outcome: Matched) -> None:
+        """Have the event join a digest; which one, and until when, says who holds it."""
+        event, rule = self._event, self._distribution
+        value = key_at(digest.by, self._facts, "digest by") if digest.by else ""
+        if isinstance(value, Failure):
+            outcome.decisions.append(self.failed(value))
+            return
+        zone = zone_of_customer(self._profile, self._zone)
+        until = window_end(digest, event.created_at, zone)
+        late = window_end(digest, until, zone)
+        name = digest_id(event.project_id, rule.id, event.customer_id, f"{type(value).__name__} {value}")
+        identity = hold_id(event.project_id, rule.id, occurrence, event.customer_id)
+        waits = self._waits(identity, occurrence, Defer("digest", until, in_words(digest)))
+        gathers = Gathering(digest_id=name, first=digest.first, late_until=late)
+        outcome.holds.append(replace(waits, gathers=gathers))
+        outcome.decisions.append(self._decision(waits.until))
+        if rule.unless:
+            at = event.created_at, until
+            key = self._shared()
+            outcome.waiting.opened.append(opened(name, event.project_id, rule.id, key, *at, gathers=True))
 
     def _hold_again(self, hold: Hold, until: Defer, outcome: Matched) -> None:
         """Hold on what has waited, as it was held: the whole send or one of its messages."""

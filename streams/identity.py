@@ -33,6 +33,11 @@ def hold_id_of_step(delivery_id: str) -> str:
     return "hld_" + delivery_id.removeprefix("dlv_")
 
 
+def digest_id(project: str, distribution: str, customer: str, value: str) -> str:
+    """The id of what is gathered for a customer, and a value of the digest's path: the same for each of its windows."""
+    return "dig_" + _digest(project, distribution, customer, value)
+
+
 def decision_id(
     project: str, distribution: str, event: str, customer: str, channel: str | None, step: int, round_: int = 0
 ) -> str:

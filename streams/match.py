@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zlib import crc32
@@ -17,12 +17,13 @@ from streams.channels.rules import ChannelTable
 from streams.channels.tables import CHANNEL_RULES
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
+from streams.digest import digest_of, shared_out, sifted
 from streams.evaluation import Evaluation
 from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
-from streams.outcome import Matched, canceled, event_ref, place_of
+from streams.outcome import Matched, canceled, ended_meanwhile, event_ref, no_longer_fits, place_of
 from streams.recent import Sent
 from streams.rule import Rule
 from streams.selection import is_selected, same_type
@@ -140,12 +141,13 @@ def match_due(
     now: datetime,
     ended: Ending | None = None,
     *,
+    gathered: Sequence[EventContext] = (),
     channels: ChannelTable = CHANNEL_RULES,
     checks: AudienceChecks = CHECKS,
 ) -> Matched:
     """Judge again what has waited, a whole send or one message: by its distribution and the profile as they are now.
 
-    `ended` is the event that has ended it meanwhile.
+    `ended` is the event that has ended it meanwhile; `gathered` are the other events of a digest, as the hold has them.
 
     Start, end and expiry count by the moment that it was due at; how often a customer may get it was decided before.
     """
@@ -155,8 +157,42 @@ def match_due(
         why = canceled(hold) or Skip("stopped", "the distribution was deleted while this waited")
         at = hold.project_id, hold.distribution, hold.event, hold.customer_id
         outcome.decisions.append(_without_rule(*at, why, now, hold))
-    else:
+    elif hold.events is None:
         Evaluation(rule, context, now, channels, checks, hold).decide_due(hold, ended, outcome)
+    else:
+        return _digest_due([context, *gathered], hold, rule, now, ended, (channels, checks))
+    return outcome if hold.events is None else _for_all(hold, outcome)
+
+
+def _digest_due(
+    contexts: Sequence[EventContext],
+    hold: Hold,
+    rule: Rule,
+    now: datetime,
+    ended: Ending | None,
+    told: tuple[ChannelTable, AudienceChecks],
+) -> Matched:
+    """Judge a digest: without the events that were ended or no longer fit, as one message of all others."""
+    may_fit = hold.canceled_by is None and rule.distribution.status == "LIVE"
+
+    def objection(context: EventContext) -> Skip | None:
+        if ended is not None and rule.distribution.unless and context.head.created_at <= ended.at:
+            return ended_meanwhile(rule.distribution.unless, ended)
+        return no_longer_fits(rule.guard, context, now) if may_fit else None
+
+    led, left, decisions = sifted(hold, contexts, objection, now)
+    outcome = Matched()
+    if left:
+        evaluation = Evaluation(rule, left[0], now, *told, led)
+        evaluation.digest = digest_of(left, led.events or len(left))
+        evaluation.decide_due(led, None, outcome)
+    outcome = _for_all(led, outcome)
+    outcome.decisions += decisions
+    return outcome
+
+
+def _for_all(hold: Hold, outcome: Matched) -> Matched:
+    outcome.decisions = shared_out(hold, outcome.decisions)
     return outcome
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 from schemas.closed import ChannelName, Unknown
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef
-from schemas.distribution import Distribution
-from schemas.hold import Hold
+from schemas.distribution import Distribution, Unless
+from schemas.hold import Gathered, Gathering, Hold
 from schemas.publication_request import PublicationRequest
 from streams.checks.check import Message
-from streams.event_context import Head
+from streams.conditions.answer import Failure
+from streams.event_context import EventContext, Head
 from streams.experiment import IN_NONE, Draw
+from streams.index.guard import Guard
 from streams.recent import Sent, counted
 from streams.sends import send_of
 from streams.verdict import Defer, Skip
-from streams.waiting import Changes
+from streams.waiting import Changes, Ending
 
 _LOOK_AGAIN = timedelta(seconds=30)
 """What is due while its distribution is paused waits on; holders release it once it is live."""
@@ -41,6 +43,9 @@ class Waits:
     draw: Draw = IN_NONE
     channel: ChannelName | Unknown | None = None
     step: int | None = None
+    gathers: Gathering | None = None
+    gathered: Sequence[Gathered] = ()
+    events: int | None = None
 
 
 class Judged(NamedTuple):
@@ -100,6 +105,21 @@ def event_ref(event: Head[Any]) -> EventRef:
 def canceled(hold: Hold) -> Skip | None:
     """An objection to what somebody has ended while it waited."""
     return Skip("canceled", f"ended while it waited by {hold.canceled_by}") if hold.canceled_by else None
+
+
+def ended_meanwhile(unless: Unless, ended: Ending) -> Skip:
+    """An objection to what an event has ended while it waited."""
+    said = f"{unless.trigger.event}, event {ended.event} of {ended.at.isoformat()}"
+    return Skip("canceled", f"ended while it waited by {said}")
+
+
+def no_longer_fits(guard: Guard, context: EventContext, now: datetime) -> Skip | None:
+    """An objection of a guard to an event that it fitted before."""
+    answer, checks = guard.explain(context, now)
+    if isinstance(answer, Failure):
+        return Skip("rule_error", answer.reason)
+    failed = next((check.test for check in checks if check.passed is False), "")
+    return None if answer is True else Skip("no_match", failed)
 
 
 def paused(now: datetime) -> Defer:

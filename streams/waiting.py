@@ -34,7 +34,11 @@ class Ending(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True):
-    """A send that waits: `at` is its event's time, `due` in Unix seconds, `ended` the event that has ended it."""
+    """A send that waits: `at` is its event's time, `due` in Unix seconds, `ended` the event that has ended it.
+
+    `gathers` of a digest, one after the other: `at` is the time of its first event, `ended` the last event that ends
+    those of its events that are not later.
+    """
 
     hold: bytes
     distribution: bytes
@@ -42,6 +46,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
     due: int
     ended: Ending | None = None
+    gathers: bool = False
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -71,9 +76,12 @@ def ending(project: str, distribution: str, key: object, at: datetime, event: st
     return Ending(_digest(project, distribution), _digest(key), at, event)
 
 
-def opened(hold_id: str, project: str, distribution: str, key: object, at: datetime, due: datetime) -> Opened:
-    """A send that begins to wait."""
-    return Opened(bytes.fromhex(hold_id[4:]), _digest(project, distribution), _digest(key), at, int(due.timestamp()))
+def opened(
+    hold_id: str, project: str, distribution: str, key: object, at: datetime, due: datetime, *, gathers: bool = False
+) -> Opened:
+    """A send that begins to wait, or an event that a digest gathers: then it is the digest's id that is given."""
+    ids = bytes.fromhex(hold_id[4:]), _digest(project, distribution), _digest(key)
+    return Opened(*ids, at, int(due.timestamp()), gathers=gathers)
 
 
 def read_waiting(row: bytes | None) -> Row:
@@ -92,15 +100,25 @@ def with_changes(row: bytes | None, changes: Changes, now: datetime) -> bytes:
     before, seconds = read_waiting(row), int(now.timestamp())
     new = [msgspec.structs.replace(one, noted=seconds) for one in changes.endings]
     endings = [one for one in before.endings if one.noted > seconds - KEPT.total_seconds()] + new
-    known = {one.hold for one in before.opened}
-    waiting = [_ended(one, new) for one in before.opened]  # what was there before has been compared before
-    waiting += [_ended(one, endings) for one in changes.opened if one.hold not in known]
-    kept = [one for one in waiting if one.due > seconds - RELEASED.total_seconds()]
+    known = {one.hold: _ended(one, new) for one in before.opened}  # what was there before has been compared before
+    for one in changes.opened:
+        there = known.get(one.hold)
+        if there is None or there.gathers:
+            known[one.hold] = _ended(_joined(there or one, one), endings)
+    kept = [one for one in known.values() if one.due > seconds - RELEASED.total_seconds()]
     return _encode(Row(sorted(kept, key=_due)[-MOST:], endings[-MOST:]))
 
 
+def _joined(known: Opened, new: Opened) -> Opened:
+    """A digest with one more event: it lasts until the end of the last one's window."""
+    return msgspec.structs.replace(known, at=min(known.at, new.at), due=max(known.due, new.due))
+
+
 def _ended(waits: Opened, endings: Sequence[Ending]) -> Opened:
-    """The same, ended by the first event that may."""
+    """The same, ended by the first event that may; a digest by the last one."""
+    if waits.gathers:
+        ends = [one for one in (waits.ended, *endings) if one is not None and _ends(one, waits)]
+        return msgspec.structs.replace(waits, ended=max(ends, key=_at)) if ends else waits
     if waits.ended is not None or not endings:
         return waits
     found = next((one for one in endings if _ends(one, waits)), None)
@@ -109,6 +127,10 @@ def _ended(waits: Opened, endings: Sequence[Ending]) -> Opened:
 
 def _ends(one: Ending, waits: Opened) -> bool:
     return one.distribution == waits.distribution and one.key == waits.key and one.at >= waits.at
+
+
+def _at(one: Ending) -> datetime:
+    return one.at
 
 
 def _due(waits: Opened) -> int:

@@ -32,7 +32,8 @@ from schemas.hold import Hold
 from schemas.record_key import Keyed
 from schemas.topics import DUE, HOLDS, REPLAYABLE
 from schemas.wire.read_as import read_as
-from store.holds import DueHold, HoldRow, Holds, Waiting
+from store.holds import DueHold, GatheredRow, HoldRow, Holds, Waiting
+from streams.digest import joining_of, place_all, released
 from streams.events import check_owner, read_tombstone
 
 log = structlog.get_logger()
@@ -77,12 +78,12 @@ class Holder:
 
     # -- from Kafka ---------------------------------------------------------------------------------------------
 
-    def _read(self, record: Incoming) -> HoldRow | _Erased:
+    def _read(self, record: Incoming) -> HoldRow | GatheredRow | _Erased:
         if record.value is None and record.key is not None:
             return _Erased(read_tombstone(record.key, self._default), arrived_at(record))
         hold = read_as(self._codec.decode(record.value or b""), Hold)
         check_owner(hold.project_id, hold.customer_id, record.key, self._default)
-        return HoldRow(
+        row = HoldRow(
             project_id=hold.project_id,
             hold_id=hold.hold_id,
             round=hold.round,
@@ -93,12 +94,16 @@ class Holder:
             arrived_at=moment(hold.arrived_at),
             record=record.value or b"",
         )
+        joining = joining_of(hold, len(record.value or b""))
+        return GatheredRow(row, joining) if joining else row
 
-    async def _keep(self, taken: Chunk[HoldRow | _Erased]) -> int:
+    async def _keep(self, taken: Chunk[HoldRow | GatheredRow | _Erased]) -> int:
         """Keep what waits, and end what waits for those who are erased: what came after their tombstone stays."""
         new = [one for one in taken.items if isinstance(one, HoldRow)]
         erased = [(one.customer, one.at) for one in taken.items if isinstance(one, _Erased)]
+        gathered = [one for one in taken.items if isinstance(one, GatheredRow)]
         kept = await retry_until_available(partial(self._holds.add, new), what="Postgres")
+        kept += await retry_until_available(partial(self._holds.gather, gathered, place_all), what="Postgres")
         if erased:
             await retry_until_available(partial(self._holds.erase, erased), what="Postgres")
         return kept
@@ -123,15 +128,20 @@ class Holder:
 
     async def release_due(self) -> int:
         """Publish a chunk of what is due; how many. Raises TryLater, and then all of it is released again."""
+        await self._holds.close(_CHUNK_SIZE)
         async with self._holds.due(_CHUNK_SIZE) as due:
             if due:
                 await write_all(self._app.outputs, [self._output(one) for one in due])
         self._metrics.holds_released.inc(len(due))
+        for one in due:
+            if one.events is not None:
+                self._metrics.digest_events.observe(one.events)
         return len(due)
 
     async def tidy(self) -> int:
         """Wake what waited for distributions that go on, and forget what was over long ago; how many are awake."""
         woken = await self._holds.wake(_WOKEN)
+        await self._holds.reopen()
         await self._holds.forget(REPLAYABLE, _CHUNK_SIZE)
         return woken
 
@@ -139,11 +149,16 @@ class Holder:
         return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), self._record(hold))
 
     def _record(self, hold: DueHold) -> bytes:
-        """The record as it came; where somebody ended it, with their name."""
-        if hold.canceled_by is None:
+        """The record as it came; where somebody ended it, with their name; of a digest with all that it gathered."""
+        if hold.canceled_by is None and hold.events is None:
             return hold.record
-        came = read_as(self._codec.decode(hold.record), Hold)
-        return self._codec.encode(structs.replace(came, canceled_by=hold.canceled_by))
+        came = structs.replace(self._decoded(hold.record), canceled_by=hold.canceled_by)
+        if hold.events is not None:
+            came = released(came, [self._decoded(one) for one in hold.gathered], hold.events, hold.until_at)
+        return self._codec.encode(came)
+
+    def _decoded(self, record: bytes) -> Hold:
+        return read_as(self._codec.decode(record), Hold)
 
     # -- health -------------------------------------------------------------------------------------------------
 

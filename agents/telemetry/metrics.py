@@ -141,6 +141,10 @@ class Metrics:
         self.holds_released = Counter(
             "tidings_holds_released", "Sends whose moment has come, to be judged again.", registry=registry
         )
+        self.digest_events = Histogram(
+            "tidings_digest_events", "Events of a digest when it is released.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000), registry=registry,
+        )  # fmt: skip
         self.holds_due_age = Gauge(
             "tidings_holds_due_age_seconds", "How late the first that is due is; 0 where nothing is.", registry=registry
         )

@@ -128,7 +128,7 @@ def address_problems(distribution: Distribution, reach: Reach) -> tuple[Problem,
 
 def attachment_problems(distribution: Distribution) -> tuple[Problem, ...]:
     """Variables that the addresses and names of files show, and there are not with this trigger."""
-    objects = variables(TRIGGERS[distribution.trigger.event], distribution.action)
+    objects = variables(TRIGGERS[distribution.trigger.event], distribution.action, gathers=bool(distribution.digest))
     return tuple(
         Problem(f"{at}.{key}", problem)
         for at, one in _attachments(distribution)
@@ -154,7 +154,8 @@ def template_problems(definition: Definition) -> tuple[Problem, ...]:
     """Problems of a definition's templates, seen with the objects of its trigger."""
     rule = definition.distribution
     trigger = TRIGGERS[rule.trigger.event]
-    objects, how = variables(trigger, rule.action), partial(how_it_comes, trigger=trigger)
+    objects = variables(trigger, rule.action, gathers=bool(rule.digest))
+    how = partial(how_it_comes, trigger=trigger)
     found = [check_template(template, objects, at, how) for at, template in definition.templates]
     found += [_reaching_out(template, at) for at, template in definition.templates]
     mailed = {plan.template.digest for plan in rule.channels if isinstance(plan, EmailPlan)}

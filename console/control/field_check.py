@@ -56,7 +56,7 @@ def _filled_in(one: Distribution) -> Iterator[tuple[str, JsonObject, AccountKey]
 
 
 def _problems(document: Document, one: Distribution, known: dict[AccountKey, KnownFields]) -> Iterator[Problem]:
-    fields = transfer_fields(TRIGGERS[one.trigger.event], one.action)
+    fields = transfer_fields(TRIGGERS[one.trigger.event], one.action, gathers=bool(one.digest))
     for at, attributes, key in _filled_in(one):
         if key in known:
             hint = "" if document.says(at) else "; it is one of the default, as attributes is not written"

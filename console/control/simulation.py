@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -16,9 +16,10 @@ from itertools import count
 
 import msgspec
 
-from agents.roles.matcher.source import Source
+from agents.roles.matcher.source import Source, waits_as
 from console.control.preview.messages import sample_event
 from console.control.recording import Recorded, Recording
+from console.control.simulated_digests import SimulatedDigests
 from schemas.decision import Check, Decision
 from schemas.delivery import DistributionRef, EventRef
 from schemas.distribution import Distribution
@@ -201,31 +202,36 @@ class _Timeline:
         self._waiting: dict[str, bytes] = {}
         self._due: list[_Due] = []
         self._numbers = count()
+        self._digests = SimulatedDigests()
 
     def event(self, event: Recorded, now: datetime) -> None:
         """Match an event."""
         context = self._context(event)
-        self._take(match_event(context, self._index, now), event, context, now, 0)
+        self._take(match_event(context, self._index, now), (event,), context, now, 0)
         self.steps += [Step(now, event.place, 0, decision) for decision in self._unfit(context, now)]
 
     def until(self, moment: datetime | None) -> None:
         """Release all that is due up to a moment; everything there is, where none is given."""
         while self._due and (moment is None or self._due[0].at <= moment):
             due = heapq.heappop(self._due)
-            context, customer = self._context(due.event), due.hold.customer_id
-            ended = ended_by(self._waiting.get(customer), due.hold.hold_id)
-            matched = match_due(context, due.hold, self._index, due.at, ended)
-            self._take(matched, due.event, context, due.at, due.hold.round + 1)
+            hold, events = self._digests.closed(due.hold, due.event)
+            context, *gathered = (self._context(one) for one in events)
+            ended = ended_by(self._waiting.get(hold.customer_id), waits_as(hold))
+            matched = match_due(context, hold, self._index, due.at, ended, gathered=gathered)
+            self._take(matched, events, context, due.at, hold.round + 1)
 
     def _context(self, event: Recorded) -> EventContext:
         customer = event.head.customer_id
         return event.context(self._rows.get(customer), partial(self._recent.get, customer))
 
-    def _take(self, matched: Matched, event: Recorded, context: EventContext, now: datetime, number: int) -> None:
-        customer = event.head.customer_id
-        made = [Step(now, event.place, number, decision) for decision in matched.decisions]
+    def _take(
+        self, matched: Matched, events: Sequence[Recorded], context: EventContext, now: datetime, number: int
+    ) -> None:
+        customer, by_id = context.head.customer_id, {one.head.id: one for one in events}
+        made = [Step(now, by_id[one.event.id].place, number, one) for one in matched.decisions]
         for request in matched.requests:
-            made += [Step(now, event.place, number, draft.decision, request.campaign) for draft in request.drafts]
+            place = by_id[request.event.id].place
+            made += [Step(now, place, number, draft.decision, request.campaign) for draft in request.drafts]
         self.steps += made
         if matched.sent:
             self._recent[customer] = with_sent(context.recent, matched.sent, _LONGEST_CAP)
@@ -233,8 +239,13 @@ class _Timeline:
             self._waiting[customer] = with_changes(self._waiting.get(customer), matched.waiting, now)
         source = Source("", None, b"", [], int(now.timestamp() * 1000))
         for waits in matched.holds:
-            if waits.until.reason != "paused" and waits.round < MOST_ROUNDS:
-                heapq.heappush(self._due, _Due(waits.until.until, next(self._numbers), source.hold(waits), event))
+            hold, event = source.hold(waits), by_id[waits.event.id]
+            if (
+                waits.until.reason != "paused"
+                and waits.round < MOST_ROUNDS
+                and (at := self._digests.opens(hold, event))
+            ):
+                heapq.heappush(self._due, _Due(at, next(self._numbers), hold, event))
 
     def _unfit(self, context: EventContext, now: datetime) -> Iterator[Decision]:
         """A decision for each distribution that is about the event and does not fit it."""

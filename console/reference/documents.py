@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.cap_keys import CAP, CapForm
+from streams.documents.digest_keys import DIGEST, DigestForm
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import COMMON
 from streams.documents.event_schema import EVENT_SCHEMA
@@ -43,6 +44,8 @@ def rows(value: Value[Any], path: tuple[str, ...] = ()) -> Iterator[Row]:
             yield from rows(item, path)
         case CapForm():
             yield from rows(CAP, path)
+        case DigestForm():
+            yield from rows(DIGEST, path)
         case _:
             return
 

@@ -21,9 +21,10 @@ where h.project_id = asked.project_id and h.customer_id = asked.customer_id and 
   and h.arrived_at <= e.erased_at;
 
 -- name: take
--- Those that are due, the longest overdue first; not those that another holder releases.
-select project_id, hold_id, round, customer_id, record, canceled_by from holds
-where ended_at is null and until_at <= now() order by until_at limit $1 for update skip locked;
+-- Those that are due, the longest overdue first; not those that another holder releases. Of a digest the event that leads.
+select project_id, hold_id, round, customer_id, record, canceled_by, until_at, digest_id is not null as is_digest from holds
+where ended_at is null and until_at <= now() and (digest_id is null or closed_as = hold_id)
+order by until_at limit $1 for update skip locked;
 
 -- name: end
 -- These were released.
@@ -79,3 +80,80 @@ with past as (
 delete from holds h using past
 where h.project_id = past.project_id and h.hold_id = past.hold_id and h.round = past.round
 returning true;
+
+-- name: lock_digests
+-- Nobody else adds to these or closes them before the transaction ends.
+select pg_advisory_xact_lock(lock) from (
+    select distinct hashtextextended(asked.project_id || chr(31) || asked.digest_id, 0) as lock
+    from unnest($1::text[], $2::text[]) as asked (project_id, digest_id) order by 1) as locks;
+
+-- name: known_digests
+-- What is gathered or was: of each digest and moment, how much is kept, and whether more may come.
+select h.project_id, h.digest_id, h.until_at as until, h.first_until, count(h.record)::integer as kept,
+       coalesce(sum(octet_length(h.record)), 0)::bigint as size, h.closed_as is not null as is_closed
+from holds h join (select distinct * from unnest($1::text[], $2::text[])) as asked (project_id, digest_id)
+    using (project_id, digest_id)
+where h.closed_as is not null or (h.ended_at is null and h.canceled_by is null)
+group by h.project_id, h.digest_id, h.until_at, h.first_until, h.closed_as is not null;
+
+-- name: fresh
+-- Those that are new, and not of a customer who was erased after the event.
+select asked.place::integer as place
+from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+     with ordinality as asked (project_id, hold_id, customer_id, arrived_at, place)
+where not exists (select from holds h where h.project_id = asked.project_id and h.hold_id = asked.hold_id and h.round = 0)
+  and not exists (
+    select from erased_customers e
+    where e.project_id = asked.project_id and e.customer_id = asked.customer_id and e.erased_at >= asked.arrived_at)
+order by place;
+
+-- name: gather
+-- Events with their places in digests; one that goes alone is closed from the beginning.
+insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, held_at,
+                   digest_id, happened_at, first_until, closed_as)
+select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason, h.until_at, h.arrived_at, h.record,
+       now(), h.digest_id, h.happened_at, h.first_until, case when h.first_until is not null then h.hold_id end
+from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+            $8::timestamptz[], $9::bytea[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, digest_id,
+           happened_at, first_until)
+on conflict do nothing;
+
+-- name: digests_due
+-- Digests whose window is over, or which somebody has ended, and which are not closed yet.
+select distinct project_id, digest_id from (
+    select project_id, digest_id from holds
+    where ended_at is null and digest_id is not null and closed_as is null and until_at <= now()
+    order by until_at limit $1) as due;
+
+-- name: close
+-- Nothing is added to these from now on. The oldest event that is kept leads.
+update holds h set closed_as = found.leads
+from (select one.project_id, one.hold_id, one.round,
+             first_value(one.hold_id) over (
+                 partition by one.project_id, one.digest_id, one.until_at, one.canceled_by
+                 order by one.record is null, one.happened_at, one.hold_id) as leads
+      from holds one join unnest($1::text[], $2::text[]) as asked (project_id, digest_id) using (project_id, digest_id)
+      where one.ended_at is null and one.closed_as is null and one.until_at <= now()) as found
+where h.project_id = found.project_id and h.hold_id = found.hold_id and h.round = found.round;
+
+-- name: gathered
+-- The other events of digests, the oldest first; those without a record are counted alone.
+select h.project_id, h.closed_as, h.record
+from holds h join unnest($1::text[], $2::text[]) as leads (project_id, hold_id)
+    on h.project_id = leads.project_id and h.closed_as = leads.hold_id
+where h.ended_at is null and h.hold_id <> h.closed_as
+order by h.happened_at, h.hold_id;
+
+-- name: end_gathered
+-- The other events of digests that were released.
+update holds h set record = null, ended_at = now()
+from unnest($1::text[], $2::text[]) as leads (project_id, hold_id)
+where h.project_id = leads.project_id and h.closed_as = leads.hold_id and h.ended_at is null;
+
+-- name: reopen
+-- Events whose digest lost the one that leads, since it was from before their customer was erased: another one will lead.
+update holds h set closed_as = null
+from holds leads
+where h.ended_at is null and h.closed_as is not null and h.closed_as <> h.hold_id
+  and leads.project_id = h.project_id and leads.hold_id = h.closed_as and leads.round = 0 and leads.ended_at is not null;

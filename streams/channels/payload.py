@@ -82,23 +82,27 @@ class Design:
     envelope: bool = True
 
 
-def sent_objects(trigger: Trigger, action: Action) -> dict[str, Any]:
-    """The objects that a message may show, with their types: the trigger's, and those that the action brings."""
+def sent_objects(trigger: Trigger, action: Action, *, gathers: bool = False) -> dict[str, Any]:
+    """The objects that a message may show, with their types: the trigger's, those that the action brings, a digest."""
     hints = object_fields(trigger.data)
     there = {**{name: hints[name] for name in trigger.objects}, **BROUGHT[action]}
+    if gathers:
+        item: Any = msgspec.defstruct("Gathered", [(name, one) for name, one in there.items() if name != "customer"])
+        there["digest"] = msgspec.defstruct("Digest", [("events", list[item]), ("count", int)])
     return {name: _Shown if hint is Voucher else hint for name, hint in there.items()}
 
 
 @cache
-def payload_fields(trigger: Trigger, action: Action) -> Fields:
+def payload_fields(trigger: Trigger, action: Action, *, gathers: bool = False) -> Fields:
     """Fields that the paths of a payload may name: the objects of the message, and the delivery."""
-    return Fields({**_OWN, **sent_objects(trigger, action)}, closed=True)
+    return Fields({**_OWN, **sent_objects(trigger, action, gathers=gathers)}, closed=True)
 
 
 @cache
-def transfer_fields(trigger: Trigger, action: Action) -> Fields:
+def transfer_fields(trigger: Trigger, action: Action, *, gathers: bool = False) -> Fields:
     """Those that a mapping of attributes may name."""
-    objects = {name: _Transferred if hint is _Shown else hint for name, hint in sent_objects(trigger, action).items()}
+    sent = sent_objects(trigger, action, gathers=gathers)
+    objects = {name: _Transferred if hint is _Shown else hint for name, hint in sent.items()}
     return Fields({**_OWN, **objects}, closed=True)
 
 

@@ -21,6 +21,7 @@ from schemas.distribution import (
     Cap,
     ControlGroup,
     Delay,
+    Digest,
     Distribution,
     Promote,
     Publish,
@@ -42,6 +43,7 @@ from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.documents.arms import arms_form, channels_of_arm, check_shares
 from streams.documents.cap_keys import cap_of, misses_all
+from streams.documents.digest_keys import stands_against
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import ChannelList, WrittenChannel
 from streams.documents.offers import why_not_offered
@@ -140,6 +142,7 @@ class _Reader(DocumentReader):
             "channels": channels,
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
             "delay": self._delay(read.get("delay"), trigger),
+            "digest": self._digest(read, trigger),
             "unless": self._unless(read, trigger),
             **self._arms(read, trigger, channels, plans),
             "window": window_of(read.get("window"), self._problem),
@@ -246,7 +249,14 @@ class _Reader(DocumentReader):
     ) -> list[ChannelPlan]:
         identity = read.get("distribution", "")
         campaign = self._context.campaigns.get(str((read.get("publish") or {}).get("campaign")))
-        context = partial(self._plan_context, identity=identity, trigger=trigger, action=action, campaign=campaign)
+        context = partial(
+            self._plan_context,
+            identity=identity,
+            trigger=trigger,
+            action=action,
+            campaign=campaign,
+            gathers=bool(read.get("digest")),
+        )
         plans = [(one, one.rules.plan(one.written, context(one))) for one in channels]
         return [self._with_common(one, plan) for one, plan in plans if plan is not None]
 
@@ -286,6 +296,7 @@ class _Reader(DocumentReader):
         trigger: Trigger | None,
         action: Action,
         campaign: Campaign | None,
+        gathers: bool,
     ) -> PlanContext:
         context = self._context
         return PlanContext(
@@ -293,8 +304,8 @@ class _Reader(DocumentReader):
             report=self._problem,
             distribution=identity,
             accounts=context.accounts.get(channel.name, ()),
-            fields=payload_fields(trigger, action) if trigger else None,
-            transfer_fields=transfer_fields(trigger, action) if trigger else None,
+            fields=payload_fields(trigger, action, gathers=gathers) if trigger else None,
+            transfer_fields=transfer_fields(trigger, action, gathers=gathers) if trigger else None,
             templates=context.templates,
             stored_templates=context.stored_templates,
             shipped_templates=context.shipped_templates,
@@ -329,6 +340,17 @@ class _Reader(DocumentReader):
                 self._problem(f"{at}.until", f"is the path of a date; {delay.until} is {a_kind(kind)}")
         return delay
 
+    def _digest(self, read: JsonObject, trigger: Trigger | None) -> Digest | None:
+        """Events that are gathered: each has to have the path that parts them."""
+        digest: Digest | None = read.get("digest")
+        if digest is None:
+            return None
+        if digest.by is not None:
+            one_value(digest.by, "digest.by", trigger, self._problem)
+        for at, why in stands_against(read, trigger):
+            self._problem(at, why)
+        return digest
+
     def _unless(self, read: JsonObject, trigger: Trigger | None) -> Unless | None:
         """An event that may end it: both events have to have the path that they share."""
         written = read.get("unless")
@@ -337,8 +359,8 @@ class _Reader(DocumentReader):
         ways = (read, *read.get("arms", {}).values())
         channels = [one for way in ways for one in way.get("channels", ())]
         has_window = read.get("window") or any(one.common.get("window") for one in channels)
-        if not has_window and not any(way.get("delay") for way in ways):
-            self._problem("unless", "needs a delay or a window: what is sent at once cannot be ended")
+        if not has_window and not read.get("digest") and not any(way.get("delay") for way in ways):
+            self._problem("unless", "needs a delay, a digest or a window: what is sent at once cannot be ended")
         named = written.get("trigger") or {}
         ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")
         for one in (trigger, ending) if same else ():

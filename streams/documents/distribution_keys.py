@@ -9,6 +9,7 @@ from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.arms import arms_form
 from streams.documents.cap_keys import CAP, CapForm
+from streams.documents.digest_keys import DigestForm
 from streams.documents.distribution_kinds import (
     CONDITION,
     PROMOTE,
@@ -85,6 +86,14 @@ DISTRIBUTION = Group(
             "the event or the customer has.",
             default="at once",
             example="{until: customer.metadata.renewal_date, before: 7d}",
+        ),
+        "digest": Key(
+            DigestForm(),
+            doc="How many events become one message: those of a span from the first on, or until a time of the day. "
+            "Messages show them as `digest.events` (the objects of each, oldest first, at most 100) and `digest.count` "
+            "(all). Beside `again: every_event` alone, and not beside `delay` or `publish`.",
+            default="each event is a message",
+            example='{at: "09:00", days: [monday]}',
         ),
         "unless": Key(
             UNLESS,

@@ -20,7 +20,7 @@ from agents.ingest_time import header_of, stamp
 from agents.intake import log_batch
 from agents.roles.matcher.counting import Decided, DecisionCounts
 from agents.roles.matcher.rules import RuleTable
-from agents.roles.matcher.source import Source
+from agents.roles.matcher.source import Source, leading, waits_as
 from agents.tables.rocks import Memory, RocksPartition
 from agents.tables.table import OpenPartition, PartitionedTable, add_table, in_memory
 from agents.telemetry.metrics import Metrics
@@ -275,11 +275,13 @@ class Matcher:
         reader = self._readers.get(self._prefix + hold.topic)
         if reader is None:
             raise InvalidEvent(f"{hold.topic[:100]} is not a topic of events", path="topic")
-        source = Source.of_hold(hold, record.key)
-        head = reader.read(source.value, source.key, now, source.headers)
-        context = self._context(head, source, reader, batch)
-        ended = ended_by(self._waiting.data.get(batch.partition, source.key), hold.hold_id)
-        caused = self._caused(match_due(context, hold, self._rules.index, now, ended), context, source, batch, now)
+        sources = Source.all_of_hold(hold, record.key)
+        heads = [reader.read(one.value, one.key, now, one.headers) for one in sources]
+        context, *gathered = (self._context(head, one, reader, batch) for head, one in zip(heads, sources, strict=True))
+        ended = ended_by(self._waiting.data.get(batch.partition, record.key), waits_as(hold))
+        matched = match_due(context, hold, self._rules.index, now, ended, gathered=gathered)
+        source = sources[leading(matched.holds, heads)]
+        caused = self._caused(matched, context, source, batch, now)
         caused.type = DUE  # its event was counted when it came
         return caused
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from agents.broker.records import Headers, Incoming
 from agents.ingest_time import stamp
 from schemas.hold import Hold, RecordHeader
+from streams.event_context import Head
 from streams.outcome import Waits
 
 
@@ -30,6 +32,15 @@ class Source(NamedTuple):
         headers = [(one.name, one.value) for one in hold.headers]
         return cls(hold.topic, key, hold.value, headers, hold.arrived_at)
 
+    @classmethod
+    def all_of_hold(cls, hold: Hold, key: bytes | None) -> list[Source]:
+        """The records of a hold: one, or all that a digest has gathered."""
+        others = (
+            cls(hold.topic, key, one.value, [(each.name, each.value) for each in one.headers], one.arrived_at)
+            for one in hold.gathered
+        )
+        return [cls.of_hold(hold, key), *others]
+
     def hold(self, waits: Waits) -> Hold:
         """The record of `holds` for a send of this event that waits."""
         return Hold(
@@ -51,7 +62,21 @@ class Source(NamedTuple):
             topic=self.topic,
             headers=[RecordHeader(name=_written_out(name), value=value) for name, value in self.headers],
             value=self.value,
+            gathers=waits.gathers,
+            gathered=list(waits.gathered),
+            events=waits.events,
         )
+
+
+def waits_as(hold: Hold) -> str:
+    """The id by which a customer's row knows what waits: that of a hold, or of a digest."""
+    return hold.gathers.digest_id if hold.gathers else hold.hold_id
+
+
+def leading(holds: Sequence[Waits], heads: Sequence[Head[Any]]) -> int:
+    """The place of the event that what is held again goes on with: a digest may have lost those before it."""
+    leads = holds[0].event.id if holds else heads[0].id
+    return next(number for number, head in enumerate(heads) if head.id == leads)
 
 
 def _written_out(name: str) -> str:

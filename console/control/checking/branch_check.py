@@ -14,6 +14,7 @@ from schemas.events.samples import OBJECTS
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.channels.payload import BROUGHT
+from streams.digest import DIGEST, listed
 from streams.documents.distribution import Definition
 from streams.event_context import EventContext, objects_of
 
@@ -50,7 +51,9 @@ def _in_variant(
 
 def _objects(definition: Definition, context: EventContext) -> JsonObject:
     brought = {name: OBJECTS[name] for name in BROUGHT[definition.distribution.action]}
-    return {**objects_of(context.facts, context.head.type), **brought}
+    objects = objects_of(context.facts, context.head.type)
+    gathered = {DIGEST: listed([objects, objects], 2)} if definition.distribution.digest else {}
+    return {**objects, **brought, **gathered}
 
 
 def _first(failing: Sequence[tuple[str, TemplateFailed]]) -> list[tuple[str, TemplateFailed]]:

@@ -45,6 +45,7 @@ from store.campaigns import Campaigns
 from store.distributions import Control
 from streams import selection
 from streams.channels.payload import BROUGHT
+from streams.digest import DIGEST, listed
 from streams.match import Explained
 from streams.values.wording import unknown
 
@@ -232,13 +233,17 @@ def _unknown_zones(deliveries: Iterable[Delivery]) -> Iterator[str]:
 
 def _unguarded(rule: Distribution) -> Distribution:
     """The same rule without what could hold its messages back."""
-    without: dict[str, Any] = dict.fromkeys(("when", "starts_at", "ends_at", "publish", "promote", "delay", "window"))
+    timing = ("starts_at", "ends_at", "delay", "digest", "window")
+    without: dict[str, Any] = dict.fromkeys(("when", "publish", "promote", *timing))
     arms = [msgspec.structs.replace(arm, delay=None) for arm in rule.arms]
     return msgspec.structs.replace(rule, status="LIVE", consent=TRANSACTIONAL, holdout=0, arms=arms, **without)
 
 
 def _with_brought(event: JsonObject, candidate: Candidate, now: datetime) -> JsonObject:
-    """The event with what the rule's action brings: a promotion as it is, of a code that is not drawn an example."""
+    """The event with what the rule's action brings: a promotion as it is, of a code that is not drawn an example.
+
+    A digest shows it twice.
+    """
     rule, data = candidate.distribution, event.get("data")
     brought: JsonObject = {}
     if rule.promote:
@@ -247,6 +252,8 @@ def _with_brought(event: JsonObject, candidate: Candidate, now: datetime) -> Jso
         brought = {name: OBJECTS[name] for name in BROUGHT["publish"]}
         brought["campaign"] = {**brought["campaign"], "id": rule.publish.campaign}
         brought |= _of_campaign(candidate.campaign, data, now) if candidate.campaign else {}
+    if rule.digest and isinstance(data, dict):
+        brought[DIGEST] = listed([data, data], 2)
     return {**event, "data": {**data, **brought}} if isinstance(data, dict) and brought else event
 
 

@@ -24,6 +24,7 @@ from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.channels.payload import BROUGHT
+from streams.digest import DIGEST, listed
 from streams.documents.distribution import Definition
 
 _ACCOUNT = EmailAccount(
@@ -178,7 +179,8 @@ def _names_any(template: StoredTemplate, links: tuple[str, ...]) -> bool:
 
 def _sample(rule: Distribution) -> JsonObject:
     sample: JsonObject = TRIGGERS[rule.trigger.event].sample(project_id=rule.project_id)["data"]
-    return {**sample, **{name: OBJECTS[name] for name in BROUGHT[rule.action]}}
+    gathered = {DIGEST: listed([sample, sample], 2)} if rule.digest else {}
+    return {**sample, **{name: OBJECTS[name] for name in BROUGHT[rule.action]}, **gathered}
 
 
 def trial_channel(*, links: bool) -> Email:

@@ -13,9 +13,9 @@ Variables = Mapping[str, tuple[str, ...]]
 """Object to its known fields; none where its fields are not known."""
 
 
-def variables(trigger: Trigger, action: Action) -> Variables:
-    """The objects of a trigger, and those that an action brings."""
-    sent = sent_objects(trigger, action)
+def variables(trigger: Trigger, action: Action, *, gathers: bool = False) -> Variables:
+    """The objects of a trigger, those that an action brings, and the list of a digest."""
+    sent = sent_objects(trigger, action, gathers=gathers)
     return {name: tuple(object_fields(hint)) if isinstance(hint, type) else () for name, hint in sent.items()}
 
 
@@ -25,6 +25,6 @@ def every_variable() -> Variables:
     found: dict[str, tuple[str, ...]] = {}
     for trigger in TRIGGERS.values():
         for action in trigger.purposes:
-            for name, fields in variables(trigger, action).items():
+            for name, fields in variables(trigger, action, gathers=True).items():
                 found[name] = fields if found.get(name, fields) == fields else ()
     return found

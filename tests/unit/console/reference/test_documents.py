@@ -18,6 +18,7 @@ from streams.channels.mapping import Attributes
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.campaign import CAMPAIGN, CampaignContext, parse_campaign
 from streams.documents.cap_keys import CAP, CapForm
+from streams.documents.digest_keys import DIGEST, DigestForm
 from streams.documents.distribution import parse_definition
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.event_schema import parse_event_schema
@@ -85,6 +86,9 @@ def document(declared: Value[Any], path: tuple[str, ...]) -> Any:
             return {"a": {"share": "50%"}, "b": {"share": "50%", **document(item, path[1:])}}
         case CapForm():
             return document(CAP, path)
+        case DigestForm():
+            window = {"at": "09:00"} if path == ("days",) else {} if path == ("at",) else {"for": "4h"}
+            return {**window, path[0]: value(DIGEST.keys[path[0]])}
         case _:
             raise AssertionError(path)
 

@@ -51,7 +51,7 @@ def _days(today: date) -> Iterable[date]:
 
 
 def in_words(digest: Digest) -> str:
-    """When it is sent."""
+    """The moment at which it is sent."""
     by = f" with the same {digest.by}" if digest.by else ""
     if digest.at is None:
         return f"gathered with others{by}, sent {format_duration(digest.seconds or 0)} after the first of them"

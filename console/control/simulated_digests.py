@@ -52,7 +52,7 @@ class SimulatedDigests:
         return placed.until if is_new else None
 
     def closed(self, hold: Hold, event: Recorded) -> tuple[Hold, Sequence[Recorded]]:
-        """A hold that is due, with its events; of a digest all that it has gathered, and nothing is added from now on."""
+        """A hold that is due, with its events; of a digest all that it has gathered: nothing is added any more."""
         gathered = self._by_hold.pop(hold.hold_id, None) if hold.events is None else None
         if gathered is None:
             return hold, (event,)

@@ -163,3 +163,17 @@ def test_one_customer_alone() -> None:
 def test_a_decision_in_words() -> None:
     (deferred, _) = simulate_over_time(recorded(event(1, 0)), [rule(delay="1h")], {}).steps
     assert outcome_words(deferred.decision) == "deferred until 2026-11-20 13:00:00Z, delayed"
+
+
+def test_events_are_gathered_and_leave_as_one_message() -> None:
+    one = rule(digest={"for": "4h"})
+    assert run([one], event(1, 0), event(2, 1), event(3, 5)) == [
+        (0, "ev1", 0, "deferred, digest"),
+        (1, "ev2", 0, "deferred, digest"),
+        (4, "ev1", 1, "emitted"),
+        (4, "ev2", 1, "emitted"),
+        (5, "ev3", 0, "deferred, digest"),
+        (9, "ev3", 1, "emitted"),
+    ]
+    alone = run([rule(digest={"for": "4h", "first": True})], event(1, 0), event(2, 1))
+    assert [(at, event) for at, event, _, said in alone if said == "emitted"] == [(0, "ev1"), (4, "ev2")]

@@ -22,6 +22,7 @@ from schemas.events.event import Event
 from schemas.events.objects import Customer
 from schemas.events.triggers import EVENT_TOPICS, data_type
 from schemas.hold import Hold
+from schemas.membership import Memberships
 from schemas.notice import Notice
 from schemas.publication_request import PublicationRequest
 from schemas.record import Record
@@ -34,6 +35,7 @@ from schemas.topics import (
     DISTRIBUTIONS,
     DUE,
     HOLDS,
+    MEMBERSHIPS,
     NOTICES,
     PUBLICATION_REQUESTS,
     TOPICS,
@@ -50,6 +52,7 @@ LEDGER = RELEASED / "fingerprints.json"
 
 _RECORDS: dict[str, type[Record]] = {
     CUSTOMERS: Customer,
+    MEMBERSHIPS: Memberships,
     DISTRIBUTIONS: Distribution,
     HOLDS: Hold,
     DUE: Hold,

@@ -13,6 +13,7 @@ MIB = 1024 * 1024
 DAY = 86_400
 
 CUSTOMERS = "customers"
+MEMBERSHIPS = "memberships"
 DISTRIBUTIONS = "distributions"
 PUBLICATION_REQUESTS = "publications.requests"
 DECISIONS = "decisions"
@@ -72,6 +73,7 @@ TOPICS: dict[str, Topic] = {
     for topic in (
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD) for name in EVENT_TOPICS),
         Topic(CUSTOMERS, "customer", retention=None, max_bytes=LARGEST_RECORD),
+        Topic(MEMBERSHIPS, "customer", retention=None),
         Topic(DISTRIBUTIONS, "distribution", partitions=1, retention=None),
         *(Topic(name, "customer", max_bytes=LARGEST_RECORD + MIB) for name in (HOLDS, DUE)),
         Topic(PUBLICATION_REQUESTS, "customer", reserve=MIB // 2),
@@ -96,7 +98,7 @@ REPLAYABLE = timedelta(
 RECENT = "recent-sends"
 """The matcher's table of who was sent what."""
 WAITING = "waiting"
-"""The matcher's table of what waits and may be ended; its third one is of CUSTOMERS."""
+"""The matcher's table of what waits and may be ended; two further ones are of CUSTOMERS and of MEMBERSHIPS."""
 
 
 def changelog(table: str) -> str:
@@ -105,7 +107,7 @@ def changelog(table: str) -> str:
 
 
 CHANGELOGS: dict[str, Topic] = {
-    name: Topic(name, "customer", retention=None) for name in map(changelog, (CUSTOMERS, RECENT, WAITING))
+    name: Topic(name, "customer", retention=None) for name in map(changelog, (CUSTOMERS, MEMBERSHIPS, RECENT, WAITING))
 }
 """Name to declaration of what is private to the matcher: rows, not records."""
 

@@ -15,6 +15,7 @@ from schemas.errors import TidingsError, TryLater
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
 from store.clock import DatabaseClock, database_now
+from store.memberships import MembershipChanges
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -96,6 +97,7 @@ class Segments:
         self._pool = pool
         self._sql = queries("segments")
         self._clock = clock
+        self.changes = MembershipChanges(pool)
 
     async def now(self) -> datetime:
         """The time that counts for definitions and for whoever is due."""

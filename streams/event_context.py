@@ -14,11 +14,12 @@ from schemas.events.event import Id
 from schemas.events.objects import Customer
 from schemas.events.triggers import MANUAL, SEND, object_fields
 from schemas.formats.blank import trimmed
+from schemas.formats.paths import path_text
 from schemas.record import JsonObject, Record
-from streams.conditions.answer import Answer
+from streams.conditions.answer import Answer, Misfit, misfit
 from streams.conditions.compile import Facts, Getter, getter
 from streams.conditions.fields import EVENT, has_own_event
-from streams.conditions.language import Path
+from streams.conditions.language import SEGMENTS, Path
 from streams.loose import loosely, tidied, with_whole_quantities
 from streams.recent import Sent, read_recent
 
@@ -58,14 +59,22 @@ def _nothing() -> None:
     """No row."""
 
 
+def _not_asked() -> Misfit:
+    """The segments of a customer about whom nobody was asked."""
+    return Misfit("customer.segments", "list", "the segments of the customer are not known here")
+
+
 class EventContext:
     """An event's head, its record not yet decoded as a whole, and its customer's rows where there are any.
 
     `decode` turns `raw` into the event as plain mappings with all that upstream sent; `row` is the JSON of a profile,
-    `recent` gets a row of `streams/recent.py`, which few events need.
+    `recent` gets a row of `streams/recent.py`, and `segments` the ids of the customer's: few events need them.
     """
 
-    __slots__ = ("_decode", "_raw", "_recent_row", "_row", "answers", "customer", "facts", "head", "is_loose", "recent")
+    __slots__ = (
+        "_decode", "_raw", "_recent_row", "_row", "_segments_of", "answers", "customer", "facts", "head", "is_loose",
+        "recent", "segments",
+    )  # fmt: skip
 
     customer: Customer
     """The known fields of the profile that counts: the table's, else the one inside the event."""
@@ -73,6 +82,8 @@ class EventContext:
     """The whole event as conditions and templates see it. Raises Undecodable."""
     recent: list[Sent]
     """The customer's recent sends."""
+    segments: list[str] | Misfit
+    """Ids of the segments that the customer is in, sorted; or why they are not known."""
     is_loose: bool
     """True where known fields may hold something of another kind."""
 
@@ -83,10 +94,12 @@ class EventContext:
         decode: Callable[[Any], dict[str, Any]],
         row: bytes | None = None,
         recent: Callable[[], bytes | None] = _nothing,
+        segments: Callable[[], list[str] | Misfit] = _not_asked,
     ) -> None:
         self.head, self.is_loose = head, type(head) is LooseHead
         self.answers: dict[object, Answer] = {}
-        self._raw, self._decode, self._row, self._recent_row = raw, decode, row, recent
+        self._raw, self._decode, self._row = raw, decode, row
+        self._recent_row, self._segments_of = recent, segments
         if row is None:
             self.customer = head.data.customer
 
@@ -104,6 +117,9 @@ class EventContext:
         if name == "recent":
             self.recent = read_recent(self._recent_row())
             return self.recent
+        if name == "segments":
+            self.segments = self._segments_of()
+            return self.segments
         raise AttributeError(name)
 
     def _customer(self, row: bytes) -> Customer:
@@ -139,6 +155,8 @@ def reader(path: Path, data: type[Record]) -> Getter:
     Objects and lists are never taken from the head: what upstream sent beside the known fields belongs to them.
     """
     root, *names = path
+    if path[:2] == SEGMENTS:
+        return _SEGMENTS if len(path) == 2 else lambda context: misfit(context.segments, path_text(SEGMENTS))
     if root == EVENT and not _always_there(root, data):  # of some types on the topic the envelope, of some an object
         whole = getter(path)
         return lambda context: whole(context.facts)
@@ -155,6 +173,7 @@ def reader(path: Path, data: type[Record]) -> Getter:
     return lambda context: whole(context.facts)
 
 
+_SEGMENTS: Getter = attrgetter("segments")
 _SCALARS = (str, int, float, bool)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from typing import assert_never
 
@@ -11,6 +12,8 @@ from schemas.formats.blank import is_blank
 from schemas.formats.paths import read_names
 from streams.conditions.answer import Failure, equality_key, with_kind
 from streams.conditions.compile import Facts, getter
+
+_HEX = re.compile(r"[0-9a-f]{32}")
 
 
 def delivery_id(project: str, distribution: str, occurrence: str, customer: str, channel: str, step: int) -> str:
@@ -52,6 +55,11 @@ def segment_event_id(
     """The id of an entry or a leave. `serial` and `epoch` tell apart a segment, or customer, that was deleted and is
     back; `step` numbers the changes of one membership."""
     return "seg_" + _digest(project, segment, str(serial), customer, str(epoch), direction, str(step))
+
+
+def is_of_segmenter(event_id: str) -> bool:
+    """True for an id that `segment_event_id` makes, so that upstream's own entries and leaves are told apart."""
+    return event_id.startswith("seg_") and _HEX.fullmatch(event_id, 4) is not None
 
 
 def send_event_id(project: str, send: str, customer: str) -> str:

@@ -11,13 +11,13 @@ from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DUE, HOLDS, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import CUSTOMERS, DUE, HOLDS, MEMBERSHIPS, PUBLICATION_REQUESTS, deliveries
 
 _TIMEOUT = 10.0
 OPEN_SECONDS = 10.0
 """A transaction that holds back what comes after it is named after so long."""
 _READS: dict[str, tuple[str, ...]] = {
-    "matcher": (*EVENT_TOPICS, DUE, CUSTOMERS),
+    "matcher": (*EVENT_TOPICS, DUE, CUSTOMERS, MEMBERSHIPS),
     "holder": (HOLDS,),
     "publisher": (PUBLICATION_REQUESTS,),
     "sender": (*map(deliveries, CHANNELS), CUSTOMERS),

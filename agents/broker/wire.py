@@ -10,7 +10,16 @@ from deploy.settings.servers import Kafka, Topics, WireFormat
 from schemas.closed import CHANNELS, Role
 from schemas.events.triggers import PUBLISHED, TRIGGERS
 from schemas.record_key import record_key
-from schemas.topics import DECISIONS, DELIVERY_STATUS, DISTRIBUTIONS, HOLDS, NOTICES, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import (
+    DECISIONS,
+    DELIVERY_STATUS,
+    DISTRIBUTIONS,
+    HOLDS,
+    MEMBERSHIPS,
+    NOTICES,
+    PUBLICATION_REQUESTS,
+    deliveries,
+)
 from schemas.wire.registry import SchemaRegistry
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ _WRITES: dict[Role, tuple[str, ...]] = {
     "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS, HOLDS),
     "holder": (),
     "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
-    "segmenter": ("events.segments",),
+    "segmenter": ("events.segments", MEMBERSHIPS),
     "fan_out": (),  # its events are JSON: see streams/sends.py
     "sender": _OUTBOX,
 }

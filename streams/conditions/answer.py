@@ -10,11 +10,14 @@ from typing import Any, Literal
 from unicodedata import normalize
 
 from schemas.formats.blank import is_blank
+from streams.conditions.language import reads_as_other
 
 Kind = Literal["text", "number", "boolean", "list", "object", "any"]
 """The kind of a field; `any` for metadata and fields of upstream's own. Dates are text."""
 
 _LONGEST_SHOWN = 40
+_LONGEST_SEEN = 80
+_MOST_LISTED = 20
 _KINDS: dict[type, Kind] = {
     str: "text", int: "number", float: "number", bool: "boolean", list: "list", dict: "object", datetime: "text"
 }  # fmt: skip
@@ -37,13 +40,17 @@ Answer = bool | Failure
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """The value of a path that would go on inside a value that has nothing inside."""
+    """The value of a path that would go on inside a value that has nothing inside.
+
+    With `why`, a value that nobody knows.
+    """
 
     at: str
     kind: Kind
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.at} is {a_kind(self.kind)} and has nothing inside"
+        return self.why or f"{self.at} is {a_kind(self.kind)} and has nothing inside"
 
 
 def misfit(value: Any, at: str) -> Misfit | None:
@@ -84,6 +91,27 @@ def with_kind(value: Any) -> str:
         return f"{str(value).lower()[:_LONGEST_SHOWN]} ({kind})"
     shown = "".join(map(_visible, value[:_LONGEST_SHOWN]))
     return f'"{shown}{"…" * (len(value) > _LONGEST_SHOWN)}" ({kind})'
+
+
+def seen(value: Any) -> str:
+    """A value as explanations show what a test has seen."""
+    if value is None:
+        return "not set"
+    if isinstance(value, Misfit):
+        return str(value)
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, str) and reads_as_other(value):
+        return with_kind(value)
+    text = _shown_list(value) if isinstance(value, list) else str(value)
+    return text if len(text) <= _LONGEST_SEEN else text[: _LONGEST_SEEN - 1] + "…"
+
+
+def _shown_list(items: list[Any]) -> str:
+    """A short list of texts as it is: who reads it looks for one of them."""
+    if 0 < len(items) <= _MOST_LISTED and all(type(item) is str for item in items):
+        return f"[{', '.join(items)}]"
+    return f"{len(items)} items"
 
 
 def _visible(character: str) -> str:

@@ -20,13 +20,21 @@ from schemas.events.objects import PLAIN_DAYS
 from schemas.formats.blank import is_blank, trimmed
 from schemas.formats.days import written_day, zone_of
 from schemas.formats.paths import path_text
-from streams.conditions.answer import Answer, Failure, Misfit, added_up, equality_key, misfit, unfit, with_kind
-from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total, reads_as_other
+from streams.conditions.answer import (
+    Answer,
+    Failure,
+    added_up,
+    equality_key,
+    misfit,
+    seen,
+    unfit,
+    with_kind,
+)
+from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES
 
 Recorder = Callable[[Check], None]
 
-_SHOWN = 80
 _ZONES_KEPT = 1024
 ZONE: Path = ("customer", "timezone")
 """Where a customer's day begins."""
@@ -377,18 +385,5 @@ def _negating(record: Recorder) -> Recorder:
 
 def _told(said: str, answer: Answer, value: Any) -> Check:
     if type(answer) is bool:
-        return Check(test=said, passed=answer, seen=_seen(value))
+        return Check(test=said, passed=answer, seen=seen(value))
     return Check(test=said, passed=None, seen=with_kind(value))
-
-
-def _seen(value: Any) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, Misfit):
-        return str(value)
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, str) and reads_as_other(value):
-        return with_kind(value)
-    text = f"{len(value)} items" if isinstance(value, list) else str(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -14,6 +14,7 @@ from schemas.events.triggers import TRIGGERS, Trigger, object_fields
 from schemas.formats.paths import path_text
 from schemas.names import nearest
 from streams.conditions.answer import Kind
+from streams.conditions.language import SEGMENTS
 
 EVENT = "event"
 EVENT_FIELDS: dict[str, Any] = {"id": str, "type": str, "created_at": str}
@@ -50,9 +51,10 @@ class Unknown:
 class Fields:
     """The names at the top of a condition: a trigger's objects, or the fields of a list's item."""
 
-    def __init__(self, roots: dict[str, Any], *, closed: bool) -> None:
+    def __init__(self, roots: dict[str, Any], *, closed: bool, has_segments: bool = False) -> None:
         self._roots = roots
         self._closed = closed
+        self.has_segments = has_segments
         self.find = lru_cache(_PATHS_KEPT)(self._find)
 
     @classmethod
@@ -61,7 +63,7 @@ class Fields:
         """The objects of an event type, and `event` itself."""
         hints = object_fields(trigger.data)
         envelope = {} if EVENT in trigger.objects else {EVENT: EVENT_FIELDS}
-        return cls({name: hints[name] for name in trigger.objects} | envelope, closed=True)
+        return cls({name: hints[name] for name in trigger.objects} | envelope, closed=True, has_segments=True)
 
     @classmethod
     @cache
@@ -79,11 +81,16 @@ class Fields:
                 return problem or Found("any")
             hint = names[name]
             names, closed = _fields_under(hint), hint is EVENT_FIELDS
+            if self.has_segments and path[: depth + 1] == SEGMENTS[:1]:
+                names = {**names, SEGMENTS[1]: list[str]}
         return Found(kind_of_field(hint), get_args(hint)[0] if get_origin(hint) is list else None)
 
 
 CUSTOMER_FIELDS = Fields({"customer": Customer}, closed=True)
-"""The objects that a condition on customers may ask about: there is no event, so the customer is all there is."""
+"""The objects that a condition on customers may ask about: there is no event, so the customer is all there is.
+
+Nor the segments that they are in, which such conditions are there to tell.
+"""
 
 
 def has_own_event(kind: str) -> bool:

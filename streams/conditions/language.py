@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from schemas.formats.durations import format_duration
 from schemas.formats.paths import Names, path_text
@@ -16,6 +16,8 @@ MAX_LIST = 10_000
 MAX_PATTERN = 500
 
 Path = Names
+SEGMENTS: Path = ("customer", "segments")
+"""The segments that a customer is in, which no profile holds."""
 _NUMBER = re.compile(r"[-+]?[0-9.,]+")
 _WORDS = frozenset({"true", "false", "null"})
 
@@ -106,6 +108,21 @@ class Not:
 
 
 Condition = Test | Items | Total | All | AnyOf | Not
+
+
+def names_path(condition: Condition | None, path: Path) -> bool:
+    """True where a condition asks about a path."""
+    match condition:
+        case Test(asked) | Items(asked) | Total(asked):
+            return asked == path
+        case Not(part):
+            return names_path(part, path)
+        case All(parts) | AnyOf(parts):
+            return any(names_path(part, path) for part in parts)
+        case None:
+            return False
+        case _:
+            assert_never(condition)
 
 
 def reads_as_other(text: str) -> bool:

@@ -22,6 +22,7 @@ from streams.conditions.fields import Fields, Found, Unknown, kind_of_field
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,
+    SEGMENTS,
     All,
     AnyOf,
     Condition,
@@ -95,9 +96,8 @@ class _Parser:
         if isinstance(found, Unknown):
             options = f" A group is one of {', '.join(_GROUPS)}." if nearest(name, _GROUPS) else ""
             return self._problem(at, found.message + options)
-        holder = None if self._is_stored else without_inside(path, fields)
-        if holder:
-            return self._problem(at, holder)
+        if not self._is_stored and (refused := _of_segments(path, fields) or without_inside(path, fields)):
+            return self._problem(at, refused)
         tests = [self._test(path, test, operand, found, at, depth) for test, operand in _as_tests(value).items()]
         return _one_or_all([test for test in tests if test])
 
@@ -181,6 +181,16 @@ def _one_or_all(parts: list[Condition]) -> Condition | None:
     if len(parts) > 1:
         return All(tuple(parts))
     return parts[0] if parts else None
+
+
+def _of_segments(path: Path, fields: Fields) -> str | None:
+    """The problem with a path to the customer's segments where there are none to ask about."""
+    if path[:2] != SEGMENTS or fields.has_segments:
+        return None
+    return (
+        "customer.segments cannot be asked here: segments are made of profiles, not of segments. "
+        "Repeat what the other segment asks, or ask for both in the guard of a distribution"
+    )
 
 
 def without_inside(path: Path, fields: Fields) -> str | None:

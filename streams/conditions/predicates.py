@@ -206,7 +206,7 @@ def _is_set(wanted: bool) -> Check:
     def check(value: Any, _: datetime) -> Answer | None:
         if type(value) is str:
             return None if is_blank(value) else wanted
-        return Failure(str(value)) if type(value) is Misfit else wanted
+        return Failure(str(value)) if isinstance(value, Misfit) else wanted
 
     return check
 

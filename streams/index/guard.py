@@ -12,7 +12,7 @@ from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.days import zone_of
 from streams.conditions.answer import Answer, equality_key, types_of
 from streams.conditions.compile import PLAIN, Compiler, Run, conjunction
-from streams.conditions.language import All, AnyOf, Condition, Items, Path, Test, Total
+from streams.conditions.language import SEGMENTS, All, AnyOf, Condition, Items, Path, Test, Total, names_path
 from streams.event_context import EventContext
 from streams.selection import Selection
 
@@ -78,6 +78,8 @@ class Guard:
     threshold: Threshold | None
     types: Mapping[Path, frozenset[type]]
     """Of each path that it tests for equality, the types of values that every such test can judge."""
+    asks_segments: bool = False
+    """True where it asks which segments the customer is in."""
 
     def without(self, parts: Collection[int]) -> tuple[Run, ...]:
         """The tests that are left where some parts are known to hold, cheap ones first."""
@@ -107,14 +109,15 @@ def compile_guard(guarded: Guarded, compiler: Compiler = PLAIN) -> Guard:
         _choices(parts),
         _threshold(parts),
         types,
+        names_path(guarded.condition, SEGMENTS),
     )
 
 
 def _cost(condition: Condition) -> int:
     """The lower, the sooner a part is tested."""
     match condition:
-        case Test():
-            return 0
+        case Test(path):
+            return 1 if path == SEGMENTS else 0
         case Items() | Total():
             return 2
         case _:

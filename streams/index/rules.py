@@ -31,7 +31,7 @@ class RuleIndex:
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._guards, self._ends, self._zone = GuardIndex(zone), GuardIndex(zone), zone
-        self._ending = 0
+        self._ending = self._asking_segments = 0
         self._cap_spans: Counter[int] = Counter()
         self._rules: dict[RuleKey, Rule] = {}
 
@@ -47,6 +47,7 @@ class RuleIndex:
         self.remove(distribution.project_id, distribution.id)
         self._rules[distribution.project_id, distribution.id] = rule
         self._cap_spans.update(map(span, distribution.caps))
+        self._asking_segments += _asks_segments(rule)
         if distribution.status in _REACTING:
             self._guards.add(rule.guard)
         if rule.ends is not None:
@@ -57,6 +58,8 @@ class RuleIndex:
     def remove(self, project_id: str, rule_id: str) -> None:
         """Take out; nothing where it is not in."""
         rule = self._rules.pop((project_id, rule_id), None)
+        if rule is not None:
+            self._asking_segments -= _asks_segments(rule)
         if rule is not None and rule.distribution.caps:
             self._cap_spans.subtract(map(span, rule.distribution.caps))
             self._cap_spans = +self._cap_spans
@@ -70,6 +73,11 @@ class RuleIndex:
     def cap_span(self) -> int:
         """The seconds for which some cap needs what it has counted; 0 where there is no cap."""
         return max(self._cap_spans, default=0)
+
+    @property
+    def asks_segments(self) -> bool:
+        """True where some rule asks which segments a customer is in."""
+        return self._asking_segments > 0
 
     def find(self, project_id: str, rule_id: str) -> Rule | None:
         """A rule by its name, whatever its status."""
@@ -102,3 +110,7 @@ class RuleIndex:
     def unindexed(self) -> list[RuleKey]:
         """The rules that every event of their type and selection has to try."""
         return sorted((selection.project_id, rule_id) for selection, rule_id in self._guards.unindexed())
+
+
+def _asks_segments(rule: Rule) -> bool:
+    return rule.guard.asks_segments or (rule.ends is not None and rule.ends.asks_segments)

@@ -21,7 +21,7 @@ from channels.fakes.webhook import WebhookReceiver
 from console.cli.supervisor import WorkerProcess
 from deploy.settings.settings import Settings
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DUE
+from schemas.topics import CUSTOMERS, DUE, MEMBERSHIPS
 from tests.e2e.harness import SECRET, product, thanks
 
 pytestmark = pytest.mark.timeout(600)
@@ -184,7 +184,7 @@ async def test_top_shows_each_process_with_its_partitions_and_rate(wiring: Wirin
         rows = await asyncio.to_thread(top.read)
         matchers = [row for row in rows if row.role == "matcher"]
         assert {row.process for row in matchers} == both
-        assert sum(row.partitions for row in matchers) == len([CUSTOMERS, DUE, *EVENT_TOPICS]) * 4
+        assert sum(row.partitions for row in matchers) == len([CUSTOMERS, DUE, MEMBERSHIPS, *EVENT_TOPICS]) * 4
         assert sum(row.lag for row in rows if row.role in ("matcher", "sender")) == 0
         assert all(row.rate is None for row in before)
         assert sum(row.rate or 0 for row in matchers) > 0

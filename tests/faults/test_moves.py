@@ -21,7 +21,7 @@ from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.supervisor import WorkerProcess
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CHANGELOGS, CUSTOMERS, DUE
+from schemas.topics import CHANGELOGS, CUSTOMERS, DUE, MEMBERSHIPS
 from tests.faults.harness import FULL, Load, matchers
 
 pytestmark = pytest.mark.timeout(900 if FULL else 600)
@@ -119,7 +119,7 @@ def _silences(wiring: Wiring, since: float) -> dict[int, float]:
 def _have_settled(wiring: Wiring, *workers: WorkerProcess) -> bool:
     """Each has some and no partition is told twice: who was there first tells of all until it looks again."""
     assigned = [_metric(worker, "tidings_partitions_assigned") for worker in workers]
-    topics = len([CUSTOMERS, DUE, *EVENT_TOPICS])
+    topics = len([CUSTOMERS, DUE, MEMBERSHIPS, *EVENT_TOPICS])
     return min(assigned) > 0 and sum(assigned) == wiring.settings.topics.partitions * topics
 
 

@@ -19,6 +19,7 @@ from agents.dead_letters import DeadLetters
 from agents.ingest_time import header_of, stamp
 from agents.intake import log_batch
 from agents.roles.matcher.counting import Decided, DecisionCounts
+from agents.roles.matcher.memberships import MembershipRows, Row
 from agents.roles.matcher.rules import RuleTable
 from agents.roles.matcher.source import Source, leading, waits_as
 from agents.tables.rocks import Memory, RocksPartition
@@ -40,6 +41,7 @@ from schemas.topics import (
     DUE,
     HOLDS,
     LARGEST_ROW,
+    MEMBERSHIPS,
     PUBLICATION_REQUESTS,
     RECENT,
     WAITING,
@@ -49,6 +51,7 @@ from schemas.wire.read_as import read_as
 from streams.event_context import EventContext, Head
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import match_due, match_event, sample_no_match
+from streams.memberships import SEGMENT_EVENTS
 from streams.outcome import Matched
 from streams.recent import is_overfull, with_sent
 from streams.waiting import ended_by, with_changes
@@ -72,14 +75,13 @@ def build_matcher(
     )
     opened = open_partitions(wiring, Path(app.conf.tabledir))
     partitions = wiring.settings.topics.partitions
-    tables = Tables(
-        *(add_table(app, name, partitions=partitions, open_partition=opened) for name in (CUSTOMERS, RECENT, WAITING))
-    )
+    tables = Tables(*(add_table(app, name, partitions=partitions, open_partition=opened) for name in TABLES))
     topic, codec, zone = wiring.topic(DISTRIBUTIONS), wiring.codec(DISTRIBUTIONS), wiring.settings.zone
     follow, default = partial(follower, wiring.settings.kafka), wiring.default_project
     rules = RuleTable(topic, codec, follow, metrics, zone=zone, default_project=default)
     matcher = Matcher(wiring, rules, tables, metrics, clock, counts)
     app.batch_agent(wiring.topic(CUSTOMERS), matcher.take_customers, name=CUSTOMERS)
+    app.batch_agent(wiring.topic(MEMBERSHIPS), matcher.take_memberships, name=MEMBERSHIPS)
     for topic in EVENT_TOPICS:
         app.batch_agent(wiring.topic(topic), matcher.match_batch, name=topic, is_bulk=topic == TRIGGERS[MANUAL].topic)
     app.batch_agent(wiring.topic(DUE), matcher.match_due_batch, name=DUE, is_bulk=True)
@@ -101,6 +103,11 @@ class Tables(NamedTuple):
     customers: PartitionedTable
     recent: PartitionedTable
     waiting: PartitionedTable
+    memberships: PartitionedTable
+
+
+TABLES = (CUSTOMERS, RECENT, WAITING, MEMBERSHIPS)
+"""Their names, in the same order."""
 
 
 @dataclass(slots=True)
@@ -111,7 +118,7 @@ class _Caused:
     """
 
     outputs: Sequence[Output] = ()
-    rows: Sequence[tuple[PartitionedTable, bytes, bytes | None]] = ()
+    rows: Sequence[Row] = ()
     counts: bool = False
     type: str = ""
     matched: Matched | None = None
@@ -160,7 +167,9 @@ class Matcher:
         counts: DecisionCounts | None = None,
     ) -> None:
         self._counts = counts
-        self._rules, self._customers, self._recent, self._waiting = rules, *tables
+        self._rules = rules
+        self._customers, self._recent, self._waiting = tables[:-1]
+        self._memberships = MembershipRows(tables.memberships, wiring)
         self._metrics, self._clock = metrics, clock
         self._dead_letters = DeadLetters("matcher", wiring, metrics)
         limits = self._limits = wiring.settings.matcher
@@ -197,6 +206,10 @@ class Matcher:
     async def take_customers(self, batch: Batch) -> None:
         """Put each profile of a batch into the table; a tombstone takes the customer out."""
         await self._each(batch, self._store)
+
+    async def take_memberships(self, batch: Batch) -> None:
+        """Put what segmenters tell of a batch of customers into the table."""
+        await self._each(batch, self._keep_told)
 
     async def _each(self, batch: Batch, judge: Judge, start: int = 0, *, is_aside: bool = False) -> None:
         """Do what each record causes. One that cannot be judged is dead-lettered and never stops the others.
@@ -257,16 +270,19 @@ class Matcher:
     def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         reader = self._readers[batch.tp.topic]
         head = reader.read(record.value or b"", record.key, now, record.headers)
+        rows = self._memberships.after(batch.partition, record.key, head) if head.type in SEGMENT_EVENTS else ()
         if not self._rules.index.has_any(head):
-            return _Caused(type=head.type)
+            return _Caused(rows=rows, type=head.type)
         if head.type == MANUAL:
             self._rules.require(head)
         source = Source.of_record(record, reader.topic)
-        context = self._context(head, source, reader, batch)
+        context = self._context(head, source, reader, batch, rows)
         matched = match_event(context, self._rules.index, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(context, self._rules.index, now, self._limits.no_match_one_in)
-        return self._caused(matched, context, source, batch, now)
+        caused = self._caused(matched, context, source, batch, now)
+        caused.rows = (*rows, *caused.rows) if rows else caused.rows
+        return caused
 
     def _match_due(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         if record.value is None:
@@ -285,15 +301,21 @@ class Matcher:
         caused.type = DUE  # its event was counted when it came
         return caused
 
-    def _context(self, head: Head[Any], source: Source, reader: EventReader, batch: Batch) -> EventContext:
+    def _context(
+        self, head: Head[Any], source: Source, reader: EventReader, batch: Batch, changed: Sequence[Row] = ()
+    ) -> EventContext:
+        """`changed`: the row of memberships, where the event itself changes it."""
         row = self._customers.data.get(batch.partition, source.key)
         recent = partial(self._recent.data.get, batch.partition, source.key)
         decode = partial(reader.decode, headers=source.headers) if source.headers else reader.decode
-        return EventContext(head, source.value, decode, row, recent)
+        if not self._rules.index.asks_segments:
+            return EventContext(head, source.value, decode, row, recent)
+        segments = partial(self._memberships.segments, batch.partition, source.key or b"", changed)
+        return EventContext(head, source.value, decode, row, recent, segments)
 
     def _caused(self, matched: Matched, context: EventContext, source: Source, batch: Batch, now: datetime) -> _Caused:
         caused, key = _Caused(type=context.head.type, matched=matched), source.key or b""
-        rows: list[tuple[PartitionedTable, bytes, bytes | None]] = []
+        rows: list[Row] = []
         if matched.waiting:
             row = self._waiting.data.get(batch.partition, key)
             rows.append((self._waiting, key, with_changes(row, matched.waiting, now)))
@@ -312,8 +334,10 @@ class Matcher:
         if record.value is None and record.key is not None:
             read_tombstone(record.key, self._default)
             erased = Output(self._holds[0], record.key, None, batch.partition, header_of(stamp(record)))
-            tables = (self._customers, self._recent, self._waiting)
-            return _Caused([erased], [(table, record.key, None) for table in tables])
+            rows = [(table, record.key, None) for table in (self._customers, self._recent, self._waiting)]
+            return _Caused(
+                [erased], [*rows, *self._memberships.without_upstreams(batch.partition, record.key, stamp(record))]
+            )
         raw = record.value or b""
         if len(raw) > self._limits.max_event_bytes:
             raise TooLarge(f"{len(raw)} bytes; matcher.max_event_bytes allows {self._limits.max_event_bytes}")
@@ -322,6 +346,9 @@ class Matcher:
         if len(row) > LARGEST_ROW:
             raise TooLarge(f"the profile has {len(row)} bytes as JSON; at most {LARGEST_ROW} are kept")
         return _Caused(rows=((self._customers, record.key or b"", row),))
+
+    def _keep_told(self, batch: Batch, record: Incoming, _now: datetime) -> _Caused:
+        return _Caused(rows=self._memberships.told(batch.partition, record))
 
     def _outputs(self, matched: Matched, source: Source, batch: Batch) -> list[Output]:
         """Everything encoded before anything is emitted, so that an event that fails has caused nothing."""

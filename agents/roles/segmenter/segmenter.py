@@ -163,9 +163,9 @@ class Segmenter:
         while True:
             due = await retry_until_available(self.look_at_due, what="Postgres")
             computed = await retry_until_available(self.compute, what="Postgres")
-            await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
+            told = await retry_until_available(self.memberships.tell, what="Postgres or Kafka")
             self.loop.iterations += 1
-            if not due and not computed:
+            if not due and not computed and not told:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def look_at_due(self) -> int:

@@ -11,6 +11,7 @@ from channels.context import ChannelContext
 from channels.contract import AnyChannel, Policy
 from channels.email.mime import FileLimits
 from channels.email.smtp_session import EmailAccount
+from channels.kept_files import KeptFile, no_kept_file
 from channels.registry import CHANNEL_TYPES, build_channels
 from channels.unsubscribe import OwnLinks, UnsubscribeLinks
 from channels.webhook.calls import Calls
@@ -29,11 +30,14 @@ from schemas.limit import written_limit
 
 
 def channels_of(
-    settings: Settings, accounts: AccountBook | None = None, calls: Calls | None = None
+    settings: Settings,
+    accounts: AccountBook | None = None,
+    calls: Calls | None = None,
+    kept_file: KeptFile = no_kept_file,
 ) -> dict[ChannelName, AnyChannel]:
     """Every channel, for one process. `accounts` are those that change while it runs; else the settings' alone.
 
-    `calls` sees those of endpoints.
+    `calls` sees those of endpoints, `kept_file` reads what e-mails bring along.
     """
     context = ChannelContext(
         accounts=accounts or AccountBook(shared_accounts(settings)),
@@ -45,6 +49,7 @@ def channels_of(
         zone=settings.zone,
         calls=calls,
         file_limits=FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
+        kept_file=kept_file,
     )
     return build_channels(context)
 

@@ -1,7 +1,7 @@
-"""Files that an e-mail brings along, fetched from their URLs at each attempt and kept for that message alone.
+"""Files that an e-mail brings along: those kept with its template, and those fetched from their URLs at each attempt.
 
-Only what the guard of webhooks lets be reached is asked, and no redirect is followed. What goes wrong is said of the
-message, not of the mail server it was for: that one was not asked.
+Of the latter only what the guard of webhooks lets be reached is asked, and no redirect is followed. What goes wrong is
+said of the message, not of the mail server it was for: that one was not asked.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import mimetypes
 import re
 import ssl
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,15 +27,16 @@ from channels.http.reply_heads import Exchange
 from channels.http.retry_after import asked_seconds
 from channels.http.ssrf import PlaceRefused, Reach
 from channels.http.transport import BodyLimits, Reply, Transport
+from channels.kept_files import KeptFile, no_kept_file
 from schemas.channels.email import AttachedUrl
 from schemas.errors import TemplateFailed
-from schemas.formats.file_names import file_name, type_problem
+from schemas.formats.file_names import UNKNOWN_TYPE, content_type, file_name, type_problem
 from schemas.formats.hosts import HostRefused, ascii_url
 from schemas.receipt import Postponed, Receipt, Refused
+from schemas.template import TemplateFile
 
 _HEADERS = {"accept-encoding": "identity", "user-agent": "Tidings/1"}
 _OK = 200
-_UNKNOWN_TYPE = "application/octet-stream"
 _TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9.+_-]{0,60}/[a-z0-9][a-z0-9.+_-]{0,80}")
 """A part of several parts, or a whole message, does not stand in base64 (RFC 2045, 6.4)."""
 _PAGES = ("text/html", "application/xhtml+xml")
@@ -50,6 +52,12 @@ class RemoteFile:
 
     url: str = field(repr=False)
     name: str = field(repr=False)
+
+
+AnyFile = RemoteFile | TemplateFile
+
+_KEPT_BYTES = 64 * 2**20
+"""Of files, as they stand in a message, that are remembered; the least recently used gives way."""
 
 
 class _NotFetched(Exception):
@@ -79,20 +87,25 @@ def remote_file(one: AttachedUrl, url_of: Callable[[str], str], text_of: Callabl
 class Attachments:
     """Fetches files, for one event loop."""
 
-    def __init__(self, reach: Reach = _PUBLIC, limits: FileLimits = _USUAL) -> None:
-        self._reach, self._limits = reach, limits
+    def __init__(self, reach: Reach = _PUBLIC, limits: FileLimits = _USUAL, kept_file: KeptFile = no_kept_file) -> None:
+        self._reach, self._limits, self._kept_file = reach, limits, kept_file
+        self._remembered: OrderedDict[TemplateFile, AttachedFile] = OrderedDict()
         self._transport = Transport(reach, Names())
 
     async def fetched(
-        self, files: Sequence[RemoteFile], *, timeout: float, now: datetime
+        self, files: Sequence[AnyFile], *, timeout: float, now: datetime
     ) -> tuple[AttachedFile, ...] | Receipt:
-        """All of them within `timeout` seconds, or what becomes of the message."""
+        """All of them within `timeout` seconds, or what becomes of the message. Raises TryLater."""
         whole: list[AttachedFile] = []
         left = self._limits.together
         at = ""
         try:
             async with asyncio.timeout(timeout):
                 for number, file in enumerate(files, 1):
+                    if isinstance(file, TemplateFile):
+                        whole.append(await self._kept(file))
+                        left -= file.size
+                        continue
                     at = f"attachment {number} ({urlsplit(file.url).hostname})"
                     reply = await self._reply(file.url, min(self._limits.each, left), timeout)
                     name, kind = self._judged(file, reply, at, left, now)
@@ -103,6 +116,21 @@ class Attachments:
         except (ClientError, OSError, TimeoutError, ValueError) as error:
             return _unanswered(error, at, timeout)
         return tuple(whole)
+
+    async def _kept(self, file: TemplateFile) -> AttachedFile:
+        """A file of the template, read once and not once a message. Raises _NotFetched, TryLater."""
+        known = self._remembered.get(file)
+        if known is None:
+            data = await self._kept_file(file.digest)
+            if data is None:
+                raise _NotFetched(Refused(f"attachment {file.name} ({file.digest[:8]}) is missing"))
+            known = await asyncio.to_thread(AttachedFile.of, file.name, file.content_type, data)
+            self._remembered[file] = known
+            while len(self._remembered) > 1 and sum(len(one.lines) for one in self._remembered.values()) > _KEPT_BYTES:
+                self._remembered.popitem(last=False)
+        else:
+            self._remembered.move_to_end(file)
+        return known
 
     def close(self) -> None:
         """Close the connections."""
@@ -133,10 +161,10 @@ class Attachments:
             raise _NotFetched(Refused(f"{at}: {self._too_large(left)}"))
         if not reply.is_whole or not reply.body:
             raise _NotFetched(Postponed(f"{at}: {'it broke off' if reply.body else 'nothing came'}"))
-        kind, expected = _type(reply.headers.get("content-type", "")), _type(_TYPES.guess_type(file.name)[0] or "")
-        if kind in _PAGES and expected not in (_UNKNOWN_TYPE, *_PAGES):
+        kind, expected = _type(reply.headers.get("content-type", "")), _type(content_type(file.name))
+        if kind in _PAGES and expected not in (UNKNOWN_TYPE, *_PAGES):
             raise _NotFetched(Refused(f"{at}: a web page came, a login mostly, and no {expected}"))
-        found = expected if kind == _UNKNOWN_TYPE else kind
+        found = expected if kind == UNKNOWN_TYPE else kind
         return _with_type(file.name, found), found
 
     def _too_large(self, left: int) -> str:
@@ -172,7 +200,7 @@ def _unanswered(error: Exception, at: str, timeout: float) -> Receipt:
 
 def _type(said: str) -> str:
     kind = said.partition(";")[0].strip().lower()
-    return kind if _TYPE.fullmatch(kind) else _UNKNOWN_TYPE
+    return kind if _TYPE.fullmatch(kind) else UNKNOWN_TYPE
 
 
 def _with_type(name: str, kind: str) -> str:
@@ -180,4 +208,4 @@ def _with_type(name: str, kind: str) -> str:
     if PurePosixPath(name).suffix:
         return name
     ending = _TYPES.guess_extension(kind) or ""
-    return name if kind == _UNKNOWN_TYPE or type_problem(name + ending) else name + ending
+    return name if kind == UNKNOWN_TYPE or type_problem(name + ending) else name + ending

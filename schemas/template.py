@@ -26,11 +26,21 @@ class LocalText(Record, frozen=True, kw_only=True):
     html: str | None = None
 
 
+class TemplateFile(Record, frozen=True, kw_only=True):
+    """A file that every message of a template brings along; what is in it is kept once, by its digest."""
+
+    name: str
+    content_type: str
+    size: Annotated[int, doc("Bytes.")]
+    digest: Annotated[str, doc("SHA-256 of what is in it, hex.")]
+
+
 class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Subject, plain text and HTML in MiniJinja, complete: layout, sections and footer are part of them.
 
     At least one of `text` and `html` is there. `locales` are by lower-case tag, as in pl-pl; `brand` is what `brand.*`
     says. `version` is that of the named template it was made from; one made from files beside a distribution has none.
+    `files` are those that the distribution attaches from its folder.
     """
 
     name: str
@@ -40,6 +50,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     locales: dict[str, LocalText] = {}
     brand: JsonObject = {}
     version: int | None = None
+    files: list[TemplateFile] = []
 
     @property
     def ref(self) -> TemplateRef:

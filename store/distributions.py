@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,15 @@ class VersionConflict(TidingsError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One distribution to save: the record, its source as written, and the templates that it names."""
+    """One distribution to save: the record, its source as written, and the templates that it names.
+
+    `attached` are the contents of the files that its messages bring along, by digest.
+    """
 
     distribution: Distribution
     source: str
     templates: tuple[StoredTemplate, ...]
+    attached: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Control:
                 await self._hold(connection, rule.project_id, template.name)
             ref = template.ref
             await connection.execute(self._sql["put_template"], ref.digest, ref.name, _text(template), now)
+        for digest, data in sorted(change.attached.items()):
+            await connection.execute(self._sql["put_file"], digest, data, now)
         await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
 
     async def _hold(self, connection: asyncpg.Connection, project_id: str, name: str) -> None:
@@ -100,6 +106,12 @@ class Control:
         async with passing_errors(self._pool):
             body = await self._pool.fetchval(self._sql["get_template"], digest)
         return None if body is None else _read(body, StoredTemplate)
+
+    async def file(self, digest: str) -> bytes | None:
+        """The content of a file that messages bring along; None where it is not kept."""
+        async with passing_errors(self._pool):
+            data: bytes | None = await self._pool.fetchval(self._sql["get_file"], digest)
+        return data
 
     async def publish_outbox(self, publish: Callable[[Sequence[OutboxEntry]], Awaitable[None]]) -> int:
         """Pass entries to `publish`, oldest first, and forget them after it returned; their number.

@@ -42,6 +42,7 @@ class Retention:
         dropped["suppressions"] = len(await self._rows("drop_suppressions", self._batch_size))
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
+            dropped["files"] = len(await self._rows("drop_files", self._keep))
             await self._rows("forget_erasures", self._keep)
             await self._rows("forget_bounces", self._keep)
             await self._rows("forget_status_events", self._keep)

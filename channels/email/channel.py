@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from channels.access_tokens import Tokens
 from channels.accounts import ChannelAccounts
-from channels.attachments import Attachments, RemoteFile, remote_file
+from channels.attachments import AnyFile, Attachments, remote_file
 from channels.codes.links import Links, no_links
 from channels.codes.references import with_inline_codes
 from channels.context import ChannelContext
@@ -54,7 +54,7 @@ class EmailRequest:
     sender: str
     recipient: str
     mail: Mail
-    files: tuple[RemoteFile, ...] = ()
+    files: tuple[AnyFile, ...] = ()
 
     @property
     def message(self) -> bytes:
@@ -94,7 +94,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
         """See `Channel`."""
         accounts, templates = context.accounts.of(cls.name), Templates(context.zone)
         tokens = Tokens(context.reach, on_newer=accounts.renew)
-        attachments = Attachments(context.reach, context.file_limits)
+        attachments = Attachments(context.reach, context.file_limits, context.kept_file)
         return cls(accounts, templates, context.links, context.unsubscribe, tokens, attachments)
 
     @classmethod
@@ -158,7 +158,7 @@ class Email(Channel[EmailDelivery, EmailRequest]):
 
     def _mail(
         self, delivery: EmailDelivery, account: EmailAccount, template: StoredTemplate, domain: str
-    ) -> tuple[Mail, tuple[RemoteFile, ...]]:
+    ) -> tuple[Mail, tuple[AnyFile, ...]]:
         """The message, and the files that are yet to be fetched; `domain` is that of its Message-ID."""
         mail, distribution = delivery.email, delivery.distribution
         made = self._contents.filled(delivery, template, account)
@@ -175,8 +175,8 @@ class Email(Channel[EmailDelivery, EmailRequest]):
             **_unsubscribe(delivery, made.unsubscribe_url, made.mailto),
         }
         html, images = with_inline_codes(made.html, delivery, domain)
-        files = tuple(remote_file(one, made.in_url, made.line) for one in mail.attachments)
-        return Mail.of(headers, made.text, html, f"=_{delivery.delivery_id}", images), files
+        fetched = (remote_file(one, made.in_url, made.line) for one in mail.attachments)
+        return Mail.of(headers, made.text, html, f"=_{delivery.delivery_id}", images), (*template.files, *fetched)
 
     async def send(self, request: EmailRequest, *, timeout: float, now: datetime) -> Receipt:
         """One SMTP transaction on a pooled connection, once its files are there.

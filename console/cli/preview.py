@@ -194,7 +194,8 @@ def _show_message(message: Preview) -> None:
             size = len(message.facts["html"])
             show_text(f"  [dim]and {size} characters of HTML; --raw shows the whole mail[/dim]")
         for file in message.facts.get("attachments", ()):
-            show_text(f"  [dim]and {escape(file['name'])}, fetched when it is sent from {escape(file['url'])}[/dim]")
+            where = f"fetched when it is sent from {file['url']}" if "url" in file else f"{file['bytes']:,} bytes"
+            show_text(f"  [dim]and {escape(file['name'])}, {escape(where)}[/dim]")
 
 
 def _write(text: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 
 from agents.reach import reach_of
+from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
@@ -24,7 +25,7 @@ class ProjectContext:
     their own.
 
     `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
-    `reach`: the places that webhooks may go to.
+    `reach`: the places that webhooks may go to; `file_limits` bound what e-mails bring along.
     """
 
     project_id: str
@@ -41,6 +42,7 @@ class ProjectContext:
     quiet_hours: QuietHours | None = None
     caps: tuple[Cap, ...] = ()
     send_hold: timedelta = timedelta(minutes=10)
+    file_limits: FileLimits = FileLimits()
 
     @classmethod
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
@@ -61,6 +63,7 @@ class ProjectContext:
             (document.quiet_hours if document else None) or settings.quiet,
             tuple(document.caps) if document else (),
             _hold(settings, document),
+            FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
         )
 
     def with_accounts(self, stored: Iterable[tuple[str, str]]) -> ProjectContext:

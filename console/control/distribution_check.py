@@ -100,10 +100,12 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         quiet_hours=project.quiet_hours,
         caps=project.caps,
         has_links=project.has_links,
+        read_file=lambda path: document.beside.file(path, project.file_limits.each),
     )
     definition = parse_definition(document.plain, context)
     problems = email_problems(definition, project, to_save=known.to_save)
     problems += attachment_problems(definition.distribution)
+    problems += size_problems(definition, project.file_limits.together)
     if known.to_save:
         problems += address_problems(definition.distribution, project.reach)
     if problems:
@@ -134,6 +136,19 @@ def attachment_problems(distribution: Distribution) -> tuple[Problem, ...]:
         for at, one in _attachments(distribution)
         for key, source in (("url", one.url), ("name", one.name or ""))
         for _, problem in check_source(source, objects)
+    )
+
+
+def size_problems(definition: Definition, most: int) -> tuple[Problem, ...]:
+    """Messages whose files beside the document are too large together."""
+    sizes = ((at, sum(file.size for file in template.files)) for at, template in definition.templates)
+    return tuple(
+        Problem(
+            f"{at}.attachments",
+            f"the files have {size:,} bytes together; at most {most:,} (sender.attachments_max_bytes) are allowed",
+        )
+        for at, size in sizes
+        if size > most
     )
 
 

@@ -152,7 +152,9 @@ def _planned(
 ) -> Planned[Change]:
     """`sent` are the versions of stored templates that go out now, by distribution and name."""
     after = definition.distribution
-    change = Change(after, document.source, tuple(template for _, template in definition.templates))
+    change = Change(
+        after, document.source, tuple(template for _, template in definition.templates), definition.attached
+    )
     new = "; ".join(
         ("live from now on" if after.status == "LIVE" else after.status, *span_lines(after.starts_at, after.ends_at))
     )

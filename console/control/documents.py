@@ -43,6 +43,9 @@ class Beside(Protocol):
     def members(self, name: str) -> Sequence[str]:
         """The ids of a list of customers. Raises ValueError."""
 
+    def file(self, path: str, most: int) -> bytes:
+        """A file of at most so many bytes. Raises ValueError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Alone:
@@ -57,6 +60,10 @@ class Alone:
     def members(self, name: str) -> Sequence[str]:
         """Raises ValueError."""
         raise ValueError(f"{name} cannot be read: no file came with the document; write the ids under members")
+
+    def file(self, path: str, most: int) -> bytes:
+        """Raises ValueError."""
+        raise ValueError(f"{path} cannot be read: no file came with the document; attach it by url")
 
 
 @dataclass(frozen=True, slots=True)

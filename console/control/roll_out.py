@@ -62,7 +62,8 @@ async def _planned(
         named = newest.get(before.name)
         if named is None or before.version in (None, named.version):
             continue
-        after = bundled(named.with_subject(before.subject), project.brand_texts)
+        texts = msgspec.structs.replace(named.with_subject(before.subject), files=before.files)
+        after = bundled(texts, project.brand_texts)
         made.append((f"{at}.template", after))
         lines.append(f"template {named.name}: v{before.version} → v{named.version}")
         after_of[plan.template] = after.ref

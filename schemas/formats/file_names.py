@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from pathlib import PurePosixPath
 
 LONGEST_NAME = 100
 _LONGEST_TYPE = 12
+UNKNOWN_TYPE = "application/octet-stream"
+_TYPES = mimetypes.MimeTypes()
+"""Python's own, the same on every machine."""
 _REFUSED = frozenset((
     ".ade", ".adp", ".apk", ".appx", ".appxbundle", ".bat", ".cab", ".chm", ".cmd", ".com", ".cpl", ".diagcab",
     ".diagcfg", ".diagpkg", ".dll", ".dmg", ".ex", ".ex_", ".exe", ".hta", ".img", ".ins", ".iso", ".isp", ".jar",
@@ -40,3 +44,9 @@ def type_problem(name: str) -> str | None:
     if kind not in _REFUSED:
         return None
     return f"files of the type {kind} are refused by mail programs: must be of another one, such as .pdf, .ics or .csv"
+
+
+def content_type(name: str) -> str:
+    """The media type that the end of a name says."""
+    kind, encoding = _TYPES.guess_type(name)
+    return kind if kind and not encoding else UNKNOWN_TYPE

@@ -22,6 +22,15 @@ insert into templates (digest, name, body, created_at) values ($1, $2, $3, $4) o
 -- A template by content.
 select body from templates where digest = $1;
 
+-- name: put_file
+-- Keeps what is in a file; the same content is kept once, and as long as if it had come now.
+insert into attached_files (digest, data, created_at) values ($1, $2, $3)
+on conflict (digest) do update set created_at = excluded.created_at;
+
+-- name: get_file
+-- What is in a file.
+select data from attached_files where digest = $1;
+
 -- name: hold_template
 -- A kept template that a distribution is made from cannot be deleted until that is saved. No row: it is deleted.
 select true from named_templates where project_id = $1 and name = $2 and deleted_at is null for share;

@@ -97,7 +97,9 @@ where t.created_at < now() - $1::interval
                lead(applied_at) over (partition by project_id, distribution_id order by version) as replaced_at
         from distribution_versions
     ) as v
-    cross join lateral jsonb_array_elements(v.definition->'channels') as plan
+    cross join lateral jsonb_array_elements(
+        v.definition->'channels'
+        || coalesce(jsonb_path_query_array(v.definition, '$.arms[*].channels[*]'), '[]')) as plan
     where plan->'template'->>'digest' = t.digest
       and (v.replaced_at is null or v.replaced_at > now() - $1::interval
            or exists (select from open_deliveries d
@@ -111,3 +113,10 @@ returning digest;
 -- name: forget_erasures
 -- Nothing of these customers is on its way any more.
 delete from erased_customers where erased_at < now() - $1::interval;
+
+-- name: drop_files
+-- Files that no kept template names, for so long.
+delete from attached_files f
+where f.created_at < now() - $1::interval
+  and not exists (select from templates t where t.body->'files' @> jsonb_build_array(jsonb_build_object('digest', f.digest)))
+returning digest;

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from schemas.channels.email import AttachedUrl, EmailAddress, EmailDelivery, EmailPlan
 from schemas.formats.blank import is_blank
-from schemas.formats.file_names import LONGEST_NAME, file_name, type_problem
+from schemas.formats.file_names import LONGEST_NAME, content_type, file_name, type_problem
 from schemas.formats.mail_address import any_mail_address, mail_address
 from schemas.record import JsonObject
-from schemas.template import StoredTemplate
+from schemas.template import StoredTemplate, TemplateFile
 from streams.channels.rules import ChannelRules, PlanContext, Shared
 from streams.channels.template_files import TemplateFiles, named_template
 from streams.event_context import Profile, profile_text
@@ -128,15 +128,22 @@ _ATTACHMENT = Group(
     {
         "url": Key(
             FileUrl(),
-            required=True,
             doc="Where the file is, a template: fetched at each attempt, from places that webhooks may go to. Values "
-            "are percent-encoded; a value that it begins with is an address itself.",
+            "are percent-encoded; a value that it begins with is an address itself. It, or `file`.",
+            default="the file is one beside the document",
             example=_FILE_URL,
+        ),
+        "file": Key(
+            Text(": a file beside the document, as in files/terms.pdf"),
+            doc="A file in the folder of this document, or below: read when it is applied, kept as it is then, and the "
+            "same for everybody. Another content is another version. These come before those of a `url`.",
+            default="the file is fetched from a `url`",
+            example="files/terms.pdf",
         ),
         "name": Key(
             FileName(),
-            doc="What the file is called, a template.",
-            default="as the last part of its address",
+            doc="What the file is called; beside a `url` a template.",
+            default="as the last part of its address or path",
             example="invoice.pdf",
         ),
     },
@@ -200,6 +207,10 @@ _MORE_ACCOUNTS = "Add one under [email_accounts] in the settings"
 def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
     account = context.account(written.get("account"), "an email account", _MORE_ACCOUNTS)
     found = _with_preheader(_template(written, context), written.get("preheader"), context)
+    attachments = written.get("attachments") or ()
+    files = [*_files(attachments, context)]
+    if found and files:
+        found = replace(found[0], files=files), found[1]
     template = context.keep(*found) if found else None
     if template is None:
         return None
@@ -209,17 +220,49 @@ def _plan(written: JsonObject, context: PlanContext) -> EmailPlan | None:
         sender_name=written.get("sender_name"),
         reply_to=written.get("reply_to"),
         link_parameters=_link_parameters(written.get("utm"), context.distribution),
-        attachments=[*_attachments(written.get("attachments") or (), context)],
+        attachments=[*_attachments(attachments, context)],
     )
 
 
 def _attachments(written: Sequence[JsonObject], context: PlanContext) -> Iterator[AttachedUrl]:
     for number, one in enumerate(written):
-        url, name = one.get("url", ""), one.get("name")
+        if "file" in one:
+            continue
+        if "url" not in one:
+            context.problem("needs a url, or a file beside the document", f"attachments[{number}]")
+            continue
+        url, name = one["url"], one.get("name")
         problem = None if name else type_problem(_URL_END.sub("", _literal(url)))
         if problem:
             context.problem(problem, f"attachments[{number}].url")
         yield AttachedUrl(url=url, name=name)
+
+
+def _files(written: Sequence[JsonObject], context: PlanContext) -> Iterator[TemplateFile]:
+    """The files beside the document. What is in them is kept with the definition."""
+    for number, one in enumerate(written):
+        path, at = one.get("file"), f"attachments[{number}]"
+        if path is None:
+            continue
+        name = one.get("name") or re.split(r"[/\\]", path)[-1]
+        problem = (
+            "stands instead of url; write one or the other"
+            if "url" in one
+            else f"{name} is a template: a file beside the document is called the same for everybody"
+            if _TAG.search(name)
+            else f"{name} is not a file's name: {FileName().allowed}; give it another with name"
+            if file_name(name) != name.strip()
+            else type_problem(name)
+        )
+        if problem:
+            context.problem(problem, f"{at}.file")
+            continue
+        try:
+            digest, size = context.attach(path)
+        except ValueError as error:
+            context.problem(str(error), f"{at}.file")
+        else:
+            yield TemplateFile(name=name.strip(), content_type=content_type(name), size=size, digest=digest)
 
 
 def _link_parameters(utm: JsonObject | None, distribution: str) -> dict[str, str]:

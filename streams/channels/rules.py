@@ -32,6 +32,10 @@ class KeepTemplate(Protocol):
         """The whole template; None after the problem is reported. `files` are those that it was written in."""
 
 
+def _nothing_beside(path: str) -> tuple[str, int]:
+    raise ValueError(f"{path} cannot be read: no file came with the document; attach it by url")
+
+
 @dataclass(frozen=True, slots=True)
 class PlanContext:
     """The things that a plan may refer to, and who is told of problems. `at` is the path of the channel's own mapping.
@@ -40,7 +44,8 @@ class PlanContext:
     both over `shipped_templates`; `default_template` is the one for who names none, where the trigger is known.
     `fields` are what its messages may name, `transfer_fields` what its attributes at a provider may come from, where
     the trigger is known. `campaign` is the one that its codes are published from. `has_links`: customers
-    reach pages of their own.
+    reach pages of their own. `attach` keeps a file beside the document, and says its digest and size; it raises
+    ValueError.
     """
 
     at: str
@@ -56,6 +61,7 @@ class PlanContext:
     keep: KeepTemplate
     campaign: Campaign | None = None
     has_links: bool = False
+    attach: Callable[[str], tuple[str, int]] = _nothing_beside
 
     def problem(self, message: str, key: str = "") -> None:
         """Report what is wrong with a key, or with all of them together."""

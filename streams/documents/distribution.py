@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
@@ -91,6 +92,8 @@ class DefinitionContext:
     """Those of the project."""
     has_links: bool = False
     """True where customers reach pictures of codes, and pages of their own."""
+    read_file: Callable[[str], bytes] | None = None
+    """Reads a file beside the document. Raises ValueError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Definition:
     templates: tuple[tuple[str, StoredTemplate], ...]
     written: Mapping[str, TemplateFiles] = field(default_factory=dict)
     """By the same places, the files of those that have some."""
+    attached: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The contents of files that messages bring along, by digest."""
 
     def located(self, problem: Problem) -> Problem:
         """A problem of one of the templates, with its file."""
@@ -112,7 +117,7 @@ def parse_definition(source: object, context: DefinitionContext) -> Definition:
     """Check and complete a definition. Raises DefinitionInvalid with all problems, each with path and valid options."""
     reader = _Reader(context)
     distribution = reader.checked(reader.distribution(source))
-    return Definition(distribution, tuple(reader.templates), reader.written)
+    return Definition(distribution, tuple(reader.templates), reader.written, reader.attached)
 
 
 class _Reader(DocumentReader):
@@ -122,6 +127,7 @@ class _Reader(DocumentReader):
         super().__init__(context.zone)
         self.templates: list[tuple[str, StoredTemplate]] = []
         self.written: dict[str, TemplateFiles] = {}
+        self.attached: dict[str, bytes] = {}
         self._context = context
 
     def distribution(self, source: object) -> Distribution | None:
@@ -313,7 +319,15 @@ class _Reader(DocumentReader):
             keep=partial(self._keep, channel.at),
             campaign=campaign,
             has_links=context.has_links,
+            **({"attach": self._attach} if context.read_file else {}),
         )
+
+    def _attach(self, path: str) -> tuple[str, int]:
+        """Keep what is in a file beside the document. Raises ValueError."""
+        data = self._context.read_file(path) if self._context.read_file else b""
+        digest = hashlib.sha256(data).hexdigest()
+        self.attached[digest] = data
+        return digest, len(data)
 
     def _keep(self, at: str, template: StoredTemplate, files: TemplateFiles | None) -> StoredTemplate | None:
         """Complete a template and keep it, with the files that problems of it are shown in."""

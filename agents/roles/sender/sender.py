@@ -107,8 +107,8 @@ class Sender:
         settings = wiring.settings.sender
         self._ledger, self._owner, self._accepted, self._retention = ledger, owner, accepted, past.retention
         self._renew_every = settings.lease.total_seconds() / 3
-        self._calls = SenderCalls(ledger.endpoint_calls)
-        self._channels, self._accounts = channels_of(wiring.settings, accounts.book, self._calls), accounts
+        self._calls, self._accounts = SenderCalls(ledger.endpoint_calls), accounts
+        self._channels = channels_of(wiring.settings, accounts.book, self._calls, control.file)
         claimant = Claimant(ledger, owner=owner, lease=settings.lease)
         self._leases = claimant.leases
         self.erasures = Erasures(past.erasure, self._leases, owner=owner, default_project=wiring.default_project)

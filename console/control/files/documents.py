@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from console.control.documents import Document, parse_documents
 from console.control.files.templates import read_templates
@@ -36,6 +36,23 @@ class Folder:
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{name} cannot be read: {error}") from error
         return ids[1:] if ids and ids[0].lower() in _HEADERS else ids
+
+    def file(self, path: str, most: int) -> bytes:
+        """A file of the folder or below, whatever links there are. Raises ValueError."""
+        folder = self.folder.resolve()
+        try:
+            file = (folder / path).resolve()
+            if not file.is_relative_to(folder) or PurePath(path).is_absolute():
+                raise ValueError(f"{path} is not in the folder of this document, nor below it; move it there")
+            if not file.is_file():
+                raise ValueError(f"{path} is not a file; looked for in {self.folder}")
+            size = file.stat().st_size
+            if not 0 < size <= most:
+                said = f"has {size:,} bytes; at most {most:,} (sender.attachment_max_bytes) are allowed"
+                raise ValueError(f"{path} {said if size else 'is empty'}")
+            return file.read_bytes()
+        except (OSError, RuntimeError) as error:
+            raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def read_documents(paths: Iterable[Path]) -> list[Document]:

@@ -15,6 +15,7 @@ import msgspec
 
 from agents.channels import channels_of, shared_accounts
 from channels.accounts import AccountBook, HeldAccount
+from channels.attachments import AnyFile
 from channels.email.channel import EmailRequest
 from channels.email.mime import dated
 from channels.http.api import HttpRequest
@@ -40,7 +41,7 @@ from schemas.formats.blank import trimmed
 from schemas.formats.days import zone_of
 from schemas.formats.sms_text import parts_of
 from schemas.record import JsonObject
-from schemas.template import StoredTemplate
+from schemas.template import StoredTemplate, TemplateFile
 from store.campaigns import Campaigns
 from store.distributions import Control
 from streams import selection
@@ -332,6 +333,12 @@ def _shown_body(body: bytes) -> object:
     return msgspec.Raw(body)
 
 
+def _attachment(file: AnyFile) -> dict[str, Any]:
+    if isinstance(file, TemplateFile):
+        return {"name": file.name, "type": file.content_type, "bytes": file.size}
+    return {"name": file.name, "url": file.url}
+
+
 def _mailed(request: EmailRequest, now: datetime) -> Preview:
     message = email.message_from_bytes(request.message, _class=EmailMessage, policy=email.policy.default)
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
@@ -340,5 +347,5 @@ def _mailed(request: EmailRequest, now: datetime) -> Preview:
         name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
     }
     if request.files:  # which a preview does not fetch
-        facts["attachments"] = [{"name": file.name, "url": file.url} for file in request.files]
+        facts["attachments"] = [_attachment(file) for file in request.files]
     return Preview("email", request.recipient, facts, dated(request.message, now))

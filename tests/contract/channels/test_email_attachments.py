@@ -25,6 +25,7 @@ from deploy.settings.workers import Sender
 from schemas.channels.email import AttachedUrl, EmailDelivery
 from schemas.errors import TemplateFailed
 from schemas.receipt import Accepted, Postponed, Receipt, Refused
+from schemas.template import TemplateFile
 from tests.factory import TEMPLATE, customer, delivery
 
 PDF = b"%PDF-1.7 \0\xff"
@@ -92,6 +93,37 @@ async def test_a_file_arrives_beside_the_texts(sink: SmtpSink, files: RawReceive
     body = message.get_body(("plain",))
     assert body is not None
     assert body.get_content_type() == "text/plain"
+
+
+async def test_a_file_that_was_applied_arrives_byte_for_byte_and_is_read_once(
+    sink: SmtpSink, files: RawReceiver
+) -> None:
+    data, asked = bytes(range(256)) * 3, list[str]()
+    files.replies.append(reply())
+
+    async def kept(digest: str) -> bytes | None:
+        asked.append(digest)
+        return data if digest == "d" * 64 else None
+
+    terms = TemplateFile(name="Terms ż.pdf", content_type="application/pdf", size=len(data), digest="d" * 64)
+    account = EmailAccount("main", "127.0.0.1", sink.port, "none", "shop@example.com", "The Shop")
+    attachments = Attachments(OWN_NETWORKS, LIMITS, kept)
+    email = Email(fixed_accounts("email", {"main": account}), Templates(), attachments=attachments)
+    template = replace(TEMPLATE, files=[terms])
+    try:
+        for made in (of(files.port, URL), of(files.port)):
+            request = email.render(made, template)
+            assert isinstance(await email.send(request, timeout=60.0, now=datetime.now(UTC)), Accepted)
+        gone = replace(template, files=[replace(terms, digest="e" * 64)])
+        receipt = await email.send(email.render(of(files.port), gone), timeout=60.0, now=datetime.now(UTC))
+    finally:
+        await email.close()
+    assert receipt == Refused("attachment Terms ż.pdf (eeeeeeee) is missing")
+    assert asked == ["d" * 64, "e" * 64]
+    both, alone = ([*mail.parsed().iter_attachments()] for mail in sink.mails)
+    assert [one.get_filename() for one in both] == ["Terms ż.pdf", "c1.pdf"]
+    assert [one.get_payload(decode=True) for one in both] == [data, PDF]
+    assert [one.get_payload(decode=True) for one in alone] == [data]
 
 
 async def test_a_value_may_be_the_address_itself(sink: SmtpSink, files: RawReceiver) -> None:

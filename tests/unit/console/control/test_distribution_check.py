@@ -24,14 +24,14 @@ NAMED = HEAD + "      account: main\n      subject: s\n      template: m\n"
 SECTION = '{% from "sections"\n   import header %}\n'
 
 
-def refused(folder: Path, files: dict[str, str]) -> list[str]:
+def refused(folder: Path, files: dict[str, str], settings: Settings = SETTINGS) -> list[str]:
     for name, text in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     with pytest.raises(DefinitionInvalid) as caught:
         check(
             read_documents([folder / "d.yaml"]),
-            ProjectContext.of(SETTINGS, "shop"),
+            ProjectContext.of(settings, "shop"),
             Known(offer({}), to_save=True),
             NOW,
         )
@@ -141,3 +141,33 @@ def test_files_that_could_never_be_fetched_are_refused(tmp_path: Path, attachmen
     written = f"{HEAD}      account: main\n      subject: s\n      text: t\n      attachments: [{attachment}]\n"
     (problem,) = refused(tmp_path, {"d.yaml": written})
     assert f"channels[0].email.{said}" in problem
+
+
+ATTACHED = f"{HEAD}      account: main\n      subject: s\n      text: t\n      attachments: "
+
+
+@pytest.mark.parametrize(
+    ("attachments", "said"),
+    [
+        ("[{file: none.pdf}]", "[0].file: none.pdf is not a file; looked for in "),
+        ("[{file: files}]", "[0].file: files is not a file"),
+        ("[{file: ../out.pdf}]", "[0].file: ../out.pdf is not in the folder of this document, nor below it"),
+        ("[{file: /etc/hostname}]", "[0].file: /etc/hostname is not in the folder of this document"),
+        ("[{file: link.pdf}]", "[0].file: link.pdf is not in the folder of this document"),
+        ("[{file: files/empty.pdf}]", "[0].file: files/empty.pdf is empty"),
+        ("[{file: files/large.pdf}]", "[0].file: files/large.pdf has 1,001 bytes; at most 1,000 (sender.attachment_m"),
+        ("[{file: files/a.pdf}, {file: files/b.pdf}]", ": the files have 1,800 bytes together; at most 1,500 (sender"),
+    ],
+)
+def test_files_beside_a_document_are_in_its_folder_and_small_enough(
+    tmp_path: Path, attachments: str, said: str
+) -> None:
+    folder = tmp_path / "distributions"
+    (folder / "files").mkdir(parents=True)
+    (tmp_path / "out.pdf").write_bytes(b"out")
+    (folder / "link.pdf").symlink_to(tmp_path / "out.pdf")
+    for name, size in (("empty", 0), ("large", 1001), ("a", 900), ("b", 900)):
+        (folder / "files" / f"{name}.pdf").write_bytes(name[:1].encode() * size)
+    few = replace(SETTINGS, sender=Sender(attachment_max_bytes=1000, attachments_max_bytes=1500))
+    (problem,) = refused(folder, {"d.yaml": ATTACHED + attachments + "\n"}, few)
+    assert f"channels[0].email.attachments{said}" in problem

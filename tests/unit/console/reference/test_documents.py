@@ -46,7 +46,7 @@ WHOLE = replace(
     complete=partial(bundled, brand={}),
 )
 READERS: dict[str, Callable[[Any], object]] = {
-    "distribution": lambda source: parse_definition(source, WHOLE),
+    "distribution": lambda source: parse_definition(source, replace(WHOLE, read_file=lambda _: b"%PDF")),
     "campaign": lambda source: parse_campaign(source, CampaignContext("shop", NOW)),
     "segment": lambda source: parse_segment(
         source, project_id="shop", version=1, now=NOW, read_members=lambda _: ["c1"]
@@ -135,6 +135,9 @@ def test_each_example_of_a_channel_is_taken(channel: str, row: Row) -> None:
         body["html" if "preheader" in body else "text"] = "x"
     if channel == "email":
         body.setdefault("subject", "x")
+    for one in body.get("attachments", ()):
+        if "url" not in one:
+            one.setdefault("file", "a.pdf")
     is_transfer = isinstance(CHANNEL_RULES[channel].keys.keys.get("attributes", Key(Flag())).holds, Attributes)
     if "message" in body:
         _complete(body["message"])

@@ -96,7 +96,7 @@ async def test_what_is_over_is_forgotten_when_nothing_makes_it_again(pool: async
 
 def joins(number: int, minutes: float = 0, *, first: bool = False, size: int = 1, **changes: Any) -> GatheredRow:
     """An event of a digest that gathers for ten minutes, `minutes` after a quarter of an hour ago."""
-    happened = NOW + timedelta(minutes=minutes - 15)
+    happened = datetime.now(UTC) + timedelta(minutes=minutes - 15)
     until, late = happened + timedelta(minutes=10), happened + timedelta(minutes=20)
     hold = row(f"hld_{number}", reason="digest", until_at=until, record=b"%d" % number * size, **changes)
     digest = f"dig_{hold.customer_id}"

@@ -20,6 +20,7 @@ from typer.main import get_command
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.control.context import ProjectContext
+from console.control.default_project import default_values
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
 from schemas.errors import BadRecord, CannotStart
@@ -45,6 +46,7 @@ _NAMES: dict[Server, str] = {"kafka": "Kafka", "postgres": "Postgres"}
 def read_settings() -> Settings:
     """Settings of this process, completed with the embedded servers of its data folder where they run."""
     settings = load_settings(os.environ)
+    default_values(settings)
     if settings.kafka.bootstrap and settings.postgres.dsn.reveal():
         return settings
     running = embedded(settings).running()

@@ -9,6 +9,7 @@ from datetime import UTC, timedelta, tzinfo
 from agents.reach import reach_of
 from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
+from console.control.default_project import default_values
 from deploy.settings.messages import Brand
 from deploy.settings.settings import Settings
 from schemas.distribution import CONSENTS, Cap, ControlGroup
@@ -17,6 +18,7 @@ from schemas.formats.days import zone_of
 from schemas.project import Project
 from schemas.record import JsonObject
 from schemas.window import QuietHours
+from streams.documents.project import ProjectValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class ProjectContext:
     def of(cls, settings: Settings, project_id: str, document: Project | None = None) -> ProjectContext:
         """A project as its document describes it, and the settings where that says nothing or is not there."""
         timezone, own = (document.timezone, document.consents) if document else (None, None)
+        values = _values(settings, project_id, document)
         return cls(
             project_id,
             zone_of(timezone) if timezone else settings.zone,
@@ -58,10 +61,10 @@ class ProjectContext:
             "the settings" if own is None else "the project's document",
             bool(settings.console.public_url),
             reach_of(settings.sender),
-            document.control_group if document else None,
-            document.staff if document else None,
+            values.control_group,
+            values.staff,
             (document.quiet_hours if document else None) or settings.quiet,
-            tuple(document.caps) if document else (),
+            values.caps,
             _hold(settings, document),
             FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
         )
@@ -83,6 +86,13 @@ def brand_texts(brand: Brand) -> dict[str, str]:
     """A brand as templates see it, without what is empty, and with the color of letters on its own (`on_color`)."""
     texts = {name: text for name, text in asdict(brand).items() if text}
     return texts | ({"on_color": letters_on(brand.color)} if brand.color else {})
+
+
+def _values(settings: Settings, project_id: str, document: Project | None) -> ProjectValues:
+    """Those of the settings are the default project's alone: a cap may be for a category that others do not have."""
+    if document is not None:
+        return ProjectValues(tuple(document.caps), document.control_group, document.staff)
+    return default_values(settings) if project_id == settings.project_id else ProjectValues()
 
 
 def _hold(settings: Settings, document: Project | None) -> timedelta:

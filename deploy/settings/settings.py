@@ -36,13 +36,16 @@ FIRST_FILE = Path("tidings.toml")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything."""
+    """Everything. `cap`, `control_group` and `staff` are as written: whoever reads projects' documents reads them."""
 
     project_id: str = "default"
     timezone: str = "UTC"
     consents: tuple[str, ...] = CONSENTS
     quiet_hours: str = ""
     quiet_channels: tuple[str, ...] = ()
+    cap: object = field(default_factory=list)
+    control_group: object = ""
+    staff: object = field(default_factory=dict)
     plan: Plan = "paid"
     data: str = "var/data"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

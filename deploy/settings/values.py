@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -125,6 +126,17 @@ def _span(value: Any, path: str) -> timedelta:
         raise CannotStart(f"{path}: {error}") from error
 
 
+def _written(value: Any, path: str) -> Any:
+    """As it is written; a mapping or a list of a variable is in JSON."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise CannotStart(f"{path} begins as JSON does and is not: {error}") from error
+
+
 _PLAIN: dict[Any, Callable[[Any, str], Any]] = {
-    str: _text, Secret: _secret, int: _whole, float: _number, bool: _flag, timedelta: _span
+    str: _text, Secret: _secret, int: _whole, float: _number, bool: _flag, timedelta: _span,
+    object: _written,
 }  # fmt: skip

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.distribution import CONSENTS, TRANSACTIONAL
+from schemas.distribution import CONSENTS, TRANSACTIONAL, Cap, ControlGroup
 from schemas.events.event import MAX_ID
 from schemas.formats.days import zone_of
 from schemas.formats.hosts import HostRefused, ascii_url
@@ -231,10 +231,9 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     read = reader.checked(reader.project(source))
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
     limits, sends = read.pop("limits", None), read.pop("sends", None) or {}
-    caps = [msgspec.structs.replace(cap, of_project=True) for cap in read.pop("cap", [])]
     return Project(
         id=identity,
-        caps=caps,
+        caps=read.pop("cap"),
         version=version,
         notices=None if notices is None else NoticeAddresses(**notices),
         limits=MessageLimits(**limits) if limits else None,
@@ -243,6 +242,21 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
         updated_at=now,
         **{"name": identity, **read},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectValues:
+    """The keys that the settings say of the default project in the words of a document."""
+
+    caps: tuple[Cap, ...] = ()
+    control_group: ControlGroup | None = None
+    staff: JsonObject | None = None
+
+
+def parse_values(written: JsonObject, consents: Collection[str]) -> ProjectValues:
+    """Check those keys of a project without a document. Raises DefinitionInvalid with all problems."""
+    reader = _Reader(ProjectChecks("", (), consents=consents))
+    return reader.checked(reader.values(written))
 
 
 class _Reader(DocumentReader):
@@ -267,6 +281,15 @@ class _Reader(DocumentReader):
             read["quiet_hours"] = quiet_hours_of_project(read["quiet_hours"], self._problem)
         if ((read.get("sends") or {}).get("hold") or 0) > _LONGEST_HOLD:
             self._problem("sends.hold", "must be at most 30d")
-        consents = read.get("consents", self._checks.consents)
-        caps = [cap_of(place, keys, consents, self._problem) for place, keys in read.pop("cap", [])]
-        return {**read, "cap": [cap for cap in caps if cap]}
+        return {**read, "cap": self._caps(read, read.get("consents", self._checks.consents))}
+
+    def values(self, written: JsonObject) -> ProjectValues:
+        keys = {name: PROJECT.keys[name] for name in ("cap", "control_group", "staff")}
+        read = self._value(Group(keys, PROJECT.example), written, "") or {}
+        caps = self._caps(read, self._checks.consents)
+        return ProjectValues(tuple(caps), read.get("control_group"), read.get("staff"))
+
+    def _caps(self, read: JsonObject, consents: Collection[str]) -> list[Cap]:
+        """All its caps, as those of a project."""
+        caps = [cap_of(place, keys, consents, self._problem) for place, keys in read.get("cap") or ()]
+        return [msgspec.structs.replace(cap, of_project=True) for cap in caps if cap]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from agents.broker.cluster import ClusterWatch
 from agents.broker.topics import Provision
@@ -30,6 +31,29 @@ def applied(change: Callable[[], object]) -> None:
             time.sleep(0.1)
         else:
             return
+
+
+async def another_in_its_place(admin: AdminClient, made: NewTopic) -> None:
+    """Delete and make, and wait until the broker leads the new one: until then it still writes to the old one's log."""
+    topic = made.topic
+    partitions = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(made.num_partitions)}
+
+    def identity() -> object:
+        return admin.describe_topics(TopicCollection([topic]))[topic].result(30).topic_id
+
+    def is_there() -> bool:
+        with suppress(KafkaException):  # between the two it knows of neither
+            ends = [end.result(30).offset for end in admin.list_offsets(partitions).values()]
+            return not any(ends) and identity() != before
+        return False
+
+    before = await asyncio.to_thread(identity)
+    admin.delete_topics([topic])[topic].result(30)
+    await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
+    deadline = time.monotonic() + 60
+    while not await asyncio.to_thread(is_there):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.1)
 
 
 async def test_partitions_that_are_added_are_said_and_the_others_go_on(wiring: Wiring, tmp_path: Path) -> None:
@@ -67,12 +91,11 @@ async def test_a_topic_made_anew_is_read_from_its_beginning_and_committed_again(
             begun.append(name)
             app.begin_anew(name, since)
 
-        cluster = ClusterWatch(Provision(wiring), begin_anew)
+        cluster = ClusterWatch(Provision(wiring), begin_anew, waits=Waits())
         produced(wiring, [b"old"] * 20)
         await reader.until_all_committed(watch)
         await cluster.look()  # the topic is there now, which it need not be before
-        admin.delete_topics([topic])[topic].result(30)
-        await asyncio.to_thread(applied, lambda: admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(30))
+        await another_in_its_place(admin, NewTopic(topic, 4, 1))
         await asyncio.to_thread(applied, lambda: produced(wiring, [b"new"] * 3))
         await until(watch, lambda: reader.values.count(b"new") >= 3)
         await cluster.look()
@@ -92,14 +115,12 @@ async def test_a_topic_made_anew_that_has_outgrown_the_one_before_is_read_from_i
     """The position is there in the new one as well, so that no fetch says that anything has changed."""
     admin, topic, reader = AdminClient(wiring.settings.kafka.client()), wiring.topic(TOPIC), Reader(wiring)
     async with running(wiring, tmp_path, reader.work, consumer_metadata_max_age_ms=500) as (app, watch):
-        cluster = ClusterWatch(Provision(wiring), app.begin_anew)
+        cluster = ClusterWatch(Provision(wiring), app.begin_anew, waits=Waits())
         produced(wiring, [b"old"])
         await reader.until_all_committed(watch)
         await cluster.look()
         app.consumer.stop_flow()
-        admin.delete_topics([topic])[topic].result(30)
-        made = NewTopic(topic, 4, 1)
-        await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
+        await another_in_its_place(admin, NewTopic(topic, 4, 1))
         await asyncio.to_thread(applied, lambda: produced(wiring, [b"1", b"2", b"3"]))
         app.consumer.resume_flow()
         await cluster.look()

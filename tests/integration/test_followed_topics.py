@@ -24,7 +24,7 @@ from agents.wiring import Wiring
 from schemas.topics import DISTRIBUTIONS
 from tests.factory import rule
 from tests.integration.batch_apps import nothing, publish, running, until
-from tests.integration.test_changing_topics import applied
+from tests.integration.test_changing_topics import another_in_its_place, applied
 from tests.integration.test_foreign_records import CODECS, delete, produced, stays_well, transaction
 
 
@@ -73,9 +73,7 @@ async def test_rules_are_read_in_every_codec_committed_ones_alone_and_anew_with_
         assert len(table.index) == len(CODECS)
         held.commit_transaction(30)
         await until_true(lambda: len(table.index) == len(CODECS) + 1)
-        admin.delete_topics([topic])[topic].result(30)
-        made = NewTopic(topic, 1, 1, config={"cleanup.policy": "compact"})
-        await asyncio.to_thread(applied, lambda: admin.create_topics([made])[topic].result(30))
+        await another_in_its_place(admin, NewTopic(topic, 1, 1, config={"cleanup.policy": "compact"}))
         await asyncio.to_thread(applied, lambda: produced(wiring, [record(wiring, "new")], DISTRIBUTIONS, key="new"))
         await until_true(lambda: len(table.index) == 1 and table.complete.is_set())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,6 +66,14 @@ class Notices:
         closed = [await self.close(project_id, kind, about, settle=settle) for about in sorted(over)]
         late = await self.tell_late(project_id, kind) if is_open else 0  # what has just been opened is not late
         return sum(opened) + sum(closed) + late
+
+    async def keep_all(self, kind: NoticeKind, found: Iterable[Concern]) -> None:
+        """Keep what is found of a kind in each project that has some, or had."""
+        of_projects: dict[str, list[Concern]] = {project: [] for project in await self.projects_with(kind)}
+        for concern in found:
+            of_projects.setdefault(concern.project_id, []).append(concern)
+        for project_id, of_project in of_projects.items():
+            await self.keep(project_id, kind, of_project)
 
     async def projects_with(self, kind: NoticeKind) -> list[str]:
         """The projects that have a notice of a kind open."""

@@ -11,7 +11,7 @@ import structlog
 from agents.clock import Clock
 from agents.waiting import retry_until_available
 from channels.contract import AnyChannel
-from schemas.closed import ChannelName, NoticeKind
+from schemas.closed import ChannelName
 from schemas.errors import RenderRefused, TemplateFailed
 from schemas.notice import Concern
 from schemas.receipt import Accepted, Gone, Receipt, Refused
@@ -71,18 +71,10 @@ class Notifier:
     async def look(self) -> None:
         """Open and close what there is. Raises TryLater."""
         paused = await self._ledger.paused_destinations()
-        await self._keep("destination_paused", [destination_paused(*one) for one in paused.items()])
-        await self._keep("destination_failing", await self._failing())
+        await self._notices.keep_all("destination_paused", [destination_paused(*one) for one in paused.items()])
+        await self._notices.keep_all("destination_failing", await self._failing())
         used = await self._ledger.limits.used_of_all()
-        await self._keep("limit_used", [concern for one in used for concern in limits_used(one)])
-
-    async def _keep(self, kind: NoticeKind, concerns: list[Concern]) -> None:
-        """Open and close the notices of a kind in each project that has one, or had."""
-        found: dict[str, list[Concern]] = {project: [] for project in await self._notices.projects_with(kind)}
-        for concern in concerns:
-            found.setdefault(concern.project_id, []).append(concern)
-        for project_id, of_project in found.items():
-            await self._notices.keep(project_id, kind, of_project)
+        await self._notices.keep_all("limit_used", [concern for one in used for concern in limits_used(one)])
 
     async def _failing(self) -> list[Concern]:
         """Destinations that fail, or have not been well for long: their owners are not told each time."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from datetime import timedelta
 
 from agents.waiting import retry_until_available
-from schemas.closed import NoticeKind
-from schemas.notice import Concern
 from schemas.watching import WatchBounds
 from store.notices import Notices
 from store.watching import DecisionHours
@@ -41,12 +38,5 @@ class Watch:
         found = await self._hours.watched(at) if at else []
         silent = [distribution_silent(one, what) for one in found if at and (what := silence(one, at, self._bounds))]
         jumped = [skips_jumped(one, jump) for one in found if at for jump in jumps(one, at, self._bounds)]
-        await self._keep("distribution_silent", silent)
-        await self._keep("skips_jumped", jumped)
-
-    async def _keep(self, kind: NoticeKind, concerns: Iterable[Concern]) -> None:
-        of_projects: dict[str, list[Concern]] = {project: [] for project in await self._notices.projects_with(kind)}
-        for concern in concerns:
-            of_projects.setdefault(concern.project_id, []).append(concern)
-        for project_id, of_project in of_projects.items():
-            await self._notices.keep(project_id, kind, of_project)
+        await self._notices.keep_all("distribution_silent", silent)
+        await self._notices.keep_all("skips_jumped", jumped)

@@ -37,6 +37,7 @@ from schemas.topics import CUSTOMERS as CUSTOMERS_TABLE
 from schemas.topics import RECENT, changelog
 from streams.recent import sent, with_sent
 from tests.bench import (
+    beside,
     blast,
     claims,
     codes,
@@ -48,6 +49,7 @@ from tests.bench import (
     limits,
     peers,
     profiles,
+    release,
     segments,
     sending,
     start,
@@ -518,13 +520,22 @@ def measure_holds(settings: Settings, _servers: Servers) -> Report:
 
 def measure_blast(settings: Settings, _servers: Servers) -> Report:
     """Live events while a matcher works off a blast of manual sends, against the same load without one."""
-    folder = FOLDER / "blast"
+    return _beside(settings, "blast", blast.a_blast())
+
+
+def measure_release(settings: Settings, _servers: Servers) -> Report:
+    """Live events while what has waited falls due in one moment, against the same load without it."""
+    return _beside(settings, "release", release.a_release())
+
+
+def _beside(settings: Settings, name: str, backlog: beside.Backlog) -> Report:
+    folder = FOLDER / name
     folder.mkdir()
-    found = asyncio.run(blast.measure(_placed(settings, "blast"), folder))
-    for name in ("quiet", "beside"):
-        say(f"  live, {name}: p50 {found[name]['p50']} ms, p99 {found[name]['p99']} ms")
+    found = asyncio.run(beside.measure(_placed(settings, name), folder, backlog))
+    for when in ("quiet", "beside"):
+        say(f"  live, {when}: p50 {found[when]['p50']} ms, p99 {found[when]['p99']} ms")
     ratio = {at: round(found["beside"][at] / found["quiet"][at], 2) for at in ("p50", "p99")}
-    say(f"  ratio p50 {ratio['p50']}, p99 {ratio['p99']}; blast {found['blast_per_second']}")
+    say(f"  ratio p50 {ratio['p50']}, p99 {ratio['p99']}; {name} {found['per_second']}")
     return {**found, "ratio": ratio}
 
 
@@ -584,6 +595,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "segments": measure_segments,
     "holds": measure_holds,
     "blast": measure_blast,
+    "release": measure_release,
     "codes": measure_codes,
 }
 

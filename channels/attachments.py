@@ -10,14 +10,15 @@ import asyncio
 import mimetypes
 import re
 import ssl
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from aiohttp import ClientError
+from cachetools import LRUCache
 
 from channels.contract import shortened
 from channels.email.mime import AttachedFile, FileLimits
@@ -89,7 +90,7 @@ class Attachments:
 
     def __init__(self, reach: Reach = _PUBLIC, limits: FileLimits = _USUAL, kept_file: KeptFile = no_kept_file) -> None:
         self._reach, self._limits, self._kept_file = reach, limits, kept_file
-        self._remembered: OrderedDict[TemplateFile, AttachedFile] = OrderedDict()
+        self._remembered: LRUCache[TemplateFile, AttachedFile] = LRUCache(_KEPT_BYTES, lambda one: len(one.lines))
         self._transport = Transport(reach, Names())
 
     async def fetched(
@@ -125,11 +126,8 @@ class Attachments:
             if data is None:
                 raise _NotFetched(Refused(f"attachment {file.name} ({file.digest[:8]}) is missing"))
             known = await asyncio.to_thread(AttachedFile.of, file.name, file.content_type, data)
-            self._remembered[file] = known
-            while len(self._remembered) > 1 and sum(len(one.lines) for one in self._remembered.values()) > _KEPT_BYTES:
-                self._remembered.popitem(last=False)
-        else:
-            self._remembered.move_to_end(file)
+            with suppress(ValueError):  # it is larger than all that may be kept
+                self._remembered[file] = known
         return known
 
     def close(self) -> None:

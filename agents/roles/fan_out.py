@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
 import structlog
+from cachetools import LRUCache
 
 from agents.aside import aside
 from agents.broker.lag import Lag, LagReader
@@ -77,7 +77,7 @@ class FanOut:
         self._sends, self._metrics, self._owner, self._ahead = sends, metrics, owner, ahead
         self._topic, self._key = wiring.topic(TRIGGERS[MANUAL].topic), wiring.key
         self._settings = wiring.settings.sends
-        self._paces: OrderedDict[tuple[str, str], Pace] = OrderedDict()
+        self._paces: LRUCache[tuple[str, str], Pace] = LRUCache(_PACED)
         self.loop = Loop("sends")
 
     async def run(self) -> None:
@@ -147,10 +147,8 @@ class FanOut:
     async def _capacity(self, send: SendRow) -> int:
         ahead = await self._ahead() + await self._sends.waiting(send)
         place = send.project_id, send.send_id
-        pace = self._paces.pop(place, None) or Pace(self._settings.ahead.total_seconds(), self._settings.least_ahead)
+        pace = self._paces.get(place) or Pace(self._settings.ahead.total_seconds(), self._settings.least_ahead)
         self._paces[place] = pace
-        if len(self._paces) > _PACED:
-            self._paces.popitem(last=False)
         return pace.capacity(time.monotonic(), send.emitted, ahead)
 
     async def _emit(self, claimed: Claimed, started: Started, most: int) -> None:

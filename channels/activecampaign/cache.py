@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+
+from cachetools import LRUCache
 
 from channels.activecampaign.fields import Fields
 from schemas.channels.activecampaign import ActiveCampaignAccountForm
@@ -25,14 +26,13 @@ class FieldLists:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._known: OrderedDict[Account, Fields] = OrderedDict()
+        self._known: LRUCache[Account, Fields] = LRUCache(_MOST_ACCOUNTS)
         self._reading: dict[Account, asyncio.Task[Fields | Receipt]] = {}
 
     async def of(self, account: Account, timeout: float, *, after: Fields | None = None) -> Fields | Receipt:
         """The list, newer than `after`; a receipt where it cannot be read. Raises AccountHeld, TryLater."""
         known = self._known.get(account)
         if known is not None and known is not after:
-            self._known.move_to_end(account)
             return known
         task = self._reading.get(account) or self._started(account)
         await asyncio.wait({task}, timeout=timeout)
@@ -60,8 +60,6 @@ class FieldLists:
         found = await self._read(account)
         if isinstance(found, Fields):
             self._known[account] = found
-            if len(self._known) > _MOST_ACCOUNTS:
-                self._known.popitem(last=False)
         return found
 
 

@@ -12,9 +12,10 @@ import asyncio
 import socket
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+from cachetools import LRUCache
 
 _FRESH_SECONDS, _FAILED_SECONDS, _STALE_SECONDS = 30.0, 5.0, 600.0
 _MOST_KNOWN = 4096
@@ -80,7 +81,7 @@ class Names:
 
     def __init__(self, lookup: Lookup = system_lookup, clock: Callable[[], float] = time.monotonic) -> None:
         self._lookup, self._clock = lookup, clock
-        self._known: OrderedDict[str, _Answer] = OrderedDict()
+        self._known: LRUCache[str, _Answer] = LRUCache(_MOST_KNOWN)
         self._asked: dict[str, _Question] = {}
         self._living, self._dead = _Lane(_LIVING_THREADS), _Lane(_DEAD_THREADS)
         self._slow_threads, self._leave_from = _SLOW_THREADS, 0.0
@@ -175,7 +176,4 @@ class Names:
         if answer.error and answer.error.errno == socket.EAI_AGAIN and before and before.is_usable(answer.learned_at):
             answer = replace(before, fresh_until=answer.fresh_until)
         self._known[host] = answer
-        self._known.move_to_end(host)
-        if len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
         return answer

@@ -7,13 +7,13 @@ address one is not guessed. Who was merged into another is the other.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
+from cachetools import LRUCache
 
 from channels.http.transport import Reply
 from channels.intercom.replies import lookup_of
@@ -59,22 +59,15 @@ class KnownContacts:
     """Ids by customer. The one that was not asked for the longest goes first."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
-        self._most = most
-        self._ids: OrderedDict[tuple[str, str, str, str], str] = OrderedDict()
+        self._ids: LRUCache[tuple[str, str, str, str], str] = LRUCache(most)
 
     def get(self, request: IntercomRequest) -> str | None:
         """The id of a request's contact; None where it is not known."""
-        found = self._ids.get(request.contact_key)
-        if found is not None:
-            self._ids.move_to_end(request.contact_key)
-        return found
+        return self._ids.get(request.contact_key)
 
     def keep(self, request: IntercomRequest, contact: Contact) -> None:
         """One more."""
         self._ids[request.contact_key] = contact.id
-        self._ids.move_to_end(request.contact_key)
-        while len(self._ids) > self._most:
-            self._ids.popitem(last=False)
 
     def forget(self, request: IntercomRequest) -> None:
         """One that was deleted there, or merged."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from cachetools import LRUCache
 
 from channels.codes.images import CodeKind, ImageFormat, code_image
 
@@ -32,9 +34,8 @@ class Pictures:
     """The pictures that were asked for last, up to `limit` bytes. For one event loop."""
 
     def __init__(self, limit: int = KEPT_BYTES, draw: Draw = code_image) -> None:
-        self._limit, self._draw = limit, draw
-        self._kept: OrderedDict[Key, Picture] = OrderedDict()
-        self._bytes = 0
+        self._draw = draw
+        self._kept: LRUCache[Key, Picture] = LRUCache(limit, _size)
         self._drawing = asyncio.Lock()
 
     async def get(self, code: str, kind: CodeKind, image_format: ImageFormat) -> Picture:
@@ -43,31 +44,21 @@ class Pictures:
         Raises RenderRefused for a code that has no picture.
         """
         key = (code, kind, image_format)
-        if (known := self._known(key)) is not None:
+        if (known := self._kept.get(key)) is not None:
             return known
         async with self._drawing:
-            if (known := self._known(key)) is not None:
+            if (known := self._kept.get(key)) is not None:
                 return known
             body = await asyncio.to_thread(self._draw, *key)
-            return self._keep(key, Picture(body, hashlib.sha256(body).hexdigest()[:32]))
+            picture = Picture(body, hashlib.sha256(body).hexdigest()[:32])
+            with suppress(ValueError):  # it is larger than all that may be kept
+                self._kept[key] = picture
+            return picture
 
     @property
     def kept_bytes(self) -> int:
         """Bytes that the kept pictures take."""
-        return self._bytes
-
-    def _known(self, key: Key) -> Picture | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def _keep(self, key: Key, picture: Picture) -> Picture:
-        self._kept[key] = picture
-        self._bytes += _size(picture)
-        while self._bytes > self._limit:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _size(oldest)
-        return picture
+        return int(self._kept.currsize)
 
 
 def _size(picture: Picture) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
+from cachetools import LRUCache
 
 from schemas.template import StoredTemplate
 
@@ -23,24 +24,20 @@ class TemplateCache:
     def __init__(
         self, load: Callable[[str], Awaitable[StoredTemplate | None]], *, most_bytes: int = _MOST_BYTES
     ) -> None:
-        self._load, self._most_bytes = load, most_bytes
-        self._known: OrderedDict[str, tuple[StoredTemplate, int]] = OrderedDict()
-        self._bytes = 0
+        self._load = load
+        self._known: LRUCache[str, StoredTemplate] = LRUCache(most_bytes, _size)
 
     async def get(self, digest: str) -> StoredTemplate | None:
         """The template; None where the store does not have it, which is asked anew each time. Raises TryLater."""
-        if digest in self._known:
-            self._known.move_to_end(digest)
-            return self._known[digest][0]
+        known = self._known.get(digest)
+        if known is not None:
+            return known
         template = await self._load(digest)
-        if template is not None and digest not in self._known:  # else another message asked for it meanwhile
-            self._keep(digest, template)
+        if template is not None:
+            with suppress(ValueError):  # it is larger than all that may be kept
+                self._known[digest] = template
         return template
 
-    def _keep(self, digest: str, template: StoredTemplate) -> None:
-        size = len(msgspec.json.encode(template))
-        self._known[digest] = template, size
-        self._bytes += size
-        while self._bytes > self._most_bytes:
-            _, (_, freed) = self._known.popitem(last=False)
-            self._bytes -= freed
+
+def _size(template: StoredTemplate) -> int:
+    return len(msgspec.json.encode(template))

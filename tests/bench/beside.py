@@ -39,7 +39,7 @@ Left = Callable[[Product], Awaitable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is worked off beside live events: made ready, then set off; `left` tells how much of it there still is."""
+    """Work beside live events: made ready, then set off; `left` tells how much of it there still is."""
 
     roles: tuple[Role, ...]
     rule: Distribution

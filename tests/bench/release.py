@@ -19,7 +19,7 @@ _TYPE = "customer.order.created"
 
 
 def a_release() -> Backlog:
-    """What waits is put into the database through matcher and holder, and falls due in one moment."""
+    """Messages that came into the database through matcher and holder, and fall due in one moment."""
     rule = parsed("reminders", _TYPE, {"sms": {"account": "main", "text": "Still thinking?"}}, delay="30d")
     return Backlog(("matcher", "holder"), rule, _wait, _fall_due, _left)
 

@@ -140,6 +140,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     staff: Annotated[JsonObject | None, doc("Who is in no experiment, as a condition; its project's.")] = None
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     quiet_hours: Annotated[QuietHours | None, doc("Its project's.")] = None
+    country: Annotated[str | None, doc("That of customers whose address names none; its project's.")] = None
     updated_at: datetime
 
     def plans(self) -> Iterator[tuple[str, ChannelPlan]]:

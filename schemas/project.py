@@ -34,6 +34,7 @@ class Project(Record, frozen=True, kw_only=True):
     name: str
     version: Annotated[int, Meta(ge=1)]
     timezone: str | None = None
+    country: str | None = None
     locale: str | None = None
     consents: list[str] | None = None
     brand: dict[str, str] | None = None

@@ -24,9 +24,15 @@ class QuietHours(Record, frozen=True, kw_only=True):
     begins: Annotated[str, doc("As in 21:00, by the customer's wall clock, else the project's.")]
     ends: Annotated[str, doc("As in 09:00; where it is not after the begin, the next day's.")]
     channels: Annotated[list[str], doc("The channels that it counts for; empty for all.")] = []
+    closed_on_holidays: Annotated[bool, doc("Public holidays of the customer's country are quiet all day.")] = False
 
     @property
-    def open(self) -> Window:
-        """The other hours."""
+    def open(self) -> tuple[Window, ...]:
+        """The other hours and, by themselves, the other days: hours over midnight go on after a holiday at midnight."""
         begins = "00:00" if self.ends == "24:00" else self.ends
-        return Window(begins=begins, ends=self.begins)
+        hours = Window(begins=begins, ends=self.begins)
+        return (
+            (hours, Window(begins="00:00", ends="24:00", closed_on_holidays=True))
+            if self.closed_on_holidays
+            else (hours,)
+        )

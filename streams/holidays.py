@@ -25,12 +25,12 @@ class Place(NamedTuple):
 NOWHERE = Place()
 
 
-def place_of(profile: Profile) -> Place:
-    """The place of a profile's `address.country` and `address.state`, as they are written."""
+def place_of(profile: Profile, country: str | None = None) -> Place:
+    """The place of a profile's `address.country`, else the project's, and `address.state`, as they are written."""
     address = profile.get("address")
     if not isinstance(address, dict):
-        return NOWHERE
-    return Place(profile_text(address, "country") or "", profile_text(address, "state") or "")
+        return Place(country) if country else NOWHERE
+    return Place(profile_text(address, "country") or country or "", profile_text(address, "state") or "")
 
 
 def holiday(place: Place, day: date) -> str | None:
@@ -47,6 +47,12 @@ def known_place(place: Place) -> Place | None:
         return None
     found = next((one for one in parts if one.upper() == place.part.upper()), "")
     return Place(place.country.upper(), found)
+
+
+def known_country(code: str) -> None:
+    """Raises ValueError for a country without known holidays."""
+    if known_place(Place(code)) is None:
+        raise ValueError(f"no public holidays are known of {code}")
 
 
 @lru_cache(4096)

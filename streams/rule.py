@@ -52,9 +52,9 @@ def compile_rule(
 
 
 def closes_on_holidays(distribution: Distribution) -> bool:
-    """True where a window of it is closed on public holidays, whose countries take a moment to load."""
-    plans = (*distribution.channels, *(plan for arm in distribution.arms for plan in arm.channels))
-    return any(window and window.closed_on_holidays for window in (distribution.window, *(one.window for one in plans)))
+    """True where its hours are closed on public holidays, whose countries take a moment to load."""
+    hours = (distribution.window, distribution.quiet_hours, *(plan.window for _, plan in distribution.plans()))
+    return any(one and one.closed_on_holidays for one in hours)
 
 
 def _arms(distribution: Distribution) -> tuple[tuple[int, Arm], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache, reduce
 from operator import and_, or_
@@ -63,7 +63,7 @@ def closed(
 
 def both(window: Window | None, quiet: QuietHours | None) -> list[Window]:
     """Those of the two that are there, as hours in which something is sent."""
-    return [one for one in (window, quiet and quiet.open) if one]
+    return [*([window] if window else ()), *(quiet.open if quiet else ())]
 
 
 def quiet_hours_of(rule: Distribution, channel: str) -> QuietHours | None:
@@ -126,17 +126,19 @@ def day_and_time(now: datetime, zone: tzinfo) -> str:
 def in_words(window: Window | QuietHours) -> str:
     """The hours and days of a window."""
     days = f" on {', '.join(window.days)}" if isinstance(window, Window) and window.days else ""
-    holidays = ", not on public holidays" if isinstance(window, Window) and window.closed_on_holidays else ""
+    holidays = ", not on public holidays" if window.closed_on_holidays else ""
+    if isinstance(window, QuietHours) and holidays:
+        holidays = " nor on public holidays"
     return f"from {window.begins} to {window.ends}{days}{holidays}"
 
 
-def holiday_in_words(window: Window | None, now: datetime, zone: tzinfo, place: Place) -> str:
-    """The holiday on which a window is closed, or why it knows of none; empty where neither is worth a word."""
-    if window is None or not window.closed_on_holidays:
+def holiday_in_words(hours: Iterable[Window], now: datetime, zone: tzinfo, place: Place) -> str:
+    """The holiday on which hours are closed, or why they know of none; empty where neither is worth a word."""
+    if not any(window.closed_on_holidays for window in hours):
         return ""
     known = known_place(place)
     if known is None:
-        country = f'of "{place.country}"' if place.country else "without address.country"
+        country = f'of "{place.country}"' if place.country else "without address.country or a country of the project"
         return f"; no public holidays are known {country}"
     name = holiday(place, now.astimezone(zone).date())
     return f"; closed: {name} in {'-'.join(filter(None, known))}" if name else ""

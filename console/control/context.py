@@ -42,6 +42,7 @@ class ProjectContext:
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
+    country: str | None = None
     caps: tuple[Cap, ...] = ()
     send_hold: timedelta = timedelta(minutes=10)
     file_limits: FileLimits = FileLimits()
@@ -64,6 +65,7 @@ class ProjectContext:
             values.control_group,
             values.staff,
             (document.quiet_hours if document else None) or settings.quiet,
+            values.country,
             values.caps,
             _hold(settings, document),
             FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
@@ -89,10 +91,14 @@ def brand_texts(brand: Brand) -> dict[str, str]:
 
 
 def _values(settings: Settings, project_id: str, document: Project | None) -> ProjectValues:
-    """Those of the settings are the default project's alone: a cap may be for a category that others do not have."""
+    """Those of the settings are the default project's alone, but for the country: a cap may be for a category that
+    others do not have.
+    """
+    of_settings = default_values(settings)
     if document is not None:
-        return ProjectValues(tuple(document.caps), document.control_group, document.staff)
-    return default_values(settings) if project_id == settings.project_id else ProjectValues()
+        own = tuple(document.caps), document.control_group, document.staff, document.country or of_settings.country
+        return ProjectValues(*own)
+    return of_settings if project_id == settings.project_id else ProjectValues(country=of_settings.country)
 
 
 def _hold(settings: Settings, document: Project | None) -> timedelta:

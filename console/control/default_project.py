@@ -8,8 +8,8 @@ from streams.documents.project import ProjectValues, parse_values
 
 
 def default_values(settings: Settings) -> ProjectValues:
-    """Its caps, its control group and its staff. Raises CannotStart with every problem, each with its key."""
-    keys = {"cap": settings.cap, "control_group": settings.control_group, "staff": settings.staff}
+    """Its caps, control group, staff and country. Raises CannotStart with every problem, each with its key."""
+    keys = {name: getattr(settings, name) for name in ("cap", "control_group", "staff", "country")}
     try:
         return parse_values({name: one for name, one in keys.items() if one not in ("", [], {})}, settings.consents)
     except DefinitionInvalid as error:

@@ -98,6 +98,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         control_group=project.control_group,
         staff=project.staff,
         quiet_hours=project.quiet_hours,
+        country=project.country,
         caps=project.caps,
         has_links=project.has_links,
         read_file=lambda path: document.beside.file(path, project.file_limits.each),

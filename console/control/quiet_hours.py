@@ -1,4 +1,4 @@
-"""The quiet hours of projects, given to the distributions that were applied before them."""
+"""The quiet hours of projects, and their country, given to the distributions that were applied before them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ async def roll_out(
     actor: str,
     now: datetime,
 ) -> int:
-    """New versions of the distributions that have other hours than their project, announced; how many.
+    """New versions of the distributions that have other hours or another country than their project; how many.
 
-    Announced even where none is left to save: an earlier one may not be yet. Raises VersionConflict, TryLater.
+    All are announced, even where none is left to save: an earlier one may not be yet. Raises VersionConflict, TryLater.
     """
     control = Control(pool)
     behind: list[Change] = []
     for project in projects:
-        hours = ProjectContext.of(settings, project.id, project).quiet_hours
+        context = ProjectContext.of(settings, project.id, project)
+        own = {"quiet_hours": context.quiet_hours, "country": context.country}
         for rule in (await control.current(project.id)).values():
-            if rule.quiet_hours != hours:
-                after = msgspec.structs.replace(rule, quiet_hours=hours, version=rule.version + 1, updated_at=now)
+            if any(getattr(rule, name) != value for name, value in own.items()):
+                after = msgspec.structs.replace(rule, **own, version=rule.version + 1, updated_at=now)
                 behind.append(Change(after, "", ()))
     await control.save(behind, applied_by=actor, now=now)
     await announce(control)

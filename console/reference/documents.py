@@ -141,7 +141,7 @@ Written from `streams/documents/project.py` by `python -m console.reference`. `t
 for editors, `tidings projects apply` keeps documents. The default project has none: the settings say what is its,
 its `cap`, `control_group` and `staff` in the same words. What is left out is the settings' as well, but for those
 three; a brand that is written is whole. Distributions have the brand, the caps, the control group and the staff of when
-they were applied; quiet hours are given to them when a project is.
+they were applied; quiet hours and the country are given to them when a project is.
 
 """
 

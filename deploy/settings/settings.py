@@ -36,13 +36,15 @@ FIRST_FILE = Path("tidings.toml")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything. `cap`, `control_group` and `staff` are as written: whoever reads projects' documents reads them."""
+    """Everything. `country`, `cap`, `control_group` and `staff` are as written: readers of projects read them."""
 
     project_id: str = "default"
     timezone: str = "UTC"
     consents: tuple[str, ...] = CONSENTS
     quiet_hours: str = ""
     quiet_channels: tuple[str, ...] = ()
+    quiet_holidays: Literal["open", "closed"] = "open"
+    country: str = ""
     cap: object = field(default_factory=list)
     control_group: object = ""
     staff: object = field(default_factory=dict)
@@ -77,7 +79,10 @@ class Settings:
     def quiet(self) -> QuietHours | None:
         """The project's quiet hours."""
         begins, _, ends = self.quiet_hours.partition("-")
-        return QuietHours(begins=begins, ends=ends, channels=list(self.quiet_channels)) if begins else None
+        if not begins:
+            return None
+        closed = self.quiet_holidays == "closed"
+        return QuietHours(begins=begins, ends=ends, channels=list(self.quiet_channels), closed_on_holidays=closed)
 
     @property
     def message_limits(self) -> MessageLimits:
@@ -88,6 +93,8 @@ class Settings:
         begins, _, ends = self.quiet_hours.partition("-")
         if self.quiet_hours and (not re.fullmatch(f"{_TIME}-{_TIME}", self.quiet_hours) or begins == ends):
             raise CannotStart(f"quiet_hours must be hours such as 21:00-09:00, not {self.quiet_hours!r}")
+        if self.quiet_holidays == "closed" and not self.quiet_hours:
+            raise CannotStart("quiet_holidays is closed, and there are no quiet_hours that it belongs to")
         for name in self.quiet_channels:
             if name not in CHANNELS:
                 raise CannotStart(f"quiet_channels must be some of {', '.join(CHANNELS)}, not {name!r}")

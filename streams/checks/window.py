@@ -24,14 +24,14 @@ def _judge(message: Message) -> Finding:
     if window is None and quiet is None:
         return Finding(GO)
     zone = zone_of_customer(message.profile, message.zone)
-    hours, seen = all_in_words(window, quiet), f"{day_and_time(message.now, zone)} in {zone}"
-    place = place_of(message.profile)
-    until = opens_together(both(window, quiet), message.now, zone, place)
-    holiday = holiday_in_words(window, message.now, zone, place)
-    said = f"sent {hours} in {zone}, where it is {day_and_time(message.now, zone)}{holiday}"
+    words, seen = all_in_words(window, quiet), f"{day_and_time(message.now, zone)} in {zone}"
+    place, hours = place_of(message.profile, message.distribution.country), both(window, quiet)
+    until = opens_together(hours, message.now, zone, place)
+    holiday = holiday_in_words(hours, message.now, zone, place)
+    said = f"sent {words} in {zone}, where it is {day_and_time(message.now, zone)}{holiday}"
     objection = until and closed(window, until, message.now, zone, place, said)
     later = f"; not before {until.astimezone(zone):%A %Y-%m-%d %H:%M}" if until and until is not NEVER else ""
-    return Finding(objection or GO, f"sent {hours}", seen + holiday + later)
+    return Finding(objection or GO, f"sent {words}", seen + holiday + later)
 
 
 def _window(message: Message) -> Window | None:

@@ -84,12 +84,11 @@ class DefinitionContext:
     timezone: str | None = None
     """Its name, where the project says it itself."""
     control_group: ControlGroup | None = None
-    """Its customers who get transactional messages alone."""
     staff: JsonObject | None = None
     quiet_hours: QuietHours | None = None
-    """The condition on those who are in no experiment."""
+    country: str | None = None
+    """That of customers whose address names none."""
     caps: Sequence[Cap] = ()
-    """Those of the project."""
     has_links: bool = False
     """True where customers reach pictures of codes, and pages of their own."""
     read_file: Callable[[str], bytes] | None = None
@@ -175,6 +174,7 @@ class _Reader(DocumentReader):
             control_group=context.control_group,
             staff=context.staff,
             quiet_hours=context.quiet_hours,
+            country=context.country,
             updated_at=context.now,
             name=str(read.get("name", identity)),
             status=read.get("status", "LIVE"),

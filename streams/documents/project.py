@@ -23,6 +23,7 @@ from streams.documents.cap_keys import CapForm, cap_of
 from streams.documents.experiments import ControlGroupForm
 from streams.documents.segment import CustomerCondition
 from streams.documents.windows import QUIET_HOURS, quiet_hours_of_project
+from streams.holidays import known_country
 from streams.values.kinds import Group, Identifier, Key, ListOf, OneOf, Plain, Span, Text, Whole
 from streams.values.reader import DocumentReader
 from streams.values.wording import unknown
@@ -61,6 +62,9 @@ class Written(Plain[str]):
 _PAGE = Written("an address such as https://shop.example/page", rf"{_WEB}[^\s/]+", ascii_url)
 _COLOR = Written("a color such as '#1d4ed8'", rf"{COLOR}$")
 _CURRENCY = Written("a currency of ISO 4217, as in EUR", rf"{CURRENCY}$")
+_COUNTRY = Written(
+    "a country of ISO 3166 whose public holidays are known, as in PL or POL", r"[A-Z]{2,3}$", known_country
+)
 _LOCALE = Written("a language tag such as pl or pl-PL", rf"{LANGUAGE_TAG}$")
 _REACHED = Written(
     "an address, a domain or a wildcard, as in ann@shop.example, shop.example or *.shop.example",
@@ -148,6 +152,12 @@ PROJECT = Group(
             doc="Where its days begin, for customers without a timezone of their own.",
             default="the settings'",
             example="Europe/Warsaw",
+        ),
+        "country": Key(
+            _COUNTRY,
+            doc="Whose public holidays count, for customers whose address names no country.",
+            default="the settings'",
+            example="PL",
         ),
         "locale": Key(_LOCALE, doc="The language of templates without a locale.", default="the brand's", example="pl"),
         "consents": Key(
@@ -251,6 +261,7 @@ class ProjectValues:
     caps: tuple[Cap, ...] = ()
     control_group: ControlGroup | None = None
     staff: JsonObject | None = None
+    country: str | None = None
 
 
 def parse_values(written: JsonObject, consents: Collection[str]) -> ProjectValues:
@@ -284,10 +295,10 @@ class _Reader(DocumentReader):
         return {**read, "cap": self._caps(read, read.get("consents", self._checks.consents))}
 
     def values(self, written: JsonObject) -> ProjectValues:
-        keys = {name: PROJECT.keys[name] for name in ("cap", "control_group", "staff")}
+        keys = {name: PROJECT.keys[name] for name in ("cap", "control_group", "staff", "country")}
         read = self._value(Group(keys, PROJECT.example), written, "") or {}
         caps = self._caps(read, self._checks.consents)
-        return ProjectValues(tuple(caps), read.get("control_group"), read.get("staff"))
+        return ProjectValues(tuple(caps), read.get("control_group"), read.get("staff"), read.get("country"))
 
     def _caps(self, read: JsonObject, consents: Collection[str]) -> list[Cap]:
         """All its caps, as those of a project."""

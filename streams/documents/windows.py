@@ -36,6 +36,7 @@ class TimeOfDay(Plain[str]):
 
 
 _TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
+_HOLIDAYS = ("open", "closed")
 WINDOW = Group(
     {
         "from": Key(TimeOfDay(), required=True, doc="When it begins, by the customer's wall clock.", example='"09:00"'),
@@ -59,11 +60,11 @@ WINDOW = Group(
             example="skip",
         ),
         "holidays": Key(
-            OneOf(("open", "closed")),
+            OneOf(_HOLIDAYS),
             null="wrong",
             doc="`closed` sends nothing on public holidays where the customer lives, by `address.country` (`PL` or "
-            "`POL`) and, where they differ within a country, `address.state` (`BY`); none begins on one. Without a "
-            "known country every day is open.",
+            "`POL`), else the project's `country`, and, where they differ within one, `address.state` (`BY`); none "
+            "begins on one. Without a known country every day is open.",
             default="open",
             example="closed",
         ),
@@ -91,6 +92,13 @@ QUIET_HOURS = Group(
             doc="When they end; a time that is not after `from` is the next day's.",
             example='"09:00"',
         ),
+        "holidays": Key(
+            OneOf(_HOLIDAYS),
+            null="wrong",
+            doc="With `closed`, public holidays are quiet all day: where the customer lives, as for a `window`.",
+            default="open",
+            example="closed",
+        ),
         "channels": Key(
             ListOf(OneOf(CHANNELS), "[sms, email]"),
             doc="The channels that they count for.",
@@ -106,7 +114,12 @@ def quiet_hours_of_project(read: JsonObject | None, report: Report) -> QuietHour
     """The hours that the keys say."""
     if read is None or not {"from", "to"} <= read.keys():
         return None
-    quiet = QuietHours(begins=read["from"], ends=read["to"], channels=read.get("channels", []))
+    quiet = QuietHours(
+        begins=read["from"],
+        ends=read["to"],
+        channels=read.get("channels", []),
+        closed_on_holidays=read.get("holidays") == "closed",
+    )
     if quiet.begins == quiet.ends or (quiet.begins, quiet.ends) == ("00:00", "24:00"):
         report("quiet_hours.to", "leaves no hour to send in")
     return quiet

@@ -161,13 +161,15 @@ async def test_distributions_get_the_quiet_hours_of_their_project_without_being_
     async def announce(control: Control) -> None:
         announced.append(control)
 
-    source = 'project: outlet\nquiet_hours: {from: "21:00", to: "09:00", channels: [webhook]}\n'
+    hours = '{from: "21:00", to: "09:00", channels: [webhook], holidays: closed}'
+    source = f"project: outlet\ncountry: PL\nquiet_hours: {hours}\n"
     plan = await projects.plan(pool, parse_documents(source, "a.yaml"), SETTINGS, NOW)
     written = [one.change[0] for one in plan]
     for count in (1, 0):
         assert await quiet_hours.roll_out(pool, written, SETTINGS, announce, actor="ann", now=NOW) == count
     found = (await Control(pool).current("outlet"))["hello"]
-    assert (found.version, found.quiet_hours) == (2, QuietHours(begins="21:00", ends="09:00", channels=["webhook"]))
+    quiet = QuietHours(begins="21:00", ends="09:00", channels=["webhook"], closed_on_holidays=True)
+    assert (found.version, found.quiet_hours, found.country) == (2, quiet, "PL")
     assert len(announced) == 2, "what was saved may not be announced yet"
 
 
@@ -178,6 +180,7 @@ async def test_distributions_get_the_quiet_hours_of_their_project_without_being_
         ('{from: "21:00", to: "21:00"}', "quiet_hours.to", "leaves no hour to send in"),
         ('{from: "00:00", to: "24:00"}', "quiet_hours.to", "leaves no hour to send in"),
         ('{from: "21:00", to: "09:00", channels: [smss]}', "quiet_hours.channels", 'Did you mean "sms"?'),
+        ('{from: "21:00", to: "09:00", holidays: close}', "quiet_hours.holidays", 'Did you mean "closed"?'),
     ],
 )
 def test_quiet_hours_that_cannot_be_are_refused(written: str, path: str, said: str) -> None:
@@ -187,3 +190,12 @@ def test_quiet_hours_that_cannot_be_are_refused(written: str, path: str, said: s
     (problem,) = refused.value.problems
     assert problem.path.startswith(path)
     assert said in str(problem)
+
+
+def test_a_country_without_known_holidays_is_refused() -> None:
+    for written in ("ZZ", "pl", "Poland", 48):
+        with pytest.raises(DefinitionInvalid, match="country: .* must be a country of ISO 3166 whose public holidays"):
+            parse_project({"project": "o", "country": written}, checks=ProjectChecks("shop", ()), version=1, now=NOW)
+    for written in ("PL", "POL"):
+        found = parse_project({"project": "o", "country": written}, checks=ProjectChecks("s", ()), version=1, now=NOW)
+        assert found.country == written

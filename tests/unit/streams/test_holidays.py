@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from schemas.errors import DefinitionInvalid
-from schemas.window import Window
+from schemas.window import QuietHours, Window
 from streams.holidays import NOWHERE, Place, holiday, known_place, place_of
 from streams.index.rules import RuleIndex
 from streams.match import match_event
@@ -51,6 +52,9 @@ def test_a_place_is_read_from_an_address() -> None:
     assert place_of({"address": {"country": " PL ", "state": "BY"}}) == Place("PL", "BY")
     assert place_of({"address": {"country": 48}}) == NOWHERE
     assert place_of({"address": "Poland"}) == place_of({}) == NOWHERE
+    assert place_of({}, "PL") == place_of({"address": {"country": " "}}, "PL") == POLAND
+    assert place_of({"address": {"state": "BY"}}, "DE") == BAVARIA
+    assert place_of({"address": {"country": "DE"}}, "PL") == GERMANY
     assert known_place(Place("Poland")) is None
 
 
@@ -128,7 +132,7 @@ def test_a_decision_names_the_holiday_and_the_next_opening() -> None:
         ({"address": {"country": "DE"}}, {}, "emitted", "Sunday 13:00 in Europe/Warsaw"),
         ({"address": {"country": "PL"}}, {"holidays": "open"}, "emitted", "Sunday 13:00 in Europe/Warsaw"),
         ({"address": {"country": "Narnia"}}, {}, "emitted", 'no public holidays are known of "Narnia"'),
-        ({"address": None}, {}, "emitted", "no public holidays are known without address.country"),
+        ({"address": None}, {}, "emitted", "holidays are known without address.country or a country of"),
     ],
 )
 def test_a_country_decides(profile: dict[str, Any], window: dict[str, Any], outcome: str, said: str) -> None:
@@ -149,5 +153,72 @@ def test_a_rule_says_that_it_needs_holidays() -> None:
     hook = {"webhook": {"url": "https://hooks.example.com/a", "type": "again", "window": HOLIDAYS}}
     assert closes_on_holidays(rule(window=HOLIDAYS))
     assert closes_on_holidays(rule(channels=[hook]))
+    assert closes_on_holidays(msgspec.structs.replace(rule(), quiet_hours=quiet("21:00", "09:00")))
     assert not closes_on_holidays(rule(window={**HOLIDAYS, "holidays": "open"}))
+    assert not closes_on_holidays(msgspec.structs.replace(rule(), quiet_hours=QuietHours(begins="21:00", ends="09:00")))
     assert not closes_on_holidays(rule())
+
+
+# -- quiet hours, and the country of a project ----------------------------------------------------------------------
+
+
+def quiet(begins: str, ends: str) -> QuietHours:
+    return QuietHours(begins=begins, ends=ends, closed_on_holidays=True)
+
+
+def in_quiet(hours: QuietHours | None, profile: dict[str, Any], now: str, country: str | None, **changes: Any) -> Any:
+    """The decision of a distribution of a project with quiet hours and a country."""
+    index = RuleIndex()
+    index.insert(msgspec.structs.replace(rule(**changes), quiet_hours=hours, country=country))
+    moment = datetime.fromisoformat(now).replace(tzinfo=WARSAW).astimezone(UTC)
+    (decision,) = match_event(context(customer(timezone="Europe/Warsaw", **profile)), index, moment).decisions
+    return decision
+
+
+NIGHTLY, AT_LUNCH = quiet("21:00", "09:00"), quiet("12:00", "14:00")
+IN_POLAND, IN_BAVARIA = {"address": {"country": "PL"}}, {"address": {"country": "DE", "state": "BY"}}
+
+
+@pytest.mark.parametrize(
+    ("hours", "profile", "country", "now", "then"),
+    [
+        (NIGHTLY, IN_POLAND, None, "2026-10-31T20:59", None),
+        (NIGHTLY, IN_POLAND, None, "2026-10-31T21:00", "2026-11-02T09:00"),
+        (NIGHTLY, IN_POLAND, None, "2026-11-01T12:00", "2026-11-02T09:00"),
+        (AT_LUNCH, IN_POLAND, None, "2026-10-31T23:59", None),
+        (AT_LUNCH, IN_POLAND, None, "2026-11-01T12:00", "2026-11-02T00:00"),
+        (AT_LUNCH, IN_POLAND, None, "2026-11-02T00:00", None),  # hours over midnight go on after the holiday
+        (AT_LUNCH, IN_POLAND, None, "2026-11-02T13:00", "2026-11-02T14:00"),
+        (quiet("12:00", "24:00"), IN_POLAND, None, "2026-10-31T12:00", "2026-11-02T00:00"),
+        (AT_LUNCH, IN_BAVARIA, None, "2026-11-01T10:00", "2026-11-02T00:00"),
+        (AT_LUNCH, {"address": {"country": "DE"}}, None, "2026-11-01T10:00", None),
+        (AT_LUNCH, {"address": {"state": "BY"}}, "DE", "2026-11-01T10:00", "2026-11-02T00:00"),
+        (AT_LUNCH, {}, None, "2026-11-01T10:00", None),
+        (AT_LUNCH, {}, "PL", "2026-11-01T10:00", "2026-11-02T00:00"),
+        (AT_LUNCH, {"address": {"city": "Lublin"}}, "POL", "2026-11-01T10:00", "2026-11-02T00:00"),
+        (AT_LUNCH, {"address": {"country": "DE"}}, "PL", "2026-11-01T10:00", None),
+        (AT_LUNCH, {"address": {"country": "Narnia"}}, "PL", "2026-11-01T10:00", None),
+        (QuietHours(begins="12:00", ends="14:00"), IN_POLAND, "PL", "2026-11-01T10:00", None),
+    ],
+)  # fmt: skip
+def test_a_holiday_is_quiet_all_day(
+    hours: QuietHours, profile: dict[str, Any], country: str | None, now: str, then: str | None
+) -> None:
+    decision = in_quiet(hours, profile, now, country)
+    assert (decision.until and decision.until.astimezone(WARSAW).strftime("%Y-%m-%dT%H:%M")) == then, decision.detail
+    assert decision.outcome == ("deferred" if then else "emitted")
+
+
+def test_a_window_counts_the_country_of_the_project_where_the_customer_names_none() -> None:
+    decision = in_quiet(None, {}, "2026-11-01T12:00", "PL", window=HOLIDAYS)
+    assert decision.until == datetime(2026, 11, 2, 8, tzinfo=UTC)
+
+
+def test_what_is_transactional_is_sent_on_a_quiet_holiday() -> None:
+    assert in_quiet(NIGHTLY, IN_POLAND, "2026-11-01T12:00", None, consent="transactional").outcome == "emitted"
+
+
+def test_a_decision_names_the_holiday_that_is_quiet() -> None:
+    decision = in_quiet(NIGHTLY, {}, "2026-11-01T12:00", "PL")
+    assert decision.checks[-1].test == "sent not from 21:00 to 09:00 nor on public holidays"
+    assert decision.detail.endswith("where it is Sunday 12:00; closed: All Saints' Day in PL")

@@ -17,6 +17,7 @@ from deploy.settings.settings import Settings, load_settings
 from schemas.distribution import Cap, ControlGroup
 from schemas.errors import CannotStart, DefinitionInvalid
 from schemas.project import Project
+from schemas.window import QuietHours
 from streams.documents.project import ProjectChecks, ProjectValues, parse_project
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -26,6 +27,7 @@ RIGHT = {
     "caps": 'cap = [{at_most = 1, in = "day"}, {at_most = 3, in = "week", of = "category", then = {wait = "3d"}}]',
     "control group": 'control_group = "2.5%"',
     "named control group": 'control_group = {share = "5%", experiment = "year-2027"}',
+    "country": 'country = "PL"',
     "staff": 'staff = {"customer.email" = {ends_with = "@ours.example"}}',
 }
 WRONG = {
@@ -41,6 +43,7 @@ WRONG = {
     "experiment": 'control_group = {experiment = "a"}',
     "percentage": 'control_group = "101%"',
     "order": 'staff = {"order.id" = {is = "a"}}',
+    "country": 'country = "ZZ"',
     "list": 'staff = ["ann"]',
 }
 
@@ -53,7 +56,7 @@ def load(tmp_path: Path, text: str) -> Settings:
 
 def document(settings: Settings) -> Project:
     """A project whose document says the same."""
-    written = {"cap": settings.cap, "control_group": settings.control_group, "staff": settings.staff}
+    written = {name: getattr(settings, name) for name in ("cap", "control_group", "staff", "country")}
     source = {"project": "outlet", **{name: one for name, one in written.items() if one}}
     return parse_project(source, checks=ProjectChecks("shop", ()), version=1, now=NOW)
 
@@ -62,7 +65,7 @@ def document(settings: Settings) -> Project:
 def test_the_settings_mean_what_a_document_does(tmp_path: Path, text: str) -> None:
     settings = load(tmp_path, text)
     said, own = document(settings), default_values(settings)
-    assert own == ProjectValues(tuple(said.caps), said.control_group, said.staff)
+    assert own == ProjectValues(tuple(said.caps), said.control_group, said.staff, said.country)
     assert own != ProjectValues()
 
 
@@ -96,7 +99,7 @@ def test_variables_say_them_in_json() -> None:
 
 
 def test_distributions_of_the_default_project_have_them_and_those_of_another_do_not(tmp_path: Path) -> None:
-    settings = load(tmp_path, "\n".join(RIGHT[name] for name in ("caps", "control group", "staff")))
+    settings = load(tmp_path, "\n".join(RIGHT[name] for name in ("caps", "control group", "staff", "country")))
     rule = (
         "distribution: hello\ntrigger: {event: customer.order.paid}\nconsent: marketing\n"
         "channels: [webhook: {url: 'https://hooks.example.com/x', type: t}]\n"
@@ -109,4 +112,14 @@ def test_distributions_of_the_default_project_have_them_and_those_of_another_do_
     own = made["default"]
     assert [(cap.at_most, cap.within, cap.of_project) for cap in own.caps] == [(1, "day", True), (3, "week", True)]
     assert (own.control_group, own.staff) == (ControlGroup(share=250), STAFF)
+    assert (own.country, made["outlet"].country) == ("PL", "PL"), "as the timezone, it is that of all who name none"
     assert (made["outlet"].caps, made["outlet"].control_group, made["outlet"].staff) == ([], None, None)
+
+
+def test_quiet_hours_of_the_settings_have_holidays(tmp_path: Path) -> None:
+    settings = load(tmp_path, 'quiet_hours = "21:00-09:00"\nquiet_holidays = "closed"')
+    hours = ProjectContext.of(settings, "default").quiet_hours
+    assert hours == QuietHours(begins="21:00", ends="09:00", closed_on_holidays=True)
+    for wrong, said in (("closed", "there are no quiet_hours"), ("yes", "must be one of open, closed")):
+        with pytest.raises(CannotStart, match=f"quiet_holidays .*{said}"):
+            load(tmp_path, f'quiet_holidays = "{wrong}"')

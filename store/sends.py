@@ -239,6 +239,12 @@ class SendChange:
         """Another moment or hold."""
         return await self._changed("edit", send, *_times(when), hold, restarts)
 
+    async def readdress(self, send: SendRow, to: Audience) -> SendRow:
+        """Other recipients, of whom a list is added afterwards: a draft again."""
+        after = await self._changed("readdress", send, to.segment, to.own)
+        await self._end_segment(send.project_id, send.to)
+        return after
+
     async def pause(self, send: SendRow) -> SendRow:
         """Have nothing more of it leave for now."""
         after = await self._changed("pause", send)

@@ -41,20 +41,25 @@ HoldFor = Annotated[
     str | None,
     typer.Option("--hold", help="How long it can still be edited or stopped, as in 10m; 0s sends at once."),
 ]
+ToCustomer = Annotated[list[str] | None, typer.Option(metavar="ID", help="To a customer; may be repeated.")]
+ToList = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="To the customers in the first column of a CSV or text file.")
+]
+ToSegmentNamed = Annotated[str | None, typer.Option(metavar="SEGMENT", help="To whoever is in a segment.")]
+Where = Annotated[
+    str | None, typer.Option(metavar="CONDITION", help="To those it fits: '{customer.metadata.country: PL}'.")
+]
+SaveAs = Annotated[str | None, typer.Option(metavar="SEGMENT", help="With --where: keep it under a name.")]
 
 
 @commands.command("send")
 def send_command(
     distribution: str,
-    to_customer: Annotated[list[str] | None, typer.Option(metavar="ID", help="To a customer; may be repeated.")] = None,
-    to_list: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="To the customers in the first column of a CSV or text file.")
-    ] = None,
-    to_segment: Annotated[str | None, typer.Option(metavar="SEGMENT", help="To whoever is in a segment.")] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="To those it fits: '{customer.metadata.country: PL}'.")
-    ] = None,
-    save_as: Annotated[str | None, typer.Option(metavar="SEGMENT", help="With --where: keep it under a name.")] = None,
+    to_customer: ToCustomer = None,
+    to_list: ToList = None,
+    to_segment: ToSegmentNamed = None,
+    where: Where = None,
+    save_as: SaveAs = None,
     at: At = None,
     customer_zone: CustomerZone = False,
     hold: HoldFor = None,
@@ -207,21 +212,32 @@ def confirm_command(send: str, yes: Yes = False, as_json: AsJson = False) -> Non
 @sends_app.command("edit")
 def edit_command(
     send: str,
+    to_customer: ToCustomer = None,
+    to_list: ToList = None,
+    to_segment: ToSegmentNamed = None,
+    where: Where = None,
+    save_as: SaveAs = None,
     at: At = None,
     customer_zone: CustomerZone = False,
     hold: HoldFor = None,
     restart: Annotated[bool, typer.Option("--restart", help="Begin its hold anew.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a send that has not begun another moment or hold. Edits of its distribution apply by themselves."""
-    if at is None and hold is None and not restart:
-        raise typer.BadParameter("say what is to change: --at, --hold, --restart")
+    """Give a send that has not begun another moment or hold, or other recipients: then it has to be confirmed anew.
+
+    Edits of its distribution apply by themselves.
+    """
+    stays = all(one is None for one in (to_customer, to_list, to_segment, where, save_as))
+    if stays and at is None and hold is None and not restart:
+        raise typer.BadParameter("say what is to change: to whom (--to-…, --where), --at, --hold, --restart")
+    to = None if stays else _recipients(to_customer, to_list, to_segment, _condition(where), save_as)
 
     async def edit(opened: Session) -> SendRow:
         return await sends.edit(
             opened.pool,
-            opened.project_id,
+            opened.project,
             send,
+            to=to,
             when=None if at is None else _when(opened, at, is_local=customer_zone),
             hold=None if hold is None else _span(hold),
             restarts=restart,
@@ -266,5 +282,7 @@ def _show(send: SendRow, *, as_json: bool) -> None:
     waits = ", begins its hold once its segment is complete" if send.confirmed_at and not send.starts_at else ""
     out = f", {send.emitted:,} of {send.audience:,} are out" if send.started_at else ""
     show_text(escape(f"{send.send_id} is {send.status}{starts}{waits}{out}"))
+    if send.status == "DRAFT":
+        show_text(escape(f"Send it with: tidings sends confirm {send.send_id}"))
     if send.status == "TO SEND":
         show_text(escape(f"Stop it with: tidings sends stop {send.send_id}"))

@@ -154,15 +154,15 @@ def _check_time(when: When, now: datetime) -> None:
 
 
 async def _audience(
-    pool: asyncpg.Pool, project: ProjectContext, to: Recipients, send_id: str, now: datetime
+    pool: asyncpg.Pool, project: ProjectContext, to: Recipients, own: str, now: datetime
 ) -> tuple[Audience, SegmentDefinition | None]:
-    """Whom it goes to, with the segment that has to be made for it."""
+    """Whom it goes to, with the segment that has to be made for it: `own` is the name of one that is not kept."""
     if isinstance(to, ToCustomers):
         return Audience(kind="list"), None
     if isinstance(to, ToSegment):
         found = await find_segment(pool, project.project_id, to.segment)
         return Audience(kind="segment", segment=found.definition.id), None
-    name = to.name or send_id.replace("_", "-")
+    name = to.name or own.replace("_", "-")
     segment = parse_segment(
         {"segment": name, "when": to.condition},
         project_id=project.project_id,
@@ -249,35 +249,54 @@ async def discard(pool: asyncpg.Pool, project_id: str, send_id: str) -> None:
 
 async def edit(
     pool: asyncpg.Pool,
-    project_id: str,
+    project: ProjectContext,
     send_id: str,
     *,
+    to: Recipients | None = None,
     when: When | None = None,
     hold: timedelta | None = None,
     restarts: bool = False,
     actor: str,
     now: datetime,
 ) -> SendRow:
-    """Give a send that has not begun another moment or hold; its clock goes on unless it `restarts`.
+    """Give a send that has not begun other recipients, another moment or hold; its clock goes on unless it `restarts`.
 
-    Edits of the distribution apply by themselves: a send begins with the version of then.
-    Raises NotFound, NotPossible, TryLater.
+    With other recipients it is a draft again: it has to be confirmed for them, and its hold begins then. Edits of the
+    distribution apply by themselves: a send begins with the version of then.
+    Raises NotFound, NotPossible, DefinitionInvalid, SegmentConflict, TryLater.
     """
     if when is not None:
         _check_time(when, now)
+    own = f"{send_id}_{secrets.token_hex(4)}"  # the segment that it has now stands in the way until it is ended
+    audience = None if to is None else await _audience(pool, project, to, own, now)
     async with Sends(pool).change() as change:
-        send = await _in_status(change, pool, project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
+        send = await _in_status(change, pool, project.project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
         if send.version is not None:
             raise NotPossible(f"{send_id} has begun, {send.emitted} of {send.audience} are out; it can be stopped")
         after = await change.edit(
             send, send.when if when is None else when, send.hold if hold is None else hold, restarts=restarts
         )
-        await change.note(after, "edit", actor, _edited(send, after, restarts=restarts))
+        if to is not None and audience is not None:
+            after = await _readdressed(change, after, to, *audience, actor)
+        await change.note(after, "edit", actor, _edited(send, after, to, restarts=restarts))
     return after
 
 
-def _edited(before: SendRow, after: SendRow, *, restarts: bool) -> str:
+async def _readdressed(
+    change: SendChange, send: SendRow, to: Recipients, audience: Audience, segment: SegmentDefinition | None, actor: str
+) -> SendRow:
+    if segment is not None:
+        await change.add_segment(segment, actor)
+    after = await change.readdress(send, audience)
+    if isinstance(to, ToCustomers):
+        await _add_customers(change, send.project_id, send.send_id, to)
+    return after
+
+
+def _edited(before: SendRow, after: SendRow, to: Recipients | None, *, restarts: bool) -> str:
     said = []
+    if to is not None:
+        said.append(f"to {before.to.segment or 'a list'} → {after.to.segment or 'a list'}")
     if before.when != after.when:
         said.append(f"at {_moment(before.when)} → {_moment(after.when)}")
     if before.hold != after.hold:

@@ -86,6 +86,15 @@ set at = $3::timestamptz, local_time = $4, not_before = $5, lasts_until = $6, ho
 where project_id = $1 and send_id = $2
 returning :columns;
 
+-- name: readdress
+-- Other recipients than before: a draft again, that nobody works on. Its list goes.
+with gone as (delete from send_members where project_id = $1 and send_id = $2)
+update sends s
+set status = 'DRAFT', segment_id = $3, owns_segment = $4, confirmed_at = null, hold_from = null, starts_at = null,
+    audience = 0, lease_owner = null, lease_until = null, waits_for = ''
+where project_id = $1 and send_id = $2
+returning :columns;
+
 -- name: pause
 -- Nothing more of it goes out, and what waits for its first try waits on.
 update sends s set status = 'PAUSED' where project_id = $1 and send_id = $2 returning :columns;

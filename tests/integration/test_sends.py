@@ -37,7 +37,7 @@ from schemas.delivery import Delivery
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
-from schemas.send import When
+from schemas.send import Started, When
 from store.distributions import Change, Control
 from store.erasure import Erasure
 from store.segments import MembershipRow, Segments
@@ -180,18 +180,64 @@ async def test_nothing_goes_out_within_the_hold_and_edits_apply(stage: Stage) ->
     await stage.work(stage.fan_out(), turns=2)
     assert stage.events() == []
     of = {"actor": "ann", "now": datetime.now(UTC)}
-    longer = await sends.edit(stage.pool, "shop", send.send_id, hold=2 * HOLD, **of)  # type: ignore[arg-type]
+    longer = await sends.edit(stage.pool, PROJECT, send.send_id, hold=2 * HOLD, **of)  # type: ignore[arg-type]
     assert longer.starts_at == send.confirmed_at + 2 * HOLD, "the clock goes on"
-    anew = await sends.edit(stage.pool, "shop", send.send_id, restarts=True, **of)  # type: ignore[arg-type]
+    anew = await sends.edit(stage.pool, PROJECT, send.send_id, restarts=True, **of)  # type: ignore[arg-type]
     assert anew.starts_at is not None and anew.starts_at > longer.starts_at
-    await sends.edit(stage.pool, "shop", send.send_id, hold=NO_HOLD, **of)  # type: ignore[arg-type]
+    await sends.edit(stage.pool, PROJECT, send.send_id, hold=NO_HOLD, **of)  # type: ignore[arg-type]
     await stage.work(stage.fan_out())
     assert [one["data"]["send"]["version"] for one in stage.events()] == [3], "as it is when it begins"
     with pytest.raises(NotPossible, match="is DONE and cannot be edited"):
-        await sends.edit(stage.pool, "shop", send.send_id, hold=HOLD, **of)  # type: ignore[arg-type]
+        await sends.edit(stage.pool, PROJECT, send.send_id, hold=HOLD, **of)  # type: ignore[arg-type]
     shown = await sends.show(stage.pool, "shop", send.send_id)
     assert [one.action for one in shown.actions] == ["draft", "confirm", "edit", "edit", "edit"]
     assert shown.actions[2].detail == "hold 10m → 20m"
+
+
+async def test_a_send_with_other_recipients_is_confirmed_for_them_and_goes_to_them_alone(stage: Stage) -> None:
+    of: Any = {"actor": "ann", "now": datetime.now(UTC)}
+    await stage.segment("vips", ["v1", "v2"])
+    send = await stage.send(ToCondition({"customer.metadata.country": "PL"}), hold=HOLD)
+    own = send.to.segment
+    changed = await sends.edit(stage.pool, PROJECT, send.send_id, to=ToCustomers(["c1", "c2"]), hold=NO_HOLD, **of)
+    assert (changed.status, changed.confirmed_at, changed.starts_at) == ("DRAFT", None, None)
+    assert own not in {one.definition.id for one in await Segments(stage.pool).current("shop")}
+    await stage.work(stage.fan_out(), turns=2)
+    assert stage.events() == [], "nobody has confirmed it for those"
+    another = ToCondition({"customer.metadata.country": "DE"})
+    for to in (another, another, ToSegment("vips")):  # its own segment may be followed by another of its own
+        await sends.edit(stage.pool, PROJECT, send.send_id, to=to, **of)
+    assert [one.definition.id for one in await Segments(stage.pool).current("shop")] == ["vips"]
+    await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    await stage.work(stage.fan_out())
+    assert sorted(stage.members()) == ["v1", "v2"]
+    shown = await sends.show(stage.pool, "shop", send.send_id)
+    assert shown.actions[2].detail == f"to {own} → a list; hold 10m → 0s"
+    with pytest.raises(NotPossible, match="is DONE and cannot be edited"):
+        await sends.edit(stage.pool, PROJECT, send.send_id, to=ToCustomers(["c1"]), **of)
+
+
+async def test_wrong_recipients_leave_a_send_as_it_was(stage: Stage) -> None:
+    of: Any = {"actor": "ann", "now": datetime.now(UTC)}
+    send = await stage.send(ToCustomers(["c1"]), hold=HOLD)
+    for to in (ToCustomers([]), ToCustomers(["x" * 5000]), ToSegment("nobody")):
+        with pytest.raises(TidingsError):
+            await sends.edit(stage.pool, PROJECT, send.send_id, to=to, hold=NO_HOLD, **of)
+    assert await stage.find(send) == send
+    assert await sends.counted(stage.pool, "shop", send.send_id) == sends.Counted(1, True)
+
+
+async def test_who_took_a_send_up_before_its_recipients_changed_sends_nothing(stage: Stage) -> None:
+    send = await stage.send(ToCustomers(["c1"]))
+    store = Sends(stage.pool)
+    claimed = await store.claim("one", LEASE)
+    assert claimed is not None
+    of: Any = {"actor": "ann", "now": datetime.now(UTC)}
+    await sends.edit(stage.pool, PROJECT, send.send_id, to=ToCustomers(["c2"]), **of)
+    await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    assert not await store.begin(claimed.send, "one", Started(at=datetime.now(UTC), version=1, distribution={}))
+    await stage.work(stage.fan_out("two"))
+    assert stage.members() == ["c2"]
 
 
 async def test_a_send_that_is_stopped_within_its_hold_sends_nothing(stage: Stage) -> None:
@@ -264,7 +310,7 @@ async def test_two_that_lose_a_send_to_each_other_count_each_member_once(stage: 
 
 
 async def test_a_killed_fan_out_leaves_no_gap_and_counts_no_double(stage: Stage) -> None:
-    members, fewest_kills, patience = (80_000, 20, 400) if FULL else (3000, 2, 120)
+    members, fewest_kills, patience = (80_000, 20, 400) if FULL else (3000, 2, 300)
     expected, rng = many(members), random.Random(7)
     send = await stage.send(ToCustomers(expected))
     settings = stage.wiring.settings

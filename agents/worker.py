@@ -49,6 +49,7 @@ from deploy.settings.settings import Settings
 from schemas.closed import Role
 from schemas.errors import CannotStart, TryLater
 from store.accounts import Accounts
+from store.behaviours import Behaviours
 from store.clock import CLOCKS_MAY_DIFFER, ahead_of_database, said_of_clocks, time_there
 from store.codes.held import Held
 from store.codes.pool import Codes
@@ -257,8 +258,10 @@ async def _holder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
 @asynccontextmanager
 async def _segmenter(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
-        app, segmenter = build_segmenter(wiring, Segments(pool), metrics, **_faust_settings(wiring, options))
-        yield _Process(app, segmenter.run, _at_rest, (segmenter.loop,))
+        app, segmenter = build_segmenter(
+            wiring, Segments(pool), Behaviours(pool), metrics, **_faust_settings(wiring, options)
+        )
+        yield _Process(app, segmenter.run, _at_rest, (segmenter.loop, segmenter.counter.loop))
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ import msgspec
 from schemas.errors import TidingsError, TryLater
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
+from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
 from store.memberships import MembershipChanges
 from store.postgres import passing_errors
@@ -209,6 +210,7 @@ class SegmentTransaction:
 
     def __init__(self, connection: Any, sql: dict[str, str], clock: DatabaseClock) -> None:
         self._connection, self._sql, self._clock = connection, sql, clock
+        self.behaviours = BehaviourRows(connection)
 
     async def now(self) -> datetime:
         """The database's time, for all that this work judges."""
@@ -227,6 +229,19 @@ class SegmentTransaction:
     async def customers(self, project_id: str, ids: Iterable[str]) -> dict[str, Profile]:
         """Those of some customers that are known; locked."""
         return _profiles(await self._connection.fetch(self._sql["lock_customers"], project_id, list(ids)))
+
+    async def admit(self, project_id: str, ids: Iterable[str], partition: int) -> dict[str, Profile]:
+        """Those of some customers that are known; all are locked, also those that are not: no two add the same one.
+
+        What is added has no profile: whoever admits it puts one, or erases it.
+        """
+        wanted = set(ids)
+        known = await self.customers(project_id, wanted)
+        if new := sorted(wanted - known.keys()):
+            rows = await self._connection.fetch(self._sql["add_customers"], project_id, new, partition)
+            if others := set(new) - {row["customer_id"] for row in rows}:
+                known |= await self.customers(project_id, others)
+        return known
 
     async def due(self, now: datetime, limit: int) -> dict[str, dict[str, Profile]]:
         """Customers whose time has come and that nobody works on, by project; locked."""
@@ -249,9 +264,10 @@ class SegmentTransaction:
         rows = await self._connection.fetch(self._sql["definitions"], project_id, ids)
         return [_definition(row["definition"]) for row in rows]
 
-    async def computation(self) -> Keyed | None:
+    async def computation(self, besides: Sequence[Keyed] = ()) -> Keyed | None:
         """A segment of any project that has to be computed and that nobody else computes now; locked."""
-        row = await self._connection.fetchrow(self._sql["lock_computation"])
+        columns = [one.project_id for one in besides], [one.id for one in besides]
+        row = await self._connection.fetchrow(self._sql["lock_computation"], *columns)
         return None if row is None else Keyed(row["project_id"], row["segment_id"])
 
     async def advance(self, segment: Keyed, customer_id: str, count: int) -> None:

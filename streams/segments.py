@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from schemas.errors import DefinitionInvalid
+from schemas.errors import DefinitionInvalid, Problem
 from schemas.events.event import Event
 from schemas.events.objects import Customer, Segment
 from schemas.events.triggers import SegmentsData
 from schemas.segment import SegmentDefinition
+from streams.behaviours import behaviours_of
 from streams.conditions.answer import Failure
+from streams.conditions.behaviour import Known
 from streams.conditions.dates import earliest
 from streams.conditions.fields import CUSTOMER_FIELDS
+from streams.conditions.language import Behaviour, Condition
 from streams.conditions.moments import Moment, changes_at
 from streams.conditions.parse import parse_condition
 from streams.event_context import EventContext, Head
@@ -27,6 +31,9 @@ from streams.selection import Selection
 
 ENTERED = "customer.segment.entered"
 LEFT = "customer.segment.left"
+
+Events = Mapping[str, Known]
+"""What is known of what a customer did, by the key of the behaviour."""
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,11 +71,14 @@ class SegmentIndex:
 
     def __init__(self, project_id: str, zone: tzinfo = UTC) -> None:
         self._project_id = project_id
+        self._zone = zone
         self._index = GuardIndex(zone)
         self._guards: dict[str, Guard] = {}
         self._moments: dict[str, Moment] = {}
         self._static: dict[str, frozenset[str]] = {}
         self._lists: dict[str, set[str]] = {}
+        self.behaviours: dict[str, dict[str, Behaviour]] = {}
+        """By segment, where it asks what customers did."""
         self.definitions: dict[str, SegmentDefinition] = {}
         nobody = SegmentsData(customer=Customer(id=""), segment=Segment(id=""))
         self._head = Head[Any](id="", project_id=project_id, type=ENTERED, created_at=_START, data=nobody)
@@ -77,7 +87,7 @@ class SegmentIndex:
         """Put in, in place of its earlier version. On DefinitionInvalid the segment is out."""
         self.remove(definition.id)
         if definition.when is not None:
-            condition, problems = parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True)
+            condition, problems = read_condition(definition)
             if condition is None:
                 raise DefinitionInvalid(problems)
             selection, zone = Selection(self._project_id, ENTERED), written_zone(definition.timezone)
@@ -85,9 +95,11 @@ class SegmentIndex:
                 Guarded(definition.id, selection, condition, zone)
             )
             self._index.add(guard)
-            moment = changes_at(condition)
+            moment = changes_at(condition, zone=zone or self._zone)
             if moment is not None:
                 self._moments[definition.id] = moment
+            if behaviours := {one.key: one for one in behaviours_of(condition)}:
+                self.behaviours[definition.id] = behaviours
         self._static[definition.id] = members = frozenset(definition.members or ())
         for customer_id in members:
             self._lists.setdefault(customer_id, set()).add(definition.id)
@@ -100,14 +112,18 @@ class SegmentIndex:
         if guard is not None:
             self._index.discard(guard)
         self._moments.pop(segment_id, None)
+        self.behaviours.pop(segment_id, None)
         for customer_id in self._static.pop(segment_id, ()):
             self._lists[customer_id].discard(segment_id)
             if not self._lists[customer_id]:
                 del self._lists[customer_id]
 
-    def of(self, customer_id: str, row: bytes, now: datetime) -> Judged:
-        """The segments that a profile (JSON) belongs to, and those whose condition cannot judge it."""
-        context = EventContext(self._head, None, _no_objects, row)
+    def of(self, customer_id: str, row: bytes, now: datetime, events: Events = MappingProxyType({})) -> Judged:
+        """The segments that a profile (JSON) belongs to, and those whose condition cannot judge it.
+
+        `events` is what is known of what the customer did, by the behaviour's key.
+        """
+        context = EventContext(self._head, events, _as_objects, row)
         candidates, _ = self._index.candidates(context)
         found, unjudged = set(self._lists.get(customer_id, ())), {}
         for candidate in candidates:
@@ -118,16 +134,21 @@ class SegmentIndex:
                 unjudged[candidate.guard.id] = answer.reason if isinstance(answer, Failure) else ""
         return Judged(found, unjudged)
 
-    def due(self, row: bytes, now: datetime) -> datetime | None:
+    def due(self, row: bytes, now: datetime, events: Events = MappingProxyType({})) -> datetime | None:
         """The first moment after `now` at which time alone may change what `of` answers; may be too early."""
         if not self._moments:
             return None
-        facts = {"customer": msgspec.json.decode(row)}
+        facts = {"customer": msgspec.json.decode(row), "events": events}
         return earliest(moment(facts, now) for moment in self._moments.values())
 
 
-def _no_objects(_raw: Any) -> dict[str, Any]:
-    return {"data": {}}
+def _as_objects(events: Any) -> dict[str, Any]:
+    return {"data": {"events": events}}
+
+
+def read_condition(definition: SegmentDefinition) -> tuple[Condition | None, tuple[Problem, ...]]:
+    """The condition of a stored segment, or None with the problems, where this release cannot read it."""
+    return parse_condition(definition.when, CUSTOMER_FIELDS, is_stored=True, counts_events=True)
 
 
 def differences(wanted: Collection[str], known: Mapping[str, Membership], among: Collection[str]) -> list[Change]:

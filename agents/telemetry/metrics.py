@@ -169,6 +169,12 @@ class Metrics:
             ["segment"],
             registry=registry,
         )
+        self.segment_events_unread = Gauge(
+            "tidings_segment_events_unread",
+            "Records of event topics that segments count and this process has not read; `new`: for the first time.",
+            ["behaviours"],
+            registry=registry,
+        )
         self.segments_due = Gauge(
             "tidings_segments_due",
             "Customers whose segments time may have changed, not yet looked at.",

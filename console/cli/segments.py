@@ -50,10 +50,11 @@ def _row(one: SegmentSummary, customers: int) -> tuple[object, ...]:
 
 @segments_app.command("show")
 def show_command(segment: str) -> None:
-    """One segment as it is defined, and why it cannot judge some customers, where there are any."""
+    """One segment as it is defined, which events it counts, and why it cannot judge some customers."""
     found = in_session(lambda opened: segments.show(opened.pool, opened.project_id, segment))
     unjudged = {"customers": found.summary.unjudged, "reasons": found.reasons}
-    show_json({**msgspec.to_builtins(found.summary.definition), "unjudged": unjudged})
+    counts = {"counts": found.counts} if found.counts else {}
+    show_json({**msgspec.to_builtins(found.summary.definition), **counts, "unjudged": unjudged})
 
 
 @segments_app.command("members")

@@ -16,10 +16,14 @@ from console.control.plan import Planned, changes, check_documents, planned
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
+from store.behaviours import Behaviours, Progress
 from store.distributions import Control
 from store.segments import Segments, SegmentSummary
 from store.sends import Sends
+from streams.behaviours import behaviours_of, topic_of
+from streams.conditions.language import Behaviour
 from streams.documents.segment import parse_segment
+from streams.segments import read_condition
 
 _USING = ("LIVE", "PAUSED")
 _REASONS = 5
@@ -47,11 +51,27 @@ class Unjudged:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """Events that a segment counts: since when they are known, None where all of them are, and of what is new how much.
+
+    `records` of `of` records that the topic held when it was new are in; nobody is in the segment before all are.
+    """
+
+    events: str
+    topic: str
+    since: datetime | None
+    is_complete: bool
+    records: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentShown:
-    """A segment with its members counted, and why it cannot judge some customers, where there are any."""
+    """A segment with its members counted, why it cannot judge some customers, and which events it counts, if any."""
 
     summary: SegmentSummary
     reasons: tuple[Unjudged, ...]
+    counts: tuple[Counts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +114,26 @@ def check(
 
 
 def _planned(before: SegmentDefinition | None, after: SegmentDefinition, source: str) -> Planned[SegmentChange]:
-    new, wordings = f"{after.kind}, computed from now on", {"members": _come_and_gone}
-    return planned("segment", before, after, (after, source), new=new, wordings=wordings)
+    wordings = {"members": _come_and_gone}
+    new, counts = f"{after.kind}, computed from now on", _counts_of(before, after)
+    if counts:
+        new = f"{after.kind}, {'; '.join(counts)}"
+    return planned("segment", before, after, (after, source), new=new, wordings=wordings, besides=counts)
+
+
+def _counts_of(before: SegmentDefinition | None, after: SegmentDefinition) -> tuple[str, ...]:
+    """The behaviours that are counted for a version, and nobody counts for the one before."""
+    known = _behaviours(before) if before else {}
+    return tuple(
+        f"counts {one} in all that {topic_of(one)} still holds, and is computed after that"
+        for key, one in _behaviours(after).items()
+        if key not in known
+    )
+
+
+def _behaviours(definition: SegmentDefinition) -> dict[str, Behaviour]:
+    condition, _ = read_condition(definition) if definition.when is not None else (None, ())
+    return {one.key: one for one in behaviours_of(condition)}
 
 
 def _come_and_gone(before: list[str] | None, after: list[str] | None) -> str:
@@ -130,7 +168,17 @@ async def show(pool: asyncpg.Pool, project_id: str, identity: str) -> SegmentSho
     """One segment, and why it cannot judge some customers. Raises NotFound, TryLater."""
     found = await find(pool, project_id, identity)
     rows = await Segments(pool).unjudged_reasons(project_id, identity, _REASONS) if found.unjudged else []
-    return SegmentShown(found, tuple(Unjudged(row["customers"], row["customer_id"], row["reason"]) for row in rows))
+    reasons = tuple(Unjudged(row["customers"], row["customer_id"], row["reason"]) for row in rows)
+    behaviours = _behaviours(found.definition)
+    progress = {one.key: one for one in await Behaviours(pool).progress(project_id)} if behaviours else {}
+    return SegmentShown(found, reasons, tuple(_counts(one, progress.get(key)) for key, one in behaviours.items()))
+
+
+def _counts(behaviour: Behaviour, progress: Progress | None) -> Counts:
+    said, topic = str(behaviour), topic_of(behaviour)
+    if progress is None:  # no segmenter has seen it yet
+        return Counts(said, topic, None, False, 0, 0)
+    return Counts(said, topic, progress.since, progress.is_ready, progress.done, progress.goal)
 
 
 async def members(pool: asyncpg.Pool, project_id: str, identity: str, limit: int) -> list[Member]:

@@ -28,7 +28,9 @@ from console.reference.templates import templates_page
 from schemas.closed import Action
 from schemas.events.triggers import ACTION_NAMES, ALL, TRIGGERS, Trigger, object_fields
 from streams.conditions.answer import Kind
-from streams.conditions.predicates import ITEM_TESTS, PREDICATES, tests_for
+from streams.conditions.behaviour import MOST_EVENTS
+from streams.conditions.parse import CALENDARS, LONGEST_WINDOW
+from streams.conditions.predicates import EVENT_TESTS, ITEM_TESTS, PREDICATES, TIME_TESTS, tests_for
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "reference"
 
@@ -118,8 +120,9 @@ def conditions_page() -> str:
     by_kind = [f"| {kind} | {', '.join(tests_for(kind))} |" for kind in kinds]
     examples = {name: test.example for name, test in PREDICATES.items()} | dict(ITEM_TESTS)
     rows = [f"| {name} | `{source}` |" for name, source in examples.items()]
+    did = [f"| {name} | `{source}` |" for name, source in EVENT_TESTS.items()]
     head = "| a field that holds a | tests |\n|---|---|"
-    return "\n".join([_CONDITIONS_HEAD, head, *by_kind, "", "| test | example |\n|---|---|", *rows]) + "\n"
+    return "\n".join([_CONDITIONS_HEAD, head, *by_kind, "", "| test | example |\n|---|---|", *rows, _DID, *did]) + "\n"
 
 
 _CONDITIONS_HEAD = """\
@@ -153,6 +156,36 @@ behind it. `day_is` is about the day of the year: 29 February is 28 February in 
 `every_item` is false of an empty list. `count` and `sum` take the tests of a number, and `where` for the items
 that count.
 """
+
+_DID = f"""
+## What customers did
+
+In segments alone: `events: {{type, when, within}}` with at least one of `count`, `sum`, `first` and `last`, all of
+which have to hold. A guard asks for the segment, as in `customer.segments: {{contains: loyal}}`. `type` is an event
+type of upstream, `when` a condition on the event (asked once, at the event's own time), `within` how far back from now:
+a duration of at most {LONGEST_WINDOW.days}d, or {", ".join(f"`{one}`" for one in CALENDARS)} in the project's timezone,
+weeks from Monday. Without `within` all that is known counts. `count` and `sum` (of a field, `of`) take the tests of a
+number, a bare number means `is`. `first` and `last` take {", ".join(f"`{name}`" for name in TIME_TESTS)}, of all times.
+"No order for 30 days" is `{{type: customer.order.paid, within: 30d, count: 0}}` (those who never ordered, too) or
+`last: {{before: 30d ago}}` (without them); "never ordered" is `{{type: customer.order.paid, count: 0}}`.
+
+An event counts at its `created_at`, or when it was written, if that was earlier; so a late one counts where it belongs.
+One with an id that is known counts once. Of each customer and behaviour the latest {MOST_EVENTS} events are known one
+by one with their ids; older ones are added up by the day (UTC), and leave a window by whole days. What no window
+reaches is forgotten, at the latest when it is looked at; all of it with the erased customer, and with the last
+segment that asks for it.
+
+A new behaviour is counted from what its topic still holds. Until that is done nobody enters or leaves the segment, and
+whoever is in it then has not entered. Where records were gone before, events are known since then: a window that
+begins earlier is judged only where no further event would change the answer (`at_least: 3`, and there are three), else
+the segment cannot judge the customer, until the window is known as a whole. Sums are taken to grow. Without `within`,
+what is known is all there is. `tidings segments show` says since when. An event whose `when` cannot be judged, or whose
+`of` is not a number, makes the count it belongs to one that nobody can say.
+
+A customer who comes with an event and has no profile is a customer with an id: consents and addresses are unknown.
+
+| of what customers did | example |
+|---|---|"""
 
 PAGES: dict[str, Callable[[], str]] = {
     "callbacks.openapi.json": callbacks_description,

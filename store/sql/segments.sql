@@ -81,8 +81,10 @@ from segments where project_id = $1;
 select definition from segments where project_id = $1 and segment_id = any($2::text[]);
 
 -- name: lock_computation
--- One segment that is not computed; not one that another computes. Its key is left free for new memberships.
+-- One segment that is not computed; not one that another computes, nor some others. Its key is left free for new
+-- memberships.
 select project_id, segment_id from segments where computed_version < version
+and (project_id, segment_id) not in (select * from unnest($1::text[], $2::text[]))
 order by project_id, segment_id limit 1 for no key update skip locked;
 
 -- name: advance
@@ -104,6 +106,12 @@ insert into segment_memberships (project_id, customer_id, segment_id, is_member,
 select $1, * from unnest($2::text[], $3::text[], $4::boolean[], $5::bigint[], $6::timestamptz[])
 on conflict (project_id, customer_id, segment_id) do update set
     is_member = excluded.is_member, number = excluded.number, since = excluded.since;
+
+-- name: add_customers
+-- Customers that nobody knows yet, as long as the transaction lasts: whoever else is about to add one waits for its end.
+insert into segment_customers (project_id, customer_id, partition, epoch, profile)
+select $1, customer_id, $3, 0, '{}' from unnest($2::text[]) as new (customer_id) order by customer_id
+on conflict do nothing returning customer_id;
 
 -- name: put_customers
 -- Profiles, and when to look at them again.

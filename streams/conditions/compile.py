@@ -30,7 +30,8 @@ from streams.conditions.answer import (
     unfit,
     with_kind,
 )
-from streams.conditions.language import All, AnyOf, Condition, Items, Not, Path, Test, Total
+from streams.conditions.behaviour import EVENTS, happened
+from streams.conditions.language import All, AnyOf, Condition, Happened, Items, Not, Path, Test, Total
 from streams.conditions.predicates import PREDICATES
 
 Recorder = Callable[[Check], None]
@@ -85,6 +86,8 @@ class Compiler:
                 return self._in_local_time(_items(condition, self._read(condition.path)), condition)
             case Total():
                 return self._in_local_time(_total(condition, self._read(condition.path)), condition)
+            case Happened():
+                return happened(condition, self._read(EVENTS), self._here)
             case _:
                 assert_never(condition)
 
@@ -183,7 +186,7 @@ def _is_local(condition: Condition | None) -> bool:
             return _is_local(part)
         case All(parts) | AnyOf(parts):
             return any(map(_is_local, parts))
-        case None:
+        case Happened() | None:
             return False
         case _:
             assert_never(condition)

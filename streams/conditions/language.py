@@ -107,7 +107,47 @@ class Not:
         return f"not ({self.part})"
 
 
-Condition = Test | Items | Total | All | AnyOf | Not
+Calendar = Literal["today", "this week", "this month", "this year"]
+"""A stretch that has begun with a day of the project's and ends now. A week begins on Monday."""
+
+Tally = Literal["count", "sum", "first", "last"]
+"""What is made of a customer's events: how many, a field of theirs added up, the time of the first or the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Events of customers that are counted: those of a type that fulfil `when`, each with its field `of`.
+
+    `within` is how far back they count, None for ever. `key` is the same for behaviours that are the same.
+    """
+
+    key: str
+    event: str
+    when: Condition | None
+    of: Path
+    within: timedelta | Calendar | None
+
+    def __str__(self) -> str:
+        when = f" with {self.when}" if self.when else ""
+        within = f" within {_shown(self.within)}" if self.within else ""
+        return f"{self.event}{when}{within}"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """True where what `tally` makes of a customer's events passes every one of `tests`."""
+
+    behaviour: Behaviour
+    tally: Tally
+    tests: tuple[Test, ...]
+
+    def __str__(self) -> str:
+        of = f" of {path_text(self.behaviour.of)}" if self.tally == "sum" else ""
+        tests = ", ".join(f"{test.name} {_shown(test.operand)}" for test in self.tests)
+        return f"events {self.behaviour}: {self.tally}{of} {tests}"
+
+
+Condition = Test | Items | Total | Happened | All | AnyOf | Not
 
 
 def names_path(condition: Condition | None, path: Path) -> bool:
@@ -119,7 +159,7 @@ def names_path(condition: Condition | None, path: Path) -> bool:
             return names_path(part, path)
         case All(parts) | AnyOf(parts):
             return any(names_path(part, path) for part in parts)
-        case None:
+        case Happened() | None:
             return False
         case _:
             assert_never(condition)

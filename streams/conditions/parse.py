@@ -7,49 +7,66 @@ order.amount: {at_least: 100, less_than: 500}    several tests: all of them
 order.items: {any_item: {sku: {starts_with: G}}} some item of a list; every_item, no_item likewise
 order.items: {count: {where: {...}, at_least: 2}} how many items, all or some
 order.items: {sum: {of: amount, at_least: 100}}  a field of theirs, added up; where as well
+events: {type: customer.order.paid, count: {at_least: 3}, within: 90d}   what a customer did; in segments alone
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import blake2b
 from typing import Any, get_args
 
 from schemas.errors import Problem
+from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import path_text, read_names
 from schemas.names import did_you_mean, nearest
 from streams.conditions.answer import a_kind, kind_of, with_kind
-from streams.conditions.fields import Fields, Found, Unknown, kind_of_field
+from streams.conditions.dates import span_of
+from streams.conditions.fields import CUSTOMER_FIELDS, Fields, Found, Unknown, kind_of_field
 from streams.conditions.language import (
     MAX_DEPTH,
     MAX_NODES,
     SEGMENTS,
     All,
     AnyOf,
+    Behaviour,
+    Calendar,
     Condition,
+    Happened,
     Items,
     Measure,
     Not,
     Path,
     Quantifier,
+    Tally,
     Test,
     Total,
 )
-from streams.conditions.predicates import PREDICATES, SCALAR_KINDS, number_tests, tests_for
+from streams.conditions.predicates import PREDICATES, SCALAR_KINDS, TIME_TESTS, number_tests, tests_for
 from streams.values.wording import invalid
 
 _GROUPS = ("all", "any", "not")
 QUANTIFIERS: tuple[Quantifier, ...] = get_args(Quantifier)
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+TALLIES: tuple[Tally, ...] = get_args(Tally)
+CALENDARS: tuple[Calendar, ...] = get_args(Calendar)
+EVENTS = "events"
+"""The name of what a customer did, where a condition has a path."""
+LONGEST_WINDOW = timedelta(days=731)
+"""Two years: of each day in it a customer's events may have to be kept."""
 
 
 def parse_condition(
-    source: object, fields: Fields, *, at: str = "when", is_stored: bool = False
+    source: object, fields: Fields, *, at: str = "when", is_stored: bool = False, counts_events: bool = False
 ) -> tuple[Condition | None, tuple[Problem, ...]]:
     """The condition, or None with the problems. `at` is where the source stands in its document.
 
     What is stored may have been taken by an earlier release: a test of another kind than its field's stays, and fails.
+    `counts_events` where it may ask what a customer did.
     """
-    parser = _Parser(is_stored=is_stored)
+    parser = _Parser(is_stored=is_stored, counts_events=counts_events)
     condition = parser.condition(source, fields, at, depth=0)
     return (None if parser.problems else condition), tuple(parser.problems)
 
@@ -57,10 +74,10 @@ def parse_condition(
 class _Parser:
     """Collects problems on the way down; a part with a problem is None and parsing goes on beside it."""
 
-    def __init__(self, *, is_stored: bool) -> None:
+    def __init__(self, *, is_stored: bool, counts_events: bool) -> None:
         self.problems: list[Problem] = []
         self._nodes = 0
-        self._is_stored = is_stored
+        self._is_stored, self._counts_events = is_stored, counts_events
 
     def condition(self, source: object, fields: Fields, at: str, depth: int) -> Condition | None:
         if not isinstance(source, Mapping) or not source:
@@ -76,6 +93,8 @@ class _Parser:
         if name == "not":
             part = self.condition(value, fields, f"{at}.not", depth + 1)
             return Not(part) if part else None
+        if name == EVENTS and isinstance(fields.find((EVENTS,)), Unknown):
+            return self._events(value, fields, f"{at}.{EVENTS}", depth)
         return self._tests(name, value, fields, f"{at}.{path_text((name,))}", depth)
 
     def _group(self, name: str, value: object, fields: Fields, at: str, depth: int) -> Condition | None:
@@ -166,9 +185,92 @@ class _Parser:
             self._problem(f"{at}.{name}", str(error))
             return None
 
+    def _events(self, source: object, fields: Fields, at: str, depth: int) -> Condition | None:
+        """A term on what a customer did: `{type, when, within}` and what is made of it."""
+        if fields is not CUSTOMER_FIELDS or not self._counts_events:
+            return self._problem(at, _IN_SEGMENTS_ALONE)
+        if not isinstance(source, Mapping):
+            return self._problem(at, invalid(source, f"a mapping such as {_EXAMPLE}"))
+        before, body = len(self.problems), {str(name): value for name, value in source.items()}
+        for name in sorted(body.keys() - {*_EVENTS_KEYS}):
+            hint = did_you_mean(name, _EVENTS_KEYS)
+            self._problem(
+                f"{at}.{name}", f'"{name}" is not a key of {EVENTS}.{hint} There are: {", ".join(_EVENTS_KEYS)}'
+            )
+        event, tallies = body.get("type"), [name for name in TALLIES if name in body]
+        if not isinstance(event, str) or event not in COUNTED:
+            hint = did_you_mean(event, COUNTED) if isinstance(event, str) else ""
+            self._problem(f"{at}.type", invalid(event, f"a type of events from upstream, as in {_EXAMPLE}") + hint)
+            return None
+        if not tallies:
+            self._problem(at, f"needs at least one of {', '.join(TALLIES)}, as in {_EXAMPLE}")
+        of_event, when = Fields.of(TRIGGERS[event]), body.get("when")
+        guard = None if when is None else self.condition(when, of_event, f"{at}.when", depth + 1)
+        within = self._window(body.get("within"), at, tallies)
+        parts = []
+        for name in tallies:
+            of, tests = self._tally(name, body[name], of_event, f"{at}.{name}")
+            written = json.dumps([event, when, body.get("within"), of], sort_keys=True, default=str)
+            key = blake2b(written.encode(), digest_size=8).hexdigest()
+            parts.append(Happened(Behaviour(key, event, guard, of, within), name, tests))
+        return _one_or_all(list(parts)) if len(self.problems) == before else None
+
+    def _window(self, source: object, at: str, tallies: list[Tally]) -> timedelta | Calendar | None:
+        if source is None:
+            return None
+        if timeless := [name for name in tallies if name in ("first", "last")]:
+            said = f"within goes with count and sum; {timeless[0]} is that of all times"
+            self._problem(f"{at}.within", f"{said}, and has tests of its own, as in last: {{within_last: 30d}}")
+            return None
+        for calendar in CALENDARS:
+            if source == calendar:
+                return calendar
+        try:
+            span = span_of(source)
+        except ValueError:
+            span = timedelta()
+        if not timedelta() < span <= LONGEST_WINDOW:
+            allowed = f"a duration of at most {LONGEST_WINDOW.days}d such as 90d, or one of {', '.join(CALENDARS)}"
+            self._problem(f"{at}.within", invalid(source, allowed))
+        return span
+
+    def _tally(self, name: Tally, source: object, of_event: Fields, at: str) -> tuple[Path, tuple[Test, ...]]:
+        """The field that is added up, and the tests of what is made."""
+        body = _as_tests(source)
+        of = self._added(body.pop("of", None), of_event, f"{at}.of") if name == "sum" else ()
+        if not body:
+            self._problem(at, "needs a test of the number, as in at_least: 2")
+        if name in ("count", "sum"):
+            tests = [self._number_test(test, value, at) for test, value in body.items()]
+        else:
+            tests = [self._time_test(test, value, at) for test, value in body.items()]
+        return of, tuple(test for test in tests if test)
+
+    def _time_test(self, name: str, operand: object, at: str) -> Test | None:
+        self._nodes += 1
+        if name not in TIME_TESTS:
+            hint = did_you_mean(name, TIME_TESTS)
+            self._problem(f"{at}.{name}", f'"{name}" is not a test of a time.{hint} There are: {", ".join(TIME_TESTS)}')
+            return None
+        try:
+            return Test((), name, PREDICATES[name].operand.read(operand))
+        except ValueError as error:
+            self._problem(f"{at}.{name}", str(error))
+            return None
+
     def _problem(self, at: str, message: str) -> Condition | None:
         self.problems.append(Problem(at, message))
         return None
+
+
+COUNTED = tuple(name for name, one in TRIGGERS.items() if not one.addressed and one.topic != "events.segments")
+"""Types of events that segments count: those of upstream, and not what segments tell themselves."""
+_EVENTS_KEYS = ("type", "when", "within", *TALLIES)
+_EXAMPLE = "{type: customer.order.paid, within: 90d, count: {at_least: 3}}"
+_IN_SEGMENTS_ALONE = (
+    "is what a customer did, and counted in segments alone: make a segment of it, and ask for that,"
+    " as in customer.segments: {contains: its-id}"
+)
 
 
 def _as_tests(value: object) -> dict[str, Any]:

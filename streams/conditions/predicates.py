@@ -370,6 +370,17 @@ ITEM_TESTS: Mapping[str, str] = {
 }
 """The tests that look into a list's items, which are forms of the language themselves, with an example of each."""
 
+TIME_TESTS = ("before", "after", "on", "within_last", "day_is", "is_set")
+"""The tests of the first or the last time at which a customer did something."""
+
+EVENT_TESTS: Mapping[str, str] = {
+    "count": "events: {type: customer.order.paid, within: 90d, count: {at_least: 3}}",
+    "sum": "events: {type: customer.order.paid, within: this year, sum: {of: order.amount, at_least: 50000}}",
+    "first": "events: {type: customer.order.paid, first: {before: 365d ago}}",
+    "last": "events: {type: customer.order.paid, when: {order.amount: {at_least: 1000}}, last: {before: 30d ago}}",
+}
+"""What segments make of the events of a customer, with an example of each."""
+
 
 def tests_for(kind: Kind) -> tuple[str, ...]:
     """The tests that make sense for a kind of field, in the order they are listed."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from schemas.formats.paths import PATH_PATTERN
 from schemas.payload import DEFAULT, FROM, VALUE
-from streams.conditions.operands import SCALAR, SCALARS
-from streams.conditions.parse import QUANTIFIERS
-from streams.conditions.predicates import PREDICATES, number_tests
+from streams.conditions.operands import SCALAR, SCALARS, SPAN
+from streams.conditions.parse import CALENDARS, COUNTED, QUANTIFIERS
+from streams.conditions.predicates import PREDICATES, TIME_TESTS, number_tests
 from streams.documents.campaign import CAMPAIGN
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.event_schema import EVENT_SCHEMA
@@ -47,7 +47,7 @@ def segment_schema() -> dict[str, Any]:
         "title": "Segment",
         **SEGMENT.schema(),
         "oneOf": [{"required": [name]} for name in MEMBERSHIP],
-        "$defs": _conditions(),
+        "$defs": {**_conditions(), "of_customers": _condition("of_customers", events=_events())},
     }
 
 
@@ -97,14 +97,27 @@ def _body() -> dict[str, Any]:
     }
 
 
-def _condition() -> dict[str, Any]:
-    group = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/condition"}}
+def _condition(name: str = "condition", **more: dict[str, Any]) -> dict[str, Any]:
+    inner = {"$ref": f"#/$defs/{name}"}
+    group = {"type": "array", "minItems": 1, "items": inner}
     return {
         "type": "object",
         "minProperties": 1,
-        "properties": {"all": group, "any": group, "not": {"$ref": "#/$defs/condition"}},
+        "properties": {"all": group, "any": group, "not": inner, **more},
         "additionalProperties": {"oneOf": [SCALAR.schema, SCALARS.schema, {"$ref": "#/$defs/tests"}]},
     }
+
+
+def _events() -> dict[str, Any]:
+    """A term on what a customer did."""
+    number = {name: operand.schema for name, operand in number_tests().items()}
+    count = {"oneOf": [{"type": "number"}, {**_closed(number, required=()), "minProperties": 1}]}
+    time = {**_closed({name: PREDICATES[name].operand.schema for name in TIME_TESTS}, required=()), "minProperties": 1}
+    total = {**_closed({"of": _TEXT, **number}, required=("of",)), "minProperties": 2}
+    within = {"anyOf": [SPAN.schema, {"enum": list(CALENDARS)}]}
+    kept = {"type": {"enum": list(COUNTED)}, "when": {"$ref": "#/$defs/condition"}, "within": within}
+    made = {"count": count, "sum": total, "first": time, "last": time}
+    return {**_closed({**kept, **made}, required=("type",)), "anyOf": [{"required": [name]} for name in made]}
 
 
 def _tests() -> dict[str, Any]:

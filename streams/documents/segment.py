@@ -24,7 +24,9 @@ ReadMembers = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class CustomerCondition:
-    """A condition over the customer's profile."""
+    """A condition over the customer's profile; `counts_events` where it may ask what the customer did as well."""
+
+    counts_events: bool = False
 
     @property
     def allowed(self) -> str:
@@ -33,14 +35,14 @@ class CustomerCondition:
 
     def read(self, value: object, at: str, report: Report) -> JsonObject | None:
         """See `Value`."""
-        _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at)
+        _, problems = parse_condition(value, CUSTOMER_FIELDS, at=at, counts_events=self.counts_events)
         for problem in problems:
             report(problem.path, problem.message)
         return None if problems else plain_json(value)
 
     def schema(self) -> JsonObject:
         """See `Value`. The definitions of `streams/documents/json_schema.py` have to stand beside it."""
-        return {"$ref": "#/$defs/condition"}
+        return {"$ref": "#/$defs/of_customers" if self.counts_events else "#/$defs/condition"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class CustomerId(Plain[str]):
 MEMBERS = ListOf(CustomerId(), "customer ids, as in [cust_1, cust_2]", least=0, most=MAX_MEMBERS)
 MEMBERSHIP = {
     "when": Key(
-        CustomerCondition(),
+        CustomerCondition(counts_events=True),
         null="wrong",
-        doc="What has to hold of a customer ([conditions.md](conditions.md)).",
+        doc="What has to hold of a customer, and of what it did ([conditions.md](conditions.md)).",
         example="{customer.metadata.last_order: {before: 90d ago}}",
     ),
     "members": Key(MEMBERS, null="wrong", doc="Its customers, one by one.", example="[cust_1, cust_2]"),

@@ -25,6 +25,7 @@ from console.control.explain import story
 from console.control.segments import remove
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
+from store.behaviours import Behaviours
 from store.distributions import Change, Control
 from store.segments import Segments
 from streams.documents.distribution import parse_definition
@@ -65,7 +66,7 @@ class Stage:
         return self.now
 
     def segmenter(self) -> Segmenter:
-        _, made = build_segmenter(self.wiring, self.segments, Metrics())
+        _, made = build_segmenter(self.wiring, self.segments, Behaviours(self.pool), Metrics())
         return made
 
     def record(self, customer: str, **fields: Any) -> Record:

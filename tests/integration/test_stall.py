@@ -17,6 +17,7 @@ from agents.telemetry.health import ProgressWatch
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.wiring import Wiring
+from store.behaviours import Behaviours
 from store.segments import Profile, Segments
 from tests.integration.batch_apps import DONE, never, publish, running, until
 
@@ -84,7 +85,9 @@ async def test_a_segmenter_whose_look_at_the_due_hangs_is_a_stall_though_it_has_
     """One statement of the look never gets its lock; all else of the process, and of Postgres, is well."""
     monkeypatch.setattr(measuring, "_MEASURE_SECONDS", 0.05)
     metrics, segments = Metrics(), Segments(pool)
-    app, made = build_segmenter(wiring, segments, metrics, datadir=str(tmp_path), topic_allow_declare=True)
+    app, made = build_segmenter(
+        wiring, segments, Behaviours(pool), metrics, datadir=str(tmp_path), topic_allow_declare=True
+    )
     watch = ProgressWatch(app, metrics, [made.loop], stall_seconds=1.5)
     app.finalize()
     starting, background = asyncio.ensure_future(app.start()), asyncio.ensure_future(made.run())

@@ -7,7 +7,7 @@ until Kafka has acknowledged them, so a crash in between repeats the same ones, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,13 +16,17 @@ import structlog
 
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
+from agents.ingest_time import moment
 from agents.roles.segmenter.telling import MembershipTeller
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from schemas.errors import DefinitionInvalid
 from schemas.events.event import Event
+from store.behaviours import RecordRow
 from store.segments import EventRow, MembershipRow, Profile, Segments, SegmentTransaction, State
+from streams.conditions.behaviour import Known, Record, pruned
 from streams.conditions.dates import earliest
+from streams.conditions.language import Behaviour
 from streams.segments import Change, Judged, Membership, SegmentIndex, differences, segment_event
 
 log = structlog.get_logger()
@@ -35,6 +39,9 @@ class Customer:
     """Everything that is known of a customer inside a unit of work, or becomes known."""
 
     profile: Profile | None
+    events: dict[str, Known] = field(default_factory=dict)
+    """What is known of what it did, by behaviour; of `noted` ones that has changed."""
+    noted: set[str] = field(default_factory=set)
     memberships: dict[str, Membership] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     unjudged: dict[str, str] = field(default_factory=dict)
@@ -50,13 +57,17 @@ class UnitOfWork:
     now: datetime
     states: dict[str, State]
     customers: dict[str, Customer]
+    behaviours: dict[str, Behaviour]
+    """All that segments of the project ask for, whether or not they are counted yet."""
+    uncounted: frozenset[str]
+    """Segments that ask for behaviours whose events are not all in: nobody can say yet who is in them."""
     events: list[tuple[int, Event]] = field(default_factory=list)
-    erased: list[str] = field(default_factory=list)
+    erased: dict[str, datetime] = field(default_factory=dict)
 
-    def erase(self, customer_id: str) -> None:
+    def erase(self, customer_id: str, erased_at: datetime) -> None:
         """An erased customer leaves without an event: nobody is left to be messaged, and no id must go out again."""
         self.customers[customer_id] = Customer(None)
-        self.erased.append(customer_id)
+        self.erased[customer_id] = erased_at
         self.events = [one for one in self.events if one[1].customer_id != customer_id]
 
 
@@ -90,12 +101,21 @@ class Memberships:
         customers = {one: Customer(None) for one in newcomers}
         customers |= {customer_id: Customer(profile) for customer_id, profile in found.items()}
         states = await work.states(project_id)
-        index = await self._learned(work, project_id, states)
+        index = await self.learned(work, project_id, states)
+        behaviours = {key: one for some in index.behaviours.values() for key, one in some.items()}
+        counted = await work.behaviours.of_project(project_id) if behaviours else {}
+        if behaviours:
+            await _add_known(work, project_id, customers, behaviours, counted)
         for row in await work.memberships(project_id, customers):
             customers[row["customer_id"]].memberships[row["segment_id"]] = Membership(row["is_member"], row["number"])
-        return UnitOfWork(work, project_id, index, now, states, customers)
+        return UnitOfWork(work, project_id, index, now, states, customers, behaviours, _uncounted(index, counted))
 
-    async def _learned(self, work: SegmentTransaction, project_id: str, states: dict[str, State]) -> SegmentIndex:
+    async def uncounted(self, work: SegmentTransaction, project_id: str) -> frozenset[str]:
+        """The segments of a project that cannot be computed yet."""
+        index = await self.learned(work, project_id, await work.states(project_id))
+        return _uncounted(index, await work.behaviours.of_project(project_id) if index.behaviours else {})
+
+    async def learned(self, work: SegmentTransaction, project_id: str, states: dict[str, State]) -> SegmentIndex:
         """A project's index, brought to the definitions of this moment."""
         if project_id not in self._known:
             self._known[project_id] = _Known(SegmentIndex(project_id, self._zone))
@@ -123,13 +143,56 @@ class Memberships:
 
         Whom a segment cannot judge it neither takes in nor lets go: what nobody can say is no change.
         """
-        profile, customer.unjudged = customer.profile, judged.unjudged
-        usable = [one for one in among if one in unit.index.definitions and one not in judged.unjudged]
+        profile = customer.profile
+        customer.unjudged = {one: why for one, why in judged.unjudged.items() if one not in unit.uncounted}
+        usable = [
+            one
+            for one in among
+            if one in unit.index.definitions and one not in judged.unjudged and one not in unit.uncounted
+        ]
         for change in differences(judged.members, customer.memberships, usable):
             customer.memberships[change.segment_id] = Membership(change.is_entry, change.number)
             customer.since[change.segment_id] = happened or unit.now
             if happened is not None and profile is not None:
                 unit.events.append((profile.partition, self._event(unit, profile, change, happened)))
+
+    def judged(self, unit: UnitOfWork, customer_id: str, customer: Customer) -> Judged:
+        """The segments that a customer with a profile belongs to now."""
+        row = b"" if customer.profile is None else customer.profile.row
+        return unit.index.of(customer_id, row, unit.now, customer.events)
+
+    def take_in(
+        self, unit: UnitOfWork, customer_id: str, stamp: int, become: Callable[[Customer], None], *, tells: bool = True
+    ) -> None:
+        """Note what changes as a customer becomes another one, by a record of that time (Unix ms).
+
+        What it was when a segment came to be is no change. Without an event where nothing is to be told at all.
+        """
+        customer = unit.customers[customer_id]
+        before, happened = customer.profile, min(moment(stamp), unit.now)
+        quiet = {one.segment_id for one in unit.states.values() if _is_before(one, customer_id, stamp, before)}
+        if before is not None and quiet:
+            self.change(unit, customer, self.judged(unit, customer_id, customer), quiet, None)
+            quiet = set()
+        become(customer)
+        wanted = self.judged(unit, customer_id, customer)
+        self.change(unit, customer, wanted, quiet, None)
+        self.change(unit, customer, wanted, unit.index.definitions.keys() - quiet, happened if tells else None)
+
+    def look_again(self, unit: UnitOfWork, customer_id: str) -> None:
+        """Note what time has changed. Segments whose first computation has not come to the customer are left to it."""
+        customer = unit.customers[customer_id]
+        profile = customer.profile
+        if profile is None:
+            return
+        begun = {
+            one.segment_id for one in unit.states.values() if one.computed_version or customer_id <= one.computed_to
+        }
+        wanted = self.judged(unit, customer_id, customer)
+        self.change(unit, customer, wanted, begun, min(profile.due_at or unit.now, unit.now))
+        for key, known in customer.events.items():
+            if pruned(known.record, unit.behaviours[key], unit.now):
+                customer.noted.add(key)
 
     def _event(self, unit: UnitOfWork, profile: Profile, change: Change, happened: datetime) -> Event:
         definition, serial = unit.index.definitions[change.segment_id], unit.states[change.segment_id].serial
@@ -147,12 +210,19 @@ class Memberships:
             ]
         )
         if unit.erased:
-            await unit.work.erase(unit.project_id, unit.erased)
+            await unit.work.erase(unit.project_id, list(unit.erased))
+            await unit.work.behaviours.erase(unit.project_id, unit.erased)
         await self._keep_unjudged(unit)
+        await _keep_records(unit)
         there = [
             replace(
                 one.profile,
-                due_at=earliest((unit.index.due(one.profile.row, unit.now), one.profile.due_at if keep_due else None)),
+                due_at=earliest(
+                    (
+                        unit.index.due(one.profile.row, unit.now, one.events),
+                        one.profile.due_at if keep_due else None,
+                    )
+                ),
             )
             for one in unit.customers.values()
             if one.profile is not None
@@ -192,3 +262,43 @@ class Memberships:
         for _, event in unit.events:
             self._metrics.segment_changes.labels(event.type.rpartition(".")[2]).inc()
         return len(unit.events)
+
+
+async def _add_known(
+    work: SegmentTransaction,
+    project_id: str,
+    customers: dict[str, Customer],
+    behaviours: Mapping[str, Behaviour],
+    counted: Mapping[str, tuple[bool, datetime | None]],
+) -> None:
+    """Add what is known of what customers did; of those who did nothing, since when that is known."""
+    since = {key: one for key, (_, one) in counted.items() if key in behaviours}
+    for customer in customers.values():
+        customer.events = {key: Known(Record(), one) for key, one in since.items()}
+    for row in await work.behaviours.records(project_id, customers):
+        if row["key"] in since:
+            record = msgspec.msgpack.decode(row["record"], type=Record)
+            customers[row["customer_id"]].events[row["key"]] = Known(record, since[row["key"]])
+
+
+def _uncounted(index: SegmentIndex, counted: Mapping[str, tuple[bool, datetime | None]]) -> frozenset[str]:
+    ready = {key for key, (is_ready, _) in counted.items() if is_ready}
+    return frozenset(segment for segment, behaviours in index.behaviours.items() if behaviours.keys() - ready)
+
+
+async def _keep_records(unit: UnitOfWork) -> None:
+    rows = []
+    for identity, customer in unit.customers.items():
+        for key in customer.noted:
+            record = customer.events[key].record
+            pruned(record, unit.behaviours[key], unit.now)
+            is_left = record.events or record.days
+            rows.append(RecordRow(identity, key, msgspec.msgpack.encode(record) if is_left else None))
+    await unit.work.behaviours.put_records(unit.project_id, rows)
+
+
+def _is_before(segment: State, customer_id: str, stamp: int, before: Profile | None) -> bool:
+    """True where what a customer was until now is no change of a segment that is being computed for the first time."""
+    if segment.computed_version:
+        return before is None and moment(stamp) < segment.created_at
+    return customer_id > segment.computed_to if before else moment(stamp) < segment.created_at

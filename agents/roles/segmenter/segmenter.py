@@ -1,8 +1,9 @@
-"""The segmenter: profiles in, entries into segments and leaves out. What it knows is in Postgres.
+"""The segmenter: profiles and events in, entries into segments and leaves out. What it knows is in Postgres.
 
-Here is where the work comes from: a record of `customers`, a moment that has come, a definition that is new. It is done
-in chunks, each in one transaction: lock customers, ask what the segments are now, work out what changes, keep it. The
-offset of a batch may be committed only after the transactions of all its chunks.
+Here is where the work comes from: a record of `customers`, a moment that has come, a definition that is new; events,
+which some segments count, come from `counting.py`. It is done in chunks, each in one transaction: lock customers, ask
+what the segments are now, work out what changes, keep it. The offset of a batch may be committed only after the
+transactions of all its chunks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +23,7 @@ from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import moment, stamp
 from agents.intake import Chunk, Intake
+from agents.roles.segmenter.counting import Counter
 from agents.roles.segmenter.memberships import Customer, Memberships, UnitOfWork
 from agents.telemetry.health import Loop
 from agents.telemetry.measuring import measure
@@ -29,9 +32,10 @@ from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.errors import TooLarge
-from schemas.record_key import label_of, parse_key
+from schemas.record_key import Keyed, label_of, parse_key
 from schemas.topics import CUSTOMERS
-from store.segments import Overdue, Profile, Segments, SegmentTransaction, State
+from store.behaviours import Behaviours
+from store.segments import Overdue, Profile, Segments, SegmentTransaction
 from streams.events import read_customer, read_tombstone
 
 log = structlog.get_logger()
@@ -43,11 +47,17 @@ _IDLE_SECONDS = 0.5
 
 
 def build_segmenter(
-    wiring: Wiring, segments: Segments, metrics: Metrics, *, clock: Clock = utc_now, **settings: Any
+    wiring: Wiring,
+    segments: Segments,
+    behaviours: Behaviours,
+    metrics: Metrics,
+    *,
+    clock: Clock = utc_now,
+    **settings: Any,
 ) -> tuple[BatchApp, Segmenter]:
     """The Faust app of one segmenter process, and the segmenter whose `run` goes with it."""
     app = BatchApp(wiring.group("segmenter"), wiring.settings.kafka, **settings)
-    segmenter = Segmenter(app, wiring, segments, metrics, clock)
+    segmenter = Segmenter(app, wiring, segments, behaviours, metrics, clock)
     app.batch_agent(wiring.topic(CUSTOMERS), segmenter.intake.take, name=f"segments-of-{CUSTOMERS}")
     return app, segmenter
 
@@ -66,7 +76,15 @@ class Update:
 class Segmenter:
     """Keeps memberships right as profiles, definitions and time change. Any number of processes share the work."""
 
-    def __init__(self, app: BatchApp, wiring: Wiring, segments: Segments, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        app: BatchApp,
+        wiring: Wiring,
+        segments: Segments,
+        behaviours: Behaviours,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
         self._segments, self._metrics = segments, metrics
         self._default = wiring.default_project
         self._max_bytes = wiring.settings.matcher.max_event_bytes
@@ -75,6 +93,9 @@ class Segmenter:
         self._overdue, self._measured = Overdue(0), time.monotonic()
         metrics.segments_due_age.set_function(self._due_age)
         self.loop = Loop("due customers")
+        self.counter = Counter(
+            wiring, segments, behaviours, self.memberships, metrics, clock, owned=partial(_owned, app, wiring)
+        )
         dead_letters = DeadLetters("segmenter", wiring, metrics)
         self.intake = Intake(
             self._read, self._bring_in, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="changed"
@@ -123,7 +144,7 @@ class Segmenter:
         self, work: SegmentTransaction, project: str, updates: list[Update], partition: int
     ) -> UnitOfWork:
         concerned = {one.customer_id for one in updates}
-        known = await work.customers(project, concerned)
+        known = await work.admit(project, concerned, partition)
         now = await work.now()
         unit = await self.memberships.begin(work, project, known, concerned - known.keys(), now)
         for update in updates:
@@ -132,21 +153,16 @@ class Segmenter:
         return unit
 
     def _update(self, unit: UnitOfWork, update: Update, partition: int) -> None:
-        if update.row is None:
-            unit.erase(update.customer_id)
+        row = update.row
+        if row is None:
+            unit.erase(update.customer_id, moment(update.stamp))
             return
-        customer = unit.customers[update.customer_id]
-        before, epoch = customer.profile, customer.profile.epoch if customer.profile else update.stamp
-        happened = min(moment(update.stamp), unit.now)
-        quiet = {one.segment_id for one in unit.states.values() if _is_before(one, update, before)}
-        if before is not None and quiet:  # what it was when the segment came to be is no change
-            was = unit.index.of(before.customer_id, before.row, unit.now)
-            self.memberships.change(unit, customer, was, quiet, None)
-            quiet = set()
-        customer.profile = Profile(update.customer_id, partition, epoch, update.row)
-        wanted = unit.index.of(update.customer_id, update.row, unit.now)
-        self.memberships.change(unit, customer, wanted, quiet, None)
-        self.memberships.change(unit, customer, wanted, unit.index.definitions.keys() - quiet, happened)
+
+        def become(customer: Customer) -> None:
+            epoch = customer.profile.epoch if customer.profile else update.stamp
+            customer.profile = Profile(update.customer_id, partition, epoch, row)
+
+        self.memberships.take_in(unit, update.customer_id, update.stamp, become)
 
     # -- time and definitions -----------------------------------------------------------------------------------
 
@@ -154,6 +170,8 @@ class Segmenter:
         """All background work of a segmenter, until cancelled. An error that escapes ends the process."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_up())
+            group.create_task(self.counter.run())
+            group.create_task(measure(self.counter.loop))
             group.create_task(
                 measure(self.loop, self._look, self.measure, is_waiting=lambda: self._overdue.customers > 0)
             )
@@ -178,25 +196,13 @@ class Segmenter:
             units = []
             for project, profiles in found.items():
                 unit = await self.memberships.begin(work, project, profiles, (), now)
-                for customer in unit.customers.values():
-                    self._look_again(unit, customer)
+                for customer_id in unit.customers:
+                    self.memberships.look_again(unit, customer_id)
                 await self.memberships.write(unit)
                 units.append(unit)
         customers, changed = sum(map(len, found.values())), sum(map(self.memberships.count, units))
         log.info("due", customers=customers, changed=changed)
         return customers
-
-    def _look_again(self, unit: UnitOfWork, customer: Customer) -> None:
-        """Segments whose first computation has not come to the customer are left to it."""
-        profile = customer.profile
-        if profile is not None:
-            wanted = unit.index.of(profile.customer_id, profile.row, unit.now)
-            begun = {
-                one.segment_id
-                for one in unit.states.values()
-                if one.computed_version or profile.customer_id <= one.computed_to
-            }
-            self.memberships.change(unit, customer, wanted, begun, min(profile.due_at or unit.now, unit.now))
 
     async def compute(self) -> int:
         """Compute a new or changed segment for the next chunk of customers; how many, 0 where there is nothing to do.
@@ -204,7 +210,7 @@ class Segmenter:
         At the first computation nobody enters: they are in it already. Later ones tell the differences.
         """
         async with self._segments.transaction() as work:
-            segment = await work.computation()
+            segment = await self._to_compute(work)
             if segment is None:
                 return 0
             project, segment_id = segment
@@ -218,12 +224,22 @@ class Segmenter:
             unit = await self.memberships.begin(work, project, found, (), now)
             happened = state.applied_at if state.computed_version else None
             for customer_id, customer in unit.customers.items():
-                row = found[customer_id].row
-                self.memberships.change(unit, customer, unit.index.of(customer_id, row, now), {segment_id}, happened)
+                wanted = self.memberships.judged(unit, customer_id, customer)
+                self.memberships.change(unit, customer, wanted, {segment_id}, happened)
             await self.memberships.write(unit, keep_due=True)
             await work.advance(segment, max(found), len(found))
         self.memberships.count(unit)
         return len(found)
+
+    async def _to_compute(self, work: SegmentTransaction) -> Keyed | None:
+        """A segment that has to be computed, and can be: all events that it counts are in."""
+        besides: list[Keyed] = []
+        while segment := await work.computation(besides):
+            uncounted = await self.memberships.uncounted(work, segment.project_id)
+            if segment.id not in uncounted:
+                return segment
+            besides += [Keyed(segment.project_id, one) for one in uncounted]
+        return None
 
     # -- health -------------------------------------------------------------------------------------------------
 
@@ -244,6 +260,14 @@ class Segmenter:
         return waits + since if self._overdue.customers else 0.0
 
 
+def _owned(app: BatchApp, wiring: Wiring) -> set[int]:
+    """The partitions whose customers this process has: their events are its as well."""
+    if not app.rebalancing_count:  # it has not been given any yet
+        return set()
+    topic = wiring.topic(CUSTOMERS)
+    return {place.partition for place in app.consumer.assignment() if place.topic == topic}
+
+
 def _by_project(update: Update) -> str:
     return update.project_id
 
@@ -251,10 +275,3 @@ def _by_project(update: Update) -> str:
 def _not_yet_in(updates: list[Update], next_offset: int, stamp: int) -> list[Update]:
     """Without what was brought in before a crash. In a topic that was made anew, offsets are low and records later."""
     return [one for one in updates if one.offset >= next_offset or one.stamp > stamp]
-
-
-def _is_before(segment: State, update: Update, before: Profile | None) -> bool:
-    """True where what a customer was until now is no change of a segment that is being computed for the first time."""
-    if segment.computed_version:
-        return before is None and moment(update.stamp) < segment.created_at
-    return update.customer_id > segment.computed_to if before else moment(update.stamp) < segment.created_at

@@ -162,6 +162,8 @@ def _segments(
             continue
         index = SegmentIndex(project.project_id, project.zone)
         index.insert(one)
+        if index.behaviours:
+            continue  # a stretch of events says nothing of what customers did before
         members, failures = 0, Counter[str]()
         seen = {named.path: Seen(named.path) for named in of_condition(one.when, "when")}
         for customer, row in profiles.items():

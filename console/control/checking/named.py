@@ -12,6 +12,7 @@ from channels.templates.engine import PARTS, names_in
 from schemas.distribution import Distribution
 from schemas.formats.paths import Steps, path_text, read_path
 from schemas.payload import DEFAULT, FROM
+from streams.conditions.parse import EVENTS
 from streams.documents.distribution import Definition
 
 _WITHOUT = frozenset({"is_set", "is_not", "not_in"})
@@ -51,6 +52,8 @@ def of_condition(source: Any, at: str) -> Iterator[Named]:
                 yield from of_condition(part, f"{at}.{name}[{number}]")
         elif name == "not":
             yield from of_condition(value, f"{at}.not")
+        elif name == EVENTS and isinstance(value, Mapping) and "type" in value:
+            continue  # what a customer did: of other events than this one
         else:
             may_lack = isinstance(value, Mapping) and not _WITHOUT.isdisjoint(value)
             yield Named(f"{at}.{path_text((name,))}", read_path(name), needed=not may_lack)

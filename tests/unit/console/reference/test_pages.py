@@ -18,9 +18,9 @@ from console.reference.pages import FOLDER, PAGES
 from console.reference.templates import ASKED_FOR, FILTER_EXAMPLES, SECTION_EXAMPLES
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
-from streams.conditions.fields import Fields
+from streams.conditions.fields import CUSTOMER_FIELDS, Fields
 from streams.conditions.parse import parse_condition
-from streams.conditions.predicates import ITEM_TESTS, PREDICATES
+from streams.conditions.predicates import EVENT_TESTS, ITEM_TESTS, PREDICATES
 from streams.values.kinds import plain_json
 
 
@@ -49,6 +49,14 @@ def test_every_test_has_an_example_that_is_valid(name: str) -> None:
     made, problems = parse_condition(plain_json(source), Fields.of(TRIGGERS["customer.order.paid"]))
     assert made, problems
     assert getattr(made, "name", None) == name
+
+
+@pytest.mark.parametrize("name", EVENT_TESTS)
+def test_every_tally_of_events_has_an_example_that_is_valid(name: str) -> None:
+    source = plain_json(YAML(typ="safe").load(EVENT_TESTS[name]))
+    made, problems = parse_condition(source, CUSTOMER_FIELDS, counts_events=True)
+    assert made, problems
+    assert getattr(made, "tally", None) == name
 
 
 def test_the_command_prints_an_event_of_each_type() -> None:

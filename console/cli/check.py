@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from agents.wiring import Wiring
 from console.cli import terminal
 from console.cli.context import load_wiring, project_of, read_settings, wiring_of
 from console.cli.terminal import AsJson, fail, must_exist, show_json, show_rows, show_text, warn
-from console.cli.trying import InCampaigns, known_to_files
+from console.cli.trying import InCampaigns, applied_segments, known_to_files
 from console.control.checking.check import Report, check
 from console.control.checking.fields import counted
 from console.control.checking.judged import Recorded
@@ -58,6 +59,7 @@ def check_command(
     recorded = recorded_of(wiring, events, topics, customers)
     project = asyncio.run(project_of(wiring_of(settings))).with_accounts(named_accounts(written.distributions))
     known = asyncio.run(known_to_files(wiring, project, campaigns, now))
+    known = replace(known, segments=asyncio.run(applied_segments(wiring)))
     report = check(written, Recorded(*recorded), project, known, now)
     if as_json:
         show_json(report)

@@ -39,7 +39,7 @@ def apply_command(
 async def _apply(files: list[Path], asked: Asked, *, offline: bool) -> None:
     async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
         compare = None if offline else _comparison(opened)
-        plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now, compare)
+        plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now, compare, warn)
         save = partial(distributions.save, opened.pool, announce=opened.announce, actor=opened.actor, now=opened.now)
         await carry_out(plan, save, asked)
 

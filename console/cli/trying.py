@@ -17,6 +17,7 @@ from console.control import distributions
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known
 from console.control.files.campaigns import CampaignFiles
+from console.control.segment_names import KnownSegments
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.formats.blank import trimmed
@@ -24,6 +25,7 @@ from schemas.formats.days import read_moment, zone_of
 from schemas.record import JsonObject
 from schemas.wire.json_text import decode_json
 from store.campaigns import Campaigns
+from store.segments import Segments
 
 _NOON = timedelta(hours=12)
 
@@ -70,6 +72,15 @@ async def known_to_files(wiring: Wiring, project: ProjectContext, campaigns: Pat
         applied = None if campaigns else await Campaigns(pool).current(project.project_id)
         templates = await distributions.stored_templates(pool, project.project_id)
     return Known(CampaignFiles(project, now, applied=applied, place=campaigns), templates)
+
+
+async def applied_segments(wiring: Wiring) -> KnownSegments | None:
+    """The segments of the database, if one is known. Raises TryLater."""
+    if not wiring.settings.postgres.dsn.reveal():
+        return None
+    async with database(wiring) as pool:
+        rules = await distributions.listed(pool, wiring.project)
+        return KnownSegments.beside(await Segments(pool).ids(wiring.project), (), rules)
 
 
 def only_with_files(campaigns: Path | None, *, is_file: bool) -> None:

@@ -18,6 +18,7 @@ from console.control.documents import Document
 from console.control.plan import check_documents
 from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
+from console.control.segment_names import KnownSegments, slips
 from deploy.settings.messages import Brand
 from schemas.campaign import Campaign
 from schemas.channels.email import AttachedUrl, EmailPlan
@@ -58,12 +59,14 @@ class Known:
     """Everything that definitions are held against. `templates` are those that need no files beside a document.
 
     `versions` are the newest ones; `to_save`: e-mails are tried without what not every event and profile has as well.
+    `segments`: those that guards may name; None where nobody knows them.
     """
 
     offers: Offers
     templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     to_save: bool = False
+    segments: KnownSegments | None = None
 
 
 def check(
@@ -107,6 +110,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
     problems = email_problems(definition, project, to_save=known.to_save)
     problems += attachment_problems(definition.distribution)
     problems += size_problems(definition, project.file_limits.together)
+    problems += slips(definition.distribution, known.segments)
     if known.to_save:
         problems += address_problems(definition.distribution, project.reach)
     if problems:

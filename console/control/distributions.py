@@ -19,6 +19,7 @@ from console.control.documents import Document
 from console.control.field_check import Compare
 from console.control.not_found import not_found
 from console.control.plan import Planned, Wordings, arrow, changes, planned, short, span_lines
+from console.control.segment_names import KnownSegments, doubts
 from console.control.template_source import stored_subject
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
@@ -26,6 +27,7 @@ from schemas.distribution import Again, Distribution
 from schemas.formats.durations import format_duration
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
+from store.segments import Segments
 from store.templates import NamedTemplates
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition
@@ -49,12 +51,13 @@ async def plan(
     project: ProjectContext,
     now: datetime,
     compare: Compare | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Planned[Change]]:
     """The plan of applying some documents. Raises DefinitionInvalid with all problems, TryLater.
 
-    `compare` holds those that are new or changed against what providers have.
+    `compare` holds those that are new or changed against what providers have; `warn` hears what may be wrong.
     """
-    current = await Control(pool).current(project.project_id)
+    written, current = list(documents), await Control(pool).current(project.project_id)
     templates = NamedTemplates(pool)
     sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project.project_id)}
     known = Known(
@@ -62,12 +65,16 @@ async def plan(
         await stored_templates(pool, project.project_id),
         {identity: distribution.version for identity, distribution in current.items()},
         to_save=True,
+        segments=KnownSegments.beside(await Segments(pool).ids(project.project_id), written, current.values()),
     )
-    checked = check(documents, project, known, now)
+    checked = check(written, project, known, now)
+    for document, one in checked:
+        for doubt in map(document.located, doubts(one.distribution, known.segments)):
+            warn(f"{doubt.path}  {doubt.message}")
     made = [_planned(current.get(one.distribution.id), document, one, sent) for document, one in checked]
     if compare is not None:
-        written = zip((document for document, _ in checked), made, strict=True)
-        await compare([(document, one.change.distribution) for document, one in written if one.what != "unchanged"])
+        pairs = zip((document for document, _ in checked), made, strict=True)
+        await compare([(document, one.change.distribution) for document, one in pairs if one.what != "unchanged"])
     return made
 
 

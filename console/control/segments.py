@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 
@@ -13,6 +12,7 @@ from console.control.context import ProjectContext
 from console.control.documents import Document
 from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
+from console.control.segment_names import REACTING, named_segments
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
@@ -25,7 +25,6 @@ from streams.conditions.language import Behaviour
 from streams.documents.segment import parse_segment
 from streams.segments import read_condition
 
-_USING = ("LIVE", "PAUSED")
 _REASONS = 5
 """Reasons why a segment cannot judge customers that are shown, at most."""
 
@@ -215,15 +214,5 @@ async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
 
 
 def _uses(distribution: Distribution, segment_id: str) -> bool:
-    """True where it reacts, and names the segment in its trigger or guard."""
-    if distribution.status not in _USING:
-        return False
-    return distribution.trigger.segment == segment_id or _names(distribution.when, segment_id, inside=False)
-
-
-def _names(node: Any, segment_id: str, *, inside: bool) -> bool:
-    if isinstance(node, dict):
-        return any(_names(value, segment_id, inside=inside or key == "segment.id") for key, value in node.items())
-    if isinstance(node, list):
-        return any(_names(value, segment_id, inside=inside) for value in node)
-    return inside and node == segment_id
+    """True where it reacts, and names the segment in a trigger, in its guard or in what ends it."""
+    return distribution.status in REACTING and any(one.segment == segment_id for one in named_segments(distribution))

@@ -7,6 +7,10 @@ select s.segment_id, s.version, s.definition, s.applied_at, s.computed_version, 
         where u.project_id = s.project_id and u.segment_id = s.segment_id) as unjudged
 from segments s where s.project_id = $1 order by s.segment_id;
 
+-- name: ids
+-- The segments of a project by name alone.
+select segment_id from segments where project_id = $1 order by segment_id;
+
 -- name: count_customers
 -- How many profiles of a project there are.
 select count(*) from segment_customers where project_id = $1;

@@ -348,10 +348,24 @@ async def test_segmenters_share_what_is_due(stage: Stage) -> None:
     assert Counter(kind for kind, _, _ in stage.told()) == {"entered": 700, "left": 700}
 
 
-async def test_a_segment_in_use_is_not_deleted(stage: Stage) -> None:
+_LEFT = {"event": "customer.segment.left", "segment": "vip"}
+_IN_VIP = {"customer.segments": {"contains": "vip"}}
+
+
+@pytest.mark.parametrize(
+    "using",
+    [
+        {"trigger": {**_LEFT, "event": "customer.segment.entered"}},
+        {"when": {"any": [{"order.amount": 5}, {"not": _IN_VIP}]}},
+        {"delay": "1h", "unless": {"trigger": _LEFT}},
+        {"delay": "1h", "unless": {"trigger": "customer.order.paid", "when": _IN_VIP}},
+    ],
+    ids=["trigger", "guard", "ending", "guard of the ending"],
+)
+async def test_a_segment_in_use_is_not_deleted(stage: Stage, using: dict[str, Any]) -> None:
     control = Control(stage.pool)
     await stage.apply("vip", when=GOLD)
-    using = definition(trigger={"event": "customer.segment.entered", "segment": "vip"})
+    using = definition(**using)
     made = parse_definition(using, CONTEXT).distribution
     await control.save([Change(made, "", ())], applied_by="test", now=NOW)
     with pytest.raises(TidingsError, match="vip is used by thanks"):

@@ -15,7 +15,7 @@ from console.control.documents import parse_documents
 from console.control.not_found import NotFound
 from console.control.template_source import SourceFile, sources
 from deploy.settings.messages import Brand
-from schemas.errors import TidingsError
+from schemas.errors import DefinitionInvalid, TidingsError
 from store.codes.pool import Codes
 from store.distributions import Control, VersionConflict
 from tests.factory import NOW
@@ -144,6 +144,30 @@ async def test_a_segment_in_use_stays(pool: asyncpg.Pool) -> None:
     await apply_distribution(pool, WINBACK.replace("customer.order.paid", ENTERED), Announcements())
     with pytest.raises(TidingsError, match="segment vip is used by winback"):
         await segments.remove(pool, "shop", "vip")
+
+
+async def test_a_plan_knows_the_segments_that_there_are(pool: asyncpg.Pool) -> None:
+    heard: list[str] = []
+    await apply_segment(pool, "vip-gold")
+    await apply_templates(pool, "Hello")
+
+    async def plan(segment: str) -> None:
+        source = f"{WINBACK}when:\n  customer.segments: {{contains: {segment}}}\n"
+        await distributions.plan(pool, parse_documents(source, "body"), SHOP, NOW, warn=heard.append)
+
+    await plan("vip-gold")
+    assert not heard
+    with pytest.raises(DefinitionInvalid) as caught:
+        await plan("vip-glod")
+    (problem,) = caught.value.problems
+    assert problem.path == 'body:7  when."customer.segments".contains'
+    assert 'Did you mean "vip-gold"?' in problem.message
+    assert not heard
+    await plan("wholesale")
+    assert [word.partition("  ")[0] for word in heard] == ["body:7"]
+    await apply_distribution(pool, WINBACK.replace("customer.order.paid", ENTERED), Announcements())
+    await plan("vip")  # upstream's own, as a trigger names it
+    assert len(heard) == 1
 
 
 async def test_of_two_who_plan_at_once_the_second_is_refused(pool: asyncpg.Pool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from console.control.distribution_check import check as check_distributions
 from console.control.documents import Document
 from console.control.files.checked_folder import Written
 from console.control.plan import check_documents
+from console.control.segment_names import KnownSegments, doubts
 from console.control.segments import check as check_segments
 from console.control.template_check import problems_of
 from schemas.errors import DefinitionInvalid, Problem
@@ -64,6 +65,7 @@ class Report:
 
 def check(written: Written, recorded: Recorded, project: ProjectContext, known: Known, now: datetime) -> Report:
     """Hold everything against everything. Nothing raises for what is wrong with a document: it is found."""
+    known = _with_segments(known, written)
     findings = [Finding("recording", place, reason) for place, reason in recorded.events.wrong]
     described = _valid(written.event_schemas, _event_schemas, findings)
     catalogue = {one.id: one for _, one in described}
@@ -72,6 +74,9 @@ def check(written: Written, recorded: Recorded, project: ProjectContext, known: 
     findings += [one for source in written.templates for one in invalid(problems_of(source))]
     for document, description in described:
         findings += _described(document, description, recorded)
+    for document, definition in distributions:
+        doubtful = doubts(definition.distribution, known.segments)
+        findings += [found_in(document, "unknown_segment", one) for one in doubtful]
     checked = [_distribution(*one, catalogue, recorded, project.zone, findings) for one in distributions]
     _segments(segments, recorded, project, now, findings)
     return Report(
@@ -81,6 +86,16 @@ def check(written: Written, recorded: Recorded, project: ProjectContext, known: 
         len(written.templates),
         tuple(dict.fromkeys(findings)),
     )
+
+
+def _with_segments(known: Known, written: Written) -> Known:
+    """The same with the segments of the folder; where there are none, and no database is known, nobody knows any."""
+    if known.segments is None and not written.segments:
+        return known
+    before = known.segments or KnownSegments(())
+    here = (document.identity("segment") for document in written.segments)
+    beside = KnownSegments.beside((*before.defined, *here), written.distributions)
+    return replace(known, segments=replace(beside, of_triggers=(*beside.of_triggers, *before.of_triggers)))
 
 
 def _event_schemas(documents: Iterable[Document]) -> list[tuple[Document, EventDescription]]:

@@ -13,6 +13,7 @@ FindingKind = Literal[
     "invalid",
     "recording",
     "unknown_field",
+    "unknown_segment",
     "field_gone",
     "kind_changed",
     "rule_error",
@@ -23,7 +24,7 @@ FindingKind = Literal[
 ]
 """The word that programs tell findings apart by."""
 
-WARNINGS: frozenset[FindingKind] = frozenset({"no_events", "branch_not_reached"})
+WARNINGS: frozenset[FindingKind] = frozenset({"no_events", "branch_not_reached", "unknown_segment"})
 """Findings that say that too little is known: they fail no run."""
 
 

@@ -197,3 +197,17 @@ def test_templates_of_the_folder_are_checked(tmp_path: Path) -> None:
     (found,) = checked(tmp_path).findings
     assert found.kind == "invalid"
     assert "templates/t.html:1" in found.place
+
+
+@pytest.mark.parametrize(
+    ("segment", "kinds"),
+    [("vip-gold", []), ("vip-glod", ["invalid"]), ("wholesale", ["unknown_segment"])],
+)
+def test_a_guard_on_a_segment_is_held_against_those_of_the_folder(
+    tmp_path: Path, segment: str, kinds: list[str]
+) -> None:
+    written(tmp_path, "segments/s.yaml", "segment: vip-gold\nmembers: [cust_17]\n")
+    written(tmp_path, "distributions/d.yaml", rule(f"{{customer.segments: {{contains: {segment}}}}}"))
+    report = checked(tmp_path)
+    assert [one.kind for one in report.findings] == kinds
+    assert report.is_right is (segment != "vip-glod")

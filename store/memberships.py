@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -71,6 +71,13 @@ class MembershipChanges:
                 if completes:
                     await connection.execute(self._sql["complete"], partitions)
         return len(rows)
+
+    async def of(self, project_id: str, customers: Collection[str]) -> dict[str, list[str]]:
+        """The segments that each of some customers is in, of those who are in any."""
+        projects = [project_id] * len(customers)
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["memberships_of"], projects, list(customers))
+        return {row["customer_id"]: row["segments"] for row in rows if row["segments"]}
 
     async def tell_again(self) -> int:
         """Have all memberships told again; of how many customers."""

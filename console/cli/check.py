@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from rich.markup import escape
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.cli import terminal
-from console.cli.context import load_wiring, project_of, read_settings, wiring_of
+from console.cli.context import database, load_wiring, project_of, read_settings, wiring_of
 from console.cli.terminal import AsJson, fail, must_exist, show_json, show_rows, show_text, warn
 from console.cli.trying import InCampaigns, applied_segments, known_to_files
 from console.control.checking.check import Report, check
@@ -22,9 +23,11 @@ from console.control.checking.fields import counted
 from console.control.checking.judged import Recorded
 from console.control.explain import stored_profiles
 from console.control.files.checked_folder import read_folder
+from console.control.known_memberships import KnownMemberships
 from console.control.preview.samples import named_accounts, with_stand_ins
-from console.control.recording import Recording, Whose, from_lines, from_topics, profiles_of, rows_of
+from console.control.recording import Recording, Whose, from_lines, from_topics, profiles_of, rows_of, segments_of
 from schemas.record import JsonObject
+from store.segments import Segments
 
 Events = Annotated[
     list[Path] | None,
@@ -36,7 +39,11 @@ Topics = Annotated[
 ]
 Customers = Annotated[
     Path | None,
-    typer.Option("--customers", metavar="FILE", help="Profiles of customers, one a line; they win over the events'."),
+    typer.Option(
+        "--customers",
+        metavar="FILE",
+        help="Profiles of customers, one a line, also segments: [vip]; they win over the events'.",
+    ),
 ]
 
 commands = typer.Typer()
@@ -56,11 +63,12 @@ def check_command(
     written = read_folder(folder)
     settings, _ = with_stand_ins(read_settings(), written.distributions)
     wiring, now = load_wiring("kafka") if topics else wiring_of(settings), utc_now()
-    recorded = recorded_of(wiring, events, topics, customers)
+    recording, rows, given = recorded_of(wiring, events, topics, customers)
+    memberships = asyncio.run(memberships_of(wiring, wiring.project, recording.customers, given))
     project = asyncio.run(project_of(wiring_of(settings))).with_accounts(named_accounts(written.distributions))
     known = asyncio.run(known_to_files(wiring, project, campaigns, now))
     known = replace(known, segments=asyncio.run(applied_segments(wiring)))
-    report = check(written, Recorded(*recorded), project, known, now)
+    report = check(written, Recorded(recording, rows, memberships), project, known, now)
     if as_json:
         show_json(report)
     else:
@@ -71,8 +79,8 @@ def check_command(
 
 def recorded_of(
     wiring: Wiring, events: list[Path] | None, topics: list[str] | None, customers: Path | None
-) -> tuple[Recording, dict[str, bytes]]:
-    """The events and profiles that somebody names. Raises TidingsError, TryLater."""
+) -> tuple[Recording, dict[str, bytes], dict[str, list[str]]]:
+    """The events, profiles and segments of customers that somebody names. Raises TidingsError, TryLater."""
     whose = Whose(wiring.project, wiring.default_project)
     parts = [from_lines(file.read_bytes().splitlines(), str(file), whose) for file in events or ()]
     parts += [from_topics(wiring, topics, whose)] if topics else []
@@ -80,9 +88,23 @@ def recorded_of(
     profiles: dict[str, JsonObject] = {}
     if topics:
         profiles |= stored_profiles(wiring, wiring.project, recording.customers)
-    if customers:
-        profiles |= profiles_of(customers.read_bytes().splitlines(), str(customers), whose)
-    return recording, rows_of(profiles)
+    given = profiles_in(customers, whose) if customers else {}
+    return recording, rows_of(profiles | given), segments_of(given)
+
+
+def profiles_in(file: Path, whose: Whose) -> dict[str, JsonObject]:
+    """The profiles in a file. Raises InvalidEvent that names the line."""
+    return profiles_of(file.read_bytes().splitlines(), str(file), whose)
+
+
+async def memberships_of(
+    wiring: Wiring, project_id: str, customers: Collection[str], given: Mapping[str, Sequence[str]]
+) -> KnownMemberships:
+    """The segments that customers are in: those given, else those of the database, if one is known. Raises TryLater."""
+    if not wiring.settings.postgres.dsn.reveal():
+        return KnownMemberships(given=given)
+    async with database(wiring) as pool:
+        return KnownMemberships(await Segments(pool).changes.of(project_id, customers), given, of_all=True)
 
 
 def _show(report: Report) -> None:

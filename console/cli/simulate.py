@@ -14,7 +14,7 @@ import typer
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.cli.check import Customers, Events, Topics, recorded_of
+from console.cli.check import Customers, Events, Topics, memberships_of, profiles_in, recorded_of
 from console.cli.context import SERVERS, Session, in_session, load_wiring, project_of, read_settings, wiring_of
 from console.cli.explained import show_simulation
 from console.cli.simulated import show_differences, show_over_time, show_steps
@@ -25,7 +25,7 @@ from console.control.distribution_check import check
 from console.control.events import customer_of
 from console.control.files.documents import read_documents
 from console.control.left_with_us import with_choices
-from console.control.recording import Recording, Whose, of_records, rows_of
+from console.control.recording import Recording, Whose, of_records, rows_of, segments_of
 from console.control.simulation import (
     as_applied,
     begun_at,
@@ -76,9 +76,9 @@ def simulate_command(
     only_with_files(campaigns, is_file=bool(files))
     trial = _Trial(files or [], other, is_live=against == LIVE, campaigns=campaigns, at=at, as_json=as_json)
     if event:
-        if against or customers:
-            raise typer.BadParameter("--against and --customers go with a recording, as in --events")
-        _one(trial, event)
+        if against:
+            raise typer.BadParameter("--against goes with a recording, as in --events")
+        _one(trial, event, customers)
     else:
         _recorded(trial, events, topics, customer, customers)
 
@@ -95,7 +95,7 @@ class _Trial:
     as_json: bool
 
 
-def _one(trial: _Trial, file: Path) -> None:
+def _one(trial: _Trial, file: Path, customers: Path | None) -> None:
     """One event, with every test, and what becomes later of what has to wait."""
     wiring = wiring_of(read_settings()) if trial.files else load_wiring()
     given = unwrapped(json_object(file), (), wiring.project)
@@ -105,17 +105,21 @@ def _one(trial: _Trial, file: Path) -> None:
     else:
         rules, choices = in_session(partial(_applied, event=given), *SERVERS)
         profile = _stored_profile(wiring, given)
+    whose = Whose(str(given.get("project_id") or wiring.project), wiring.default_project)
+    profiles = profiles_in(customers, whose) if customers else {}
+    profile = profiles.get(customer_of(given), profile)
+    memberships = asyncio.run(memberships_of(wiring, whose.project_id, [customer_of(given)], segments_of(profiles)))
     zone = wiring.settings.zone
     now = moment_of(trial.at, rules, zone)
-    simulated = with_choices(explain.simulate(given, rules, profile, now, zone), choices)
+    simulated = with_choices(explain.simulate(given, rules, profile, now, zone, memberships=memberships), choices)
     if trial.as_json:
         show_json(simulated.outcomes)
         return
     show_simulation(simulated)
     if any(decision.outcome == "deferred" for one in simulated.outcomes for decision in one.decisions):
-        whose = Whose(str(given.get("project_id") or wiring.project), wiring.default_project)
         rows = rows_of({} if profile is None else {customer_of(given): profile})
-        simulation = simulate_over_time(of_records([given], str(file), whose), rules, rows, zone, now=now)
+        records = of_records([given], str(file), whose)
+        simulation = simulate_over_time(records, rules, rows, zone, memberships=memberships, now=now)
         show_steps([step for step in simulation.steps if step.round])
 
 
@@ -128,21 +132,26 @@ def _recorded(
     live = in_session(lambda opened: distributions.listed(opened.pool, opened.project_id)) if asks_live else []
     drafts = asyncio.run(_rules_from(trial.files, wiring, trial.campaigns)) if trial.files else []
     rules = as_applied(drafts, live) if asks_live else drafts
-    recording, rows = recorded_of(wiring, events, topics, customers)
+    recording, rows, segments = recorded_of(wiring, events, topics, customers)
     zone, now = wiring.settings.zone, moment_of(trial.at, rules, wiring.settings.zone)
     whose = Whose(wiring.project, wiring.default_project)
+    names = {*recording.customers, *([customer] if customer else ())}
+    memberships = asyncio.run(memberships_of(wiring, wiring.project, names, segments))
     if asks_live and not customers:
-        names = {*recording.customers, *([customer] if customer else ())}
         rows = rows_of(explain.stored_profiles(wiring, wiring.project, names))
     if customer:
         recording = _of_customer(recording, customer, rows, rules, whose, now, has_events=bool(events or topics))
     if trial.at:
         recording = begun_at(recording, now)
-    simulation = simulate_over_time(recording, rules, rows, zone)
+    simulation = simulate_over_time(recording, rules, rows, zone, memberships=memberships)
     others: list[Distribution] | None = live if trial.is_live else None
     if trial.other is not None:
         others = asyncio.run(_rules_from([trial.other], wiring, trial.campaigns))
-    found = None if others is None else differences(simulate_over_time(recording, others, rows, zone), simulation)
+    found = (
+        None
+        if others is None
+        else differences(simulate_over_time(recording, others, rows, zone, memberships=memberships), simulation)
+    )
     if trial.as_json:
         totals = [(*key, number) for key, number in sorted(simulation.totals.items())]
         show_json({"steps": simulation.steps, "totals": totals, "wrong": recording.wrong, "differences": found})

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, cast
 
 import asyncpg
@@ -15,6 +16,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
 from console.control import dead_letters
 from console.control.events import customer_of
+from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.not_found import not_found
 from console.control.rows import of_row
 from schemas.dead_letter import DeadLetter
@@ -59,6 +61,8 @@ def simulate(
     profile: JsonObject | None,
     now: datetime,
     zone: tzinfo = UTC,
+    *,
+    memberships: KnownMemberships | None = None,
 ) -> Simulated:
     """The whole decision about an event, made at a moment in a project's zone. Raises InvalidEvent."""
     trigger = TRIGGERS.get(str(event.get("type")))
@@ -71,7 +75,10 @@ def simulate(
     row = None
     if profile is not None:
         row = msgspec.json.encode(read_customer(profile, str(profile.get("id", "")).encode(), project))
-    return Simulated(head, tuple(explain_event(EventContext(head, event, dict, row), index, now)))
+    rows = MembershipRows(memberships or KnownMemberships())
+    rows.take(head)
+    context = EventContext(head, event, dict, row, segments=partial(rows.of, head.customer_id))
+    return Simulated(head, tuple(explain_event(context, index, now)))
 
 
 def stored_profile(wire: Wire, project_id: str, customer: str) -> JsonObject | None:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,9 +14,11 @@ import msgspec
 from agents.broker.reader import TopicReader, headers_of
 from agents.broker.wire import Wire
 from console.control.events import customer_of
+from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.not_found import not_found
 from schemas.errors import BadRecord, InvalidEvent
 from schemas.events.triggers import TRIGGERS
+from schemas.formats.kinds import kind_in_words
 from schemas.record import JsonObject
 from schemas.record_key import record_key
 from schemas.wire.json_text import decode_json
@@ -40,9 +43,15 @@ class Recorded:
     record: JsonObject
     head: Head[Any]
 
-    def context(self, profile: bytes | None, recent: Callable[[], bytes | None] = lambda: None) -> EventContext:
+    def context(
+        self,
+        profile: bytes | None,
+        recent: Callable[[], bytes | None] = lambda: None,
+        rows: MembershipRows | None = None,
+    ) -> EventContext:
         """The event with rows of the customers' tables, as a matcher has it."""
-        return EventContext(self.head, self.record, dict, profile, recent)
+        segments = partial((rows or MembershipRows(KnownMemberships())).of, self.head.customer_id)
+        return EventContext(self.head, self.record, dict, profile, recent, segments)
 
     def later(self, by: timedelta) -> Recorded:
         """The same event at another time."""
@@ -160,10 +169,26 @@ def profiles_of(lines: Iterable[bytes], place: str, whose: Whose) -> dict[str, J
                 raise InvalidEvent("a line is one JSON object")
             key = record_key(whose.project_id, str(record.get("id", "")), whose.default).encode()
             profile = read_customer(record, key, whose.default)
+            _check_segments(profile)
         except BadRecord as error:
             raise InvalidEvent(f"{place}:{number}: {error}") from error
         found[profile["id"]] = profile
     return found
+
+
+def _check_segments(profile: JsonObject) -> None:
+    found = profile.get("segments", [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        given = kind_in_words(found)
+        raise InvalidEvent(
+            f"{given} is not valid: must be the ids of the segments that the customer is in, as in [vip]",
+            path="segments",
+        )
+
+
+def segments_of(profiles: Mapping[str, JsonObject]) -> dict[str, list[str]]:
+    """The segments that customers are in, of those whose `segments` say so."""
+    return {customer: profile["segments"] for customer, profile in profiles.items() if "segments" in profile}
 
 
 def rows_of(profiles: Mapping[str, JsonObject]) -> dict[str, bytes]:

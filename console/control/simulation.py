@@ -17,6 +17,7 @@ from itertools import count
 import msgspec
 
 from agents.roles.matcher.source import Source, waits_as
+from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.preview.messages import sample_event
 from console.control.recording import Recorded, Recording
 from console.control.simulated_digests import SimulatedDigests
@@ -94,16 +95,19 @@ def simulate_over_time(
     rows: Mapping[str, bytes],
     zone: tzinfo = UTC,
     *,
+    memberships: KnownMemberships | None = None,
     now: datetime | None = None,
 ) -> Simulation:
     """Match all events, each at its own time, and release what waits when it is due. `rows`: profiles by customer.
 
-    `now`: the moment at which all of them come, where it is not that of each.
+    `memberships`: which segments they are in at its begin.
+
+    `now`: the moment at which all events come, where it is not that of each.
     """
     index = RuleIndex(zone)
     for rule in rules:
         index.insert(rule)
-    timeline = _Timeline(index, rows)
+    timeline = _Timeline(index, rows, MembershipRows(memberships or KnownMemberships()))
     for event in recording.events:
         comes = now or event.head.created_at
         timeline.until(comes)
@@ -195,9 +199,9 @@ class _Due:
 class _Timeline:
     """The rows of customers and what waits, from moment to moment."""
 
-    def __init__(self, index: RuleIndex, rows: Mapping[str, bytes]) -> None:
+    def __init__(self, index: RuleIndex, rows: Mapping[str, bytes], memberships: MembershipRows) -> None:
         self.steps: list[Step] = []
-        self._index, self._rows = index, rows
+        self._index, self._rows, self._memberships = index, rows, memberships
         self._recent: dict[str, bytes] = {}
         self._waiting: dict[str, bytes] = {}
         self._due: list[_Due] = []
@@ -206,6 +210,7 @@ class _Timeline:
 
     def event(self, event: Recorded, now: datetime) -> None:
         """Match an event."""
+        self._memberships.take(event.head)
         context = self._context(event)
         self._take(match_event(context, self._index, now), (event,), context, now, 0)
         self.steps += [Step(now, event.place, 0, decision) for decision in self._unfit(context, now)]
@@ -222,7 +227,7 @@ class _Timeline:
 
     def _context(self, event: Recorded) -> EventContext:
         customer = event.head.customer_id
-        return event.context(self._rows.get(customer), partial(self._recent.get, customer))
+        return event.context(self._rows.get(customer), partial(self._recent.get, customer), self._memberships)
 
     def _take(
         self, matched: Matched, events: Sequence[Recorded], context: EventContext, now: datetime, number: int

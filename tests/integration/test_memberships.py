@@ -16,6 +16,7 @@ from agents.broker.producer import write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring
+from console.cli.check import memberships_of
 from schemas.errors import TryLater
 from schemas.membership import COMPLETE_KEY
 from store import migrate
@@ -190,3 +191,14 @@ async def test_all_is_told_again_where_the_topic_lost_it(stage: Stage) -> None:
     await by.memberships.tell()
     assert told(stage.wiring) == {b"c1": ["gold"]}
     assert len(completed(stage.wiring)) == 8
+
+
+async def test_a_trial_judges_by_what_is_in_postgres(stage: Stage) -> None:
+    by = stage.segmenter()
+    await stage.apply("gold", when=GOLD)
+    await stage.compute(by)
+    stage.now += timedelta(minutes=1)
+    await stage.take(by, stage.record("c1", tier="gold"), stage.record("c2", tier="tin"))
+    known = await memberships_of(stage.wiring, "shop", ["c1", "c2", "c3"], {"c2": ["given"]})
+    assert [known.of(customer) for customer in ("c1", "c2", "c3")] == [["gold"], ["given"], ()]
+    assert (await memberships_of(stage.wiring, "other", ["c1"], {})).of("c1") == ()

@@ -72,6 +72,7 @@ def check(written: Written, recorded: Recorded, project: ProjectContext, known: 
     distributions = _valid(written.distributions, lambda some: check_distributions(some, project, known, now), findings)
     segments = _valid(written.segments, lambda some: check_segments(some, {}, project, now), findings)
     findings += [one for source in written.templates for one in invalid(problems_of(source))]
+    recorded = _with_memberships(recorded, [one for _, one in segments], project, now)
     for document, description in described:
         findings += _described(document, description, recorded)
     for document, definition in distributions:
@@ -161,6 +162,19 @@ def _distribution(
 
 
 # -- segments -----------------------------------------------------------------------------------------------------
+
+
+def _with_memberships(
+    recorded: Recorded, segments: Sequence[SegmentDefinition], project: ProjectContext, now: datetime
+) -> Recorded:
+    """The same with who is in the segments of the folder, in place of what is applied under their names."""
+    if not segments:
+        return recorded
+    index = SegmentIndex(project.project_id, project.zone)
+    for one in segments:
+        index.insert(one)
+    found = {customer: index.of(customer, row, now).members for customer, row in _profiles(recorded).items()}
+    return replace(recorded, memberships=recorded.memberships.redefined([one.id for one in segments], found))
 
 
 def _segments(

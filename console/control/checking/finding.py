@@ -18,13 +18,16 @@ FindingKind = Literal[
     "kind_changed",
     "rule_error",
     "no_match",
+    "unknown_memberships",
     "no_events",
     "branch",
     "branch_not_reached",
 ]
 """The word that programs tell findings apart by."""
 
-WARNINGS: frozenset[FindingKind] = frozenset({"no_events", "branch_not_reached", "unknown_segment"})
+WARNINGS: frozenset[FindingKind] = frozenset(
+    {"no_events", "branch_not_reached", "unknown_segment", "unknown_memberships"}
+)
 """Findings that say that too little is known: they fail no run."""
 
 

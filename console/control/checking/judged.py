@@ -11,11 +11,12 @@ from console.control.checking.fields import Seen, counted, every, sentences
 from console.control.checking.finding import Finding, FindingKind, found_in
 from console.control.checking.named import Named, named_by_templates, named_in, of_condition
 from console.control.documents import Document
+from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.recording import Recording
 from schemas.errors import Problem
 from schemas.events.triggers import TRIGGERS, Trigger
 from schemas.formats.paths import Steps
-from streams.conditions.answer import Failure
+from streams.conditions.answer import Failure, Misfit
 from streams.conditions.fields import EVENT, Fields, Unknown
 from streams.conditions.parse import parse_condition
 from streams.documents.distribution import Definition
@@ -28,10 +29,14 @@ from streams.selection import in_words, is_selected
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Everything that happened, and the rows of customers' profiles; without one, that inside the event counts."""
+    """Everything that happened, and the rows of customers' profiles; without one, that inside the event counts.
+
+    `memberships`: which segments customers are in.
+    """
 
     events: Recording = Recording()
     rows: Mapping[str, bytes] = field(default_factory=dict)
+    memberships: KnownMemberships = KnownMemberships()
 
 
 class Judged:
@@ -54,14 +59,18 @@ class Judged:
         self._has_events = bool(recorded.events.events)
         self.events, self.fitting = 0, list[tuple[str, EventContext]]()
         self.failures: Counter[str] = Counter()
+        self.unknown = 0
         self._first_failed: dict[str, str] = {}
         self._unfit: Counter[str] = Counter()
         self._seen = {one.path: Seen(one.path) for one in self._named}
         self._ending_seen = {one.path: Seen(one.path) for one in self._ending}
         index = RuleIndex(zone)
         compiled = index.insert(self._rule)
+        memberships = MembershipRows(recorded.memberships)
         for event in recorded.events.events:
-            self._look(event.place, event.context(recorded.rows.get(event.head.customer_id)), compiled)
+            memberships.take(event.head)
+            row = recorded.rows.get(event.head.customer_id)
+            self._look(event.place, event.context(row, rows=memberships), compiled)
 
     def _look(self, place: str, context: EventContext, compiled: Rule) -> None:
         unless = self._rule.unless
@@ -76,6 +85,8 @@ class Judged:
         answer, checks = compiled.guard.explain(context, context.head.created_at)
         if answer is True:
             self.fitting.append((place, context))
+        elif isinstance(answer, Failure) and compiled.guard.asks_segments and isinstance(context.segments, Misfit):
+            self.unknown += 1
         elif isinstance(answer, Failure):
             reason = next((f"{one.test}: {one.seen}" for one in checks if one.passed is None), answer.reason)
             self.failures[reason] += 1
@@ -92,7 +103,11 @@ class Judged:
                 if not self._has_events
                 else [*found, self._said("no_events", "trigger", f"no event of the recording is {self._about()}")]
             )
-        if not self.fitting and not self.failures:
+        if self.unknown:
+            said = f"cannot be judged for {self.unknown} of {counted(self.events, 'event')}: which segments their"
+            how = "customers are in is not known. A database says it, or --customers, as in segments: [vip]"
+            found.append(self._said("unknown_memberships", "when", f"{said} {how}"))
+        if not self.fitting and not self.failures and not self.unknown:
             tests = ", ".join(f"{test} ({number})" for test, number in self._unfit.most_common(3))
             said = f"does not fit {every(self.events, 'event')} of the recording ({self._about()}): {tests}"
             found.append(self._said("no_match", "when", said))

@@ -12,6 +12,7 @@ from channels.templates.engine import PARTS, names_in
 from schemas.distribution import Distribution
 from schemas.formats.paths import Steps, path_text, read_path
 from schemas.payload import DEFAULT, FROM
+from streams.conditions.language import SEGMENTS
 from streams.conditions.parse import EVENTS
 from streams.documents.distribution import Definition
 
@@ -45,7 +46,7 @@ def named_in(source: Any, rule: Distribution) -> Iterator[Named]:
 
 
 def of_condition(source: Any, at: str) -> Iterator[Named]:
-    """The fields that a condition asks for; those of a list's items are not events' own."""
+    """The fields that a condition asks for; those of a list's items, and memberships, are not events' own."""
     for name, value in source.items() if isinstance(source, Mapping) else ():
         if name in ("all", "any"):
             for number, part in enumerate(value):
@@ -54,7 +55,7 @@ def of_condition(source: Any, at: str) -> Iterator[Named]:
             yield from of_condition(value, f"{at}.not")
         elif name == EVENTS and isinstance(value, Mapping) and "type" in value:
             continue  # what a customer did: of other events than this one
-        else:
+        elif read_path(name) != SEGMENTS:
             may_lack = isinstance(value, Mapping) and not _WITHOUT.isdisjoint(value)
             yield Named(f"{at}.{path_text((name,))}", read_path(name), needed=not may_lack)
 

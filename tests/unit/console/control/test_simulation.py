@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from console.control.recording import Recording, Whose, from_lines
+from console.control.explain import simulate
+from console.control.known_memberships import KnownMemberships
+from console.control.recording import Recording, Whose, from_lines, profiles_of, segments_of
 from console.control.simulation import (
     Simulation,
     as_applied,
@@ -21,6 +23,7 @@ from console.control.simulation import (
     simulate_over_time,
 )
 from schemas.distribution import Distribution
+from schemas.errors import InvalidEvent
 from schemas.events.triggers import TRIGGERS
 from tests.factory import NOW, rule
 
@@ -177,3 +180,54 @@ def test_events_are_gathered_and_leave_as_one_message() -> None:
     ]
     alone = run([rule(digest={"for": "4h", "first": True})], event(1, 0), event(2, 1))
     assert [(at, event) for at, event, _, said in alone if said == "emitted"] == [(0, "ev1"), (4, "ev2")]
+
+
+VIP = {"customer.segments": {"contains": "vip"}}
+
+
+def entered(number: int, hours: float, kind: str, segment: str) -> dict[str, Any]:
+    data = {"customer": {"id": "ann"}, "segment": {"id": segment}}
+    return {**event(number, hours), "type": f"customer.segment.{kind}", "data": data}
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (KnownMemberships(given={"ann": ["vip"]}), "emitted"),
+        (KnownMemberships(applied={"ann": ["vip"]}, of_all=True), "emitted"),
+        (KnownMemberships(applied={"ann": ["vip"]}, given={"ann": []}, of_all=True), "skipped, no_match"),
+        (KnownMemberships(of_all=True), "skipped, no_match"),
+        (KnownMemberships(given={"bob": ["vip"]}), "skipped, rule_error"),
+        (KnownMemberships(), "skipped, rule_error"),
+    ],
+)
+def test_a_guard_on_segments_is_judged_by_what_is_known_of_them(known: KnownMemberships, words: str) -> None:
+    over_time = simulate_over_time(recorded(event(1, 1)), [rule(when=VIP)], {}, memberships=known)
+    assert [_words(step) for step in over_time.steps] == [words]
+    (one,) = simulate(event(1, 1), [rule(when=VIP)], None, NOW + timedelta(hours=2), memberships=known).outcomes
+    if "rule_error" in words:
+        assert "are not known here" in str(one.decisions[0].detail)
+        assert "--customers" in str(one.decisions[0].detail)
+    assert bool(one.decisions and one.decisions[0].outcome == "emitted") is (words == "emitted")
+
+
+def test_upstreams_entries_and_leaves_count_from_event_to_event() -> None:
+    events = [entered(1, 1, "entered", "vip"), event(2, 2), entered(3, 3, "left", "vip"), event(4, 4)]
+    known = KnownMemberships(given={"ann": ["other"]})
+    made = simulate_over_time(recorded(*events), [rule(when=VIP)], {}, memberships=known)
+    assert [(one.decision.event.id, one.decision.outcome) for one in made.steps] == [
+        ("ev2", "emitted"),
+        ("ev4", "skipped"),
+    ]
+
+
+@pytest.mark.parametrize("given", ["vip", {"id": "vip"}, [1], None])
+def test_segments_of_a_given_customer_are_a_list_of_ids(given: Any) -> None:
+    line = json.dumps({"id": "ann", "segments": given}).encode()
+    with pytest.raises(InvalidEvent, match=r"c\.jsonl:1: .*segments"):
+        profiles_of([line], "c.jsonl", WHOSE)
+
+
+def test_segments_of_given_customers_are_read_where_they_are_written() -> None:
+    lines = [json.dumps(one).encode() for one in ({"id": "ann", "segments": ["vip"]}, {"id": "bob"})]
+    assert segments_of(profiles_of(lines, "c.jsonl", WHOSE)) == {"ann": ["vip"]}

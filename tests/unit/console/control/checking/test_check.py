@@ -15,6 +15,7 @@ from console.control.checking.judged import Recorded
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, offer
 from console.control.files.checked_folder import read_folder
+from console.control.known_memberships import KnownMemberships
 from console.control.preview.samples import SAMPLE_BRAND
 from console.control.recording import Recording, Whose, from_lines
 from schemas.events.triggers import TRIGGERS
@@ -45,9 +46,15 @@ def recording(*events: Any) -> Recording:
     return from_lines([json.dumps(one).encode() for one in events], "ev.jsonl", WHOSE)
 
 
-def checked(folder: Path, *events: Any, rows: dict[str, bytes] | None = None) -> Report:
+def checked(
+    folder: Path,
+    *events: Any,
+    rows: dict[str, bytes] | None = None,
+    memberships: KnownMemberships = KnownMemberships(),  # noqa: B008
+) -> Report:
     project = ProjectContext("shop", brand=SAMPLE_BRAND, accounts={"email": ("main",)})
-    return check(read_folder(folder), Recorded(recording(*events), rows or {}), project, Known(offer({})), NOW)
+    recorded = Recorded(recording(*events), rows or {}, memberships)
+    return check(read_folder(folder), recorded, project, Known(offer({})), NOW)
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -211,3 +218,32 @@ def test_a_guard_on_a_segment_is_held_against_those_of_the_folder(
     report = checked(tmp_path)
     assert [one.kind for one in report.findings] == kinds
     assert report.is_right is (segment != "vip-glod")
+
+
+@pytest.mark.parametrize(
+    ("segment", "known", "matched", "kinds"),
+    [
+        ("s", KnownMemberships(), 1, []),
+        ("s", KnownMemberships(applied={"cust_17": []}, of_all=True), 1, []),
+        ("s", KnownMemberships(given={"cust_17": []}), 0, ["no_match"]),
+        ("t", KnownMemberships(applied={"cust_17": ["t"]}, of_all=True), 1, ["unknown_segment"]),
+        ("t", KnownMemberships(), 0, ["unknown_segment", "no_match"]),
+    ],
+)
+def test_a_guard_on_a_segment_is_judged_by_the_folders_and_by_what_is_known(
+    tmp_path: Path, segment: str, known: KnownMemberships, matched: int, kinds: list[str]
+) -> None:
+    written(tmp_path, "segments/s.yaml", "segment: s\nwhen: {customer.metadata.country: PL}\n")
+    written(tmp_path, "distributions/d.yaml", rule(f"{{customer.segments: {{contains: {segment}}}}}"))
+    report = checked(tmp_path, event(), memberships=known)
+    assert [one.kind for one in report.findings] == kinds
+    assert report.distributions[0].matched == matched
+
+
+def test_a_guard_on_a_segment_of_which_nobody_knows_warns_once(tmp_path: Path) -> None:
+    written(tmp_path, "distributions/d.yaml", rule("{customer.segments: {contains: vip}}"))
+    report = checked(tmp_path, event(), event(customer__name="Ann"))
+    (found,) = report.findings
+    assert (found.kind, report.is_right) == ("unknown_memberships", True)
+    assert "cannot be judged for 2 of 2 events" in found.message
+    assert checked(tmp_path, event(), memberships=KnownMemberships(given={"cust_17": ["vip"]})).findings == ()

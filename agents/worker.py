@@ -55,6 +55,7 @@ from store.codes.held import Held
 from store.codes.pool import Codes
 from store.distributions import Control
 from store.erasure import Erasure
+from store.fields_seen import FieldsSeen
 from store.holds import Holds
 from store.migrate import migrate
 from store.notices import Notices
@@ -203,7 +204,9 @@ class _Process:
 async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     postgres, is_watched = wiring.settings.postgres, wiring.settings.watch.enabled
     open_pool = partial(connect, postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    counts = DecisionCounts(open_pool, metrics, instance=options.instance) if is_watched else None
+    a_second = wiring.settings.watch.fields_a_second
+    counted = partial(DecisionCounts, open_pool, metrics, instance=options.instance, fields_a_second=a_second)
+    counts = counted() if is_watched else None
     app, rules = build_matcher(wiring, metrics, counts=counts, **_faust_settings(wiring, options))
     await rules.start()
     try:
@@ -310,7 +313,8 @@ async def _sender(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> A
         background = [sender.run, notifier.run, clock.run]
         if (watch := settings.watch).enabled:
             notices = Notices(pool, settings.notices.ways)
-            background.append(Watch(DecisionHours(pool), notices, watch.bounds, every=watch.every).run)
+            seen = DecisionHours(pool), FieldsSeen(pool)
+            background.append(Watch(*seen, notices, watch.bounds, every=watch.every).run)
         yield _Process(app, partial(_together, *background), lambda: sender.drain(DRAIN_SECONDS / 2))
         await sender.close()
         await notifier.close()

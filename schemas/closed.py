@@ -58,11 +58,11 @@ are failures for reasons of our own. Delivered, bounced and complained are what 
 
 NoticeKind = Literal[
     "destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used",
-    "distribution_silent", "skips_jumped",
+    "distribution_silent", "skips_jumped", "field_changed",
 ]  # fmt: skip
 """What a project's owner hears of: an account or endpoint that refuses us, no codes left, few codes left, an account or
 endpoint that fails, most or all of a limit of messages used, a distribution that nothing comes to, and one that is
-skipped for a reason far more than usual.
+skipped for a reason far more than usual, a field of events that is gone or of another kind.
 """
 
 HoldKind = Literal["refused", "gone", "exhausted", "account", "reputation"]

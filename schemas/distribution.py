@@ -141,6 +141,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     timezone: Annotated[str | None, doc("Where its project's days begin, where not as the settings say.")] = None
     quiet_hours: Annotated[QuietHours | None, doc("Its project's.")] = None
     country: Annotated[str | None, doc("That of customers whose address names none; its project's.")] = None
+    template_fields: Annotated[list[str], doc("Paths into its events that its templates show, which are watched.")] = []
     updated_at: datetime
 
     def plans(self) -> Iterator[tuple[str, ChannelPlan]]:

@@ -33,3 +33,26 @@ class WatchBounds:
     silence_least: timedelta
     jump_factor: float
     jump_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSlot:
+    """A span of time: how many of the sampled events had a field in which kind (the empty one: it was missing).
+
+    `examples` are places of events, by kind.
+    """
+
+    start: datetime
+    until: datetime
+    kinds: Mapping[str, int]
+    examples: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldHistory:
+    """A field of the events of a subject, in the order of time."""
+
+    project_id: str
+    subject: str
+    path: str
+    slots: tuple[FieldSlot, ...]

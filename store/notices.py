@@ -82,9 +82,13 @@ class Notices:
 
     async def is_open(self, project_id: str, kind: NoticeKind) -> set[str]:
         """Subjects of the open notices of a kind."""
+        return set(await self.opened(project_id, kind))
+
+    async def opened(self, project_id: str, kind: NoticeKind) -> dict[str, datetime]:
+        """The times at which the open notices of a kind were opened, by subject."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["open_notices"], project_id, kind)
-        return {row["about"] for row in rows}
+        return {row["about"]: row["opened_at"] for row in rows}
 
     async def open(self, one: Concern) -> bool:
         """Open a notice; False where it is open already."""

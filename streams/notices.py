@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,13 +14,18 @@ from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.delivery import DistributionRef, EventRef, Recipient
 from schemas.destination import Destination
 from schemas.distribution import TRANSACTIONAL
+from schemas.events.triggers import TRIGGERS
 from schemas.formats.days import zone_of
 from schemas.notice import Concern, Notice
 from schemas.plan import LimitUse, ProjectUse
 from schemas.template import StoredTemplate
-from schemas.watching import DistributionHours
+from schemas.watching import DistributionHours, FieldHistory
+from streams.conditions.answer import a_kind
+from streams.field_watch import FieldChange
 from streams.watching import Jump, Silence
 
+_NAMED = 5
+"""Distributions that a notice names."""
 RETRIES = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=6),
     timedelta(hours=12), timedelta(hours=24),
@@ -87,6 +92,26 @@ def skips_jumped(found: DistributionHours, jump: Jump) -> Concern:
         f"hours: {jump.skipped / jump.of:.0%}, usually {jump.usual:.0%}.",
         f"tidings tail decisions: customers whom {name} skipped; tidings why CUSTOMER: the detail says what was "
         f"missing or in the way ({jump.reason})",
+    )  # fmt: skip
+
+
+def field_about(found: FieldHistory) -> str:
+    """The subject of a notice about a field."""
+    return f"{found.subject}: {found.path}"
+
+
+def field_changed(found: FieldHistory, change: FieldChange, used: Sequence[str]) -> Concern:
+    """A field of events that live distributions use, and that is gone or of another kind."""
+    now = f"is {a_kind(change.now)}" if change.now else "is missing"
+    names = ", ".join(used[:_NAMED]) + (f" and {len(used) - _NAMED} more" if len(used) > _NAMED else "")
+    topic = TRIGGERS[found.subject.partition(" ")[0]].topic
+    return Concern(
+        found.project_id, "field_changed", field_about(found),
+        f"{found.path} of {found.subject} was {a_kind(change.before)} in {change.share:.0%} of events, and {now} in "
+        f"{change.otherwise} of the newest {change.of} of a sample, as in {change.example}. Used by: {names}.",
+        f"tidings tail {topic}: what the producer of these events changed, and whether it was meant; if it was: "
+        f"tidings check FOLDER --topic {topic} names what has to follow, then tidings apply. What lasts for 15 days is "
+        "taken as usual",
     )  # fmt: skip
 
 

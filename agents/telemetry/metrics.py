@@ -37,7 +37,9 @@ class Metrics:
             "tidings_decisions", "Decisions, by outcome and reason.", ["outcome", "reason"], registry=registry
         )
         self.watch_uncounted = Counter(
-            "tidings_watch_uncounted", "Decisions that silence and surprise are not judged by.", registry=registry
+            "tidings_watch_uncounted",
+            "Decisions and fields that silence and surprise are not judged by.",
+            registry=registry,
         )
         self.dead_letters = Counter(
             "tidings_dead_letters", "Records dead-lettered, by kind.", ["kind"], registry=registry

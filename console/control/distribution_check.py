@@ -12,6 +12,7 @@ from channels.http.ssrf import Reach
 from channels.templates.author_lines import author_line
 from channels.templates.bundle import bundled, wrong_sections
 from channels.templates.engine import PARTS, check_source, check_template, names_in
+from console.control.checking.named import with_template_fields
 from console.control.context import ProjectContext
 from console.control.designs import default_templates
 from console.control.documents import Document
@@ -106,7 +107,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
         has_links=project.has_links,
         read_file=lambda path: document.beside.file(path, project.file_limits.each),
     )
-    definition = parse_definition(document.plain, context)
+    definition = with_template_fields(parse_definition(document.plain, context))
     problems = email_problems(definition, project, to_save=known.to_save)
     problems += attachment_problems(definition.distribution)
     problems += size_problems(definition, project.file_limits.together)

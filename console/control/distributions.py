@@ -170,6 +170,7 @@ def _planned(
         "channels": _channel_difference,
         "expires_after": _span_difference,
         "again": _again_difference,
+        "template_fields": _watched_difference,
     }
     upgraded = _upgraded(definition, sent)
     return planned("distribution", before, after, change, new=new, wordings=wordings, besides=upgraded)
@@ -199,6 +200,11 @@ def _span_difference(before: int | None, after: int | None) -> str:
 def _again_difference(before: Again, after: Again) -> str:
     """As it is written: once_in 30d."""
     return arrow(_again_text(before), _again_text(after))
+
+
+def _watched_difference(before: list[str], after: list[str]) -> str:
+    """Said once of what an earlier release applied: with other templates other fields are shown anyway."""
+    return "are watched from now on" if after and not before else ""
 
 
 def _again_text(again: Again) -> str:

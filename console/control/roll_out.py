@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 
 from channels.templates.bundle import bundled
+from console.control.checking.named import with_template_fields
 from console.control.context import ProjectContext
 from console.control.distribution_check import email_problems
 from console.control.plan import Planned
@@ -68,7 +69,9 @@ async def _planned(
         lines.append(f"template {named.name}: v{before.version} → v{named.version}")
         after_of[plan.template] = after.ref
     changed = msgspec.structs.replace(_with_templates(rule, after_of), version=rule.version + 1, updated_at=now)
-    definition = Definition(changed, tuple(made))
+    definition = with_template_fields(Definition(changed, tuple(made)))
+    shown = {*rule.template_fields, *definition.distribution.template_fields}  # templates beside those are as before
+    changed = msgspec.structs.replace(changed, template_fields=sorted(shown))
     change = Change(changed, "", tuple(template for _, template in made))
     planned = Planned("changed", "distribution", rule.id, changed.version, change, tuple(dict.fromkeys(lines)))
     return planned, email_problems(definition, project, to_save=True)

@@ -127,7 +127,7 @@ class ProjectLimits:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The judgement of distributions that fall silent, or are skipped far more than usual."""
+    """The judgement of distributions that fall silent or are skipped far more than usual, and of fields that change."""
 
     enabled: bool = True
     every: timedelta = timedelta(minutes=5)
@@ -135,6 +135,7 @@ class Watch:
     silence_least: timedelta = timedelta(hours=6)
     jump_factor: float = 3.0
     jump_least: int = 50
+    fields_a_second: float = 20.0
 
     def check(self) -> None:
         """Raises CannotStart for factors by which all would be a surprise."""
@@ -143,6 +144,8 @@ class Watch:
                 raise CannotStart(f"watch.{name}_factor must be at least 1, not {factor:g}")
         if self.jump_least < 1:
             raise CannotStart("watch.jump_least must be at least 1")
+        if not 0.001 <= self.fields_a_second <= 100_000:
+            raise CannotStart(f"watch.fields_a_second must be 0.001 to 100000, not {self.fields_a_second:g}")
         if self.every < timedelta(seconds=1):
             raise CannotStart("watch.every must be at least 1s")
 

@@ -7,7 +7,10 @@ list items from 0: customer.id, order.items[0].sku_id, customer.metadata."first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schemas.formats.blank import is_blank
 
 _NAME = r'[^."\[\]]+|"(?:[^"\\]|\\.)+"'
 PATH_PATTERN = rf"({_NAME})(\[[0-9]{{1,4}}\]|\.({_NAME}))*"
@@ -43,6 +46,17 @@ def path_text(steps: Iterable[Step]) -> str:
     """Steps as a path is written."""
     parts = (f"[{step}]" if isinstance(step, int) else f".{_quoted(step)}" for step in steps)
     return "".join(parts).removeprefix(".")
+
+
+def value_at(path: Steps, facts: Mapping[str, Any]) -> Any:
+    """The value that a path leads to; None where that is missing, or blank."""
+    value: Any = facts
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return None if isinstance(value, str) and is_blank(value) else value
 
 
 def _step(quoted: str, place: str, name: str) -> Step:

@@ -1,6 +1,6 @@
 -- name: open_notices
--- What is open of a kind, by what it is about.
-select about from notices where project_id = $1 and kind = $2 and closed_at is null;
+-- What is open of a kind, by what it is about, and since when.
+select about, opened_at from notices where project_id = $1 and kind = $2 and closed_at is null;
 
 -- name: projects_with
 -- The projects that have something open of a kind.

@@ -15,6 +15,7 @@ from streams.index.guard import Guard
 from streams.index.guards import GuardIndex
 from streams.index.table import Candidate
 from streams.rule import Rule, compile_rule
+from streams.used_fields import WatchedFields
 
 RuleKey = tuple[str, str]
 """Project and id: two projects may have rules of one id."""
@@ -34,6 +35,7 @@ class RuleIndex:
         self._ending = self._asking_segments = 0
         self._cap_spans: Counter[int] = Counter()
         self._rules: dict[RuleKey, Rule] = {}
+        self.fields = WatchedFields()
 
     def __len__(self) -> int:
         return len(self._rules)
@@ -46,6 +48,7 @@ class RuleIndex:
         rule = compile_rule(distribution, self._guards.compile, self._zone)
         self.remove(distribution.project_id, distribution.id)
         self._rules[distribution.project_id, distribution.id] = rule
+        self.fields.add(distribution)
         self._cap_spans.update(map(span, distribution.caps))
         self._asking_segments += _asks_segments(rule)
         if distribution.status in _REACTING:
@@ -59,6 +62,7 @@ class RuleIndex:
         """Take out; nothing where it is not in."""
         rule = self._rules.pop((project_id, rule_id), None)
         if rule is not None:
+            self.fields.discard(rule.distribution)
             self._asking_segments -= _asks_segments(rule)
         if rule is not None and rule.distribution.caps:
             self._cap_spans.subtract(map(span, rule.distribution.caps))

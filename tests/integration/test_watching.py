@@ -14,6 +14,7 @@ from agents.roles.sender.watch import Watch
 from agents.telemetry.metrics import Metrics
 from deploy.settings.workers import Watch as WatchSettings
 from schemas.errors import TryLater
+from store.fields_seen import FieldsSeen
 from store.notices import Notices
 from store.postgres import connect
 from store.watching import DecisionHours
@@ -85,7 +86,10 @@ async def test_a_silent_distribution_is_told_once_and_when_it_is_over(dsn: str, 
     one.add({("shop", "busy", "emitted", ""): 1}, NOW)
     await one.write()
     notices = Notices(pool, lambda notice: ["webhook:https://ops.example.com/"])
-    watches = [Watch(DecisionHours(pool), notices, WatchSettings().bounds, every=timedelta(0)) for _ in range(3)]
+    watches = [
+        Watch(DecisionHours(pool), FieldsSeen(pool), notices, WatchSettings().bounds, every=timedelta(0))
+        for _ in range(3)
+    ]
     for _ in range(2):
         await asyncio.gather(*(watch.look() for watch in watches))
     assert [(notice.kind, notice.about) for notice in await told(pool) if notice.kind == "distribution_silent"] == [
@@ -106,7 +110,13 @@ async def test_nothing_is_silent_because_no_matcher_writes(dsn: str, pool: async
     await one.close()
     await pool.execute("update decisions_by_hour set hour = hour - interval '2 days'")
     await pool.execute("update decision_counters set written_at = written_at - interval '2 days'")
-    watch = Watch(DecisionHours(pool), Notices(pool, lambda notice: ()), WatchSettings().bounds, every=timedelta(0))
+    watch = Watch(
+        DecisionHours(pool),
+        FieldsSeen(pool),
+        Notices(pool, lambda notice: ()),
+        WatchSettings().bounds,
+        every=timedelta(0),
+    )
     await watch.look()
     assert await told(pool) == []
     await pool.execute("update decision_counters set written_at = now()")
@@ -121,7 +131,13 @@ async def test_a_jump_of_one_reason_is_told_once(dsn: str, pool: asyncpg.Pool) -
         one.add({EMITTED: 19, SKIPPED: 1}, NOW - timedelta(hours=hour))
     one.add({EMITTED: 20, SKIPPED: 180}, NOW)
     await one.close()
-    watch = Watch(DecisionHours(pool), Notices(pool, lambda notice: ()), WatchSettings().bounds, every=timedelta(0))
+    watch = Watch(
+        DecisionHours(pool),
+        FieldsSeen(pool),
+        Notices(pool, lambda notice: ()),
+        WatchSettings().bounds,
+        every=timedelta(0),
+    )
     for _ in range(2):
         await watch.look()
     (notice,) = await told(pool)

@@ -11,14 +11,18 @@ from datetime import datetime, timedelta
 import asyncpg
 import structlog
 
+from agents.roles.matcher.sampling import FieldSamples
 from agents.telemetry.metrics import Metrics
 from schemas.errors import CannotStart, TryLater
+from store.fields_seen import FieldsSeen
 from store.watching import DecisionHours, HourKey
 
 log = structlog.get_logger()
 
 MOST = 50_000
 """Counts in memory: with more distributions, hours and reasons than that the rest is not counted."""
+FIELDS_A_SECOND = 20.0
+"""Events of each type and project whose fields are looked into."""
 _WRITE_SECONDS = 20.0
 _LAST_WRITE_SECONDS = 3.0
 _AT_A_TIME = 5_000
@@ -31,9 +35,16 @@ class DecisionCounts:
     """The counts of one run of a matcher. `connect` opens a pool; it may be away for as long as it likes."""
 
     def __init__(
-        self, connect: Callable[[], Awaitable[asyncpg.Pool]], metrics: Metrics, *, instance: str, most: int = MOST
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Pool]],
+        metrics: Metrics,
+        *,
+        instance: str,
+        most: int = MOST,
+        fields_a_second: float = FIELDS_A_SECOND,
     ) -> None:
         self._connect, self._metrics, self._most = connect, metrics, most
+        self.fields = FieldSamples(fields_a_second, metrics)
         self._worker = f"{instance}/{uuid.uuid4().hex}"
         self._counts: Counter[HourKey] = Counter()
         self._changed: set[HourKey] = set()
@@ -77,6 +88,7 @@ class DecisionCounts:
             counts = {key: self._counts[key] for key in changed[start : start + _AT_A_TIME]}
             await hours.put(self._worker, counts)
             self._changed -= {key for key, count in counts.items() if self._counts[key] == count}
+        await self.fields.write(FieldsSeen(self._pool))
         self._forget()
 
     def _forget(self) -> None:

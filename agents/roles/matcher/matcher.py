@@ -278,6 +278,9 @@ class Matcher:
         source = Source.of_record(record, reader.topic)
         context = self._context(head, source, reader, batch, rows)
         matched = match_event(context, self._rules.index, now)
+        if self._counts is not None:
+            place = (batch.partition, record.offset)
+            self._counts.fields.note(context, self._rules.index, batch.tp.topic, place, now)
         if self._limits.no_match_one_in:
             matched.decisions += sample_no_match(context, self._rules.index, now, self._limits.no_match_one_in)
         caused = self._caused(matched, context, source, batch, now)

@@ -6,10 +6,14 @@ import asyncio
 from datetime import timedelta
 
 from agents.waiting import retry_until_available
+from schemas.notice import Concern
 from schemas.watching import WatchBounds
+from store.fields_seen import FieldsSeen
 from store.notices import Notices
 from store.watching import DecisionHours
-from streams.notices import distribution_silent, skips_jumped
+from streams.field_watch import field_change
+from streams.notices import distribution_silent, field_about, field_changed, skips_jumped
+from streams.used_fields import users_of
 from streams.watching import jumps, silence
 
 _LOOK_SECONDS = 2.0
@@ -18,8 +22,11 @@ _LOOK_SECONDS = 2.0
 class Watch:
     """Any number of processes may have one. `every`: the time between two looks of whichever of them."""
 
-    def __init__(self, hours: DecisionHours, notices: Notices, bounds: WatchBounds, *, every: timedelta) -> None:
-        self._hours, self._notices, self._bounds, self._every = hours, notices, bounds, every
+    def __init__(
+        self, hours: DecisionHours, fields: FieldsSeen, notices: Notices, bounds: WatchBounds, *, every: timedelta
+    ) -> None:
+        self._hours, self._fields, self._notices = hours, fields, notices
+        self._bounds, self._every = bounds, every
 
     async def run(self) -> None:
         """Look now and then, until cancelled."""
@@ -31,6 +38,7 @@ class Watch:
         if await self._hours.begins(self._every):
             await self.look()
             await self._hours.forget()
+            await self._fields.forget()
 
     async def look(self) -> None:
         """Judge each distribution. Raises TryLater."""
@@ -40,3 +48,19 @@ class Watch:
         jumped = [skips_jumped(one, jump) for one in found if at for jump in jumps(one, at, self._bounds)]
         await self._notices.keep_all("distribution_silent", silent)
         await self._notices.keep_all("skips_jumped", jumped)
+        await self._notices.keep_all("field_changed", await self._changed_fields())
+
+    async def _changed_fields(self) -> list[Concern]:
+        """Fields that are used now and are otherwise than before; one that was told of stays so until it is over."""
+        users = users_of(await self._fields.using())
+        told = {
+            (project, about): at
+            for project in await self._notices.projects_with("field_changed")
+            for about, at in (await self._notices.opened(project, "field_changed")).items()
+        }
+        return [
+            field_changed(one, change, used)
+            for one in await self._fields.histories()
+            if (used := users.get((one.project_id, one.subject, one.path)))
+            and (change := field_change(one, told.get((one.project_id, field_about(one)))))
+        ]

@@ -18,8 +18,8 @@ import msgspec
 
 from channels.templates.author_lines import AuthorLine, author_line
 from channels.templates.engine import PARTS, names_in
-from console.control.checking.fields import value_at
 from schemas.errors import TemplateFailed
+from schemas.formats.paths import value_at
 from schemas.record import JsonObject
 from schemas.template import StoredTemplate
 from streams.conditions.answer import kind_of

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from console.control.checking.finding import FindingKind
-from schemas.formats.blank import is_blank
-from schemas.formats.paths import Steps, path_text
+from schemas.formats.paths import Steps, path_text, value_at
 from streams.conditions.answer import Kind, a_kind, kind_of
 from streams.conditions.fields import Fields, Found
 
@@ -58,17 +57,6 @@ def counted(number: int, noun: str) -> str:
 def every(number: int, noun: str) -> str:
     """`the 1 event`, `all 2 events`."""
     return f"{'the' if number == 1 else 'all'} {counted(number, noun)}"
-
-
-def value_at(path: Steps, facts: Mapping[str, Any]) -> Any:
-    """The value that a path leads to; None where that is missing, or blank."""
-    value: Any = facts
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, Mapping) else None
-    return None if isinstance(value, str) and is_blank(value) else value
 
 
 def kind_at(path: Steps, fields: Fields) -> Kind | None:

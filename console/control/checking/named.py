@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from channels.templates.engine import PARTS, names_in
 from schemas.distribution import Distribution
+from schemas.events.triggers import TRIGGERS
 from schemas.formats.paths import Steps, path_text, read_path
 from schemas.payload import DEFAULT, FROM
 from streams.conditions.language import SEGMENTS
@@ -70,6 +71,13 @@ def _of_body(node: Any, at: str) -> Iterator[Named]:
         node = list(node.values())
     for inner in node if isinstance(node, list) else ():
         yield from _of_body(inner, at)
+
+
+def with_template_fields(definition: Definition) -> Definition:
+    """A definition that says which fields of its events its templates show, for whoever watches those."""
+    rule = definition.distribution
+    shown = {str(one) for one in named_by_templates(definition) if one.path[0] in TRIGGERS[rule.trigger.event].objects}
+    return replace(definition, distribution=msgspec.structs.replace(rule, template_fields=sorted(shown)))
 
 
 def named_by_templates(definition: Definition) -> Iterator[Named]:

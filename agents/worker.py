@@ -31,6 +31,7 @@ from agents.roles.holder import build_holder
 from agents.roles.matcher.counting import DecisionCounts
 from agents.roles.matcher.matcher import build_matcher
 from agents.roles.publisher import build_publisher
+from agents.roles.recorder import build_recorder
 from agents.roles.segmenter.segmenter import build_segmenter
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.notifier import Notifier
@@ -60,6 +61,7 @@ from store.holds import Holds
 from store.migrate import migrate
 from store.notices import Notices
 from store.postgres import connect
+from store.read_models.recorded import Recorded
 from store.retention import Retention, ids_kept
 from store.segments import Segments
 from store.sending.ledger import Ledger
@@ -239,15 +241,9 @@ async def _database(wiring: Wiring, options: WorkerOptions) -> AsyncIterator[asy
 @asynccontextmanager
 async def _publisher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     async with _database(wiring, options) as pool:
-        app, publisher = build_publisher(
-            wiring,
-            Codes(pool),
-            Held(pool),
-            Control(pool),
-            Notices(pool, wiring.settings.notices.ways),
-            metrics,
-            **_faust_settings(wiring, options),
-        )
+        notices, settings = Notices(pool, wiring.settings.notices.ways), _faust_settings(wiring, options)
+        stores = Codes(pool), Held(pool), Control(pool), notices
+        app, publisher = build_publisher(wiring, *stores, metrics, **settings)
         yield _Process(app, publisher.run, _at_rest)
 
 
@@ -273,6 +269,14 @@ async def _fan_out(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> 
         ahead = AheadInKafka(wiring)
         fan_out = FanOut(wiring, Sends(pool), metrics, owner=options.instance, ahead=ahead)
         yield _Process(fan_out.app, fan_out.run, _at_rest, (fan_out.loop,))
+
+
+@asynccontextmanager
+async def _recorder(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
+    async with _database(wiring, options) as pool:
+        recorded = Recorded(pool, wiring.settings.retention.recorded)
+        app, recorder = build_recorder(wiring, recorded, metrics, **_faust_settings(wiring, options))
+        yield _Process(app, recorder.run, _at_rest)
 
 
 @asynccontextmanager
@@ -333,6 +337,7 @@ _ROLES = {
     "sender": _sender,
     "segmenter": _segmenter,
     "fan_out": _fan_out,
+    "recorder": _recorder,
 }
 
 

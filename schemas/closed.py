@@ -78,7 +78,7 @@ ChoiceWay = Literal["one_click", "page", "mail"]
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""
 
-Role = Literal["matcher", "publisher", "holder", "sender", "segmenter", "fan_out"]
+Role = Literal["matcher", "publisher", "holder", "sender", "segmenter", "fan_out", "recorder"]
 """The kinds of worker process."""
 
 

@@ -36,6 +36,7 @@ class Decision(Record, frozen=True, kw_only=True):
     channel: ChannelName | Unknown | None = None
     delivery_id: str | None = None
     until: Annotated[datetime | None, doc("For deferred: not before.")] = None
+    due_at: Annotated[datetime | None, doc("When it was due, where it had waited; null of what did not.")] = None
     checks: list[Check] = []
     decided_at: datetime
 
@@ -59,3 +60,4 @@ class DeliveryStatus(Record, frozen=True, kw_only=True):
     provider_id: str | None = None
     attempts: int
     occurred_at: datetime
+    due_at: Annotated[datetime | None, doc("When it was due, where it had waited; null of what did not.")] = None

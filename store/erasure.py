@@ -11,7 +11,7 @@ import msgspec
 from schemas.campaign import publication_customer
 from schemas.record_key import Keyed
 from schemas.topics import CONSENTS
-from store.postgres import passing_errors
+from store.postgres import passing_errors, transaction
 from store.sql import queries
 
 
@@ -37,6 +37,13 @@ class Erasure:
             await self._pool.execute(self._sql["forget_memberships"], projects, ids)
             await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
             await self._pool.execute(self._sql["forget_choices"], projects, ids, CONSENTS)
+
+        async def forget_recorded(connection: asyncpg.Connection) -> None:
+            await connection.execute(self._sql["lock_recorded"])
+            await connection.execute(self._sql["forget_decisions"], projects, ids)
+            await connection.execute(self._sql["forget_statuses"], projects, ids)
+
+        await transaction(self._pool, forget_recorded)
 
     async def find(self, customers: Sequence[Keyed], limit: int) -> dict[str, bytes]:
         """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""

@@ -15,7 +15,7 @@ from schemas.hold import Gathered, Hold
 from schemas.record import JsonObject
 from streams.event_context import EventContext, objects_of
 from streams.identity import decision_id
-from streams.outcome import place_of
+from streams.outcome import place_of, was_due
 from streams.verdict import Skip
 from streams.window import NEVER, WEEKDAYS, instant
 
@@ -151,6 +151,7 @@ def _dropped(hold: Hold, one: Gathered, why: Skip, now: datetime) -> Decision:
         detail=why.detail,
         arm=hold.arm,
         channel=channel,
+        due_at=was_due(hold),
         decided_at=now,
     )
 

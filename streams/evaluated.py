@@ -22,7 +22,7 @@ from streams.digest import DIGEST
 from streams.event_context import EventContext, Profile, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw
 from streams.identity import decision_id, delivery_id, key_at, occurrence_key
-from streams.outcome import Waits, event_ref, place_of, ref_of
+from streams.outcome import Waits, event_ref, place_of, ref_of, was_due
 from streams.recent import Sent
 from streams.rule import Rule
 from streams.verdict import Defer, Skip
@@ -94,6 +94,7 @@ class Evaluated:
             channel=channel,
             delivery_id=message.delivery_id if message and not is_skipped else None,
             until=objection.until if isinstance(objection, Defer) else None,
+            due_at=was_due(self._held),
             checks=[*self.checks, *recorded] if recorded else self.checks,
             decided_at=self._now,
         )

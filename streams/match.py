@@ -23,7 +23,7 @@ from streams.event_context import EventContext
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
-from streams.outcome import Matched, canceled, ended_meanwhile, event_ref, no_longer_fits, place_of
+from streams.outcome import Matched, canceled, ended_meanwhile, event_ref, no_longer_fits, place_of, was_due
 from streams.recent import Sent
 from streams.rule import Rule
 from streams.selection import is_selected, same_type
@@ -122,6 +122,7 @@ def _without_rule(
         reason=why.reason,
         detail=why.detail,
         channel=channel,
+        due_at=was_due(hold),
         decided_at=now,
     )
 

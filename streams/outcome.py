@@ -83,6 +83,11 @@ def place_of(hold: Hold | None) -> tuple[ChannelName | Unknown | None, int]:
     return (hold.channel, hold.step) if hold and hold.step is not None else (None, 0)
 
 
+def was_due(hold: Hold | None) -> datetime | None:
+    """The moment that a release was due at; none of what did not wait, nor of what somebody ended before its moment."""
+    return hold.due_at if hold and hold.canceled_by is None else None
+
+
 def last_of(judged: Iterable[Judged]) -> tuple[Defer, list[Check]] | None:
     """The objection that keeps all of them from being sent together for longest, and the checks of its message."""
     waiting = [(one.objection, one) for one in judged if isinstance(one.objection, Defer)]

@@ -11,7 +11,16 @@ from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
 from schemas.events.triggers import EVENT_TOPICS
-from schemas.topics import CUSTOMERS, DUE, HOLDS, MEMBERSHIPS, PUBLICATION_REQUESTS, deliveries
+from schemas.topics import (
+    CUSTOMERS,
+    DECISIONS,
+    DELIVERY_STATUS,
+    DUE,
+    HOLDS,
+    MEMBERSHIPS,
+    PUBLICATION_REQUESTS,
+    deliveries,
+)
 
 _TIMEOUT = 10.0
 OPEN_SECONDS = 10.0
@@ -23,6 +32,7 @@ _READS: dict[str, tuple[str, ...]] = {
     "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
     "segmenter": (CUSTOMERS,),
     "fan_out": (),
+    "recorder": (DECISIONS, DELIVERY_STATUS),
 }
 
 

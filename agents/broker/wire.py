@@ -34,6 +34,7 @@ _WRITES: dict[Role, tuple[str, ...]] = {
     "segmenter": ("events.segments", MEMBERSHIPS),
     "fan_out": (),  # its events are JSON: see streams/sends.py
     "sender": _OUTBOX,
+    "recorder": (),
 }
 """The topics that a role encodes records for."""
 

@@ -28,6 +28,7 @@ class Metrics:
         self._add_sends(registry)
         self._add_segments(registry)
         self._add_reports(registry)
+        self._add_recorded(registry)
 
     def _add_processing(self, registry: CollectorRegistry) -> None:
         self.events = Counter("tidings_events", "Events read, by type.", ["type"], registry=registry)
@@ -196,6 +197,14 @@ class Metrics:
             "tidings_reports",
             "What providers told of deliveries, by the way it came (callback, mailbox) and what became of it.",
             ["way", "done"],
+            registry=registry,
+        )
+
+    def _add_recorded(self, registry: CollectorRegistry) -> None:
+        self.recorded = Counter(
+            "tidings_recorded",
+            "Decisions and ends of deliveries that are read: new, known before, or late (their day is kept no longer).",
+            ["what", "done"],
             registry=registry,
         )
 

@@ -157,16 +157,21 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Times for which what is over is kept. An event that is older is not sent, so that no replay sends it again."""
+    """Times for which what is over is kept. Events older than `deliveries` are not sent, so that no replay sends them.
+
+    `recorded`: decisions, and ends of deliveries, as recorders keep them, from the day of their event on.
+    """
 
     deliveries: timedelta = timedelta(days=90)
+    recorded: timedelta = timedelta(days=90)
 
     def check(self) -> None:
         """Raises CannotStart for less than a day, since what has just ended may not have been looked at yet.
 
         And for more than a hundred years, which is for ever: Postgres has no time that is millions of days ago.
         """
-        if self.deliveries < timedelta(days=1):
-            raise CannotStart("retention.deliveries must be at least 1d")
-        if self.deliveries > _LONGEST_KEPT:
-            raise CannotStart(f"retention.deliveries must be at most {_LONGEST_KEPT.days}d")
+        for name, kept in (("deliveries", self.deliveries), ("recorded", self.recorded)):
+            if kept < timedelta(days=1):
+                raise CannotStart(f"retention.{name} must be at least 1d")
+            if kept > _LONGEST_KEPT:
+                raise CannotStart(f"retention.{name} must be at most {_LONGEST_KEPT.days}d")

@@ -33,6 +33,24 @@ select distinct $3::text, project_id || chr(31) || customer_id, null::jsonb, now
 delete from send_members m using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
 where m.project_id = erased.project_id and m.customer_id = erased.customer_id;
 
+-- name: lock_recorded
+-- What recorders are writing at this moment is there; what they write from now on sees who was erased.
+select pg_advisory_xact_lock(hashtextextended('recorded_erasures', 0));
+
+-- name: forget_decisions
+-- What recorded decisions about events before the erasure say of customers, but for the id: the values that checks saw.
+update recorded_decisions r set detail = null, checks = '[]'
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at
+  and (r.detail is not null or r.checks <> '[]');
+
+-- name: forget_statuses
+-- What recorded ends of deliveries say of customers, but for the id: the words of providers, and their own ids.
+update recorded_statuses r set detail = '', provider_id = null
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at
+  and (r.detail <> '' or r.provider_id is not null);
+
 -- name: erased_among
 -- Of some customers, those who were erased.
 select project_id, customer_id

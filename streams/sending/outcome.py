@@ -55,4 +55,5 @@ def delivery_status(
         provider_id=provider_id,
         attempts=attempts,
         occurred_at=occurred_at,
+        due_at=delivery.not_before,
     )

@@ -19,6 +19,7 @@ from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
 from streams.outcome import Matched, Waits
 from streams.recent import read_recent, with_sent
+from streams.sending.outcome import delivery_status
 from streams.verdict import Defer, Skip
 from tests.factory import NOW, context, customer, rule
 
@@ -113,7 +114,10 @@ def test_what_is_delayed_is_held_whole_and_sent_when_due_with_the_id_that_it_wou
     assert delivery.delivery_id == matched(rule()).deliveries[0].delivery_id
     assert delivery.not_before == NOW + timedelta(days=3)
     assert delivery.expires_at == NOW + timedelta(days=3, hours=2)
-    assert [one.outcome for one in later.decisions] == ["emitted"]
+    assert [(one.outcome, one.due_at) for one in later.decisions] == [("emitted", NOW + timedelta(days=3))]
+    assert decision.due_at is None, "it has not waited yet"
+    told = delivery_status(delivery, "sent", outcome="sent", detail="", provider_id=None, attempts=1, occurred_at=NOW)
+    assert told.due_at == NOW + timedelta(days=3)
     assert later.decisions[0].decision_id != matched(rule()).decisions[0].decision_id
     assert not later.holds
 
@@ -171,7 +175,7 @@ def test_the_profile_of_now_decides() -> None:
 def test_a_deleted_distribution_says_so() -> None:
     hold = held(matched(rule(delay="3d")).holds[0])
     (decision,) = due(hold, None).decisions
-    assert (decision.outcome, decision.reason) == ("skipped", "stopped")
+    assert (decision.outcome, decision.reason, decision.due_at) == ("skipped", "stopped", hold.due_at)
     assert "deleted" in str(decision.detail)
 
 
@@ -190,6 +194,7 @@ def test_what_somebody_ended_is_skipped_with_who_it_was(live: dict[str, Any] | N
     (decision,) = found.decisions
     assert (decision.outcome, decision.reason) == ("skipped", "canceled")
     assert decision.detail == "ended while it waited by ann"
+    assert decision.due_at is None, "it was not due"
     assert not found.holds
 
 

@@ -1,0 +1,183 @@
+"""Decisions and ends of deliveries as recorders keep them: rows by the day, with how far each source is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from store.postgres import passing_errors, transaction
+from store.sql import queries
+
+DAYS_AHEAD = 31
+"""Days after today that are made where rows need them: more than upstream's clocks are ever ahead."""
+BEYOND = date.max
+"""The day of what is dated further ahead; Postgres has it as infinity."""
+_EACH = timedelta(minutes=2)
+"""Between two rounds of retention, whoever makes them."""
+
+
+class DecisionRow(NamedTuple):
+    """A decision. `day` is that of its event, or of a release that at which it was due."""
+
+    day: date
+    project_id: str
+    decision_id: str
+    distribution_id: str
+    distribution_version: int
+    distribution_name: str
+    event_id: str
+    event_type: str
+    event_at: datetime
+    send_id: str | None
+    customer_id: str
+    outcome: str
+    reason: str | None
+    detail: str | None
+    arm: str | None
+    channel: str | None
+    delivery_id: str | None
+    until_at: datetime | None
+    due_at: datetime | None
+    checks: str
+    decided_at: datetime
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The key within its day."""
+        return self.project_id, self.decision_id
+
+
+class StatusRow(NamedTuple):
+    """An end of a delivery, or a report of it."""
+
+    day: date
+    project_id: str
+    delivery_id: str
+    outcome: str
+    occurred_at: datetime
+    distribution_id: str
+    distribution_version: int
+    distribution_name: str
+    event_id: str
+    event_type: str
+    event_at: datetime
+    send_id: str | None
+    customer_id: str
+    channel: str
+    account: str
+    type: str
+    reason: str | None
+    detail: str
+    provider_id: str | None
+    attempts: int
+    due_at: datetime | None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The key within its day."""
+        return self.project_id, self.delivery_id, self.outcome, self.occurred_at
+
+
+Row = DecisionRow | StatusRow
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """A row, and the offset and time (Unix ms) of the record that it was read from."""
+
+    offset: int
+    stamp: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Records of one partition: read up to `end`, the latest of them of the time `stamp` (Unix ms)."""
+
+    topic: str
+    partition: int
+    end: int
+    stamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """The numbers of rows that are new, of those that were known, and of those whose day is kept no longer."""
+
+    new: int = 0
+    known: int = 0
+    late: int = 0
+
+
+class Recorded:
+    """Keeps rows for `keep`, by their day. Raises TryLater while Postgres is away."""
+
+    def __init__(self, pool: asyncpg.Pool, keep: timedelta, *, each: timedelta = _EACH) -> None:
+        self._pool, self._keep, self._each = pool, keep, each
+        self._sql, self._begin_chore = queries("recorded"), queries("retention")["begin_chore"]
+
+    async def put_decisions(self, source: Source, rows: Sequence[Sourced]) -> Put:
+        """Keep decisions and move the position of their source, in one transaction."""
+        return await self._put("decisions", source, rows)
+
+    async def put_statuses(self, source: Source, rows: Sequence[Sourced]) -> Put:
+        """Keep ends of deliveries and move the position of their source, in one transaction."""
+        return await self._put("statuses", source, rows)
+
+    async def _put(self, table: str, source: Source, rows: Sequence[Sourced]) -> Put:
+        async def work(connection: asyncpg.Connection) -> Put:
+            position = await self._position(connection, source)
+            read = [one for one in rows if one.offset >= position["next_offset"] or one.stamp > position["stamp"]]
+            if source.end <= position["next_offset"] and not read:
+                return Put(known=len(rows))
+            kept = [one.row for one in read if one.row.day >= position["oldest"]]
+            new = await self._write(connection, table, kept, position["latest"]) if kept else 0
+            late = len(read) - len(kept)
+            moved = source.topic, source.partition, source.end, source.stamp, late
+            await connection.execute(self._sql["move_position"], *moved)
+            return Put(new, len(rows) - new - late, late)
+
+        return await transaction(self._pool, work)
+
+    async def _position(self, connection: asyncpg.Connection, source: Source) -> asyncpg.Record:
+        place = source.topic, source.partition
+        row = await connection.fetchrow(self._sql["lock_position"], *place, self._keep, DAYS_AHEAD)
+        if row is None:
+            await connection.execute(self._sql["add_position"], *place)
+            row = await connection.fetchrow(self._sql["lock_position"], *place, self._keep, DAYS_AHEAD)
+        return row
+
+    async def _write(self, connection: asyncpg.Connection, table: str, rows: Sequence[Row], latest: date) -> int:
+        """Write rows, the last of each id; how many are new. What was beyond at first stays there when its day comes.
+
+        The table is read before its days are looked at: retention, which locks it, cannot drop them in between then.
+        """
+        asked = _columns({row.identity for row in rows})
+        beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
+        placed: dict[tuple[object, ...], Any] = {}
+        for row in rows:
+            day = BEYOND if row.day > latest or row.identity in beyond else row.day
+            placed[day, *row.identity] = row._replace(day=day)
+        days = sorted({row.day for row in placed.values()} - {BEYOND})
+        await connection.execute(self._sql["make_days"], f"recorded_{table}", days)
+        new: int = await connection.fetchval(self._sql[f"put_{table}"], *_columns(placed.values()))
+        return new
+
+    async def tidy(self) -> int:
+        """Drop the days that are kept no longer, where it is time for it and nobody else does it; how many."""
+        async with passing_errors(self._pool):
+            if not await self._pool.fetch(self._begin_chore, "recorded", self._each):
+                return 0
+            old = await self._pool.fetch(self._sql["old_days"], self._keep)
+            for count, row in enumerate(old):
+                if not await self._pool.fetchval(self._sql["drop_day"], row["parent"], row["day"]):
+                    return count  # somebody reads: a dump, say
+        return len(old)
+
+
+def _columns(rows: Any) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -21,8 +21,11 @@ Reason = Literal[
 Outcome = Literal["emitted", "deferred", "skipped"]
 """What a matcher decided for a distribution whose trigger and guard fit an event."""
 
-Outside = Literal["hold", "skip"]
+Outside = Literal["hold", "skip", "next_channel"]
 """What becomes of a message outside of the hours in which it may be sent."""
+
+ChannelOrder = Literal["all", "first_available"]
+"""Which channels of a distribution send: all at once, or the first in the order written that can be used."""
 
 DistributionStatus = Literal["DRAFT", "LIVE", "PAUSED", "STOPPED", "ENDED"]
 

@@ -9,7 +9,16 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.channels.tables import ChannelPlan
-from schemas.closed import Action, AgainMode, CapScope, CapWindow, DistributionStatus, Unknown, WhenEmpty
+from schemas.closed import (
+    Action,
+    AgainMode,
+    CapScope,
+    CapWindow,
+    ChannelOrder,
+    DistributionStatus,
+    Unknown,
+    WhenEmpty,
+)
 from schemas.events.event import Id
 from schemas.record import JsonObject, Record, doc
 from schemas.window import QuietHours, Window
@@ -122,6 +131,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     promote: Promote | None = None
     consent: Annotated[str, doc("A consent category, or transactional.")]
     channels: Annotated[list[ChannelPlan], Meta(min_length=1)]
+    order: Annotated[ChannelOrder | Unknown, doc("All channels at once, or the first that can be used.")] = "all"
     again: Again = Again(mode="every_event")
     priority: Annotated[int, doc("Higher goes first.")] = 0
     starts_at: datetime | None = None
@@ -146,9 +156,19 @@ class Distribution(Record, frozen=True, kw_only=True):
 
     def plans(self) -> Iterator[tuple[str, ChannelPlan]]:
         """Everything that may be sent, each with the place of its keys in a document."""
-        for at, channels in (("", self.channels), *((f"arms.{arm.id}.", arm.channels) for arm in self.arms)):
+        for at, channels in self.ways:
             for index, plan in enumerate(channels):
                 yield f"{at}channels[{index}].{plan.channel}", plan
+
+    @property
+    def ways(self) -> list[tuple[str, list[ChannelPlan]]]:
+        """The channels that a customer may get it over: the plain ones and those of each arm, with its place."""
+        return [("", self.channels), *((f"arms.{arm.id}.", arm.channels) for arm in self.arms)]
+
+    @property
+    def sends_once(self) -> bool:
+        """True where the first channel that can be used sends, and no other."""
+        return self.order == "first_available"
 
     def arm(self, name: str | None) -> Arm | None:
         """The arm of that name."""

@@ -57,8 +57,18 @@ class Evaluated:
         rule, event = self._distribution, self._event
         identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        told = self._recent, self._now, self._zone, self._draw, self._due_at
+        told = self._recent, self._now, self._zone, self._draw, self._due_at, self._instead(occurrence)
         return Message(rule, event, self._profile, plan, step, identity, address, *told)
+
+    def _instead(self, occurrence: str) -> list[str]:
+        """The ids of all messages of a send, where only one of them is sent."""
+        if not self._distribution.sends_once:
+            return []
+        event, identity = self._event, self._distribution.id
+        return [
+            delivery_id(event.project_id, identity, occurrence, event.customer_id, plan.channel, step)
+            for step, plan in enumerate(self._plans)
+        ]
 
     @property
     def _plans(self) -> list[ChannelPlan]:
@@ -82,7 +92,9 @@ class Evaluated:
         channel, step = (message.plan.channel, message.step) if message else place_of(self._held)
         is_skipped = isinstance(objection, Skip)
         return Decision(
-            decision_id=decision_id(event.project_id, rule.id, event.id, event.customer_id, channel, step, self._round),
+            decision_id=decision_id(
+                event.project_id, rule.id, event.id, event.customer_id, channel, step, self._round_of(message)
+            ),
             project_id=event.project_id,
             distribution=self._ref,
             event=self._event_ref,
@@ -98,6 +110,12 @@ class Evaluated:
             checks=[*self.checks, *recorded] if recorded else self.checks,
             decided_at=self._now,
         )
+
+    def _round_of(self, message: Message | None) -> int:
+        """The number of times that a message has waited: 0 of one that is tried since another one had waited."""
+        held = self._held
+        is_other = message and held and held.step is not None and held.step != message.step
+        return 0 if is_other else self._round
 
     def _data(self) -> JsonObject:
         """The objects that go out: the event's, and those of the promotion that it tells of."""

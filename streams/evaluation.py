@@ -13,6 +13,7 @@ from schemas.distribution import Digest, Publish
 from schemas.hold import Gathering, Hold
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
+from streams.channel_order import still_to_try, until_one_sends
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.reentry import asked_before
 from streams.conditions.answer import Answer, Failure
@@ -127,18 +128,31 @@ class Evaluation(Evaluated):
     def _go_on(self, occurrence: str, outcome: Matched) -> None:
         """Judge its messages, and add what comes of them. Each counts for those after it."""
         self._others = outcome.sent
-        judged = [self._judged(self._message(step, plan, occurrence)) for step, plan in self._steps()]
+        steps = self._steps()
+        if self._distribution.sends_once:
+            steps = still_to_try(steps, self._instead(occurrence), self._recent(), self._event.id)
+            if not steps:
+                outcome.decisions.append(self._decision(Skip("duplicate", "sent already over another channel")))
+                return
+        found = (self._judged(self._message(step, plan, occurrence)) for step, plan in steps)
+        judged = list(until_one_sends(found) if self._distribution.sends_once else found)
         if self._distribution.publish:
             self._ask_for_code(self._distribution.publish, judged, occurrence, outcome)
         else:
             self._send(judged, occurrence, outcome)
 
     def _steps(self) -> list[tuple[int, ChannelPlan]]:
-        """The channels with their places; where one of them has waited, only that one, if it is still there."""
+        """The channels with their places; where one of them has waited, only that one, if it is still there.
+
+        Where only one sends, those after it may take its place.
+        """
         steps, held = list(enumerate(self._plans)), self._held
         if held is None or held.step is None:
             return steps
-        return [(step, plan) for step, plan in steps if (step, plan.channel) == (held.step, held.channel)]
+        left = steps[held.step :]
+        if not left or left[0][1].channel != held.channel:
+            return []
+        return left if self._distribution.sends_once else left[:1]
 
     def _delayed(self) -> Defer | Skip | Failure | None:
         delay = self._draw.arm.delay if self._draw.arm else self._distribution.delay
@@ -194,7 +208,8 @@ class Evaluation(Evaluated):
         """Hold one message, while the others go their way."""
         message = judged.message
         waits = self._waits(hold_id_of_step(message.delivery_id), occurrence, until)
-        outcome.holds.append(replace(waits, channel=message.plan.channel, step=message.step))
+        waits = replace(waits, channel=message.plan.channel, step=message.step, round=self._round_of(message))
+        outcome.holds.append(waits)
         outcome.decisions.append(self._decision(until, message, judged.recorded))
         self._note(waits.hold_id, until, outcome)
 
@@ -209,7 +224,7 @@ class Evaluation(Evaluated):
             outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
         lasts = rule.again.mode != "every_event"
         outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
-        outcome.counts |= lasts
+        outcome.counts |= lasts or rule.sends_once
 
     def failed(self, failure: Answer) -> Decision:
         """The guard could not be judged."""
@@ -273,7 +288,7 @@ class Evaluation(Evaluated):
     def _take_place(self, message: Message, outcome: Matched, *, lasts: bool) -> None:
         """Count a message that leaves; what limits others has to be kept before it does."""
         outcome.sent.append(place(message, lasts=lasts))
-        outcome.counts |= lasts or bool(self._distribution.caps)
+        outcome.counts |= lasts or bool(self._distribution.caps) or self._distribution.sends_once
 
     def _judged(self, message: Message) -> Judged:
         """The answer of the checks. A message that would be no longer worth sending then does not wait."""

@@ -7,7 +7,7 @@ changes nothing, so the row may be written any number of times. What has counted
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -129,6 +129,14 @@ def has_counted(recent: Iterable[Sent], delivery_id: str, event_id: str) -> bool
     """True where the same event has had the same delivery count: this is a replay."""
     delivery, event = _delivery(delivery_id), _event(event_id)
     return any(one.delivery == delivery and one.event == event and one.channel for one in recent)
+
+
+def own_places(recent: list[Sent], delivery_ids: Sequence[str], event_id: str) -> list[tuple[int, Sent]]:
+    """The entries that the same event has made already, each with the place of its delivery among the given ones."""
+    if not recent:
+        return []
+    places, event = {_delivery(one): place for place, one in enumerate(delivery_ids)}, _event(event_id)
+    return [(places[one.delivery], one) for one in recent if one.delivery in places and one.event == event]
 
 
 def other_event_sent(recent: list[Sent], delivery_id: str, event_id: str) -> Sent | None:

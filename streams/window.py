@@ -54,9 +54,14 @@ def opens_together(windows: Sequence[Window], now: datetime, zone: tzinfo, place
 def closed(
     window: Window | None, until: datetime, now: datetime, zone: tzinfo, place: Place, said: str
 ) -> Defer | Skip:
-    """The objection to sending now, of hours that are open together from a moment on: its window may say skip."""
+    """The objection to sending now, of hours that are open together from a moment on: its window may say skip.
+
+    One that gives way to the next channel does so for quiet hours, too: the message is to leave now.
+    """
     if until is NEVER:
         return Skip("quiet_hours", f"{said}: there is no such hour")
+    if window and window.outside == "next_channel":
+        return Skip("quiet_hours", said)
     is_skipped = window and window.outside != "hold" and opens(window, now, zone, place)
     return Skip("quiet_hours", said) if is_skipped else Defer("quiet_hours", until, said)
 
@@ -87,7 +92,7 @@ def never_sent(rule: Distribution) -> Iterator[tuple[str, str]]:
                 at = f"channels[{index}].{plan.channel}.window" if plan.window else "window"
                 yield at, f"{way}never opens: the project sends {all_in_words(None, quiet)}"
                 return
-        if rule.publish and not ever_open(together):
+        if rule.publish and not rule.sends_once and not ever_open(together):
             yield "channels", f"{way}are never open together, and all that go out share a code"
             return
 

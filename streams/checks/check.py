@@ -54,6 +54,7 @@ class Message(Subject, frozen=True):
     `address` is the customer's on that channel, or why it has none. `recent` reads what the customer was sent lately,
     which few checks ask for. `now` is the moment at which it would be sent: one that objects with `Defer` holds this
     message, not the others, until then. `zone` is that of customers who name none. `due_at` is the end of its delay.
+    `instead` are the ids of all messages of which only one is sent.
     """
 
     plan: ChannelPlan
@@ -65,6 +66,7 @@ class Message(Subject, frozen=True):
     zone: tzinfo = UTC
     draw: Draw = IN_NONE
     due_at: datetime | None = None
+    instead: Sequence[str] = ()
 
     @property
     def moment(self) -> datetime:

@@ -1,4 +1,7 @@
-"""Re-entry: no other event may have caused the same delivery. The distribution's `again` says which are the same."""
+"""Re-entry: no other event may have caused the same delivery, nor one that is sent instead of it.
+
+The distribution's `again` says which are the same.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from streams.verdict import GO, Skip
 def _judge(message: Message) -> Finding:
     if message.distribution.publish:  # the publication knows: one for all messages of a send
         return Finding(GO)
-    return Finding(asked_before(message.recent(), message.delivery_id, message.event.id) or GO)
+    recent, event = message.recent(), message.event.id
+    found = (asked_before(recent, one, event) for one in message.instead or (message.delivery_id,))
+    return Finding(next(filter(None, found), GO))
 
 
 def asked_before(recent: list[Sent], identity: str, event_id: str) -> Skip | None:

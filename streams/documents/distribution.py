@@ -49,10 +49,10 @@ from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import ChannelList, WrittenChannel
 from streams.documents.offers import why_not_offered
 from streams.documents.single_value import one_value
+from streams.documents.together import wrong_together
 from streams.documents.windows import window_of
 from streams.values.kinds import Group, plain_json
 from streams.values.reader import DocumentReader
-from streams.window import never_sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +158,15 @@ class _Reader(DocumentReader):
         for sent in (channels, *(arm.channels for arm in parts["arms"])):
             self._offered(trigger, action, sent)
         made = None if self.problems else self._made(read, parts)
-        for at, why in never_sent(made) if made else ():
+        for at, why in wrong_together(made, self._context.channels) if made else ():
             self._problem(at, why)
         return None if self.problems else made
 
     def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
         """A distribution of what was read; a key that is not written has the default of the record."""
         context, identity = self._context, read["distribution"]
-        plain = {name: read[name] for name in ("expires_after", "priority", "holdout", "experiment") if name in read}
+        names = ("order", "expires_after", "priority", "holdout", "experiment")
+        plain = {name: read[name] for name in names if name in read}
         return Distribution(
             id=identity,
             project_id=context.project_id,
@@ -391,10 +392,5 @@ def _with_channels(table: ChannelTable) -> Group:
 
 
 def _action(source: Mapping[Any, Any]) -> Action:
-    return (
-        "publish"
-        if source.get("publish") is not None
-        else "promote"
-        if source.get("promote") is not None
-        else "message"
-    )
+    named: tuple[Action, ...] = ("publish", "promote")
+    return next((one for one in named if source.get(one) is not None), "message")

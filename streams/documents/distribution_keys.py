@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from schemas.closed import DistributionStatus
+from schemas.closed import ChannelOrder, DistributionStatus
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.arms import arms_form
@@ -69,6 +69,15 @@ DISTRIBUTION = Group(
             required=True,
             doc="What goes out, over one or more channels, each with its own keys (below).",
             example="[{webhook: {url: 'https://hooks.example.com/tidings', type: winback}}]",
+        ),
+        "order": Key(
+            OneOf(get_args(ChannelOrder)),
+            null="wrong",
+            doc="Which channels send: all at once, or only the first, as they are written, that can be used. One for "
+            "which there is no address, or that a cap or a window skips, gives way to the next; one that is held keeps "
+            "its turn.",
+            default="all",
+            example="first_available",
         ),
         "again": Key(
             AgainForm(),

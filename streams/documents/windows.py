@@ -55,7 +55,8 @@ WINDOW = Group(
         "outside": Key(
             OneOf(get_args(Outside)),
             null="wrong",
-            doc="What becomes of a message at another time: it waits for the next begin, or is skipped.",
+            doc="What becomes of a message at another time: it waits for the next begin, is skipped, or gives way to "
+            "the next channel of `order: first_available` (then in quiet hours, too).",
             default="hold",
             example="skip",
         ),

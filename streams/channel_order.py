@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from schemas.channels.tables import ChannelPlan
 from schemas.closed import Reason
+from streams.checks.check import Message
 from streams.outcome import Judged
 from streams.recent import Sent, own_places
 from streams.verdict import Defer, Skip
-
-Step = tuple[int, ChannelPlan]
-"""A channel with its place among the others."""
 
 _OF_THE_CHANNEL: frozenset[Reason] = frozenset({"no_address", "suppressed", "capped", "quiet_hours", "expired"})
 """Reasons for which a channel gives way to the next. Any other is one against the whole send: who was sent it already,
@@ -45,15 +42,15 @@ def _passed_over(one: Judged, following: Judged) -> Judged:
     return one._replace(objection=replace(one.objection, detail=said))
 
 
-def still_to_try(steps: Sequence[Step], ids: Sequence[str], recent: list[Sent], event_id: str) -> list[Step]:
-    """The channels that an event may still be sent over; `ids` are those of the messages of all channels.
+def still_to_try(messages: Sequence[Message], recent: list[Sent]) -> list[Message]:
+    """Those of some messages that may still be sent for their event.
 
     What the same event has sent already is sent so again, as a replay does, and nothing instead of it. Where one of
     its messages waits, the order has come to that one: those before it were passed over.
     """
-    own = own_places(recent, ids, event_id)
+    own = own_places(recent, messages[0].instead, messages[0].event.id)
     sent = [place for place, one in own if one.channel]
     if sent:
-        return [step for step in steps if step[0] in sent][:1]
+        return [one for one in messages if one.step in sent][:1]
     reached = max((place for place, _ in own), default=0)
-    return [step for step in steps if step[0] >= reached]
+    return [one for one in messages if one.step >= reached]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 
@@ -13,7 +14,7 @@ from schemas.distribution import Digest, Publish
 from schemas.hold import Gathering, Hold
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.channel_order import still_to_try, until_one_sends
+from streams.channel_order import gives_way, still_to_try, until_one_sends
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.reentry import asked_before
 from streams.conditions.answer import Answer, Failure
@@ -128,18 +129,21 @@ class Evaluation(Evaluated):
     def _go_on(self, occurrence: str, outcome: Matched) -> None:
         """Judge its messages, and add what comes of them. Each counts for those after it."""
         self._others = outcome.sent
-        steps = self._steps()
-        if self._distribution.sends_once:
-            steps = still_to_try(steps, self._instead(occurrence), self._recent(), self._event.id)
-            if not steps:
-                outcome.decisions.append(self._decision(Skip("duplicate", "sent already over another channel")))
-                return
-        found = (self._judged(self._message(step, plan, occurrence)) for step, plan in steps)
-        judged = list(until_one_sends(found) if self._distribution.sends_once else found)
-        if self._distribution.publish:
+        messages = [self._message(step, plan, occurrence) for step, plan in self._steps()]
+        judged = list(self._in_turn(messages) if self._distribution.sends_once else map(self._counted, messages))
+        if not judged:
+            outcome.decisions.append(self._decision(Skip("duplicate", "sent already over another channel")))
+        elif self._distribution.publish:
             self._ask_for_code(self._distribution.publish, judged, occurrence, outcome)
         else:
             self._send(judged, occurrence, outcome)
+
+    def _in_turn(self, messages: Sequence[Message]) -> Iterator[Judged]:
+        """Judge those of which one is sent. Those passed over before are judged for what is shown of them alone."""
+        left = still_to_try(messages, self._recent())
+        before = (self._judged(one) for one in messages if left and one.step < left[0].step)
+        passed_over = (one for one in before if gives_way(one.objection))
+        return until_one_sends(chain(passed_over, map(self._counted, left)))
 
     def _steps(self) -> list[tuple[int, ChannelPlan]]:
         """The channels with their places; where one of them has waited, only that one, if it is still there.
@@ -297,6 +301,11 @@ class Evaluation(Evaluated):
         ends = self._expires_at() if isinstance(objection, Defer) else None
         if isinstance(objection, Defer) and ends is not None and ends <= objection.until:
             objection = Skip("expired", f"ends {ends.isoformat()}, before it is sent: {objection.detail}")
-        if objection is None and self._distribution.caps:
-            self._taken.append(place(message))
         return Judged(message, objection, recorded)
+
+    def _counted(self, message: Message) -> Judged:
+        """The same of a message that goes where nothing objects: it counts for those after it."""
+        judged = self._judged(message)
+        if judged.objection is None and self._distribution.caps:
+            self._taken.append(place(message))
+        return judged

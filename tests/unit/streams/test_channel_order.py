@@ -228,6 +228,8 @@ def test_an_event_that_is_read_again_is_sent_as_before_whatever_has_changed() ->
     assert told(again) == [("email", *SENT)]
     gone = match(one, about(customer(email=None, **PHONE), row))
     assert told(gone) == [("email", "skipped", "no_address")], "nothing instead of what may have left"
+    same = match(one, about(customer(), row))
+    assert same.decisions == first.decisions, "with what was passed over"
 
 
 def test_another_event_finds_what_was_sent_over_any_channel() -> None:

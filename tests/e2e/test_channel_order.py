@@ -15,9 +15,9 @@ from agents.broker.records import Output
 from agents.wiring import Wiring
 from tests.e2e.harness import GREETING, PATIENCE, Product, product, profile, thanks
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
-CUSTOMERS, EVENTS = 30, 600
+CUSTOMERS, EVENTS = 30, 300
 
 
 async def test_each_event_is_sent_over_one_channel_though_matchers_are_killed_and_addresses_come_and_go(

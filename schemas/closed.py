@@ -14,7 +14,7 @@ UNKNOWN: Unknown = "unknown"
 Reason = Literal[
     "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
     "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",
-    "canceled", "delayed", "stopped", "erased", "digest",
+    "canceled", "delayed", "stopped", "erased", "digest", "gathered",
 ]  # fmt: skip
 """Why a message was not sent, or not yet."""
 

@@ -81,6 +81,7 @@ class Cap(Record, frozen=True, kw_only=True):
     scope: CapScope | Unknown
     name: Annotated[str | None, doc("The only channel or category that it is for; null for each by itself.")] = None
     wait: Annotated[int, doc("Seconds that a message may wait for its turn; 0 skips it.")] = 0
+    gather: Annotated[int, doc("Seconds for which the last one waits for others of higher priority; 0 does not.")] = 0
     of_project: Annotated[bool, doc("It is one of the project's, not the distribution's own.")] = False
 
 

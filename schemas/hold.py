@@ -58,6 +58,9 @@ class Hold(Record, frozen=True, kw_only=True):
     topic: Annotated[str, doc("The topic that its event came from, without the prefix.")]
     headers: Annotated[list[RecordHeader], doc("Those of the event's record.")] = []
     value: Annotated[bytes, doc("The event's record as it came.")]
+    priority: Annotated[int | None, doc("Where it counts: of what is due for a customer the highest goes first.")] = (
+        None
+    )
     canceled_by: Annotated[str | None, doc("Who ended it by hand before its moment; it is decided as canceled.")] = None
     gathers: Annotated[Gathering | None, doc("The digest that it joins, or is; null for what waits by itself.")] = None
     gathered: Annotated[list[Gathered], doc("The other events of a digest that are kept, oldest first.")] = []

@@ -15,6 +15,8 @@ from schemas.record_key import Keyed
 from store.postgres import passing_errors
 from store.sql import queries
 
+_OF_ALL = 9
+"""Columns of a hold that those of digests have as well: none of them waits by priority."""
 COUNTED = 100_000
 """So many that wait are counted one by one: to count millions every few seconds would cost more than the rest."""
 
@@ -34,6 +36,8 @@ class HoldRow(NamedTuple):
     until_at: datetime | None
     arrived_at: datetime
     record: bytes | None
+    priority: int | None = None
+    step: int | None = None
 
 
 class GatheredRow(NamedTuple):
@@ -133,10 +137,23 @@ class Holds:
             found = [_due(row, others.get((row["project_id"], row["hold_id"]))) for row in rows]
             yield found
             if found:
-                ended = [[getattr(one, name) for one in found] for name in ("project_id", "hold_id", "round")]
-                await connection.execute(self._sql["end"], *ended)
+                await connection.execute(self._sql["end"], *_ended(found))
             if leads:
                 await connection.execute(self._sql["end_gathered"], *digests)
+
+    @asynccontextmanager
+    async def due_by_priority(self, most: int) -> AsyncIterator[list[DueHold]]:
+        """The same of those that wait by priority, in the order in which they have to be published.
+
+        Those of at least so many customers where that many are due. None while another holder releases such.
+        """
+        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            (alone,) = await connection.fetch(self._sql["rank_alone"])
+            rows = await connection.fetch(self._sql["take_ranked"], most) if alone["is_alone"] else []
+            found = [DueHold(**row) for row in rows]
+            yield found
+            if found:
+                await connection.execute(self._sql["end"], *_ended(found))
 
     async def wake(self, most: int) -> int:
         """Make due what waited for paused distributions that go on; how many, at most so many of each."""
@@ -160,6 +177,10 @@ class Holds:
             return rows
 
 
+def _ended(found: Sequence[DueHold]) -> list[list[Any]]:
+    return [[getattr(one, name) for one in found] for name in ("project_id", "hold_id", "round")]
+
+
 def _due(row: dict[str, Any], others: list[bytes | None] | None) -> DueHold:
     if others is None:
         return DueHold(**row)
@@ -175,4 +196,4 @@ def _placed(
     there = [KnownDigest(**{name: row[name] for name in fields}) for row in own]
     for row, placed in zip(mine, place(there, [row.joining for row in mine]), strict=True):
         hold = row.hold._replace(until_at=placed.until, record=row.hold.record if placed.is_kept else None)
-        yield (*hold, row.joining.digest_id, row.joining.happened_at, placed.first_until)
+        yield (*hold[:_OF_ALL], row.joining.digest_id, row.joining.happened_at, placed.first_until)

@@ -43,6 +43,7 @@ class Evaluated:
         self._rule, self._guard, self._distribution, self._zone = rule, rule.guard, rule.distribution, rule.zone
         self._held, self._due_at = hold, hold.due_at if hold else None
         self._round = hold.round + 1 if hold else 0
+        self._is_ranked = hold is not None and hold.priority is not None
         self._draw = Draw.of_hold(hold, rule.distribution) if hold else IN_NONE
         self._others: list[Sent] = []
         self._taken: list[Sent] = []
@@ -57,7 +58,7 @@ class Evaluated:
         rule, event = self._distribution, self._event
         identity = delivery_id(event.project_id, rule.id, occurrence, event.customer_id, plan.channel, step)
         address = self._channels[plan.channel].reach(plan, self._profile)
-        told = self._recent, self._now, self._zone, self._draw, self._due_at, self._instead(occurrence)
+        told = self._recent, self._now, self._zone, self._draw, self._due_at, self._instead(occurrence), self._is_ranked
         return Message(rule, event, self._profile, plan, step, identity, address, *told)
 
     def _instead(self, occurrence: str) -> list[str]:

@@ -23,11 +23,12 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Not before `until`; then it is judged anew."""
+    """Not before `until`; then it is judged anew, with a `priority` before what else is due for its customer."""
 
     reason: Reason
     until: datetime
     detail: str
+    priority: int | None = None
 
 
 Verdict = Go | Skip | Defer

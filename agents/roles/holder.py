@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -93,6 +95,8 @@ class Holder:
             until_at=hold.until,
             arrived_at=moment(hold.arrived_at),
             record=record.value or b"",
+            priority=hold.priority,
+            step=hold.step,
         )
         joining = joining_of(hold, len(record.value or b""))
         return GatheredRow(row, joining) if joining else row
@@ -129,14 +133,17 @@ class Holder:
     async def release_due(self) -> int:
         """Publish a chunk of what is due; how many. Raises TryLater, and then all of it is released again."""
         await self._holds.close(_CHUNK_SIZE)
-        async with self._holds.due(_CHUNK_SIZE) as due:
-            if due:
-                await write_all(self._app.outputs, [self._output(one) for one in due])
-        self._metrics.holds_released.inc(len(due))
-        for one in due:
+        return sum([await self._publish(due) for due in (self._holds.due, self._holds.due_by_priority)])
+
+    async def _publish(self, due: Callable[[int], AbstractAsyncContextManager[list[DueHold]]]) -> int:
+        async with due(_CHUNK_SIZE) as found:
+            if found:
+                await write_all(self._app.outputs, [self._output(one) for one in found])
+        self._metrics.holds_released.inc(len(found))
+        for one in found:
             if one.events is not None:
                 self._metrics.digest_events.observe(one.events)
-        return len(due)
+        return len(found)
 
     async def tidy(self) -> int:
         """Wake what waited for distributions that go on, and forget what was over long ago; how many are awake."""

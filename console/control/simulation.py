@@ -191,6 +191,7 @@ def _at_the_end(step: Step) -> str:
 @dataclass(order=True, slots=True)
 class _Due:
     at: datetime
+    rank: int
     number: int
     hold: Hold = field(compare=False)
     event: Recorded = field(compare=False)
@@ -250,7 +251,17 @@ class _Timeline:
                 and waits.round < MOST_ROUNDS
                 and (at := self._digests.opens(hold, event))
             ):
-                heapq.heappush(self._due, _Due(at, next(self._numbers), hold, event))
+                at, rank = self._beside(hold, at), -(hold.priority or 0)
+                heapq.heappush(self._due, _Due(at, rank, next(self._numbers), hold, event))
+
+    def _beside(self, hold: Hold, at: datetime) -> datetime:
+        """The moment of what is gathered: that of the first of its customer's, as holders release them together."""
+        if hold.reason != "gathered":
+            return at
+        others = (
+            one.at for one in self._due if (one.hold.reason, one.hold.customer_id) == ("gathered", hold.customer_id)
+        )
+        return min((at, *others))
 
     def _unfit(self, context: EventContext, now: datetime) -> Iterator[Decision]:
         """A decision for each distribution that is about the event and does not fit it."""

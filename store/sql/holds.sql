@@ -1,11 +1,12 @@
 -- name: add
 -- Holds that are new; those of customers who were erased after their event are none.
-insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, held_at)
+insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority,
+                   step, held_at)
 select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason,
-       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, now()
+       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.priority, h.step, now()
 from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bytea[])
-     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record)
+            $8::timestamptz[], $9::bytea[], $10::integer[], $11::integer[])
+     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority, step)
 where not exists (
     select from erased_customers e
     where e.project_id = h.project_id and e.customer_id = h.customer_id and e.erased_at >= h.arrived_at)
@@ -21,10 +22,33 @@ where h.project_id = asked.project_id and h.customer_id = asked.customer_id and 
   and h.arrived_at <= e.erased_at;
 
 -- name: take
--- Those that are due, the longest overdue first; not those that another holder releases. Of a digest the event that leads.
+-- Those that are due, the longest overdue first; not those that another holder releases. Of a digest the event that leads;
+-- none that waits by priority, unless somebody ended it.
 select project_id, hold_id, round, customer_id, record, canceled_by, until_at, digest_id is not null as is_digest from holds
 where ended_at is null and until_at <= now() and (digest_id is null or closed_as = hold_id)
+  and (priority is null or canceled_by is not null)
 order by until_at limit $1 for update skip locked;
+
+-- name: rank_alone
+-- One holder at a time releases what waits by priority: two would publish a customer's in any order.
+select pg_try_advisory_xact_lock(hashtextextended('tidings ranked holds', 0)) as is_alone;
+
+-- name: take_ranked
+-- What waits by priority for customers who have some due, the highest first; what is gathered comes along before its own
+-- moment, with the first of it.
+with due as (
+    select project_id, customer_id, min(until_at) as first from (
+        select project_id, customer_id, until_at from holds
+        where ended_at is null and priority is not null and canceled_by is null and until_at <= now()
+        order by until_at limit $1) as found
+    group by project_id, customer_id
+)
+select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by, h.until_at
+from holds h join due using (project_id, customer_id)
+where h.ended_at is null and h.priority is not null and h.canceled_by is null
+  and (h.until_at <= now() or h.reason = 'gathered')
+order by due.first, h.project_id, h.customer_id, h.priority desc, h.arrived_at, h.step, h.hold_id, h.round
+for update of h skip locked;
 
 -- name: end
 -- These were released.

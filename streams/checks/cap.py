@@ -5,6 +5,7 @@ What is transactional counts too, and always goes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from schemas.distribution import TRANSACTIONAL, Cap
@@ -26,8 +27,12 @@ def _judge(message: Message) -> Finding:
     counts = [(cap, _count(message, cap)) for cap in caps]
     found = [objection for cap, counted in counts if (objection := _objection(message, cap, counted))]
     skip = next((one for one in found if isinstance(one, Skip)), None)
-    verdict = skip or max((one for one in found if isinstance(one, Defer)), key=_until, default=GO)
-    return Finding(verdict, test, ", ".join(f"{counted.count} {within_words(cap)}" for cap, counted in counts))
+    later = max((one for one in found if isinstance(one, Defer)), key=_until, default=None)
+    return Finding(
+        skip or later or _gathered(message, counts) or GO,
+        test,
+        ", ".join(f"{counted.count} {within_words(cap)}" for cap, counted in counts),
+    )
 
 
 def _limits(message: Message) -> list[Cap]:
@@ -50,7 +55,31 @@ def _objection(message: Message, cap: Cap, counted: Counted) -> Skip | Defer | N
     if counted.free_at > message.moment + timedelta(seconds=cap.wait):
         waits = f"; there is room from {counted.free_at.isoformat()} on, later than it may wait" if cap.wait else ""
         return Skip("capped", said + waits)
-    return Defer("capped", counted.free_at, f"{said}, held until {counted.free_at.isoformat()}")
+    priority = message.distribution.priority if cap.gather else None
+    return Defer("capped", counted.free_at, f"{said}, held until {counted.free_at.isoformat()}", priority)
+
+
+def _gathered(message: Message, counts: Sequence[tuple[Cap, Counted]]) -> Defer | None:
+    """The wait of a message that would be the last one: what comes meanwhile with a higher priority goes before it.
+
+    Once, not where it waited so already, and not where it would be too late then.
+    """
+    gathering = [cap for cap, counted in counts if cap.gather and counted.count == cap.at_most - 1]
+    if not gathering or message.is_ranked:
+        return None
+    cap = max(gathering, key=_gather)
+    until = message.now + timedelta(seconds=cap.gather)
+    after = message.distribution.expires_after
+    if after and message.moment + timedelta(seconds=after) <= until:
+        return None
+    said = (
+        f"the last one of cap {in_words(cap)}: gathered until {until.isoformat()}, when the highest priority goes first"
+    )
+    return Defer("gathered", until, said, message.distribution.priority)
+
+
+def _gather(cap: Cap) -> int:
+    return cap.gather
 
 
 def _until(defer: Defer) -> float:

@@ -55,6 +55,7 @@ class Message(Subject, frozen=True):
     which few checks ask for. `now` is the moment at which it would be sent: one that objects with `Defer` holds this
     message, not the others, until then. `zone` is that of customers who name none. `due_at` is the end of its delay.
     `instead` are the ids of all messages of which only one is sent.
+    `is_ranked`: it has waited beside others, and comes by priority.
     """
 
     plan: ChannelPlan
@@ -67,6 +68,7 @@ class Message(Subject, frozen=True):
     draw: Draw = IN_NONE
     due_at: datetime | None = None
     instead: Sequence[str] = ()
+    is_ranked: bool = False
 
     @property
     def moment(self) -> datetime:

@@ -14,6 +14,7 @@ from streams.caps import LONGEST
 from streams.values.kinds import Group, Key, Span, Text, Whole
 from streams.values.wording import Report, invalid, unknown
 
+_LONGEST_GATHERING = 60 * 60
 MOST = 100
 """Of one cap: what it has counted is kept in each customer's row."""
 _SKIP = "skip"
@@ -101,6 +102,13 @@ CAP = Group(
             default=_SKIP,
             example="{wait: 3d}",
         ),
+        "gather": Key(
+            Span(),
+            doc="The last one waits for so long, 1h at most: those of a higher `priority` that come meanwhile go "
+            "before it, and what waits for its turn gets it by priority.",
+            default="it goes at once",
+            example="30s",
+        ),
     },
     "{at_most: 2, in: week, of: marketing, then: {wait: 3d}}",
 )
@@ -145,8 +153,11 @@ def cap_of(place: str, read: JsonObject, consents: Collection[str], report: Repo
         report(f"{place}.of", unknown(of, [*_SCOPES, *sorted({*consents, *CHANNELS})], "something to count"))
         return None
     scope: CapScope = of if of in _SCOPES else "category" if of in consents else "channel"
-    name = None if of in _SCOPES else of
-    return Cap(at_most=read["at_most"], scope=scope, name=name, wait=read.get("then", 0), **read["in"])
+    name, gather = None if of in _SCOPES else of, read.get("gather", 0)
+    if gather > _LONGEST_GATHERING:
+        report(f"{place}.gather", f"must be at most {format_duration(_LONGEST_GATHERING)}: it delays each last message")
+        return None
+    return Cap(at_most=read["at_most"], scope=scope, name=name, wait=read.get("then", 0), gather=gather, **read["in"])
 
 
 def misses_all(cap: Cap, consent: str, channels: Collection[str]) -> str | None:

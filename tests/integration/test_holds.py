@@ -10,8 +10,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from console.control.holds import cancel
 from schemas.digest import Joining
 from schemas.record_key import Keyed
+from store.chosen_holds import ChosenHolds, HoldFilter
 from store.distributions import Change, Control
 from store.holds import GatheredRow, HoldRow, Holds
 from streams.digest import MOST, place_all
@@ -92,6 +94,59 @@ async def test_what_is_over_is_forgotten_when_nothing_makes_it_again(pool: async
     await pool.execute("update holds set ended_at = ended_at - interval '2 hours'")
     assert await holds.forget(timedelta(hours=1), 10) == 1
     assert (await holds.waiting()).waiting == 1
+
+
+def ranked(identity: str, priority: int | None, **changes: Any) -> HoldRow:
+    return row(identity, **{"reason": "gathered", "priority": priority, "step": 0, **changes})
+
+
+async def released_by_priority(holds: Holds, most: int = 10) -> list[str]:
+    async with holds.due_by_priority(most) as due:
+        return [one.hold_id for one in due]
+
+
+LATER = NOW + timedelta(hours=1)
+
+
+async def test_of_a_customer_the_highest_priority_is_released_first(pool: asyncpg.Pool) -> None:
+    holds = Holds(pool)
+    await holds.add(
+        [
+            ranked("low", 1),
+            ranked("high", 5, until_at=LATER),
+            ranked("high-later", 5, until_at=LATER, arrived_at=NOW),
+            ranked("high-beside", 5, until_at=LATER, step=1),
+            ranked("turn", 3, reason="capped"),
+            ranked("turn-tomorrow", 9, reason="capped", until_at=LATER),
+            ranked("other", 9, customer_id="c2", until_at=LATER),
+            ranked("plain", None),
+        ]
+    )
+    assert await released(holds) == ["shop plain 0"], "what waits by priority is left to due_by_priority"
+    expected = ["high", "high-beside", "high-later", "turn", "low"]
+    assert await released_by_priority(holds, most=1) == expected, "what is gathered comes with the first that is due"
+    assert await released_by_priority(holds) == []
+    assert (await holds.waiting()).waiting == 2
+
+
+async def test_one_holder_at_a_time_releases_by_priority(pool: asyncpg.Pool) -> None:
+    holds = Holds(pool)
+    await holds.add([ranked("low", 1), ranked("high", 5)])
+    with pytest.raises(RuntimeError):
+        async with holds.due_by_priority(1) as due:
+            assert [one.hold_id for one in due] == ["high", "low"]
+            await holds.add([ranked("highest", 9)])
+            assert await released_by_priority(holds) == []
+            raise RuntimeError("the broker is away")
+    assert await released_by_priority(holds) == ["highest", "high", "low"], "all of them, once nobody else does"
+
+
+async def test_what_is_cancelled_does_not_bring_along_what_is_gathered(pool: asyncpg.Pool) -> None:
+    holds = Holds(pool)
+    await holds.add([ranked("low", 1, until_at=LATER), ranked("high", 5, until_at=LATER, distribution_id="high")])
+    assert await cancel(ChosenHolds(pool), HoldFilter("shop", distribution="high"), actor="ann") == 1
+    assert await released_by_priority(holds) == []
+    assert await released(holds) == ["shop high 0"]
 
 
 def joins(number: int, minutes: float = 0, *, first: bool = False, size: int = 1, **changes: Any) -> GatheredRow:

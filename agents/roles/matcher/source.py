@@ -62,6 +62,7 @@ class Source(NamedTuple):
             topic=self.topic,
             headers=[RecordHeader(name=_written_out(name), value=value) for name, value in self.headers],
             value=self.value,
+            priority=waits.until.priority,
             gathers=waits.gathers,
             gathered=list(waits.gathered),
             events=waits.events,

@@ -25,6 +25,8 @@ def message(
     event_id: str = "ev1",
     now: datetime = NOW,
     draw: Draw = IN_NONE,
+    *,
+    is_ranked: bool = False,
     **changes: Any,
 ) -> Message:
     """Its first message."""
@@ -41,4 +43,5 @@ def message(
         lambda: recent or [],
         now,
         draw=draw,
+        is_ranked=is_ranked,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,45 @@ FULL = [before(1, 2 * DAY), before(2, DAY)]
 )  # fmt: skip
 def test_the_verdict(cap: Any, recent: list[Sent], verdict: Any) -> None:
     assert CAP.judge(message(recent=recent, cap=cap)).verdict == verdict
+
+
+GATHERED = (
+    "the last one of cap 2 in 7d of all: gathered until 2026-11-20T12:00:30+00:00, when the highest priority goes first"
+)
+LAST: dict[str, Any] = {**TWO, "gather": "30s"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "recent", "verdict"),
+    [
+        ({"cap": LAST}, [], GO),
+        ({"cap": LAST}, FULL[:1], Defer("gathered", NOW + timedelta(seconds=30), GATHERED, 7)),
+        ({"cap": LAST}, FULL, Skip("capped", SAID)),
+        ({"cap": {**LAST, "then": {"wait": "6d"}}}, FULL,
+         Defer("capped", NOW + 5 * DAY, f"{SAID}, held until {FREE}", 7)),
+        ({"cap": LAST, "is_ranked": True}, FULL[:1], GO),
+        ({"cap": {**LAST, "gather": "0s"}}, FULL[:1], GO),
+        ({"cap": [{"at_most": 3, "in": "7d", "gather": "1h"}, LAST]}, FULL[:1],
+         Defer("gathered", NOW + timedelta(seconds=30), GATHERED, 7)),
+        ({"cap": [{"at_most": 1, "in": "2h", "gather": "5s"}, LAST]}, FULL[:1],
+         Defer("gathered", NOW + timedelta(seconds=30), GATHERED, 7)),
+        ({"cap": [{"at_most": 1, "in": "2d"}, LAST]}, FULL[1:],
+         Skip("capped", "1 of 1 in the last 2d: cap 1 in 2d of all")),
+        ({"cap": {**LAST, "of": "category"}}, [before(1, DAY, category="loyalty")], GO),
+        ({"cap": LAST, "expires_after": "30s"}, FULL[:1], GO),
+        ({"cap": LAST, "expires_after": "31s"}, FULL[:1], Defer("gathered", NOW + timedelta(seconds=30), GATHERED, 7)),
+    ],
+    ids=["room for more", "the last", "none left", "waits for its turn", "gathered before", "none", "of another cap",
+         "the longest", "skipped by another", "another category", "too late then", "just in time"],
+)  # fmt: skip
+def test_the_last_one_is_gathered(changes: dict[str, Any], recent: list[Sent], verdict: Any) -> None:
+    assert CAP.judge(message(recent=recent, priority=7, **changes)).verdict == verdict
+
+
+def test_what_is_transactional_is_not_gathered() -> None:
+    one = message(recent=FULL[:1], cap=LAST)
+    transactional = msgspec.structs.replace(one.distribution, consent="transactional")
+    assert CAP.judge(msgspec.structs.replace(one, distribution=transactional)).verdict == GO
 
 
 def test_what_is_transactional_always_goes_and_counts() -> None:

@@ -25,6 +25,9 @@ WEEK = {"at_most": 2, "in": "week"}
             [Cap(at_most=2, within="week", scope="category", name="marketing", wait=3 * 86_400)],
         ),
         ({**WEEK, "in": "7d", "of": "channel"}, [Cap(at_most=2, within="span", seconds=604_800, scope="channel")]),
+        ({**WEEK, "gather": "30s"}, [Cap(at_most=2, within="week", scope="project", gather=30)]),
+        ({**WEEK, "gather": "1h"}, [Cap(at_most=2, within="week", scope="project", gather=3600)]),
+        ({**WEEK, "gather": "0s"}, [Cap(at_most=2, within="week", scope="project")]),
         ({**WEEK, "of": "webhook", "then": "skip"}, [Cap(at_most=2, within="week", scope="channel", name="webhook")]),
         (
             [WEEK, {"at_most": 1, "in": "day", "of": "category"}],
@@ -55,7 +58,9 @@ def test_a_cap_says_what_it_is_written_as(written: object, meant: list[Cap]) -> 
         ({"cap": [WEEK, {**WEEK, "then": "wait"}]}, "cap[1].then", "must be skip, or how long it may wait"),
         ({"cap": {**WEEK, "then": None}}, "cap.then", "must be skip, or how long it may wait"),
         ({"cap": {**WEEK, "then": {"wait": 3}}}, "cap.then.wait", "must be a duration"),
-        ({"cap": {**WEEK, "per": "day"}}, "cap.per", '"per" is not a key: must be one of at_most, in, of, then'),
+        ({"cap": {**WEEK, "per": "day"}}, "cap.per", '"per" is not a key: must be one of at_most, in, of, then, g'),
+        ({"cap": {**WEEK, "gather": "61m"}}, "cap.gather", "must be at most 1h: it delays each last message"),
+        ({"cap": [WEEK, {**WEEK, "gather": 30}]}, "cap[1].gather", "must be a duration"),
     ],
 )  # fmt: skip
 def test_whatever_is_wrong_is_said_with_what_is_right(changes: dict[str, Any], path: str, said: str) -> None:

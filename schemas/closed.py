@@ -38,6 +38,9 @@ Action = Literal["message", "publish", "promote"]
 WhenEmpty = Literal["stop", "wait", "skip", "send_without"]
 """What becomes of a message whose campaign has no code left: pause the distribution, hold it, skip it, send it so."""
 
+BackfillWho = Literal["only_later", "now_and_later", "members_now"]
+"""Who gets a distribution on a segment that is set live: those who enter it later, those who are in it, or both."""
+
 AgainMode = Literal["every_event", "once_per_customer", "once_per", "once_in"]
 """How often one customer may get the same distribution."""
 

@@ -12,6 +12,7 @@ from schemas.channels.tables import ChannelPlan
 from schemas.closed import (
     Action,
     AgainMode,
+    BackfillWho,
     CapScope,
     CapWindow,
     ChannelOrder,
@@ -85,6 +86,13 @@ class Cap(Record, frozen=True, kw_only=True):
     of_project: Annotated[bool, doc("It is one of the project's, not the distribution's own.")] = False
 
 
+class Backfill(Record, frozen=True, kw_only=True):
+    """Those who are in the segment of its trigger when it is set live get it as if they entered then."""
+
+    who: Annotated[BackfillWho | Unknown, doc("Null in place of only_later.")]
+    at: Annotated[datetime | None, doc("When it was set live, or starts; null before. Later versions keep it.")] = None
+
+
 class Publish(Record, frozen=True, kw_only=True):
     """Publish a code of a campaign to the customer, and send it."""
 
@@ -153,6 +161,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     quiet_hours: Annotated[QuietHours | None, doc("Its project's.")] = None
     country: Annotated[str | None, doc("That of customers whose address names none; its project's.")] = None
     template_fields: Annotated[list[str], doc("Paths into its events that its templates show, which are watched.")] = []
+    backfill: Annotated[Backfill | None, doc("Who gets it beside those who enter its segment later.")] = None
     updated_at: datetime
 
     def plans(self) -> Iterator[tuple[str, ChannelPlan]]:

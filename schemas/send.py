@@ -15,6 +15,7 @@ is refused there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Annotated, Literal
 
@@ -61,6 +62,17 @@ def moment_at(local_time: str, zone: tzinfo) -> datetime:
     The first of two in the autumn; one that is left out in spring counts on as the clock went before.
     """
     return datetime.fromisoformat(local_time).replace(tzinfo=zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """One customer's membership of a segment: what tells its entry apart from all others, and when it began."""
+
+    customer_id: str
+    serial: int
+    epoch: int
+    number: int
+    since: datetime
 
 
 class Started(Record, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import StoredTemplate
 from schemas.topics import DISTRIBUTIONS
+from store.backfills import save_backfill
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -62,13 +63,17 @@ class Control:
         return {row["distribution_id"]: _read(row["definition"], Distribution) for row in rows}
 
     async def save(self, changes: Sequence[Change], *, applied_by: str, now: datetime) -> None:
-        """Keep versions and templates and fill the outbox, all or nothing. Raises VersionConflict."""
+        """Keep versions and templates and fill the outbox, all or nothing; backfills begin with that.
+
+        Raises VersionConflict, SegmentMissing.
+        """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             for change in changes:
                 await self._save_one(connection, change, applied_by, now)
 
     async def _save_one(self, connection: asyncpg.Connection, change: Change, applied_by: str, now: datetime) -> None:
-        rule, definition = change.distribution, _text(change.distribution)
+        rule = await save_backfill(connection, change.distribution, applied_by)
+        definition = _text(rule)
         version = (rule.id, rule.version, rule.project_id, definition, change.source, applied_by, now)
         try:
             await connection.execute(self._sql["add_version"], *version)

@@ -14,7 +14,8 @@ import msgspec
 from schemas.closed import SendStatus
 from schemas.distribution import Distribution
 from schemas.segment import SegmentDefinition
-from schemas.send import Audience, Started, When
+from schemas.send import Audience, Entered, Started, When
+from store.clock import database_now
 from store.postgres import passing_errors
 from store.segments import SegmentConflict
 from store.sql import queries
@@ -29,6 +30,9 @@ class SendRow:
     `audience` is how many it goes to, as counted last; `starts_at` the end of its hold, or its moment where that is
     later: None before it is confirmed, or while its segment is being computed. `gone`: how many had left when it was
     stopped. `waits_for` says why it does not go on.
+
+    `backfill` is that of the distribution, where setting it live began this send, at `live_at`; once it `is_swept`,
+    those who entered since are looked for.
     """
 
     project_id: str
@@ -50,6 +54,9 @@ class SendRow:
     created_by: str
     created_at: datetime
     ended_at: datetime | None
+    backfill: str | None
+    live_at: datetime | None
+    is_swept: bool
 
     @property
     def is_open(self) -> bool:
@@ -151,6 +158,37 @@ class Sends:
         name, of = ("members", send.send_id) if send.to.kind == "list" else ("members_of_segment", send.to.segment)
         return [row["customer_id"] for row in await self._fetch(name, send.project_id, of, after, limit)]
 
+    async def entered(self, send: SendRow, after: str, limit: int, since: datetime | None) -> list[Entered]:
+        """The next members of a backfill's segment, by id: all, or those who entered at a moment or later.
+
+        Where it is for those alone who are in it by its begin, without others.
+        """
+        until = send.starts_at if send.backfill == "members_now" else None
+        rows = await self._fetch("entered", send.project_id, send.to.segment, after, since, until, limit)
+        return [Entered(**row) for row in rows]
+
+    async def segment_name(self, send: SendRow) -> str:
+        """The name of the segment that it goes to."""
+        rows = await self._fetch("segment_name", send.project_id, send.to.segment)
+        return rows[0]["name"] if rows else ""
+
+    async def sweep(self, send: SendRow, owner: str, after: timedelta) -> bool:
+        """Have those looked for who entered since a backfill began, which is so long ago; whether that begins now."""
+        return bool(await self._fetch("sweep", send.project_id, send.send_id, owner, after))
+
+    async def now(self) -> datetime:
+        """The time that counts."""
+        async with passing_errors(self._pool):
+            return await database_now(self._pool)
+
+    async def end(self, send: SendRow, why: str) -> None:
+        """End a send whose distribution has ended, with what is queued of it."""
+        async with self.change() as change:
+            now = await change.lock(send.project_id, send.send_id)
+            if now is not None and now.is_open:
+                after, canceled = await change.stop(now, why)
+                await change.note(after, "stop", "fan_out", f"{why}; {after.gone} had gone, {canceled} were queued")
+
     async def advance(
         self, send: SendRow, owner: str, lease: timedelta, *, after: str, upto: str, count: int, is_last: bool
     ) -> bool:
@@ -211,6 +249,20 @@ class SendChange:
     ) -> None:
         """A draft."""
         await self._run("add", project_id, send_id, distribution_id, to.segment, to.own, *_times(when), hold, actor)
+
+    async def add_backfill(self, send_id: str, rule: Distribution, actor: str) -> SendRow | None:
+        """The draft of a distribution's backfill; None where its segment is not one of ours."""
+        segment, asked = rule.trigger.segment, rule.backfill
+        if asked is None or not await self._connection.fetchval(self._sql["has_segment"], rule.project_id, segment):
+            return None
+        of = rule.project_id, send_id, rule.id, segment
+        await self._run("add_backfill", *of, asked.at, actor, asked.who)
+        return await self.lock(rule.project_id, send_id)
+
+    async def backfills(self, project_id: str, distribution_id: str) -> list[SendRow]:
+        """Those of a distribution that are not over, as nobody else changes them until the end."""
+        rows = await self._connection.fetch(self._sql["backfills"], project_id, distribution_id)
+        return [_send(row) for row in rows]
 
     async def add_members(self, project_id: str, send_id: str, customers: Sequence[str]) -> None:
         """Customers of a list."""
@@ -310,5 +362,5 @@ def _claimed(row: asyncpg.Record) -> Claimed:
     send, started = _send(row), None
     if send.version is not None and send.starts_at is not None:
         distribution = msgspec.json.decode(row["distribution"])
-        started = Started(at=send.starts_at, version=send.version, distribution=distribution)
+        started = Started(at=send.live_at or send.starts_at, version=send.version, distribution=distribution)
     return Claimed(send, row["checkpoint"], started)

@@ -19,7 +19,7 @@ from streams.checks.check import Message
 from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
 from streams.digest import DIGEST
-from streams.event_context import EventContext, Profile, objects_of, profile_text
+from streams.event_context import EventContext, Profile, is_backfilled, objects_of, profile_text
 from streams.experiment import IN_NONE, Draw
 from streams.identity import decision_id, delivery_id, key_at, occurrence_key
 from streams.outcome import Waits, event_ref, place_of, ref_of, was_due
@@ -91,10 +91,12 @@ class Evaluated:
         """Of the whole distribution, or of one message; emitted where nothing objects. `recorded`: its own checks."""
         event, rule = self._event, self._distribution
         channel, step = (message.plan.channel, message.step) if message else place_of(self._held)
-        is_skipped = isinstance(objection, Skip)
+        is_skipped, decided = isinstance(objection, Skip), event.id
+        if is_backfilled(event):  # the entry of the same id, if there is one, is decided by itself
+            decided = f"{event.id} of {self._event_ref.send_id}"
         return Decision(
             decision_id=decision_id(
-                event.project_id, rule.id, event.id, event.customer_id, channel, step, self._round_of(message)
+                event.project_id, rule.id, decided, event.customer_id, channel, step, self._round_of(message)
             ),
             project_id=event.project_id,
             distribution=self._ref,
@@ -164,7 +166,13 @@ class Evaluated:
         return replace(waits, gathers=held.gathers, gathered=held.gathered, events=held.events) if held else waits
 
     def _occurrence(self) -> str | Failure:
-        return occurrence_key(self._distribution.again, self._event.id, self._event.created_at, self._facts)
+        return occurrence_key(self._distribution.again, self._event.id, self._happened, self._facts)
+
+    @property
+    def _happened(self) -> datetime:
+        """The moment of its event; not before that of a backfill, whose members may be told of as entering too."""
+        backfill, happened = self._distribution.backfill, self._event.created_at
+        return max(happened, backfill.at) if backfill and backfill.at else happened
 
     def _shared(self) -> object:
         """The value that an event shares with those that end it; Failure where it has none."""

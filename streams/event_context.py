@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from schemas.events.event import Id
 from schemas.events.objects import Customer
-from schemas.events.triggers import MANUAL, SEND, object_fields
+from schemas.events.triggers import MANUAL, SEND, ManualData, object_fields
 from schemas.formats.blank import trimmed
 from schemas.formats.paths import path_text
 from schemas.record import JsonObject, Record
@@ -53,6 +53,16 @@ class Head(msgspec.Struct, Generic[Data], frozen=True, kw_only=True):
 
 class LooseHead(Head[Data], Generic[Data], frozen=True, kw_only=True):
     """A head with fields that are not of their kind, or were not before they were tidied (`loose.py`)."""
+
+
+def is_addressed(head: Head[Any]) -> bool:
+    """True for an event that names the one distribution that it is for."""
+    return type(head.data) is ManualData
+
+
+def is_backfilled(head: Head[Any]) -> bool:
+    """True for an entry that is made up for a member of a segment, when a distribution is set live."""
+    return type(head.data) is ManualData and head.type != MANUAL
 
 
 def _nothing() -> None:
@@ -138,6 +148,8 @@ def facts_of(data: dict[str, Any], head: Any, profile: Profile | None) -> Facts:
     facts = dict(data)
     if profile is not None:
         facts["customer"] = profile
+    if is_backfilled(head):  # as if the customer had entered just then
+        del facts["distribution"], facts[SEND]
     if not has_own_event(head.type):
         facts[EVENT] = {"id": head.id, "type": head.type, "created_at": head.created_at.isoformat()}
     return facts

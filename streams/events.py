@@ -10,7 +10,8 @@ import msgspec
 from schemas.errors import InvalidEvent, TooLarge, Undecodable
 from schemas.events.event import MAX_ID, Event
 from schemas.events.objects import Customer
-from schemas.events.triggers import TRIGGERS, Trigger, data_type, object_fields
+from schemas.events.of_topic import triggers_on
+from schemas.events.triggers import BACKFILLED, MANUAL, SEND, TRIGGERS, Trigger, data_type, object_fields
 from schemas.record import Record
 from schemas.record_key import (
     SEPARATOR,
@@ -49,8 +50,7 @@ class EventReader:
         self._straight = codec.straight(Head[data_type(topic)])  # type: ignore[misc]
         self._required = {
             kind: tuple(name for name in trigger.required if _may_be_none(trigger, name))
-            for kind, trigger in TRIGGERS.items()
-            if trigger.topic == topic
+            for kind, trigger in triggers_on(topic).items()
         }
 
     def decode(self, raw: bytes, headers: Headers = ()) -> dict[str, Any]:
@@ -104,6 +104,16 @@ class EventReader:
         """True for the key of a customer of another project than the default one."""
         right = record_key(project_id, customer_id, self._default)
         return right.encode() == key and right.count(SEPARATOR) == 1 and _NOT_KEPT not in right and customer_id != ""
+
+
+def topic_of(event: dict[str, Any]) -> str | None:
+    """The topic, without prefix, of an event as plain mappings: by its type; None for one that is not known."""
+    trigger = TRIGGERS.get(str(event.get("type")))
+    data = event.get("data")
+    if trigger is not None and trigger.type == BACKFILLED and isinstance(data, dict):
+        is_made_up = all(isinstance(data.get(name), dict) for name in ("distribution", SEND))
+        trigger = TRIGGERS[MANUAL] if is_made_up else trigger
+    return None if trigger is None else trigger.topic
 
 
 def read_event(
@@ -203,9 +213,10 @@ def _may_be_none(trigger: Trigger, name: str) -> bool:
 
 
 def _trigger(event: Event, topic: str) -> Trigger:
-    trigger = TRIGGERS.get(event.type)
-    if trigger is None or trigger.topic != topic:
-        allowed = ", ".join(name for name, known in TRIGGERS.items() if known.topic == topic)
+    known = triggers_on(topic)
+    trigger = known.get(event.type)
+    if trigger is None:
+        allowed = ", ".join(known)
         raise InvalidEvent(f"type {event.type[:100]!r} does not belong on {topic}; there: {allowed}", path="type")
     return trigger
 

@@ -10,7 +10,6 @@ from zlib import crc32
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef
 from schemas.distribution import Distribution
-from schemas.events.triggers import MANUAL
 from schemas.hold import Hold
 from schemas.publication_request import PublicationRequest
 from streams.channels.rules import ChannelTable
@@ -19,7 +18,7 @@ from streams.checks.order import CHECKS, AudienceChecks
 from streams.conditions.answer import Failure
 from streams.digest import digest_of, shared_out, sifted
 from streams.evaluation import Evaluation
-from streams.event_context import EventContext
+from streams.event_context import EventContext, is_addressed, is_backfilled
 from streams.identity import decision_id
 from streams.index.rules import RuleIndex
 from streams.index.table import Candidate
@@ -57,7 +56,7 @@ def match_event(
     checks: AudienceChecks = CHECKS,
 ) -> Matched:
     """Match one event. Everything but `decided_at` is a function of event, profile and rules alone."""
-    if context.head.type == MANUAL:
+    if is_addressed(context.head):
         return _match_addressed(context, rules, now, channels, checks)
     candidates, passed_over = rules.candidates(context)
     outcome = Matched(no_match=passed_over)
@@ -87,7 +86,7 @@ def _match_addressed(
 ) -> Matched:
     """Match an event with the one distribution that it names, which gets a decision whatever becomes of it."""
     head, outcome = context.head, Matched()
-    if ending := rules.ending(context):
+    if not is_backfilled(head) and (ending := rules.ending(context)):
         _end(ending, context, rules, now, outcome)
     rule = rules.find(head.project_id, head.data.distribution.id)
     if rule is None:
@@ -204,7 +203,7 @@ def sample_no_match(context: EventContext, rules: RuleIndex, now: datetime, one_
     """
     begin, rest = divmod(crc32(context.head.id.encode()), one_in)
     found: list[Decision] = []
-    for rule in () if rest else rules.some_for(context.head, begin, _MOST_SAMPLED):
+    for rule in () if rest or is_backfilled(context.head) else rules.some_for(context.head, begin, _MOST_SAMPLED):
         answer, checks = rule.guard.explain(context, now)
         if answer is False:
             found.append(Evaluation(rule, context, now).unfit(checks))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from schemas.distribution import Distribution, TriggerRef
-from schemas.events.triggers import TRIGGERS, Trigger
+from schemas.events.triggers import TRIGGERS, ManualData, Trigger
 from streams.event_context import Head
 from streams.verdict import Skip
 
@@ -52,6 +52,8 @@ def is_selected(distribution: Distribution, data: Any) -> bool:
     trigger = TRIGGERS[distribution.trigger.event]
     if trigger.addressed:
         return bool(_id_of(data.distribution) == distribution.id)
+    if type(data) is ManualData and data.distribution.id != distribution.id:  # made up for another one
+        return False
     return all(
         getattr(distribution.trigger, selector.key) in (None, _id_of(getattr(data, selector.object)))
         for selector in trigger.selectors

@@ -9,17 +9,17 @@ import msgspec
 
 from schemas.distribution import TRANSACTIONAL, Distribution
 from schemas.events.event import Event
-from schemas.events.triggers import MANUAL, SEND
+from schemas.events.triggers import BACKFILLED, MANUAL, SEND
 from schemas.record import JsonObject
-from schemas.send import Started, When, moment_at
+from schemas.send import Entered, Started, When, moment_at
 from streams.conditions.answer import Failure, with_kind
-from streams.event_context import Head
-from streams.identity import send_event_id
+from streams.event_context import Head, is_addressed
+from streams.identity import segment_event_id, send_event_id
 
 
 def send_of(head: Head[Any]) -> str | None:
     """The id of the send that an event is a part of."""
-    send = head.data.send if head.type == MANUAL else None
+    send = head.data.send if is_addressed(head) else None
     return None if send is None else str(send.id)
 
 
@@ -65,6 +65,32 @@ class MemberEvents:
         """The event of a customer."""
         identity = send_event_id(*self._of, customer_id).encode()
         return b'%b"%b"%b%b%b' % (self._head, identity, self._middle, msgspec.json.encode(customer_id), self._tail)
+
+
+class EntryEvents:
+    """The records of a backfill's events: the entries that its segment's members would be told of now.
+
+    Each has the id of the entry that began the membership, told or not: whoever gets it by both gets it once.
+    """
+
+    def __init__(self, project_id: str, send_id: str, started: Started, segment: str, name: str) -> None:
+        self._project, self._segment, self._at = project_id, {"id": segment, "name": name}, started.at
+        self._rest = {"distribution": started.distribution, SEND: {"id": send_id, "version": started.version}}
+
+    def event(self, member: Entered) -> Event:
+        """The event of a member; one who came later entered when that was."""
+        of_membership = member.serial, member.customer_id, member.epoch, BACKFILLED, member.number
+        return Event(
+            id=segment_event_id(self._project, self._segment["id"], *of_membership),
+            project_id=self._project,
+            type=BACKFILLED,
+            created_at=max(member.since, self._at),
+            data={"customer": {"id": member.customer_id}, "segment": self._segment, **self._rest},
+        )
+
+    def record(self, member: Entered) -> bytes:
+        """The same as JSON, as `MemberEvents` writes it."""
+        return msgspec.json.encode(self.event(member))
 
 
 _NOBODY = "nobody\x1f"

@@ -1,4 +1,4 @@
-"""The fan-out: manual sends, member by member, as events that matchers judge like any other.
+"""The fan-out: manual sends and backfills, member by member, as events that matchers judge like any other.
 
 A page of members is published and acknowledged before it is noted, so a crash in between makes its events again: they
 have the same ids, and the ledger sends each once. What is counted is what was noted.
@@ -32,7 +32,7 @@ from schemas.send import Started
 from schemas.topics import PUBLICATION_REQUESTS, deliveries
 from store.sends import Claimed, SendRow, Sends
 from streams.pace import Pace
-from streams.sends import MemberEvents, distribution_object
+from streams.sends import EntryEvents, MemberEvents, distribution_object
 
 log = structlog.get_logger()
 
@@ -44,9 +44,15 @@ _LEASE = timedelta(seconds=60)
 """Longer than a page's acknowledgement is waited for."""
 _IDLE_SECONDS = 0.5
 _LOOK_AGAIN = timedelta(seconds=1)
+_SETTLED = timedelta(seconds=10)
+"""After that, and with none of its events left to read, matchers have a distribution that was set live."""
+_UNNOTED = timedelta(minutes=10)
+"""Entries may be noted by so much later than they happened."""
 _PACED = 1000
 """Sends whose pace is remembered."""
 
+Pages = Callable[[str, int], Awaitable[list[tuple[str, bytes]]]]
+"""Gives the members after one, each with the record of its event, and at most so many."""
 Ahead = Callable[[], Awaitable[int]]
 """Counts events and deliveries on their way to the ledger. Raises TryLater."""
 
@@ -116,6 +122,8 @@ class FanOut:
             return await self._ended(send)
         if why := await self._obstacle(send):
             return _LOOK_AGAIN, why
+        if send.backfill and await self._is_over(send):
+            return _LOOK_AGAIN, ""
         if started is None:
             started = await self._begun(send)
         if started is None:
@@ -132,13 +140,25 @@ class FanOut:
         status = found[0].status if found else "deleted"
         return "" if status == "LIVE" else f"its distribution is {status}"
 
+    async def _is_over(self, send: SendRow) -> bool:
+        """End a backfill with its distribution's time; whether that has come."""
+        found = await self._sends.rule(send.project_id, send.distribution_id)
+        ends = found[0].ends_at if found else None
+        if ends is None or await self._sends.now() < ends:
+            return False
+        await self._sends.end(send, f"its distribution ended at {ends.isoformat()}")
+        log.info("send_ended", project=send.project_id, send=send.send_id)
+        return True
+
     async def _begun(self, send: SendRow) -> Started | None:
         """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold."""
         found = await self._sends.rule(send.project_id, send.distribution_id)
         if found is None or send.starts_at is None:
             return None
         rule, created_at = found
-        started = Started(at=send.starts_at, version=rule.version, distribution=distribution_object(rule, created_at))
+        started = Started(
+            at=send.live_at or send.starts_at, version=rule.version, distribution=distribution_object(rule, created_at)
+        )
         if not await self._sends.begin(send, self._owner, started):
             return None
         log.info("send_began", project=send.project_id, send=send.send_id, version=rule.version)
@@ -154,25 +174,49 @@ class FanOut:
     async def _emit(self, claimed: Claimed, started: Started, most: int) -> None:
         """Publish and note page after page, until so many are out, all are, or somebody says that it is enough."""
         send, after = claimed.send, claimed.checkpoint
-        events = MemberEvents(send.project_id, send.send_id, started, send.when)
+        pages = await self._backfilled(send, started) if send.backfill else self._sent_to(send, started)
         goes_on = True
         while goes_on and most > 0:
             size = min(_PAGE, most)
-            members = await self._sends.members(send, after, size)
-            await write_all(self.app.outputs, [self._output(send, events, one) for one in members])
-            upto = members[-1] if members else after
+            page = await pages(after, size)
+            await write_all(self.app.outputs, [self._output(send, *one) for one in page])
+            upto = page[-1][0] if page else after
+            count = 0 if send.is_swept else len(page)  # most of those who are looked for again were counted
             goes_on = await self._sends.advance(
-                send, self._owner, _LEASE, after=after, upto=upto, count=len(members), is_last=len(members) < size
+                send, self._owner, _LEASE, after=after, upto=upto, count=count, is_last=len(page) < size
             )
-            self._metrics.sends_emitted.inc(len(members))
+            self._metrics.sends_emitted.inc(len(page))
             after, most = upto, most - size
 
-    def _output(self, send: SendRow, events: MemberEvents, customer_id: str) -> Output:
-        return Output(self._topic, self._key(send.project_id, customer_id), events.record(customer_id))
+    def _sent_to(self, send: SendRow, started: Started) -> Pages:
+        events = MemberEvents(send.project_id, send.send_id, started, send.when)
+
+        async def page(after: str, size: int) -> list[tuple[str, bytes]]:
+            return [(one, events.record(one)) for one in await self._sends.members(send, after, size)]
+
+        return page
+
+    async def _backfilled(self, send: SendRow, started: Started) -> Pages:
+        """Those who are in the segment; once that is done, those who have entered since it was set live."""
+        name = await self._sends.segment_name(send)
+        events = EntryEvents(send.project_id, send.send_id, started, send.to.segment or "", name)
+        since = started.at - _UNNOTED if send.is_swept else None
+
+        async def page(after: str, size: int) -> list[tuple[str, bytes]]:
+            found = await self._sends.entered(send, after, size, since)
+            return [(one.customer_id, events.record(one)) for one in found]
+
+        return page
+
+    def _output(self, send: SendRow, customer_id: str, record: bytes) -> Output:
+        return Output(self._topic, self._key(send.project_id, customer_id), record)
 
     async def _ended(self, send: SendRow) -> tuple[timedelta, str]:
         """All of its events are out; it is over once nothing of it waits for its first try."""
         left = await self._ahead() or await self._sends.waiting(send)
+        if send.backfill and not send.is_swept:
+            begins = not left and await self._sends.sweep(send, self._owner, _SETTLED)
+            return (timedelta(), "") if begins else (_LOOK_AGAIN, "what is queued")
         if not left and await self._sends.finish(send, self._owner):
             log.info("send_done", project=send.project_id, send=send.send_id, events=send.emitted)
         return _LOOK_AGAIN, "what is queued"

@@ -51,13 +51,14 @@ async def carry_out(
         return
     is_change = bool(changes(plan))
     if is_change and not asked.yes:
-        _confirm()
+        confirm_apply()
     await save(plan)
     if is_change and not asked.as_json:
         show_text("applied")
 
 
-def _confirm() -> None:
+def confirm_apply() -> None:
+    """Ask whether to go on. Raises TidingsError where nobody says yes."""
     if not sys.stdin.isatty():
         raise TidingsError("nothing was applied; use --yes without a terminal")
     if not typer.confirm("Apply?", default=False):

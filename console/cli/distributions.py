@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
+from console.cli.applying import Asked, DryRun, Files, Yes, carry_out, confirm_apply
 from console.cli.context import SERVERS, Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
 from console.control import accounts, distributions
@@ -85,7 +85,24 @@ async def _set_status(opened: Session, identity: str, status: DistributionStatus
 
 
 _status_command("pause", "PAUSED", "Send nothing for now; decisions say `paused`.")
-_status_command("resume", "LIVE", "Send again.")
+
+
+@rules_app.command("resume")
+def resume_command(distribution: str, yes: Yes = False) -> None:
+    """Send again. Where that makes a backfill begin, show how many get it, and ask."""
+
+    async def resume(opened: Session) -> Distribution:
+        said = await distributions.at_once(opened.pool, opened.project_id, distribution, "LIVE")
+        if said is not None:
+            show_text(escape(said))
+            if not yes:
+                confirm_apply()
+        return await _set_status(opened, distribution, "LIVE")
+
+    after = in_session(resume, *SERVERS)
+    show_text(f"{escape(after.id)} v{after.version} is {after.status}")
+
+
 _status_command("stop", "STOPPED", "Do not react any more.")
 
 

@@ -94,7 +94,8 @@ def _show_send(
     _show_heading(decisions[0])
     if by_hand is not None:
         to = f"segment {by_hand.to.segment}" if by_hand.to.segment else "a list"
-        said = f"  {by_hand.send_id} to {to}, by {by_hand.created_by} at {text(by_hand.created_at)}, {by_hand.status}"
+        what = f"backfill {by_hand.send_id} of" if by_hand.backfill else f"{by_hand.send_id} to"
+        said = f"  {what} {to}, by {by_hand.created_by} at {text(by_hand.created_at)}, {by_hand.status}"
         show_text(escape(said))
     has_waited = False
     for number, decision in enumerate(decisions):

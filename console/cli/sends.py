@@ -179,12 +179,12 @@ def _moment(send: SendRow) -> str:
 def list_command(
     limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50, as_json: AsJson = False
 ) -> None:
-    """The newest sends, each with how many of its members' events are out."""
+    """The newest sends and backfills, each with how many of its members' events are out."""
     found = in_session(lambda opened: sends.listed(opened.pool, opened.project_id, limit))
-    columns = ("send", "distribution", "status", "to", "audience", "out", "starts", "waits for", "by")
+    columns = ("send", "distribution", "status", "to", "backfill", "audience", "out", "starts", "waits for", "by")
     rows = [
-        (one.send_id, one.distribution_id, one.status, one.to.segment or "a list", one.audience, one.emitted,
-         one.starts_at, one.waits_for if one.is_open else "", one.created_by)
+        (one.send_id, one.distribution_id, one.status, one.to.segment or "a list", one.backfill or "", one.audience,
+         one.emitted, one.starts_at, one.waits_for if one.is_open else "", one.created_by)
         for one in found
     ]  # fmt: skip
     show_rows(columns, rows, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables
 from console.control.segment_names import KnownSegments, slips
 from deploy.settings.messages import Brand
+from schemas.backfill import asks
 from schemas.campaign import Campaign
 from schemas.channels.email import AttachedUrl, EmailPlan
 from schemas.channels.webhook import WebhookPlan
@@ -32,6 +33,7 @@ from schemas.template import StoredTemplate
 from streams.channels.template_files import TemplateFiles
 from streams.documents.distribution import Definition, DefinitionContext, parse_definition
 from streams.documents.offers import how_it_comes
+from streams.values.wording import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Known:
     """Everything that definitions are held against. `templates` are those that need no files beside a document.
 
     `versions` are the newest ones; `to_save`: e-mails are tried without what not every event and profile has as well.
-    `segments`: those that guards may name; None where nobody knows them.
+    `segments`: those that guards and backfills may name; None where nobody knows them.
     """
 
     offers: Offers
@@ -112,6 +114,7 @@ def _check(document: Document, project: ProjectContext, known: Known, now: datet
     problems += attachment_problems(definition.distribution)
     problems += size_problems(definition, project.file_limits.together)
     problems += slips(definition.distribution, known.segments)
+    problems += backfill_problems(definition.distribution, known.segments)
     if known.to_save:
         problems += address_problems(definition.distribution, project.reach)
     if problems:
@@ -156,6 +159,15 @@ def size_problems(definition: Definition, most: int) -> tuple[Problem, ...]:
         for at, size in sizes
         if size > most
     )
+
+
+def backfill_problems(distribution: Distribution, segments: KnownSegments | None) -> tuple[Problem, ...]:
+    """A backfill for a segment of which nobody knows the members: it is upstream's own, or not applied yet."""
+    named = distribution.trigger.segment
+    if segments is None or named in segments.defined or not asks(distribution):
+        return ()
+    said = unknown(named, segments.defined, "a segment of ours, which backfill needs", "Others: tidings segments apply")
+    return (Problem("trigger.segment", said),)
 
 
 def _attachments(distribution: Distribution) -> Iterator[tuple[str, AttachedUrl]]:

@@ -13,6 +13,7 @@ import msgspec
 from agents.broker.outbox import publish_outbox
 from agents.broker.producer import Producer
 from agents.broker.wire import Wire
+from console.control.backfills import Reached
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
@@ -23,7 +24,7 @@ from console.control.segment_names import KnownSegments, doubts
 from console.control.template_source import stored_subject
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
-from schemas.distribution import Again, Distribution
+from schemas.distribution import Again, Backfill, Distribution
 from schemas.formats.durations import format_duration
 from store.campaigns import Campaigns
 from store.distributions import Change, Control
@@ -67,11 +68,14 @@ async def plan(
         to_save=True,
         segments=KnownSegments.beside(await Segments(pool).ids(project.project_id), written, current.values()),
     )
-    checked = check(written, project, known, now)
+    checked, reached = check(written, project, known, now), Reached(pool, project.project_id)
+    made = []
     for document, one in checked:
         for doubt in map(document.located, doubts(one.distribution, known.segments)):
             warn(f"{doubt.path}  {doubt.message}")
-    made = [_planned(current.get(one.distribution.id), document, one, sent) for document, one in checked]
+        before = current.get(one.distribution.id)
+        at_once = await reached.line(before, one.distribution)
+        made.append(_planned(before, document, one, sent, () if at_once is None else (at_once,)))
     if compare is not None:
         pairs = zip((document for document, _ in checked), made, strict=True)
         await compare([(document, one.change.distribution) for document, one in pairs if one.what != "unchanged"])
@@ -117,6 +121,15 @@ async def set_status(
     return after
 
 
+async def at_once(pool: asyncpg.Pool, project_id: str, identity: str, status: DistributionStatus) -> str | None:
+    """The line that says who gets a distribution at once with another status; None where nobody does.
+
+    Raises NotFound, TryLater.
+    """
+    before = await find(pool, project_id, identity)
+    return await Reached(pool, project_id).line(before, msgspec.structs.replace(before, status=status))
+
+
 async def listed(pool: asyncpg.Pool, project_id: str) -> list[Distribution]:
     """Every distribution in its newest version. Raises TryLater."""
     return list((await Control(pool).current(project_id)).values())
@@ -155,15 +168,23 @@ def announcer(wire: Wire) -> Announce:
 
 
 def _planned(
-    before: Distribution | None, document: Document, definition: Definition, sent: Mapping[tuple[str, str], int]
+    before: Distribution | None,
+    document: Document,
+    definition: Definition,
+    sent: Mapping[tuple[str, str], int],
+    at_once: tuple[str, ...] = (),
 ) -> Planned[Change]:
-    """`sent` are the versions of stored templates that go out now, by distribution and name."""
+    """`sent` are the versions of stored templates that go out now, by distribution and name; `at_once` says to whom."""
     after = definition.distribution
     change = Change(
         after, document.source, tuple(template for _, template in definition.templates), definition.attached
     )
     new = "; ".join(
-        ("live from now on" if after.status == "LIVE" else after.status, *span_lines(after.starts_at, after.ends_at))
+        (
+            "live from now on" if after.status == "LIVE" else after.status,
+            *span_lines(after.starts_at, after.ends_at),
+            *at_once,
+        )
     )
     wordings: Wordings = {
         "when": _guard_difference,
@@ -171,8 +192,9 @@ def _planned(
         "expires_after": _span_difference,
         "again": _again_difference,
         "template_fields": _watched_difference,
+        "backfill": _backfill_difference,
     }
-    upgraded = _upgraded(definition, sent)
+    upgraded = (*_upgraded(definition, sent), *at_once)
     return planned("distribution", before, after, change, new=new, wordings=wordings, besides=upgraded)
 
 
@@ -205,6 +227,11 @@ def _again_difference(before: Again, after: Again) -> str:
 def _watched_difference(before: list[str], after: list[str]) -> str:
     """Said once of what an earlier release applied: with other templates other fields are shown anyway."""
     return "are watched from now on" if after and not before else ""
+
+
+def _backfill_difference(before: Backfill | None, after: Backfill | None) -> str:
+    """As it is written: only_later; not when it was set live."""
+    return arrow(*(one.who if one else "only_later" for one in (before, after)))
 
 
 def _again_text(again: Again) -> str:

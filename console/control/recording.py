@@ -23,7 +23,7 @@ from schemas.record import JsonObject
 from schemas.record_key import record_key
 from schemas.wire.json_text import decode_json
 from streams.event_context import EventContext, Head
-from streams.events import read_customer, read_event
+from streams.events import read_customer, read_event, topic_of
 from streams.upstream import Headers, unwrapped
 
 MOST = 100_000
@@ -153,7 +153,8 @@ def _read(place: str, record: JsonObject | BadRecord, headers: Headers, whose: W
     if trigger is None:
         raise InvalidEvent(f"type {event.get('type')!r} is not known; there are: {', '.join(TRIGGERS)}", path="type")
     key = record_key(str(event.get("project_id", "")), customer_of(event), whose.default).encode()
-    head = read_event(event, trigger.topic, key, now=_LATEST, max_future=timedelta(), default_project=whose.default)
+    topic = topic_of(event) or trigger.topic
+    head = read_event(event, topic, key, now=_LATEST, max_future=timedelta(), default_project=whose.default)
     return Recorded(place, event, head)
 
 

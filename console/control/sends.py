@@ -271,8 +271,7 @@ async def edit(
     audience = None if to is None else await _audience(pool, project, to, own, now)
     async with Sends(pool).change() as change:
         send = await _in_status(change, pool, project.project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
-        if send.version is not None:
-            raise NotPossible(f"{send_id} has begun, {send.emitted} of {send.audience} are out; it can be stopped")
+        _check_editable(send)
         after = await change.edit(
             send, send.when if when is None else when, send.hold if hold is None else hold, restarts=restarts
         )
@@ -291,6 +290,16 @@ async def _readdressed(
     if isinstance(to, ToCustomers):
         await _add_customers(change, send.project_id, send.send_id, to)
     return after
+
+
+def _check_editable(send: SendRow) -> None:
+    if send.backfill is not None:
+        raise NotPossible(
+            f"{send.send_id} is a backfill, which began when {send.distribution_id} was set live; "
+            "it can be paused, resumed or stopped"
+        )
+    if send.version is not None:
+        raise NotPossible(f"{send.send_id} has begun, {send.emitted} of {send.audience} are out; it can be stopped")
 
 
 def _edited(before: SendRow, after: SendRow, to: Recipients | None, *, restarts: bool) -> str:

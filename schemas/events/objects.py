@@ -256,7 +256,7 @@ class ScheduledDistribution(OpenRecord, frozen=True, kw_only=True):
 
 
 class SendRef(OpenRecord, frozen=True, kw_only=True):
-    """The manual send that an event is a part of. It is for matchers alone, and goes out in no message.
+    """The manual send, or backfill, that an event is a part of. It is for matchers alone, and goes out in no message.
 
     A matcher whose table has an older version of the distribution waits for this one. With `local_time` it is not sent
     before that time of the customer's own clock, else of the project's.

@@ -111,11 +111,12 @@ class CustomData(Record, frozen=True, kw_only=True):
 
 
 class ManualData(Record, frozen=True, kw_only=True):
-    """Objects of `events.manual`."""
+    """Objects of `events.manual`. A backfill's events have a segment as well."""
 
     customer: Customer
     distribution: ScheduledDistribution
     send: SendRef | None = None
+    segment: Segment | None = None
 
 
 class RewardsData(Record, frozen=True, kw_only=True):
@@ -173,6 +174,8 @@ SEND = "send"
 """In `data` of a manual event: what its send says to matchers. It is no object of the type, and goes out nowhere."""
 MANUAL = "manual_distribution_schedule"
 """A sending that somebody scheduled by hand."""
+BACKFILLED = "customer.segment.entered"
+"""The entries that the members of a segment are taken to make when a distribution is set live for them."""
 PUBLISHED = "customer.publication.succeeded"
 """Each code that is published is an event of this type."""
 
@@ -220,8 +223,8 @@ class Trigger:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "objects", ("customer", *self.required, *self.optional))
-        selecting = ("distribution",) if self.addressed else tuple(one.object for one in self.selectors)
-        object.__setattr__(self, "selecting", selecting)
+        about = tuple(one.object for one in self.selectors)
+        object.__setattr__(self, "selecting", ("distribution", *about) if self.addressed else about)
 
     @property
     def selector_keys(self) -> tuple[str, ...]:

@@ -4,6 +4,11 @@ select distinct on (distribution_id) distribution_id, version, definition
 from distribution_versions where project_id = $1
 order by distribution_id, version desc;
 
+-- name: before
+-- The version of a distribution before another one.
+select definition from distribution_versions
+where project_id = $1 and distribution_id = $2 and version < $3 order by version desc limit 1;
+
 -- name: add_version
 -- One new version. A version that exists already is a conflict: somebody applied in between.
 insert into distribution_versions (distribution_id, version, project_id, definition, source, applied_by, applied_at)

@@ -6,6 +6,22 @@ insert into sends (project_id, send_id, distribution_id, status, segment_id, own
                    lasts_until, hold, created_by)
 values ($1, $2, $3, 'DRAFT', $4, $5, $6, $7, $8, $9, $10, $11);
 
+-- name: add_backfill
+-- The backfill of a distribution that is set live. $5: its moment, now or when the distribution starts.
+insert into sends (project_id, send_id, distribution_id, status, segment_id, owns_segment, not_before, hold, created_by,
+                   backfill, live_at)
+values ($1, $2, $3, 'DRAFT', $4, false, $5::timestamptz, interval '0', $6, $7, $5::timestamptz);
+
+-- name: backfills
+-- Backfills of a distribution that are not over, as nobody else changes them now.
+select :columns from sends s
+where s.project_id = $1 and s.distribution_id = $2 and s.backfill is not null and s.status not in ('DONE', 'STOPPED')
+order by s.send_id for update;
+
+-- name: has_segment
+-- Whether a segment is one of ours; it is kept as long as the transaction.
+select true from segments where project_id = $1 and segment_id = $2 for key share;
+
 -- name: add_members
 -- Customers of a list; one who stands in it twice is there once.
 insert into send_members (project_id, send_id, customer_id)
@@ -33,7 +49,7 @@ insert into send_actions (project_id, send_id, at, action, actor, detail) values
 -- A send `s`, as it stands.
 s.project_id, s.send_id, s.distribution_id, s.status, s.segment_id, s.owns_segment, s.at, s.local_time, s.hold, s.audience,
 s.confirmed_at, s.starts_at, s.started_at, s.version, s.emitted, s.emitted_at, s.gone, s.waits_for, s.created_by,
-s.created_at, s.ended_at
+s.created_at, s.ended_at, s.backfill, s.live_at, s.is_swept
 
 -- name: find
 -- One send.
@@ -178,6 +194,29 @@ where project_id = $1 and send_id = $2 and customer_id > $3 order by customer_id
 -- The next customers in a segment.
 select customer_id from segment_memberships
 where project_id = $1 and segment_id = $2 and is_member and customer_id > $3 order by customer_id limit $4;
+
+-- name: entered
+-- The next customers in a segment, each with what tells its entry; those who entered at a time, where one is named. Once
+-- all is out, $4 is from when on others may have entered whom nobody was told of yet.
+select m.customer_id, s.serial, c.epoch, m.number, m.since
+from segment_memberships m
+join segments s on s.project_id = m.project_id and s.segment_id = m.segment_id
+join segment_customers c on c.project_id = m.project_id and c.customer_id = m.customer_id
+where m.project_id = $1 and m.segment_id = $2 and m.is_member and m.customer_id > $3
+  and ($4::timestamptz is null or m.since >= $4) and ($5::timestamptz is null or m.since <= $5)
+order by m.customer_id limit $6;
+
+-- name: segment_name
+-- How people call a segment.
+select definition::json ->> 'name' as name from segments where project_id = $1 and segment_id = $2;
+
+-- name: sweep
+-- All of a backfill is out, and it has been live for so long that every matcher knows: those who entered meanwhile are
+-- looked for once more.
+update sends set is_swept = true, checkpoint = '', emitted_at = null
+where project_id = $1 and send_id = $2 and lease_owner = $3 and status = 'SENDING' and emitted_at is not null
+  and not is_swept and started_at <= now() - $4::interval
+returning true;
 
 -- name: advance
 -- The events of some members are out. It counts although it was paused or stopped meanwhile, and not where another has

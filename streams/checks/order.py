@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.checks.backfill import BACKFILL
 from streams.checks.cap import CAP
 from streams.checks.check import AudienceCheck, Message, Subject
 from streams.checks.consent import CONSENT
@@ -22,7 +23,7 @@ from streams.checks.window import WINDOW
 class AudienceChecks:
     """The checks of a distribution, and those of each of its messages."""
 
-    of_distribution: tuple[AudienceCheck[Subject], ...] = (LIFECYCLE, CONSENT)
+    of_distribution: tuple[AudienceCheck[Subject], ...] = (LIFECYCLE, BACKFILL, CONSENT)
     of_message: tuple[AudienceCheck[Message], ...] = (REACH, HOLDOUT, REENTRY, WINDOW, CAP)
 
 

@@ -43,6 +43,7 @@ from streams.conditions.answer import a_kind
 from streams.conditions.fields import Fields
 from streams.conditions.parse import parse_condition
 from streams.documents.arms import arms_form, channels_of_arm, check_shares
+from streams.documents.backfill_key import backfill_of
 from streams.documents.cap_keys import cap_of, misses_all
 from streams.documents.digest_keys import stands_against
 from streams.documents.distribution_keys import DISTRIBUTION
@@ -148,6 +149,7 @@ class _Reader(DocumentReader):
             "again": self._again(read.get("again") or Again(mode="every_event"), trigger),
             "delay": self._delay(read.get("delay"), trigger),
             "digest": self._digest(read, trigger),
+            "backfill": backfill_of(read, trigger, self._problem),
             "unless": self._unless(read, trigger),
             **self._arms(read, trigger, channels, plans),
             "window": window_of(read.get("window"), self._problem),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from schemas.closed import ChannelOrder, DistributionStatus
+from schemas.closed import BackfillWho, ChannelOrder, DistributionStatus
 from schemas.distribution import TRANSACTIONAL
 from streams.channels.tables import CHANNEL_RULES
 from streams.documents.arms import arms_form
@@ -45,6 +45,13 @@ DISTRIBUTION = Group(
             required=True,
             doc="The event type that starts it ([triggers.md](triggers.md)), and what the event is about.",
             example="{event: customer.segment.entered, segment: lapsed-90-days}",
+        ),
+        "backfill": Key(
+            OneOf(get_args(BackfillWho)),
+            doc="Beside `event: customer.segment.entered` and a segment of ours: who gets it. `members_now` are those "
+            "who are in the segment when it is set live: each gets it once, as if they entered then.",
+            default="only_later",
+            example="now_and_later",
         ),
         "when": Key(
             AsWritten("a condition", CONDITION),

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from typing import Any
 
+from schemas.backfill import is_for_members_alone
 from schemas.distribution import Distribution
-from schemas.events.triggers import TRIGGERS
 from streams.caps import span
-from streams.event_context import EventContext, Head
+from streams.event_context import EventContext, Head, is_addressed
 from streams.index.guard import Guard
 from streams.index.guards import GuardIndex
 from streams.index.table import Candidate
@@ -51,7 +51,7 @@ class RuleIndex:
         self.fields.add(distribution)
         self._cap_spans.update(map(span, distribution.caps))
         self._asking_segments += _asks_segments(rule)
-        if distribution.status in _REACTING:
+        if _reacts(distribution):
             self._guards.add(rule.guard)
         if rule.ends is not None:
             self._ends.add(rule.ends)
@@ -67,7 +67,7 @@ class RuleIndex:
         if rule is not None and rule.distribution.caps:
             self._cap_spans.subtract(map(span, rule.distribution.caps))
             self._cap_spans = +self._cap_spans
-        if rule is not None and rule.distribution.status in _REACTING:
+        if rule is not None and _reacts(rule.distribution):
             self._guards.discard(rule.guard)
         if rule is not None and rule.ends is not None:
             self._ends.discard(rule.ends)
@@ -94,7 +94,7 @@ class RuleIndex:
     def has_any(self, head: Head[Any]) -> bool:
         """True where some rule reacts to an event's type and what it is about, or is named by it."""
         return (
-            TRIGGERS[head.type].addressed
+            is_addressed(head)
             or bool(self._guards.buckets(head))
             or (self._ending > 0 and bool(self._ends.buckets(head)))
         )
@@ -114,6 +114,11 @@ class RuleIndex:
     def unindexed(self) -> list[RuleKey]:
         """The rules that every event of their type and selection has to try."""
         return sorted((selection.project_id, rule_id) for selection, rule_id in self._guards.unindexed())
+
+
+def _reacts(rule: Distribution) -> bool:
+    """True where events find it by themselves."""
+    return rule.status in _REACTING and not is_for_members_alone(rule)
 
 
 def _asks_segments(rule: Rule) -> bool:

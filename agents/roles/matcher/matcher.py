@@ -48,7 +48,7 @@ from schemas.topics import (
     deliveries,
 )
 from schemas.wire.read_as import read_as
-from streams.event_context import EventContext, Head
+from streams.event_context import EventContext, Head, is_addressed
 from streams.events import EventReader, read_customer, read_tombstone
 from streams.match import match_due, match_event, sample_no_match
 from streams.memberships import SEGMENT_EVENTS
@@ -270,10 +270,12 @@ class Matcher:
     def _match(self, batch: Batch, record: Incoming, now: datetime) -> _Caused:
         reader = self._readers[batch.tp.topic]
         head = reader.read(record.value or b"", record.key, now, record.headers)
-        rows = self._memberships.after(batch.partition, record.key, head) if head.type in SEGMENT_EVENTS else ()
+        for_one = is_addressed(head)
+        tells = head.type in SEGMENT_EVENTS and not for_one
+        rows = self._memberships.after(batch.partition, record.key, head) if tells else ()
         if not self._rules.index.has_any(head):
             return _Caused(rows=rows, type=head.type)
-        if head.type == MANUAL:
+        if for_one:
             self._rules.require(head)
         source = Source.of_record(record, reader.topic)
         context = self._context(head, source, reader, batch, rows)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from schemas.decision import Check
+from streams.checks.backfill import BACKFILL
 from streams.checks.cap import CAP
 from streams.checks.check import AudienceCheck, Finding, Subject, first_objection
 from streams.checks.consent import CONSENT
@@ -24,7 +25,7 @@ CAPPED, LATER = Skip("capped", "3 in a week"), Defer("quiet_hours", NOW, "until 
 
 
 def test_the_order() -> None:
-    assert CHECKS.of_distribution == (LIFECYCLE, CONSENT)
+    assert CHECKS.of_distribution == (LIFECYCLE, BACKFILL, CONSENT)
     assert CHECKS.of_message == (REACH, HOLDOUT, REENTRY, WINDOW, CAP)
 
 

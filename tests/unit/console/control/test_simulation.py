@@ -231,6 +231,8 @@ def test_segments_of_a_given_customer_are_a_list_of_ids(given: Any) -> None:
 def test_segments_of_given_customers_are_read_where_they_are_written() -> None:
     lines = [json.dumps(one).encode() for one in ({"id": "ann", "segments": ["vip"]}, {"id": "bob"})]
     assert segments_of(profiles_of(lines, "c.jsonl", WHOSE)) == {"ann": ["vip"]}
+
+
 def test_the_highest_priority_gets_the_last_place_of_a_cap() -> None:
     cap = {"at_most": 1, "in": "30d", "gather": "1h"}
     low = rule(distribution="low", trigger={"event": PAID}, priority=1, cap=cap)

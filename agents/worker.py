@@ -204,11 +204,10 @@ class _Process:
 
 @asynccontextmanager
 async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
-    postgres, is_watched = wiring.settings.postgres, wiring.settings.watch.enabled
+    postgres, watch = wiring.settings.postgres, wiring.settings.watch
     open_pool = partial(connect, postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    a_second = wiring.settings.watch.fields_a_second
-    counted = partial(DecisionCounts, open_pool, metrics, instance=options.instance, fields_a_second=a_second)
-    counts = counted() if is_watched else None
+    sampled: Any = {"instance": options.instance, "fields_a_second": watch.fields_a_second}
+    counts = DecisionCounts(open_pool, metrics, **sampled) if watch.enabled else None
     app, rules = build_matcher(wiring, metrics, counts=counts, **_faust_settings(wiring, options))
     await rules.start()
     try:

@@ -12,10 +12,10 @@ from channels.http.ssrf import Reach
 from channels.templates.author_lines import author_line
 from channels.templates.bundle import bundled, wrong_sections
 from channels.templates.engine import PARTS, check_source, check_template, names_in
-from console.control.checking.named import with_template_fields
 from console.control.context import ProjectContext
 from console.control.designs import default_templates
 from console.control.documents import Document
+from console.control.named_fields import with_template_fields
 from console.control.plan import check_documents
 from console.control.preview.trial import perhaps_problems, trial_problems
 from console.control.preview.variables import variables

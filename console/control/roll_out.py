@@ -14,9 +14,9 @@ import asyncpg
 import msgspec
 
 from channels.templates.bundle import bundled
-from console.control.checking.named import with_template_fields
 from console.control.context import ProjectContext
 from console.control.distribution_check import email_problems
+from console.control.named_fields import with_template_fields
 from console.control.plan import Planned
 from schemas.channels.tables import ChannelPlan
 from schemas.distribution import Distribution

@@ -123,7 +123,7 @@ def are_ended(running: Product, many: int) -> bool:
 
 
 def ended(running: Product) -> set[tuple[str, str, str, str | None]]:
-    """What was decided of each customer and distribution in the end."""
+    """Decisions of each customer and distribution, as they were in the end."""
     found = {(one.customer_id, one.distribution.id, one.outcome, one.reason) for one in decided(running)}
     return {one for one in found if one[2] != "deferred"}
 

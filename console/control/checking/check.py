@@ -14,12 +14,12 @@ from console.control.checking.branch_check import branch_findings
 from console.control.checking.fields import Seen, counted, sentences
 from console.control.checking.finding import Finding, found_in, invalid
 from console.control.checking.judged import Judged, Recorded
-from console.control.checking.named import of_condition
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known
 from console.control.distribution_check import check as check_distributions
 from console.control.documents import Document
 from console.control.files.checked_folder import Written
+from console.control.named_fields import of_condition
 from console.control.plan import check_documents
 from console.control.segment_names import KnownSegments, doubts
 from console.control.segments import check as check_segments

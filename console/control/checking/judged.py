@@ -9,9 +9,9 @@ from datetime import tzinfo
 
 from console.control.checking.fields import Seen, counted, every, sentences
 from console.control.checking.finding import Finding, FindingKind, found_in
-from console.control.checking.named import Named, named_by_templates, named_in, of_condition
 from console.control.documents import Document
 from console.control.known_memberships import KnownMemberships, MembershipRows
+from console.control.named_fields import Named, named_by_templates, named_in, of_condition
 from console.control.recording import Recording
 from schemas.errors import Problem
 from schemas.events.triggers import TRIGGERS, Trigger

@@ -38,7 +38,8 @@ class Customer:
     def _context(self, number: int, amount: int) -> EventContext:
         event = order_event(id=str(number))
         event["data"]["order"]["amount"] = amount
-        return EventContext(context(id=str(number)).head, event, dict, recent=lambda: self.row or None)
+        head = context(**event).head
+        return EventContext(head, event, dict, recent=lambda: self.row or None)
 
     def _taken(self, matched: Matched) -> list[Hold]:
         if matched.sent:

@@ -14,7 +14,7 @@ UNKNOWN: Unknown = "unknown"
 Reason = Literal[
     "no_match", "rule_error", "consent", "suppressed", "capped", "quiet_hours", "throttled", "duplicate", "holdout",
     "no_address", "no_code", "template_error", "expired", "paused", "breaker_open", "limit", "not_started", "ended",
-    "canceled", "delayed", "stopped", "erased", "digest", "gathered",
+    "canceled", "delayed", "stopped", "erased", "digest", "gathered", "fallback",
 ]  # fmt: skip
 """Why a message was not sent, or not yet."""
 
@@ -56,11 +56,16 @@ ChannelName = Literal[
 """The ways out that exist. Each has a topic `deliveries.<channel>` and one file in `channels/`."""
 
 DeliveryOutcome = Literal[
-    "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed", "expired", "canceled",
+    "sent", "recovered", "failed", "delivered", "bounced", "complained", "suppressed", "expired", "canceled", "opened",
+    "clicked",
 ]  # fmt: skip
 """An end of a delivery: sent at the first try, recovered by a later one, or failed; suppressed, expired and canceled
-are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later.
+are failures for reasons of our own. Delivered, bounced and complained are what its provider reports later, opened and
+clicked what its customer did.
 """
+
+Reach = Literal["delivered", "opened", "clicked"]
+"""How far a message came; what came further came so far, too."""
 
 NoticeKind = Literal[
     "destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used",

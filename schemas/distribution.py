@@ -17,6 +17,7 @@ from schemas.closed import (
     CapWindow,
     ChannelOrder,
     DistributionStatus,
+    Reach,
     Unknown,
     WhenEmpty,
 )
@@ -71,6 +72,13 @@ class Digest(Record, frozen=True, kw_only=True):
     days: Annotated[list[str], doc("The days of the week on which `at` counts; empty for every day.")] = []
     by: Annotated[str | None, doc("A path as in order.id; each of its values has a digest of its own.")] = None
     first: Annotated[bool, doc("The first event is sent at once, and those that follow are gathered.")] = False
+
+
+class FallbackAfter(Record, frozen=True, kw_only=True):
+    """The time after which the next channel sends, where the message of the one before did not come so far."""
+
+    seconds: int
+    unless: Reach | Unknown = "delivered"
 
 
 class Cap(Record, frozen=True, kw_only=True):
@@ -141,6 +149,7 @@ class Distribution(Record, frozen=True, kw_only=True):
     consent: Annotated[str, doc("A consent category, or transactional.")]
     channels: Annotated[list[ChannelPlan], Meta(min_length=1)]
     order: Annotated[ChannelOrder | Unknown, doc("All channels at once, or the first that can be used.")] = "all"
+    fallback_after: Annotated[FallbackAfter | None, doc("When the next channel sends as well.")] = None
     again: Again = Again(mode="every_event")
     priority: Annotated[int, doc("Higher goes first.")] = 0
     starts_at: datetime | None = None

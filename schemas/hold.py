@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from schemas.closed import ChannelName, Reason, Unknown
+from schemas.closed import ChannelName, Reach, Reason, Unknown
 from schemas.delivery import DistributionRef, EventRef
 from schemas.record import Record, doc
 
@@ -32,6 +32,15 @@ class Gathered(Record, frozen=True, kw_only=True):
     arrived_at: Annotated[int, doc("When it reached Kafka, in Unix milliseconds.")]
     headers: list[RecordHeader] = []
     value: Annotated[bytes, doc("Its record as it came.")]
+
+
+class Follows(Record, frozen=True, kw_only=True):
+    """The messages that another channel follows, unless one of them comes far enough before its moment."""
+
+    deliveries: Annotated[list[str], doc("Their delivery ids, in the order in which they were sent.")]
+    unless: Annotated[Reach | Unknown, doc("How far one of them has to come, so that no other channel sends.")]
+    came: Annotated[Reach | Unknown | None, doc("How far one of them came; null where none came far enough.")] = None
+    came_at: Annotated[datetime | None, doc("When it did.")] = None
 
 
 class Hold(Record, frozen=True, kw_only=True):
@@ -62,6 +71,7 @@ class Hold(Record, frozen=True, kw_only=True):
         None
     )
     canceled_by: Annotated[str | None, doc("Who ended it by hand before its moment; it is decided as canceled.")] = None
+    follows: Annotated[Follows | None, doc("What it may follow; null for what waits for anything else.")] = None
     gathers: Annotated[Gathering | None, doc("The digest that it joins, or is; null for what waits by itself.")] = None
     gathered: Annotated[list[Gathered], doc("The other events of a digest that are kept, oldest first.")] = []
     events: Annotated[int | None, doc("The number of all events of a digest; null until it has gathered them.")] = None

@@ -16,7 +16,7 @@ from store.postgres import passing_errors
 from store.sql import queries
 
 _OF_ALL = 9
-"""Columns of a hold that those of digests have as well: none of them waits by priority."""
+"""Columns of a hold that those of digests have as well: none of them waits by priority, or follows a message."""
 COUNTED = 100_000
 """So many that wait are counted one by one: to count millions every few seconds would cost more than the rest."""
 
@@ -38,6 +38,20 @@ class HoldRow(NamedTuple):
     record: bytes | None
     priority: int | None = None
     step: int | None = None
+    follows: str | None = None
+    """Ids of deliveries, with blanks in between."""
+    unless: int | None = None
+    """How far one of them has to come so that it is not needed, as a place in `Reach` from 1 on."""
+
+
+class ReachedRow(NamedTuple):
+    """The point to which a delivery came, as a place in `Reach` from 1 on."""
+
+    project_id: str
+    distribution_id: str
+    delivery_id: str
+    reached: int
+    reached_at: datetime
 
 
 class GatheredRow(NamedTuple):
@@ -50,7 +64,8 @@ class GatheredRow(NamedTuple):
 class DueHold(NamedTuple):
     """A hold whose moment has come, or which somebody has ended before.
 
-    Of a digest the one that leads, with the records of the others that are kept, oldest first; `events` counts all.
+    `reached` is how far a message came that it follows, where that is far enough. Of a digest the one that leads, with
+    the records of the others that are kept, oldest first; `events` counts all.
     """
 
     project_id: str
@@ -60,6 +75,8 @@ class DueHold(NamedTuple):
     record: bytes
     canceled_by: str | None
     until_at: datetime
+    reached: int | None = None
+    reached_at: datetime | None = None
     gathered: Sequence[bytes] = ()
     events: int | None = None
 
@@ -86,6 +103,10 @@ class Holds:
     async def add(self, rows: Sequence[HoldRow]) -> int:
         """Keep what is new; how many. What is known, or of a customer erased since, changes nothing."""
         return len(await self._fetch("add", *map(list, zip(*rows, strict=True)))) if rows else 0
+
+    async def reached(self, rows: Sequence[ReachedRow]) -> int:
+        """Keep how far deliveries came, where that may be asked; how many. What is not needed any more is due."""
+        return len(await self._fetch("reached", *map(list, zip(*rows, strict=True)))) if rows else 0
 
     async def gather(self, rows: Sequence[GatheredRow], place: Place) -> int:
         """Keep what is new of digests, each event at its place; how many. What is known changes nothing."""
@@ -170,6 +191,10 @@ class Holds:
     async def forget(self, after: timedelta, most: int) -> int:
         """Drop what was over so long ago; how many, at most so many."""
         return len(await self._fetch("forget", after, most))
+
+    async def forget_reached(self, after: timedelta, most: int) -> int:
+        """Drop how far deliveries came so long ago; how many, at most so many."""
+        return len(await self._fetch("forget_reached", after, most))
 
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         async with passing_errors(self._pool):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from schemas.closed import Reason
+from schemas.hold import Hold
 from streams.checks.check import Message
 from streams.outcome import Judged
 from streams.recent import Sent, own_places
@@ -35,6 +36,17 @@ def until_one_sends(judged: Iterable[Judged]) -> Iterator[Judged]:
         yield passed
 
 
+def sent_since(ids: Sequence[str], recent: list[Sent], event_id: str, hold: Hold) -> bool:
+    """True where what follows a message was sent already: its release is read again."""
+    return any(one.channel for _, one in _own(ids, recent, event_id, hold))
+
+
+def _own(ids: Sequence[str], recent: list[Sent], event_id: str, hold: Hold | None) -> list[tuple[int, Sent]]:
+    """The entries of an event, with the places of their messages; without those that are followed."""
+    begins = (hold.step or 0) if hold and hold.follows else 0
+    return [(place, one) for place, one in own_places(recent, ids, event_id) if place >= begins]
+
+
 def _passed_over(one: Judged, following: Judged) -> Judged:
     assert isinstance(one.objection, Skip)  # noqa: S101 - asked before
     channel, number = following.message.plan.channel, following.message.step + 1
@@ -42,13 +54,14 @@ def _passed_over(one: Judged, following: Judged) -> Judged:
     return one._replace(objection=replace(one.objection, detail=said))
 
 
-def still_to_try(messages: Sequence[Message], recent: list[Sent]) -> list[Message]:
+def still_to_try(messages: Sequence[Message], recent: list[Sent], hold: Hold | None = None) -> list[Message]:
     """Those of some messages that may still be sent for their event.
 
-    What the same event has sent already is sent so again, as a replay does, and nothing instead of it. Where one of
-    its messages waits, the order has come to that one: those before it were passed over.
+    What the same event has sent already is sent so again, as a replay does, and nothing instead of it; what follows a
+    message by its `hold` is sent beside it. Where one of its messages waits, the order has come to that one: those
+    before it were passed over.
     """
-    own = own_places(recent, messages[0].instead, messages[0].event.id)
+    own = _own(messages[0].instead, recent, messages[0].event.id, hold)
     sent = [place for place, one in own if one.channel]
     if sent:
         return [one for one in messages if one.step in sent][:1]

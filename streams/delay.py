@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from schemas.distribution import Delay
+from schemas.distribution import Delay, FallbackAfter
 from schemas.formats.blank import is_blank
 from schemas.formats.days import read_moment, zone_of
 from schemas.formats.durations import format_duration, later
@@ -46,6 +46,12 @@ def delayed(delay: Delay, happened: datetime, facts: Facts, zone: tzinfo) -> Def
     if due < happened:
         return Skip("expired", f"{said} is {due.isoformat()}, before the event")
     return Defer("delayed", due, said)
+
+
+def follows_at(fallback: FallbackAfter, channel: str, now: datetime) -> Defer:
+    """A hold of the next channel until it is known how far a message came that is sent now."""
+    words = f"{format_duration(fallback.seconds)} after the message over {channel}, unless that is {fallback.unless}"
+    return Defer("fallback", later(now, fallback.seconds) or _NEVER, words)
 
 
 def zone_of_customer(profile: Profile, zone: tzinfo) -> tzinfo:

@@ -163,7 +163,10 @@ class Evaluated:
         due = until.until if until.reason in ("delayed", "digest") else event.created_at
         waits = Waits(*named, self._ref, self._event_ref, occurrence, until, self._due_at or due, self._draw)
         held = self._held
-        return replace(waits, gathers=held.gathers, gathered=held.gathered, events=held.events) if held else waits
+        if held is None:
+            return waits
+        waits = replace(waits, gathers=held.gathers, gathered=held.gathered, events=held.events)
+        return replace(waits, follows=held.follows)
 
     def _occurrence(self) -> str | Failure:
         return occurrence_key(self._distribution.again, self._event.id, self._happened, self._facts)

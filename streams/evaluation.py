@@ -11,20 +11,20 @@ import msgspec
 from schemas.channels.tables import ChannelPlan
 from schemas.decision import Check, Decision
 from schemas.distribution import Digest, Publish
-from schemas.hold import Gathering, Hold
+from schemas.hold import Follows, Gathering, Hold
 from schemas.publication_request import Draft, PublicationRequest
 from schemas.record import JsonObject
-from streams.channel_order import gives_way, still_to_try, until_one_sends
+from streams.channel_order import gives_way, sent_since, still_to_try, until_one_sends
 from streams.checks.check import Due, Message, Subject, first_objection
 from streams.checks.reentry import asked_before
 from streams.conditions.answer import Answer, Failure
-from streams.delay import waited_for, zone_of_customer
+from streams.delay import follows_at, waited_for, zone_of_customer
 from streams.digest import in_words, window_end
 from streams.evaluated import Evaluated
 from streams.event_context import objects_of
 from streams.experiment import draw
-from streams.identity import digest_id, hold_id, hold_id_of_step, key_at, publication_id
-from streams.outcome import Judged, Matched, canceled, ended_meanwhile, last_of, paused, place
+from streams.identity import digest_id, hold_id, hold_id_of_fallback, hold_id_of_step, key_at, publication_id
+from streams.outcome import Judged, Matched, came_far_enough, canceled, ended_meanwhile, last_of, paused, place
 from streams.recent import sent
 from streams.selection import no_longer_reacts
 from streams.verdict import Defer, Skip
@@ -89,7 +89,7 @@ class Evaluation(Evaluated):
 
     def decide_due(self, hold: Hold, ended: Ending | None, outcome: Matched) -> None:
         """Make all checks again, and add what comes of them."""
-        verdict = canceled(hold) or self._may_go_on(ended)
+        verdict = canceled(hold) or self._not_needed(hold) or self._may_go_on(ended)
         if isinstance(verdict, Defer):
             self._hold_again(hold, verdict, outcome)
             return
@@ -111,6 +111,11 @@ class Evaluation(Evaluated):
                 outcome.matched = 1
                 self._go_on(hold.occurrence, outcome)
 
+    def _not_needed(self, hold: Hold) -> Skip | None:
+        """An objection to what follows a message that came far enough. What has followed already is sent so again."""
+        sent = hold.follows and sent_since(self._instead(hold.occurrence), self._recent(), self._event.id, hold)
+        return None if sent else came_far_enough(hold)
+
     def _may_go_on(self, ended: Ending | None) -> Skip | Defer | None:
         """An objection of the distribution as it is now to what has waited."""
         rule = self._distribution
@@ -124,6 +129,8 @@ class Evaluation(Evaluated):
             return objection
         if self._held and self._held.step is not None and (rule.publish or not self._steps()):
             return Skip("stopped", "the distribution no longer sends the message that waited")
+        if self._held and self._held.follows and not (rule.sends_once and rule.fallback_after):
+            return Skip("stopped", "the distribution no longer falls back to another channel")
         return None
 
     def _go_on(self, occurrence: str, outcome: Matched) -> None:
@@ -140,7 +147,7 @@ class Evaluation(Evaluated):
 
     def _in_turn(self, messages: Sequence[Message]) -> Iterator[Judged]:
         """Judge those of which one is sent. Those passed over before are judged for what is shown of them alone."""
-        left = still_to_try(messages, self._recent())
+        left = still_to_try(messages, self._recent(), self._held)
         before = (self._judged(one) for one in messages if left and one.step < left[0].step)
         passed_over = (one for one in before if gives_way(one.objection))
         return until_one_sends(chain(passed_over, map(self._counted, left)))
@@ -222,13 +229,18 @@ class Evaluation(Evaluated):
         event, rule = self._event, self._distribution
         if self._held and self._held.hold_id == identity:
             return
+        self._open(identity, until, outcome)
+        lasts = rule.again.mode != "every_event"
+        outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
+        outcome.counts |= lasts or rule.sends_once
+
+    def _open(self, identity: str, until: Defer, outcome: Matched) -> None:
+        """Note what begins to wait for those events that end it."""
+        event, rule = self._event, self._distribution
         key = self._shared() if rule.unless else None
         if rule.unless and not isinstance(key, Failure):
             at = event.created_at, until.until
             outcome.waiting.opened.append(opened(identity, event.project_id, rule.id, key, *at))
-        lasts = rule.again.mode != "every_event"
-        outcome.sent.append(sent(identity, event.id, event.created_at, lasts=lasts))
-        outcome.counts |= lasts or rule.sends_once
 
     def failed(self, failure: Answer) -> Decision:
         """The guard could not be judged."""
@@ -288,19 +300,45 @@ class Evaluation(Evaluated):
             if objection is None:
                 outcome.deliveries.append(self._delivery(message, self._data()))
                 self._take_place(message, outcome, lasts=lasts)
+                self._fall_back(message, occurrence, outcome)
+
+    def _fall_back(self, message: Message, occurrence: str, outcome: Matched) -> None:
+        """Have the next channel wait for how far a message comes, where there is one."""
+        fallback, step = self._distribution.fallback_after, message.step + 1
+        if fallback is None or not self._distribution.sends_once or step >= len(self._plans):
+            return
+        following = self._message(step, self._plans[step], occurrence)
+        until = follows_at(fallback, message.plan.channel, self._now)
+        if late := self._too_late(until):
+            outcome.decisions.append(self._decision(late, following))
+            return
+        earlier = self._held.follows.deliveries if self._held and self._held.follows else []
+        follows = Follows(deliveries=[*earlier, message.delivery_id], unless=fallback.unless)
+        waits = self._waits(hold_id_of_fallback(message.delivery_id), occurrence, until)
+        at = following.plan.channel, step, self._round_of(following)
+        waits = replace(waits, channel=at[0], step=at[1], round=at[2], follows=follows)
+        outcome.holds.append(waits)
+        outcome.decisions.append(self._decision(until, following))
+        self._open(waits.hold_id, until, outcome)
 
     def _take_place(self, message: Message, outcome: Matched, *, lasts: bool) -> None:
         """Count a message that leaves; what limits others has to be kept before it does."""
         outcome.sent.append(place(message, lasts=lasts))
         outcome.counts |= lasts or bool(self._distribution.caps) or self._distribution.sends_once
 
+    def _too_late(self, until: Defer) -> Skip | None:
+        """An objection to waiting for so long that it is not worth sending then."""
+        ends = self._expires_at()
+        if ends is None or ends > until.until:
+            return None
+        return Skip("expired", f"ends {ends.isoformat()}, before it is sent: {until.detail}")
+
     def _judged(self, message: Message) -> Judged:
         """The answer of the checks. A message that would be no longer worth sending then does not wait."""
         recorded: list[Check] = []
         objection = first_objection(self._audience.of_message, message, recorded.append)
-        ends = self._expires_at() if isinstance(objection, Defer) else None
-        if isinstance(objection, Defer) and ends is not None and ends <= objection.until:
-            objection = Skip("expired", f"ends {ends.isoformat()}, before it is sent: {objection.detail}")
+        if isinstance(objection, Defer):
+            objection = self._too_late(objection) or objection
         return Judged(message, objection, recorded)
 
     def _counted(self, message: Message) -> Judged:

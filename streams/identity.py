@@ -36,6 +36,11 @@ def hold_id_of_step(delivery_id: str) -> str:
     return "hld_" + delivery_id.removeprefix("dlv_")
 
 
+def hold_id_of_fallback(delivery_id: str) -> str:
+    """The id of what waits for a message that was sent, to follow it over another channel."""
+    return "hld_" + _digest("fallback", delivery_id)
+
+
 def digest_id(project: str, distribution: str, customer: str, value: str) -> str:
     """The id of what is gathered for a customer, and a value of the digest's path: the same for each of its windows."""
     return "dig_" + _digest(project, distribution, customer, value)

@@ -11,7 +11,7 @@ from schemas.closed import ChannelName, Unknown
 from schemas.decision import Check, Decision
 from schemas.delivery import Delivery, DistributionRef, EventRef
 from schemas.distribution import Distribution, Unless
-from schemas.hold import Gathered, Gathering, Hold
+from schemas.hold import Follows, Gathered, Gathering, Hold
 from schemas.publication_request import PublicationRequest
 from streams.checks.check import Message
 from streams.conditions.answer import Failure
@@ -43,6 +43,7 @@ class Waits:
     draw: Draw = IN_NONE
     channel: ChannelName | Unknown | None = None
     step: int | None = None
+    follows: Follows | None = None
     gathers: Gathering | None = None
     gathered: Sequence[Gathered] = ()
     events: int | None = None
@@ -110,6 +111,15 @@ def event_ref(event: Head[Any]) -> EventRef:
 def canceled(hold: Hold) -> Skip | None:
     """An objection to what somebody has ended while it waited."""
     return Skip("canceled", f"ended while it waited by {hold.canceled_by}") if hold.canceled_by else None
+
+
+def came_far_enough(hold: Hold) -> Skip | None:
+    """An objection to another channel, where a message of one before it came as far as it had to."""
+    follows = hold.follows
+    if follows is None or follows.came is None:
+        return None
+    at = f" at {follows.came_at.isoformat()}" if follows.came_at else ""
+    return Skip("canceled", f"not needed: the message before it was {follows.came}{at}")
 
 
 def ended_meanwhile(unless: Unless, ended: Ending) -> Skip:

@@ -27,7 +27,7 @@ OPEN_SECONDS = 10.0
 """A transaction that holds back what comes after it is named after so long."""
 _READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, DUE, CUSTOMERS, MEMBERSHIPS),
-    "holder": (HOLDS,),
+    "holder": (HOLDS, DELIVERY_STATUS),
     "publisher": (PUBLICATION_REQUESTS,),
     "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
     "segmenter": (CUSTOMERS,),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -30,18 +30,24 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
+from schemas.closed import UNKNOWN, Reach, members
+from schemas.decision import DeliveryStatus
 from schemas.hold import Hold
 from schemas.record_key import Keyed
-from schemas.topics import DUE, HOLDS, REPLAYABLE
+from schemas.topics import DELIVERY_STATUS, DUE, HOLDS, REPLAYABLE
 from schemas.wire.read_as import read_as
-from store.holds import DueHold, GatheredRow, HoldRow, Holds, Waiting
+from store.holds import DueHold, GatheredRow, HoldRow, Holds, ReachedRow, Waiting
 from streams.digest import joining_of, place_all, released
+from streams.documents.fallback_keys import LONGEST_FALLBACK
 from streams.events import check_owner, read_tombstone
+from streams.sending.outcome import reach_of
 
 log = structlog.get_logger()
 
 _CHUNK_SIZE = 500
 """Holds of one transaction."""
+_REACH_KEPT = timedelta(seconds=3 * LONGEST_FALLBACK)
+"""So long it is known how far messages came: as long as one may be followed, and what follows may wait for hours."""
 _IDLE_SECONDS = 0.2
 """Between two looks for what is due, while there is nothing."""
 _WAKE_SECONDS = 1.0
@@ -55,6 +61,7 @@ def build_holder(
     app = BatchApp(wiring.group("holder"), wiring.settings.kafka, **settings)
     holder = Holder(app, wiring, holds, metrics, clock)
     app.batch_agent(wiring.topic(HOLDS), holder.intake.take, name=HOLDS)
+    app.batch_agent(wiring.topic(DELIVERY_STATUS), holder.statuses.take, name=DELIVERY_STATUS)
     return app, holder
 
 
@@ -77,6 +84,9 @@ class Holder:
         self.loop = Loop("due holds")
         dead_letters = DeadLetters("holder", wiring, metrics)
         self.intake = Intake(self._read, self._keep, dead_letters, metrics, clock, size=_CHUNK_SIZE, counted="held")
+        status = self._read_status, self._keep_reach, dead_letters, metrics, clock
+        self._status_codec = wiring.codec(DELIVERY_STATUS)
+        self.statuses = Intake(*status, size=_CHUNK_SIZE, counted="reached")
 
     # -- from Kafka ---------------------------------------------------------------------------------------------
 
@@ -97,6 +107,7 @@ class Holder:
             record=record.value or b"",
             priority=hold.priority,
             step=hold.step,
+            **_following(hold),
         )
         joining = joining_of(hold, len(record.value or b""))
         return GatheredRow(row, joining) if joining else row
@@ -111,6 +122,21 @@ class Holder:
         if erased:
             await retry_until_available(partial(self._holds.erase, erased), what="Postgres")
         return kept
+
+    def _read_status(self, record: Incoming) -> ReachedRow | None:
+        """The point to which a message came; None where the record says nothing of that."""
+        if record.value is None:
+            return None
+        status = read_as(self._status_codec.decode(record.value), DeliveryStatus)
+        reach = reach_of(status)
+        if reach is None:
+            return None
+        at = status.project_id, status.distribution.id, status.delivery_id
+        return ReachedRow(*at, _number(reach), status.occurred_at)
+
+    async def _keep_reach(self, taken: Chunk[ReachedRow | None]) -> int:
+        rows = [one for one in taken.items if one is not None]
+        return await retry_until_available(partial(self._holds.reached, rows), what="Postgres")
 
     # -- when their moment has come ----------------------------------------------------------------------------
 
@@ -150,16 +176,23 @@ class Holder:
         woken = await self._holds.wake(_WOKEN)
         await self._holds.reopen()
         await self._holds.forget(REPLAYABLE, _CHUNK_SIZE)
+        await self._holds.forget_reached(_REACH_KEPT, _CHUNK_SIZE)
         return woken
 
     def _output(self, hold: DueHold) -> Output:
         return Output(self._due, self._wiring.key(hold.project_id, hold.customer_id), self._record(hold))
 
     def _record(self, hold: DueHold) -> bytes:
-        """The record as it came; where somebody ended it, with their name; of a digest with all that it gathered."""
-        if hold.canceled_by is None and hold.events is None:
+        """The record as it came; where somebody ended it, with their name; of a digest with all that it gathered.
+
+        Of what follows messages, with how far one of them came, where that is far enough.
+        """
+        if hold.canceled_by is None and hold.events is None and hold.reached is None:
             return hold.record
         came = structs.replace(self._decoded(hold.record), canceled_by=hold.canceled_by)
+        if hold.reached is not None and came.follows is not None:
+            reach = members(Reach)[hold.reached - 1]
+            came = structs.replace(came, follows=structs.replace(came.follows, came=reach, came_at=hold.reached_at))
         if hold.events is not None:
             came = released(came, [self._decoded(one) for one in hold.gathered], hold.events, hold.until_at)
         return self._codec.encode(came)
@@ -177,3 +210,15 @@ class Holder:
     def _late(self) -> float:
         late = self._waiting.late
         return 0.0 if late is None else late + time.monotonic() - self._measured
+
+
+def _following(hold: Hold) -> dict[str, Any]:
+    """The columns of what follows messages."""
+    follows = hold.follows
+    if follows is None or follows.unless == UNKNOWN:
+        return {}
+    return {"follows": " ".join(follows.deliveries), "unless": _number(follows.unless)}
+
+
+def _number(reach: Reach) -> int:
+    return members(Reach).index(reach) + 1

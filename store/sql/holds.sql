@@ -1,12 +1,14 @@
 -- name: add
 -- Holds that are new; those of customers who were erased after their event are none.
 insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority,
-                   step, held_at)
+                   step, follows, unless, held_at)
 select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason,
-       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.priority, h.step, now()
+       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.priority, h.step, string_to_array(h.follows, ' '), h.unless,
+       now()
 from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bytea[], $10::integer[], $11::integer[])
-     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority, step)
+            $8::timestamptz[], $9::bytea[], $10::integer[], $11::integer[], $12::text[], $13::smallint[])
+     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority, step,
+           follows, unless)
 where not exists (
     select from erased_customers e
     where e.project_id = h.project_id and e.customer_id = h.customer_id and e.erased_at >= h.arrived_at)
@@ -21,13 +23,62 @@ join erased_customers e using (project_id, customer_id)
 where h.project_id = asked.project_id and h.customer_id = asked.customer_id and h.ended_at is null
   and h.arrived_at <= e.erased_at;
 
+-- name: came
+-- How far one of the messages came that a hold `h` follows, where that is far enough: read now, whichever of the two was read
+-- first.
+left join lateral (
+    select r.reached, r.reached_at from delivery_reach r
+    where r.project_id = h.project_id and r.delivery_id = any (h.follows) and r.reached >= h.unless
+    order by r.reached desc, r.reached_at limit 1) as came on true
+
 -- name: take
 -- Those that are due, the longest overdue first; not those that another holder releases. Of a digest the event that leads;
 -- none that waits by priority, unless somebody ended it.
-select project_id, hold_id, round, customer_id, record, canceled_by, until_at, digest_id is not null as is_digest from holds
-where ended_at is null and until_at <= now() and (digest_id is null or closed_as = hold_id)
-  and (priority is null or canceled_by is not null)
-order by until_at limit $1 for update skip locked;
+select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by, h.until_at, came.reached, came.reached_at,
+       h.digest_id is not null as is_digest
+from holds h :came
+where h.ended_at is null and h.until_at <= now() and (h.digest_id is null or h.closed_as = h.hold_id)
+  and (h.priority is null or h.canceled_by is not null)
+order by h.until_at limit $1 for update of h skip locked;
+
+-- name: reached
+-- Messages came so far. Kept are those of distributions that ask for it; what follows one of them and is not needed any
+-- more is due at once, to be decided so.
+with told as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[])
+        as told (project_id, distribution_id, delivery_id, reached, reached_at)
+), asking as (
+    select t.project_id, t.distribution_id from (select distinct project_id, distribution_id from told) as t
+    where exists (select from distribution_versions v
+                  where v.project_id = t.project_id and v.distribution_id = t.distribution_id
+                    and v.definition->>'fallback_after' is not null)
+), furthest as (
+    select distinct on (project_id, delivery_id) project_id, delivery_id, reached, reached_at
+    from told join asking using (project_id, distribution_id)
+    order by project_id, delivery_id, reached desc, reached_at
+), kept as (
+    insert into delivery_reach as r (project_id, delivery_id, reached, reached_at, noted_at)
+    select project_id, delivery_id, reached, reached_at, now() from furthest order by project_id, delivery_id
+    on conflict (project_id, delivery_id) do update
+    set reached = excluded.reached, reached_at = excluded.reached_at, noted_at = excluded.noted_at
+    where r.reached < excluded.reached
+    returning true
+), ended as (
+    update holds h set until_at = now() from furthest f
+    where h.project_id = f.project_id and h.follows @> array[f.delivery_id] and h.unless <= f.reached
+      and h.ended_at is null and h.until_at > now() and h.until_at < 'infinity'
+      and h.priority is null -- else all that is gathered with it would be due
+)
+select true from kept;
+
+-- name: forget_reached
+-- How far messages came that nothing follows any more.
+with past as (
+    select project_id, delivery_id from delivery_reach where noted_at < now() - $1::interval order by noted_at limit $2
+    for update skip locked
+)
+delete from delivery_reach r using past where r.project_id = past.project_id and r.delivery_id = past.delivery_id
+returning true;
 
 -- name: rank_alone
 -- One holder at a time releases what waits by priority: two would publish a customer's in any order.
@@ -43,8 +94,8 @@ with due as (
         order by until_at limit $1) as found
     group by project_id, customer_id
 )
-select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by, h.until_at
-from holds h join due using (project_id, customer_id)
+select h.project_id, h.hold_id, h.round, h.customer_id, h.record, h.canceled_by, h.until_at, came.reached, came.reached_at
+from holds h join due using (project_id, customer_id) :came
 where h.ended_at is null and h.priority is not null and h.canceled_by is null
   and (h.until_at <= now() or h.reason = 'gathered')
 order by due.first, h.project_id, h.customer_id, h.priority desc, h.arrived_at, h.step, h.hold_id, h.round

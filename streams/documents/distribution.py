@@ -48,6 +48,7 @@ from streams.documents.cap_keys import cap_of, misses_all
 from streams.documents.digest_keys import stands_against
 from streams.documents.distribution_keys import DISTRIBUTION
 from streams.documents.distribution_kinds import ChannelList, WrittenChannel
+from streams.documents.fallback_keys import fallback_of
 from streams.documents.offers import why_not_offered
 from streams.documents.single_value import one_value
 from streams.documents.together import wrong_together
@@ -150,6 +151,7 @@ class _Reader(DocumentReader):
             "delay": self._delay(read.get("delay"), trigger),
             "digest": self._digest(read, trigger),
             "backfill": backfill_of(read, trigger, self._problem),
+            "fallback_after": fallback_of(read.get("fallback_after")),
             "unless": self._unless(read, trigger),
             **self._arms(read, trigger, channels, plans),
             "window": window_of(read.get("window"), self._problem),
@@ -167,8 +169,7 @@ class _Reader(DocumentReader):
     def _made(self, read: JsonObject, parts: dict[str, Any]) -> Distribution:
         """A distribution of what was read; a key that is not written has the default of the record."""
         context, identity = self._context, read["distribution"]
-        names = ("order", "expires_after", "priority", "holdout", "experiment")
-        plain = {name: read[name] for name in names if name in read}
+        named = ("order", "expires_after", "priority", "holdout", "experiment")
         return Distribution(
             id=identity,
             project_id=context.project_id,
@@ -182,7 +183,7 @@ class _Reader(DocumentReader):
             name=str(read.get("name", identity)),
             status=read.get("status", "LIVE"),
             trigger=TriggerRef(**read["trigger"]),
-            **plain,
+            **{name: read[name] for name in named if name in read},
             **parts,
         )
 
@@ -215,8 +216,7 @@ class _Reader(DocumentReader):
 
     def _offered(self, trigger: Trigger | None, action: Action, channels: list[ChannelPlan]) -> None:
         """The action has to be one of its trigger's."""
-        refused = trigger and why_not_offered(trigger, action, {plan.channel for plan in channels})
-        if refused:
+        if refused := trigger and why_not_offered(trigger, action, {plan.channel for plan in channels}):
             self._problem("channels" if action == "message" else action, refused)
 
     def _when(self, value: object, trigger: Trigger | None, at: str = "when") -> JsonObject | None:
@@ -376,8 +376,10 @@ class _Reader(DocumentReader):
         ways = (read, *read.get("arms", {}).values())
         channels = [one for way in ways for one in way.get("channels", ())]
         has_window = read.get("window") or any(one.common.get("window") for one in channels)
-        if not has_window and not read.get("digest") and not any(way.get("delay") for way in ways):
-            self._problem("unless", "needs a delay, a digest or a window: what is sent at once cannot be ended")
+        waits = has_window or read.get("digest") or read.get("fallback_after") or any(way.get("delay") for way in ways)
+        if not waits:
+            right = "a delay, a digest, a window or fallback_after"
+            self._problem("unless", f"needs {right}: what is sent at once cannot be ended")
         named = written.get("trigger") or {}
         ending, same = TRIGGERS.get(named.get("event", "")), written.get("same")
         for one in (trigger, ending) if same else ():

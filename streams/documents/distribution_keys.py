@@ -20,6 +20,7 @@ from streams.documents.distribution_kinds import (
     DelayForm,
     TriggerForm,
 )
+from streams.documents.fallback_keys import FALLBACK
 from streams.documents.windows import WINDOW
 from streams.values.kinds import AsWritten, Group, Identifier, Key, Moment, OneOf, Span, Text, Whole
 from streams.values.percent import Percent
@@ -85,6 +86,14 @@ DISTRIBUTION = Group(
             "its turn.",
             default="all",
             example="first_available",
+        ),
+        "fallback_after": Key(
+            FALLBACK,
+            doc="When the next channel of `order: first_available` sends as well: so long after a message that did not "
+            "come so far (`delivered`, `opened`, `clicked`), by the records on `delivery.status`. Everything is judged "
+            "again then; a channel that cannot be used gives way to the one after it. Not beside `publish`.",
+            default="no other channel sends",
+            example="{time: 2d, unless: opened}",
         ),
         "again": Key(
             AgainForm(),

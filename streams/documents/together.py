@@ -9,6 +9,7 @@ from schemas.channels.tables import ChannelPlan
 from schemas.distribution import TRANSACTIONAL, Distribution
 from streams.caps import applies
 from streams.channels.rules import ChannelTable
+from streams.documents.fallback_keys import fallback_stands_against
 from streams.verdict import Skip
 from streams.window import never_sent, quiet_hours_of
 
@@ -18,6 +19,7 @@ _NEXT = "next_channel"
 def wrong_together(rule: Distribution, table: ChannelTable) -> Iterator[tuple[str, str]]:
     """Each key that does not go with the others, and why."""
     yield from never_sent(rule)
+    yield from fallback_stands_against(rule)
     yield from _in_turn(rule, table) if rule.sends_once else _at_once(rule)
 
 
@@ -37,7 +39,7 @@ def _in_turn(rule: Distribution, table: ChannelTable) -> Iterator[tuple[str, str
         for number, plan in enumerate(channels[:-1]):
             if not _may_give_way(rule, plan, table):
                 follows = ", ".join(one.channel for one in channels[number + 1 :])
-                right = "write it last, or give it a window or a cap that skips"
+                right = "write it last, or give it a window or a cap that skips, or fallback_after"
                 yield f"{at}channels[{number}].{plan.channel}", f"can always be used, so {follows} never is: {right}"
 
 
@@ -51,11 +53,12 @@ def _last(rule: Distribution, at: str, channels: Sequence[ChannelPlan]) -> Itera
 
 
 def _may_give_way(rule: Distribution, plan: ChannelPlan, table: ChannelTable) -> bool:
-    """True where there may be customers, or hours, for whom it cannot be used."""
+    """True where there may be customers, or hours, for whom it cannot be used, or is not enough."""
     window = plan.window or rule.window
     may_wait = window is not None or quiet_hours_of(rule, plan.channel) is not None
     return (
-        isinstance(table[plan.channel].reach(plan, {}), Skip)
+        rule.fallback_after is not None
+        or isinstance(table[plan.channel].reach(plan, {}), Skip)
         or (window is not None and window.outside != "hold")
         or (may_wait and rule.expires_after is not None)
         or (rule.consent != TRANSACTIONAL and any(applies(cap, plan.channel, rule.consent) for cap in rule.caps))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from schemas.closed import DeliveryOutcome, Reason
+from schemas.closed import DeliveryOutcome, Reach, Reason
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 
@@ -22,6 +22,17 @@ def outcome_of(state: EndState, reason: Reason | None) -> DeliveryOutcome:
             return reason
         case _:
             return state
+
+
+def reach_of(status: DeliveryStatus) -> Reach | None:
+    """The point to which a message came; None for a status that does not say. Who answers a webhook has it."""
+    match status.outcome:
+        case "delivered" | "opened" | "clicked":
+            return status.outcome
+        case "sent" | "recovered" if status.channel == "webhook":
+            return "delivered"
+        case _:
+            return None
 
 
 def delivery_status(

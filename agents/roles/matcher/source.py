@@ -63,6 +63,7 @@ class Source(NamedTuple):
             headers=[RecordHeader(name=_written_out(name), value=value) for name, value in self.headers],
             value=self.value,
             priority=waits.until.priority,
+            follows=waits.follows,
             gathers=waits.gathers,
             gathered=list(waits.gathered),
             events=waits.events,

@@ -93,7 +93,8 @@ def held(waits: Waits) -> Hold:
         hold_id=waits.hold_id, round=waits.round, project_id=waits.project_id, customer_id=waits.customer_id,
         distribution=waits.distribution, event=waits.event, occurrence=waits.occurrence, reason=waits.until.reason,
         channel=waits.channel, step=waits.step, due_at=waits.due_at, held_out=waits.draw.held_out,
-        arm=waits.draw.arm.id if waits.draw.arm else None, arrived_at=0, topic="events.orders", value=b"{}",
+        arm=waits.draw.arm.id if waits.draw.arm else None, follows=waits.follows,
+        arrived_at=0, topic="events.orders", value=b"{}",
     )  # fmt: skip
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from agents.roles.matcher.counting import DecisionCounts
@@ -18,6 +18,7 @@ from store.fields_seen import FieldsSeen
 from store.notices import Notices
 from store.postgres import connect
 from store.watching import DecisionHours
+from tests.factory import rule
 from tests.integration.test_notices import told
 
 NOW = datetime.now(UTC)
@@ -34,7 +35,7 @@ async def live(pool: asyncpg.Pool, name: str = "thanks", status: str = "LIVE", v
     await pool.execute(
         "insert into distribution_versions (project_id, distribution_id, version, definition, source, applied_by,"
         " applied_at) values ('shop', $1, $2, $3::jsonb, '', 'me', now() - interval '30 days')",
-        name, version, json.dumps({"status": status, "trigger": {"event": "customer.order.paid"}}),
+        name, version, msgspec.json.encode(rule(distribution=name, status=status)).decode(),
     )  # fmt: skip
 
 

@@ -114,6 +114,8 @@ def test_each_example_is_taken_by_reader_and_schema(kind: str, row: Row) -> None
         made["arms"] = value(DISTRIBUTION.keys["arms"])
     if kind == "distribution" and "arms" in made:
         made["channels"] = [{"email": {"account": "main", "subject": "x", "template": "winback"}}]
+    if kind == "distribution" and "fallback_after" in made:
+        made["order"] = "first_available"
     if kind == "distribution" and "order" in made:
         made["channels"] = [{"email": {"account": "main", "subject": "x", "text": "y"}}, *made["channels"]]
     READERS[kind](made)

@@ -206,8 +206,8 @@ class _Process:
 async def _matcher(wiring: Wiring, metrics: Metrics, options: WorkerOptions) -> AsyncIterator[_Process]:
     postgres, watch = wiring.settings.postgres, wiring.settings.watch
     open_pool = partial(connect, postgres.dsn.reveal(), size=1, pooler=postgres.pooler)
-    sampled: Any = {"instance": options.instance, "fields_a_second": watch.fields_a_second}
-    counts = DecisionCounts(open_pool, metrics, **sampled) if watch.enabled else None
+    counted = partial(DecisionCounts, open_pool, metrics, instance=options.instance)
+    counts = counted(fields_a_second=watch.fields_a_second) if watch.enabled else None
     app, rules = build_matcher(wiring, metrics, counts=counts, **_faust_settings(wiring, options))
     await rules.start()
     try:

@@ -165,8 +165,8 @@ class Evaluated:
         held = self._held
         if held is None:
             return waits
-        waits = replace(waits, gathers=held.gathers, gathered=held.gathered, events=held.events)
-        return replace(waits, follows=held.follows)
+        gathered = held.gathered
+        return replace(waits, follows=held.follows, gathers=held.gathers, gathered=gathered, events=held.events)
 
     def _occurrence(self) -> str | Failure:
         return occurrence_key(self._distribution.again, self._event.id, self._happened, self._facts)

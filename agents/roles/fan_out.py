@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from cachetools import LRUCache
@@ -26,6 +26,7 @@ from agents.transport.output_app import OutputApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.closed import CHANNELS
+from schemas.distribution import Distribution
 from schemas.errors import TryLater
 from schemas.events.triggers import MANUAL, TRIGGERS
 from schemas.send import Started
@@ -120,12 +121,14 @@ class FanOut:
         send, started = claimed.send, claimed.started
         if send.emitted_at is not None:
             return await self._ended(send)
-        if why := await self._obstacle(send):
-            return _LOOK_AGAIN, why
-        if send.backfill and await self._is_over(send):
+        found = await self._sends.rule(send.project_id, send.distribution_id)
+        status = found[0].status if found else "deleted"
+        if found is None or status != "LIVE":
+            return _LOOK_AGAIN, f"its distribution is {status}"
+        if send.backfill and await self._is_over(send, found[0]):
             return _LOOK_AGAIN, ""
         if started is None:
-            started = await self._begun(send)
+            started = await self._begun(send, *found)
         if started is None:
             return _LOOK_AGAIN, ""
         capacity = await self._capacity(send)
@@ -134,28 +137,18 @@ class FanOut:
         await self._emit(claimed, started, min(capacity, _TURN))
         return timedelta(), ""
 
-    async def _obstacle(self, send: SendRow) -> str:
-        """The reason why nothing of it can be sent now; empty where it can."""
-        found = await self._sends.rule(send.project_id, send.distribution_id)
-        status = found[0].status if found else "deleted"
-        return "" if status == "LIVE" else f"its distribution is {status}"
-
-    async def _is_over(self, send: SendRow) -> bool:
+    async def _is_over(self, send: SendRow, rule: Distribution) -> bool:
         """End a backfill with its distribution's time; whether that has come."""
-        found = await self._sends.rule(send.project_id, send.distribution_id)
-        ends = found[0].ends_at if found else None
-        if ends is None or await self._sends.now() < ends:
+        if rule.ends_at is None or await self._sends.now() < rule.ends_at:
             return False
-        await self._sends.end(send, f"its distribution ended at {ends.isoformat()}")
+        await self._sends.end(send, f"its distribution ended at {rule.ends_at.isoformat()}")
         log.info("send_ended", project=send.project_id, send=send.send_id)
         return True
 
-    async def _begun(self, send: SendRow) -> Started | None:
+    async def _begun(self, send: SendRow, rule: Distribution, created_at: datetime) -> Started | None:
         """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold."""
-        found = await self._sends.rule(send.project_id, send.distribution_id)
-        if found is None or send.starts_at is None:
+        if send.starts_at is None:
             return None
-        rule, created_at = found
         started = Started(
             at=send.live_at or send.starts_at, version=rule.version, distribution=distribution_object(rule, created_at)
         )

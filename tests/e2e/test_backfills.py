@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,8 @@ from agents.wiring import Wiring
 from console.cli.context import database
 from console.control import explain, sends
 from schemas.closed import Role
-from schemas.segment import SegmentDefinition
-from store.segments import Segments
 from tests.e2e.harness import PATIENCE, Product, product
+from tests.e2e.test_segments import apply_gold
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -32,21 +30,6 @@ async def put(running: Product, *customers: str) -> None:
     await write_all(running.producer, [Output(topic, row["id"].encode(), codec.encode(row)) for row in rows])
 
 
-async def gold(running: Product) -> None:
-    """A segment that is computed."""
-    made = SegmentDefinition(
-        id="gold", project_id="shop", name="Gold", version=1, when={"customer.metadata.tier": "gold"},
-        updated_at=datetime.now(UTC),
-    )  # fmt: skip
-    async with database(running.wiring) as pool:
-        segments = Segments(pool)
-        await segments.save([(made, "")], applied_by="test", now=datetime.now(UTC))
-        deadline = time.monotonic() + PATIENCE
-        while not all(one.is_computed for one in await segments.current("shop")):
-            assert time.monotonic() < deadline, running.logs()
-            await asyncio.sleep(0.05)
-
-
 async def test_members_and_those_who_enter_meanwhile_and_later_get_it_once_each(wiring: Wiring, tmp_path: Path) -> None:
     roles: tuple[Role, ...] = ("matcher", "sender", "segmenter", "fan_out")
     async with product(wiring.settings, tmp_path, roles=roles) as running:
@@ -56,7 +39,7 @@ async def test_members_and_those_who_enter_meanwhile_and_later_get_it_once_each(
         running.customers[during]["consents"] = {"marketing": True}
         await put(running, *list(running.customers)[:MEMBERS])
         await running.until(running.all_processed, "profiles are in")
-        await gold(running)
+        await apply_gold(running)
         trigger = {"event": "customer.segment.entered", "segment": "gold"}
         mail = {"email": {"account": "main", "subject": "{{ segment.name }}", "text": "Hello {{ customer.name }}"}}
         welcome = {"distribution": "welcome", "trigger": trigger, "consent": "marketing", "channels": [mail]}

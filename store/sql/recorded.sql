@@ -15,6 +15,10 @@ from recorded_positions where topic = $1 and partition = $2 for update;
 update recorded_positions set next_offset = $3, stamp = greatest(stamp, $4), late = late + $5
 where topic = $1 and partition = $2;
 
+-- name: positions
+-- How far each partition is in.
+select topic, partition, next_offset, stamp, late from recorded_positions order by topic, partition;
+
 -- name: decisions_beyond
 -- Of some ids, those that were recorded when their day was too far ahead.
 select project_id, decision_id from recorded_decisions

@@ -52,7 +52,7 @@ async def _begin(sends: SendChange, rule: Distribution, actor: str) -> None:
 async def _stop(sends: SendChange, rule: Distribution, actor: str) -> None:
     """Stop what earlier versions began: it is over, or is for others, or for those who enter later alone."""
     for send in await sends.backfills(rule.project_id, rule.id):
-        after, canceled = await sends.stop(send, f"its distribution was changed by {actor}")
+        after, canceled = await sends.stop(send, f"its distribution was changed by {actor}", actor)
         said = f"{rule.id} v{rule.version} is {rule.status}; {after.gone} had gone, {canceled} were queued"
         await sends.note(after, "stop", actor, said)
 

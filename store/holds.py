@@ -15,7 +15,7 @@ from schemas.record_key import Keyed
 from store.postgres import passing_errors
 from store.sql import queries
 
-_OF_ALL = 9
+_OF_ALL = 10
 """Columns of a hold that those of digests have as well: none of them waits by priority, or follows a message."""
 COUNTED = 100_000
 """So many that wait are counted one by one: to count millions every few seconds would cost more than the rest."""
@@ -36,6 +36,7 @@ class HoldRow(NamedTuple):
     until_at: datetime | None
     arrived_at: datetime
     record: bytes | None
+    send_id: str | None = None
     priority: int | None = None
     step: int | None = None
     follows: str | None = None

@@ -75,12 +75,16 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The deliveries of a send by what became of them, as far as senders have them."""
+    """The deliveries of a send by what became of them, as far as senders have them.
+
+    `held` waits until a moment, or for a code, before it is one.
+    """
 
     sent: int
     under_way: int
     waiting: int
     failed: int
+    held: int
 
 
 class Sends:
@@ -186,7 +190,7 @@ class Sends:
         async with self.change() as change:
             now = await change.lock(send.project_id, send.send_id)
             if now is not None and now.is_open:
-                after, canceled = await change.stop(now, why)
+                after, canceled = await change.stop(now, why, "fan_out")
                 await change.note(after, "stop", "fan_out", f"{why}; {after.gone} had gone, {canceled} were queued")
 
     async def advance(
@@ -209,6 +213,11 @@ class Sends:
         """The number of its deliveries that wait for their first try."""
         (row,) = await self._fetch("waiting", send.project_id, send.send_id)
         return int(row["count"])
+
+    async def held(self, send: SendRow) -> int:
+        """The number of its messages that wait until a moment, or for a code."""
+        (row,) = await self._fetch("held_of", send.project_id, send.send_id)
+        return int(row["held"])
 
     async def finish(self, send: SendRow, owner: str) -> bool:
         """End it, where its time has come everywhere; whether it is over."""
@@ -309,16 +318,17 @@ class SendChange:
         await self._run("call_back", send.project_id, send.send_id)
         return after
 
-    async def stop(self, send: SendRow, detail: str) -> tuple[SendRow, int]:
-        """Have nothing of it leave any more; how much of what was queued has ended by that.
+    async def stop(self, send: SendRow, detail: str, actor: str) -> tuple[SendRow, int]:
+        """Have nothing of it leave any more; how much of what was queued, or held, has ended by that.
 
         What a sender has in its hands this moment leaves, and counts as gone.
         """
         rows = await self._connection.fetch(self._sql["cancel"], send.project_id, send.send_id, detail)
         row = await self._connection.fetchrow(self._sql["progress"], send.project_id, send.send_id)
+        await self._run("call_off", send.project_id, send.send_id, actor)
         after = await self._changed("stop", send, row["sent"] + row["under_way"])
         await self._end_segment(after.project_id, after.to)
-        return after, len(rows)
+        return after, len(rows) + row["held"]
 
     async def discard(self, send: SendRow) -> None:
         """Forget a draft."""

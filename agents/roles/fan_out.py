@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -30,7 +31,7 @@ from schemas.distribution import Distribution
 from schemas.errors import TryLater
 from schemas.events.triggers import MANUAL, TRIGGERS
 from schemas.send import Started
-from schemas.topics import PUBLICATION_REQUESTS, deliveries
+from schemas.topics import DUE, HOLDS, PUBLICATION_REQUESTS, deliveries
 from store.sends import Claimed, SendRow, Sends
 from streams.pace import Pace
 from streams.sends import EntryEvents, MemberEvents, distribution_object
@@ -45,33 +46,63 @@ _LEASE = timedelta(seconds=60)
 """Longer than a page's acknowledgement is waited for."""
 _IDLE_SECONDS = 0.5
 _LOOK_AGAIN = timedelta(seconds=1)
+_LOOK_AT_HELD = timedelta(seconds=5)
 _SETTLED = timedelta(seconds=10)
 """After that, and with none of its events left to read, matchers have a distribution that was set live."""
 _UNNOTED = timedelta(minutes=10)
 """Entries may be noted by so much later than they happened."""
-_PACED = 1000
-"""Sends whose pace is remembered."""
+_REMEMBERED = 1000
+"""Sends whose pace, and whose end, is remembered."""
+_HOPS = 3
+"""Topics that an event goes through at most until it waits in Postgres or is over: events.manual or events.due, then
+publications.requests, then deliveries."""
 
+Place = tuple[str, str, int]
+"""A group, a topic, a partition."""
 Pages = Callable[[str, int], Awaitable[list[tuple[str, bytes]]]]
 """Gives the members after one, each with the record of its event, and at most so many."""
-Ahead = Callable[[], Awaitable[int]]
-"""Counts events and deliveries on their way to the ledger. Raises TryLater."""
+Ahead = Callable[[], Awaitable[Sequence[Lag]]]
+"""Tells how far each group is in the topics that a send goes through. Raises TryLater."""
 
 
 class AheadInKafka:
-    """Records that matchers, publishers and senders have still to read, of all that a send goes through."""
+    """Records that matchers, holders, publishers and senders have still to read, of all that a send goes through."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._lag = LagReader(wiring)
-        topics = (TRIGGERS[MANUAL].topic, PUBLICATION_REQUESTS, *map(deliveries, CHANNELS))
+        topics = (TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, CHANNELS))
         self._topics = frozenset(map(wiring.topic, topics))
 
-    async def __call__(self) -> int:
+    async def __call__(self) -> list[Lag]:
         """See `Ahead`."""
-        return await aside(lambda: sum(one.lag for one in self._read() if one.topic in self._topics))
+        return await aside(lambda: [one for one in self._read() if one.topic in self._topics])
 
     def _read(self) -> list[Lag]:
-        return self._lag.read("matcher", "publisher", "sender")
+        return self._lag.read("matcher", "holder", "publisher", "sender")
+
+
+@dataclass(slots=True)
+class _Flush:
+    """All that was in the topics when they were looked at is waited for, hop by hop.
+
+    They need not be empty for that, which those that all traffic goes through never are.
+    """
+
+    ends: Mapping[Place, int]
+    hops: int = 0
+
+    def look(self, ahead: Sequence[Lag]) -> None:
+        """Count a hop, where all that was there at the last one is read by now."""
+        if all(not one.lag or (one.committed or 0) >= self.ends.get(_place(one), 0) for one in ahead):
+            self.hops, self.ends = self.hops + 1, _ends(ahead)
+
+
+def _place(lag: Lag) -> Place:
+    return lag.group, lag.topic, lag.partition
+
+
+def _ends(ahead: Sequence[Lag]) -> Mapping[Place, int]:
+    return {_place(one): one.end for one in ahead}
 
 
 class FanOut:
@@ -84,7 +115,8 @@ class FanOut:
         self._sends, self._metrics, self._owner, self._ahead = sends, metrics, owner, ahead
         self._topic, self._key = wiring.topic(TRIGGERS[MANUAL].topic), wiring.key
         self._settings = wiring.settings.sends
-        self._paces: LRUCache[tuple[str, str], Pace] = LRUCache(_PACED)
+        self._paces: LRUCache[tuple[str, str], Pace] = LRUCache(_REMEMBERED)
+        self._flushes: LRUCache[tuple[str, str, bool], _Flush] = LRUCache(_REMEMBERED)
         self.loop = Loop("sends")
 
     async def run(self) -> None:
@@ -158,7 +190,7 @@ class FanOut:
         return started
 
     async def _capacity(self, send: SendRow) -> int:
-        ahead = await self._ahead() + await self._sends.waiting(send)
+        ahead = sum(one.lag for one in await self._ahead()) + await self._sends.waiting(send)
         place = send.project_id, send.send_id
         pace = self._paces.get(place) or Pace(self._settings.ahead.total_seconds(), self._settings.least_ahead)
         self._paces[place] = pace
@@ -205,14 +237,25 @@ class FanOut:
         return Output(self._topic, self._key(send.project_id, customer_id), record)
 
     async def _ended(self, send: SendRow) -> tuple[timedelta, str]:
-        """All of its events are out; it is over once nothing of it waits for its first try."""
-        left = await self._ahead() or await self._sends.waiting(send)
+        """All of its events are out; it is over once nothing of it waits for its first try, its moment or a code."""
+        place = send.project_id, send.send_id, send.is_swept
         if send.backfill and not send.is_swept:
-            begins = not left and await self._sends.sweep(send, self._owner, _SETTLED)
+            begins = await self._hops(place) and await self._sends.sweep(send, self._owner, _SETTLED)
             return (timedelta(), "") if begins else (_LOOK_AGAIN, "what is queued")
-        if not left and await self._sends.finish(send, self._owner):
+        held = await self._sends.held(send)
+        if held or await self._sends.waiting(send):
+            self._flushes.pop(place, None)  # what is released is on its way again
+            return (_LOOK_AT_HELD, f"{held} that are held") if held else (_LOOK_AGAIN, "what is queued")
+        if await self._hops(place) >= _HOPS and await self._sends.finish(send, self._owner):
             log.info("send_done", project=send.project_id, send=send.send_id, events=send.emitted)
         return _LOOK_AGAIN, "what is queued"
+
+    async def _hops(self, place: tuple[str, str, bool]) -> int:
+        """The number of topics that all of a send has gone through since it was first asked."""
+        ahead = await self._ahead()
+        flush = self._flushes.setdefault(place, _Flush(_ends(ahead)))
+        flush.look(ahead)
+        return flush.hops
 
     async def _look(self) -> None:
         sending, due = await self._sends.open()

@@ -105,6 +105,7 @@ class Holder:
             until_at=hold.until,
             arrived_at=moment(hold.arrived_at),
             record=record.value or b"",
+            send_id=hold.event.send_id,
             priority=hold.priority,
             step=hold.step,
             **_following(hold),

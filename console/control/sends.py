@@ -342,7 +342,7 @@ async def stop(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str)
     async with Sends(pool).change() as change:
         possible: tuple[SendStatus, ...] = ("TO SEND", "SENDING", "PAUSED", "DONE")
         send = await _in_status(change, pool, project_id, send_id, possible, "stopped")
-        after, canceled = await change.stop(send, f"its send was stopped by {actor}")
+        after, canceled = await change.stop(send, f"its send was stopped by {actor}", actor)
         await change.note(after, "stop", actor, f"{after.gone} had gone, {canceled} were queued")
     return Stopped(after, after.gone or 0, canceled)
 

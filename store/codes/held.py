@@ -63,6 +63,7 @@ class Held:
                 [one.partition for one in asked],
                 [msgspec.json.encode(one.request) for one in asked],
                 [one.arrived_at for one in asked],
+                [one.request.event.send_id for one in asked],
             )
 
     async def standings(self, asked: Sequence[CodeRequest]) -> list[Standing]:

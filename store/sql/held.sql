@@ -1,9 +1,9 @@
 -- name: hold
 -- Keeps requests; one that is held already stays as it is.
-insert into held_requests (publication_id, project_id, campaign_id, partition, request, arrived_at, held_at, tried_at)
-select r.publication_id, r.project_id, r.campaign_id, r.partition, r.request, r.arrived_at, now(), now()
-from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bytea[], $6::timestamptz[])
-     as r (publication_id, project_id, campaign_id, partition, request, arrived_at)
+insert into held_requests (publication_id, project_id, campaign_id, partition, request, arrived_at, send_id, held_at, tried_at)
+select r.publication_id, r.project_id, r.campaign_id, r.partition, r.request, r.arrived_at, r.send_id, now(), now()
+from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bytea[], $6::timestamptz[], $7::text[])
+     as r (publication_id, project_id, campaign_id, partition, request, arrived_at, send_id)
 on conflict do nothing;
 
 -- name: take

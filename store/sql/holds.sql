@@ -1,14 +1,14 @@
 -- name: add
 -- Holds that are new; those of customers who were erased after their event are none.
-insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority,
-                   step, follows, unless, held_at)
+insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id,
+                   priority, step, follows, unless, held_at)
 select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason,
-       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.priority, h.step, string_to_array(h.follows, ' '), h.unless,
-       now()
+       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.send_id, h.priority, h.step,
+       string_to_array(h.follows, ' '), h.unless, now()
 from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bytea[], $10::integer[], $11::integer[], $12::text[], $13::smallint[])
-     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, priority, step,
-           follows, unless)
+            $8::timestamptz[], $9::bytea[], $10::text[], $11::integer[], $12::integer[], $13::text[], $14::smallint[])
+     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id, priority,
+           step, follows, unless)
 where not exists (
     select from erased_customers e
     where e.project_id = h.project_id and e.customer_id = h.customer_id and e.erased_at >= h.arrived_at)
@@ -184,13 +184,13 @@ order by place;
 
 -- name: gather
 -- Events with their places in digests; one that goes alone is closed from the beginning.
-insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, held_at,
-                   digest_id, happened_at, first_until, closed_as)
+insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id,
+                   held_at, digest_id, happened_at, first_until, closed_as)
 select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason, h.until_at, h.arrived_at, h.record,
-       now(), h.digest_id, h.happened_at, h.first_until, case when h.first_until is not null then h.hold_id end
+       h.send_id, now(), h.digest_id, h.happened_at, h.first_until, case when h.first_until is not null then h.hold_id end
 from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bytea[], $10::text[], $11::timestamptz[], $12::timestamptz[])
-     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, digest_id,
+            $8::timestamptz[], $9::bytea[], $10::text[], $11::text[], $12::timestamptz[], $13::timestamptz[])
+     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id, digest_id,
            happened_at, first_until)
 on conflict do nothing;
 

@@ -144,12 +144,24 @@ set state = 'failed', reason = 'canceled', detail = $3, settled_at = now(), leas
 where project_id = $1 and send_id = $2 and state = 'waiting' and (lease_owner is null or lease_until < now())
 returning true;
 
+-- name: held
+-- How much of a send `s` waits outside the ledger: until a moment, or for a code.
+((select count(*) from holds h where h.project_id = s.project_id and h.send_id = s.send_id and h.ended_at is null)
+ + (select count(*) from held_requests r where r.project_id = s.project_id and r.send_id = s.send_id))
+
+-- name: call_off
+-- What waits of a send until a moment is due at once, and decided as canceled. What waits for a code publishers end.
+update holds set until_at = now(), canceled_by = $3::text, canceled_at = now()
+where project_id = $1 and send_id = $2 and ended_at is null and canceled_by is null and until_at > clock_timestamp();
+
 -- name: progress
--- What became of the deliveries of a send: how many left, how many are on their way this moment, wait, or failed.
+-- What became of the deliveries of a send: how many left, how many are on their way this moment, wait, or failed; and how
+-- much is held before it is one.
 select count(*) filter (where state in ('sent', 'recovered')) as sent,
        count(*) filter (where state = 'waiting' and lease_until > now()) as under_way,
        count(*) filter (where state = 'waiting' and not coalesce(lease_until > now(), false)) as waiting,
-       count(*) filter (where state = 'failed') as failed
+       count(*) filter (where state = 'failed') as failed,
+       (select :held from sends s where s.project_id = $1 and s.send_id = $2) as held
 from (select state, lease_until from open_deliveries where project_id = $1 and send_id = $2
       union all
       select state, null from ended_deliveries where project_id = $1 and send_id = $2) as d;
@@ -241,11 +253,15 @@ update sends set lease_owner = null, lease_until = null where lease_owner = $1;
 select count(*) from open_deliveries
 where project_id = $1 and send_id = $2 and state = 'waiting' and attempts = 0;
 
+-- name: held_of
+-- How much of it waits outside the ledger.
+select :held as held from sends s where s.project_id = $1 and s.send_id = $2;
+
 -- name: finish
--- All of it is out, and nothing of it waits for its first try.
+-- All of it is out, and nothing of it waits.
 update sends s set status = 'DONE', ended_at = now(), lease_owner = null, lease_until = null, waits_for = ''
 where project_id = $1 and send_id = $2 and lease_owner = $3 and status = 'SENDING' and emitted_at is not null
-  and (lasts_until is null or lasts_until <= now())
+  and (lasts_until is null or lasts_until <= now()) and :held = 0
 returning owns_segment, segment_id;
 
 -- name: open

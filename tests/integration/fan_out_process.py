@@ -6,6 +6,7 @@ import asyncio
 import sys
 from dataclasses import replace
 
+from agents.broker.lag import Lag
 from agents.roles import fan_out
 from agents.roles.fan_out import FanOut
 from agents.telemetry.metrics import Metrics
@@ -18,9 +19,9 @@ from store.postgres import connect
 from store.sends import Sends
 
 
-async def nothing_ahead() -> int:
+async def nothing_ahead() -> list[Lag]:
     """Whoever reads is always done."""
-    return 0
+    return []
 
 
 async def _run(bootstrap: str, dsn: str, prefix: str, owner: str) -> None:

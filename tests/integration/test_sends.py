@@ -19,6 +19,7 @@ import pytest
 from msgspec.structs import replace as with_fields
 from typer.testing import CliRunner
 
+from agents.broker.lag import Lag
 from agents.broker.reader import TopicReader
 from agents.roles.fan_out import FanOut
 from agents.roles.sender.ledger_rows import row_of
@@ -33,13 +34,16 @@ from console.control.doctor_sends import examine_sends
 from console.control.segments import remove
 from console.control.sends import NotPossible, Recipients, ToCondition, ToCustomers, ToSegment
 from deploy.settings.workers import Sends as SendSettings
-from schemas.delivery import Delivery
+from schemas.delivery import Delivery, DistributionRef, EventRef
 from schemas.errors import DefinitionInvalid, TidingsError
+from schemas.publication_request import PublicationRequest
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
 from schemas.send import Started, When
+from store.codes.held import CodeRequest, Held
 from store.distributions import Change, Control
 from store.erasure import Erasure
+from store.holds import HoldRow, Holds
 from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
 from store.sends import SendRow, Sends
@@ -61,9 +65,10 @@ class Stage:
     wiring: Wiring
     pool: asyncpg.Pool
     ahead: int = 0
+    read: int = 0
 
-    async def count_ahead(self) -> int:
-        return self.ahead
+    async def count_ahead(self) -> list[Lag]:
+        return [Lag("matcher", "events.manual", 0, committed=self.read, end=self.read + self.ahead)]
 
     def fan_out(self, owner: str = "one", *, least_ahead: int = 1_000_000) -> FanOut:
         settings = replace(self.wiring.settings, sends=SendSettings(least_ahead=least_ahead))
@@ -281,6 +286,72 @@ async def test_it_is_no_further_ahead_than_what_left_within_a_minute(stage: Stag
     await stage.work(one, turns=2)
     after = await stage.find(send)
     assert (after.emitted, after.waits_for) == (5, "as many are ahead as left within the last minute")
+
+
+async def test_a_send_is_done_although_topics_are_never_empty(stage: Stage) -> None:
+    """Other traffic goes through the same topics: what counts is that what was there has been read."""
+    send, one = await stage.send(ToCustomers(["c1"])), stage.fan_out()
+    stage.ahead = 7
+    await stage.work(one, turns=5)
+    assert (await stage.find(send)).status == "SENDING", "its own event may be among those that nobody has read"
+    for _ in range(4):
+        stage.read += 7
+        await stage.work(one, turns=1)
+    assert (await stage.find(send)).status == "DONE"
+
+
+async def test_a_send_is_not_done_while_some_of_it_is_held(stage: Stage) -> None:
+    send, one = await stage.send(ToCustomers(["c1", "c2"])), stage.fan_out()
+    await stage.work(one, turns=1)
+    holds, later = Holds(stage.pool), datetime.now(UTC) + timedelta(hours=1)
+    await holds.add([held_of(send, later)])
+    await Held(stage.pool).hold([code_request_of(send)])
+    await stage.work(one)
+    after = await stage.find(send)
+    assert (after.status, after.waits_for) == ("SENDING", "2 that are held")
+    assert (await sends.show(stage.pool, "shop", send.send_id)).progress.held == 2
+    async with Held(stage.pool).take(timedelta(), 10) as batch:
+        await batch.note(settled=["pub_1"], still_held=[])
+    await stage.work(one)
+    assert (await stage.find(send)).waits_for == "1 that are held"
+    await stage.pool.execute("update holds set until_at = now()")
+    async with holds.due(10) as due:
+        assert len(due) == 1
+    await stage.work(one)
+    assert (await stage.find(send)).status == "DONE"
+
+
+async def test_a_stop_calls_off_what_is_held_and_counts_it(stage: Stage) -> None:
+    send, other = await stage.send(ToCustomers(["c1"])), await stage.send(ToCustomers(["c1"]))
+    await stage.work(stage.fan_out(), turns=2)
+    holds, later = Holds(stage.pool), datetime.now(UTC) + timedelta(hours=1)
+    await holds.add([held_of(send, later), held_of(other, later, "hld_2")])
+    stopped = await sends.stop(stage.pool, "shop", send.send_id, actor="bob")
+    assert (stopped.gone, stopped.canceled) == (0, 1)
+    async with holds.due(10) as due:
+        assert [(one.hold_id, one.canceled_by) for one in due] == [("hld_1", "bob")]
+
+
+def held_of(send: SendRow, until: datetime, identity: str = "hld_1") -> HoldRow:
+    now = datetime.now(UTC)
+    return HoldRow("shop", identity, 0, "spring", "c1", "quiet_hours", until, now, b"record", send.send_id)
+
+
+def code_request_of(send: SendRow) -> CodeRequest:
+    now = datetime.now(UTC)
+    event = EventRef(id="e1", type="manual_distribution_schedule", created_at=now, send_id=send.send_id)
+    request = PublicationRequest(
+        publication_id="pub_1",
+        project_id="shop",
+        campaign="spring-codes",
+        when_empty="wait",
+        distribution=DistributionRef(id="spring", version=1, name="Spring"),
+        event=event,
+        customer_id="c2",
+        data={},
+        drafts=[],
+    )
+    return CodeRequest(request, 0, now)
 
 
 async def test_the_doctor_names_a_send_that_nobody_takes_up(stage: Stage) -> None:

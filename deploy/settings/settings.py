@@ -95,6 +95,8 @@ class Settings:
             raise CannotStart(f"quiet_hours must be hours such as 21:00-09:00, not {self.quiet_hours!r}")
         if self.quiet_holidays == "closed" and not self.quiet_hours:
             raise CannotStart("quiet_holidays is closed, and there are no quiet_hours that it belongs to")
+        if self.quiet_channels and not self.quiet_hours:
+            raise CannotStart("quiet_channels are named, and there are no quiet_hours that they belong to")
         for name in self.quiet_channels:
             if name not in CHANNELS:
                 raise CannotStart(f"quiet_channels must be some of {', '.join(CHANNELS)}, not {name!r}")

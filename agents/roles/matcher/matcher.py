@@ -58,7 +58,7 @@ from streams.waiting import ended_by, with_changes
 
 _YIELD_AFTER_SECONDS = 0.004
 """Work between two moments for the loop, so that heartbeats, reports and health answers are not kept waiting."""
-_CLOCK_CHECK_EVERY = 16
+_CLOCK_CHECK_EVERY = 4
 """Records between two looks at the clock."""
 
 

@@ -123,3 +123,12 @@ def test_quiet_hours_of_the_settings_have_holidays(tmp_path: Path) -> None:
     for wrong, said in (("closed", "there are no quiet_hours"), ("yes", "must be one of open, closed")):
         with pytest.raises(CannotStart, match=f"quiet_holidays .*{said}"):
             load(tmp_path, f'quiet_holidays = "{wrong}"')
+
+
+def test_quiet_channels_need_quiet_hours(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="quiet_channels are named, and there are no quiet_hours"):
+        load(tmp_path, 'quiet_channels = ["sms"]')
+    channels = 'quiet_channels = ["sms"]\nquiet_hours = "21:00-09:00"'
+    assert ProjectContext.of(load(tmp_path, channels), "default").quiet_hours == QuietHours(
+        begins="21:00", ends="09:00", channels=["sms"]
+    )

@@ -1,4 +1,4 @@
-"""How far what recorders keep is behind what was decided and what became of it: whoever shows it says so beside it."""
+"""The lag of what recorders keep behind what was decided and what became of it: whoever shows it says so beside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Behind:
 
 
 async def recorded_behind(pool: asyncpg.Pool, extents: Extents, *, key: bytes | None = None) -> Behind:
-    """How far the read models are behind the topics; with the key of a customer's records, for that customer alone.
+    """The lag of the read models behind the topics; with the key of a customer's records, for that customer alone.
 
     Raises TryLater while Kafka or Postgres is away.
     """
@@ -61,7 +61,7 @@ def missing(known: Iterable[Position], there: Iterable[Extent]) -> Mapping[Place
 
 
 def _left(position: int, extent: Extent) -> int:
-    """What retention took is no work; of a topic that was made anew nothing is in."""
+    """Offsets to read. Those that retention took are not counted; of a topic that was made anew nothing is in."""
     return extent.end - (position if extent.start <= position <= extent.end else extent.start)
 
 

@@ -1,4 +1,4 @@
-"""How far recorders are behind topics on a real Kafka, whole and for one customer."""
+"""The lag of recorders behind topics on a real Kafka, whole and for one customer."""
 
 from __future__ import annotations
 

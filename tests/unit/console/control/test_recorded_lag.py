@@ -1,4 +1,4 @@
-"""How far recorders are behind, counted and in words."""
+"""The lag of recorders, counted and in words."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ bench: $(READY) ## measure against plain loops on the same machine; prints ratio
 	$(RUN) -m tests.bench.run
 
 faults: $(READY) ## break workers and brokers on purpose, for about half an hour
-	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py tests/e2e/test_codes.py
+	FAULTS=full $(RUN) -m pytest -n 2 tests/faults tests/e2e/test_faults.py tests/e2e/test_codes.py \
+		tests/e2e/test_recorder.py
 
 soak: $(READY) ## an hour of load on everything: nothing lost, memory flat; SOAK_MINUTES=5 for less
 	SOAK_MINUTES=$${SOAK_MINUTES:-60} $(RUN) -m pytest -s tests/faults/test_soak.py

@@ -61,3 +61,4 @@ class DeliveryStatus(Record, frozen=True, kw_only=True):
     attempts: int
     occurred_at: datetime
     due_at: Annotated[datetime | None, doc("When it was due, where it had waited; null of what did not.")] = None
+    arm: Annotated[str | None, doc("The arm of its distribution, where that has some.")] = None

@@ -148,6 +148,7 @@ def status_row(one: DeliveryStatus) -> StatusRow:
         _storable(one.provider_id),
         one.attempts,
         due_at,
+        _storable(one.arm),
     )
 
 

@@ -61,6 +61,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "sample": Command("events", _TRY, "Print a valid event of a type, to try a distribution on or to publish."),
     "why": Command("why", _TRY, "Show what was decided about a customer, and what became of each delivery."),
+    "stats": Command(
+        "statistics", _TRY, "Show how many decisions and deliveries came out how, by the time of their events."
+    ),
     "tail": Command("events", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
     "publish": Command(
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
@@ -102,6 +105,7 @@ WITHIN_A_PROJECT = frozenset(
             "preview",
             "sample",
             "why",
+            "stats",
             "publish",
             "deliveries",
             "holds",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
+from console.control.moments import moment_or_ago
 from console.control.rows import of_row
 from schemas.closed import CHANNELS, Reason, members
 from schemas.errors import TidingsError
-from schemas.formats.durations import parse_duration
 from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
@@ -28,7 +27,6 @@ NO_REASON = "none"
 _NOT_ENOUGH = ("project_id", "state", "status")
 _CHUNK = 1000
 _GROUPS = 30
-_AGO = re.compile(r"(.+?)(?:\s+ago)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> 
     _check_one_of("status", written.get("status"), STATUSES)
     _check_one_of("reason", written.get("reason"), (NO_REASON, *members(Reason)))
     changes: dict[str, object] = {
-        name: _moment(name, str(written[name]), now) for name in ("since", "until") if name in written
+        name: moment_or_ago(name, str(written[name]), now) for name in ("since", "until") if name in written
     }
     if written.get("reason") == NO_REASON:
         changes["reason"] = ""
@@ -144,21 +142,3 @@ def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
         meant = nearest(str(value), known, ROUGHLY_LIKE)
         hint = f'. Did you mean "{meant}"?' if meant else ""
         raise TidingsError(f'{name}: "{value}" is not valid: must be one of {", ".join(known)}{hint}')
-
-
-def _moment(name: str, written: str, now: datetime) -> datetime:
-    try:
-        found = _AGO.fullmatch(written.strip())
-        ago = parse_duration(found[1] if found else written)
-    except ValueError:
-        ago = None
-    if isinstance(ago, timedelta):
-        return now - ago
-    try:
-        moment = datetime.fromisoformat(written.strip())
-    except ValueError:
-        raise TidingsError(
-            f'{name}: "{written}" is not valid: must be a time such as 2026-11-20T08:00Z, a day, or a span before now '
-            "such as 30m, 12h or 3d"
-        ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

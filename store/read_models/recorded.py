@@ -1,4 +1,4 @@
-"""Decisions and ends of deliveries as recorders keep them: rows by the day, with how far each source is in."""
+"""Decisions and ends of deliveries as recorders keep them: rows by the day, counted, with how far each source is in."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class StatusRow(NamedTuple):
     provider_id: str | None
     attempts: int
     due_at: datetime | None
+    arm: str | None
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -135,7 +136,7 @@ class Recorded:
             if source.end <= position["next_offset"] and not read:
                 return Put(known=len(rows))
             kept = [one.row for one in read if one.row.day >= position["oldest"]]
-            new = await self._write(connection, table, kept, position["latest"]) if kept else 0
+            new = await self._write(connection, table, kept, position) if kept else 0
             late = len(read) - len(kept)
             moved = source.topic, source.partition, source.end, source.stamp, late
             await connection.execute(self._sql["move_position"], *moved)
@@ -151,8 +152,12 @@ class Recorded:
             row = await connection.fetchrow(self._sql["lock_position"], *place, self._keep, DAYS_AHEAD)
         return row
 
-    async def _write(self, connection: asyncpg.Connection, table: str, rows: Sequence[Row], latest: date) -> int:
-        """Write rows, the last of each id; how many are new. What was beyond at first stays there when its day comes.
+    async def _write(
+        self, connection: asyncpg.Connection, table: str, rows: Sequence[Row], position: asyncpg.Record
+    ) -> int:
+        """Write rows, the last of each id, and count them; how many are new.
+
+        What was beyond at first stays there when its day comes.
 
         The table is read before its days are looked at: retention, which locks it, cannot drop them in between then.
         """
@@ -160,11 +165,12 @@ class Recorded:
         beyond = {tuple(row) for row in await connection.fetch(self._sql[f"{table}_beyond"], *asked)}
         placed: dict[tuple[object, ...], Any] = {}
         for row in rows:
-            day = BEYOND if row.day > latest or row.identity in beyond else row.day
+            day = BEYOND if row.day > position["latest"] or row.identity in beyond else row.day
             placed[day, *row.identity] = row._replace(day=day)
         days = sorted({row.day for row in placed.values()} - {BEYOND})
         await connection.execute(self._sql["make_days"], f"recorded_{table}", days)
-        new: int = await connection.fetchval(self._sql[f"put_{table}"], *_columns(placed.values()))
+        columns = _columns(placed.values())
+        new: int = await connection.fetchval(self._sql[f"put_{table}"], position["source"], *columns)
         return new
 
     async def tidy(self) -> int:

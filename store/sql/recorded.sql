@@ -5,7 +5,7 @@ insert into recorded_positions (topic, partition) values ($1, $2) on conflict do
 -- name: lock_position
 -- How far a partition is in, and the first and the last day that are kept; keeps out a process that has lost the partition
 -- and does not know yet. An erasure waits until the rows are there, or they wait and see it.
-select next_offset, stamp, pg_advisory_xact_lock_shared(hashtextextended('recorded_erasures', 0)) as locked,
+select source, next_offset, stamp, pg_advisory_xact_lock_shared(hashtextextended('recorded_erasures', 0)) as locked,
        ((now() - $3::interval) at time zone 'UTC')::date as oldest,
        (now() at time zone 'UTC')::date + $4::integer as latest
 from recorded_positions where topic = $1 and partition = $2 for update;
@@ -32,17 +32,31 @@ where day = 'infinity'
       in (select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]));
 
 -- name: make_days
--- The days that rows of a table need.
+-- The days that rows of a table need, and their counts.
 select make_recorded_days($1, $2::date[]);
 
+-- name: changes
+-- What rows that were put change of the counts of source $1: one that is told anew leaves the count that it was in.
+(day, project_id, distribution_id, minute, send_id, outcome, reason, channel, arm, source, count)
+    select day, project_id, distribution_id, date_trunc('minute', coalesce(due_at, event_at), 'UTC'), coalesce(send_id, ''),
+           (told.state).outcome, coalesce((told.state).reason, ''), coalesce((told.state).channel, ''),
+           coalesce((told.state).arm, ''), $1::integer, sum(told.by)
+    from put
+    cross join lateral (values (put.state, 1), (put.before, -1)) as told (state, by)
+    where (told.state).outcome is not null
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    having sum(told.by) <> 0
+    on conflict (project_id, distribution_id, minute, outcome, reason, channel, arm, send_id, source, day) do update
+        set count = c.count + excluded.count
+
 -- name: put_decisions
--- Decisions of a chunk, each id once. One that is known stays one row, and says what was told last. Of customers who were
--- erased since their event, what says more of them than an id is left out.
+-- Decisions of a chunk, each id once, and their counts. One that is known stays one row, and says what was told last. Of
+-- customers who were erased since their event, what says more of them than an id is left out.
 with given as (
     select g.*, e.customer_id is not null as erased
-    from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
-                $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-                $17::text[], $18::timestamptz[], $19::timestamptz[], $20::text[], $21::timestamptz[])
+    from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[],
+                $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+                $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::text[], $22::timestamptz[])
          as g (day, project_id, decision_id, distribution_id, distribution_version, distribution_name, event_id, event_type,
                event_at, send_id, customer_id, outcome, reason, detail, arm, channel, delivery_id, until_at, due_at, checks,
                decided_at)
@@ -61,42 +75,52 @@ with given as (
         set distribution_version = excluded.distribution_version, distribution_name = excluded.distribution_name,
             outcome = excluded.outcome, reason = excluded.reason, detail = excluded.detail, arm = excluded.arm,
             channel = excluded.channel, delivery_id = excluded.delivery_id, until_at = excluded.until_at,
-            checks = excluded.checks, decided_at = excluded.decided_at
+            checks = excluded.checks, decided_at = excluded.decided_at,
+            before = (r.outcome, r.reason, r.channel, r.arm)::recorded_state
         where (r.outcome, r.reason, r.detail, r.decided_at, r.checks)
               is distinct from (excluded.outcome, excluded.reason, excluded.detail, excluded.decided_at, excluded.checks)
-    returning r.recorded_at = now() as is_new
+    returning r.day, r.project_id, r.distribution_id, r.event_at, r.due_at, r.send_id, r.before,
+              (r.outcome, r.reason, r.channel, r.arm)::recorded_state as state
+), counted as (
+    insert into recorded_decisions_by_minute as c :changes
 )
-select count(*) filter (where is_new) as new from put;
+select count(*) filter (where (before).outcome is null) as new from put;
 
 -- name: put_statuses
 -- Ends and reports of a chunk, each once; see put_decisions.
 with given as (
     select g.*, e.customer_id is not null as erased
-    from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[],
-                $9::text[], $10::text[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-                $17::text[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[])
+    from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[],
+                $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
+                $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::timestamptz[],
+                $23::text[])
          as g (day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
                event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason, detail, provider_id,
-               attempts, due_at)
+               attempts, due_at, arm)
     left join erased_customers e
         on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
 ), put as (
     insert into recorded_statuses as r
         (day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
          event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason, detail, provider_id, attempts,
-         due_at, recorded_at)
+         due_at, arm, recorded_at)
     select day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
            event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason,
-           case when erased then '' else detail end, case when not erased then provider_id end, attempts, due_at, now()
+           case when erased then '' else detail end, case when not erased then provider_id end, attempts, due_at, arm,
+           now()
     from given order by day, project_id, delivery_id, outcome, occurred_at
     on conflict (day, project_id, delivery_id, outcome, occurred_at) do update
         set account = excluded.account, reason = excluded.reason, detail = excluded.detail,
-            provider_id = excluded.provider_id, attempts = excluded.attempts
+            provider_id = excluded.provider_id, attempts = excluded.attempts,
+            before = (r.outcome, r.reason, r.channel, r.arm)::recorded_state
         where (r.account, r.reason, r.detail, r.provider_id, r.attempts)
               is distinct from (excluded.account, excluded.reason, excluded.detail, excluded.provider_id, excluded.attempts)
-    returning r.recorded_at = now() as is_new
+    returning r.day, r.project_id, r.distribution_id, r.event_at, r.due_at, r.send_id, r.before,
+              (r.outcome, r.reason, r.channel, r.arm)::recorded_state as state
+), counted as (
+    insert into recorded_statuses_by_minute as c :changes
 )
-select count(*) filter (where is_new) as new from put;
+select count(*) filter (where (before).outcome is null) as new from put;
 
 -- name: old_days
 -- Days that are kept no longer, oldest first, with the table that has them.

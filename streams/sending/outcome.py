@@ -67,4 +67,5 @@ def delivery_status(
         attempts=attempts,
         occurred_at=occurred_at,
         due_at=delivery.not_before,
+        arm=delivery.arm,
     )

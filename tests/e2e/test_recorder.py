@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
-from functools import partial
+import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -16,12 +20,14 @@ from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
 from console.cli.context import database
 from schemas.decision import Decision, DeliveryStatus
-from schemas.errors import TryLater
-from tests.e2e.harness import Product, product, thanks
+from tests.counted import differing
+from tests.e2e.harness import PATIENCE, Product, product, thanks
 
 pytestmark = pytest.mark.timeout(600)
 
 KILLS = 20 if os.environ.get("FAULTS") == "full" else 6
+RATE = 300.0
+"""Events a second, while recorders are killed."""
 
 
 def on_topic(running: Product, topic: str, kind: Any) -> list[Any]:
@@ -29,40 +35,68 @@ def on_topic(running: Product, topic: str, kind: Any) -> list[Any]:
         return [msgspec.convert(reader.decode(message), kind) for message in reader.until_now()]
 
 
-def committed(running: Product) -> int:
-    """Records that recorders have done with; 0 where the broker cannot say."""
-    try:
-        return sum(one.committed or 0 for one in running.lag.read("recorder"))
-    except TryLater:
-        return 0
+async def recorded(pool: asyncpg.Pool) -> int:
+    """Records that are in; 0 before any is."""
+    return int(await pool.fetchval("select coalesce(sum(next_offset), 0)::bigint from recorded_positions"))
 
 
-def has_committed(running: Product, before: int) -> bool:
-    return committed(running) > before
+async def kill_under_load(running: Product, pool: asyncpg.Pool, rng: random.Random) -> None:
+    """Kill recorders at moments that are as random as the records that are in by then, while events are fed."""
+    for _ in range(KILLS):
+        target, deadline = await recorded(pool) + rng.randrange(1, 150), time.monotonic() + PATIENCE
+        while await recorded(pool) < target:
+            assert time.monotonic() < deadline, f"nothing more is recorded\n{running.logs()}"
+            running.workers.look()
+            await asyncio.sleep(0.002)
+        rng.choice([one for one in running.workers.workers if one.role == "recorder"]).send(signal.SIGKILL)
 
 
-async def test_each_record_is_kept_once_though_recorders_are_killed(wiring: Wiring, tmp_path: Path) -> None:
+def counts_of(records: Iterable[Decision | DeliveryStatus]) -> Counter[tuple[Any, ...]]:
+    """Numbers of records by the minute of their event and what came out."""
+    return Counter(
+        (
+            one.event.created_at.replace(second=0, microsecond=0), one.distribution.id, one.outcome, one.reason or "",
+            one.channel or "", one.arm or "",
+        )
+        for one in records
+    )  # fmt: skip
+
+
+async def counted(pool: asyncpg.Pool, table: str) -> dict[tuple[Any, ...], int]:
+    """The same as recorders have counted it."""
+    key = "minute, distribution_id, outcome, reason, channel, arm"
+    rows = await pool.fetch(f"select {key}, sum(count)::bigint from recorded_{table}_by_minute group by {key}")  # noqa: S608
+    return {tuple(row)[:-1]: row["sum"] for row in rows if row["sum"]}
+
+
+async def test_each_record_is_kept_and_counted_once_though_recorders_are_killed(wiring: Wiring, tmp_path: Path) -> None:
     rng = random.Random(17)
     roles: Any = ("matcher", "sender", "recorder")
-    async with product(wiring.settings, tmp_path, roles=roles, processes=2) as running:
+    async with (
+        product(wiring.settings, tmp_path, roles=roles, processes=2) as running,
+        database(running.wiring) as pool,
+    ):
         await running.load_customers(50)
         await running.apply(thanks(running.receiver.url))
-        for turn in range(KILLS):
-            before = committed(running)
-            await running.publish(running.order(turn * 100 + number, rng) for number in range(100))
-            await running.until(partial(has_committed, running, before), "some of it is recorded")
-            rng.choice([one for one in running.workers.workers if one.role == "recorder"]).send(signal.SIGKILL)
+        killing = asyncio.ensure_future(kill_under_load(running, pool, rng))
+        while not killing.done():
+            await running.feed(100, RATE, seed=len(running.published))
+        await killing
         await running.publish(running.published[:])  # a replay: the same ids, decided once more
         await running.until_delivered()
         decided = on_topic(running, "decisions", Decision)
         ended = on_topic(running, "delivery.status", DeliveryStatus)
-        async with database(running.wiring) as pool:
-            rows = await pool.fetch("select decision_id, outcome, reason, channel, decided_at from recorded_decisions")
-            ends = await pool.fetch("select delivery_id, outcome, occurred_at from recorded_statuses")
-            read = await pool.fetchval("select sum(next_offset)::bigint from recorded_positions")
-        last = {one.decision_id: (one.outcome, one.reason, one.channel, one.decided_at) for one in decided}
+        rows = await pool.fetch("select decision_id, outcome, reason, channel, decided_at from recorded_decisions")
+        ends = await pool.fetch("select delivery_id, outcome, occurred_at from recorded_statuses")
+        last = {one.decision_id: one for one in decided}
         assert len(decided) > len(last), "the replay decides again"
         assert len(rows) == len(last)
-        assert {row["decision_id"]: tuple(row)[1:] for row in rows} == last
-        assert sorted(map(tuple, ends)) == sorted({(one.delivery_id, one.outcome, one.occurred_at) for one in ended})
-        assert read == len(decided) + len(ended)
+        assert {row["decision_id"]: tuple(row)[1:] for row in rows} == {
+            one.decision_id: (one.outcome, one.reason, one.channel, one.decided_at) for one in last.values()
+        }
+        each = {(one.delivery_id, one.outcome, one.occurred_at): one for one in ended}
+        assert sorted(map(tuple, ends)) == sorted(each)
+        assert await recorded(pool) == len(decided) + len(ended)
+        assert await counted(pool, "decisions") == counts_of(last.values())
+        assert await counted(pool, "statuses") == counts_of(each.values())
+        assert await differing(pool) == []

@@ -49,6 +49,7 @@ BOTH = (
     "distributions pause a",
     "simulate --event event.json",
     "why c1",
+    "stats",
     "worker sender",
 )
 

@@ -1,0 +1,62 @@
+"""Statistics: how many decisions and deliveries came out how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Annotated, Any
+
+import typer
+
+from agents.broker.extents import Extents
+from console.cli.context import SERVERS, Session, in_session
+from console.cli.terminal import AsJson, show_rows, warn
+from console.control.statistics import BY, DEFAULT_SINCE, Question, Statistics, read_question, statistics
+from store.read_models.counts import Bucket, Count
+
+commands = typer.Typer()
+
+_FORMATS: Mapping[Bucket, str] = {"minute": "%Y-%m-%d %H:%M%z", "hour": "%Y-%m-%d %H:%M%z", "day": "%Y-%m-%d"}
+_NOT_KNOWN = "Kafka does not answer: what is not recorded yet is not known"
+
+
+@commands.command("stats")
+def stats_command(
+    distribution: Annotated[str | None, typer.Argument(help="Only this distribution.")] = None,
+    since: Annotated[
+        str, typer.Option(help="Events since a time, a day, or a span before now, as in 7d.")
+    ] = DEFAULT_SINCE,
+    until: Annotated[str | None, typer.Option(help="Events before a time, a day, or a span before now.")] = None,
+    by: Annotated[list[str] | None, typer.Option(metavar="|".join(BY), help="Kept apart by; may be repeated.")] = None,
+    send: Annotated[str | None, typer.Option(metavar="SEND", help="Only this manual send.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many decisions and deliveries came out how, by the time of their events."""
+    given = {"distribution": distribution, "since": since, "until": until, "by": by, "send": send}
+
+    async def ask(opened: Session) -> None:
+        question = read_question(opened.project, given, opened.now)
+        found = await statistics(opened.pool, Extents(opened.wiring), question)
+        missing = _NOT_KNOWN if found.behind is None else found.behind.in_words(opened.now)
+        if missing:
+            warn(missing)
+        columns = ("of", *_columns(question))
+        show_rows(columns, _rows(question, found, opened.project.zone), as_json=as_json)
+
+    in_session(ask, *SERVERS)
+
+
+def _columns(question: Question) -> list[str]:
+    at = [question.bucket] if question.bucket else []
+    shown = {"outcome", "records", *question.by}
+    return [*at, *(name for name in Count._fields if name in shown)]
+
+
+def _rows(question: Question, found: Statistics, zone: tzinfo) -> Iterator[list[Any]]:
+    columns = _columns(question)
+    for of, counts in (("decisions", found.decisions), ("deliveries", found.deliveries)):
+        for one in counts:
+            cells = one._asdict()
+            if question.bucket and one.at is not None:
+                cells[question.bucket] = one.at.astimezone(zone).strftime(_FORMATS[question.bucket])
+            yield [of, *(cells[name] for name in columns)]

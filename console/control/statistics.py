@@ -1,0 +1,112 @@
+"""Statistics: how many decisions and deliveries came out how, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast, get_args
+
+import asyncpg
+
+from agents.broker.extents import Extents
+from console.control.context import ProjectContext
+from console.control.distributions import find
+from console.control.moments import moment_or_ago
+from console.control.recorded_lag import Behind, recorded_behind
+from schemas.errors import TidingsError, TryLater
+from schemas.formats.durations import format_duration
+from schemas.names import ROUGHLY_LIKE, did_you_mean
+from store.read_models.counts import Bucket, Count, CountFilter, Dimension, counts
+
+By = Literal["outcome", "distribution", "send", "reason", "channel", "arm", "minute", "hour", "day"]
+"""What numbers are kept apart by. By outcome they always are."""
+BY: tuple[By, ...] = get_args(By)
+DEFAULT_SINCE = "24h"
+
+_BUCKETS: dict[Bucket, timedelta] = {
+    "minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1),
+}  # fmt: skip
+_MOST_BUCKETS = 3000
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The numbers that are asked for, and the name of the zone in which hours and days begin."""
+
+    chosen: CountFilter
+    by: frozenset[Dimension]
+    bucket: Bucket | None
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Numbers of decisions, and of ends and reports of deliveries: those above 0, in order.
+
+    `behind` is what is not among them yet; None where Kafka, which knows, does not answer.
+    """
+
+    decisions: Sequence[Count]
+    deliveries: Sequence[Count]
+    behind: Behind | None
+
+
+def read_question(project: ProjectContext, given: Mapping[str, Any], now: datetime) -> Question:
+    """A question as somebody wrote it: distribution, send, since, until, by. Raises TidingsError.
+
+    Where nothing says what to keep apart by, it is by distribution, unless one is named.
+    """
+    named = {name: given.get(name) or None for name in ("distribution", "send")}
+    since = moment_or_ago("since", given.get("since") or DEFAULT_SINCE, now, project.zone)
+    until = moment_or_ago("until", given["until"], now, project.zone) if given.get("until") else now
+    if until <= since:
+        raise TidingsError(f"until: {until.isoformat()} is not after since, which is {since.isoformat()}")
+    by = given.get("by") or (("outcome",) if any(named.values()) else ("distribution",))
+    dimensions, bucket = _read_by(by)
+    if bucket and (until - since) / _BUCKETS[bucket] > _MOST_BUCKETS:
+        longest = format_duration(_MOST_BUCKETS * int(_BUCKETS[bucket].total_seconds()))
+        raise TidingsError(
+            f"by: {bucket} is for {longest} at most; ask for a shorter range, or by another of hour, day"
+        )
+    chosen = CountFilter(project.project_id, _whole_minute(since), _whole_minute(until, up=True), **named)
+    return Question(chosen, dimensions, bucket, str(project.zone))
+
+
+def _read_by(by: Sequence[str]) -> tuple[frozenset[Dimension], Bucket | None]:
+    for one in by:
+        if one not in BY:
+            hint = did_you_mean(one, BY, ROUGHLY_LIKE)
+            raise TidingsError(f'by: "{one}" is not valid: must be one of {", ".join(BY)}.{hint}')
+    buckets = [one for one in _BUCKETS if one in by]
+    if len(buckets) > 1:
+        raise TidingsError(f"by: {' and '.join(buckets)} exclude each other; name one of {', '.join(_BUCKETS)}")
+    dimensions = frozenset(cast(Dimension, one) for one in by if one not in _BUCKETS and one != "outcome")
+    return dimensions, buckets[0] if buckets else None
+
+
+def _whole_minute(moment: datetime, *, up: bool = False) -> datetime:
+    """The minute that a moment is in; `up`: the first one that is not before it."""
+    floor = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    return floor + _MINUTE if up and floor < moment else floor
+
+
+async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question) -> Statistics:
+    """The numbers. Raises NotFound for a distribution that neither is there nor has any; TryLater."""
+    behind = await _behind(pool, extents)  # first: what comes in meanwhile is then said to be missing, and is there
+    chosen, by, bucket, zone = question.chosen, question.by, question.bucket, question.zone
+    decisions = await counts(pool, "decisions", chosen, by, bucket, zone)
+    deliveries = await counts(pool, "statuses", chosen, by, bucket, zone)
+    if chosen.distribution and not decisions and not deliveries:
+        await find(pool, chosen.project_id, chosen.distribution)
+    return Statistics(decisions, deliveries, behind)
+
+
+async def _behind(pool: asyncpg.Pool, extents: Extents) -> Behind | None:
+    try:
+        return await recorded_behind(pool, extents)
+    except TryLater as error:
+        if error.what == "Postgres":
+            raise
+        return None

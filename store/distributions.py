@@ -40,6 +40,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version of a distribution, its source as written (empty where only its status changed), and who applied it."""
+
+    version: int
+    definition: Distribution
+    source: str
+    applied_by: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A record that Kafka has to get. `payload` is the record as JSON; None is a tombstone."""
 
@@ -61,6 +72,25 @@ class Control:
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["current_distributions"], project_id)
         return {row["distribution_id"]: _read(row["definition"], Distribution) for row in rows}
+
+    async def after(self, project_id: str, distribution_id: str, limit: int) -> list[Distribution]:
+        """The newest version of each of some distributions of a project: those behind an id, in order."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["distributions_after"], project_id, distribution_id, limit)
+        return [_read(row["definition"], Distribution) for row in rows]
+
+    async def newest(self, project_id: str, distribution_id: str) -> Distribution | None:
+        """The newest version of a distribution."""
+        async with passing_errors(self._pool):
+            definition = await self._pool.fetchval(self._sql["newest"], project_id, distribution_id)
+        return None if definition is None else _read(definition, Distribution)
+
+    async def versions(self, project_id: str, distribution_id: str, before: int, limit: int) -> list[KeptVersion]:
+        """Some versions of a distribution, newest first: those before a number."""
+        async with passing_errors(self._pool):
+            page = project_id, distribution_id, before, limit
+            rows = await self._pool.fetch(self._sql["versions_before"], *page)
+        return [KeptVersion(**{**row, "definition": _read(row["definition"], Distribution)}) for row in rows]
 
     async def save(self, changes: Sequence[Change], *, applied_by: str, now: datetime) -> None:
         """Keep versions and templates and fill the outbox, all or nothing; backfills begin with that.

@@ -29,6 +29,7 @@ class Metrics:
         self._add_segments(registry)
         self._add_reports(registry)
         self._add_recorded(registry)
+        self._add_api(registry)
 
     def _add_processing(self, registry: CollectorRegistry) -> None:
         self.events = Counter("tidings_events", "Events read, by type.", ["type"], registry=registry)
@@ -207,6 +208,15 @@ class Metrics:
             ["what", "done"],
             registry=registry,
         )
+
+    def _add_api(self, registry: CollectorRegistry) -> None:
+        self.api_requests = Counter(
+            "tidings_api_requests", "Requests of the API, by route and status.", ["route", "status"], registry=registry
+        )
+        self.api_seconds = Histogram(
+            "tidings_api_seconds", "Time to answer a request of the API.", ["route"], buckets=_LATENCY,
+            registry=registry,
+        )  # fmt: skip
 
     def show_granted(self, rates: Mapping[str, float]) -> None:
         """Those of channels that are not named have ended."""

@@ -29,6 +29,7 @@ COMMANDS: dict[str, Command] = {
     "console": Command(
         "run", _START, "Serve pictures of codes, providers' callbacks and /healthz over HTTP, until Ctrl-C or SIGTERM."
     ),
+    "api": Command("run", _START, "Serve the HTTP API for those who have a key, until Ctrl-C or SIGTERM."),
     "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
     "schema": Command(
         "distributions", _WRITE, "The JSON Schema of a distribution, a campaign, a segment or a project, for editors."
@@ -90,6 +91,7 @@ COMMANDS: dict[str, Command] = {
         _OPERATE,
         "Show what waits for a person: accounts that refuse us, distributions without codes, pools that run low.",
     ),
+    "keys": Command("keys", _OPERATE, "Keys of the HTTP API: make, list, revoke."),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
     "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),
     "dead-letters": Command("dead_letters", _OPERATE, "Records that could not be processed."),
@@ -115,6 +117,7 @@ WITHIN_A_PROJECT = frozenset(
             "accounts",
             "suppressions",
             "reports",
+            "keys",
         ),
     }
 )

@@ -158,3 +158,16 @@ def serve_console(
     if port is not None:
         settings = replace(settings, console=replace(settings.console, port=port))
     run_console(settings, lambda address: show_text(f"Console  {escape(address)}"))
+
+
+@commands.command("api")
+def serve_api(
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of api.port; 0: a free one.")] = None,
+) -> None:
+    """Serve the HTTP API for those who have a key, until Ctrl-C or SIGTERM."""
+    from console.http.api import run_api
+
+    settings = load_wiring().settings
+    if port is not None:
+        settings = replace(settings, api=replace(settings.api, port=port))
+    run_api(settings, lambda address: show_text(f"API  {escape(address)}"))

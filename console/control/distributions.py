@@ -19,7 +19,7 @@ from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
 from console.control.field_check import Compare
 from console.control.not_found import not_found
-from console.control.plan import Planned, Wordings, arrow, changes, planned, short, span_lines
+from console.control.plan import Planned, Wordings, arrow, changes, differences, planned, short, span_lines
 from console.control.segment_names import KnownSegments, doubts
 from console.control.template_source import stored_subject
 from schemas.channels.tables import ChannelPlan
@@ -27,7 +27,7 @@ from schemas.closed import DistributionStatus
 from schemas.distribution import Again, Backfill, Distribution
 from schemas.formats.durations import format_duration
 from store.campaigns import Campaigns
-from store.distributions import Change, Control
+from store.distributions import Change, Control, KeptVersion
 from store.segments import Segments
 from store.templates import NamedTemplates
 from streams.channels.template_files import TemplateFiles
@@ -114,8 +114,21 @@ async def set_status(
 
     Raises NotFound, VersionConflict, TryLater.
     """
-    control = Control(pool)
     before = await find(pool, project_id, identity)
+    return await save_status(pool, before, status, announce, actor=actor, now=now)
+
+
+async def save_status(
+    pool: asyncpg.Pool,
+    before: Distribution,
+    status: DistributionStatus,
+    announce: Announce,
+    *,
+    actor: str,
+    now: datetime,
+) -> Distribution:
+    """The same from a version that somebody has looked at. Raises VersionConflict, TryLater."""
+    control = Control(pool)
     after = await control.set_status(before, status, applied_by=actor, now=now)
     await announce(control)
     return after
@@ -135,12 +148,17 @@ async def listed(pool: asyncpg.Pool, project_id: str) -> list[Distribution]:
     return list((await Control(pool).current(project_id)).values())
 
 
+async def page(pool: asyncpg.Pool, project_id: str, after: str, limit: int) -> list[Distribution]:
+    """Some distributions in their newest version, in the order of their ids: those behind one. Raises TryLater."""
+    return await Control(pool).after(project_id, after, limit)
+
+
 async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Distribution:
     """The newest version of one distribution. Raises NotFound, TryLater."""
-    current = await Control(pool).current(project_id)
-    if identity not in current:
-        raise not_found("distribution", identity, current)
-    return current[identity]
+    found = await Control(pool).newest(project_id, identity)
+    if found is None:
+        raise not_found("distribution", identity, await Control(pool).current(project_id))
+    return found
 
 
 async def history(pool: asyncpg.Pool, project_id: str, identity: str) -> list[AppliedVersion]:
@@ -149,6 +167,32 @@ async def history(pool: asyncpg.Pool, project_id: str, identity: str) -> list[Ap
     if not rows:
         await find(pool, project_id, identity)
     return [AppliedVersion(row["version"], row["applied_by"], row["applied_at"]) for row in rows]
+
+
+async def versions(pool: asyncpg.Pool, project_id: str, identity: str, before: int, limit: int) -> list[KeptVersion]:
+    """Some versions of a distribution, newest first: those before a number. Raises NotFound, TryLater."""
+    found = await Control(pool).versions(project_id, identity, before, limit)
+    if not found:
+        await find(pool, project_id, identity)
+    return found
+
+
+async def version(pool: asyncpg.Pool, project_id: str, identity: str, number: int) -> KeptVersion:
+    """One version of a distribution. Raises NotFound, TryLater."""
+    found = await versions(pool, project_id, identity, number + 1, 1)
+    if not found or found[0].version != number:
+        raise not_found("version", str(number), see="the list of its versions")
+    return found[0]
+
+
+async def changed_since(pool: asyncpg.Pool, after: Distribution, number: int) -> tuple[str, ...]:
+    """The difference between a version and a later one, a line a field; empty where there is no such version.
+
+    Raises TryLater.
+    """
+    found = await Control(pool).versions(after.project_id, after.id, number + 1, 1)
+    before = next((one.definition for one in found if one.version == number), None)
+    return () if before is None else differences(before, after, _WORDINGS)
 
 
 def announcer(wire: Wire) -> Announce:
@@ -186,16 +230,8 @@ def _planned(
             *at_once,
         )
     )
-    wordings: Wordings = {
-        "when": _guard_difference,
-        "channels": _channel_difference,
-        "expires_after": _span_difference,
-        "again": _again_difference,
-        "template_fields": _watched_difference,
-        "backfill": _backfill_difference,
-    }
     upgraded = (*_upgraded(definition, sent), *at_once)
-    return planned("distribution", before, after, change, new=new, wordings=wordings, besides=upgraded)
+    return planned("distribution", before, after, change, new=new, wordings=_WORDINGS, besides=upgraded)
 
 
 def _upgraded(definition: Definition, sent: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
@@ -255,3 +291,13 @@ def _channel_difference(before: list[ChannelPlan], after: list[ChannelPlan]) -> 
 def _parts(when: dict[str, Any]) -> list[str]:
     parts = when["all"] if list(when) == ["all"] and isinstance(when["all"], list) else [when]
     return [msgspec.json.encode(part).decode() for part in parts]
+
+
+_WORDINGS: Wordings = {
+    "when": _guard_difference,
+    "channels": _channel_difference,
+    "expires_after": _span_difference,
+    "again": _again_difference,
+    "template_fields": _watched_difference,
+    "backfill": _backfill_difference,
+}

@@ -101,7 +101,12 @@ class Document:
         return self._value(path) is not None
 
     def located(self, problem: Problem) -> Problem:
-        """A problem with the file and the line: those of what it is about, where that is written elsewhere."""
+        """A problem with the file and the line: those of what it is about, where that is written elsewhere.
+
+        As it is, where nothing has lines: the document came by itself.
+        """
+        if not self.place:
+            return problem
         line = self.line(problem.path)
         if problem.file:
             return Problem(f"{problem.file}:{problem.line or 1}  {problem.path}", problem.message)
@@ -118,6 +123,11 @@ class Document:
             except (KeyError, IndexError, TypeError):
                 return None
         return node
+
+
+def json_document(value: Any, source: str) -> Document:
+    """A document that came by itself, read as JSON already."""
+    return Document("", value, value, source)
 
 
 def parse_documents(source: str, place: str, beside: Beside = Alone()) -> Iterator[Document]:

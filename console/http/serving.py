@@ -48,7 +48,7 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     views = Views(settings, database.pool) if has_database else None
     runner, port = await listen(console, callbacks=callbacks, subscriptions=subscriptions, views=views)
     try:
-        announce(f"http://{_in_url(console.host)}:{port}")
+        announce(f"http://{in_url(console.host)}:{port}")
         if not console.secrets:
             log.warning("no_secrets", effect="no link of a message is valid", setting="console.secrets")
         log.info("started", pid=os.getpid(), port=port, secrets=len(console.secrets), callbacks=callbacks is not None)
@@ -69,8 +69,16 @@ async def listen(
     views: Views | None = None,
 ) -> tuple[web.AppRunner, int]:
     """Listen; returns what to clean up and the port taken. Raises CannotStart naming the address."""
+    app = build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions, views=views)
+    return await serve(app, settings.host, settings.port, setting="console")
+
+
+async def serve(app: web.Application, host: str, port: int, *, setting: str) -> tuple[web.AppRunner, int]:
+    """Listen with an application; returns what to clean up and the port taken. Raises CannotStart naming the address
+    and the group of settings that it is from.
+    """
     runner = web.AppRunner(
-        build_app(settings, clock=clock, callbacks=callbacks, subscriptions=subscriptions, views=views),
+        app,
         auto_decompress=False,  # what is signed is the body as it came
         access_log=None,
         logger=_without_quotations(),
@@ -79,11 +87,11 @@ async def listen(
     )
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        where = f"{settings.host}:{settings.port}"
-        raise CannotStart(f"console.host, console.port: cannot listen on {where}: {error.strerror}") from error
+        said = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise CannotStart(f"{setting}.host, {setting}.port: {said}") from error
     return runner, int(runner.addresses[0][1])
 
 
@@ -99,5 +107,6 @@ def _drop_traceback(record: logging.LogRecord) -> bool:
     return True
 
 
-def _in_url(host: str) -> str:
+def in_url(host: str) -> str:
+    """A host as an address has it."""
     return f"[{host}]" if ":" in host else host

@@ -12,6 +12,7 @@ from typing import Any, get_origin
 
 import msgspec
 
+from console.api.openapi import description
 from console.reference.callbacks import callbacks_description
 from console.reference.documents import (
     campaigns_page,
@@ -189,6 +190,7 @@ A customer who comes with an event and has no profile is a customer with an id: 
 
 PAGES: dict[str, Callable[[], str]] = {
     "callbacks.openapi.json": callbacks_description,
+    "openapi.json": description,
     "distributions.md": distributions_page,
     "campaigns.md": campaigns_page,
     "segments.md": segments_page,

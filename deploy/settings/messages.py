@@ -84,6 +84,25 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """The API's own address, for whoever has a key; port 0 takes a free one.
+
+    `requests_a_minute` is what each key may ask of each process.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    requests_a_minute: int = 600
+
+    def check(self) -> None:
+        """Raises CannotStart for a limit that nobody can keep, and for a port that there is not."""
+        if not self.requests_a_minute:
+            raise CannotStart("api.requests_a_minute must be at least 1")
+        if self.port > 65_535:
+            raise CannotStart(f"api.port must be at most {65_535}, or 0 for a free one")
+
+
+@dataclass(frozen=True, slots=True)
 class EmailAccountSettings:
     """One mailbox to send from; `failover` names others that do it while this one takes nothing."""
 

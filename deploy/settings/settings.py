@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.environment import check_names, with_environment
 from deploy.settings.mailboxes import MailboxSettings
-from deploy.settings.messages import Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
+from deploy.settings.messages import Api, Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
 from deploy.settings.workers import Matcher, ProjectLimits, Retention, Sender, Sends, Watch
@@ -62,6 +62,7 @@ class Settings:
     retention: Retention = Retention()
     webhook: Webhook = Webhook()
     console: Console = Console()
+    api: Api = Api()
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
     limits: ProjectLimits = ProjectLimits()
@@ -114,8 +115,8 @@ class Settings:
             if is_blank(name):
                 raise CannotStart(f"consents[{index}] is empty")
         for group in (
-            self.topics, self.kafka, self.webhook, self.console, self.brand, self.retention, self.sender, self.sends,
-            self.accounts, self.watch,
+            self.topics, self.kafka, self.webhook, self.console, self.api, self.brand, self.retention, self.sender,
+            self.sends, self.accounts, self.watch,
         ):  # fmt: skip
             group.check()
         for name, account in self.email_accounts.items():

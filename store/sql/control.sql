@@ -4,6 +4,23 @@ select distinct on (distribution_id) distribution_id, version, definition
 from distribution_versions where project_id = $1
 order by distribution_id, version desc;
 
+-- name: distributions_after
+-- A page of them: the newest version of each, in the order of their ids, behind one of these.
+select distinct on (distribution_id) distribution_id, version, definition
+from distribution_versions where project_id = $1 and distribution_id > $2
+order by distribution_id, version desc limit $3;
+
+-- name: newest
+-- The newest version of a distribution.
+select definition from distribution_versions
+where project_id = $1 and distribution_id = $2 order by version desc limit 1;
+
+-- name: versions_before
+-- A page of a distribution's versions, newest first, before one of these.
+select version, definition, source, applied_by, applied_at
+from distribution_versions where project_id = $1 and distribution_id = $2 and version < $3
+order by version desc limit $4;
+
 -- name: before
 -- The version of a distribution before another one.
 select definition from distribution_versions

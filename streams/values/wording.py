@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import date
 
@@ -71,6 +72,21 @@ def sentences(*parts: str) -> str:
     for one in filter(None, parts):
         text += (". " if text and text[-1] not in "?." else " ") * bool(text) + one
     return text
+
+
+_PARTS = re.compile(
+    r"(?:(?P<given>.+?) is not [^:]+|is missing): (?P<must>must be )?(?P<allowed>.+?)"
+    r'(?:[.?]? Did you mean "(?P<nearest>[^"]+)"\?.*)?',
+    re.DOTALL,
+)
+
+
+def parts_of(message: str) -> tuple[str | None, str | None, str | None]:
+    """The given value, what is allowed and the nearest name of a sentence made here; None for what it does not say."""
+    found = _PARTS.fullmatch(message)
+    if found is None:
+        return None, None, None
+    return found["given"] or "nothing", found["allowed"] if found["must"] else None, found["nearest"]
 
 
 def known_names(known: Iterable[str]) -> str:

@@ -108,6 +108,8 @@ CONTAIN_THE_PROJECT = {
 OF_THE_DEPLOYMENT = {
     "deployment": "its one row",
     "migrations": "of the schema",
+    "api_keys": "the digest of random bits, beside (project_id, key_id)",
+    "api_failures": "networks that nobody has proved a project for",
     "chores": "work on whole tables",
     "decision_counters": "runs of matchers, which work for all",
     "attached_files": "the digest of a content, equal only for equal files",

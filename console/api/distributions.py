@@ -1,0 +1,290 @@
+"""Distributions over HTTP: list, read, apply, validate, versions, and the steps of their life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from console.api.pages import next_cursor, read_cursor
+from console.api.problems import Refusal, Refused, in_body, refused
+from console.api.route import ById, Call, Cursor, DocumentBody, IsDryRun, Name, Paged, Reply, Route, Writing
+from console.api.versions import etag, is_known, must_match
+from console.control import accounts, distributions, lifecycle
+from console.control.documents import Document, json_document
+from console.control.field_check import Compare, compare_fields
+from console.control.lifecycle import STEPS, Step
+from console.control.plan import Planned
+from schemas.access import Permission, may
+from schemas.closed import DistributionStatus
+from schemas.distribution import Distribution
+from schemas.record import JsonObject
+from store.accounts import Accounts
+from store.distributions import Change, Control, KeptVersion, VersionConflict
+from streams.values.wording import invalid
+
+_FIRST = 2**31 - 1
+"""Above every version."""
+DistributionCall = Call[ById, Any, Any]
+
+
+class OfVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of a path that names a version."""
+
+    id: Name
+    version: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class Applying(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of applying."""
+
+    dry_run: IsDryRun = False
+    offline: Annotated[bool, Meta(description="Do not ask providers which fields they have.")] = False
+
+
+class DistributionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some distributions in their newest version, in the order of their ids."""
+
+    items: list[Distribution]
+    next: Cursor | None = None
+
+
+class AppliedDistribution(msgspec.Struct, frozen=True, kw_only=True):
+    """The fate of a document, as `tidings apply` shows it: new, changed or unchanged, and what differs."""
+
+    distribution: str
+    plan: str
+    version: int
+    status: str
+    changes: list[str]
+    warnings: list[str]
+    dry_run: bool
+
+
+class VersionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A version, and who applied it."""
+
+    version: int
+    status: str
+    applied_by: str
+    applied_at: Annotated[datetime, Meta(tz=True)]
+
+
+class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some versions, newest first."""
+
+    items: list[VersionSummary]
+    next: Cursor | None = None
+
+
+class DistributionVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version whole, with its source as it was written; only its status changed where that is empty."""
+
+    version: int
+    applied_by: str
+    applied_at: Annotated[datetime, Meta(tz=True)]
+    source: str
+    definition: Distribution
+
+
+class StepTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """A distribution after a step; `at_once` says who gets it because of that."""
+
+    distribution: str
+    version: int
+    status: DistributionStatus
+    at_once: str | None
+    dry_run: bool
+
+
+async def list_distributions(call: Call[Any, Paged, None]) -> Reply:
+    """A page of them."""
+    after, limit = read_cursor(call.query.cursor, str) or "", call.query.limit
+    found = await distributions.page(call.pool, call.project_id, after, limit + 1)
+    rows, following = next_cursor(found, limit, lambda one: one.id)
+    return Reply(DistributionPage(items=list(rows), next=following))
+
+
+async def get_distribution(call: DistributionCall) -> Reply:
+    """The newest version, as the matchers hold it."""
+    found = await distributions.find(call.pool, call.project_id, call.path.id)
+    headers = {"etag": etag(found.version)}
+    if is_known(call.if_none_match, found.version):
+        return Reply(None, 304, headers)
+    return Reply(found, 200, headers)
+
+
+async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
+    """Apply a document, as the command does."""
+    identity = call.path.id
+    named = call.body.setdefault("distribution", identity)
+    if named != identity:
+        raise refused("invalid", "", in_body("/distribution", invalid(named, f'"{identity}", as in the path')))
+    before = await Control(call.pool).newest(call.project_id, identity)
+    version = before.version if before else 0
+    await _must_match(call, before, version)
+    planned, warnings = await _plan(call, offline=call.query.offline)
+    _must_be_allowed(call, before, planned)
+    if not call.query.dry_run:
+        if planned.version != version + (planned.what != "unchanged"):
+            raise VersionConflict(f"{identity} was applied by somebody else meanwhile; read it and apply again")
+        await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now)
+    is_made = planned.what == "new" and not call.query.dry_run
+    headers = {} if call.query.dry_run else {"etag": etag(planned.version)}
+    return Reply(_applied(planned, warnings, dry_run=call.query.dry_run), 201 if is_made else 200, headers)
+
+
+async def validate_distribution(call: Call[Any, Any, JsonObject]) -> Reply:
+    """Check a document, and say what applying it would do."""
+    planned, warnings = await _plan(call, offline=call.query.offline)
+    return Reply(_applied(planned, warnings, dry_run=True))
+
+
+async def list_versions(call: Call[ById, Paged, None]) -> Reply:
+    """A page of them."""
+    before, limit = read_cursor(call.query.cursor, int) or _FIRST, call.query.limit
+    if not 0 < before <= _FIRST:
+        before = _FIRST
+    found = await distributions.versions(call.pool, call.project_id, call.path.id, before, limit + 1)
+    rows, following = next_cursor(found, limit, lambda one: one.version)
+    return Reply(VersionPage(items=list(map(_summary, rows)), next=following))
+
+
+async def get_version(call: Call[OfVersion, Any, None]) -> Reply:
+    """One of them, whole."""
+    one = await distributions.version(call.pool, call.project_id, call.path.id, call.path.version)
+    return Reply(
+        DistributionVersion(
+            version=one.version,
+            applied_by=one.applied_by,
+            applied_at=one.applied_at,
+            source=one.source,
+            definition=one.definition,
+        ),
+        headers={"etag": etag(one.version)},
+    )
+
+
+async def take_step(step: Step, call: Call[ById, Writing, None]) -> Reply:
+    """Set live, pause, resume or stop."""
+    before = await distributions.find(call.pool, call.project_id, call.path.id)
+    await _must_match(call, before, before.version)
+    after = lifecycle.after_step(before, step, call.now)
+    at_once = None
+    if after is not before:
+        at_once = await distributions.at_once(call.pool, call.project_id, before.id, step.status)
+    if not call.query.dry_run:
+        after = await lifecycle.take(call.pool, before, step, call.announce, actor=call.actor, now=call.now)
+    taken = StepTaken(
+        distribution=after.id, version=after.version, status=step.status, at_once=at_once, dry_run=call.query.dry_run
+    )
+    return Reply(taken, headers={} if call.query.dry_run else {"etag": etag(after.version)})
+
+
+async def _plan(call: Call[Any, Any, JsonObject], *, offline: bool) -> tuple[Planned[Change], list[str]]:
+    """The plan of the one document, and what to look at."""
+    warnings: list[str] = []
+    document: Document = json_document(call.body, msgspec.json.encode(call.body).decode())
+    compare = None if offline else _comparison(call, warnings)
+    project = await call.project()
+    plan = await distributions.plan(call.pool, [document], project, call.now, compare, warnings.append)
+    return plan[0], [one.strip() for one in warnings]
+
+
+def _comparison(call: Call[Any, Any, Any], warnings: list[str]) -> Compare:
+    ask = partial(accounts.check, Accounts(call.pool), call.wiring.settings)
+    return partial(compare_fields, ask=ask, warn=warnings.append)
+
+
+async def _must_match(call: Call[Any, Any, Any], before: Distribution | None, version: int) -> None:
+    async def changed_since(number: int) -> Sequence[str]:
+        return () if before is None else await distributions.changed_since(call.pool, before, number)
+
+    await must_match(call.if_match, call.if_none_match, version, changed_since)
+
+
+def _must_be_allowed(call: Call[Any, Any, Any], before: Distribution | None, planned: Planned[Change]) -> None:
+    """Whoever changes what is live, or becomes so, needs more than to write."""
+    needed: Permission = "distributions:set_live"
+    touches_live = planned.change.distribution.status == "LIVE" or (before is not None and before.status == "LIVE")
+    if planned.what != "unchanged" and touches_live and not may(call.holder.role, needed):
+        detail = f"to change what is live, or becomes so, needs {needed}; write it with status: DRAFT"
+        raise Refused(Refusal("forbidden", detail, permission=needed))
+
+
+def _applied(planned: Planned[Change], warnings: list[str], *, dry_run: bool) -> AppliedDistribution:
+    return AppliedDistribution(
+        distribution=planned.identity,
+        plan=planned.what,
+        version=planned.version,
+        status=planned.change.distribution.status,
+        changes=list(planned.lines),
+        warnings=warnings,
+        dry_run=dry_run,
+    )
+
+
+def _summary(one: KeptVersion) -> VersionSummary:
+    return VersionSummary(
+        version=one.version, status=one.definition.status, applied_by=one.applied_by, applied_at=one.applied_at
+    )
+
+
+_EXAMPLE: JsonObject = {
+    "distribution": "winback",
+    "trigger": "customer.order.paid",
+    "consent": "transactional",
+    "status": "DRAFT",
+    "channels": [{"webhook": {"url": "https://shop.example.com/hooks", "type": "winback"}}],
+}
+_ID = {"id": "winback"}
+
+
+def _step_route(step: Step) -> Route:
+    return Route(
+        "POST",
+        f"/distributions/{{id}}/{step.name}",
+        "distributions:set_live" if step.name == "live" else "distributions:operate",
+        step.summary,
+        partial(take_step, step),
+        {200: StepTaken},
+        path_type=ById,
+        query_type=Writing,
+        etag=True,
+        path_example=_ID,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET", "/distributions", "distributions:read", "List distributions", list_distributions,
+        {200: DistributionPage}, query_type=Paged,
+    ),
+    Route(
+        "POST", "/distributions/validate", "distributions:read", "Check a document, and say what applying it would do",
+        validate_distribution, {200: AppliedDistribution}, query_type=Applying,
+        body=DocumentBody("distribution"), body_example=_EXAMPLE, is_safe=True,
+    ),
+    Route(
+        "GET", "/distributions/{id}", "distributions:read", "Read a distribution in its newest version",
+        get_distribution, {200: Distribution, 304: None}, path_type=ById, etag=True, path_example=_ID,
+    ),
+    Route(
+        "PUT", "/distributions/{id}", "distributions:write", "Apply a distribution: make it, or a new version of it",
+        put_distribution, {200: AppliedDistribution, 201: AppliedDistribution}, path_type=ById, query_type=Applying,
+        body=DocumentBody("distribution"), etag=True, path_example=_ID, body_example=_EXAMPLE,
+    ),
+    Route(
+        "GET", "/distributions/{id}/versions", "distributions:read", "List a distribution's versions, newest first",
+        list_versions, {200: VersionPage}, path_type=ById, query_type=Paged, path_example=_ID,
+    ),
+    Route(
+        "GET", "/distributions/{id}/versions/{version}", "distributions:read", "Read a version, with its source",
+        get_version, {200: DistributionVersion}, path_type=OfVersion, path_example={**_ID, "version": 1},
+    ),
+    *map(_step_route, STEPS.values()),
+)  # fmt: skip

@@ -1,0 +1,131 @@
+"""Requests decoded by the types that a route declares, with every problem of a part at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from multidict import MultiMapping
+
+from console.api.problems import Detail, Refusal, Refused, in_body, in_parameter, pointer_of, refused
+from schemas.errors import BadRecord
+from schemas.wire.json_text import decode_json
+from streams.values.wording import invalid, refuse_unknown
+
+S = TypeVar("S", bound=msgspec.Struct)
+_MISSING = object()
+_LARGEST_DIGITS = 19
+"""Of a whole number that 64 bits hold."""
+
+
+def read_parameters(kind: type[S], values: MultiMapping[str] | Mapping[str, str]) -> S:
+    """The parameters of a path or a query. Raises Refused with all that is wrong."""
+    problems: list[Detail] = []
+    names = [name for name, _ in values.items()]
+    _must_be_utf8(*names, *values.values())
+    refuse_unknown(dict.fromkeys(names), _names(kind), "", lambda at, said: problems.append(in_parameter(at, said)))
+    problems += [in_parameter(name, "is given twice: once is enough") for name in _repeated(names)]
+    read = _fields(kind, values, strict=False)
+    problems += [in_parameter(name, said) for name, said in read if isinstance(said, str)]
+    if problems:
+        raise Refused(Refusal("invalid", errors=tuple(problems)))
+    return msgspec.convert({name: values[name] for name in names}, kind, strict=False)
+
+
+def read_body(kind: type[S], value: Any) -> S:
+    """A body of our own form. Raises Refused with all that is wrong."""
+    if not isinstance(value, dict):
+        raise refused("invalid", "", in_body("", invalid(value, "an object")))
+    problems: list[Detail] = []
+    refuse_unknown(value, _names(kind), "", lambda at, said: problems.append(in_body(pointer_of(at), said)))
+    problems += [in_body(pointer_of(name), said) for name, said in _fields(kind, value, strict=True)]
+    if problems:
+        raise Refused(Refusal("invalid", errors=tuple(problems)))
+    return msgspec.convert(value, kind)
+
+
+def read_json(raw: bytes) -> Any:
+    """A body as JSON: within limits, and without names that are given twice. Raises Refused."""
+    if not raw.strip():
+        raise refused("unreadable", "the body is empty; it must be JSON")
+    try:
+        value = decode_json(raw)
+        json.loads(raw, object_pairs_hook=_once, parse_int=_of_64_bits)
+    except (BadRecord, _Ambiguous) as error:
+        raise refused("unreadable", f"the body cannot be read: {error}") from None
+    except RecursionError:
+        raise refused("unreadable", "the body is nested too deeply") from None
+    return value
+
+
+def allowed_of(kind: Any) -> str:
+    """The words after `must be`, for a type of a parameter."""
+    schema = msgspec.json.schema(kind)
+    schema = next((one for one in schema.get("anyOf", []) if one != {"type": "null"}), schema)
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    match schema.get("type"):
+        case "integer":
+            upto = f" to {schema['maximum']}" if "maximum" in schema else ""
+            return f"a whole number from {schema.get('minimum', 0)}{upto}"
+        case "boolean":
+            return "true or false"
+        case "string" if "maxLength" in schema:
+            return f"a text of at most {schema['maxLength']} characters"
+        case "array":
+            return f"a list of at most {schema['maxItems']}" if "maxItems" in schema else "a list"
+        case "object":
+            return "an object"
+    return "a text"
+
+
+def _fields(kind: type[msgspec.Struct], values: Any, *, strict: bool) -> Iterator[tuple[str, str]]:
+    """Each field that is wrong or missing, and why."""
+    for field in msgspec.structs.fields(kind):
+        value = values.get(field.encode_name, _MISSING)
+        if value is _MISSING:
+            if field.required:
+                yield field.encode_name, invalid(None, allowed_of(field.type))
+            continue
+        try:
+            msgspec.convert(value, field.type, strict=strict)
+        except msgspec.ValidationError as error:
+            inner = re.search(r" - at `\$(.*)`", str(error))
+            if inner and inner[1]:
+                yield f"{field.encode_name}{inner[1]}", str(error).partition(" - at")[0]
+            else:
+                yield field.encode_name, invalid(value, allowed_of(field.type))
+
+
+def _names(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    return tuple(field.encode_name for field in msgspec.structs.fields(kind))
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def _must_be_utf8(*texts: str) -> None:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise refused("unreadable", "the address is not valid UTF-8") from None
+
+
+class _Ambiguous(ValueError):
+    """A body that readers of JSON take for different things."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Ambiguous(f'"{twice[:64]}" is given twice in one object')
+
+
+def _of_64_bits(digits: str) -> None:
+    if len(digits.lstrip("-")) > _LARGEST_DIGITS or not -(2**63) <= int(digits) < 2**63:
+        raise _Ambiguous("a number is larger than 64 bits hold; write it as a text")

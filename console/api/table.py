@@ -1,0 +1,8 @@
+"""Every route of the API. A noun is a module with its own; here they are one table."""
+
+from __future__ import annotations
+
+from console.api import distributions
+from console.api.route import Route
+
+ROUTES: tuple[Route, ...] = (*distributions.ROUTES,)

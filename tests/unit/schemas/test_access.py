@@ -1,0 +1,33 @@
+"""The table of who may do what over the API, cell by cell."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.access import ACCESS_ROLES, GRANTS, PERMISSIONS, AccessRole, Permission, may, roles_with
+
+TABLE: dict[Permission, str] = {
+    # viewer editor approver operator admin
+    "distributions:read": "v e a o A",
+    "distributions:write": ". e a . A",
+    "distributions:set_live": ". . a . A",
+    "distributions:operate": ". . a o A",
+    "events:publish": ". . . o A",
+    "keys:manage": ". . . . A",
+}
+
+
+def test_the_table_has_every_permission_and_every_role() -> None:
+    assert tuple(TABLE) == PERMISSIONS
+    assert tuple(GRANTS) == ACCESS_ROLES
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS)
+@pytest.mark.parametrize("column", range(len(ACCESS_ROLES)))
+def test_a_role_may_what_its_cell_says(permission: Permission, column: int) -> None:
+    role: AccessRole = ACCESS_ROLES[column]
+    assert may(role, permission) is (TABLE[permission].split()[column] != ".")
+
+
+def test_the_roles_of_a_permission_are_those_of_its_row() -> None:
+    assert roles_with("distributions:set_live") == ("approver", "admin")

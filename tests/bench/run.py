@@ -1,7 +1,7 @@
 """`make bench`: ours against others that do the same work, interleaved on the same servers; prints ratios.
 
 Writes `var/bench/report.json`. Absolute figures belong to the machine; the ratios are what to compare. The parts can be
-run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS`, `CUSTOMERS` and `DELIVERIES` change the sizes.
+run alone: `PARTS=core,trivial make bench`; `EVENTS`, `ROUNDS`, `CUSTOMERS`, `DELIVERIES` and `ROWS` change the sizes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from tests.bench import (
     limits,
     peers,
     profiles,
+    recorder,
     release,
     segments,
     sending,
@@ -350,11 +352,11 @@ def _load_customers(wiring: Wiring, count: int) -> Report:
     return _reader("load", wiring, count)
 
 
-def rewind(wiring: Wiring, topic: str) -> None:
-    """Set the matchers' group back to the beginning of a topic."""
+def rewind(wiring: Wiring, *topics: str, role: str = "matcher") -> None:
+    """Set a role's group back to the beginning of topics."""
     admin = AdminClient(wiring.settings.kafka.client())
-    offsets = [TopicPartition(wiring.topic(topic), number, 0) for number in range(PARTITIONS)]
-    request = [ConsumerGroupTopicPartitions(wiring.group("matcher"), offsets)]
+    offsets = [TopicPartition(wiring.topic(topic), number, 0) for topic in topics for number in range(PARTITIONS)]
+    request = [ConsumerGroupTopicPartitions(wiring.group(role), offsets)]
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -570,6 +572,30 @@ def measure_email(_settings: Settings, _servers: Servers) -> Report:
     return emails.measure(FOLDER / "nodemailer", ROUNDS, TWO_CORES, say)
 
 
+def measure_recorder(settings: Settings, servers: Servers) -> Report:
+    """Decisions and ends of deliveries into Postgres, each once and counted, beside a bare loop that copies them."""
+    wiring, folder = Wiring(_placed(settings, "recorder")), FOLDER / "recording"
+    folder.mkdir()
+    Provision(wiring).apply()
+    asyncio.run(_fill(wiring, recorder.records(wiring)))
+    process = servers.postgres.process.running()
+    assert process is not None
+    postgres = psutil.Process(process.pid)
+    _pin_broker(servers)
+    _pin_postgres(postgres, [1])
+    rewinding = partial(rewind, wiring, *recorder.TOPICS, role="recorder")
+    found = recorder.measure(wiring, folder, ROUNDS, rewinding, postgres, "0" if TWO_CORES else "any", say)
+    _unpin_broker(servers)
+    _pin_postgres(postgres, list(range(os.cpu_count() or 1)))
+    return found
+
+
+def _pin_postgres(server: psutil.Process, cores: list[int]) -> None:
+    """The server on some cores: the processes of its connections begin where it is."""
+    for one in (server, *server.children(recursive=True)) if TWO_CORES else ():
+        os.sched_setaffinity(one.pid, set(cores))
+
+
 def measure_start(_settings: Settings, _servers: Servers) -> Report:
     """The start of commands, cold and warm."""
     say("start of a command, processor time:")
@@ -597,6 +623,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "blast": measure_blast,
     "release": measure_release,
     "codes": measure_codes,
+    "recorder": measure_recorder,
 }
 
 if __name__ == "__main__":

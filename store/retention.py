@@ -43,7 +43,7 @@ class Retention:
         if await self._begins("texts", _DAILY):
             dropped["templates"] = len(await self._rows("drop_templates", self._keep))
             dropped["files"] = len(await self._rows("drop_files", self._keep))
-            await self._rows("forget_erasures", self._keep)
+            await self._rows("forget_erasures", ids_kept(self._keep))
             await self._rows("forget_bounces", self._keep)
             await self._rows("forget_status_events", self._keep)
             await self._rows("keep_ids_of_open", ids_kept(self._keep))

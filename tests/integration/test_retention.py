@@ -26,6 +26,7 @@ from schemas.channels.webhook import WebhookAddress, WebhookDelivery
 from schemas.delivery import Delivery, DistributionRef, EventRef, Recipient
 from schemas.record_key import Keyed
 from schemas.template import StoredTemplate
+from schemas.topics import REPLAYABLE
 from store.codes.pool import Codes
 from store.distributions import Change, Control
 from store.erasure import Erasure
@@ -143,6 +144,16 @@ async def test_what_may_be_forgotten_stays_too_old_when_more_is_kept_from_now_on
     years, now = Ledger(pool, keep=1000 * DAY), datetime.now(UTC)
     rows = [new(number, happened_at=now - age, repeats_until=now - age) for number, age in enumerate((PAST, DAY))]
     assert await claim(years, "s", rows) == {"d1"}
+
+
+async def test_erasures_are_known_as_long_as_events_may_still_be_sent(pool: asyncpg.Pool) -> None:
+    now = datetime.now(UTC)
+    rows = [("shop", "young", now - REPLAYABLE + DAY), ("shop", "old", now - REPLAYABLE - DAY)]
+    await pool.executemany(
+        "insert into erased_customers (project_id, customer_id, erased_at) values ($1, $2, $3)", rows
+    )
+    await Retention(pool, DAY).tidy()
+    assert [row["customer_id"] for row in await pool.fetch("select customer_id from erased_customers")] == ["young"]
 
 
 async def test_two_senders_at_once_enter_each_delivery_once_while_ids_are_forgotten(pool: asyncpg.Pool) -> None:

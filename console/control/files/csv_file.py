@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,20 @@ _LONGEST_ROW = 1 << 22
 _WIDE = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 """Encodings that we do not read, by their first bytes; the longer comes first."""
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+_FORMULA = re.compile(r"[=@\t\r\n-]|\+(?![0-9]+$)")
+"""The beginning of what spreadsheets would work out; a phone number is a number to them."""
+
+
+def to_cell(text: str) -> str:
+    """A text as a field that no spreadsheet takes for a formula: with an apostrophe before it, where it would be."""
+    return f"'{text}" if _FORMULA.match(text.lstrip("'")) else text
+
+
+def from_cell(cell: str) -> str:
+    """The text of a field that `to_cell` wrote; any other as it is."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell.lstrip("'")) else cell
 
 
 @dataclass(frozen=True, slots=True)

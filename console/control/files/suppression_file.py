@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
-from console.control.files.csv_file import Columns, CsvFile
+from console.control.files.csv_file import Columns, CsvFile, from_cell, to_cell
 from schemas.closed import CHANNELS, ChannelName
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.formats.days import read_moment
@@ -75,6 +75,7 @@ class SuppressionFile:
     def _read(self, fields: Fields, miscounted: str) -> NewSuppression:
         if miscounted:
             raise ValueError(miscounted)
+        fields = {name: from_cell(cell) for name, cell in fields.items()}
         try:
             key = suppression_key(fields["key"])
         except ValueError as error:
@@ -126,7 +127,7 @@ def moment_of(written: str, *, is_end: bool = False) -> datetime:
 def csv_line(columns: Iterable[str]) -> str:
     """A line of a CSV file, with its end."""
     text = StringIO()
-    csv.writer(text, lineterminator="\n").writerow(columns)
+    csv.writer(text, lineterminator="\n").writerow(map(to_cell, columns))
     return text.getvalue()
 
 

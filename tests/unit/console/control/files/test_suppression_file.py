@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console.control.files.csv_file import from_cell, to_cell
 from console.control.files.suppression_file import COLUMNS, SuppressionFile, columns_of, csv_line
 from schemas.errors import DefinitionInvalid
 from schemas.suppression import NewSuppression, Suppression
@@ -53,6 +54,33 @@ def test_every_column_is_read_and_written_again(file: Path) -> None:
     (found,) = read(file, (csv_line(COLUMNS) + csv_line(columns_of(entry))).encode())
     assert (found.key, found.channel, found.reason, found.source) == (entry.key, "email", "complained", entry.source)
     assert (found.expires_at, found.added_at, found.added_by) == (AT, AT, "bob")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("-1+1", "'-1+1"),
+        ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
+        ("\tx", "'\tx"),
+        ("'=1", "''=1"),
+        ("+48600100200", "+48600100200"),
+        ("o'neil", "o'neil"),
+        ("'quoted'", "'quoted'"),
+        ("", ""),
+    ],
+)
+def test_a_field_is_no_formula_and_comes_back_as_it_was(text: str, cell: str) -> None:
+    assert (to_cell(text), from_cell(cell)) == (cell, text)
+
+
+def test_what_a_spreadsheet_would_work_out_is_written_as_text(file: Path) -> None:
+    entry = Suppression("=1+1@shop.example", "email", "other", "=HYPERLINK(1)", None, AT, "@bob")
+    line = csv_line(columns_of(entry))
+    assert line.startswith("'=1+1@shop.example,email,other,'=HYPERLINK(1),")
+    (found,) = read(file, (csv_line(COLUMNS) + line).encode())
+    assert (found.key, found.source, found.added_by) == (entry.key, entry.source, entry.added_by)
 
 
 def test_a_day_holds_through_it(file: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.backfill import asks, begins, made_before, with_moment
-from schemas.distribution import Distribution
+from schemas.distribution import Backfill, Distribution
 from schemas.errors import TidingsError
 from store.clock import database_now
 from store.sends import SendChange
@@ -31,9 +31,12 @@ async def save_backfill(connection: Any, after: Distribution, actor: str) -> Dis
     if not asks(after) and (before is None or not asks(before)):
         return after
     sends = SendChange(connection, queries("sends"))
+    has_begun = True
     if after.status not in _REACTING or made_before(before, after) is None:
-        await _stop(sends, after, actor)
+        has_begun = await _stop(sends, after, actor)
     saved = with_moment(before, after, await database_now(connection))
+    if not has_begun and saved.backfill is not None and not begins(before, after):
+        saved = msgspec.structs.replace(saved, backfill=Backfill(who=saved.backfill.who))
     if begins(before, after):
         await _begin(sends, saved, actor)
     return saved
@@ -49,12 +52,17 @@ async def _begin(sends: SendChange, rule: Distribution, actor: str) -> None:
     await sends.note(send, "set live", actor, f"{rule.id} v{rule.version}, {send.audience} customers")
 
 
-async def _stop(sends: SendChange, rule: Distribution, actor: str) -> None:
-    """Stop what earlier versions began: it is over, or is for others, or for those who enter later alone."""
-    for send in await sends.backfills(rule.project_id, rule.id):
+async def _stop(sends: SendChange, rule: Distribution, actor: str) -> bool:
+    """Stop what earlier versions began: it is over, or is for others, or for those who enter later alone.
+
+    False where something was stopped and nothing of it was out: then it can begin anew.
+    """
+    stopped = await sends.backfills(rule.project_id, rule.id)
+    for send in stopped:
         after, canceled = await sends.stop(send, f"its distribution was changed by {actor}", actor)
         said = f"{rule.id} v{rule.version} is {rule.status}; {after.gone} had gone, {canceled} were queued"
         await sends.note(after, "stop", actor, said)
+    return not stopped or any(send.version is not None for send in stopped)
 
 
 def _send_id(rule: Distribution) -> str:

@@ -155,7 +155,8 @@ class Sends:
     async def begin(self, send: SendRow, owner: str, started: Started) -> bool:
         """Fix what stands in all of its events; whether it is still to be sent."""
         text = msgspec.json.encode(started.distribution).decode()
-        return bool(await self._fetch("begin", send.project_id, send.send_id, owner, started.version, text))
+        what = started.version, text, started.at
+        return bool(await self._fetch("begin", send.project_id, send.send_id, owner, *what))
 
     async def members(self, send: SendRow, after: str, limit: int) -> list[str]:
         """The next ones, by id."""

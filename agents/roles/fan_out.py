@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from agents.telemetry.metrics import Metrics
 from agents.transport.output_app import OutputApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
-from schemas.closed import CHANNELS
+from schemas.closed import CHANNELS, ChannelName
 from schemas.distribution import Distribution
 from schemas.errors import TryLater
 from schemas.events.triggers import MANUAL, TRIGGERS
@@ -61,8 +61,8 @@ Place = tuple[str, str, int]
 """A group, a topic, a partition."""
 Pages = Callable[[str, int], Awaitable[list[tuple[str, bytes]]]]
 """Gives the members after one, each with the record of its event, and at most so many."""
-Ahead = Callable[[], Awaitable[Sequence[Lag]]]
-"""Tells how far each group is in the topics that a send goes through. Raises TryLater."""
+Ahead = Callable[[Collection[ChannelName]], Awaitable[Sequence[Lag]]]
+"""Tells how far each group is in the topics that a send over some channels goes through. Raises TryLater."""
 
 
 class AheadInKafka:
@@ -70,12 +70,13 @@ class AheadInKafka:
 
     def __init__(self, wiring: Wiring) -> None:
         self._lag = LagReader(wiring)
-        topics = (TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, CHANNELS))
-        self._topics = frozenset(map(wiring.topic, topics))
+        self._topic = wiring.topic
 
-    async def __call__(self) -> list[Lag]:
+    async def __call__(self, channels: Collection[ChannelName]) -> list[Lag]:
         """See `Ahead`."""
-        return await aside(lambda: [one for one in self._read() if one.topic in self._topics])
+        topics = (TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, channels))
+        names = frozenset(map(self._topic, topics))
+        return await aside(lambda: [one for one in self._read() if one.topic in names])
 
     def _read(self) -> list[Lag]:
         return self._lag.read("matcher", "holder", "publisher", "sender")
@@ -95,6 +96,11 @@ class _Flush:
         """Count a hop, where all that was there at the last one is read by now."""
         if all(not one.lag or (one.committed or 0) >= self.ends.get(_place(one), 0) for one in ahead):
             self.hops, self.ends = self.hops + 1, _ends(ahead)
+
+
+def _channels(rule: Distribution | None) -> Collection[ChannelName]:
+    """Those that it may go over: what is behind on others, or read by nobody here, does not concern it."""
+    return CHANNELS if rule is None else {plan.channel for _, plan in rule.plans()}
 
 
 def _place(lag: Lag) -> Place:
@@ -151,19 +157,21 @@ class FanOut:
     async def _turn(self, claimed: Claimed) -> tuple[timedelta, str]:
         """Do what can be done now; how long to leave it alone then, and why."""
         send, started = claimed.send, claimed.started
-        if send.emitted_at is not None:
-            return await self._ended(send)
         found = await self._sends.rule(send.project_id, send.distribution_id)
+        if send.emitted_at is not None:
+            return await self._ended(send, _channels(found[0] if found else None))
         status = found[0].status if found else "deleted"
         if found is None or status != "LIVE":
             return _LOOK_AGAIN, f"its distribution is {status}"
         if send.backfill and await self._is_over(send, found[0]):
             return _LOOK_AGAIN, ""
+        if started is None and (starts := found[0].starts_at) and await self._sends.now() < starts:
+            return _LOOK_AGAIN, f"its distribution starts at {starts.isoformat()}"
         if started is None:
             started = await self._begun(send, *found)
         if started is None:
             return _LOOK_AGAIN, ""
-        capacity = await self._capacity(send)
+        capacity = await self._capacity(send, _channels(found[0]))
         if not capacity:
             return _LOOK_AGAIN, "as many are ahead as left within the last minute"
         await self._emit(claimed, started, min(capacity, _TURN))
@@ -181,16 +189,15 @@ class FanOut:
         """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold."""
         if send.starts_at is None:
             return None
-        started = Started(
-            at=send.live_at or send.starts_at, version=rule.version, distribution=distribution_object(rule, created_at)
-        )
+        at = max(send.live_at or send.starts_at, rule.starts_at or send.starts_at)
+        started = Started(at=at, version=rule.version, distribution=distribution_object(rule, created_at))
         if not await self._sends.begin(send, self._owner, started):
             return None
         log.info("send_began", project=send.project_id, send=send.send_id, version=rule.version)
         return started
 
-    async def _capacity(self, send: SendRow) -> int:
-        ahead = sum(one.lag for one in await self._ahead()) + await self._sends.waiting(send)
+    async def _capacity(self, send: SendRow, channels: Collection[ChannelName]) -> int:
+        ahead = sum(one.lag for one in await self._ahead(channels)) + await self._sends.waiting(send)
         place = send.project_id, send.send_id
         pace = self._paces.get(place) or Pace(self._settings.ahead.total_seconds(), self._settings.least_ahead)
         self._paces[place] = pace
@@ -236,23 +243,23 @@ class FanOut:
     def _output(self, send: SendRow, customer_id: str, record: bytes) -> Output:
         return Output(self._topic, self._key(send.project_id, customer_id), record)
 
-    async def _ended(self, send: SendRow) -> tuple[timedelta, str]:
+    async def _ended(self, send: SendRow, channels: Collection[ChannelName]) -> tuple[timedelta, str]:
         """All of its events are out; it is over once nothing of it waits for its first try, its moment or a code."""
         place = send.project_id, send.send_id, send.is_swept
         if send.backfill and not send.is_swept:
-            begins = await self._hops(place) and await self._sends.sweep(send, self._owner, _SETTLED)
+            begins = await self._hops(place, channels) and await self._sends.sweep(send, self._owner, _SETTLED)
             return (timedelta(), "") if begins else (_LOOK_AGAIN, "what is queued")
         held = await self._sends.held(send)
         if held or await self._sends.waiting(send):
             self._flushes.pop(place, None)  # what is released is on its way again
             return (_LOOK_AT_HELD, f"{held} that are held") if held else (_LOOK_AGAIN, "what is queued")
-        if await self._hops(place) >= _HOPS and await self._sends.finish(send, self._owner):
+        if await self._hops(place, channels) >= _HOPS and await self._sends.finish(send, self._owner):
             log.info("send_done", project=send.project_id, send=send.send_id, events=send.emitted)
         return _LOOK_AGAIN, "what is queued"
 
-    async def _hops(self, place: tuple[str, str, bool]) -> int:
+    async def _hops(self, place: tuple[str, str, bool], channels: Collection[ChannelName]) -> int:
         """The number of topics that all of a send has gone through since it was first asked."""
-        ahead = await self._ahead()
+        ahead = await self._ahead(channels)
         flush = self._flushes.setdefault(place, _Flush(_ends(ahead)))
         flush.look(ahead)
         return flush.hops

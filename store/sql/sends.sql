@@ -192,8 +192,11 @@ select definition, (select min(applied_at) from distribution_versions f
 from distribution_versions v where project_id = $1 and distribution_id = $2 order by version desc limit 1;
 
 -- name: begin
--- Its first event is about to be made: what stands in all of them is fixed.
-update sends set status = 'SENDING', started_at = now(), version = $4, distribution = $5, waits_for = ''
+-- Its first event is about to be made: what stands in all of them is fixed. $6: their moment, which is later than planned
+-- where its distribution was given a later start meanwhile.
+update sends
+set status = 'SENDING', started_at = now(), version = $4, distribution = $5, waits_for = '',
+    starts_at = greatest(starts_at, $6::timestamptz), live_at = case when live_at is not null then $6::timestamptz end
 where project_id = $1 and send_id = $2 and lease_owner = $3 and status = 'TO SEND'
 returning true;
 

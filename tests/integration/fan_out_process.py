@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 
 from agents.broker.lag import Lag
@@ -15,11 +16,12 @@ from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
 from deploy.settings.workers import Sends as SendSettings
+from schemas.closed import ChannelName
 from store.postgres import connect
 from store.sends import Sends
 
 
-async def nothing_ahead() -> list[Lag]:
+async def nothing_ahead(_: Collection[ChannelName]) -> list[Lag]:
     """Whoever reads is always done."""
     return []
 

@@ -159,6 +159,30 @@ async def test_it_is_made_once_however_often_it_is_set_live(stage: Backfills) ->
     assert len(ids) == 1, "who asks again reaches nobody twice: it is the same entry"
 
 
+async def test_it_moves_with_the_start_of_its_distribution(stage: Backfills) -> None:
+    await stage.vip("c1")
+    first, second = (datetime.now(UTC) + timedelta(seconds=seconds) for seconds in (1, 4))
+    await stage.save(starts_at=first.isoformat())
+    await stage.save(starts_at=second.isoformat())
+    moments = {datetime.fromisoformat(one["created_at"]) for one in await stage.until_events()}
+    assert moments == {second}, "by its first start every member would be skipped as too early"
+    await stage.work(stage.fan_out())
+    assert {datetime.fromisoformat(one["created_at"]) for one in stage.events()} == {second}
+
+
+async def test_one_that_was_stopped_before_anything_was_out_begins_anew(stage: Backfills) -> None:
+    await stage.vip("c1")
+    await stage.save()
+    await stage.set("STOPPED")
+    await stage.set("LIVE")
+    assert [one.status for one in await stage.all()] == ["STOPPED", "TO SEND"]
+    await stage.work(stage.fan_out())
+    assert set(stage.members()) == {"c1"}
+    await stage.set("STOPPED")
+    await stage.set("LIVE")
+    assert len(await stage.all()) == 2, "now they have it"
+
+
 async def test_it_waits_while_its_distribution_is_paused(stage: Backfills) -> None:
     await stage.vip("c1")
     await stage.save()

@@ -8,7 +8,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from subprocess import Popen
@@ -34,6 +34,7 @@ from console.control.doctor_sends import examine_sends
 from console.control.segments import remove
 from console.control.sends import NotPossible, Recipients, ToCondition, ToCustomers, ToSegment
 from deploy.settings.workers import Sends as SendSettings
+from schemas.closed import ChannelName
 from schemas.delivery import Delivery, DistributionRef, EventRef
 from schemas.errors import DefinitionInvalid, TidingsError
 from schemas.publication_request import PublicationRequest
@@ -66,8 +67,10 @@ class Stage:
     pool: asyncpg.Pool
     ahead: int = 0
     read: int = 0
+    channels: Collection[str] = ()
 
-    async def count_ahead(self) -> list[Lag]:
+    async def count_ahead(self, channels: Collection[ChannelName]) -> list[Lag]:
+        self.channels = set(channels)
         return [Lag("matcher", "events.manual", 0, committed=self.read, end=self.read + self.ahead)]
 
     def fan_out(self, owner: str = "one", *, least_ahead: int = 1_000_000) -> FanOut:
@@ -110,6 +113,13 @@ class Stage:
     def events(self) -> list[dict[str, Any]]:
         with TopicReader(self.wiring, "events.manual") as reader:
             return [reader.decode(message) for message in reader.until_now()]
+
+    async def until_events(self) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + 60
+        while not (found := self.events()):
+            assert time.monotonic() < deadline
+            await self.work(self.fan_out(), turns=1)
+        return found
 
     def members(self) -> list[str]:
         return [one["data"]["customer"]["id"] for one in self.events()]
@@ -298,6 +308,18 @@ async def test_a_send_is_done_although_topics_are_never_empty(stage: Stage) -> N
         stage.read += 7
         await stage.work(one, turns=1)
     assert (await stage.find(send)).status == "DONE"
+    assert stage.channels == {"email"}, "what is behind on other channels does not concern it"
+
+
+async def test_a_send_waits_until_its_distribution_starts(stage: Stage) -> None:
+    starts = datetime.now(UTC) + timedelta(seconds=4)
+    later = with_fields(rule(distribution="spring", starts_at=starts.isoformat(), **MANUAL), version=2)
+    send = await stage.send(ToCustomers(["c1"]))
+    await Control(stage.pool).save([Change(later, "", ())], applied_by="ann", now=datetime.now(UTC))
+    await stage.work(stage.fan_out(), turns=2)
+    assert (await stage.find(send)).waits_for == f"its distribution starts at {starts.isoformat()}"
+    (event,) = await stage.until_events()
+    assert datetime.fromisoformat(event["created_at"]) == starts, "else each would be skipped as too early"
 
 
 async def test_a_send_is_not_done_while_some_of_it_is_held(stage: Stage) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.api import distributions
+from console.api import distributions, events
 from console.api.route import Route
 
-ROUTES: tuple[Route, ...] = (*distributions.ROUTES,)
+ROUTES: tuple[Route, ...] = (*distributions.ROUTES, *events.ROUTES)

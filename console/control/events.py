@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -15,7 +15,7 @@ from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.broker.wire import Wire
 from console.control.not_found import not_found
-from schemas.errors import BadRecord, InvalidEvent
+from schemas.errors import BadRecord, DefinitionInvalid, InvalidEvent, Problem, TooLarge
 from schemas.events.event import Event
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
@@ -23,6 +23,7 @@ from schemas.topics import CUSTOMERS
 from schemas.wire.json_text import decode_json
 from streams.events import read_customer, read_event
 from streams.upstream import unwrapped
+from streams.values.wording import invalid
 
 _CHUNK_SIZE = 1000
 
@@ -45,12 +46,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The reading of lines, as events or profiles. `project_id` is that of lines that name none."""
+    """The reading of lines, as events or profiles. `project_id` is that of lines that name none, `max_bytes` an
+    event's.
+    """
 
     project_id: str
     max_future: timedelta
     now: datetime
     customers: bool = False
+    max_bytes: int = 1_048_576
 
 
 def sample(event_type: str, project_id: str, now: datetime) -> JsonObject:
@@ -102,6 +106,13 @@ def read_line(wire: Wire, line: bytes, reading: Reading) -> tuple[str, bytes, An
     record = decode_json(line)
     if not isinstance(record, dict):
         raise InvalidEvent("a line is one JSON object")
+    return read_record(wire, record, reading)
+
+
+def read_record(wire: Wire, record: Any, reading: Reading) -> tuple[str, bytes, Any]:
+    """The same of what a line holds. Raises BadRecord."""
+    if not isinstance(record, dict):
+        raise InvalidEvent(invalid(record, "one JSON object"))
     if reading.customers:
         key = wire.key(reading.project_id, str(record.get("id", "")))
         return CUSTOMERS, key, read_customer(record, key, wire.default_project)
@@ -112,3 +123,45 @@ def read_line(wire: Wire, line: bytes, reading: Reading) -> tuple[str, bytes, An
     key, default = wire.key(str(record.get("project_id", "")), customer_of(record)), wire.default_project
     read_event(record, trigger.topic, key, now=reading.now, max_future=reading.max_future, default_project=default)
     return trigger.topic, key, msgspec.convert(record, Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Events that are ready to be written: the number for each topic, and the records themselves."""
+
+    topics: Mapping[str, int]
+    outputs: tuple[Output, ...]
+
+
+def check_events(wire: Wire, events: Sequence[Any], reading: Reading, *, is_list: bool = True) -> Checked:
+    """Check events that came together, as a matcher would. Raises DefinitionInvalid with a problem for each wrong one.
+
+    An event of another project than that of `reading` is wrong. Paths begin with an event's place in a list.
+    """
+    topics: Counter[str] = Counter()
+    problems: list[Problem] = []
+    outputs = []
+    for number, event in enumerate(events):
+        try:
+            topic, key, record = read_record(wire, _of_project(event, reading.project_id), reading)
+            if record.project_id != reading.project_id:
+                allowed = f'"{reading.project_id}", or left out'
+                raise InvalidEvent(invalid(record.project_id, allowed), path="project_id")
+            value = wire.codec(topic).encode(record)
+            if len(value) > reading.max_bytes:
+                raise TooLarge(f"has {len(value):,} bytes; at most {reading.max_bytes:,} are read")
+            outputs.append(Output(wire.topic(topic), key, value))
+        except BadRecord as error:
+            place = f"[{number}]." if is_list else ""
+            problems.append(Problem(f"{place}{error.path}".removesuffix("."), str(error)))
+            continue
+        topics[topic] += 1
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return Checked(dict(topics), tuple(outputs))
+
+
+def _of_project(event: Any, project_id: str) -> Any:
+    """An event in our own form that names no project, as one of this project; any other form says nothing of one."""
+    is_ours = isinstance(event, dict) and "specversion" not in event and "event" not in event
+    return {"project_id": project_id, **event} if is_ours else event

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import wait
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice, product
+from pathlib import Path
 from typing import Any
 
+import aiohttp
+import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.broker.reader import TopicReader
 from agents.wiring import Wiring
+from console.api.events import MOST_EVENTS
 from console.api.gate import MOST_FAILURES
 from console.api.route import Route
 from console.api.table import ROUTES
@@ -23,7 +32,9 @@ from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
+from schemas.events.triggers import TRIGGERS
 from store.api_keys import ApiKeys
+from tests import ROOT
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api
 
 MARK = "only-the-shop-knows-this"
@@ -34,7 +45,7 @@ def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     """A wiring with the only topics that are written to: a broker takes its time over all of them, for each test."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
     admin = AdminClient({**made.kafka.client(), "log_level": 0})
-    topics = [made.topic(name) for name in ("distributions",)]
+    topics = [made.topic(name) for name in ("distributions", "events.orders", "events.custom")]
     wait(admin.create_topics([NewTopic(topic, 1, 1) for topic in topics], request_timeout=60).values(), timeout=60)
     yield made
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
@@ -416,3 +427,108 @@ async def test_the_same_request_waits_while_it_is_under_way(api: Api) -> None:
     assert (meanwhile.status, meanwhile.json["type"]) == (409, "/api/v1/problems/in_flight")
     assert meanwhile.headers["retry-after"] == "1"
     assert (await under_way).status == 200
+
+
+# -- events ---------------------------------------------------------------------------------------------------------
+
+
+def paid(number: int, **changes: Any) -> dict[str, Any]:
+    made = TRIGGERS["customer.order.paid"].sample(project_id="shop", event_id=f"ev_{number}")
+    return {**made, "created_at": "2026-03-02T10:00:00Z", **changes}
+
+
+async def test_one_event_or_many_are_on_their_topics_as_publish_writes_them(api: Api, wiring: Wiring) -> None:
+    one = paid(1)
+    del one["project_id"]
+    first = await api.ask("POST", "/events", one, role="operator")
+    many = await api.ask("POST", "/events", [paid(2), paid(3)], role="operator")
+    tried = await api.ask("POST", "/events?dry_run=true", paid(4), role="operator")
+    assert [(a.status, a.json["accepted"], a.json["topics"]) for a in (first, many, tried)] == [
+        (202, 1, {"events.orders": 1}), (202, 2, {"events.orders": 2}), (200, 1, {"events.orders": 1}),
+    ]  # fmt: skip
+    told = on_topic(wiring, "events.orders")
+    assert [(event["id"], event["project_id"]) for event in told] == [
+        ("ev_1", "shop"),
+        ("ev_2", "shop"),
+        ("ev_3", "shop"),
+    ]
+
+
+async def test_of_events_with_wrong_ones_none_is_published_and_each_is_named(api: Api, wiring: Wiring) -> None:
+    wrong = [
+        paid(1), {**paid(2), "type": "customer.order.payed"}, 7, paid(3, data={}), paid(4, project_id="outlet"),
+        paid(5, created_at="yesterday"), paid(6, id=""),
+    ]  # fmt: skip
+    answer = await api.ask("POST", "/events", wrong)
+    assert answer.status == 422
+    assert [one["pointer"].split("/")[1] for one in answer.json["errors"]] == ["1", "2", "3", "4", "5", "6"]
+    assert answer.json["errors"][3]["pointer"] == "/4/project_id"
+    huge = paid(1)
+    huge["data"]["customer"]["metadata"] = {"note": "x" * 1_100_000}
+    refused = await api.ask("POST", "/events", huge)
+    assert (refused.status, "at most 1,048,576 are read" in str(refused.json["errors"])) == (422, True)
+    assert answer.json["errors"][0]["pointer"] == "/1/type"
+    many: list[dict[str, Any]] = [{}] * (MOST_EVENTS + 1)
+    for body in (b"[]", msgspec.json.encode(many), b'"x"', b"null"):
+        assert (await api.ask("POST", "/events", body)).status == 422
+    assert (await api.ask("POST", "/events", b"[" * 90 + b"]" * 90)).status == 400
+    assert on_topic(wiring, "events.orders") == []
+
+
+async def test_events_of_a_key_are_of_its_project_alone(api: Api, wiring: Wiring) -> None:
+    mine = paid(1)
+    del mine["project_id"]
+    assert (await api.ask("POST", "/events", mine, project="outlet")).status == 202
+    assert (await api.ask("POST", "/events", paid(2), project="outlet")).status == 422
+    with TopicReader(wiring, "events.orders") as reader:
+        (message,) = list(reader.until_now())
+        assert reader.decode(message)["project_id"] == "outlet"
+    customer = paid(1)["data"]["customer"]["id"]
+    assert message.key() == wiring.key("outlet", customer)
+
+
+# -- the process ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_process_serves_the_keys_that_the_command_makes_until_it_is_told_to_stop(
+    wiring: Wiring, tmp_path: Path
+) -> None:
+    environ = {**os.environ} | {
+        "TIDINGS_PROJECT_ID": "shop",
+        "TIDINGS_DATA": str(tmp_path / "data"),
+        "TIDINGS_KAFKA": wiring.settings.kafka.bootstrap,
+        "TIDINGS_POSTGRES": wiring.settings.postgres.dsn.reveal(),
+        "TIDINGS_TOPICS_PREFIX": wiring.settings.topics.prefix,
+    }
+
+    def tidings(*arguments: str) -> str:
+        command = [sys.executable, "-m", "console", *arguments]
+        return subprocess.run(
+            command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=240, check=True
+        ).stdout
+
+    made = json.loads(await asyncio.to_thread(tidings, "keys", "create", "ci", "--role", "viewer", "--json"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "console", "api", cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(90):
+            base = (await process.stdout.readline()).decode().split()[-1]
+        headers = {"authorization": f"Bearer {made['key']}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            async with session.get(f"{base}/distributions") as response:
+                assert (response.status, await response.json()) == (200, {"items": [], "next": None})
+            listed = await asyncio.to_thread(tidings, "keys", "list")
+            assert "ci" in listed
+            assert made["key"] not in listed
+            await asyncio.to_thread(tidings, "keys", "revoke", "ci")
+            async with session.get(f"{base}/distributions") as response:
+                assert response.status == 401
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(90):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,68 @@
+"""Events over HTTP: one or many into their topics, each checked as a matcher would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agents.broker.producer import write_all
+from console.api.problems import in_body, refused
+from console.api.route import Call, EventsBody, Reply, Route, Writing
+from console.control.events import Reading, check_events
+from schemas.errors import BadRecord
+from schemas.record import JsonObject
+from schemas.wire.json_text import decode_json
+from streams.values.wording import invalid
+
+MOST_EVENTS = 500
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class PublishedEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """The events that were taken, all of those that came, by topic. The same id again is the same event."""
+
+    accepted: int
+    topics: dict[str, int]
+    dry_run: bool
+
+
+async def post_events(call: Call[Any, Writing, bytes]) -> Reply:
+    """Check all of them, then write all of them: none where one is wrong."""
+    events, is_list = _events(call.body)
+    limits = call.wiring.settings.matcher
+    reading = Reading(call.project_id, limits.max_future, call.now, max_bytes=limits.max_event_bytes)
+    checked = check_events(call.wiring, events, reading, is_list=is_list)
+    if not call.query.dry_run:
+        await write_all(call.producer(), checked.outputs)
+    taken = PublishedEvents(accepted=len(events), topics=dict(checked.topics), dry_run=call.query.dry_run)
+    return Reply(taken, 200 if call.query.dry_run else 202)
+
+
+def _events(raw: bytes) -> tuple[list[Any], bool]:
+    try:
+        written = decode_json(raw)
+    except BadRecord as error:
+        raise refused("unreadable", f"the body cannot be read: {error}") from None
+    if not isinstance(written, list):
+        return [written], False
+    if not 1 <= len(written) <= MOST_EVENTS:
+        said = invalid(f"a list of {len(written)}", f"one event, or a list of 1 to {MOST_EVENTS}")
+        raise refused("invalid", "", in_body("", said))
+    return written, True
+
+
+_EXAMPLE: JsonObject = {
+    "id": "ev_1",
+    "type": "customer.order.paid",
+    "created_at": "2026-03-02T10:00:00Z",
+    "data": {"customer": {"id": "c1"}, "order": {"id": "o1", "amount": 4200}},
+}
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST", "/events", "events:publish", "Publish one event or many; the same id again is the same event",
+        post_events, {200: PublishedEvents, 202: PublishedEvents}, query_type=Writing,
+        body=EventsBody(MOST_EVENTS), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
+    ),
+)  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 import faust
 import structlog
+from faust.types import TP
 
 from agents.broker.producer import Producer
 from agents.transport.batch import Batch
@@ -95,6 +96,28 @@ class BatchApp(EndsWhenCrashed, faust.App):
         """Read a topic from its beginning: another one has taken its place after `since`, by the monotonic clock."""
         if self._consumer is not None and topic in self.hot_topics:
             self._consumer.begin_anew(topic, since)
+
+    def go_back(self, tp: TP, offset: int) -> bool:
+        """Read a partition again from an offset on; False where it was, and nothing is there any more."""
+        return self._consumer is not None and bool(self._consumer.go_back(tp, offset))
+
+    def arrived(self, tp: TP, offset: int) -> None:
+        """Records of a partition came from an offset on."""
+        if self._consumer is not None:
+            self._consumer.arrived(tp, offset)
+
+    @property
+    def epoch(self) -> int:
+        """Another one after each rebalance and seek, when batches in flight belong to the past."""
+        return 0 if self._consumer is None else int(self._consumer.progress.epoch)
+
+    def committed(self) -> dict[TP, int]:
+        """Offsets that are committed, of the partitions that are read here."""
+        consumer = self._consumer
+        if consumer is None:
+            return {}
+        assigned = [tp for tp in consumer.assignment() if tp.topic in self.hot_topics]
+        return {tp: offset for tp in assigned if (offset := consumer._committed_offset[tp])}
 
     async def stop_within(self, seconds: float) -> bool:
         """Stop in order, and tell whether it came to an end in time.

@@ -51,7 +51,9 @@ class Consumer(driver.Consumer):
         self.blocked: dict[TP, Blocked] = {}
         self._look_again: dict[TP, float] = {}
         self._begun_at: dict[TP, float] = {}
-        self._anew: set[TP] = set()
+        self._anew: dict[TP, int] = {}
+        """Where to begin in place of what is committed, until something is committed anew; 0 is the log's beginning."""
+        self._gone_back: dict[TP, int] = {}
         self.beyond_tables: set[TP] = set()
         super().__init__(*args, **kwargs)
         self._turns = Turns(lambda: self.progress.is_working(self.app.bulk_topics))
@@ -113,11 +115,12 @@ class Consumer(driver.Consumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit. Faust takes offsets for committed even where that failed, and whichever topic they were of."""
-        anew = self._anew & offsets.keys()
+        anew = self._anew.keys() & offsets.keys()
         is_done = bool(await super()._commit(offsets))
         if is_done:
             self.progress.committed(offsets)
-            self._anew -= anew
+            for tp in anew:
+                self._anew.pop(tp, None)
         return is_done
 
     # -- rebalance, seek and stop -------------------------------------------------------------------------------
@@ -128,6 +131,7 @@ class Consumer(driver.Consumer):
         self.progress.forget()
         self.blocked.clear()
         self._anew.clear()
+        self._gone_back.clear()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery that no signal of an earlier one can end."""
@@ -158,8 +162,8 @@ class Consumer(driver.Consumer):
 
     async def _seek_hot_partitions(self) -> None:
         for tp in [tp for tp in self.assignment() if tp.topic in self.app.hot_topics]:
-            offset = None if tp in self._anew else self._committed_offset[tp]
-            if offset is None:
+            offset = self._anew.get(tp, self._committed_offset[tp])
+            if not offset:
                 await self._thread.seek_to_beginning(driver.ensure_aiokafka_TP(tp))
             else:
                 await self.seek_wait({tp: offset})
@@ -301,11 +305,29 @@ class Consumer(driver.Consumer):
             self._read_anew(tp)
             self._dropped = True  # which has the next fetch go back to what is committed: nothing
 
+    def go_back(self, tp: TP, offset: int) -> bool:
+        """Read a partition again from an offset on, and commit it anew: what is in flight belongs to the past.
+
+        False where that was done since it was assigned: what the log had there is not there any more.
+        """
+        if tp not in self.assignment() or self._gone_back.get(tp) == offset:
+            return False
+        self._gone_back[tp] = self._anew[tp] = offset
+        self.progress.forget()
+        self._dropped = True  # which has the next fetch go there
+        self._room.set()
+        return True
+
+    def arrived(self, tp: TP, offset: int) -> None:
+        """Records came from an offset on: where it was gone back to, it may be again."""
+        if self._gone_back.get(tp) == offset:
+            del self._gone_back[tp]
+
     def _read_anew(self, tp: TP) -> None:
         """Forget what was committed before: it is of another topic, until something of this one is."""
         self.progress.forget_partition(tp)
         self._committed_offset[tp] = None
-        self._anew.add(tp)
+        self._anew[tp] = 0
 
     def _readable(self, tp: TP, records: list[Any]) -> list[Any]:
         """The records before what cannot be read. There reading stops: past it nothing is committed, ever."""

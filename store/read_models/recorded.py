@@ -97,12 +97,24 @@ class Sourced:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Records of one partition: read up to `end`, the latest of them of the time `stamp` (Unix ms)."""
+    """Records of one partition: read up to `end`, the latest of them of the time `stamp` (Unix ms).
+
+    `begin` is the offset of the first of them, where nothing that was not kept may lie before it.
+    """
 
     topic: str
     partition: int
     end: int
     stamp: int
+    begin: int | None = None
+
+
+class Behind(Exception):
+    """Records begin after the end of what was kept: Postgres has been restored. Nothing was written."""
+
+    def __init__(self, next_offset: int) -> None:
+        super().__init__(next_offset)
+        self.next_offset = next_offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +129,26 @@ class Put:
 class Recorded:
     """Keeps rows for `keep`, by their day. Raises TryLater while Postgres is away."""
 
+    prefix = "recorded"
+    """Of the tables' names."""
+
     def __init__(self, pool: asyncpg.Pool, keep: timedelta, *, each: timedelta = _EACH) -> None:
-        self._pool, self._keep, self._each = pool, keep, each
+        self.pool, self._keep, self._each = pool, keep, each
         self._sql, self._begin_chore = queries("recorded"), queries("retention")["begin_chore"]
 
     async def put_decisions(self, source: Source, rows: Sequence[Sourced]) -> Put:
-        """Keep decisions and move the position of their source, in one transaction."""
+        """Keep decisions and move the position of their source, in one transaction. Raises Behind."""
         return await self._put("decisions", source, rows)
 
     async def put_statuses(self, source: Source, rows: Sequence[Sourced]) -> Put:
-        """Keep ends of deliveries and move the position of their source, in one transaction."""
+        """Keep ends of deliveries and move the position of their source, in one transaction. Raises Behind."""
         return await self._put("statuses", source, rows)
 
     async def _put(self, table: str, source: Source, rows: Sequence[Sourced]) -> Put:
         async def work(connection: asyncpg.Connection) -> Put:
             position = await self._position(connection, source)
+            if source.begin is not None and source.begin > position["next_offset"]:
+                raise Behind(position["next_offset"])
             read = [one for one in rows if one.offset >= position["next_offset"] or one.stamp > position["stamp"]]
             if source.end <= position["next_offset"] and not read:
                 return Put(known=len(rows))
@@ -142,7 +159,7 @@ class Recorded:
             await connection.execute(self._sql["move_position"], *moved)
             return Put(new, len(rows) - new - late, late)
 
-        return await transaction(self._pool, work)
+        return await transaction(self.pool, work)
 
     async def _position(self, connection: asyncpg.Connection, source: Source) -> asyncpg.Record:
         place = source.topic, source.partition
@@ -168,19 +185,19 @@ class Recorded:
             day = BEYOND if row.day > position["latest"] or row.identity in beyond else row.day
             placed[day, *row.identity] = row._replace(day=day)
         days = sorted({row.day for row in placed.values()} - {BEYOND})
-        await connection.execute(self._sql["make_days"], f"recorded_{table}", days)
+        await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
         columns = _columns(placed.values())
         new: int = await connection.fetchval(self._sql[f"put_{table}"], position["source"], *columns)
         return new
 
     async def tidy(self) -> int:
         """Drop the days that are kept no longer, where it is time for it and nobody else does it; how many."""
-        async with passing_errors(self._pool):
-            if not await self._pool.fetch(self._begin_chore, "recorded", self._each):
+        async with passing_errors(self.pool):
+            if not await self.pool.fetch(self._begin_chore, "recorded", self._each):
                 return 0
-            old = await self._pool.fetch(self._sql["old_days"], self._keep)
+            old = await self.pool.fetch(self._sql["old_days"], self._keep)
             for count, row in enumerate(old):
-                if not await self._pool.fetchval(self._sql["drop_day"], row["parent"], row["day"]):
+                if not await self.pool.fetchval(self._sql["drop_day"], row["parent"], row["day"]):
                     return count  # somebody reads: a dump, say
         return len(old)
 

@@ -24,7 +24,8 @@ import psutil
 import uvloop
 
 from agents.broker.records import Output
-from agents.roles.recorder import build_recorder, decision_row, status_row
+from agents.recorded_rows import decision_row, status_row
+from agents.roles.recorder import build_recorder
 from agents.telemetry.logs import configure_logs
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch

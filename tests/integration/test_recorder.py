@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from agents.roles.recorder import decision_row, status_row
+from agents.recorded_rows import decision_row, status_row
 from schemas.decision import Check, Decision, DeliveryStatus
 from schemas.delivery import DistributionRef, EventRef
 from schemas.errors import InvalidEvent

@@ -42,6 +42,8 @@ class Erasure:
             await connection.execute(self._sql["lock_recorded"])
             await connection.execute(self._sql["forget_decisions"], projects, ids)
             await connection.execute(self._sql["forget_statuses"], projects, ids)
+            await connection.execute(self._sql["forget_rebuilt_decisions"], projects, ids)
+            await connection.execute(self._sql["forget_rebuilt_statuses"], projects, ids)
 
         await transaction(self._pool, forget_recorded)
 

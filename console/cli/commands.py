@@ -94,6 +94,7 @@ COMMANDS: dict[str, Command] = {
     "keys": Command("keys", _OPERATE, "Keys of the HTTP API: make, list, revoke."),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
     "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),
+    "rebuild": Command("rebuild", _OPERATE, "Make anew what is kept of the topics: the read models."),
     "dead-letters": Command("dead_letters", _OPERATE, "Records that could not be processed."),
 }
 """In the order of the list. A test holds each against its module, where the help stands as well."""

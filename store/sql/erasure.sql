@@ -51,6 +51,18 @@ from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join era
 where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at
   and (r.detail <> '' or r.provider_id is not null);
 
+-- name: forget_rebuilt_decisions
+-- The same of those that are being made anew.
+update rebuilt_decisions r set detail = null, checks = '[]'
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at;
+
+-- name: forget_rebuilt_statuses
+-- The same of those that are being made anew.
+update rebuilt_statuses r set detail = '', provider_id = null
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at;
+
 -- name: erased_among
 -- Of some customers, those who were erased.
 select project_id, customer_id

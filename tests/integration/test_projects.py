@@ -114,6 +114,8 @@ OF_THE_DEPLOYMENT = {
     "decision_counters": "runs of matchers, which work for all",
     "attached_files": "the digest of a content, equal only for equal files",
     "membership_changes": "an order of what is to be told",
+    "rebuilds": "its one row",
+    "rebuilt_positions": "offsets of topics that all projects share",
     "recorded_positions": "offsets of topics that all projects share",
     "membership_telling": "its one row",
     "outbox": "an order of records",

@@ -50,6 +50,7 @@ BOTH = (
     "simulate --event event.json",
     "why c1",
     "stats",
+    "rebuild read-models",
     "worker sender",
 )
 

@@ -1,0 +1,191 @@
+"""Read models made anew from the topics, while the old ones go on being read and written.
+
+The same writer fills tables beside the old ones, from the topics' beginning up to where recorders are. Then each day
+that the topics still hold whole takes the place of the old one; a day of which they have lost something stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby, islice
+from operator import methodcaller
+
+import asyncpg
+
+from agents.broker.reader import Fetched, TopicReader
+from agents.ingest_time import moment
+from agents.recorded_rows import decision_row, reader_of, status_row
+from agents.wiring import Wiring
+from schemas.decision import Decision, DeliveryStatus
+from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.topics import DECISIONS, DELIVERY_STATUS
+from store.read_models.rebuild import Rebuild, Rebuilt
+from store.read_models.recorded import Put, Row, Source, Sourced
+
+_CHUNK_SIZE = 2000
+_TRIES, _PAUSE = 600, 1.0
+"""A day that somebody reads is waited for; and so is Postgres."""
+
+OnProgress = Callable[[str], None]
+"""Hears what is done, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacedDay:
+    """A day that was made anew, and its rows."""
+
+    day: date
+    decisions: int
+    statuses: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModelsRebuilt:
+    """The days that were replaced, those that stay since the topics do not hold them whole, and the records read."""
+
+    replaced: tuple[ReplacedDay, ...]
+    kept: tuple[date, ...]
+    read: int
+    unreadable: int
+
+
+async def rebuild_read_models(
+    pool: asyncpg.Pool, wiring: Wiring, *, actor: str, now: datetime, on_progress: OnProgress = lambda _: None
+) -> ReadModelsRebuilt:
+    """Make them anew, beginning from nothing whoever began before. Raises TryLater, TidingsError."""
+    run = uuid.uuid4().hex
+    rebuild, writer = Rebuild(pool, run), Rebuilt(pool, wiring.settings.retention.recorded, run)
+    await rebuild.begin(actor)
+    read_decision = reader_of(wiring.codec(DECISIONS), Decision)
+    read_status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
+    with ExitStack() as open_readers:
+        feeds = [
+            _Feed(open_readers.enter_context(TopicReader(wiring, topic)), row_of, put, on_progress)
+            for topic, row_of, put in (
+                (DECISIONS, lambda raw: decision_row(read_decision(raw)), writer.put_decisions),
+                (DELIVERY_STATUS, lambda raw: status_row(read_status(raw)), writer.put_statuses),
+            )
+        ]
+        for feed in feeds:
+            await feed.catch_up()
+        whole, kept = await _whole_days(rebuild, feeds, now, wiring.settings.matcher.max_future)
+        replaced = [await _replace(rebuild, feeds, day, on_progress) for day in whole]
+    await rebuild.end()
+    read, unreadable = sum(one.read for one in feeds), sum(one.unreadable for one in feeds)
+    return ReadModelsRebuilt(tuple(replaced), tuple(kept), read, unreadable)
+
+
+class _Feed:
+    """A topic on its way into the new tables."""
+
+    def __init__(
+        self,
+        reader: TopicReader,
+        row_of: Callable[[bytes], Row],
+        put: Callable[[Source, Sequence[Sourced]], Awaitable[Put]],
+        on_progress: OnProgress,
+    ) -> None:
+        self.reader, self._row_of, self._put, self._on_progress = reader, row_of, put, on_progress
+        self.read = self.unreadable = 0
+        self.first: dict[int, tuple[int, datetime]] = {}
+        """Offset and time of the first record of a partition."""
+        self.replaced: set[date] = set()
+        self._next: dict[int, int] = {}
+
+    async def catch_up(self) -> None:
+        """Everything that is on the topic by now."""
+        messages = self.reader.until_now(start=self._next)
+        while chunk := await asyncio.to_thread(_some, messages):
+            for partition, records in groupby(sorted(chunk, key=_partition), _partition):
+                await self._take(partition, list(records))
+            if self.read // 100_000 > (self.read - len(chunk)) // 100_000:
+                self._on_progress(f"{self.reader.topic}: {self.read} records read")
+
+    async def _take(self, partition: int, records: Sequence[Fetched]) -> None:
+        rows: list[Sourced] = []
+        for record in records:
+            self.read += 1
+            try:
+                row = self._row_of(record.value() or b"")
+            except BadRecord:  # a recorder has dead-lettered it
+                self.unreadable += 1
+                continue
+            if row.day not in self.replaced:
+                rows.append(Sourced(record.offset(), _stamp(record), row))
+        offset = records[-1].offset() + 1
+        self.first.setdefault(partition, (records[0].offset(), moment(_stamp(records[0]))))
+        self._next[partition] = offset
+        await self._put(Source(self.reader.name, partition, offset, max(map(_stamp, records))), rows)
+
+
+def _some(messages: Iterator[Fetched]) -> list[Fetched]:
+    return list(islice(messages, _CHUNK_SIZE))
+
+
+_partition: Callable[[Fetched], int] = methodcaller("partition")
+
+
+def _stamp(record: Fetched) -> int:
+    return int(record.timestamp()[1])
+
+
+async def _whole_days(
+    rebuild: Rebuild, feeds: Sequence[_Feed], now: datetime, ahead: timedelta
+) -> tuple[list[date], list[date]]:
+    """The days that the topics hold whole, and the others.
+
+    What a topic has lost was written before its first record, and is about events that were at most `ahead` of that.
+    Where nothing tells of a loss, since a topic was made anew, an old row tells that is from before its first record.
+    """
+    lost = [at for feed in feeds for at in await _losses(rebuild, feed, now)]
+    begin = max(((at + ahead).date() + timedelta(days=1) for at in lost), default=date.min)
+    firsts = [min((at for _, at in feed.first.values()), default=now) for feed in feeds]
+    whole, kept = list[date](), list[date]()
+    for day in await rebuild.days():
+        is_whole = day >= begin and not await rebuild.has_more(day, *firsts)
+        (whole if is_whole else kept).append(day)
+    return whole, kept
+
+
+async def _losses(rebuild: Rebuild, feed: _Feed, now: datetime) -> list[datetime]:
+    """The times up to which partitions have lost what was on them."""
+    lost: list[datetime] = []
+    for partition in feed.reader.partitions:
+        offset, at = feed.first.get(partition, (None, now))
+        if offset is None:
+            _, end = await asyncio.to_thread(feed.reader.bounds, partition)
+            stamp = await rebuild.latest_read(feed.reader.name, partition) if end else None
+            if end:
+                lost.append(now if stamp is None else moment(stamp))
+        elif offset > 0:
+            lost.append(at)
+    return lost
+
+
+async def _replace(rebuild: Rebuild, feeds: Sequence[_Feed], day: date, on_progress: OnProgress) -> ReplacedDay:
+    async def catch_up() -> None:
+        for feed in feeds:
+            await feed.catch_up()
+
+    await catch_up()  # most of it before recorders have to wait
+    for left in range(_TRIES, -1, -1):
+        try:
+            rows = await rebuild.replace(day, catch_up)
+            break
+        except TryLater as error:
+            if not left:
+                raise TidingsError(
+                    f"{day} cannot be replaced: {error}. Look for long transactions and dumps, and rebuild again"
+                ) from error
+            if left % 10 == 0:
+                on_progress(f"{day} waits: {error}")
+            await asyncio.sleep(_PAUSE)
+    for feed in feeds:
+        feed.replaced.add(day)
+    on_progress(f"{day} is replaced: {rows.decisions} decisions, {rows.statuses} ends of deliveries")
+    return ReplacedDay(day, rows.decisions, rows.statuses)

@@ -63,7 +63,7 @@ class TopicReader:
         """One record, read without those before it; None where nothing is at that place."""
         if partition not in self.partitions:
             return None
-        low, high = self._end(partition)
+        low, high = self.bounds(partition)
         if not low <= offset < high:
             return None
         self._consumer.assign([TopicPartition(self.name, partition, offset)])
@@ -76,11 +76,24 @@ class TopicReader:
                 return None
         raise TryLater(f"Kafka stopped answering while {self.name} was read")
 
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
+        place, deadline = TopicPartition(self.name, partition), time.monotonic() + _TIMEOUT
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
+                time.sleep(0.1)
+            else:
+                return low, high
+
     def until_now(
         self, partitions: list[int] | None = None, *, start: Mapping[int, int] = MappingProxyType({})
     ) -> Iterator[Message]:
         """Everything that is there at this moment, oldest first within a partition, from the offsets of `start` on."""
-        ends = {partition: self._end(partition) for partition in partitions or self.partitions}
+        ends = {partition: self.bounds(partition) for partition in partitions or self.partitions}
         left = {partition: end for partition, (low, end) in ends.items() if end > max(low, start.get(partition, 0))}
         self._consumer.assign(
             [TopicPartition(self.name, number, start.get(number, OFFSET_BEGINNING)) for number in left]
@@ -136,19 +149,6 @@ class TopicReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _end(self, partition: int) -> tuple[int, int]:
-        """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
-        place, deadline = TopicPartition(self.name, partition), time.monotonic() + _TIMEOUT
-        while True:
-            try:
-                low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
-                time.sleep(0.1)
-            else:
-                return low, high
 
     def _assign(self, partitions: list[int], offset: int) -> None:
         self._consumer.assign([TopicPartition(self.name, partition, offset) for partition in partitions])

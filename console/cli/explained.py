@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 from rich.markup import escape
 
 from console.cli.terminal import show_text, text
-from console.control.explain import DeliveryStory, RefusedRecord, Simulated, Story
+from console.control.explain import DeliveryStory, RecordedEnd, RefusedRecord, Simulated, Story
 from console.control.left_with_us import choice_words
 from schemas.decision import Check, Decision
 from store.sends import SendRow
@@ -76,19 +76,27 @@ def show_story(story: Story) -> None:
     for choice in story.choices:
         show_text(f"\nchosen with us, {escape(choice_words(choice))}")
     deliveries = {one.delivery_id: one for one in story.deliveries}
-    by_hand = {one.send_id: one for one in story.sends}
+    by_hand, ends = {one.send_id: one for one in story.sends}, dict[str, list[RecordedEnd]]()
+    for end in story.ends:
+        ends.setdefault(end.delivery_id, []).append(end)
     sends: dict[tuple[str, str], list[Decision]] = {}
     for decision in story.decisions:  # what waited is decided again later, with others in between
         sends.setdefault((decision.event.id, decision.distribution.id), []).append(decision)
     for decisions in sends.values():
-        _show_send(decisions, deliveries, by_hand.get(decisions[0].event.send_id or ""))
+        _show_send(decisions, deliveries, ends, by_hand.get(decisions[0].event.send_id or ""))
     for rest in deliveries.values():
         show_text(f"\n{text(rest.created_at)}  {rest.channel}  {rest.distribution_id}  delivery {rest.delivery_id}")
         _show_delivery(rest)
+    for identity, known in ends.items():
+        show_text(f"\ndelivery {identity}")
+        _show_ends(known)
 
 
 def _show_send(
-    decisions: Sequence[Decision], deliveries: dict[str, DeliveryStory], by_hand: SendRow | None = None
+    decisions: Sequence[Decision],
+    deliveries: dict[str, DeliveryStory],
+    ends: dict[str, list[RecordedEnd]],
+    by_hand: SendRow | None = None,
 ) -> None:
     """An event and a distribution: each decision about them, those after a wait with their moments."""
     _show_heading(decisions[0])
@@ -109,6 +117,7 @@ def _show_send(
         delivery = deliveries.pop(decision.delivery_id or "", None)
         if delivery:
             _show_delivery(delivery)
+        _show_ends(ends.pop(decision.delivery_id or "", ()))
 
 
 def _goes_on(held: Decision, later: Decision) -> bool:
@@ -147,6 +156,13 @@ def _show_delivery(one: DeliveryStory) -> None:
         show_text(f"    {one.outcome}  {reason}{escape(one.detail)}")
 
 
+def _show_ends(ends: Iterable[RecordedEnd]) -> None:
+    """The ends of a delivery that the ledger has no more."""
+    for end in ends:
+        reason = f"{end.reason}  " if end.reason and end.reason != end.outcome else ""
+        show_text(f"    {text(end.at)}  {end.outcome}  {reason}{escape(end.detail)}")
+
+
 def story_json(story: Story, read_at: datetime) -> dict[str, Any]:
     """A story for programs: the facts of a dead-letter beside its place."""
     letters = [
@@ -159,5 +175,7 @@ def story_json(story: Story, read_at: datetime) -> dict[str, Any]:
         "unjudged": story.unjudged,
         "choices": story.choices,
         "sends": story.sends,
+        "ends": story.ends,
+        "reading": story.reading,
         "read_at": read_at,
     }

@@ -94,10 +94,18 @@ def find(reader: TopicReader, name: str) -> Letter:
     return letter
 
 
-def select(reader: TopicReader, wanted: Filter) -> Iterator[Letter]:
-    """All that a filter takes, oldest first. A record that is not a dead-letter is passed over."""
-    partition, offset = place_of(wanted.after) if wanted.after else (0, -1)
-    for message in reader.until_now(start={partition: offset + 1} if wanted.after else {}):
+def select(reader: TopicReader, wanted: Filter, *, newest: int | None = None) -> Iterator[Letter]:
+    """All that a filter takes, oldest first; of the newest so many of each partition, where that is said.
+
+    A record that is not a dead-letter is passed over.
+    """
+    start: dict[int, int] = {}
+    if newest is not None:
+        start = {one: max(low, end - newest) for one in reader.partitions for low, end in [reader.bounds(one)]}
+    if wanted.after:
+        partition, offset = place_of(wanted.after)
+        start[partition] = max(offset + 1, start.get(partition, 0))
+    for message in reader.until_now(start=start):
         letter = _letter(message)
         if letter is not None and wanted.takes(letter.facts):
             yield letter

@@ -23,6 +23,7 @@ from channels.http.ssrf import Reach
 from console.control.distribution_check import address_problems
 from console.control.doctor_accounts import examine_settings, examine_stored
 from console.control.doctor_holds import examine_holds
+from console.control.doctor_recorder import examine_recorder
 from console.control.doctor_records import examine_records
 from console.control.doctor_sends import examine_sends
 from console.control.mailboxes import mailbox_of, tokens_of, waiting_in
@@ -64,6 +65,7 @@ async def examine(wiring: Wiring, environ: Mapping[str, str], now: datetime, *, 
         ("transactions", lambda: _transactions(wiring)),
         ("holds", lambda: _holds(wiring)),
         ("sends", lambda: _sends(wiring)),
+        ("recorder", lambda: _recorder(wiring, now)),
         ("webhook addresses", lambda: _addresses(wiring)),
         ("webhook secrets", lambda: _secrets(wiring)),
         ("account settings", lambda: _settings_accounts(wiring)),
@@ -172,6 +174,11 @@ async def _holds(wiring: Wiring) -> str:
 async def _sends(wiring: Wiring) -> str:
     async with _database(wiring) as pool:
         return await examine_sends(pool)
+
+
+async def _recorder(wiring: Wiring, now: datetime) -> str:
+    async with _database(wiring) as pool:
+        return await examine_recorder(pool, wiring, now)
 
 
 async def _registry(wiring: Wiring) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, cast
@@ -14,7 +14,9 @@ import msgspec
 
 from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
+from agents.wiring import Wiring
 from console.control import dead_letters
+from console.control.decision_search import PAGE, Reading, event_at, find_decisions
 from console.control.events import customer_of
 from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.not_found import not_found
@@ -22,11 +24,12 @@ from console.control.rows import of_row
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.distribution import Distribution
+from schemas.errors import TidingsError, TryLater
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
-from schemas.topics import CUSTOMERS, DEAD_LETTERS, DECISIONS
-from schemas.wire.read_as import read_as
+from schemas.topics import CUSTOMERS, DEAD_LETTERS
 from store.consent_choices import Choice, ConsentChoices
+from store.read_models.search import Asked, Place, RecordedSearch
 from store.segments import Segments
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
@@ -41,6 +44,9 @@ from streams.sending.outcome import EndState, outcome_of
 _MOST = 200
 """Deliveries of a customer in a story, at most."""
 _DELIVERY_ID = "dlv_"
+_EVER = datetime.min.replace(tzinfo=UTC)
+_NEWEST_LETTERS = 20_000
+"""Dead-letters that are looked through for those of a customer: they are found by reading them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +178,47 @@ class CannotJudge:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedEnd:
+    """An end of a delivery, or a report of it, as recorders keep it: for longer than the ledger has the delivery."""
+
+    delivery_id: str
+    outcome: str
+    at: datetime
+    reason: str | None
+    detail: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The question of a story: of a customer or a delivery (`who`), an event, a code, or a distribution.
+
+    Of events from `since` on and before `until`; behind `after`, which a page before named.
+    """
+
+    who: str | None = None
+    distribution: str | None = None
+    event: str | None = None
+    code: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after: Place | None = None
+    limit: int = PAGE
+    from_topics: bool = False
+
+    @property
+    def is_all(self) -> bool:
+        """True for all that is known of a customer, from the newest on."""
+        return self.who is not None and (self.event, self.code, self.since, self.until, self.after) == (None,) * 5
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """Everything known about a customer's messages: decisions, and deliveries with their attempts.
 
     And what kept messages from coming about: records that were dead-lettered, segments that cannot judge the profile,
-    and what the customer has chosen on our own pages. `sends` are the manual ones that decisions belong to.
+    and what the customer has chosen on our own pages. `sends` are the manual ones that decisions belong to,
+    `ends` those of deliveries that the ledger has no more.
     """
 
     decisions: tuple[Decision, ...]
@@ -185,6 +227,8 @@ class Story:
     unjudged: tuple[CannotJudge, ...] = ()
     choices: tuple[Choice, ...] = ()
     sends: tuple[SendRow, ...] = ()
+    ends: tuple[RecordedEnd, ...] = ()
+    reading: Reading = Reading()
 
     @property
     def is_empty(self) -> bool:
@@ -192,36 +236,105 @@ class Story:
         return not (self.decisions or self.deliveries or self.dead_letters or self.unjudged or self.choices)
 
 
-async def story(pool: asyncpg.Pool, wire: Wire, project_id: str, who: str, distribution: str | None = None) -> Story:
-    """The story of a customer, or of one delivery (`dlv_…`). Raises NotFound for a delivery that is not known."""
-    if who.startswith(_DELIVERY_ID):
-        return await _of_delivery(pool, wire, project_id, who, distribution)
-    rows, key = await Ledger(pool).deliveries_of(project_id, who, _MOST), wire.key(project_id, who)
-    found = await asyncio.to_thread(_decisions_of, wire, key)
-    decisions = tuple(one for one in found if distribution in (None, one.distribution.id))
-    return Story(
+async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Asking, now: datetime) -> Story:
+    """The story of a customer, of one delivery (`dlv_…`), or of what else is asked. Raises NotFound, TidingsError."""
+    asked = await _resolve(pool, project_id, asking)
+    decisions, reading = await find_decisions(
+        pool,
+        wiring,
+        asked,
+        keep=wiring.settings.retention.recorded,
+        now=now,
+        limit=asking.limit,
+        from_topics=asking.from_topics,
+    )
+    rows, ends = await _rows_of(pool, asked, asking, decisions)
+    found = Story(
         decisions,
-        await _deliveries(pool, rows, distribution),
-        await asyncio.to_thread(dead_letters_of, wire, key),
-        tuple(of_row(CannotJudge, row) for row in await Segments(pool).unjudged_of_customer(project_id, who)),
-        await ConsentChoices(pool).of(project_id, who),
-        await _sends_of(pool, project_id, decisions),
+        await _deliveries(pool, rows, asking.distribution),
+        sends=await _sends_of(pool, project_id, decisions),
+        ends=ends,
+        reading=reading,
+    )
+    if not asking.is_all or asked.customer_id is None:
+        return found
+    found = replace(found, choices=await ConsentChoices(pool).of(project_id, asked.customer_id))
+    return found if asked.delivery_id else await _with_refusals(pool, wiring, asked.customer_id, project_id, found)
+
+
+async def _with_refusals(pool: asyncpg.Pool, wire: Wire, customer: str, project_id: str, found: Story) -> Story:
+    """With what kept messages from coming about; without dead-letters where Kafka is away."""
+    unjudged = await Segments(pool).unjudged_of_customer(project_id, customer)
+    letters: tuple[RefusedRecord, ...] = ()
+    reading = found.reading
+    try:
+        letters = await asyncio.to_thread(dead_letters_of, wire, wire.key(project_id, customer))
+    except TryLater as error:
+        said = f"{error}: dead-letters are not shown"
+        reading = replace(reading, notes=(*reading.notes, said))
+    return replace(
+        found, unjudged=tuple(of_row(CannotJudge, row) for row in unjudged), dead_letters=letters, reading=reading
     )
 
 
-async def _of_delivery(
-    pool: asyncpg.Pool, wire: Wire, project_id: str, identity: str, distribution: str | None
-) -> Story:
-    row = await Ledger(pool).delivery(identity)
-    if row is None or row["project_id"] != project_id:
-        raise not_found("delivery", identity, see="tidings deliveries list")
-    found = await asyncio.to_thread(_decisions_of, wire, wire.key(project_id, row["customer_id"]))
-    decisions = tuple(
-        one for one in found if one.delivery_id == identity and distribution in (None, one.distribution.id)
+async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked:
+    """The keys by which decisions are found. Raises NotFound for a delivery, or a code's owner, that is not known."""
+    asked = Asked(
+        project_id,
+        customer_id=asking.who,
+        event_id=asking.event,
+        distribution_id=asking.distribution,
+        since=asking.since,
+        until=asking.until,
+        after=asking.after,
     )
-    choices = await ConsentChoices(pool).of(project_id, row["customer_id"])
-    sends = await _sends_of(pool, project_id, decisions)
-    return Story(decisions, await _deliveries(pool, [row], distribution), choices=choices, sends=sends)
+    if asking.who is not None and asking.who.startswith(_DELIVERY_ID):
+        customer, event = await _owner_of(pool, project_id, asking.who)
+        asked = replace(asked, customer_id=customer, event_id=event, delivery_id=asking.who)
+    if asking.code is not None:
+        published = await RecordedSearch(pool).of_code(project_id, asking.code)
+        if published is None:
+            raise not_found("published code", asking.code, see="tidings campaigns show CAMPAIGN")
+        asked = replace(
+            asked,
+            customer_id=asked.customer_id or published.customer_id,
+            event_id=published.event_id,
+            distribution_id=asked.distribution_id or published.distribution_id,
+        )
+    if asked.customer_id is None and asked.event_id is None and asked.distribution_id is None:
+        raise TidingsError("nothing is asked for: name a customer, a delivery, --event, --code or --distribution")
+    return asked
+
+
+async def _owner_of(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> tuple[str, str]:
+    """The customer and the event of a delivery, which recorders know for longer than the ledger."""
+    rows = await Ledger(pool).deliveries_with(project_id, [delivery_id])
+    if rows:
+        return rows[0]["customer_id"], rows[0]["event_id"]
+    owner = await RecordedSearch(pool).of_delivery(project_id, delivery_id)
+    if owner is None:
+        raise not_found("delivery", delivery_id, see="tidings deliveries list")
+    return owner
+
+
+async def _rows_of(
+    pool: asyncpg.Pool, asked: Asked, asking: Asking, decisions: Sequence[Decision]
+) -> tuple[list[asyncpg.Record], tuple[RecordedEnd, ...]]:
+    """The ledger's deliveries of a customer, or of decisions; and how those ended that it has no more."""
+    ledger, project_id = Ledger(pool), asked.project_id
+    rows: list[asyncpg.Record] = []
+    if asking.is_all and asked.customer_id and not asked.delivery_id:
+        rows = await ledger.deliveries_of(project_id, asked.customer_id, _MOST)
+    decided = {one.delivery_id for one in decisions} | {asked.delivery_id}
+    wanted = {one for one in decided if one} - {row["delivery_id"] for row in rows}
+    if wanted:
+        rows += await ledger.deliveries_with(project_id, sorted(wanted))
+    missing = sorted(wanted - {row["delivery_id"] for row in rows})
+    if not missing:
+        return rows, ()
+    since = min((event_at(one) for one in decisions if one.delivery_id), default=_EVER)
+    found = await RecordedSearch(pool).ends(project_id, missing, since)
+    return rows, tuple(of_row(RecordedEnd, row) for row in found)
 
 
 async def _sends_of(pool: asyncpg.Pool, project_id: str, decisions: Iterable[Decision]) -> tuple[SendRow, ...]:
@@ -252,16 +365,12 @@ async def _deliveries(
     )
 
 
-def _decisions_of(wire: Wire, key: bytes) -> list[Decision]:
-    codec = wire.codec(DECISIONS)
-    with TopicReader(wire, DECISIONS) as reader:
-        partition = reader.partition_of(key.decode())
-        mine = [message.value() for message in reader.until_now([partition]) if message.key() == key]
-    return [read_as(codec.decode(value), Decision) for value in mine if value]
-
-
 def dead_letters_of(wire: Wire, key: bytes) -> tuple[RefusedRecord, ...]:
-    """Dead-letters of a customer, whatever partition they are on: they have the record's key. Raises TryLater."""
+    """The newest dead-letters of a customer, whatever partition they are on: they have the record's key.
+
+    Raises TryLater.
+    """
     with TopicReader(wire, DEAD_LETTERS) as reader:
-        mine = [one for one in dead_letters.select(reader, dead_letters.Filter()) if one.message.key() == key]
+        found = dead_letters.select(reader, dead_letters.Filter(), newest=_NEWEST_LETTERS)
+        mine = [one for one in found if one.message.key() == key]
     return tuple(RefusedRecord(one.place, one.source, one.facts) for one in mine)

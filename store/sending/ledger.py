@@ -383,6 +383,10 @@ class Ledger:
         rows = await self._fetch("one_delivery", delivery_id)
         return rows[0] if rows else None
 
+    async def deliveries_with(self, project_id: str, delivery_ids: Iterable[str]) -> list[asyncpg.Record]:
+        """Deliveries of a project by their ids, newest first, without their records."""
+        return await self._fetch("some_deliveries", project_id, list(delivery_ids))
+
     async def attempts_of(self, delivery_ids: Iterable[str]) -> list[asyncpg.Record]:
         """delivery_id, number, at, duration_ms, outcome, detail; in order."""
         return await self._fetch("attempts_of", list(delivery_ids))

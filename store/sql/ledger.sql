@@ -436,6 +436,12 @@ select delivery_id, project_id, distribution_id, distribution_version, event_id,
        state, reason, detail, provider_id, attempts, due_at, created_at, settled_at
 from deliveries where delivery_id = $1;
 
+-- name: some_deliveries
+-- Deliveries by their ids, newest first.
+select delivery_id, project_id, distribution_id, distribution_version, event_id, customer_id, channel, destination,
+       state, reason, detail, provider_id, attempts, due_at, created_at, settled_at
+from deliveries where project_id = $1 and delivery_id = any($2::text[]) order by created_at desc;
+
 -- name: attempts_of
 -- The attempts of some deliveries, in order.
 select d.delivery_id, t.number, t.at, t.duration_ms, t.outcome, t.detail

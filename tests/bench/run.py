@@ -55,6 +55,7 @@ from tests.bench import (
     segments,
     sending,
     start,
+    why,
 )
 from tests.bench.readers import TRIVIAL_RULES
 from tests.bench.rules import LIMITS, a_rule, order, profile, realistic, small_order
@@ -602,6 +603,12 @@ def measure_start(_settings: Settings, _servers: Servers) -> Report:
     return start.measure(say)
 
 
+def measure_why(settings: Settings, _servers: Servers) -> Report:
+    """Stories of customers among millions of recorded decisions."""
+    say(f"stories, {why.ROWS:,} recorded decisions on {why.DAYS} days")
+    return asyncio.run(why.measure(_placed(settings, "why"), say))
+
+
 PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "start": measure_start,
     "core": measure_core,
@@ -624,6 +631,7 @@ PARTS: dict[str, Callable[[Settings, Servers], Report]] = {
     "release": measure_release,
     "codes": measure_codes,
     "recorder": measure_recorder,
+    "why": measure_why,
 }
 
 if __name__ == "__main__":

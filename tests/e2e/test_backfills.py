@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -64,5 +65,6 @@ async def test_members_and_those_who_enter_meanwhile_and_later_get_it_once_each(
             got = {(one.distribution.id, one.customer_id) for one in running.decisions() if one.outcome == "emitted"}
             assert {who for what, who in got if what == "anniversary"}.isdisjoint({during, after})
             assert {during, after, "c1"} <= {who for what, who in got if what == "welcome"}
-            story = await explain.story(pool, running.wiring, "shop", "c1", "welcome")
+            asking = explain.Asking("c1", "welcome")
+            story = await explain.story(pool, running.wiring, "shop", asking, datetime.now(UTC))
             assert [(one.distribution_id, one.backfill) for one in story.sends] == [("welcome", "now_and_later")]

@@ -15,7 +15,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.context import database
-from console.control.explain import story
+from console.control.explain import Asking, story
 from schemas.events.event import Event
 from schemas.topics import DELIVERY_STATUS
 from store.distributions import Change, Control
@@ -78,6 +78,6 @@ async def test_a_project_on_a_plan_sends_exactly_so_many_and_its_neighbour_all(w
             assert (use.span, use.used, use.allowed) == ("in_all", MOST, MOST)
             assert await Limits(pool).used("outlet") == []
             failed = await pool.fetchval("select customer_id from deliveries where reason = 'limit' limit 1")
-            (shown,) = (await story(pool, running.wiring, "shop", failed)).deliveries
+            (shown,) = (await story(pool, running.wiring, "shop", Asking(failed), datetime.now(UTC))).deliveries
             assert (shown.outcome, shown.reason, shown.attempts) == ("failed", "limit", 0)
             assert shown.detail == f"the plan of the project lets {MOST} messages leave in all"

@@ -22,6 +22,8 @@ from console.cli.context import database
 from schemas.decision import Decision, DeliveryStatus
 from tests.counted import differing
 from tests.e2e.harness import PATIENCE, Product, product, thanks
+from tests.integration.test_recorder import decision
+from tests.integration.test_why import written
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -99,4 +101,50 @@ async def test_each_record_is_kept_and_counted_once_though_recorders_are_killed(
         assert await recorded(pool) == len(decided) + len(ended)
         assert await counted(pool, "decisions") == counts_of(last.values())
         assert await counted(pool, "statuses") == counts_of(each.values())
+        assert await differing(pool) == []
+
+
+def of_customers(count: int, start: int = 0) -> list[Decision]:
+    return [decision(number, customer_id=f"c{number % 50}") for number in range(start, start + count)]
+
+
+async def test_what_a_restored_database_lacks_is_read_again(wiring: Wiring, tmp_path: Path) -> None:
+    """Twice: where the recorder is started anew and nothing comes, and where it goes on and something comes."""
+    roles: Any = ("recorder",)
+    async with product(wiring.settings, tmp_path, roles=roles) as running, database(running.wiring) as pool:
+        made = of_customers(400)
+        places = dict(zip((one.decision_id for one in made), await written(running.wiring, made), strict=True))
+
+        async def ids() -> set[str]:
+            return {row[0] for row in await pool.fetch("select decision_id from recorded_decisions")}
+
+        async def until_there(expected: set[str]) -> None:
+            deadline = time.monotonic() + 90
+            while (found := await ids()) != expected:
+                assert time.monotonic() < deadline, (len(found), len(expected), running.logs())
+                running.workers.look()
+                await asyncio.sleep(0.1)
+
+        async def restored() -> set[str]:
+            """To where half of each partition was in; the ids of the other halves."""
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("lock table recorded_positions")
+                await connection.execute("update recorded_positions set next_offset = next_offset / 2")
+                rows = await connection.fetch("select partition, next_offset from recorded_positions")
+                begins = {row["partition"]: row["next_offset"] for row in rows}
+                lost = {one for one, place in places.items() if place.offset >= begins[place.partition]}
+                await connection.execute("truncate recorded_decisions, recorded_decisions_by_minute")
+            return lost
+
+        await until_there(set(places))
+        await running.until(running.all_processed, "all of it is committed")
+        lost = await restored()
+        assert 100 < len(lost) < 300
+        running.workers.workers[0].send(signal.SIGKILL)
+        await until_there(lost)
+        lost = await restored()
+        new = of_customers(50, 400)
+        places |= dict(zip((one.decision_id for one in new), await written(running.wiring, new), strict=True))
+        await until_there(lost | {one.decision_id for one in new})
+        await running.until(running.all_processed, "all of it is committed anew")
         assert await differing(pool) == []

@@ -52,7 +52,7 @@ async def test_each_member_gets_one_message_and_the_send_is_done(wiring: Wiring,
             assert (shown.send.audience, shown.send.emitted, shown.progress.failed) == (40, 40, 0)
             assert shown.progress.sent == 36, "every tenth has not consented"
             for who in ("c0", "c1", running.decisions()[1].delivery_id or "c1"):
-                story = await explain.story(pool, running.wiring, "shop", who)
+                story = await explain.story(pool, running.wiring, "shop", explain.Asking(who), datetime.now(UTC))
                 assert [(one.send_id, one.created_by) for one in story.sends] == [(made.send_id, "ann")], who
         assert len({mail.message_id for mail in running.mailbox.mails}) == len(running.mailbox.mails) == 36
         assert {one.event.send_id for one in running.decisions()} == {made.send_id}

@@ -21,7 +21,7 @@ from agents.roles.segmenter.segmenter import Segmenter, build_segmenter
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
-from console.control.explain import story
+from console.control.explain import Asking, story
 from console.control.segments import remove
 from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
@@ -328,7 +328,7 @@ async def test_whom_a_segment_cannot_judge_stays_what_it_was_and_is_counted_with
     assert reasons == [{"customers": 3, "customer_id": "c1", "reason": f'{said} "42" (text)'}]
     of_c2 = {row["segment_id"]: row["reason"] for row in await stage.segments.unjudged_of_customer("shop", "c2")}
     assert of_c2["big"] == rf'{said} "n/a\x00" (text)'
-    found = await story(stage.pool, stage.wiring, "shop", "c2")
+    found = await story(stage.pool, stage.wiring, "shop", Asking(who="c2"), stage.now)
     assert ({one.segment_id: one.reason for one in found.unjudged}, found.dead_letters) == (of_c2, ())
     await one.measure()
     assert b'tidings_segment_unjudged{segment="big"} 3.0' in one._metrics.text()[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from types import UnionType
@@ -232,9 +233,9 @@ class Trigger:
         return tuple(selector.key for selector in self.selectors)
 
     def sample(self, *, project_id: str = "default", event_id: str = "ev_sample_1") -> JsonObject:
-        """A complete and valid event, with every object that this type may carry."""
+        """A complete and valid event, with every object that this type may carry; whoever has it may change it."""
         objects = {name: self.examples.get(name, OBJECTS.get(name)) for name in self.objects if name != "customer"}
-        data = {"customer": CUSTOMER, **objects}
+        data = deepcopy({"customer": CUSTOMER, **objects})
         return {"id": event_id, "project_id": project_id, "type": self.type, "created_at": MOMENT, "data": data}
 
 

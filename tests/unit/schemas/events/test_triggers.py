@@ -82,6 +82,13 @@ def test_a_sample_fits_a_distribution_on_it(trigger: Trigger) -> None:
 
 
 @every_trigger
+def test_a_change_of_a_sample_is_in_no_other(trigger: Trigger) -> None:
+    before, changed = msgspec.json.encode(trigger.sample()), trigger.sample()
+    changed["data"]["customer"]["metadata"] = {"changed": True}
+    assert msgspec.json.encode(trigger.sample()) == before
+
+
+@every_trigger
 def test_an_event_that_lacks_a_required_object_names_it(trigger: Trigger) -> None:
     reader = reader_of(trigger)
     for name in ("customer", *trigger.required):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -70,20 +70,20 @@ class LagReader:
         extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}
         return Consumer({**self._wire.kafka.client(), **extra})
 
-    def read(self, *roles: Role) -> list[Lag]:
-        """Every partition that a role reads; of all roles, where none is named.
+    def read(self, *roles: Role, topics: Collection[str] | None = None) -> list[Lag]:
+        """Every partition that a role reads; of all roles, where none is named, and of `topics`, without the prefix.
 
         Raises TryLater while Kafka is away or its coordinator is loading.
         """
         try:
-            return [lag for role in roles or self.roles for lag in self._of_role(role)]
+            return [lag for role in roles or self.roles for lag in self._of_role(role, topics)]
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
 
-    def _of_role(self, role: str) -> Iterator[Lag]:
+    def _of_role(self, role: str, topics: Collection[str] | None) -> Iterator[Lag]:
         consumer = self._consumers[role]
         listed = consumer.list_topics(timeout=_TIMEOUT).topics
-        names = [self._wire.topic(topic) for topic in _READS[role]]
+        names = [self._wire.topic(topic) for topic in _READS[role] if topics is None or topic in topics]
         places = [
             TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
         ]

@@ -70,16 +70,11 @@ class AheadInKafka:
 
     def __init__(self, wiring: Wiring) -> None:
         self._lag = LagReader(wiring)
-        self._topic = wiring.topic
 
     async def __call__(self, channels: Collection[ChannelName]) -> list[Lag]:
         """See `Ahead`."""
-        topics = (TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, channels))
-        names = frozenset(map(self._topic, topics))
-        return await aside(lambda: [one for one in self._read() if one.topic in names])
-
-    def _read(self) -> list[Lag]:
-        return self._lag.read("matcher", "holder", "publisher", "sender")
+        topics = {TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, channels)}
+        return await aside(lambda: self._lag.read("matcher", "holder", "publisher", "sender", topics=topics))
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from agents.broker.lag import Lag
 from agents.broker.reader import TopicReader
-from agents.roles.fan_out import FanOut
+from agents.roles.fan_out import AheadInKafka, FanOut
 from agents.roles.sender.ledger_rows import row_of
 from agents.roles.sender.work import Work
 from agents.telemetry.metrics import Metrics
@@ -309,6 +309,18 @@ async def test_a_send_is_done_although_topics_are_never_empty(stage: Stage) -> N
         await stage.work(one, turns=1)
     assert (await stage.find(send)).status == "DONE"
     assert stage.channels == {"email"}, "what is behind on other channels does not concern it"
+
+
+async def test_of_all_lag_a_send_asks_for_that_of_its_own_topics(stage: Stage) -> None:
+    found = {(one.group, one.topic) for one in await AheadInKafka(stage.wiring)({"email", "sms"})}
+    reads = {
+        "matcher": ("events.manual", "events.due"),
+        "holder": ("holds",),
+        "publisher": ("publications.requests",),
+        "sender": ("deliveries.email", "deliveries.sms"),
+    }
+    group, topic = stage.wiring.group, stage.wiring.topic
+    assert found == {(group(role), topic(name)) for role, names in reads.items() for name in names}
 
 
 async def test_a_send_waits_until_its_distribution_starts(stage: Stage) -> None:

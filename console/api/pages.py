@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from console.api.problems import in_parameter, refused
+from schemas.formats.cursors import parse_cursor, write_cursor
 
 T = TypeVar("T")
 
@@ -19,9 +16,8 @@ def read_cursor(written: str | None, kind: type[T]) -> T | None:
     if written is None:
         return None
     try:
-        raw = base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(raw, type=kind)
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+        return parse_cursor(written, kind)
+    except ValueError:
         said = "is not valid: must be `next` of the page before, unchanged"
         raise refused("invalid", "", in_parameter("cursor", said)) from None
 
@@ -31,5 +27,4 @@ def next_cursor(rows: Sequence[T], limit: int, key: Callable[[T], Any]) -> tuple
     if len(rows) <= limit:
         return rows, None
     page = rows[:limit]
-    raw = msgspec.json.encode(key(page[-1]))
-    return page, base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return page, write_cursor(key(page[-1]))

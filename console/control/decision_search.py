@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from agents.broker.wire import Wire
 from console.control.recorded_lag import Behind, missing, recorded_behind
 from schemas.decision import Check, Decision
 from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.formats.cursors import parse_cursor, write_cursor
 from schemas.topics import DECISIONS
 from schemas.wire.read_as import read_as
 from store.read_models.positions import Position, positions
@@ -218,17 +217,15 @@ def _utc(at: datetime) -> datetime:
 
 def cursor_of(place: Place) -> str:
     """A place as people pass it on."""
-    written = msgspec.json.encode([place.event_at.astimezone(UTC).isoformat(), place.event_id, place.decision_id])
-    return base64.urlsafe_b64encode(written).decode().rstrip("=")
+    return write_cursor([place.event_at.astimezone(UTC).isoformat(), place.event_id, place.decision_id])
 
 
 def read_cursor(cursor: str) -> Place:
     """The place that a cursor names. Raises TidingsError."""
     try:
-        written = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        at, event_id, decision_id = msgspec.json.decode(written, type=tuple[datetime, str, str])
-        return Place(_utc(at), event_id, decision_id)
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+        at, event_id, decision_id = parse_cursor(cursor, tuple[datetime, str, str])
+    except ValueError:
         raise TidingsError(
             f'cursor: "{cursor}" is not valid: must be what the page before it named, as in --cursor TEXT'
         ) from None
+    return Place(_utc(at), event_id, decision_id)

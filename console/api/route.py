@@ -13,12 +13,11 @@ from msgspec import Meta
 
 from agents.broker.producer import Producer
 from agents.wiring import Wiring
-from console.control.context import ProjectContext
+from console.control.context import ProjectContext, stored_project
 from console.control.distributions import Announce
 from schemas.access import Permission
 from store.accounts import Accounts
 from store.api_keys import KeyHolder
-from store.projects import Projects
 
 API = "/api/v1"
 Method = Literal["GET", "PUT", "POST", "DELETE"]
@@ -89,8 +88,7 @@ class Call(Generic[P, Q, B]):
 
     async def project(self) -> ProjectContext:
         """The project with its document and the accounts that are its own. Raises TryLater."""
-        stored = await Projects(self.pool).get(self.project_id)
-        context = ProjectContext.of(self.wiring.settings, self.project_id, stored.project if stored else None)
+        context = await stored_project(self.pool, self.wiring.settings, self.project_id)
         own = await Accounts(self.pool).of_project(self.project_id)
         return context.with_accounts((one.channel, one.name) for one in own)
 

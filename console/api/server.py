@@ -122,7 +122,7 @@ class ApiServer:
             asked = request[_ASKED]
             asked.route = route.name
             pool = await self._database()
-            asked.holder = holder = await self._holder(pool, request, asked)
+            holder = await self._holder(pool, request, asked)
             must_be_permitted(route, holder)
             path = read_parameters(route.path_type, request.match_info)
             query = read_parameters(route.query_type, request.query)

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from agents.clock import utc_now
 from agents.wiring import Wiring
-from console.control.context import ProjectContext
+from console.control.context import ProjectContext, stored_project
 from console.control.default_project import default_values
 from deploy.secret import Secret
 from deploy.settings.settings import Settings, load_settings
@@ -29,7 +29,6 @@ from schemas.record_key import check_parts
 from store.accounts import Accounts, AccountSummary
 from store.migrate import migrate
 from store.postgres import connect
-from store.projects import Projects
 
 if TYPE_CHECKING:
     from console.control.distributions import Announce
@@ -142,18 +141,12 @@ async def database(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
         await pool.close()
 
 
-async def project_in(wiring: Wiring, pool: asyncpg.Pool) -> ProjectContext:
-    """The project that a command acts within, with its document. Raises TryLater."""
-    stored = await Projects(pool).get(wiring.project)
-    return ProjectContext.of(wiring.settings, wiring.project, stored.project if stored else None)
-
-
 async def project_of(wiring: Wiring) -> ProjectContext:
-    """The same for a command that needs no servers: without a database, as the settings say. Raises TryLater."""
+    """The project of a command that needs no servers: without a database, as the settings say. Raises TryLater."""
     if wiring.project == wiring.default_project or not wiring.settings.postgres.dsn.reveal():
         return ProjectContext.of(wiring.settings, wiring.project)
     async with database(wiring) as pool:
-        return await project_in(wiring, pool)
+        return await stored_project(pool, wiring.settings, wiring.project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +179,9 @@ async def session(*used: Server) -> AsyncIterator[Session]:
     wiring = load_wiring(*used)
     async with database(wiring) as pool:
         stored = await Accounts(pool).of_project(wiring.project)
-        project = (await project_in(wiring, pool)).with_accounts((one.channel, one.name) for one in stored)
-        yield Session(wiring, pool, project, stored, getpass.getuser(), utc_now())
+        project = await stored_project(pool, wiring.settings, wiring.project)
+        known = project.with_accounts((one.channel, one.name) for one in stored)
+        yield Session(wiring, pool, known, stored, getpass.getuser(), utc_now())
 
 
 def in_session(work: Callable[[Session], Awaitable[T]], *used: Server) -> T:

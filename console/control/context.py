@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, timedelta, tzinfo
 
+import asyncpg
+
 from agents.reach import reach_of
 from channels.email.mime import FileLimits
 from channels.http.ssrf import Reach
@@ -18,6 +20,7 @@ from schemas.formats.days import zone_of
 from schemas.project import Project
 from schemas.record import JsonObject
 from schemas.window import QuietHours
+from store.projects import Projects
 from streams.documents.project import ProjectValues
 
 
@@ -82,6 +85,12 @@ class ProjectContext:
     def brand_texts(self) -> dict[str, str]:
         """The brand as templates see it, without what is empty, and with a timezone of the project's own."""
         return brand_texts(self.brand) | ({"timezone": self.timezone} if self.timezone else {})
+
+
+async def stored_project(pool: asyncpg.Pool, settings: Settings, project_id: str) -> ProjectContext:
+    """A project with the document that is kept of it. Raises TryLater."""
+    stored = await Projects(pool).get(project_id)
+    return ProjectContext.of(settings, project_id, stored.project if stored else None)
 
 
 def brand_texts(brand: Brand) -> dict[str, str]:

@@ -59,6 +59,7 @@ async def test_members_get_what_a_guard_on_segments_lets_through_whoever_is_kill
         await running.apply(guarded("for-gold", "gold"))
         await running.until(running.all_processed, "members of the beginning are told")
         await running.publish([order(1, "c1"), order(2, "c2")])
+        await running.until(running.all_processed, "they are matched before c1 is a member")
         await tiers(running, c1="gold")
         assert emitted(running, "for-gold") == {"ev2"}
         for worker in running.workers.workers:

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from agents.broker.reader import headers_of
 from agents.broker.records import Headers
+from agents.broker.renewed import RenewedConsumer
 from agents.broker.wire import Wire
 from schemas.errors import TryLater
 
@@ -63,12 +64,14 @@ class Follower:
             "fetch.wait.max.ms": 100,
         }
         self._consumer = Consumer({**client, **reading})
-        self._asking = Consumer(client)  # on the reader's connection a question waits for the fetch before it
+        self._asking = RenewedConsumer(
+            lambda: Consumer(client)
+        )  # on the reader's connection a question waits for the fetch before it
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions that a topic has. Raises TryLater where there is no such topic."""
         try:
-            found = self._asking.list_topics(topic, timeout=_TIMEOUT).topics[topic]
+            found = self._asking.now.list_topics(topic, timeout=_TIMEOUT).topics[topic]
         except KafkaException as error:
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
         if not found.partitions:
@@ -78,8 +81,9 @@ class Follower:
     def ends(self, partition: Partition) -> tuple[int, int]:
         """The first offset and the end of a partition."""
         try:
-            low, high = self._asking.get_watermark_offsets(TopicPartition(*partition), timeout=_TIMEOUT)
+            low, high = self._asking.now.get_watermark_offsets(TopicPartition(*partition), timeout=_TIMEOUT)
         except KafkaException as error:
+            self._asking.renew()
             raise TryLater(f"Kafka does not answer for {partition[0]}: {error.args[0].str()}") from error
         return low, high
 

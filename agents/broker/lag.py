@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from agents.broker.renewed import RenewedConsumer
 from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
@@ -63,7 +65,7 @@ class LagReader:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self.roles: tuple[str, ...] = members(Role)
-        self._consumers = {role: self._consumer(wire.group(role)) for role in self.roles}
+        self._consumers = {role: RenewedConsumer(partial(self._consumer, wire.group(role))) for role in self.roles}
 
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
@@ -75,13 +77,16 @@ class LagReader:
 
         Raises TryLater while Kafka is away or its coordinator is loading.
         """
+        return [lag for role in roles or self.roles for lag in self._of_role(role, topics)]
+
+    def _of_role(self, role: str, topics: Collection[str] | None) -> list[Lag]:
         try:
-            return [lag for role in roles or self.roles for lag in self._of_role(role, topics)]
+            return list(self._asked(self._consumers[role].now, role, topics))
         except KafkaException as error:
+            self._consumers[role].renew()
             raise TryLater(f"Kafka does not answer: {error.args[0].str()}") from error
 
-    def _of_role(self, role: str, topics: Collection[str] | None) -> Iterator[Lag]:
-        consumer = self._consumers[role]
+    def _asked(self, consumer: Consumer, role: str, topics: Collection[str] | None) -> Iterator[Lag]:
         listed = consumer.list_topics(timeout=_TIMEOUT).topics
         names = [self._wire.topic(topic) for topic in _READS[role] if topics is None or topic in topics]
         places = [

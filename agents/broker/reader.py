@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
 from agents.broker.partitioner import partition_of
+from agents.broker.renewed import RenewedConsumer
 from agents.broker.wire import Wire
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TidingsError, TryLater
@@ -21,6 +22,8 @@ Fetched = Message
 """A record as this client hands it over."""
 
 _TIMEOUT = 10.0
+_RENEW_SECONDS = 3.0
+"""A consumer that is refused for so long is replaced."""
 
 
 class TopicReader:
@@ -43,8 +46,12 @@ class TopicReader:
             "fetch.queue.backoff.ms": 5,
             "log_level": 0,
         }
-        self._consumer = Consumer({**wire.kafka.client(), **extra})
+        self._renewed = RenewedConsumer(lambda: Consumer({**wire.kafka.client(), **extra}))
         self.partitions = self._partitions()
+
+    @property
+    def _consumer(self) -> Consumer:
+        return self._renewed.now
 
     def _partitions(self) -> list[int]:
         try:
@@ -74,16 +81,20 @@ class TopicReader:
             (place,) = self._consumer.position([TopicPartition(self.name, partition)])
             if place.offset >= high:
                 return None
-        raise TryLater(f"Kafka stopped answering while {self.name} was read")
+        raise self._stopped_answering()
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """First offset and end of a partition; a broker that has just started may need a moment to lead it."""
-        place, deadline = TopicPartition(self.name, partition), time.monotonic() + _TIMEOUT
+        place, begun = TopicPartition(self.name, partition), time.monotonic()
+        renew_at = begun + _RENEW_SECONDS
         while True:
             try:
                 low, high = self._consumer.get_watermark_offsets(place, timeout=_TIMEOUT)
             except KafkaException as error:
-                if time.monotonic() > deadline:
+                if (now := time.monotonic()) > renew_at:
+                    self._renewed.renew()
+                    renew_at = now + _RENEW_SECONDS
+                if now > begun + _TIMEOUT:
                     raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
                 time.sleep(0.1)
             else:
@@ -109,7 +120,11 @@ class TopicReader:
                 if place.offset >= left[place.partition]:
                     del left[place.partition]
             if time.monotonic() > deadline:
-                raise TryLater(f"Kafka stopped answering while {self.name} was read")
+                raise self._stopped_answering()
+
+    def _stopped_answering(self) -> TryLater:
+        self._renewed.renew()
+        return TryLater(f"Kafka stopped answering while {self.name} was read")
 
     def from_now(self) -> Iterator[Message]:
         """Records that come from now on, for ever."""
@@ -142,7 +157,7 @@ class TopicReader:
 
     def close(self) -> None:
         """Disconnect."""
-        self._consumer.close()
+        self._renewed.close()
 
     def __enter__(self) -> TopicReader:
         return self

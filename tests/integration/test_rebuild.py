@@ -194,6 +194,7 @@ async def test_what_recorders_write_meanwhile_is_there_and_readers_miss_nothing(
             await shop.record(more, await shop.write(more))
             made.extend(more)
             start += 10
+            await asyncio.sleep(0.02)  # as fast as it can, it would be a race that a slow machine does not end
 
     async def read() -> None:
         while not done.is_set():

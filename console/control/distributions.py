@@ -17,6 +17,7 @@ from console.control.backfills import Reached
 from console.control.context import ProjectContext
 from console.control.distribution_check import Known, check, offer
 from console.control.documents import Document
+from console.control.fallback_doubts import fallback_doubts
 from console.control.field_check import Compare
 from console.control.not_found import not_found
 from console.control.plan import Planned, Wordings, arrow, changes, differences, planned, short, span_lines
@@ -71,7 +72,9 @@ async def plan(
     checked, reached = check(written, project, known, now), Reached(pool, project.project_id)
     made = []
     for document, one in checked:
-        for doubt in map(document.located, doubts(one.distribution, known.segments)):
+        found = doubts(one.distribution, known.segments)
+        found += fallback_doubts(one.distribution, has_callbacks=project.has_links)
+        for doubt in map(document.located, found):
             warn(f"{doubt.path}  {doubt.message}")
         before = current.get(one.distribution.id)
         at_once = await reached.line(before, one.distribution)

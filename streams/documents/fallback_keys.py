@@ -25,7 +25,9 @@ FALLBACK = Group(
             OneOf(get_args(Reach)),
             null="wrong",
             doc="How far the message has to have come by then, so that the next channel does not send; what was "
-            "clicked was opened, and what was opened was delivered. A webhook is delivered once its server takes it.",
+            "clicked was opened, and what was opened was delivered. A webhook is delivered once its server takes it. "
+            "Of other channels callbacks tell it, and of opened and clicked the records that others write to "
+            "`delivery.status`: where nothing tells, everybody gets the next channel as well.",
             default="delivered",
             example="opened",
         ),

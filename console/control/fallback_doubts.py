@@ -1,0 +1,25 @@
+"""Doubts about a fallback: where nobody tells how far a message came, everybody gets the next channel as well."""
+
+from __future__ import annotations
+
+from schemas.distribution import Distribution
+from schemas.errors import Problem
+
+_AT = "fallback_after.unless"
+
+
+def fallback_doubts(rule: Distribution, *, has_callbacks: bool) -> tuple[Problem, ...]:
+    """Warnings. `has_callbacks`: providers have an address of ours to call."""
+    fallback = rule.fallback_after
+    if fallback is None:
+        return ()
+    if fallback.unless in ("opened", "clicked"):
+        said = f"that a message was {fallback.unless} is known only where somebody else writes it to delivery.status:"
+        return (Problem(_AT, f"{said} without that, everybody gets the next channel as well. Else take delivered"),)
+    silent = dict.fromkeys(plan.channel for plan in rule.channels[:-1] if plan.channel != "webhook")
+    if has_callbacks or not silent:
+        return ()
+    said = f"no provider can tell that a message of {', '.join(silent)} was delivered: console.public_url is empty."
+    return (
+        Problem(_AT, f"{said} Everybody gets the next channel as well. Set it: see the callbacks"),
+    )

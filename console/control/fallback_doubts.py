@@ -20,6 +20,4 @@ def fallback_doubts(rule: Distribution, *, has_callbacks: bool) -> tuple[Problem
     if has_callbacks or not silent:
         return ()
     said = f"no provider can tell that a message of {', '.join(silent)} was delivered: console.public_url is empty."
-    return (
-        Problem(_AT, f"{said} Everybody gets the next channel as well. Set it: see the callbacks"),
-    )
+    return (Problem(_AT, f"{said} Everybody gets the next channel as well. Set it: see the callbacks"),)

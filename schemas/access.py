@@ -16,18 +16,20 @@ Permission = Literal[
     "distributions:operate",
     "events:publish",
     "keys:manage",
+    "suppressions:read",
+    "suppressions:write",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
-_VIEWER: tuple[Permission, ...] = ("distributions:read",)
-_EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write")
+_VIEWER: tuple[Permission, ...] = ("distributions:read", "suppressions:read")
+_EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "suppressions:write")
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, "distributions:set_live", "distributions:operate")),
-    "operator": frozenset((*_VIEWER, "distributions:operate", "events:publish")),
+    "operator": frozenset((*_VIEWER, "distributions:operate", "events:publish", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

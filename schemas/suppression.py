@@ -42,6 +42,8 @@ OWNER_WROTE = "its owner wrote "
 LONGEST_SOURCE = 200
 _KEY_BYTES = 16
 _FEWEST_LABELS = 2
+_FEWEST_DIGITS = 5
+"""Of a phone number."""
 _KEPT = 10_000
 
 
@@ -86,7 +88,7 @@ class Suppression:
 
 
 def suppression_key(written: str) -> str:
-    """A key as it is compared. Raises ValueError that says what would be right."""
+    """A key as it is compared. Raises ValueError that says what would be right, without an address or a number."""
     text = trimmed(written)
     if not text:
         raise ValueError(f"is empty: {_ALLOWED}")
@@ -176,10 +178,17 @@ def _host_key(host: str, written: str) -> str:
         raise ValueError(f"{error}; {_ALLOWED}") from None
     labels = found.split(".")
     if len(labels) < _FEWEST_LABELS:
-        raise ValueError(f'"{written[:60]}" is not valid: a single label would stop far too much; {_ALLOWED}')
+        raise ValueError(f"{_not_valid(written)}: a single label would stop far too much; {_ALLOWED}")
     if not all(map(_is_label, labels)):
-        raise ValueError(f'"{written[:60]}" is not valid: {_ALLOWED}')
+        raise ValueError(f"{_not_valid(written)}: {_ALLOWED}")
     return found
+
+
+def _not_valid(written: str) -> str:
+    """Not shown is what may be a phone number without its `+`."""
+    if sum(map(str.isdigit, written)) >= _FEWEST_DIGITS:
+        return "is not valid"
+    return f'"{written[:60]}" is not valid'
 
 
 def _is_label(label: str) -> bool:

@@ -11,7 +11,8 @@ from typing import Any
 
 Schema = Mapping[str, Any] | bool
 
-_SILENT = {"$schema", "title", "$defs", "then", "format"}  # format is a remark, unless one asks for more
+_SILENT = {"$schema", "title", "description", "default", "$defs", "then", "format"}
+"""Remarks, `format` among them unless one asks for more, and what others look up."""
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda one: isinstance(one, dict),
     "array": lambda one: isinstance(one, list),

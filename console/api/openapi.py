@@ -137,7 +137,7 @@ def _responses(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _by_status(route: Route) -> dict[int, list[ProblemKind]]:
     kinds: list[ProblemKind] = [*_ALWAYS, *(_WITH_BODY if route.body is not None else ())]
-    if msgspec.structs.fields(route.path_type):
+    if msgspec.structs.fields(route.path_type) or isinstance(route.body, type):  # a body of ours names things as well
         kinds.append("not_found")
     if route.writes:
         kinds += ["unreadable", "conflict"]

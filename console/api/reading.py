@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 from multidict import MultiMapping
 
 from console.api.problems import Detail, Refusal, Refused, in_body, in_parameter, pointer_of, refused
 from schemas.errors import BadRecord
 from schemas.wire.json_text import decode_json
-from streams.values.wording import invalid, refuse_unknown
+from streams.values.wording import invalid, invalid_kind, refuse_unknown
 
 S = TypeVar("S", bound=msgspec.Struct)
 _MISSING = object()
@@ -97,7 +98,12 @@ def _fields(kind: type[msgspec.Struct], values: Any, *, strict: bool) -> Iterato
             if inner and inner[1]:
                 yield f"{field.encode_name}{inner[1]}", str(error).partition(" - at")[0]
             else:
-                yield field.encode_name, invalid(value, allowed_of(field.type))
+                said = invalid_kind if _is_private(field.type) else invalid
+                yield field.encode_name, said(value, allowed_of(field.type))
+
+
+def _is_private(kind: Any) -> bool:
+    return any((one.extra or {}).get("private") for one in getattr(kind, "__metadata__", ()) if isinstance(one, Meta))
 
 
 def _names(kind: type[msgspec.Struct]) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ HANDLE_SECONDS = 30.0
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _OF_STATUS: dict[int, ProblemKind] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 503: "later"}
 _JSON = "application/json"
+_NO_ROUTE = "…"
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class _Asked:
     """Everything known of a request while it is worked on, for its reply and its line in the log."""
 
     request_id: str
-    route: str = "…"
+    route: str = _NO_ROUTE
     headers: dict[str, str] = field(default_factory=dict)
     holder: KeyHolder | None = None
 
@@ -226,7 +227,8 @@ def _refusal(request: web.Request, error: Exception, asked: _Asked) -> Refusal:
 
 
 def _problem(request: web.Request, asked: _Asked, refusal: Refusal) -> web.Response:
-    problem = refusal.problem(request.rel_url.raw_path, asked.request_id)
+    instance = request.rel_url.raw_path if asked.route != _NO_ROUTE else ""  # it may be an address of somebody
+    problem = refusal.problem(instance, asked.request_id)
     response = web.Response(status=problem.status, body=msgspec.json.encode(problem), content_type=PROBLEM_JSON)
     response.headers.update(refusal.headers)
     if refusal.kind in ("too_slow", "too_large", "unsupported"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.api import distributions, events
+from console.api import distributions, events, suppressions
 from console.api.route import Route
 
-ROUTES: tuple[Route, ...] = (*distributions.ROUTES, *events.ROUTES)
+ROUTES: tuple[Route, ...] = (*distributions.ROUTES, *events.ROUTES, *suppressions.ROUTES)

@@ -11,15 +11,15 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from console.cli.applying import DryRun
 from console.cli.context import Session, in_session, session
 from console.cli.progress import bar
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
 from console.control import suppressions as control
-from console.control.files.suppression_file import SuppressionFile, channel_of, moment_of, reason_of
+from console.control.files.suppression_file import SuppressionFile, channel_of
 from schemas.closed import ChannelName
 from schemas.errors import TidingsError
-from schemas.formats.durations import parse_duration
-from schemas.suppression import NewSuppression, Suppression
+from schemas.suppression import Suppression
 from store.sending.suppressions import Suppressions
 
 T = TypeVar("T")
@@ -44,37 +44,31 @@ def add_command(
     source: Annotated[str, typer.Option(help="Where it comes from, in your words.")] = "by hand",
     until: Annotated[str | None, typer.Option(help="A day, through which it holds, or a moment.")] = None,
     lasts: Annotated[str | None, typer.Option("--for", metavar="SPAN", help="A span from now, as in 30d.")] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Send nothing to these any more, what waits included. What is on the list is never shortened."""
 
     async def work(opened: Session) -> int:
-        entry = NewSuppression(
-            project_id=opened.project_id,
-            key="",
-            reason=_valid(lambda: reason_of(reason)),
-            source=source,
-            added_by=opened.actor,
-            channel=_channel(channel),
-            expires_at=_valid(lambda: moment_of(until, is_end=True)) if until else None,
-            lasts=_valid(lambda: parse_duration(lasts)) if lasts else None,
-        )
-        return await control.add(Suppressions(opened.pool), entry, keys)
+        wording = control.Wording(reason, source, channel, until, lasts)
+        entry = control.read_entry(opened.project_id, opened.actor, wording)
+        return await control.add(Suppressions(opened.pool), entry, keys, dry_run=dry_run)
 
     if until and lasts:
         raise typer.BadParameter("--until and --for exclude each other")
     changed = in_session(work)
     others = "; the others were already, for as long or longer" if changed < len(keys) else ""
-    show_text(f"suppressed: {changed} of {len(keys)}{others}")
+    show_text(f"{'would be suppressed' if dry_run else 'suppressed'}: {changed} of {len(keys)}{others}")
 
 
 @suppressions_app.command("remove")
-def remove_command(key: Key, channel: OnChannel = "") -> None:
+def remove_command(key: Key, channel: OnChannel = "", dry_run: DryRun = False) -> None:
     """Send to it again. What was ended meanwhile stays ended."""
 
     async def work(opened: Session) -> int:
-        return await control.remove(Suppressions(opened.pool), opened.project_id, key, _channel(channel))
+        listed = Suppressions(opened.pool)
+        return await control.remove(listed, opened.project_id, key, _channel(channel), dry_run=dry_run)
 
-    show_text(f"entries removed: {in_session(work)}")
+    show_text(f"{'entries that would be removed' if dry_run else 'entries removed'}: {in_session(work)}")
 
 
 @suppressions_app.command("list")

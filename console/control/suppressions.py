@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypeVar
 
-from console.control.files.suppression_file import COLUMNS, SuppressionFile, columns_of, csv_line
+from console.control.files.suppression_file import (
+    COLUMNS,
+    SuppressionFile,
+    channel_of,
+    columns_of,
+    csv_line,
+    moment_of,
+    reason_of,
+)
 from schemas.closed import ChannelName
-from schemas.errors import TidingsError
-from schemas.suppression import LONGEST_SOURCE, NewSuppression, Suppression, host_keys, suppression_key
-from store.sending.suppressions import Suppressions
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
+from schemas.formats.durations import parse_duration
+from schemas.suppression import (
+    LONGEST_SOURCE,
+    NewSuppression,
+    Suppression,
+    SuppressionReason,
+    host_keys,
+    suppression_key,
+)
+from store.sending.suppressions import Place, Suppressions
+
+T = TypeVar("T")
 
 BATCH_SIZE = 10_000
 
@@ -23,21 +42,72 @@ class Imported:
     changed: int
 
 
-async def add(suppressions: Suppressions, entry: NewSuppression, keys: Sequence[str]) -> int:
-    """Suppress some keys, each as `entry` says; how many are new or last longer. Raises TidingsError, TryLater."""
-    if len(entry.source) > LONGEST_SOURCE:
-        raise TidingsError(f"source has {len(entry.source)} characters; at most {LONGEST_SOURCE} are allowed")
-    return await suppressions.add([replace(entry, key=key_of(written)) for written in keys])
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """An entry as somebody wrote it, but for its key. `until` is a day or a moment, `lasts` a span from now."""
+
+    reason: str
+    source: str
+    channel: str = ""
+    until: str | None = None
+    lasts: str | None = None
 
 
-async def remove(suppressions: Suppressions, project_id: str, written: str, channel: ChannelName | None) -> int:
-    """Send to a key again: on a channel that it has an entry for, or on each. Raises TidingsError where it has none."""
+class NotSuppressed(TidingsError):
+    """A key has no entry that could be removed. The message names it; `covered_by` are entries that cover it."""
+
+    def __init__(self, key: str, channel: ChannelName | None, covered_by: Sequence[Suppression]) -> None:
+        where = f" on {channel} by an entry of its own" if channel else ""
+        named = dict.fromkeys(f"{one.key} ({one.channel or 'every channel'})" for one in covered_by)
+        hint = f" What covers it: {', '.join(named)}" if named else ""
+        super().__init__(f"{key} is not suppressed{where}.{hint}")
+        self.covered_by = tuple(covered_by)
+
+
+def read_entry(project_id: str, actor: str, wording: Wording) -> NewSuppression:
+    """An entry on its way, without its key. Raises DefinitionInvalid with all that is wrong."""
+    problems: list[Problem] = []
+    source = wording.source
+    if len(source) > LONGEST_SOURCE:
+        said = f"has {len(source)} characters; at most {LONGEST_SOURCE} are allowed"
+        problems.append(Problem("source", said))
+    if wording.until and wording.lasts:
+        problems.append(Problem("until", "excludes a span: write one of the two"))
+    entry = NewSuppression(
+        project_id=project_id,
+        key="",
+        reason=_read("reason", wording.reason, reason_of, problems) or "other",
+        source=source,
+        added_by=actor,
+        channel=_read("channel", wording.channel, channel_of, problems),
+        expires_at=_read("until", wording.until or None, lambda one: moment_of(one, is_end=True), problems),
+        lasts=_read("lasts", wording.lasts or None, parse_duration, problems),
+    )
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return entry
+
+
+async def add(suppressions: Suppressions, entry: NewSuppression, keys: Sequence[str], *, dry_run: bool = False) -> int:
+    """Suppress some keys, each as `entry` says; how many are new or last longer.
+
+    Raises DefinitionInvalid with each that is not a key, TryLater.
+    """
+    problems: list[Problem] = []
+    read = [_read(f"keys[{number}]", one, suppression_key, problems) for number, one in enumerate(keys)]
+    if problems:
+        raise DefinitionInvalid(tuple(problems))
+    return await suppressions.add([replace(entry, key=key) for key in read if key], dry_run=dry_run)
+
+
+async def remove(
+    suppressions: Suppressions, project_id: str, written: str, channel: ChannelName | None, *, dry_run: bool = False
+) -> int:
+    """Send to a key again: on a channel that it has an entry for, or on each. Raises NotSuppressed, TidingsError."""
     key = key_of(written)
-    removed = await suppressions.remove(project_id, key, channel)
+    removed = await suppressions.remove(project_id, key, channel, dry_run=dry_run)
     if not removed:
-        raise TidingsError(
-            f"{key} is not suppressed{_where(channel)}.{await _covering_hint(suppressions, project_id, key)}"
-        )
+        raise NotSuppressed(key, channel, await covering(suppressions, project_id, key))
     return removed
 
 
@@ -51,6 +121,19 @@ async def covering(suppressions: Suppressions, project_id: str, written: str) ->
 def listed(suppressions: Suppressions, project_id: str) -> AsyncIterator[Suppression]:
     """Every entry, in the order of the keys. Raises TryLater."""
     return suppressions.all(project_id)
+
+
+async def page(
+    suppressions: Suppressions,
+    project_id: str,
+    *,
+    channel: ChannelName | None,
+    reason: SuppressionReason | None,
+    after: Place | None,
+    limit: int,
+) -> list[Suppression]:
+    """Some entries that fit, behind a place, in the order of the places. Raises TryLater."""
+    return await suppressions.page(project_id, channel=channel, reason=reason, after=after, limit=limit)
 
 
 async def import_entries(
@@ -77,18 +160,20 @@ async def export(suppressions: Suppressions, project_id: str) -> AsyncIterator[s
 
 
 def key_of(written: str) -> str:
-    """A key as it is compared. Raises TidingsError that says what would be right."""
+    """A key as it is compared. Raises DefinitionInvalid that says what would be right."""
+    problems: list[Problem] = []
+    key = _read("key", written, suppression_key, problems)
+    if key is None:
+        raise DefinitionInvalid(tuple(problems))
+    return key
+
+
+def _read(name: str, written: str | None, read: Callable[[str], T | None], problems: list[Problem]) -> T | None:
+    """A part as it is read; None where it is not there, or is wrong, which is noted."""
+    if written is None:
+        return None
     try:
-        return suppression_key(written)
+        return read(written)
     except ValueError as error:
-        raise TidingsError(str(error)) from None
-
-
-def _where(channel: ChannelName | None) -> str:
-    return f" on {channel} by an entry of its own" if channel else ""
-
-
-async def _covering_hint(suppressions: Suppressions, project_id: str, key: str) -> str:
-    found = await covering(suppressions, project_id, key)
-    named = dict.fromkeys(f"{one.key} ({one.channel or 'every channel'})" for one in found)
-    return f" What covers it: {', '.join(named)}" if named else ""
+        problems.append(Problem(name, str(error).removeprefix(f"{name}: ")))
+        return None

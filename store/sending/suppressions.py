@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
 from schemas.closed import ChannelName
-from schemas.suppression import OWNER_WROTE, STRONGEST_FIRST, Address, NewSuppression, Suppression, key_hash
+from schemas.suppression import (
+    OWNER_WROTE,
+    STRONGEST_FIRST,
+    Address,
+    NewSuppression,
+    Suppression,
+    SuppressionReason,
+    key_hash,
+)
 from store.postgres import passing_errors, storable
 from store.sql import queries
 
 _ON_ALL = ""
 _BATCH_SIZE = 5000
+
+
+class Place(NamedTuple):
+    """The hash of an entry's key and its channel: an order that says nothing of whose address it is."""
+
+    key_hash: UUID
+    channel: str
+
+
+_FIRST = Place(UUID(int=0), _ON_ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +55,7 @@ class Suppressions:
         self._pool = pool
         self._sql = queries("suppressions")
 
-    async def add(self, entries: Sequence[NewSuppression]) -> int:
+    async def add(self, entries: Sequence[NewSuppression], *, dry_run: bool = False) -> int:
         """Add entries; how many are new or last longer now. What is there is never shortened or weakened."""
         rows = [
             (
@@ -46,9 +66,9 @@ class Suppressions:
         ]  # fmt: skip
         if not rows:
             return 0
-        async with passing_errors(self._pool):
-            columns = [list(column) for column in zip(*rows, strict=True)]
-            return int(await self._pool.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        (row,) = await self._change("add_suppressions", *columns, list(STRONGEST_FIRST), dry_run=dry_run)
+        return int(row["count"])
 
     async def know_size(self) -> None:
         """Have the planner know of many new entries: claims would read all of a project's to look one up."""
@@ -68,11 +88,11 @@ class Suppressions:
             for row in rows
         }
 
-    async def remove(self, project_id: str, key: str, channel: ChannelName | None = None) -> int:
+    async def remove(
+        self, project_id: str, key: str, channel: ChannelName | None = None, *, dry_run: bool = False
+    ) -> int:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""
-        async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["remove_suppressions"], project_id, key_hash(key), channel)
-        return len(rows)
+        return len(await self._change("remove_suppressions", project_id, key_hash(key), channel, dry_run=dry_run))
 
     async def lift(self, project_id: str, key: str, channel: ChannelName) -> int:
         """Take off the list what the owner of a key asked for; how many. What anybody else put there stays."""
@@ -88,6 +108,21 @@ class Suppressions:
             rows = await self._pool.fetch(self._sql["find_suppressions"], project_id, [key_hash(key) for key in keys])
         return [_read(row) for row in rows]
 
+    async def page(
+        self,
+        project_id: str,
+        *,
+        channel: ChannelName | None = None,
+        reason: SuppressionReason | None = None,
+        after: Place | None = None,
+        limit: int,
+    ) -> list[Suppression]:
+        """Some entries that are not over, in the order of their places, behind one."""
+        behind = after or _FIRST
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["page_suppressions"], project_id, *behind, channel, reason, limit)
+        return [_read(row) for row in rows]
+
     async def all(self, project_id: str) -> AsyncIterator[Suppression]:
         """Every entry that is not over, in the order of the keys, read in parts."""
         behind = ("", "")
@@ -99,6 +134,23 @@ class Suppressions:
             if len(rows) < _BATCH_SIZE:
                 return
             behind = rows[-1]["key"], rows[-1]["channel"]
+
+    async def _change(self, name: str, *arguments: object, dry_run: bool) -> list[asyncpg.Record]:
+        """One statement; a dry run is rolled back, so that it says what the change itself would."""
+        async with passing_errors(self._pool), self._pool.acquire() as connection:
+            if not dry_run:
+                return list(await connection.fetch(self._sql[name], *arguments))
+            tried = connection.transaction()
+            await tried.start()
+            try:
+                return list(await connection.fetch(self._sql[name], *arguments))
+            finally:
+                await tried.rollback()
+
+
+def place_of(one: Suppression) -> Place:
+    """The place of an entry among those of its project."""
+    return Place(UUID(hex=key_hash(one.key)), one.channel or _ON_ALL)
 
 
 def _columns(address: Address) -> tuple[str, str, str]:

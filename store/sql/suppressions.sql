@@ -58,6 +58,14 @@ select key, channel, reason, source, expires_at, added_at, added_by from suppres
 where project_id = $1 and (key, channel) > ($2, $3) and (expires_at is null or expires_at > now())
 order by key, channel limit $4;
 
+-- name: page_suppressions
+-- A part of the list in the order of the primary key, behind a hash and a channel; of one channel ($4) or reason ($5),
+-- where these are given.
+select key, channel, reason, source, expires_at, added_at, added_by from suppressions
+where project_id = $1 and (key_hash, channel) > ($2::uuid, $3::text) and (expires_at is null or expires_at > now())
+  and ($4::text is null or channel = $4) and ($5::text is null or reason = $5)
+order by key_hash, channel limit $6;
+
 -- name: taken_since
 -- A delivery `d` that went to the customer of `a` after the last bounce `s` and before this one, was taken, and did not
 -- come back.

@@ -14,6 +14,8 @@ TABLE: dict[Permission, str] = {
     "distributions:operate": ". . a o A",
     "events:publish": ". . . o A",
     "keys:manage": ". . . . A",
+    "suppressions:read": "v e a o A",
+    "suppressions:write": ". e a o A",
 }
 
 

@@ -47,6 +47,8 @@ def test_a_key_is_written_in_one_way(written: str, expected: str) -> None:
         ("shop..example", "is not valid: must be an address"),
         ("☃.example", "IDNA 2008"),
         ("+48 600", "is not a phone number: it has too few digits"),
+        ("48600100200", "is not valid: a single label would stop far too much"),
+        ("48.600.100.200!", "is not valid: must be an address"),
         ("+48 six", "is not a phone number: it has letters; must be an address, a phone number"),
     ],
 )
@@ -54,6 +56,7 @@ def test_what_cannot_be_a_key_is_refused_with_what_would_be(written: str, why: s
     with pytest.raises(ValueError) as refused:
         suppression_key(written)
     assert why in str(refused.value)
+    assert "600" not in str(refused.value), "nobody's number is told to those who read errors"
 
 
 @pytest.mark.parametrize(

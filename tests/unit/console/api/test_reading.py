@@ -13,7 +13,7 @@ from multidict import MultiDict
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import Refused
 from console.api.reading import read_body, read_json, read_parameters
-from console.api.route import Paged, Writing
+from console.api.route import PRIVATE, Paged, Writing
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,6 +22,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: Annotated[str, Meta(max_length=3)]
     count: Annotated[int, Meta(ge=1, le=9)] = 1
     names: list[str] = []
+    address: Annotated[str, Meta(max_length=9, extra=PRIVATE)] = ""
+    addresses: Annotated[list[str], Meta(max_length=2, extra=PRIVATE)] = []
 
 
 def details(error: pytest.ExceptionInfo[Refused]) -> dict[str | None, str]:
@@ -54,12 +56,24 @@ def test_every_field_of_a_body_that_is_wrong_is_named_at_once() -> None:
     with pytest.raises(Refused) as caught:
         read_body(Written, {"count": "7", "names": ["a", 7], "nam": "x"})
     assert details(caught) == {
-        "/nam": '"nam" is not a key: must be one of name, count, names. Did you mean "name"?',
+        "/nam": '"nam" is not a key: must be one of name, count, names, address, addresses. Did you mean "name"?',
         "/name": "is missing: must be a text of at most 3 characters",
         "/count": '"7" is not valid: must be a whole number from 1 to 9',
         "/names/1": "Expected `str`, got `int`",
     }
     assert read_body(Written, {"name": "abc"}) == Written(name="abc")
+
+
+def test_an_address_is_not_told_to_those_who_read_problems() -> None:
+    with pytest.raises(Refused) as caught:
+        read_body(Written, {"name": "abc", "address": "ann@shop.example", "addresses": "ann@shop.example"})
+    assert details(caught) == {
+        "/address": "a text of 16 characters is not valid: must be a text of at most 9 characters",
+        "/addresses": "a text of 16 characters is not valid: must be a list of at most 2",
+    }
+    with pytest.raises(Refused) as caught:
+        read_body(Written, {"name": "abc", "address": 48600100200})
+    assert details(caught) == {"/address": "a number is not valid: must be a text of at most 9 characters"}
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,18 @@ Permission = Literal[
     "distributions:operate",
     "events:publish",
     "keys:manage",
+    "statistics:read",
     "suppressions:read",
     "suppressions:write",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
-_VIEWER: tuple[Permission, ...] = ("distributions:read", "suppressions:read")
+_VIEWER: tuple[Permission, ...] = (
+    "distributions:read",
+    "statistics:read",
+    "suppressions:read",
+)
 _EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "suppressions:write")
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {

@@ -7,6 +7,7 @@
     │   ├── TooDeep            nested deeper than allowed
     │   └── InvalidEvent       decoded, but a field is missing or of the wrong kind
     ├── DefinitionInvalid  refuse on save: a distribution is wrong; carries every problem found
+    ├── BadQuestion        ask otherwise: an option of a search, or of a choice, is wrong; names it
     ├── TemplateFailed     the delivery fails with `template_error`; names the variable
     ├── RenderRefused      the delivery cannot be expressed on its channel; carries the reason
     ├── AccountHeld        the delivery waits: the account that it leaves through must not be used now
@@ -88,6 +89,14 @@ class DefinitionInvalid(TidingsError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
+
+
+class BadQuestion(TidingsError):
+    """A search or a choice that cannot be understood. `option` names what of it is wrong; empty: all of it."""
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(f"{option}: {message}" if option else message)
+        self.message, self.option = message, option
 
 
 class PartWrong(ValueError):

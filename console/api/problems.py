@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from console.control.not_found import NotFound
-from schemas.errors import BadRecord, DefinitionInvalid, TidingsError, TryLater
+from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, TidingsError, TryLater
 from schemas.errors import Problem as FoundProblem
 from store.distributions import VersionConflict
 from streams.values.wording import parts_of
@@ -135,6 +135,8 @@ def refusal_of(error: TidingsError) -> Refusal:
         case TryLater():
             after = str(math.ceil(error.retry_after or RETRY_SECONDS))
             return Refusal("later", "a server that this needs does not answer", headers={"retry-after": after})
+        case BadQuestion(message=message, option=option):
+            return Refusal("invalid", str(error), (in_parameter(option, message),) if option else ())
         case BadRecord():
             return Refusal("invalid", str(error), (in_body(pointer_of(error.path), str(error)),))
         case VersionConflict():

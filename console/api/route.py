@@ -29,6 +29,7 @@ Cursor = Annotated[
     str, Meta(max_length=1024, description="`next` of the page before; leave it out for the first page.")
 ]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ON_A_PAGE, description="On a page, at most.")]
+Moment = Annotated[str, Meta(min_length=1, max_length=64)]
 PRIVATE = {"private": True}
 """The `extra` of a field that holds somebody's address: no problem shows what was given."""
 IsDryRun = Annotated[bool, Meta(description="Answer what would come of it, and change nothing.")]

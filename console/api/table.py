@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from console.api import distributions, events, suppressions
+from console.api import distributions, events, statistics, suppressions
 from console.api.route import Route
 
-ROUTES: tuple[Route, ...] = (*distributions.ROUTES, *events.ROUTES, *suppressions.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *distributions.ROUTES,
+    *events.ROUTES,
+    *statistics.ROUTES,
+    *suppressions.ROUTES,
+)

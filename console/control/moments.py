@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from schemas.errors import TidingsError
+from schemas.errors import BadQuestion
 from schemas.formats.durations import parse_duration
 
 _AGO = re.compile(r"(.+?)(?:\s+ago)?")
@@ -14,7 +14,7 @@ _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC
 
 
 def moment_or_ago(name: str, written: str, now: datetime, zone: tzinfo = UTC) -> datetime:
-    """The moment of an option; a time without an offset, and a day's begin, are of a zone. Raises TidingsError."""
+    """The moment of an option; a time without an offset, and a day's begin, are of a zone. Raises BadQuestion."""
     try:
         found = _AGO.fullmatch(written.strip())
         ago = parse_duration(found[1] if found else written)
@@ -27,7 +27,8 @@ def moment_or_ago(name: str, written: str, now: datetime, zone: tzinfo = UTC) ->
         aware = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
         return min(max(aware, _FIRST), _LAST)
     except (ValueError, OverflowError):
-        raise TidingsError(
-            f'{name}: "{written}" is not valid: must be a time such as 2026-11-20T08:00Z, a day, or a span before now '
-            "such as 30m, 12h or 3d"
+        raise BadQuestion(
+            f'"{written}" is not valid: must be a time such as 2026-11-20T08:00Z, a day, or a span before now '
+            "such as 30m, 12h or 3d",
+            name,
         ) from None

@@ -14,7 +14,7 @@ from console.control.context import ProjectContext
 from console.control.distributions import find
 from console.control.moments import moment_or_ago
 from console.control.recorded_lag import Behind, recorded_behind
-from schemas.errors import TidingsError, TryLater
+from schemas.errors import BadQuestion, TryLater
 from schemas.formats.durations import format_duration
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from store.read_models.counts import Bucket, Count, CountFilter, Dimension, counts
@@ -54,7 +54,7 @@ class Statistics:
 
 
 def read_question(project: ProjectContext, given: Mapping[str, Any], now: datetime) -> Question:
-    """A question as somebody wrote it: distribution, send, since, until, by. Raises TidingsError.
+    """A question as somebody wrote it: distribution, send, since, until, by. Raises BadQuestion.
 
     Where nothing says what to keep apart by, it is by distribution, unless one is named.
     """
@@ -62,13 +62,13 @@ def read_question(project: ProjectContext, given: Mapping[str, Any], now: dateti
     since = moment_or_ago("since", given.get("since") or DEFAULT_SINCE, now, project.zone)
     until = moment_or_ago("until", given["until"], now, project.zone) if given.get("until") else now
     if until <= since:
-        raise TidingsError(f"until: {until.isoformat()} is not after since, which is {since.isoformat()}")
+        raise BadQuestion(f"{until.isoformat()} is not after since, which is {since.isoformat()}", "until")
     by = given.get("by") or (("outcome",) if any(named.values()) else ("distribution",))
     dimensions, bucket = _read_by(by)
     if bucket and (until - since) / _BUCKETS[bucket] > _MOST_BUCKETS:
         longest = format_duration(_MOST_BUCKETS * int(_BUCKETS[bucket].total_seconds()))
-        raise TidingsError(
-            f"by: {bucket} is for {longest} at most; ask for a shorter range, or by another of hour, day"
+        raise BadQuestion(
+            f"{bucket} is for {longest} at most; ask for a shorter range, or by another of hour, day", "by"
         )
     chosen = CountFilter(project.project_id, _whole_minute(since), _whole_minute(until, up=True), **named)
     return Question(chosen, dimensions, bucket, str(project.zone))
@@ -78,10 +78,10 @@ def _read_by(by: Sequence[str]) -> tuple[frozenset[Dimension], Bucket | None]:
     for one in by:
         if one not in BY:
             hint = did_you_mean(one, BY, ROUGHLY_LIKE)
-            raise TidingsError(f'by: "{one}" is not valid: must be one of {", ".join(BY)}.{hint}')
+            raise BadQuestion(f'"{one}" is not valid: must be one of {", ".join(BY)}.{hint}', "by")
     buckets = [one for one in _BUCKETS if one in by]
     if len(buckets) > 1:
-        raise TidingsError(f"by: {' and '.join(buckets)} exclude each other; name one of {', '.join(_BUCKETS)}")
+        raise BadQuestion(f"{' and '.join(buckets)} exclude each other; name one of {', '.join(_BUCKETS)}", "by")
     dimensions = frozenset(cast(Dimension, one) for one in by if one not in _BUCKETS and one != "outcome")
     return dimensions, buckets[0] if buckets else None
 
@@ -92,12 +92,17 @@ def _whole_minute(moment: datetime, *, up: bool = False) -> datetime:
     return floor + _MINUTE if up and floor < moment else floor
 
 
-async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question) -> Statistics:
-    """The numbers. Raises NotFound for a distribution that neither is there nor has any; TryLater."""
+async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question, most: int | None = None) -> Statistics:
+    """The numbers. Raises NotFound for a distribution that neither is there nor has any; TryLater.
+
+    BadQuestion where there are more than `most` decisions', or deliveries', numbers: a part would be taken for all.
+    """
     behind = await _behind(pool, extents)  # first: what comes in meanwhile is then said to be missing, and is there
     chosen, by, bucket, zone = question.chosen, question.by, question.bucket, question.zone
-    decisions = await counts(pool, "decisions", chosen, by, bucket, zone)
-    deliveries = await counts(pool, "statuses", chosen, by, bucket, zone)
+    decisions = await counts(pool, "decisions", chosen, by, bucket, zone, most=most)
+    deliveries = await counts(pool, "statuses", chosen, by, bucket, zone, most=most)
+    if most is not None and max(len(decisions), len(deliveries)) > most:
+        raise BadQuestion(f"there are more than {most:,} numbers; ask for a shorter range, or keep less apart", "by")
     if chosen.distribution and not decisions and not deliveries:
         await find(pool, chosen.project_id, chosen.distribution)
     return Statistics(decisions, deliveries, behind)

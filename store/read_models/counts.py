@@ -52,9 +52,16 @@ async def counts(
     by: Collection[Dimension] = (),
     bucket: Bucket | None = None,
     zone: str = "UTC",
+    *,
+    most: int | None = None,
 ) -> list[Count]:
-    """Counts by outcome and more, in order; of buckets that begin as in a zone those that have any. Raises TryLater."""
+    """Counts by outcome and more, in order; of buckets that begin as in a zone those that have any. Raises TryLater.
+
+    Where there are more than `most`, one more than that is read.
+    """
     asked = chosen.project_id, chosen.since, chosen.until, chosen.distribution, chosen.send
     async with passing_errors(pool):
-        rows = await pool.fetch(queries("counts")[of], *asked, sorted(by), bucket, zone)
+        rows = await pool.fetch(
+            queries("counts")[of], *asked, sorted(by), bucket, zone, None if most is None else most + 1
+        )
     return [Count(*row) for row in rows]

@@ -19,11 +19,13 @@ project_id = $1 and minute >= $2::timestamptz and ($3::timestamptz is null or mi
   and ($4::text is null or distribution_id = $4) and ($5::text is null or send_id = $5)
 
 -- name: decisions
--- Decisions, summed over sources.
+-- Decisions, summed over sources; $9 at most, null for all.
 select :dimensions from recorded_decisions_by_minute where :asked
-group by 1, 2, 3, 4, 5, 6, 7 having sum(count) <> 0 order by 1, 2, 3, 4, 5, 6, 7;
+group by 1, 2, 3, 4, 5, 6, 7 having sum(count) <> 0 order by 1, 2, 3, 4, 5, 6, 7
+limit $9;
 
 -- name: statuses
--- Ends of deliveries, and what was reported of them, summed over sources.
+-- Ends of deliveries, and what was reported of them, summed over sources; $9 at most.
 select :dimensions from recorded_statuses_by_minute where :asked
-group by 1, 2, 3, 4, 5, 6, 7 having sum(count) <> 0 order by 1, 2, 3, 4, 5, 6, 7;
+group by 1, 2, 3, 4, 5, 6, 7 having sum(count) <> 0 order by 1, 2, 3, 4, 5, 6, 7
+limit $9;

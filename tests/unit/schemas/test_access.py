@@ -14,6 +14,7 @@ TABLE: dict[Permission, str] = {
     "distributions:operate": ". . a o A",
     "events:publish": ". . . o A",
     "keys:manage": ". . . . A",
+    "statistics:read": "v e a o A",
     "suppressions:read": "v e a o A",
     "suppressions:write": ". e a o A",
 }

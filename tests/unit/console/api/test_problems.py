@@ -7,7 +7,7 @@ import pytest
 
 from console.api.problems import MEANINGS, Refusal, of_document, pointer_of, refusal_of
 from console.control.not_found import not_found
-from schemas.errors import BadRecord, DefinitionInvalid, InvalidEvent, Problem, TidingsError, TryLater
+from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, InvalidEvent, Problem, TidingsError, TryLater
 from store.distributions import VersionConflict
 from streams.values.wording import invalid, unknown
 
@@ -55,12 +55,19 @@ def test_a_message_says_what_was_given_and_what_is_allowed(
         (TryLater("Postgres: away"), "later"),
         (BadRecord("a text holds the character U+0000"), "invalid"),
         (InvalidEvent("is missing", path="data.customer"), "invalid"),
+        (BadQuestion("is not valid", "since"), "invalid"),
         (VersionConflict("again"), "conflict"),
         (TidingsError("segment vip is used"), "conflict"),
     ],
 )
 def test_each_error_of_ours_has_its_kind(error: TidingsError, kind: str) -> None:
     assert refusal_of(error).kind == kind
+
+
+def test_a_question_names_its_parameter_and_what_is_allowed() -> None:
+    (found,) = refusal_of(BadQuestion('"1x" is not valid: must be a time', "since")).errors
+    assert (found.parameter, found.given, found.allowed) == ("since", '"1x"', "a time")
+    assert refusal_of(BadQuestion("nothing is asked for")).errors == ()
 
 
 def test_a_server_that_is_away_is_not_named_to_others_and_is_asked_again() -> None:

@@ -1,0 +1,23 @@
+"""The lag of the read models, as replies that are made of them say it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from console.control.recorded_lag import Behind
+
+
+class NotRecorded(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of decisions and deliveries that recorders have not read, and when the oldest reached Kafka."""
+
+    records: int
+    since: Annotated[datetime, Meta(tz=True)] | None
+
+
+def not_recorded(behind: Behind | None) -> NotRecorded | None:
+    """The lag; None where it is not known."""
+    return None if behind is None else NotRecorded(records=behind.records, since=behind.since)

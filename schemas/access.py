@@ -19,6 +19,8 @@ Permission = Literal[
     "statistics:read",
     "suppressions:read",
     "suppressions:write",
+    "holds:read",
+    "holds:operate",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
@@ -27,14 +29,15 @@ _VIEWER: tuple[Permission, ...] = (
     "distributions:read",
     "statistics:read",
     "suppressions:read",
+    "holds:read",
 )
 _EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "suppressions:write")
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
-    "approver": frozenset((*_EDITOR, "distributions:set_live", "distributions:operate")),
-    "operator": frozenset((*_VIEWER, "distributions:operate", "events:publish", "suppressions:write")),
+    "approver": frozenset((*_EDITOR, "distributions:set_live", "distributions:operate", "holds:operate")),
+    "operator": frozenset((*_VIEWER, "distributions:operate", "events:publish", "suppressions:write", "holds:operate")),
     "admin": frozenset(PERMISSIONS),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
@@ -13,6 +14,17 @@ from store.sql import queries, with_parts
 Place = tuple[str, int]
 """A hold's id and round."""
 FIRST: Place = ("", -1)
+
+
+class DuePlace(NamedTuple):
+    """The place of a hold among those that wait; without `until_at` it is behind all others."""
+
+    until_at: datetime | None
+    hold_id: str
+    round: int
+
+
+FIRST_DUE = DuePlace(datetime.min.replace(tzinfo=UTC), *FIRST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +64,9 @@ class ChosenHolds:
         """distribution_id, reason, waiting, due, canceled, first_until, last_until; the most frequent first."""
         return await self._fetch("groups", *astuple(chosen), limit)
 
-    async def listed(self, chosen: HoldFilter, limit: int) -> list[asyncpg.Record]:
+    async def listed(self, chosen: HoldFilter, after: DuePlace, limit: int) -> list[asyncpg.Record]:
         """hold_id, round, distribution_id, customer_id, reason, until_at, held_at, canceled_by; the first due first."""
-        return await self._fetch("listed", *astuple(chosen), limit)
+        return await self._fetch("listed", *astuple(chosen), *after, limit)
 
     async def standing(self, chosen: HoldFilter) -> HoldsStanding:
         """The reach of a cancel, before it is done."""

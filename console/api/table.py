@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from console.api import distributions, events, statistics, suppressions
+from console.api import distributions, events, holds, statistics, suppressions
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *distributions.ROUTES,
     *events.ROUTES,
+    *holds.ROUTES,
     *statistics.ROUTES,
     *suppressions.ROUTES,
 )

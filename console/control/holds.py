@@ -8,9 +8,9 @@ from datetime import datetime
 
 from console.control.rows import of_row
 from schemas.closed import Reason, members
-from schemas.errors import TidingsError
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.names import ROUGHLY_LIKE, nearest
-from store.chosen_holds import FIRST, ChosenHolds, HoldFilter, HoldsStanding
+from store.chosen_holds import FIRST, FIRST_DUE, ChosenHolds, DuePlace, HoldFilter, HoldsStanding
 
 _CHUNK = 1000
 _GROUPS = 30
@@ -60,15 +60,18 @@ async def groups(holds: ChosenHolds, chosen: HoldFilter) -> list[HoldGroup]:
     return [of_row(HoldGroup, row) for row in await holds.groups(chosen, _GROUPS)]
 
 
-async def first_due(holds: ChosenHolds, chosen: HoldFilter, limit: int) -> list[HoldSummary]:
-    """Those of them that are due first, at most `limit`. Raises TryLater."""
-    return [of_row(HoldSummary, row) for row in await holds.listed(chosen, limit)]
+async def first_due(
+    holds: ChosenHolds, chosen: HoldFilter, limit: int, after: DuePlace = FIRST_DUE
+) -> list[HoldSummary]:
+    """Those of them behind a place that are due first, at most `limit`. Raises TryLater."""
+    return [of_row(HoldSummary, row) for row in await holds.listed(chosen, after, limit)]
 
 
 async def foresee(holds: ChosenHolds, chosen: HoldFilter) -> HoldsStanding:
-    """Count what a cancel would reach. Raises TidingsError where neither a distribution nor a customer is named."""
+    """Count what a cancel would reach. Raises DefinitionInvalid where no distribution and no customer is named."""
     if chosen.distribution is None and chosen.customer is None:
-        raise TidingsError("nothing is chosen; name a distribution, a customer, or both")
+        said = "nothing is chosen; name a distribution, a customer, or both"
+        raise DefinitionInvalid((Problem("distribution", said),))
     return await holds.standing(chosen)
 
 

@@ -13,10 +13,12 @@ from holds h where :chosen
 group by 1, 2 order by waiting desc, 1, 2 limit $5;
 
 -- name: listed
--- Each of them, those that are due first in front.
+-- Some of them behind a place ($5 when due, null: infinity; $6 hold, $7 round), those that are due first in front.
 select h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason, nullif(h.until_at, 'infinity') as until_at,
        h.held_at, h.canceled_by
-from holds h where :chosen order by h.until_at, h.hold_id limit $5;
+from holds h
+where :chosen and (h.until_at, h.hold_id, h.round) > (coalesce($5::timestamptz, 'infinity'), $6::text, $7::integer)
+order by h.until_at, h.hold_id, h.round limit $8;
 
 -- name: standing
 -- How many there are, and how many of them can be cancelled.

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import wait
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,12 @@ from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
 from schemas.events.triggers import TRIGGERS
 from store.api_keys import ApiKeys
+from store.holds import HoldRow, Holds
 from tests import ROOT
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api
 
 MARK = "only-the-shop-knows-this"
+NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -168,8 +170,10 @@ async def fingerprint(api: Api) -> dict[str, Any]:
 async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(api: Api) -> None:
     await applied(api, "winback", name=MARK, status="LIVE")
     await api.ask("POST", "/suppressions", {"keys": ["ann@shop.example"], "source": MARK})
+    held = HoldRow("shop", "hld_1", 0, "winback", MARK, "delayed", NEVER, NEVER, b"record")
+    await Holds(api.pool).add([held])
     before = await fingerprint(api)
-    for table in ("distribution_versions", "suppressions"):
+    for table in ("distribution_versions", "suppressions", "holds"):
         assert MARK in before[table]
     for route in ROUTES:
         answer = await api.ask(*called(route), project="outlet")

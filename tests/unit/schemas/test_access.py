@@ -17,6 +17,8 @@ TABLE: dict[Permission, str] = {
     "statistics:read": "v e a o A",
     "suppressions:read": "v e a o A",
     "suppressions:write": ". e a o A",
+    "holds:read": "v e a o A",
+    "holds:operate": ". . a o A",
 }
 
 

@@ -14,6 +14,10 @@ Permission = Literal[
     "distributions:write",
     "distributions:set_live",
     "distributions:operate",
+    "sends:read",
+    "sends:write",
+    "sends:confirm",
+    "sends:operate",
     "events:publish",
     "keys:manage",
     "statistics:read",
@@ -22,22 +26,26 @@ Permission = Literal[
     "holds:read",
     "holds:operate",
 ]
-"""What a route asks for. `set_live` is needed for every change of what is live, or becomes so."""
+"""What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
+to have sent what `sends:write` drew up."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
     "distributions:read",
+    "sends:read",
     "statistics:read",
     "suppressions:read",
     "holds:read",
 )
-_EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "suppressions:write")
+_EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "sends:write", "suppressions:write")
+_RUNS: tuple[Permission, ...] = ("distributions:operate", "holds:operate", "sends:operate")
+"""Of whoever keeps it running: pause, resume, stop and cancel."""
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
-    "approver": frozenset((*_EDITOR, "distributions:set_live", "distributions:operate", "holds:operate")),
-    "operator": frozenset((*_VIEWER, "distributions:operate", "events:publish", "suppressions:write", "holds:operate")),
+    "approver": frozenset((*_EDITOR, *_RUNS, "distributions:set_live", "sends:confirm")),
+    "operator": frozenset((*_VIEWER, *_RUNS, "events:publish", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

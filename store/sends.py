@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -21,6 +21,8 @@ from store.segments import SegmentConflict
 from store.sql import queries
 
 T = TypeVar("T")
+SendPlace = tuple[datetime, str]
+"""The place of a send in a list, newest first: when it was created, and its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,10 @@ class SendRow:
         return self.status not in ("DONE", "STOPPED")
 
 
+class _TakenBack(Exception):
+    """The end of a dry run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A send that is ours to work on. `started` is None before its first event, `checkpoint` its last member so far."""
@@ -101,9 +107,12 @@ class Sends:
         rows = await self._fetch("find", project_id, send_id)
         return _send(rows[0]) if rows else None
 
-    async def listed(self, project_id: str, limit: int) -> list[SendRow]:
-        """The newest of a project."""
-        return [_send(row) for row in await self._fetch("listed", project_id, limit)]
+    async def listed(
+        self, project_id: str, limit: int, status: SendStatus | None = None, after: SendPlace | None = None
+    ) -> list[SendRow]:
+        """The newest of a project, those of a status where one is named, behind a place."""
+        rows = await self._fetch("listed", project_id, limit, status, *(after or (None, None)))
+        return [_send(row) for row in rows]
 
     async def ids(self, project_id: str) -> list[str]:
         """Those of a project that a person could mean."""
@@ -129,10 +138,17 @@ class Sends:
         return rows[0]["send_id"] if rows else None
 
     @asynccontextmanager
-    async def change(self) -> AsyncIterator[SendChange]:
-        """One thing that somebody does, with the entry that says so: kept as a whole or not at all."""
-        async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            yield SendChange(connection, self._sql)
+    async def change(self, *, dry_run: bool = False) -> AsyncIterator[SendChange]:
+        """One thing that somebody does, with the entry that says so: kept as a whole or not at all.
+
+        Nothing is kept of a `dry_run`, which is done all the same: what comes of it is what would come.
+        """
+        async with passing_errors(self._pool), self._pool.acquire() as connection:
+            with suppress(_TakenBack):
+                async with connection.transaction():
+                    yield SendChange(connection, self._sql)
+                    if dry_run:
+                        raise _TakenBack
 
     # -- the fan-out ----------------------------------------------------------------------------------------------
 
@@ -288,6 +304,10 @@ class SendChange:
     async def lock(self, project_id: str, send_id: str) -> SendRow | None:
         """One send, as nobody else changes it until the end."""
         return await self._one("lock", project_id, send_id)
+
+    async def count(self, send: SendRow) -> int:
+        """The number of those that it goes to, as of now."""
+        return int(await self._connection.fetchval(self._sql["count"], send.project_id, send.send_id))
 
     async def note(self, send: SendRow, action: str, actor: str, detail: str = "") -> None:
         """Keep who did what."""

@@ -77,7 +77,8 @@ def allowed_of(kind: Any) -> str:
         case "string" if "maxLength" in schema:
             return f"a text of at most {schema['maxLength']} characters"
         case "array":
-            return f"a list of at most {schema['maxItems']}" if "maxItems" in schema else "a list"
+            least = f"{schema['minItems']} to" if "minItems" in schema else "at most"
+            return f"a list of {least} {schema['maxItems']}" if "maxItems" in schema else "a list"
         case "object":
             return "an object"
     return "a text"

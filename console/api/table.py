@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from console.api import distributions, events, holds, statistics, suppressions
+from console.api import distributions, events, holds, sends, statistics, suppressions
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *distributions.ROUTES,
     *events.ROUTES,
     *holds.ROUTES,
+    *sends.ROUTES,
     *statistics.ROUTES,
     *suppressions.ROUTES,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +17,9 @@ from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_
 from console.control import sends
 from console.control.documents import parse_documents
 from console.control.files.documents import Folder
-from console.control.sends import Recipients, ToCondition, ToCustomers, ToSegment
-from schemas.formats.durations import format_duration, parse_duration
-from schemas.send import When
+from console.control.recipients import Recipients, ToCondition, ToCustomers, ToSegment
+from schemas.closed import SendStatus, members
+from schemas.formats.durations import format_duration
 from store.sends import SendRow
 
 commands = typer.Typer()
@@ -100,21 +99,6 @@ def _condition(written: str | None) -> Any:
     return documents[0].plain if documents else None
 
 
-def _span(written: str) -> timedelta:
-    try:
-        return parse_duration(written)
-    except ValueError as error:
-        raise typer.BadParameter(f"--hold: {error}") from error
-
-
-def _when(opened: Session, at: str | None, *, is_local: bool) -> When:
-    if at is None:
-        if is_local:
-            raise typer.BadParameter("--customer-zone needs --at: the time by each customer's clock")
-        return When()
-    return sends.read_time(at, opened.project, is_local=is_local)
-
-
 async def _send(
     distribution: str,
     to: Recipients,
@@ -127,8 +111,8 @@ async def _send(
     as_json: bool,
 ) -> None:
     async with session("postgres") as opened:
-        when = _when(opened, at, is_local=customer_zone)
-        held = opened.project.send_hold if hold is None else _span(hold)
+        when = sends.read_time(at, opened.project, is_local=customer_zone)
+        held = opened.project.send_hold if hold is None else sends.read_hold(hold)
         by = {"actor": opened.actor, "now": opened.now}
         made = await sends.draft(opened.pool, opened.project, distribution, to, when, held, **by)  # type: ignore[arg-type]
         counted = await _counted(opened, made.send_id)
@@ -177,10 +161,13 @@ def _moment(send: SendRow) -> str:
 
 @sends_app.command("list")
 def list_command(
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    status: Annotated[str | None, typer.Option(help=f"Of a status alone: {', '.join(members(SendStatus))}.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """The newest sends and backfills, each with how many of its members' events are out."""
-    found = in_session(lambda opened: sends.listed(opened.pool, opened.project_id, limit))
+    asked = None if status is None else sends.read_status(status)
+    found = in_session(lambda opened: sends.listed(opened.pool, opened.project_id, limit, asked))
     columns = ("send", "distribution", "status", "to", "backfill", "audience", "out", "starts", "waits for", "by")
     rows = [
         (one.send_id, one.distribution_id, one.status, one.to.segment or "a list", one.backfill or "", one.audience,
@@ -228,7 +215,8 @@ def edit_command(
     Edits of its distribution apply by themselves.
     """
     stays = all(one is None for one in (to_customer, to_list, to_segment, where, save_as))
-    if stays and at is None and hold is None and not restart:
+    stays_when = at is None and not customer_zone
+    if stays and stays_when and hold is None and not restart:
         raise typer.BadParameter("say what is to change: to whom (--to-…, --where), --at, --hold, --restart")
     to = None if stays else _recipients(to_customer, to_list, to_segment, _condition(where), save_as)
 
@@ -238,8 +226,8 @@ def edit_command(
             opened.project,
             send,
             to=to,
-            when=None if at is None else _when(opened, at, is_local=customer_zone),
-            hold=None if hold is None else _span(hold),
+            when=None if stays_when else sends.read_time(at, opened.project, is_local=customer_zone),
+            hold=None if hold is None else sends.read_hold(hold),
             restarts=restart,
             actor=opened.actor,
             now=opened.now,

@@ -3,65 +3,34 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from typing import cast
 
 import asyncpg
 
 from console.control.context import ProjectContext
 from console.control.distributions import find as find_distribution
 from console.control.not_found import not_found
-from console.control.segments import find as find_segment
-from schemas.closed import SendStatus
+from console.control.recipients import Recipients, ToCustomers, add_customers, audience_of
+from schemas.closed import SendStatus, members
 from schemas.distribution import Distribution
-from schemas.errors import DefinitionInvalid, InvalidEvent, Problem, TidingsError
-from schemas.events.event import MAX_ID
+from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.events.triggers import MANUAL
 from schemas.formats.days import read_moment
-from schemas.formats.durations import format_duration
-from schemas.record import JsonObject
-from schemas.record_key import check_parts
+from schemas.formats.durations import format_duration, parse_duration
 from schemas.segment import SegmentDefinition
 from schemas.send import Audience, When
-from store.sends import Progress, SendChange, SendRow, Sends
-from streams.documents.segment import parse_segment
+from store.sends import Progress, SendChange, SendPlace, SendRow, Sends
+from streams.values.wording import invalid, unknown
 
-_AT_ONCE = 10_000
-"""Customers of a list that are kept by one statement."""
-_NAMED = 10
-"""Of the problems of a list, how many are named."""
+_A_TIME = "a date, or a date and time, as in 2026-12-01T09:00"
+_YEARS = range(2, 9999)
 
 
 class NotPossible(TidingsError):
     """It cannot be done to a send as it stands; the message says what can."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToCustomers:
-    """Some customers by id, each once however often it is named. A problem names `source`: a file, an option."""
-
-    customers: Iterable[str]
-    source: str = "customers"
-
-
-@dataclass(frozen=True, slots=True)
-class ToSegment:
-    """Whoever is in a segment when its turn comes."""
-
-    segment: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToCondition:
-    """Those whom a condition fits: a segment of its own, which is kept under a name where it has one."""
-
-    condition: JsonObject
-    name: str | None = None
-
-
-Recipients = ToCustomers | ToSegment | ToCondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,24 +82,25 @@ async def draft(
     *,
     actor: str,
     now: datetime,
+    dry_run: bool = False,
 ) -> SendRow:
-    """Draw up a send; nothing goes out before it is confirmed.
+    """Draw up a send, with its customers counted so far; nothing goes out before it is confirmed.
 
     Raises NotFound, NotPossible, DefinitionInvalid, SegmentConflict, TryLater.
     """
     _check_manual(await find_distribution(pool, project.project_id, distribution))
     _check_time(when, now)
     send_id = f"send_{secrets.token_hex(12)}"
-    audience, segment = await _audience(pool, project, to, send_id, now)
-    async with Sends(pool).change() as change:
+    audience, segment = await audience_of(pool, project, to, send_id, now)
+    async with Sends(pool).change(dry_run=dry_run) as change:
         if segment is not None:
             await change.add_segment(segment, actor)
         await change.add(project.project_id, send_id, distribution, to=audience, when=when, hold=hold, actor=actor)
         if isinstance(to, ToCustomers):
-            await _add_customers(change, project.project_id, send_id, to)
+            await add_customers(change, project.project_id, send_id, to)
         send = await _found(change, pool, project.project_id, send_id)
         await change.note(send, "draft", actor)
-    return send
+        return replace(send, audience=await change.count(send))
 
 
 def _check_manual(rule: Distribution) -> None:
@@ -150,71 +120,41 @@ def _check_live(rule: Distribution) -> None:
 def _check_time(when: When, now: datetime) -> None:
     last = when.lasts_until or when.at
     if last is not None and last <= now:
-        raise NotPossible(f"at: {when.local_time or last.isoformat()} is past; leave it out to send at once")
+        raise _wrong_time(f"{when.local_time or last.isoformat()} is past; leave it out to send at once")
 
 
-async def _audience(
-    pool: asyncpg.Pool, project: ProjectContext, to: Recipients, own: str, now: datetime
-) -> tuple[Audience, SegmentDefinition | None]:
-    """Whom it goes to, with the segment that has to be made for it: `own` is the name of one that is not kept."""
-    if isinstance(to, ToCustomers):
-        return Audience(kind="list"), None
-    if isinstance(to, ToSegment):
-        found = await find_segment(pool, project.project_id, to.segment)
-        return Audience(kind="segment", segment=found.definition.id), None
-    name = to.name or own.replace("_", "-")
-    segment = parse_segment(
-        {"segment": name, "when": to.condition},
-        project_id=project.project_id,
-        timezone=project.timezone,
-        version=1,
-        now=now,
-        read_members=_no_file,
-    )
-    return Audience(kind="segment", segment=segment.id, own=to.name is None), segment
+def _wrong_time(why: str) -> DefinitionInvalid:
+    return DefinitionInvalid((Problem("at", why),))
 
 
-def _no_file(name: str) -> Sequence[str]:
-    raise ValueError(f"{name} cannot be read here")
+def read_time(text: str | None, project: ProjectContext, *, is_local: bool) -> When:
+    """The moment that somebody wrote: by the project's clock, else by each customer's own; None is at once.
 
-
-async def _add_customers(change: SendChange, project_id: str, send_id: str, to: ToCustomers) -> None:
-    """All of a list, or none: an id that no customer can have is a problem, with its place in the list."""
-    numbered, problems, added = enumerate(to.customers, 1), list[Problem](), 0
-    while chunk := list(islice(numbered, _AT_ONCE)):
-        wrong = [(number, why) for number, one in chunk if (why := _why_not_an_id(one, project_id))]
-        problems += [Problem(f"{to.source}: customer {number}", why) for number, why in wrong]
-        if len(problems) >= _NAMED:
-            break
-        await change.add_members(project_id, send_id, [one for _, one in chunk])
-        added += len(chunk)
-    if not added and not problems:
-        problems.append(Problem(to.source, "names no customer"))
-    if problems:
-        raise DefinitionInvalid(tuple(problems[:_NAMED]))
-
-
-def _why_not_an_id(customer: str, project_id: str) -> str:
-    if not 0 < len(customer) <= MAX_ID:
-        return f"an id has 1 to {MAX_ID} characters, this has {len(customer)}"
-    try:
-        check_parts(customer, project_id)
-    except InvalidEvent as error:
-        return str(error)
-    return ""
-
-
-def read_time(text: str, project: ProjectContext, *, is_local: bool) -> When:
-    """The moment that somebody wrote: by the project's clock, else by each customer's own. Raises NotPossible."""
+    Raises DefinitionInvalid.
+    """
+    if text is None:
+        if is_local:
+            raise _wrong_time("is missing: by each customer's own clock it is as in 2026-12-01T09:00")
+        return When()
     moment = read_moment(text, project.zone)
     if moment is None:
-        raise NotPossible(f'at: "{text}" is not valid: must be a date, or a date and time, as in 2026-12-01T09:00')
+        raise _wrong_time(invalid(text, _A_TIME))
     if not is_local:
         return When(at=moment)
     written = datetime.fromisoformat(text.strip())
     if written.tzinfo is not None:
-        raise NotPossible(f'at: "{text}" names a zone; by each customer\'s own clock it is as in 2026-12-01T09:00')
+        raise _wrong_time(f'"{text}" names a zone; by each customer\'s own clock it is as in 2026-12-01T09:00')
+    if written.year not in _YEARS:  # beyond, some zone has no date for it
+        raise _wrong_time(invalid(text, _A_TIME))
     return When(local_time=written.isoformat(timespec="seconds"))
+
+
+def read_hold(text: str) -> timedelta:
+    """The span in which a send can still be edited or stopped. Raises DefinitionInvalid."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise DefinitionInvalid((Problem("hold", str(error)),)) from None
 
 
 # -- confirming and changing --------------------------------------------------------------------------------------
@@ -226,13 +166,13 @@ async def counted(pool: asyncpg.Pool, project_id: str, send_id: str) -> Counted:
     return Counted(*await Sends(pool).count(project_id, send_id))
 
 
-async def confirm(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+async def confirm(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, dry_run: bool = False) -> SendRow:
     """Have a draft sent after its hold, which begins now or once its segment is complete.
 
     Raises NotFound, NotPossible, TryLater.
     """
     _check_manual(await find_distribution(pool, project_id, (await find(pool, project_id, send_id)).distribution_id))
-    async with Sends(pool).change() as change:
+    async with Sends(pool).change(dry_run=dry_run) as change:
         send = await _in_status(change, pool, project_id, send_id, ("DRAFT",), "confirmed")
         send = await change.confirm(send)
         if not send.audience and send.starts_at is not None:
@@ -258,6 +198,7 @@ async def edit(
     restarts: bool = False,
     actor: str,
     now: datetime,
+    dry_run: bool = False,
 ) -> SendRow:
     """Give a send that has not begun other recipients, another moment or hold; its clock goes on unless it `restarts`.
 
@@ -268,8 +209,8 @@ async def edit(
     if when is not None:
         _check_time(when, now)
     own = f"{send_id}_{secrets.token_hex(4)}"  # the segment that it has now stands in the way until it is ended
-    audience = None if to is None else await _audience(pool, project, to, own, now)
-    async with Sends(pool).change() as change:
+    audience = None if to is None else await audience_of(pool, project, to, own, now)
+    async with Sends(pool).change(dry_run=dry_run) as change:
         send = await _in_status(change, pool, project.project_id, send_id, ("DRAFT", "TO SEND", "PAUSED"), "edited")
         _check_editable(send)
         after = await change.edit(
@@ -277,6 +218,7 @@ async def edit(
         )
         if to is not None and audience is not None:
             after = await _readdressed(change, after, to, *audience, actor)
+            after = replace(after, audience=await change.count(after))
         await change.note(after, "edit", actor, _edited(send, after, to, restarts=restarts))
     return after
 
@@ -288,7 +230,7 @@ async def _readdressed(
         await change.add_segment(segment, actor)
     after = await change.readdress(send, audience)
     if isinstance(to, ToCustomers):
-        await _add_customers(change, send.project_id, send.send_id, to)
+        await add_customers(change, send.project_id, send.send_id, to)
     return after
 
 
@@ -318,28 +260,28 @@ def _moment(when: When) -> str:
     return when.local_time or (when.at.isoformat() if when.at else "at once")
 
 
-async def pause(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+async def pause(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, dry_run: bool = False) -> SendRow:
     """Have nothing more of it leave until it is resumed. Raises NotFound, NotPossible, TryLater."""
-    async with Sends(pool).change() as change:
+    async with Sends(pool).change(dry_run=dry_run) as change:
         send = await change.pause(await _in_status(change, pool, project_id, send_id, ("TO SEND", "SENDING"), "paused"))
         await change.note(send, "pause", actor, f"{send.emitted} of {send.audience} were out")
     return send
 
 
-async def resume(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> SendRow:
+async def resume(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, dry_run: bool = False) -> SendRow:
     """Have it go on where it was. Raises NotFound, NotPossible, TryLater."""
-    async with Sends(pool).change() as change:
+    async with Sends(pool).change(dry_run=dry_run) as change:
         send = await change.resume(await _in_status(change, pool, project_id, send_id, ("PAUSED",), "resumed"))
         await change.note(send, "resume", actor)
     return send
 
 
-async def stop(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> Stopped:
+async def stop(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, dry_run: bool = False) -> Stopped:
     """Have nothing more of it leave: not what is queued, nor what still comes. What has gone stays so.
 
     Raises NotFound, NotPossible, TryLater.
     """
-    async with Sends(pool).change() as change:
+    async with Sends(pool).change(dry_run=dry_run) as change:
         possible: tuple[SendStatus, ...] = ("TO SEND", "SENDING", "PAUSED", "DONE")
         send = await _in_status(change, pool, project_id, send_id, possible, "stopped")
         after, canceled = await change.stop(send, f"its send was stopped by {actor}", actor)
@@ -383,9 +325,19 @@ async def find(pool: asyncpg.Pool, project_id: str, send_id: str) -> SendRow:
     return send
 
 
-async def listed(pool: asyncpg.Pool, project_id: str, limit: int) -> list[SendRow]:
-    """The newest sends. Raises TryLater."""
-    return await Sends(pool).listed(project_id, limit)
+def read_status(text: str) -> SendStatus:
+    """A status by its name, in small letters as well. Raises TidingsError that says which there are."""
+    known = members(SendStatus)
+    if text.upper() not in known:
+        raise TidingsError(f"status: {unknown(text, known)}")
+    return cast(SendStatus, text.upper())
+
+
+async def listed(
+    pool: asyncpg.Pool, project_id: str, limit: int, status: SendStatus | None = None, after: SendPlace | None = None
+) -> list[SendRow]:
+    """The newest sends, those of a status where one is named, behind a place. Raises TryLater."""
+    return await Sends(pool).listed(project_id, limit, status, after)
 
 
 async def show(pool: asyncpg.Pool, project_id: str, send_id: str) -> SendShown:

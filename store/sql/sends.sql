@@ -56,8 +56,11 @@ s.created_at, s.ended_at, s.backfill, s.live_at, s.is_swept
 select :columns from sends s where s.project_id = $1 and s.send_id = $2;
 
 -- name: listed
--- The newest sends of a project.
-select :columns from sends s where s.project_id = $1 order by s.created_at desc, s.send_id limit $2;
+-- The newest sends of a project. $3: of this status alone. $4, $5: behind the one that was created then.
+select :columns from sends s
+where s.project_id = $1 and ($3::text is null or s.status = $3::text)
+  and ($4::timestamptz is null or (s.created_at, s.send_id) < ($4::timestamptz, $5::text))
+order by s.created_at desc, s.send_id desc limit $2;
 
 -- name: ids
 -- Sends of a project that a person could mean.

@@ -20,6 +20,7 @@ from agents.wiring import Wiring
 from console.cli.context import database
 from console.control import explain, sends
 from console.control.context import ProjectContext
+from console.control.recipients import ToCustomers
 from schemas.send import When
 from tests import ROOT
 from tests.e2e.harness import GREETING, PATIENCE, Product, product
@@ -40,7 +41,7 @@ async def test_each_member_gets_one_message_and_the_send_is_done(wiring: Wiring,
         rule = {"distribution": "spring", "trigger": "manual_distribution_schedule", "consent": "marketing"}
         await running.apply({**rule, "channels": [MAIL]})
         async with database(running.wiring) as pool:
-            given = ProjectContext("shop"), "spring", sends.ToCustomers(running.customers), When(), timedelta()
+            given = ProjectContext("shop"), "spring", ToCustomers(running.customers), When(), timedelta()
             made = await sends.draft(pool, *given, actor="ann", now=datetime.now(UTC))
             await sends.confirm(pool, "shop", made.send_id, actor="ann")
             fan_out.send(signal.SIGKILL)
@@ -67,7 +68,7 @@ async def test_a_send_by_each_customers_clock_leaves_when_it_is_that_time_there(
         async with database(running.wiring) as pool:
             project = ProjectContext("shop")
             when = sends.read_time(local.isoformat(), project, is_local=True)
-            given = project, "give", sends.ToCustomers(ZONES), when, timedelta()
+            given = project, "give", ToCustomers(ZONES), when, timedelta()
             made = await sends.draft(pool, *given, actor="ann", now=datetime.now(UTC))
             await sends.confirm(pool, "shop", made.send_id, actor="ann")
             await running.until(lambda: came(running) == {"tokyo", "berlin"}, "it is time for two")

@@ -33,8 +33,10 @@ from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
 from schemas.events.triggers import TRIGGERS
+from schemas.send import Audience, When
 from store.api_keys import ApiKeys
 from store.holds import HoldRow, Holds
+from store.sends import Sends
 from tests import ROOT
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api
 
@@ -172,8 +174,11 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     await api.ask("POST", "/suppressions", {"keys": ["ann@shop.example"], "source": MARK})
     held = HoldRow("shop", "hld_1", 0, "winback", MARK, "delayed", NEVER, NEVER, b"record")
     await Holds(api.pool).add([held])
+    async with Sends(api.pool).change() as change:
+        to = Audience(kind="list")
+        await change.add("shop", "send_1", "winback", to=to, when=When(), hold=timedelta(), actor=MARK)
     before = await fingerprint(api)
-    for table in ("distribution_versions", "suppressions", "holds"):
+    for table in ("distribution_versions", "sends", "suppressions", "holds"):
         assert MARK in before[table]
     for route in ROUTES:
         answer = await api.ask(*called(route), project="outlet")

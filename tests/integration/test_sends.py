@@ -31,8 +31,9 @@ from console.control import sends
 from console.control.context import ProjectContext
 from console.control.distributions import set_status
 from console.control.doctor_sends import examine_sends
+from console.control.recipients import Recipients, ToCondition, ToCustomers, ToSegment
 from console.control.segments import remove
-from console.control.sends import NotPossible, Recipients, ToCondition, ToCustomers, ToSegment
+from console.control.sends import NotPossible
 from deploy.settings.workers import Sends as SendSettings
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery, DistributionRef, EventRef

@@ -25,6 +25,8 @@ Permission = Literal[
     "suppressions:write",
     "holds:read",
     "holds:operate",
+    "dead_letters:read",
+    "dead_letters:operate",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up."""
@@ -40,12 +42,13 @@ _VIEWER: tuple[Permission, ...] = (
 _EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "sends:write", "suppressions:write")
 _RUNS: tuple[Permission, ...] = ("distributions:operate", "holds:operate", "sends:operate")
 """Of whoever keeps it running: pause, resume, stop and cancel."""
+_MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, *_RUNS, "distributions:set_live", "sends:confirm")),
-    "operator": frozenset((*_VIEWER, *_RUNS, "events:publish", "suppressions:write")),
+    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "events:publish", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

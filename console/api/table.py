@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from console.api import distributions, events, holds, sends, statistics, suppressions
+from console.api import dead_letters, distributions, events, holds, sends, statistics, suppressions
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
+    *dead_letters.ROUTES,
     *distributions.ROUTES,
     *events.ROUTES,
     *holds.ROUTES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,8 +19,10 @@ from agents.broker.wire import Wire
 from agents.broker.writer import Writer
 from console.control.not_found import not_found
 from schemas.dead_letter import WHOLE_BATCH, DeadLetter, names_written_out
-from schemas.errors import TidingsError
+from schemas.errors import BadRecord, TidingsError
+from schemas.record_key import parse_key
 from schemas.topics import TOPICS
+from schemas.wire.json_text import decode_json
 
 _CHUNK = 500
 """Records on their way at once: a dead-letter may have megabytes."""
@@ -77,12 +79,19 @@ class Replayed:
     note: str = ""
 
 
-def place_of(name: str) -> tuple[int, int]:
+class Place(NamedTuple):
+    """A place on the dead-letter topic."""
+
+    partition: int
+    offset: int
+
+
+def place_of(name: str) -> Place:
     """Partition and offset of `0:17`, or of `17` on partition 0. Raises TidingsError."""
     partition, _, offset = name.rpartition(":")
     if not offset.isdecimal() or not (partition or "0").isdecimal():
         raise TidingsError(f"{name} is not a dead-letter's place: must be PARTITION:OFFSET, as in 0:17")
-    return int(partition or 0), int(offset)
+    return Place(int(partition or 0), int(offset))
 
 
 def find(reader: TopicReader, name: str) -> Letter:
@@ -109,6 +118,36 @@ def select(reader: TopicReader, wanted: Filter, *, newest: int | None = None) ->
         letter = _letter(message)
         if letter is not None and wanted.takes(letter.facts):
             yield letter
+
+
+def behind(reader: TopicReader, place: Place | None, *, newest: int) -> Iterator[Letter]:
+    """Those behind a place, by partition and offset; of each partition the newest are looked at."""
+    for partition in reader.partitions:
+        if place is not None and partition < place.partition:
+            continue
+        low, end = reader.bounds(partition)
+        after = place.offset + 1 if place is not None and partition == place.partition else 0
+        for message in reader.until_now([partition], start={partition: max(low, end - newest, after)}):
+            letter = _letter(message)
+            if letter is not None:
+                yield letter
+
+
+def is_of(letter: Letter, project_id: str, default: str) -> bool:
+    """True where a record's key is of a project, and its value does not name another one.
+
+    One without a key, or with a key that is not read, is of no project: whose it is can be anybody's.
+    """
+    try:
+        if letter.message.key() is None or parse_key(letter.message.key(), default).project_id != project_id:
+            return False
+    except BadRecord:
+        return False
+    try:
+        value = decode_json(letter.message.value() or b"")
+    except BadRecord:
+        return True
+    return not isinstance(value, dict) or value.get("project_id") in (None, project_id)
 
 
 def _letter(message: Fetched) -> Letter | None:

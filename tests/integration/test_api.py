@@ -21,7 +21,9 @@ import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from agents.broker.producer import write_all
 from agents.broker.reader import TopicReader
+from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.api.events import MOST_EVENTS
 from console.api.gate import MOST_FAILURES
@@ -32,6 +34,7 @@ from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
+from schemas.dead_letter import DeadLetter
 from schemas.events.triggers import TRIGGERS
 from schemas.send import Audience, When
 from store.api_keys import ApiKeys
@@ -49,7 +52,7 @@ def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     """A wiring with the only topics that are written to: a broker takes its time over all of them, for each test."""
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
     admin = AdminClient({**made.kafka.client(), "log_level": 0})
-    topics = [made.topic(name) for name in ("distributions", "events.orders", "events.custom")]
+    topics = [made.topic(name) for name in ("distributions", "events.orders", "events.custom", "dead-letters")]
     wait(admin.create_topics([NewTopic(topic, 1, 1) for topic in topics], request_timeout=60).values(), timeout=60)
     yield made
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
@@ -169,7 +172,7 @@ async def fingerprint(api: Api) -> dict[str, Any]:
     return {table["name"]: await api.pool.fetchval(rows.format(table["name"])) for table in tables}
 
 
-async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(api: Api) -> None:
+async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(api: Api, wiring: Wiring) -> None:
     await applied(api, "winback", name=MARK, status="LIVE")
     await api.ask("POST", "/suppressions", {"keys": ["ann@shop.example"], "source": MARK})
     held = HoldRow("shop", "hld_1", 0, "winback", MARK, "delayed", NEVER, NEVER, b"record")
@@ -177,6 +180,10 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     async with Sends(api.pool).change() as change:
         to = Audience(kind="list")
         await change.add("shop", "send_1", "winback", to=to, when=When(), hold=timedelta(), actor=MARK)
+    facts = DeadLetter(
+        topic="events.orders", partition=0, offset=0, role="matcher", kind="undecodable", message=MARK, failed_at="now"
+    )
+    await write_all(api.server._kafka(), [Output(wiring.topic("dead-letters"), b"c1", b"{", 0, facts.headers())])
     before = await fingerprint(api)
     for table in ("distribution_versions", "sends", "suppressions", "holds"):
         assert MARK in before[table]
@@ -185,6 +192,7 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         assert answer.status < 500, (route.name, answer.json)
         assert MARK.encode() not in answer.raw, route.name
     assert await fingerprint(api) == before
+    assert on_topic(wiring, "events.orders")[1:] == [], "the event of the example alone"
 
 
 # -- manners --------------------------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ TABLE: dict[Permission, str] = {
     "suppressions:write": ". e a o A",
     "holds:read": "v e a o A",
     "holds:operate": ". . a o A",
+    "dead_letters:read": ". . . o A",
+    "dead_letters:operate": ". . . o A",
 }
 
 

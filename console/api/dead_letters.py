@@ -1,0 +1,209 @@
+"""Records that could not be processed, over HTTP: list, show, put back where they came from.
+
+They are read from Kafka in threads of their own, few at once: none of it holds the others who ask. A key sees those of
+its project alone: whose record's key says so, and whose value names no other one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import datetime
+from itertools import islice
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from agents.broker.reader import TopicReader
+from console.api.pages import next_cursor, read_cursor
+from console.api.problems import Detail, in_body, in_parameter, refused
+from console.api.route import ById, Call, Name, Paged, Reply, Route, Writing
+from console.control import dead_letters as control
+from console.control.dead_letters import Filter, Letter, Place, Replay
+from console.control.not_found import not_found
+from schemas.dead_letter import DeadLetter
+from schemas.errors import TidingsError, TryLater
+from schemas.topics import DEAD_LETTERS
+
+T = TypeVar("T")
+
+MOST_PLACES = 100
+NEWEST = 1000
+"""Of each partition, so many are looked at: beyond them is the command's."""
+_SHOWN_BYTES = 4000
+_READ_SECONDS = 25.0
+"""Less than a request may take."""
+_READERS = ThreadPoolExecutor(2, "dead-letters")
+
+Places = Annotated[
+    list[Annotated[str, Meta(max_length=40, description="As the list has it: 0:17.")]],
+    Meta(min_length=1, max_length=MOST_PLACES),
+]
+
+
+class LetterListing(Paged, frozen=True, kw_only=True):
+    """The parameters of a list of dead-letters."""
+
+    kind: Annotated[Name, Meta(description="undecodable, too_large, invalid_event and so on.")] | None = None
+    topic: Annotated[Name, Meta(description="Where they were read, without prefix.")] | None = None
+    role: Annotated[Name, Meta(description="Which role refused them.")] | None = None
+    since: Annotated[datetime, Meta(tz=True, description="Refused since then.")] | None = None
+
+
+class LetterSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter: its place, and where its record came from and what was wrong with it."""
+
+    place: str
+    facts: DeadLetter
+
+
+class LetterPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the newest 1,000 of each partition, by partition and offset."""
+
+    items: list[LetterSummary]
+    next: str | None = None
+
+
+class ShownLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter with its record's key, headers, and the first 4,000 bytes; what is not UTF-8 is written out."""
+
+    place: str
+    facts: DeadLetter
+    key: str | None
+    headers: list[tuple[str, str | None]]
+    value: str
+    bytes: int
+
+
+class LettersToReplay(msgspec.Struct, frozen=True, kw_only=True):
+    """The places of dead-letters to put back; `force`: also where the key has a newer record by now."""
+
+    places: Places
+    force: bool = False
+
+
+class LetterReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of one: the new place of its record, or why it was not written."""
+
+    place: str
+    source: str
+    now_at: str | None
+    why_not: str
+    note: str
+
+
+class LettersReplayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Each with what became of it, in the order in which they were named."""
+
+    replayed: list[LetterReplayed]
+    dry_run: bool
+
+
+async def list_dead_letters(call: Call[Any, LetterListing, None]) -> Reply:
+    """A page of them."""
+    asked, after = call.query, read_cursor(call.query.cursor, Place)
+    wanted = Filter(asked.kind, asked.topic, asked.role, None, asked.since)
+
+    def read(reader: TopicReader) -> list[LetterSummary]:
+        found = _in_time(control.behind(reader, after, newest=NEWEST))
+        mine = (one for one in found if wanted.takes(one.facts) and _is_mine(call, one))
+        shown = (LetterSummary(place=one.place, facts=one.facts) for one in mine)  # without their bytes
+        return list(islice(shown, asked.limit + 1))
+
+    rows, following = next_cursor(await _reading(call, read), asked.limit, lambda one: control.place_of(one.place))
+    return Reply(LetterPage(items=list(rows), next=following))
+
+
+async def get_dead_letter(call: Call[ById, Any, None]) -> Reply:
+    """One of them, whole."""
+    _must_be_places([call.path.id], lambda _, said: in_parameter("id", said))
+    one = await _reading(call, lambda reader: _find(call, reader, call.path.id))
+    raw = one.message.value() or b""
+    shown = ShownLetter(
+        place=one.place,
+        facts=one.facts,
+        key=_text(one.message.key()),
+        headers=[(name, _text(value)) for name, value in one.own_headers()],
+        value=_text(raw) or "",
+        bytes=len(raw),
+    )
+    return Reply(shown)
+
+
+async def replay_dead_letters(call: Call[Any, Writing, LettersToReplay]) -> Reply:
+    """Put some back."""
+    asked, dry_run = call.body, call.query.dry_run
+    _must_be_places(asked.places, lambda number, said: in_body(f"/places/{number}", said))
+
+    def replay(reader: TopicReader) -> list[LetterReplayed]:
+        chosen = [_find(call, reader, one) for one in asked.places]
+        ends = Replay(call.wiring, force=asked.force).run(chosen, dry_run=dry_run)
+        return [LetterReplayed(**asdict(one)) for one in ends]
+
+    return Reply(LettersReplayed(replayed=await _reading(call, replay), dry_run=dry_run))
+
+
+def _in_time(letters: Iterator[Letter]) -> Iterator[Letter]:
+    """End the reading where nobody waits for it any more."""
+    ends_at = time.monotonic() + _READ_SECONDS
+    for one in letters:
+        if time.monotonic() > ends_at:
+            raise TryLater("the dead-letters take too long to read")
+        yield one
+
+
+def _must_be_places(names: list[str], problem: Callable[[int, str], Detail]) -> None:
+    problems: list[Detail] = []
+    for number, name in enumerate(names):
+        try:
+            control.place_of(name)
+        except TidingsError as error:
+            problems.append(problem(number, str(error)))
+    if problems:
+        raise refused("invalid", "", *problems)
+
+
+def _find(call: Call[Any, Any, Any], reader: TopicReader, name: str) -> Letter:
+    letter = control.find(reader, name)
+    if not _is_mine(call, letter):
+        raise not_found("dead-letter", name, see="the list of them")
+    return letter
+
+
+def _is_mine(call: Call[Any, Any, Any], letter: Letter) -> bool:
+    return control.is_of(letter, call.project_id, call.wiring.default_project)
+
+
+async def _reading(call: Call[Any, Any, Any], read: Callable[[TopicReader], T]) -> T:
+    def work() -> T:
+        with TopicReader(call.wiring, DEAD_LETTERS) as reader:
+            return read(reader)
+
+    return await asyncio.get_running_loop().run_in_executor(_READERS, work)
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else raw[:_SHOWN_BYTES].decode(errors="backslashreplace")
+
+
+_PLACE = "0:0"
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "GET", "/dead-letters", "dead_letters:read", "List records that could not be processed", list_dead_letters,
+        {200: LetterPage}, query_type=LetterListing,
+    ),
+    Route(
+        "GET", "/dead-letters/{id}", "dead_letters:read", "Read one with its bytes", get_dead_letter,
+        {200: ShownLetter}, path_type=ById, path_example={"id": _PLACE},
+    ),
+    Route(
+        "POST", "/dead-letters/replay", "dead_letters:operate", "Put some back where they came from, as they were",
+        replay_dead_letters, {200: LettersReplayed}, query_type=Writing, body=LettersToReplay,
+        body_example={"places": [_PLACE]},
+    ),
+)  # fmt: skip

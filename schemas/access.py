@@ -14,6 +14,8 @@ Permission = Literal[
     "distributions:write",
     "distributions:set_live",
     "distributions:operate",
+    "segments:read",
+    "segments:write",
     "sends:read",
     "sends:write",
     "sends:confirm",
@@ -34,12 +36,19 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
     "distributions:read",
+    "segments:read",
     "sends:read",
     "statistics:read",
     "suppressions:read",
     "holds:read",
 )
-_EDITOR: tuple[Permission, ...] = (*_VIEWER, "distributions:write", "sends:write", "suppressions:write")
+_EDITOR: tuple[Permission, ...] = (
+    *_VIEWER,
+    "distributions:write",
+    "segments:write",
+    "sends:write",
+    "suppressions:write",
+)
 _RUNS: tuple[Permission, ...] = ("distributions:operate", "holds:operate", "sends:operate")
 """Of whoever keeps it running: pause, resume, stop and cancel."""
 _MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")

@@ -105,10 +105,9 @@ class Segments:
         async with passing_errors(self._pool):
             return await self._clock(self._pool)
 
-    async def current(self, project_id: str) -> list[SegmentSummary]:
-        """Every segment of a project, by id."""
-        async with passing_errors(self._pool):
-            rows = await self._pool.fetch(self._sql["current"], project_id)
+    async def current(self, project_id: str, after: str = "", limit: int | None = None) -> list[SegmentSummary]:
+        """Every segment of a project behind an id, by id; `limit` at most, where it is given."""
+        rows = await self._fetch("current", project_id, after, limit)
         return [
             SegmentSummary(
                 _definition(row["definition"]),
@@ -124,6 +123,10 @@ class Segments:
     async def ids(self, project_id: str) -> list[str]:
         """The ids of a project's segments, in order."""
         return [row["segment_id"] for row in await self._fetch("ids", project_id)]
+
+    async def version(self, project_id: str, segment_id: str) -> int:
+        """The version of a segment; 0 where it is not there."""
+        return next((int(row["version"]) for row in await self._fetch("version", project_id, segment_id)), 0)
 
     async def customers(self, project_id: str) -> int:
         """The number of profiles of a project."""
@@ -144,9 +147,9 @@ class Segments:
         async with passing_errors(self._pool):
             return bool(await self._pool.fetchval(self._sql["remove"], project_id, segment_id))
 
-    async def members(self, project_id: str, segment_id: str, limit: int) -> list[asyncpg.Record]:
-        """customer_id, since; by id."""
-        return await self._fetch("members", project_id, segment_id, limit)
+    async def members(self, project_id: str, segment_id: str, limit: int, after: str = "") -> list[asyncpg.Record]:
+        """customer_id, since; by id, behind one of them."""
+        return await self._fetch("members", project_id, segment_id, limit, after)
 
     async def count(self, project_id: str, segment_id: str) -> int:
         """The number of members of a segment."""

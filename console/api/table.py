@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.api import dead_letters, distributions, events, holds, sends, statistics, suppressions
+from console.api import dead_letters, distributions, events, holds, segments, sends, statistics, suppressions
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,6 +10,7 @@ ROUTES: tuple[Route, ...] = (
     *distributions.ROUTES,
     *events.ROUTES,
     *holds.ROUTES,
+    *segments.ROUTES,
     *sends.ROUTES,
     *statistics.ROUTES,
     *suppressions.ROUTES,

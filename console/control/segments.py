@@ -155,6 +155,16 @@ async def listed(pool: asyncpg.Pool, project_id: str) -> tuple[list[SegmentSumma
     return await segments.current(project_id), await segments.customers(project_id)
 
 
+async def page(pool: asyncpg.Pool, project_id: str, after: str, limit: int) -> list[SegmentSummary]:
+    """Segments behind an id, by id. Raises TryLater."""
+    return await Segments(pool).current(project_id, after, limit)
+
+
+async def version(pool: asyncpg.Pool, project_id: str, identity: str) -> int:
+    """The version of a segment; 0 where it is not there. Raises TryLater."""
+    return await Segments(pool).version(project_id, identity)
+
+
 async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> SegmentSummary:
     """One segment, with its members counted. Raises NotFound, TryLater."""
     current = {one.definition.id: one for one in await Segments(pool).current(project_id)}
@@ -180,12 +190,13 @@ def _counts(behaviour: Behaviour, progress: Progress | None) -> Counts:
     return Counts(said, topic, progress.since, progress.is_ready, progress.done, progress.goal)
 
 
-async def members(pool: asyncpg.Pool, project_id: str, identity: str, limit: int) -> list[Member]:
-    """At most `limit` members, by id. Raises NotFound, TryLater."""
-    await find(pool, project_id, identity)
-    return [
-        Member(row["customer_id"], row["since"]) for row in await Segments(pool).members(project_id, identity, limit)
-    ]
+async def members(pool: asyncpg.Pool, project_id: str, identity: str, limit: int, after: str = "") -> list[Member]:
+    """At most `limit` members behind an id, by id. Raises NotFound, TryLater."""
+    segments = Segments(pool)
+    if not await segments.version(project_id, identity):
+        raise not_found("segment", identity, await segments.ids(project_id))
+    rows = await segments.members(project_id, identity, limit, after)
+    return [Member(row["customer_id"], row["since"]) for row in rows]
 
 
 async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> list[Membership]:
@@ -198,8 +209,11 @@ async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> lis
     return inside + [Membership(row["segment_id"], None, row["reason"]) for row in unjudged]
 
 
-async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
-    """Take a segment away. Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound."""
+async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, dry_run: bool = False) -> None:
+    """Take a segment away; a dry run looks whether that can be.
+
+    Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound.
+    """
     users = [one.id for one in (await Control(pool).current(project_id)).values() if _uses(one, identity)]
     if users:
         raise TidingsError(
@@ -209,8 +223,8 @@ async def remove(pool: asyncpg.Pool, project_id: str, identity: str) -> None:
     if send := await Sends(pool).using_segment(project_id, identity):
         raise TidingsError(f"segment {identity} is whom {send} goes to; stop it first: tidings sends stop {send}")
     segments = Segments(pool)
-    if not await segments.remove(project_id, identity):
-        raise not_found("segment", identity, [one.definition.id for one in await segments.current(project_id)])
+    if not await (segments.version if dry_run else segments.remove)(project_id, identity):
+        raise not_found("segment", identity, await segments.ids(project_id))
 
 
 def _uses(distribution: Distribution, segment_id: str) -> bool:

@@ -1,15 +1,19 @@
 -- name: current
--- Every segment of a project, with its members and how far its computation is.
+-- Every segment of a project behind an id, $3 at most, with its members and how far its computation is.
 select s.segment_id, s.version, s.definition, s.applied_at, s.computed_version, s.computed,
        (select count(*) from segment_memberships m
         where m.project_id = s.project_id and m.segment_id = s.segment_id and m.is_member) as members,
        (select count(*) from segment_unjudged u
         where u.project_id = s.project_id and u.segment_id = s.segment_id) as unjudged
-from segments s where s.project_id = $1 order by s.segment_id;
+from segments s where s.project_id = $1 and s.segment_id > $2 order by s.segment_id limit $3;
 
 -- name: ids
 -- The segments of a project by name alone.
 select segment_id from segments where project_id = $1 order by segment_id;
+
+-- name: version
+-- The version of a segment.
+select version from segments where project_id = $1 and segment_id = $2;
 
 -- name: count_customers
 -- How many profiles of a project there are.
@@ -30,9 +34,9 @@ returning segment_id;
 delete from segments where project_id = $1 and segment_id = $2 returning segment_id;
 
 -- name: members
--- Who is in a segment, in the order of ids.
+-- Who is in a segment, in the order of ids, behind one of them.
 select customer_id, since from segment_memberships
-where project_id = $1 and segment_id = $2 and is_member order by customer_id limit $3;
+where project_id = $1 and segment_id = $2 and is_member and customer_id > $4 order by customer_id limit $3;
 
 -- name: count
 -- How many are in a segment.

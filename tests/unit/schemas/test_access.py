@@ -12,6 +12,8 @@ TABLE: dict[Permission, str] = {
     "distributions:write": ". e a . A",
     "distributions:set_live": ". . a . A",
     "distributions:operate": ". . a o A",
+    "segments:read": "v e a o A",
+    "segments:write": ". e a . A",
     "sends:read": "v e a o A",
     "sends:write": ". e a . A",
     "sends:confirm": ". . a . A",

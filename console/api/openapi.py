@@ -83,7 +83,8 @@ def _parameters(route: Route) -> Iterator[dict[str, Any]]:
     for place, kind in (("path", route.path_type), ("query", route.query_type)):
         for field in msgspec.structs.fields(kind):
             schema = dict(msgspec.json.schema(field.type))
-            schema = next((one for one in schema.get("anyOf", []) if one != {"type": "null"}), schema)
+            inner: dict[str, Any] = next((one for one in schema.get("anyOf", []) if one != {"type": "null"}), {})
+            schema = {name: word for name, word in schema.items() if name != "anyOf"} | inner
             said = {"description": schema.pop("description")} if "description" in schema else {}
             if not field.required and field.default is not None:
                 schema["default"] = field.default

@@ -51,6 +51,12 @@ def test_a_route_is_described(route: Route) -> None:
     assert route.permission in operation["description"]
 
 
+def test_a_parameter_that_may_be_left_out_keeps_its_description() -> None:
+    described = {one["name"]: one for one in DESCRIBED["paths"][f"{API}/holds"]["get"]["parameters"]}
+    assert described["customer"]["description"] == "For this customer."
+    assert described["customer"]["schema"] == {"type": "string", "minLength": 1, "maxLength": 256}
+
+
 def test_every_reference_of_the_description_leads_somewhere() -> None:
     references = set(re.findall(r'"\$ref": "([^"]+)"', description()))
     assert len(references) > 10

@@ -10,6 +10,7 @@ AccessRole = Literal["viewer", "editor", "approver", "operator", "admin"]
 ACCESS_ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 
 Permission = Literal[
+    "decisions:read",
     "distributions:read",
     "distributions:write",
     "distributions:set_live",
@@ -35,6 +36,7 @@ to have sent what `sends:write` drew up."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
+    "decisions:read",
     "distributions:read",
     "segments:read",
     "sends:read",

@@ -18,7 +18,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
 from console.control.recorded_lag import Behind, missing, recorded_behind
 from schemas.decision import Check, Decision
-from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.errors import BadQuestion, BadRecord, TryLater
 from schemas.formats.cursors import parse_cursor, write_cursor
 from schemas.topics import DECISIONS
 from schemas.wire.read_as import read_as
@@ -38,11 +38,12 @@ class Reading:
     """The way in which decisions were found, and how whole that is.
 
     `behind` counts the records that recorders have not read, of the partitions asked for, and `behind_since` is the
-    time of the oldest of them. `older` is the cursor of the next page.
+    time of the oldest of them; `behind` is None where Kafka, which knows, does not answer. `older` is the cursor of the
+    next page.
     """
 
     source: Source = "read models"
-    behind: int = 0
+    behind: int | None = 0
     behind_since: datetime | None = None
     notes: tuple[str, ...] = ()
     older: str | None = None
@@ -54,6 +55,23 @@ class _Tail:
 
     unread: int
     decisions: list[Decision] | None
+
+
+async def recorded_decisions(
+    pool: asyncpg.Pool, wire: Wire, asked: Asked, *, now: datetime, limit: int = PAGE
+) -> tuple[tuple[Decision, ...], Reading]:
+    """A page of what recorders keep, the oldest first: no topic is read. Raises TryLater while Postgres is away."""
+    behind: Behind | None = None
+    try:  # first: what comes in meanwhile is then said to be missing, and is there
+        behind = await recorded_behind(pool, Extents(wire), key=_key(wire, asked))
+    except TryLater as error:
+        if error.what == "Postgres":
+            raise
+    rows = await RecordedSearch(pool).decisions(asked, limit + 1, now)
+    page, older = _page(map(decision_of, rows), limit)
+    if behind is None:
+        return page, Reading(behind=None, older=older)
+    return page, Reading(behind=behind.records, behind_since=behind.since, older=older)
 
 
 async def find_decisions(
@@ -77,6 +95,7 @@ async def find_decisions(
         notes.append(f"recorders keep decisions from {oldest} on: what is older was looked for in their topic")
     is_whole = not known or reaches_back
     tail, behind = _Tail(0, []), Behind(0)
+    is_known = True
     try:
         tail = await asyncio.to_thread(
             _read_topic, wire, asked, [] if is_whole else known, None if is_whole else _CHEAP
@@ -86,13 +105,15 @@ async def find_decisions(
     except TryLater as error:
         if not known:
             raise
+        is_known = False
         notes.append(f"{error}: what recorders have not read yet is not shown")
     if said := behind.in_words(now):
         notes.append(f"{said}; {_READ if tail.decisions is not None else _NOT_READ}")
     found = {one.decision_id: one for one in map(decision_of, rows)}
     found |= {one.decision_id: one for one in await _without_erased(search, asked.project_id, tail.decisions or ())}
     page, older = _page(found.values(), limit)
-    return page, Reading("read models" if known else "topics", behind.records, behind.since, tuple(notes), older)
+    missed = behind.records if is_known else None
+    return page, Reading("read models" if known else "topics", missed, behind.since, tuple(notes), older)
 
 
 _NEVER_RECORDED = (
@@ -158,6 +179,8 @@ def _fits(one: Decision, asked: Asked) -> bool:
         (asked.event_id, one.event.id),
         (asked.distribution_id, one.distribution.id),
         (asked.delivery_id, one.delivery_id),
+        (asked.outcome, one.outcome),
+        (asked.reason, one.reason),
     )
     at = event_at(one)
     return (
@@ -221,11 +244,10 @@ def cursor_of(place: Place) -> str:
 
 
 def read_cursor(cursor: str) -> Place:
-    """The place that a cursor names. Raises TidingsError."""
+    """The place that a cursor names. Raises BadQuestion."""
     try:
         at, event_id, decision_id = parse_cursor(cursor, tuple[datetime, str, str])
     except ValueError:
-        raise TidingsError(
-            f'cursor: "{cursor}" is not valid: must be what the page before it named, as in --cursor TEXT'
-        ) from None
+        said = f'"{cursor}" is not valid: must be what the page before it named, unchanged'
+        raise BadQuestion(said, "cursor") from None
     return Place(_utc(at), event_id, decision_id)

@@ -16,7 +16,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.wire import Wire
 from agents.wiring import Wiring
 from console.control import dead_letters
-from console.control.decision_search import PAGE, Reading, event_at, find_decisions
+from console.control.decision_search import PAGE, Reading, event_at, find_decisions, recorded_decisions
 from console.control.events import customer_of
 from console.control.known_memberships import KnownMemberships, MembershipRows
 from console.control.not_found import not_found
@@ -24,7 +24,7 @@ from console.control.rows import of_row
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.distribution import Distribution
-from schemas.errors import TidingsError, TryLater
+from schemas.errors import BadQuestion, TryLater
 from schemas.events.triggers import TRIGGERS
 from schemas.record import JsonObject
 from schemas.topics import CUSTOMERS, DEAD_LETTERS
@@ -193,7 +193,8 @@ class RecordedEnd:
 class Asking:
     """The question of a story: of a customer or a delivery (`who`), an event, a code, or a distribution.
 
-    Of events from `since` on and before `until`; behind `after`, which a page before named.
+    Of events from `since` on and before `until`; behind `after`, which a page before named; only decisions with an
+    outcome, or a reason. `delivery` is one, where `who` may be either. `only_recorded`: no topic is read.
     """
 
     who: str | None = None
@@ -205,11 +206,16 @@ class Asking:
     after: Place | None = None
     limit: int = PAGE
     from_topics: bool = False
+    only_recorded: bool = False
+    delivery: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
 
     @property
     def is_all(self) -> bool:
         """True for all that is known of a customer, from the newest on."""
-        return self.who is not None and (self.event, self.code, self.since, self.until, self.after) == (None,) * 5
+        narrower = self.event, self.code, self.since, self.until, self.after, self.outcome, self.reason
+        return self.who is not None and not any(narrower)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,17 +243,15 @@ class Story:
 
 
 async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Asking, now: datetime) -> Story:
-    """The story of a customer, of one delivery (`dlv_…`), or of what else is asked. Raises NotFound, TidingsError."""
+    """The story of a customer, of one delivery (`dlv_…`), or of what else is asked. Raises NotFound, BadQuestion."""
     asked = await _resolve(pool, project_id, asking)
-    decisions, reading = await find_decisions(
-        pool,
-        wiring,
-        asked,
-        keep=wiring.settings.retention.recorded,
-        now=now,
-        limit=asking.limit,
-        from_topics=asking.from_topics,
-    )
+    if asking.only_recorded:
+        decisions, reading = await recorded_decisions(pool, wiring, asked, now=now, limit=asking.limit)
+    else:
+        keep = wiring.settings.retention.recorded
+        decisions, reading = await find_decisions(
+            pool, wiring, asked, keep=keep, now=now, limit=asking.limit, from_topics=asking.from_topics
+        )
     rows, ends = await _rows_of(pool, asked, asking, decisions)
     found = Story(
         decisions,
@@ -259,7 +263,11 @@ async def story(pool: asyncpg.Pool, wiring: Wiring, project_id: str, asking: Ask
     if not asking.is_all or asked.customer_id is None:
         return found
     found = replace(found, choices=await ConsentChoices(pool).of(project_id, asked.customer_id))
-    return found if asked.delivery_id else await _with_refusals(pool, wiring, asked.customer_id, project_id, found)
+    return (
+        found
+        if asked.delivery_id or asking.only_recorded
+        else await _with_refusals(pool, wiring, asked.customer_id, project_id, found)
+    )
 
 
 async def _with_refusals(pool: asyncpg.Pool, wire: Wire, customer: str, project_id: str, found: Story) -> Story:
@@ -287,10 +295,17 @@ async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked
         since=asking.since,
         until=asking.until,
         after=asking.after,
+        outcome=asking.outcome,
+        reason=asking.reason,
     )
-    if asking.who is not None and asking.who.startswith(_DELIVERY_ID):
-        customer, event = await _owner_of(pool, project_id, asking.who)
-        asked = replace(asked, customer_id=customer, event_id=event, delivery_id=asking.who)
+    delivery = asking.delivery
+    if delivery is None and asking.who is not None and asking.who.startswith(_DELIVERY_ID):
+        delivery = asking.who
+    elif delivery is not None and asking.who is not None:
+        raise BadQuestion("goes without a customer: a delivery is of one alone", "delivery")
+    if delivery is not None:
+        customer, event = await _owner_of(pool, project_id, delivery)
+        asked = replace(asked, customer_id=customer, event_id=event, delivery_id=delivery)
     if asking.code is not None:
         published = await RecordedSearch(pool).of_code(project_id, asking.code)
         if published is None:
@@ -302,7 +317,7 @@ async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked
             distribution_id=asked.distribution_id or published.distribution_id,
         )
     if asked.customer_id is None and asked.event_id is None and asked.distribution_id is None:
-        raise TidingsError("nothing is asked for: name a customer, a delivery, --event, --code or --distribution")
+        raise BadQuestion("nothing is asked for: name a customer, a delivery, an event, a code or a distribution")
     return asked
 
 

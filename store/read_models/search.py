@@ -32,7 +32,8 @@ class Place(NamedTuple):
 class Asked:
     """Decisions that are asked for: of a customer, an event or a distribution, one of which there is.
 
-    Events from `since` on and before `until`, behind `after`.
+    Events from `since` on and before `until`, behind `after`; only those with an outcome, or a reason, where one is
+    given.
     """
 
     project_id: str
@@ -43,6 +44,8 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     after: Place | None = None
+    outcome: str | None = None
+    reason: str | None = None
 
 
 class Published(NamedTuple):
@@ -77,7 +80,10 @@ class RecordedSearch:
 
     async def _stretch(self, asked: Asked, lower: datetime, upper: datetime | None, limit: int) -> list[asyncpg.Record]:
         after = tuple(asked.after) if asked.after else (None, None, None)
-        filters = asked.customer_id, asked.distribution_id, asked.event_id, asked.delivery_id
+        filters = (
+            *(asked.customer_id, asked.distribution_id, asked.event_id, asked.delivery_id),
+            *(asked.outcome, asked.reason),
+        )
         values = asked.project_id, lower, upper, _first_day(lower), *after, limit, *filters
         return await self._fetch(_query_of(asked), *values)
 

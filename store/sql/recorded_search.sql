@@ -15,6 +15,8 @@ d.event_at >= $2 and ($3::timestamptz is null or d.event_at < $3) and d.day >= $
   and ($10::text is null or d.distribution_id = $10)
   and ($11::text is null or d.event_id = $11)
   and ($12::text is null or d.delivery_id = $12)
+  and ($13::text is null or d.outcome = $13)
+  and ($14::text is null or d.reason = $14)
 order by d.event_at desc, d.event_id collate "C" desc, d.decision_id collate "C" desc
 limit $8
 

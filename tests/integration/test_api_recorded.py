@@ -1,4 +1,4 @@
-"""The API over what recorders keep: statistics, on a real Kafka and a real PostgreSQL."""
+"""The API over what recorders keep: statistics and decisions, on a real Kafka and a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from urllib.parse import quote
 
 import pytest
 
-from agents.broker.producer import Producer, write_all
-from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.api import statistics
 from schemas.delivery import EventRef
 from schemas.project import Project
-from schemas.topics import DECISIONS
 from store.projects import Projects
 from store.read_models.recorded import Recorded
 from tests.integration.api_client import Api, running_api
 from tests.integration.test_recorder import KEEP, NOW, decision, put, status
+from tests.integration.test_why import written
 
 
 @pytest.fixture
@@ -110,11 +108,90 @@ async def test_days_begin_in_the_projects_zone_also_where_clocks_are_changed(api
 
 async def test_what_recorders_have_not_read_is_said_beside_the_numbers(api: Api, wiring: Wiring) -> None:
     await counted(api)
-    codec, topic = wiring.codec(DECISIONS), wiring.topic(DECISIONS)
-    producer = Producer(wiring.settings.kafka.client())
-    late = [Output(topic, wiring.key("shop", "c1"), codec.encode(decision(number))) for number in range(3)]
-    await write_all(producer, late, patience=60)
-    producer.close()
+    await written(wiring, [decision(number) for number in range(3)])
     behind = (await api.ask("GET", "/statistics")).json["behind"]
     assert behind["records"] == 3
     assert behind["since"] is not None
+
+
+# -- decisions ------------------------------------------------------------------------------------------------------
+
+
+async def seen(api: Api, query: str, limit: int = 200) -> list[str]:
+    """The decisions of all pages, each once, whatever page it is on."""
+    found, cursor = list[str](), ""
+    while True:
+        page = (await api.ask("GET", f"/decisions?{query}&limit={limit}{cursor}")).json
+        found += [one["decision_id"] for one in page["items"]]
+        if page["next"] is None:
+            assert len(set(found)) == len(found)
+            return found
+        cursor = f"&cursor={page['next']}"
+
+
+async def test_decisions_are_found_by_whom_what_and_when_with_their_reasons(api: Api) -> None:
+    made = [
+        decision(1, NOW - timedelta(days=3), customer_id="c1"),
+        decision(2, NOW - timedelta(hours=2), customer_id="c1", reason="capped"),
+        decision(3, NOW, customer_id="c1", outcome="emitted", reason=None, delivery_id=status(3).delivery_id),
+        decision(4, NOW, customer_id="c2"),
+        decision(5, NOW, customer_id="c1", project_id="outlet"),
+    ]
+    await put(Recorded(api.pool, KEEP), made)
+    await put(Recorded(api.pool, KEEP), [status(3, customer_id="c1"), status(3, customer_id="c1", outcome="opened")])
+    ids = {number: one.decision_id for number, one in enumerate(made, start=1)}
+    for query, wanted in {
+        "customer=c1": [3, 2, 1],
+        "customer=c1&since=1d": [3, 2],
+        "customer=c1&until=1h": [2, 1],
+        "customer=c1&reason=capped": [2],
+        "customer=c1&outcome=skipped": [2, 1],
+        "distribution=thanks&outcome=emitted": [3],
+        "event=ev4": [4],
+        f"delivery={status(3).delivery_id}": [3],
+        "customer=c1&distribution=other": [],
+    }.items():
+        assert await seen(api, query) == [ids[number] for number in wanted], query
+    page = (await api.ask("GET", "/decisions?customer=c1", role="viewer")).json
+    assert page["items"][1]["reason"] == "capped"
+    assert page["items"][1]["checks"] == [{"test": "order.amount at_least 1000", "passed": True, "seen": "1500"}]
+    assert sorted(one["outcome"] for one in page["ends"]) == ["opened", "sent"]
+    assert page["behind"] == {"records": 0, "since": None}
+    other = (await api.ask("GET", "/decisions?customer=c1", project="outlet")).json
+    assert [one["decision_id"] for one in other["items"]] == [ids[5]]
+
+
+async def test_pages_of_decisions_of_one_moment_lose_none_while_others_come_in(api: Api) -> None:
+    """Reported elsewhere: a cursor that is a time alone skips what else happened at that moment."""
+    made = [decision(number, NOW - timedelta(seconds=number // 40), customer_id="c1") for number in range(100)]
+    await put(Recorded(api.pool, KEEP), made)
+    first = (await api.ask("GET", "/decisions?customer=c1&limit=7")).json
+    await put(Recorded(api.pool, KEEP), [decision(900, NOW + timedelta(seconds=1), customer_id="c1")], start=100)
+    found, cursor = [one["decision_id"] for one in first["items"]], first["next"]
+    while cursor:
+        page = (await api.ask("GET", f"/decisions?customer=c1&limit=7&cursor={cursor}")).json
+        found += [one["decision_id"] for one in page["items"]]
+        cursor = page["next"]
+    assert sorted(found) == sorted(one.decision_id for one in made)
+
+
+async def test_decisions_come_from_the_read_models_alone_and_what_lacks_is_counted(api: Api, wiring: Wiring) -> None:
+    await put(Recorded(api.pool, KEEP), [decision(0, customer_id="c1")])
+    await written(wiring, [decision(number, customer_id="c1") for number in (1, 2)])
+    page = (await api.ask("GET", "/decisions?customer=c1")).json
+    assert [one["event"]["id"] for one in page["items"]] == ["ev0"]
+    assert page["behind"]["records"] == 2
+
+
+async def test_a_search_for_decisions_that_makes_no_sense_names_what_is_wrong(api: Api) -> None:
+    for query, parameter in {
+        "since=1d": None, "customer=c1&delivery=dlv_1": "delivery", "customer=c1&since=soon": "since",
+        "customer=c1&outcome=sent": "outcome", "customer=c1&reason=capt": "reason", "customer=c1&cursor=AAAA": "cursor",
+        "customer=c1&limit=201": "limit", "customer=c1&cursor=WyIyMDI2LTExLTIwIiwiYSIsImIiXQ": "cursor",
+    }.items():  # fmt: skip
+        answer = await api.ask("GET", f"/decisions?{query}")
+        named = [one.get("parameter") for one in answer.json.get("errors", [])]
+        assert (answer.status, named) == (422, [parameter] if parameter else []), (query, answer.json)
+    assert (await api.ask("GET", "/decisions?delivery=dlv_none")).status == 404
+    assert (await api.ask("GET", "/decisions?code=NONE")).status == 404
+    assert (await api.ask("GET", "/decisions?customer=%00")).status == 422

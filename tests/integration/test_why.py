@@ -258,7 +258,7 @@ async def test_how_a_delivery_ended_is_known_for_longer_than_the_ledger_has_it(
 
 
 async def test_what_is_asked_has_to_name_somebody(pool: asyncpg.Pool, wiring: Wiring) -> None:
-    with pytest.raises(TidingsError, match="name a customer, a delivery, --event, --code or --distribution"):
+    with pytest.raises(TidingsError, match="name a customer, a delivery, an event, a code or a distribution"):
         await told(pool, wiring)
 
 

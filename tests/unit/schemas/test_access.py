@@ -8,6 +8,7 @@ from schemas.access import ACCESS_ROLES, GRANTS, PERMISSIONS, AccessRole, Permis
 
 TABLE: dict[Permission, str] = {
     # viewer editor approver operator admin
+    "decisions:read": "v e a o A",
     "distributions:read": "v e a o A",
     "distributions:write": ". e a . A",
     "distributions:set_live": ". . a . A",

@@ -11,6 +11,8 @@ ACCESS_ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 
 Permission = Literal[
     "decisions:read",
+    "deliveries:read",
+    "deliveries:operate",
     "distributions:read",
     "distributions:write",
     "distributions:set_live",
@@ -37,6 +39,7 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
     "decisions:read",
+    "deliveries:read",
     "distributions:read",
     "segments:read",
     "sends:read",
@@ -51,7 +54,7 @@ _EDITOR: tuple[Permission, ...] = (
     "sends:write",
     "suppressions:write",
 )
-_RUNS: tuple[Permission, ...] = ("distributions:operate", "holds:operate", "sends:operate")
+_RUNS: tuple[Permission, ...] = ("deliveries:operate", "distributions:operate", "holds:operate", "sends:operate")
 """Of whoever keeps it running: pause, resume, stop and cancel."""
 _MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from console.api import dead_letters, decisions, distributions, events, holds, segments, sends, statistics, suppressions
+from console.api import (
+    dead_letters,
+    decisions,
+    deliveries,
+    distributions,
+    events,
+    holds,
+    segments,
+    sends,
+    statistics,
+    suppressions,
+)
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *dead_letters.ROUTES,
     *decisions.ROUTES,
+    *deliveries.ROUTES,
     *distributions.ROUTES,
     *events.ROUTES,
     *holds.ROUTES,

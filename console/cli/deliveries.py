@@ -100,8 +100,7 @@ def resend_command(
     Each is judged first: consent as it is now, suppression, and whether the customer got a later one. Mail that may
     have arrived already is left out, and counted.
     """
-    state = None if status == "bounced" else "failed"
-    asyncio.run(_resend({**locals(), "state": state}, Asked(yes, dry_run, as_json)))
+    asyncio.run(_resend(dict(locals()), Asked(yes, dry_run, as_json)))
 
 
 @deliveries_app.command("cancel")
@@ -111,7 +110,7 @@ def cancel_command(
     since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """End waiting deliveries; those that are being sent this moment go on."""
-    asyncio.run(_act("cancel", {**locals(), "state": "waiting"}, Asked(yes, dry_run, as_json)))
+    asyncio.run(_act("cancel", dict(locals()), Asked(yes, dry_run, as_json)))
 
 
 @deliveries_app.command("hurry")
@@ -121,11 +120,11 @@ def hurry_command(
     since: Since = None, until: Until = None, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Try deliveries now that wait for their next attempt or a slow destination. What is paused goes on waiting."""
-    asyncio.run(_act("hurry", {**locals(), "state": "waiting"}, Asked(yes, dry_run, as_json)))
+    asyncio.run(_act("hurry", dict(locals()), Asked(yes, dry_run, as_json)))
 
 
 async def _act(action: Action, given: dict[str, Any], asked: Asked) -> None:
-    async with _chosen(given) as (opened, store, chosen):
+    async with _chosen(deliveries.given_for(action, given)) as (opened, store, chosen):
         foreseen = await deliveries.foresee(store, action, chosen)
         _show(foreseen, asked)
         if _is_wanted(action, foreseen.standing.within, asked):
@@ -133,7 +132,7 @@ async def _act(action: Action, given: dict[str, Any], asked: Asked) -> None:
 
 
 async def _resend(given: dict[str, Any], asked: Asked) -> None:
-    async with _chosen(given) as (opened, store, chosen):
+    async with _chosen(deliveries.given_for("resend", given)) as (opened, store, chosen):
         foreseen = await deliveries.foresee(store, "resend", chosen)
         judged = await resend.resendable(
             store, chosen, partial(_profiles, opened.project_id), possibly_accepted=given["possibly_accepted"]

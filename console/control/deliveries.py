@@ -9,7 +9,7 @@ from datetime import datetime
 from console.control.moments import moment_or_ago
 from console.control.rows import of_row
 from schemas.closed import CHANNELS, Reason, members
-from schemas.errors import TidingsError
+from schemas.errors import BadQuestion
 from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.deliveries import Action, Deliveries, DeliveryFilter, Standing
 
@@ -75,7 +75,7 @@ class Foreseen:
 
 
 def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> DeliveryFilter:
-    """A filter as somebody wrote it; `since` and `until` are times, or spans before `now`. Raises TidingsError."""
+    """A filter as somebody wrote it; `since` and `until` are times, or spans before `now`. Raises BadQuestion."""
     written = {name: value for name, value in given.items() if value not in (None, "", (), [])}
     _check_one_of("channel", written.get("channel"), CHANNELS)
     _check_one_of("state", written.get("state"), STATES)
@@ -92,19 +92,31 @@ def read_filter(project_id: str, given: Mapping[str, object], now: datetime) -> 
     return DeliveryFilter(project_id, **{k: v for k, v in (written | changes).items() if k in known})  # type: ignore[arg-type]
 
 
+def given_for(action: Action, given: Mapping[str, object]) -> dict[str, object]:
+    """A filter as somebody wrote it for an action, with the state of what that is for.
+
+    What bounced was sent; else only what failed is sent again, and only what waits is cancelled or hurried.
+    """
+    if action != "resend":
+        return {**given, "state": "waiting"}
+    return {**given, "state": None if given.get("status") == "bounced" else "failed"}
+
+
 def must_choose(chosen: DeliveryFilter) -> None:
     """Refuse a filter that lets everything through: what was meant is then most likely something else."""
     conditions = (getattr(chosen, field.name) for field in fields(chosen) if field.name not in _NOT_ENOUGH)
     if all(condition is None for condition in conditions):
-        raise TidingsError(
+        raise BadQuestion(
             "nothing is chosen; name ids, or at least one of distribution, channel, destination, customer, reason, "
             "detail, since, until"
         )
 
 
-async def newest(deliveries: Deliveries, chosen: DeliveryFilter, limit: int) -> list[DeliverySummary]:
-    """The newest of those chosen, at most `limit`. Raises TryLater."""
-    return [of_row(DeliverySummary, row) for row in await deliveries.newest(chosen, limit)]
+async def newest(
+    deliveries: Deliveries, chosen: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
+) -> list[DeliverySummary]:
+    """The newest of those chosen, at most `limit`; behind one, by when it was taken in and its id. Raises TryLater."""
+    return [of_row(DeliverySummary, row) for row in await deliveries.newest(chosen, limit, after)]
 
 
 async def groups(deliveries: Deliveries, chosen: DeliveryFilter, limit: int = _GROUPS) -> tuple[DeliveryGroup, ...]:
@@ -113,7 +125,7 @@ async def groups(deliveries: Deliveries, chosen: DeliveryFilter, limit: int = _G
 
 
 async def foresee(deliveries: Deliveries, action: Action, chosen: DeliveryFilter) -> Foreseen:
-    """Count what an action would reach. Raises TidingsError for a filter without any condition."""
+    """Count what an action would reach. Raises BadQuestion for a filter without any condition."""
     must_choose(chosen)
     standing, counted = await deliveries.standing(action, chosen), await groups(deliveries, chosen)
     missed = await deliveries.missed(chosen) if chosen.ids else {}
@@ -127,11 +139,18 @@ async def carry_out(
     *,
     actor: str,
     on_progress: Callable[[int], None] = lambda _: None,
+    most: int | None = None,
 ) -> int:
-    """Do it in chunks, each a transaction of its own; to how many it was done. What is being sent is left alone."""
+    """Do it in chunks, each a transaction of its own; to how many it was done, `most` at most.
+
+    What is being sent is left alone.
+    """
     must_choose(chosen)
     done, after = 0, ""
-    while ids := await deliveries.act(action, chosen, actor, after=after, limit=_CHUNK):
+    while limit := _CHUNK if most is None else min(_CHUNK, most - done):
+        ids = await deliveries.act(action, chosen, actor, after=after, limit=limit)
+        if not ids:
+            break
         done, after = done + len(ids), ids[-1]
         on_progress(done)
     return done
@@ -141,4 +160,4 @@ def _check_one_of(name: str, value: object, known: tuple[str, ...]) -> None:
     if value is not None and value not in known:
         meant = nearest(str(value), known, ROUGHLY_LIKE)
         hint = f'. Did you mean "{meant}"?' if meant else ""
-        raise TidingsError(f'{name}: "{value}" is not valid: must be one of {", ".join(known)}{hint}')
+        raise BadQuestion(f'"{value}" is not valid: must be one of {", ".join(known)}{hint}', name)

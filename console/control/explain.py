@@ -321,6 +321,15 @@ async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked
     return asked
 
 
+async def delivery(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> DeliveryStory:
+    """One delivery that the ledger still has, with its attempts. Raises NotFound."""
+    rows = await Ledger(pool).deliveries_with(project_id, [delivery_id])
+    if not rows:
+        raise not_found("delivery", delivery_id, see="tidings deliveries list")
+    (found,) = await _deliveries(pool, rows, None)
+    return found
+
+
 async def _owner_of(pool: asyncpg.Pool, project_id: str, delivery_id: str) -> tuple[str, str]:
     """The customer and the event of a delivery, which recorders know for longer than the ledger."""
     rows = await Ledger(pool).deliveries_with(project_id, [delivery_id])

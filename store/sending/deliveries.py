@@ -74,9 +74,11 @@ class Deliveries:
         """The database's time, by which deliveries are dated."""
         return await time_there(self._pool)
 
-    async def newest(self, chosen: DeliveryFilter, limit: int) -> list[asyncpg.Record]:
-        """The newest of those chosen, at most `limit`, without their records."""
-        return await self._fetch(self._sql["listed"], *_arguments(chosen), limit)
+    async def newest(
+        self, chosen: DeliveryFilter, limit: int, after: tuple[datetime, str] | None = None
+    ) -> list[asyncpg.Record]:
+        """The newest of those chosen, at most `limit`, without their records; behind one by its created_at and id."""
+        return await self._fetch(self._sql["listed"], *_arguments(chosen), limit, *(after or (None, None)))
 
     async def missed(self, chosen: DeliveryFilter) -> dict[str, str | None]:
         """The ids that a filter names and its rest leaves out, with the status of each; None where there is not one."""

@@ -45,11 +45,13 @@ and ($12::text is null
       else 'waiting' end)
 
 -- name: listed
--- The newest, without their records.
+-- The newest, without their records; behind the one that was taken in at $14 and has the id $15.
 select delivery_id, distribution_id, customer_id, channel, destination, state, :status_now as status, reason, detail,
        attempts, due_at, created_at, settled_at
 from deliveries d
 where :chosen
+  and ($14::timestamptz is null
+       or d.created_at <= $14 and (d.created_at < $14 or d.delivery_id > $15::text))
 order by created_at desc, delivery_id
 limit $13;
 

@@ -9,6 +9,8 @@ from schemas.access import ACCESS_ROLES, GRANTS, PERMISSIONS, AccessRole, Permis
 TABLE: dict[Permission, str] = {
     # viewer editor approver operator admin
     "decisions:read": "v e a o A",
+    "deliveries:read": "v e a o A",
+    "deliveries:operate": ". . a o A",
     "distributions:read": "v e a o A",
     "distributions:write": ". e a . A",
     "distributions:set_live": ". . a . A",

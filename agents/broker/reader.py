@@ -22,6 +22,8 @@ Fetched = Message
 """A record as this client hands it over."""
 
 _TIMEOUT = 10.0
+_LEAD_SECONDS = 30.0
+"""Within so long a broker that answers has to lead: a busy one is slow to take up a topic that was just made."""
 _RENEW_SECONDS = 3.0
 """A consumer that is refused for so long is replaced."""
 
@@ -94,7 +96,7 @@ class TopicReader:
                 if (now := time.monotonic()) > renew_at:
                     self._renewed.renew()
                     renew_at = now + _RENEW_SECONDS
-                if now > begun + _TIMEOUT:
+                if now > begun + _LEAD_SECONDS:
                     raise TryLater(f"Kafka does not answer for {self.name}: {error.args[0].str()}") from error
                 time.sleep(0.1)
             else:

@@ -260,6 +260,10 @@ def _limit(wiring: Wiring, topic: str, size_: str) -> None:
     resource_ = ConfigResource(ResourceType.TOPIC, wiring.topic(topic), incremental_configs=[entry])
     for future in admin.incremental_alter_configs([resource_]).values():
         future.result(10)
+    asked, deadline = ConfigResource(ResourceType.TOPIC, wiring.topic(topic)), time.monotonic() + PATIENCE
+    while admin.describe_configs([asked])[asked].result(10)["max.message.bytes"].value != size_:
+        assert time.monotonic() < deadline, "the controller has it, and the broker does not get it"
+        time.sleep(0.05)
 
 
 def _rewind(wiring: Wiring) -> None:

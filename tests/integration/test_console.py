@@ -134,7 +134,7 @@ WRONG: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
     (("worker", "cook"), {}, 2, "must be one of matcher, publisher"),
     (("tail", "nothing"), {}, 1, "There are: events.segments"),
     (("why", "dlv_x"), {}, 1, 'no delivery "dlv_x"'),
-    (("why",), {}, 1, "name a customer, a delivery, --event"),
+    (("why",), {}, 1, "name a customer, a delivery, an event"),
     (("why", "c1", "--cursor", "x"), {}, 1, 'cursor: "x" is not valid'),
     (("why", "c1", "--since", "soon"), {}, 1, 'since: "soon" is not valid'),
     (("doctor",), {}, 1, "webhook secrets"),

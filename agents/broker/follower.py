@@ -64,9 +64,8 @@ class Follower:
             "fetch.wait.max.ms": 100,
         }
         self._consumer = Consumer({**client, **reading})
-        self._asking = RenewedConsumer(
-            lambda: Consumer(client)
-        )  # on the reader's connection a question waits for the fetch before it
+        # on the reader's connection a question would wait for the fetch before it
+        self._asking = RenewedConsumer(lambda: Consumer(client))
 
     def partitions(self, topic: str) -> list[int]:
         """The partitions that a topic has. Raises TryLater where there is no such topic."""

@@ -23,7 +23,7 @@ Fetched = Message
 
 _TIMEOUT = 10.0
 _LEAD_SECONDS = 30.0
-"""Within so long a broker that answers has to lead: a busy one is slow to take up a topic that was just made."""
+"""Waited for a broker to lead a partition: a busy one is slow to take up a topic that was just made."""
 _RENEW_SECONDS = 3.0
 """A consumer that is refused for so long is replaced."""
 

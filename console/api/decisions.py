@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from console.api.pages import read_cursor
 from console.api.recorded import NotRecorded
-from console.api.route import Call, Moment, Name, Paged, Reply, Route
+from console.api.route import Call, Instant, Moment, Name, Paged, Reply, Route
 from console.control import explain
 from console.control.explain import Asking, DeliveryStory, RecordedEnd
 from console.control.moments import moment_or_ago
@@ -65,7 +65,7 @@ async def list_decisions(call: Call[Any, DecisionsAsked, None]) -> Reply:
 
 
 def _asking(asked: DecisionsAsked, now: datetime) -> Asking:
-    after = read_cursor(asked.cursor, tuple[Annotated[datetime, Meta(tz=True)], str, str])
+    after = read_cursor(asked.cursor, tuple[Instant, str, str])
     return Asking(
         who=asked.customer,
         delivery=asked.delivery,

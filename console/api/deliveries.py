@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,7 @@ from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import in_body, refused
-from console.api.route import ById, Call, Cursor, Moment, Name, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, Instant, Moment, Name, Paged, Reply, Route, Writing
 from console.control import deliveries, explain, resend
 from console.control.deliveries import DeliveryGroup, DeliverySummary, Foreseen
 from console.control.explain import DeliveryStory
@@ -118,7 +117,7 @@ class DeliveriesChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_deliveries(call: Call[Any, DeliveriesAsked, None]) -> Reply:
     """A page of them."""
-    after = read_cursor(call.query.cursor, tuple[Annotated[datetime, Meta(tz=True)], str])
+    after = read_cursor(call.query.cursor, tuple[Instant, str])
     store, limit = Deliveries(call.pool), call.query.limit
     chosen = deliveries.read_filter(call.project_id, msgspec.structs.asdict(call.query), await store.now())
     found = await deliveries.newest(store, chosen, limit + 1, after)

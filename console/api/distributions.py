@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import Refusal, Refused, in_body, refused
-from console.api.route import ById, Call, Cursor, DocumentBody, IsDryRun, Name, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, DocumentBody, Instant, IsDryRun, Name, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
 from console.control import accounts, distributions, lifecycle
 from console.control.documents import Document, json_document
@@ -71,7 +70,7 @@ class VersionSummary(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     status: str
     applied_by: str
-    applied_at: Annotated[datetime, Meta(tz=True)]
+    applied_at: Instant
 
 
 class VersionPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +85,7 @@ class DistributionVersion(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     applied_by: str
-    applied_at: Annotated[datetime, Meta(tz=True)]
+    applied_at: Instant
     source: str
     definition: Distribution
 

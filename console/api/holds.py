@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
-from console.api.route import Call, Name, Paged, Reply, Route, Writing
+from console.api.route import Call, Instant, Name, Paged, Reply, Route, Writing
 from console.control import holds
 from console.control.holds import HoldSummary
 from schemas.closed import Reason
 from store.chosen_holds import FIRST_DUE, ChosenHolds, DuePlace, HoldFilter
 
-Moment = Annotated[datetime, Meta(tz=True)]
 OfDistribution = Annotated[Name | None, Meta(description="Of this distribution.")]
 ForCustomer = Annotated[Name | None, Meta(description="For this customer.")]
 ByReason = Annotated[Reason | None, Meta(description="Those that wait for this reason.")]
@@ -46,8 +44,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     distribution_id: str
     customer_id: str
     reason: str
-    until_at: Moment | None
-    held_at: Moment
+    until_at: Instant | None
+    held_at: Instant
     canceled_by: str | None
 
 
@@ -66,8 +64,8 @@ class CountedHolds(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     due: int
     canceled: int
-    first_until: Moment | None
-    last_until: Moment | None
+    first_until: Instant | None
+    last_until: Instant | None
 
 
 class HoldGroups(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
+from console.api.route import Instant
 from console.control.recorded_lag import Behind
 
 
@@ -15,7 +12,7 @@ class NotRecorded(msgspec.Struct, frozen=True, kw_only=True):
     """Records of decisions and deliveries that recorders have not read, and when the oldest reached Kafka."""
 
     records: int
-    since: Annotated[datetime, Meta(tz=True)] | None
+    since: Instant | None
 
 
 def not_recorded(behind: Behind | None) -> NotRecorded | None:

@@ -30,6 +30,9 @@ Cursor = Annotated[
 ]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ON_A_PAGE, description="On a page, at most.")]
 Moment = Annotated[str, Meta(min_length=1, max_length=64)]
+"""A point of time as somebody writes it: a time, a day, or a span before now."""
+Instant = Annotated[datetime, Meta(tz=True)]
+"""A point of time in a reply."""
 PRIVATE = {"private": True}
 """The `extra` of a field that holds somebody's address: no problem shows what was given."""
 IsDryRun = Annotated[bool, Meta(description="Answer what would come of it, and change nothing.")]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import in_body, refused
-from console.api.route import ById, Call, Cursor, DocumentBody, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
 from console.control import segments
 from console.control.documents import Document, json_document
@@ -23,7 +21,6 @@ from store.segments import SegmentSummary
 from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +37,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     unjudged: int
     computed: int
     is_computed: bool
-    applied_at: Moment
+    applied_at: Instant
 
 
 class SegmentPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +60,7 @@ class CountedEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     events: str
     topic: str
-    since: Moment | None
+    since: Instant | None
     is_complete: bool
     records: int
     of: int
@@ -92,7 +89,7 @@ class SegmentMember(msgspec.Struct, frozen=True, kw_only=True):
     """A customer in a segment."""
 
     customer: str
-    since: Moment
+    since: Instant
 
 
 class MemberPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from console.api.route import Cursor
+from console.api.route import Cursor, Instant
 from console.control.sends import Counted, SendShown, Stopped
 from schemas.closed import SendStatus
 from schemas.formats.durations import format_duration
 from store.sends import SendRow
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +26,7 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     distribution: str
     status: SendStatus
     to_segment: str | None
-    at: Moment | None
+    at: Instant | None
     local_time: Annotated[str | None, Meta(description="By each customer's own clock.")]
     hold: str
     audience: int
@@ -39,11 +36,11 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     backfill: str | None
     version: Annotated[int | None, Meta(description="The distribution's, once it has begun.")]
     created_by: str
-    created_at: Moment
-    confirmed_at: Moment | None
-    starts_at: Moment | None
-    started_at: Moment | None
-    ended_at: Moment | None
+    created_at: Instant
+    confirmed_at: Instant | None
+    starts_at: Instant | None
+    started_at: Instant | None
+    ended_at: Instant | None
 
 
 class SendPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +63,7 @@ class SendProgress(msgspec.Struct, frozen=True, kw_only=True):
 class SendAction(msgspec.Struct, frozen=True, kw_only=True):
     """Something that somebody did to a send."""
 
-    at: Moment
+    at: Instant
     action: str
     actor: str
     detail: str

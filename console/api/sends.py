@@ -11,11 +11,10 @@ from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import in_body, refused
-from console.api.route import ById, Call, Name, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Instant, Name, Paged, Reply, Route, Writing
 from console.api.send_replies import (
     ChangedSend,
     CountedSend,
-    Moment,
     SendPage,
     ShownSend,
     StoppedSend,
@@ -39,7 +38,7 @@ SendCall = Call[ById, Writing, Any]
 class _After(NamedTuple):
     """The last send that was shown."""
 
-    created_at: Moment
+    created_at: Instant
     send_id: str
 
 

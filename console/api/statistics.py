@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from agents.broker.extents import Extents
 from console.api.recorded import NotRecorded, not_recorded
-from console.api.route import Call, Moment, Name, Reply, Route
+from console.api.route import Call, Instant, Moment, Name, Reply, Route
 from console.control.statistics import BY, DEFAULT_SINCE, read_question, statistics
 from store.read_models.counts import Count
 
@@ -61,8 +61,8 @@ class StatisticsFound(msgspec.Struct, frozen=True, kw_only=True):
     answer.
     """
 
-    since: Annotated[datetime, Meta(tz=True)]
-    until: Annotated[datetime, Meta(tz=True)]
+    since: Instant
+    until: Instant
     zone: str
     decisions: list[Number]
     deliveries: list[Number]

@@ -7,7 +7,6 @@ and clients write down.
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +14,7 @@ from msgspec import Meta
 
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import refused
-from console.api.route import PRIVATE, Call, Paged, Reply, Route, Writing
+from console.api.route import PRIVATE, Call, Instant, Paged, Reply, Route, Writing
 from console.control import suppressions as control
 from schemas.closed import ChannelName
 from schemas.suppression import LONGEST_SOURCE, Suppression, SuppressionReason
@@ -47,8 +46,8 @@ class SuppressionEntry(msgspec.Struct, frozen=True, kw_only=True):
     channel: OnChannel
     reason: SuppressionReason
     source: str
-    expires_at: Annotated[datetime, Meta(tz=True)] | None
-    added_at: Annotated[datetime, Meta(tz=True)]
+    expires_at: Instant | None
+    added_at: Instant
     added_by: str
 
 

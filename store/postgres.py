@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -68,6 +68,24 @@ async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], A
                 if not left:
                     raise
     raise AssertionError("unreachable")
+
+
+class _TakenBack(Exception):
+    """The end of a dry run."""
+
+
+@asynccontextmanager
+async def changing(pool: asyncpg.Pool, *, dry_run: bool = False) -> AsyncIterator[asyncpg.Connection]:
+    """A connection in a transaction. Raises TryLater.
+
+    Nothing is kept of a `dry_run`, which is done all the same: what comes of it is what would come.
+    """
+    async with passing_errors(pool), pool.acquire() as connection:
+        with suppress(_TakenBack):
+            async with connection.transaction():
+                yield connection
+                if dry_run:
+                    raise _TakenBack
 
 
 async def connect(dsn: str, *, size: int = 4, pooler: Pooler = "auto") -> asyncpg.Pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -16,7 +16,7 @@ from schemas.distribution import Distribution
 from schemas.segment import SegmentDefinition
 from schemas.send import Audience, Entered, Started, When
 from store.clock import database_now
-from store.postgres import passing_errors
+from store.postgres import changing, passing_errors
 from store.segments import SegmentConflict
 from store.sql import queries
 
@@ -64,10 +64,6 @@ class SendRow:
     def is_open(self) -> bool:
         """True where something of it may still go out."""
         return self.status not in ("DONE", "STOPPED")
-
-
-class _TakenBack(Exception):
-    """The end of a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +135,9 @@ class Sends:
 
     @asynccontextmanager
     async def change(self, *, dry_run: bool = False) -> AsyncIterator[SendChange]:
-        """One thing that somebody does, with the entry that says so: kept as a whole or not at all.
-
-        Nothing is kept of a `dry_run`, which is done all the same: what comes of it is what would come.
-        """
-        async with passing_errors(self._pool), self._pool.acquire() as connection:
-            with suppress(_TakenBack):
-                async with connection.transaction():
-                    yield SendChange(connection, self._sql)
-                    if dry_run:
-                        raise _TakenBack
+        """One thing that somebody does, with the entry that says so: kept as a whole or not at all."""
+        async with changing(self._pool, dry_run=dry_run) as connection:
+            yield SendChange(connection, self._sql)
 
     # -- the fan-out ----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from schemas.suppression import (
     SuppressionReason,
     key_hash,
 )
-from store.postgres import passing_errors, storable
+from store.postgres import changing, passing_errors, storable
 from store.sql import queries
 
 _ON_ALL = ""
@@ -136,16 +136,8 @@ class Suppressions:
             behind = rows[-1]["key"], rows[-1]["channel"]
 
     async def _change(self, name: str, *arguments: object, dry_run: bool) -> list[asyncpg.Record]:
-        """One statement; a dry run is rolled back, so that it says what the change itself would."""
-        async with passing_errors(self._pool), self._pool.acquire() as connection:
-            if not dry_run:
-                return list(await connection.fetch(self._sql[name], *arguments))
-            tried = connection.transaction()
-            await tried.start()
-            try:
-                return list(await connection.fetch(self._sql[name], *arguments))
-            finally:
-                await tried.rollback()
+        async with changing(self._pool, dry_run=dry_run) as connection:
+            return list(await connection.fetch(self._sql[name], *arguments))
 
 
 def place_of(one: Suppression) -> Place:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from concurrent.futures import wait
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import aiohttp
 import asyncpg
 import msgspec
 import structlog
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.clock import utc_now
 from agents.telemetry.metrics import Metrics
@@ -24,6 +26,8 @@ from console.control import api_keys
 from console.control.api_keys import NewKey
 from console.http.api import listen
 from console.http.database import LateDatabase
+from deploy.secret import Secret
+from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, AccessRole
 from schemas.api_key import RANDOM_BYTES, KeyKind
@@ -88,6 +92,32 @@ class Api:
         address = self.base + (path if path.startswith(("/api", "/healthz", "/metrics")) else "/api/v1" + path)
         async with self.session.request(method, address, data=data, headers=sent) as response:
             return Answer(response.status, response.headers, await response.read())
+
+    async def pages(self, path: str, **asked: Any) -> AsyncIterator[list[Any]]:
+        """The items of one page after the other, until one names no next."""
+        cursor = ""
+        while True:
+            page = await self.ask("GET", path + cursor, **asked)
+            assert page.status == 200, page.json
+            yield page.json["items"]
+            if page.json["next"] is None:
+                return
+            cursor = f"{'&' if '?' in path else '?'}cursor={page.json['next']}"
+
+    async def listed(self, path: str, name: str, **asked: Any) -> list[Any]:
+        """A field of the items of all pages."""
+        return [one[name] async for items in self.pages(path, **asked) for one in items]
+
+
+@contextmanager
+def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 1) -> Iterator[Wiring]:
+    """A wiring with these topics alone: a broker takes its time over all of them, for each test."""
+    made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
+    admin = AdminClient({**made.kafka.client(), "log_level": 0})
+    topics = [made.topic(name) for name in names]
+    wait(admin.create_topics([NewTopic(one, partitions, 1) for one in topics], request_timeout=60).values(), timeout=60)
+    yield made
+    wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
 
 
 @asynccontextmanager

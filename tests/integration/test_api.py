@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import wait
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 from pathlib import Path
@@ -19,7 +17,6 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.broker.producer import write_all
 from agents.broker.reader import TopicReader
@@ -29,8 +26,6 @@ from console.api.events import MOST_EVENTS
 from console.api.gate import MOST_FAILURES
 from console.api.route import Route
 from console.api.table import ROUTES
-from deploy.secret import Secret
-from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
@@ -41,7 +36,7 @@ from store.api_keys import ApiKeys
 from store.holds import HoldRow, Holds
 from store.sends import Sends
 from tests import ROOT
-from tests.integration.api_client import DOCUMENT, Answer, Api, running_api
+from tests.integration.api_client import DOCUMENT, Answer, Api, running_api, wired
 
 MARK = "only-the-shop-knows-this"
 NEVER = datetime(2999, 1, 1, tzinfo=UTC)
@@ -49,13 +44,8 @@ NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    """A wiring with the only topics that are written to: a broker takes its time over all of them, for each test."""
-    made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
-    admin = AdminClient({**made.kafka.client(), "log_level": 0})
-    topics = [made.topic(name) for name in ("distributions", "events.orders", "events.custom", "dead-letters")]
-    wait(admin.create_topics([NewTopic(topic, 1, 1) for topic in topics], request_timeout=60).values(), timeout=60)
-    yield made
-    wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
+    with wired(settings, dsn, ("distributions", "events.orders", "events.custom", "dead-letters")) as made:
+        yield made
 
 
 @pytest.fixture
@@ -376,13 +366,9 @@ async def test_pages_lose_and_double_nothing_while_rows_are_added(api: Api) -> N
     for name in names:
         await applied(api, name, status="DRAFT")
     seen: list[str] = []
-    cursor, added = "", iter(["a-before", "z-behind"])
-    while True:
-        page = await api.ask("GET", f"/distributions?limit=3{cursor}")
-        seen += [one["id"] for one in page.json["items"]]
-        if page.json["next"] is None:
-            break
-        cursor = f"&cursor={page.json['next']}"
+    added = iter(["a-before", "z-behind"])
+    async for page in api.pages("/distributions?limit=3"):
+        seen += [one["id"] for one in page]
         for name in islice(added, 1):
             await applied(api, name, status="DRAFT")
     assert seen == [*names, "z-behind"]

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import wait
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from agents.wiring import Wiring
-from deploy.secret import Secret
-from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.dead_letter import DeadLetter
-from tests.integration.api_client import Answer, Api, running_api
+from tests.integration.api_client import Answer, Api, running_api, wired
 
 PARTITIONS = 2
 FACTS = DeadLetter(
@@ -30,12 +25,8 @@ FACTS = DeadLetter(
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
-    admin = AdminClient({**made.kafka.client(), "log_level": 0})
-    topics = [made.topic(name) for name in ("dead-letters", "events.orders")]
-    wait(admin.create_topics([NewTopic(one, PARTITIONS, 1) for one in topics], request_timeout=60).values(), timeout=60)
-    yield made
-    wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
+    with wired(settings, dsn, ("dead-letters", "events.orders"), PARTITIONS) as made:
+        yield made
 
 
 @pytest.fixture
@@ -54,15 +45,7 @@ async def refuse(wiring: Wiring, partition: int, key: bytes | None, value: bytes
 
 async def places(api: Api, query: str = "", **who: str) -> list[str]:
     """Those of all pages."""
-    found: list[str] = []
-    cursor = ""
-    while True:
-        answer = await api.ask("GET", f"/dead-letters?limit=2{query}{cursor}", **{"role": "operator", **who})
-        assert answer.status == 200, answer.json
-        found += [one["place"] for one in answer.json["items"]]
-        if answer.json["next"] is None:
-            return found
-        cursor = f"&cursor={answer.json['next']}"
+    return await api.listed(f"/dead-letters?limit=2{query}", "place", **{"role": "operator", **who})
 
 
 async def replay(api: Api, *named: str, query: str = "", **who: str) -> Answer:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import wait
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from agents.broker.producer import Producer, write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.api import deliveries
 from console.control.deliveries import STATES, STATUSES
-from deploy.secret import Secret
-from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.closed import members
 from schemas.topics import CUSTOMERS
 from store.sending.ledger import Ledger, NewDelivery, Settlement
-from tests.integration.api_client import Answer, Api, running_api
+from tests.integration.api_client import Answer, Api, running_api, wired
 from tests.integration.test_deliveries import DAY, due, failed, record, settle, states
 from tests.integration.test_store import LEASE, new
 
@@ -31,12 +26,8 @@ from tests.integration.test_store import LEASE, new
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     """A wiring with the topic that sending again reads."""
-    made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
-    admin = AdminClient({**made.kafka.client(), "log_level": 0})
-    topics = [made.topic(CUSTOMERS)]
-    wait(admin.create_topics([NewTopic(topic, 1, 1) for topic in topics], request_timeout=60).values(), timeout=60)
-    yield made
-    wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
+    with wired(settings, dsn, (CUSTOMERS,)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -33,16 +33,9 @@ def waits(identity: str, **changes: Any) -> HoldRow:
 
 async def ids(api: Api, query: str = "", project: str = "shop") -> list[str]:
     """Those of all pages."""
-    found: list[str] = []
-    cursor = ""
-    while True:
-        answer = await api.ask("GET", f"/holds?limit=2{query}{cursor}", role="viewer", project=project)
-        assert answer.status == 200, answer.json
-        found += [one["hold_id"] for one in answer.json["items"]]
-        if answer.json["next"] is None:
-            return found
-        assert len(answer.json["items"]) == 2
-        cursor = f"&cursor={answer.json['next']}"
+    pages = [page async for page in api.pages(f"/holds?limit=2{query}", role="viewer", project=project)]
+    assert all(len(page) == 2 for page in pages[:-1])
+    return [one["hold_id"] for page in pages for one in page]
 
 
 async def cancel(api: Api, query: str = "", project: str = "shop", **body: str) -> Answer:

@@ -119,14 +119,9 @@ async def test_what_recorders_have_not_read_is_said_beside_the_numbers(api: Api,
 
 async def seen(api: Api, query: str, limit: int = 200) -> list[str]:
     """The decisions of all pages, each once, whatever page it is on."""
-    found, cursor = list[str](), ""
-    while True:
-        page = (await api.ask("GET", f"/decisions?{query}&limit={limit}{cursor}")).json
-        found += [one["decision_id"] for one in page["items"]]
-        if page["next"] is None:
-            assert len(set(found)) == len(found)
-            return found
-        cursor = f"&cursor={page['next']}"
+    found = await api.listed(f"/decisions?{query}&limit={limit}", "decision_id")
+    assert len(set(found)) == len(found)
+    return found
 
 
 async def test_decisions_are_found_by_whom_what_and_when_with_their_reasons(api: Api) -> None:
@@ -165,13 +160,12 @@ async def test_pages_of_decisions_of_one_moment_lose_none_while_others_come_in(a
     """Reported elsewhere: a cursor that is a time alone skips what else happened at that moment."""
     made = [decision(number, NOW - timedelta(seconds=number // 40), customer_id="c1") for number in range(100)]
     await put(Recorded(api.pool, KEEP), made)
-    first = (await api.ask("GET", "/decisions?customer=c1&limit=7")).json
-    await put(Recorded(api.pool, KEEP), [decision(900, NOW + timedelta(seconds=1), customer_id="c1")], start=100)
-    found, cursor = [one["decision_id"] for one in first["items"]], first["next"]
-    while cursor:
-        page = (await api.ask("GET", f"/decisions?customer=c1&limit=7&cursor={cursor}")).json
-        found += [one["decision_id"] for one in page["items"]]
-        cursor = page["next"]
+    found: list[str] = []
+    async for page in api.pages("/decisions?customer=c1&limit=7"):
+        if not found:
+            later = decision(900, NOW + timedelta(seconds=1), customer_id="c1")
+            await put(Recorded(api.pool, KEEP), [later], start=100)
+        found += [one["decision_id"] for one in page]
     assert sorted(found) == sorted(one.decision_id for one in made)
 
 

@@ -70,21 +70,10 @@ async def test_segments_and_members_are_listed_by_pages(api: Api) -> None:
     now = datetime.now(UTC)
     async with Segments(api.pool).transaction() as work:
         await work.put_memberships("shop", [MembershipRow(f"c{one}", "s0", one != 2, 1, now) for one in range(5)])
-    assert await walked(api, "/segments", "segment") == ["s0", "s1", "s2", "s3"]
-    assert await walked(api, "/segments/s0/members", "customer") == ["c0", "c1", "c3", "c4"]
+    assert await api.listed("/segments?limit=3", "segment", role="viewer") == ["s0", "s1", "s2", "s3"]
+    assert await api.listed("/segments/s0/members?limit=3", "customer", role="viewer") == ["c0", "c1", "c3", "c4"]
     assert (await api.ask("GET", "/segments")).json["items"][0]["members"] == 4
     assert (await api.ask("GET", "/segments/s9/members")).status == 404
-
-
-async def walked(api: Api, path: str, name: str) -> list[str]:
-    seen: list[str] = []
-    cursor = ""
-    while True:
-        page = (await api.ask("GET", f"{path}?limit=3{cursor}", role="viewer")).json
-        seen += [one[name] for one in page["items"]]
-        if page["next"] is None:
-            return seen
-        cursor = f"&cursor={page['next']}"
 
 
 WRONG: tuple[tuple[dict[str, Any], str], ...] = (

@@ -20,12 +20,12 @@ from deploy.settings.servers import Postgres
 from deploy.settings.settings import Settings
 from schemas.closed import ChannelName
 from schemas.formats.cursors import write_cursor
-from schemas.segment import SegmentDefinition
 from store.distributions import Change, Control
-from store.segments import MembershipRow, Segments
+from store.segments import Segments
 from store.sends import Sends
 from tests.factory import rule
 from tests.integration.api_client import Answer, Api, running_api
+from tests.integration.test_sends import put_segment
 
 MANUAL: Any = {
     "trigger": "manual_distribution_schedule",
@@ -53,13 +53,7 @@ class Shop:
         return str((await self.ask("GET", f"/sends/{send}")).json["send"]["status"])
 
     async def segment(self, identity: str, members: Collection[str], *, is_complete: bool = True) -> None:
-        segments, now = Segments(self.api.pool), datetime.now(UTC)
-        made = SegmentDefinition(
-            id=identity, project_id="shop", name=identity, version=1, members=list(members), updated_at=now
-        )
-        await segments.save([(made, "")], applied_by="test", now=now)
-        async with segments.transaction() as work:
-            await work.put_memberships("shop", [MembershipRow(one, identity, True, 1, now) for one in members])
+        await put_segment(self.api.pool, identity, members)
         if is_complete:
             await self.api.pool.execute("update segments set computed_version = version")
 
@@ -179,13 +173,9 @@ async def test_sends_are_listed_newest_first_by_pages_and_by_status(shop: Shop) 
         await shop.ask("POST", f"/sends/{send}/confirm")
     await shop.api.pool.execute("update sends set created_at = '2026-01-01' where send_id = any($1)", made[:4])
     seen: list[str] = []
-    cursor, added = "", iter([1])
-    while True:
-        page = (await shop.ask("GET", f"/sends?limit=3{cursor}", role="viewer")).json
-        seen += [one["send"] for one in page["items"]]
-        if page["next"] is None:
-            break
-        cursor = f"&cursor={page['next']}"
+    added = iter([1])
+    async for page in shop.api.pages("/sends?limit=3", role="viewer"):
+        seen += [one["send"] for one in page]
         for _ in islice(added, 1):
             await shop.draft()
     assert seen == [*reversed(made[4:]), *sorted(made[:4], reverse=True)]

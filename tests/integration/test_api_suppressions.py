@@ -33,16 +33,10 @@ async def add(api: Api, *keys: str, query: str = "", **more: Any) -> Answer:
 
 async def keys_of(api: Api, **asked: Any) -> list[tuple[str, str | None]]:
     """Each key of the list with its channel, page by page."""
-    found: list[tuple[str, str | None]] = []
-    query = {"limit": 2, **asked}
-    while True:
-        written = "&".join(f"{name}={value}" for name, value in query.items())
-        page = (await api.ask("GET", f"/suppressions?{written}", role="viewer")).json
-        assert len(page["items"]) <= 2
-        found += [(one["key"], one["channel"]) for one in page["items"]]
-        if page["next"] is None:
-            return found
-        query["cursor"] = page["next"]
+    written = "&".join(f"{name}={value}" for name, value in {"limit": 2, **asked}.items())
+    pages = [page async for page in api.pages(f"/suppressions?{written}", role="viewer")]
+    assert all(len(page) <= 2 for page in pages)
+    return [(one["key"], one["channel"]) for page in pages for one in page]
 
 
 async def test_what_is_added_is_what_senders_look_for(api: Api) -> None:

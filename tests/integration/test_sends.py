@@ -60,6 +60,17 @@ NO_HOLD, HOLD = timedelta(), timedelta(minutes=10)
 LEASE = timedelta(minutes=1)
 
 
+async def put_segment(pool: asyncpg.Pool, identity: str, members: Collection[str]) -> None:
+    """A segment and its members, as segmenters leave them while it is not complete."""
+    segments, now = Segments(pool), datetime.now(UTC)
+    made = SegmentDefinition(
+        id=identity, project_id="shop", name=identity, version=1, members=list(members), updated_at=now
+    )
+    await segments.save([(made, "")], applied_by="test", now=now)
+    async with segments.transaction() as work:
+        await work.put_memberships("shop", [MembershipRow(one, identity, True, 1, now) for one in members])
+
+
 @dataclass
 class Stage:
     """Sends of one distribution, and fan-outs in this process."""
@@ -98,13 +109,7 @@ class Stage:
             await by.work()
 
     async def segment(self, identity: str, members: Sequence[str], *, is_complete: bool = True) -> None:
-        segments, now = Segments(self.pool), datetime.now(UTC)
-        made = SegmentDefinition(
-            id=identity, project_id="shop", name=identity, version=1, members=list(members), updated_at=now
-        )
-        await segments.save([(made, "")], applied_by="test", now=now)
-        async with segments.transaction() as work:
-            await work.put_memberships("shop", [MembershipRow(one, identity, True, 1, now) for one in members])
+        await put_segment(self.pool, identity, members)
         if is_complete:
             await self.complete()
 

@@ -163,7 +163,8 @@ async def write_all(producer: Producer, outputs: Sequence[Output], *, patience: 
         producer.produce(output, report)
     await producer.wait_for_capacity()
     try:
-        await asyncio.wait_for(asyncio.gather(*futures), patience)
+        async with asyncio.timeout(patience):  # wait_for would leave what is gathered to the log where it is cancelled
+            await asyncio.gather(*futures)
     except (TimeoutError, RuntimeError) as error:
         said = f"Kafka did not take the records: {str(error) or 'no acknowledgement in time'}"
         raise TryLater(said, what="Kafka") from error

@@ -28,6 +28,8 @@ Permission = Literal[
     "statistics:read",
     "suppressions:read",
     "suppressions:write",
+    "templates:read",
+    "templates:write",
     "holds:read",
     "holds:operate",
     "dead_letters:read",
@@ -45,6 +47,7 @@ _VIEWER: tuple[Permission, ...] = (
     "sends:read",
     "statistics:read",
     "suppressions:read",
+    "templates:read",
     "holds:read",
 )
 _EDITOR: tuple[Permission, ...] = (
@@ -53,6 +56,7 @@ _EDITOR: tuple[Permission, ...] = (
     "segments:write",
     "sends:write",
     "suppressions:write",
+    "templates:write",
 )
 _RUNS: tuple[Permission, ...] = ("deliveries:operate", "distributions:operate", "holds:operate", "sends:operate")
 """Of whoever keeps it running: pause, resume, stop and cancel."""

@@ -13,6 +13,7 @@ from console.api import (
     sends,
     statistics,
     suppressions,
+    templates,
 )
 from console.api.route import Route
 
@@ -27,4 +28,5 @@ ROUTES: tuple[Route, ...] = (
     *sends.ROUTES,
     *statistics.ROUTES,
     *suppressions.ROUTES,
+    *templates.ROUTES,
 )

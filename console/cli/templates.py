@@ -64,7 +64,8 @@ async def _apply(files: list[Path], asked: Asked, *, is_rolled_out: bool) -> Non
     async with session(*(SERVERS if is_rolled_out and not asked.dry_run else ("postgres",))) as opened:
         sources, problems = chosen_sources(files)
         plan = await templates.plan(opened.pool, sources, opened.project_id, problems)
-        older = await templates.older_uses(opened.pool, opened.project_id, plan)
+        newest = {one.identity: one.version for one in plan}
+        older = await templates.older_uses(opened.pool, opened.project_id, newest)
         rolled = await _rolled_out(opened, plan, older) if is_rolled_out else None
         await carry_out([*plan, *(rolled or ())], partial(_save, opened, plan, rolled), asked)
         if older and not is_rolled_out and not asked.as_json:

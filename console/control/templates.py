@@ -6,6 +6,7 @@ the template is rolled out to it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from pathlib import PurePath
 
 import asyncpg
 
-from console.control.not_found import not_found
+from console.control.not_found import NotFound, not_found
 from console.control.plan import Planned, What, changes
 from console.control.template_check import check
 from console.control.template_source import LAYOUT, TemplateSource, named_file
@@ -73,10 +74,13 @@ class SentVersion:
 async def plan(
     pool: asyncpg.Pool, sources: Iterable[TemplateSource], project_id: str, problems: Iterable[Problem] = ()
 ) -> list[Planned[NamedTemplate]]:
-    """The plan of applying templates; `problems` are those of choosing them. Raises DefinitionInvalid, TryLater."""
+    """The plan of applying templates; `problems` are those of choosing them. Raises DefinitionInvalid, TryLater.
+
+    They are compiled in a thread: others would wait for large ones.
+    """
     templates = NamedTemplates(pool)
     current, counted = await templates.current(project_id), await templates.last_versions(project_id)
-    return plan_sources(sources, project_id, current, counted, problems)
+    return await asyncio.to_thread(plan_sources, sources, project_id, current, counted, problems)
 
 
 def plan_sources(
@@ -136,17 +140,18 @@ async def show(
 
 
 async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None) -> TemplateVersion:
-    """One version, or the newest. Raises NotFound, and TidingsError with the versions that there are; TryLater."""
+    """One version, or the newest. Raises NotFound with the versions that there are; TryLater."""
     templates = NamedTemplates(pool)
     kept = await templates.find(project_id, name, version)
     if kept is not None:
         return kept
     versions = [row["version"] for row in await templates.history(project_id, name)]
     if versions and version is not None:
-        raise TidingsError(f"template {name} has no version {version}. There are: {versions[-1]} to {versions[0]}.")
+        there = f"template {name} has no version {version}. There are: {versions[-1]} to {versions[0]}."
+        raise NotFound(there, kind="template", name=name, meant=None)
     if versions:
-        kept_versions = f"its versions are kept: --version {versions[0]} is the last"
-        raise TidingsError(f"template {name} is deleted; {kept_versions}")
+        kept_versions = f"its versions are kept: version {versions[0]} is the last"
+        raise NotFound(f"template {name} is deleted; {kept_versions}", kind="template", name=name, meant=None)
     raise not_found("template", name, await templates.current(project_id))
 
 
@@ -162,18 +167,25 @@ async def history(pool: asyncpg.Pool, project_id: str, name: str) -> list[SentVe
     ]
 
 
-async def delete(pool: asyncpg.Pool, project_id: str, name: str, *, now: datetime) -> None:
+async def version(pool: asyncpg.Pool, project_id: str, name: str) -> int:
+    """The newest version of a name; 0 where nothing has it, or it is deleted. Raises TryLater."""
+    kept = await NamedTemplates(pool).find(project_id, name)
+    return kept.template.version if kept else 0
+
+
+async def delete(pool: asyncpg.Pool, project_id: str, name: str, *, now: datetime, dry_run: bool = False) -> None:
     """Forget a name, but not its versions. Raises NotFound, and TidingsError where what is live or paused uses it."""
     await find(pool, project_id, name)
-    uses = sorted({use.distribution_id for use in await NamedTemplates(pool).delete(project_id, name, now)})
+    kept = NamedTemplates(pool)
+    found = await (kept.uses(project_id, name) if dry_run else kept.delete(project_id, name, now))
+    uses = sorted({use.distribution_id for use in found})
     if uses:
         stop = f"stop them first: tidings distributions stop {uses[0]}"
         raise TidingsError(f"template {name} is used by {', '.join(uses)}; {stop}")
 
 
-async def older_uses(pool: asyncpg.Pool, project_id: str, plan: Iterable[Planned[NamedTemplate]]) -> list[TemplateUse]:
-    """The distributions that send another version than a plan's. Raises TryLater."""
-    newest = {one.identity: one.version for one in plan}
+async def older_uses(pool: asyncpg.Pool, project_id: str, newest: Mapping[str, int]) -> list[TemplateUse]:
+    """The distributions that send another version than the one of its name. Raises TryLater."""
     return [
         use for use in await NamedTemplates(pool).uses(project_id) if newest.get(use.name, use.version) != use.version
     ]

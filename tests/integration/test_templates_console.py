@@ -240,7 +240,7 @@ def test_a_template_in_use_is_not_deleted_and_a_deleted_one_keeps_its_versions(t
     assert [row["template"] for row in tidings("templates", "list", "--json").rows] == ["plain"]
     for command in (("show", "winback"), ("delete", "winback"), ("export", "winback", "out")):
         gone = tidings("templates", *command)
-        assert (gone.code, "is deleted; its versions are kept: --version 1" in gone.err) == (1, True)
+        assert (gone.code, "is deleted; its versions are kept: version 1" in gone.err) == (1, True)
     assert "Order {{ order.id }}" in tidings("templates", "show", "winback", "--version", "1").out
     assert "v2 new" in applied(tidings, "templates", "apply", "mails").out
     unknown = tidings("templates", "delete", "winbak")

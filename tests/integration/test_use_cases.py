@@ -112,7 +112,7 @@ async def test_a_template_is_rolled_out_to_whom_sends_an_older_one(pool: asyncpg
     await apply_distribution(pool, WINBACK, announce)
     written = sources([SourceFile(PurePath("hello.txt"), "Hello again")])
     plan = await templates.plan(pool, written.values(), "shop")
-    older = await templates.older_uses(pool, "shop", plan)
+    older = await templates.older_uses(pool, "shop", {one.identity: one.version for one in plan})
     await templates.save(pool, plan, actor="ann", now=LATER)
     assert [one.older for one in await templates.listed(pool, "shop")] == [(templates.UsedBy("winback", 1),)]
     rolled = await roll_out.plan(pool, older, {one.identity: one.change for one in plan}, SHOP, LATER)

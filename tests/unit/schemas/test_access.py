@@ -26,6 +26,8 @@ TABLE: dict[Permission, str] = {
     "statistics:read": "v e a o A",
     "suppressions:read": "v e a o A",
     "suppressions:write": ". e a o A",
+    "templates:read": "v e a o A",
+    "templates:write": ". e a . A",
     "holds:read": "v e a o A",
     "holds:operate": ". . a o A",
     "dead_letters:read": ". . . o A",

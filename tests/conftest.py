@@ -42,6 +42,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if os.geteuid() == 0 and config.option.basetemp is None:
         config.option.basetemp = tempfile.mkdtemp(prefix="tidings-tests-")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_NamesAtOnce(config))
+
+
+class _NamesAtOnce:
+    """Says which test failed when it does, beside the dots: a run that is cut off has no summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line(f"\n{report.outcome}: {report.nodeid} ({report.when})")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -126,14 +126,13 @@ async def list_templates(call: Call[Any, Paged, None]) -> Reply:
 
 async def get_template(call: Call[ById, VersionAsked, None]) -> Reply:
     """One of them, whole."""
-    found = await templates.show(call.pool, call.project_id, call.path.id, call.query.version)
-    version = found.summary.version
-    headers = {"etag": etag(version)}
-    if is_known(call.if_none_match, version):
+    found = await templates.find(call.pool, call.project_id, call.path.id, call.query.version)
+    headers = {"etag": etag(found.template.version)}
+    if is_known(call.if_none_match, found.template.version):
         return Reply(None, 304, headers)
-    whole = await templates.find(call.pool, call.project_id, call.path.id, version)
+    summary = await templates.summarized(call.pool, call.project_id, found.template)
     read = ReadTemplate(
-        summary=found.summary, applied_by=whole.applied_by, applied_at=whole.applied_at, files=whole.template.files
+        summary=summary, applied_by=found.applied_by, applied_at=found.applied_at, files=found.template.files
     )
     return Reply(read, 200, headers)
 

@@ -134,9 +134,14 @@ async def show(
 ) -> TemplateShown:
     """One version, or the newest: the files of the locale that a customer's would take. Raises NotFound, TryLater."""
     kept = await find(pool, project_id, name, version)
-    summary = _summary(kept.template, await NamedTemplates(pool).uses(project_id, name))
+    summary = await summarized(pool, project_id, kept.template)
     tag = kept.template.variant(locale)
     return TemplateShown(summary, kept.applied_by, kept.applied_at, tag, files_in(kept.template, tag))
+
+
+async def summarized(pool: asyncpg.Pool, project_id: str, template: NamedTemplate) -> TemplateSummary:
+    """A template's version, and who sends which. Raises TryLater."""
+    return _summary(template, await NamedTemplates(pool).uses(project_id, template.name))
 
 
 async def find(pool: asyncpg.Pool, project_id: str, name: str, version: int | None = None) -> TemplateVersion:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from console.api.problems import in_parameter, refused
 from schemas.formats.cursors import parse_cursor, write_cursor
 
 T = TypeVar("T")
+K = TypeVar("K", str, int)
 
 
 def read_cursor(written: str | None, kind: type[T]) -> T | None:
@@ -28,3 +29,15 @@ def next_cursor(rows: Sequence[T], limit: int, key: Callable[[T], Any]) -> tuple
         return rows, None
     page = rows[:limit]
     return page, write_cursor(key(page[-1]))
+
+
+def page_of(
+    rows: Iterable[T], cursor: str | None, limit: int, key: Callable[[T], K], kind: type[K]
+) -> tuple[Sequence[T], str | None]:
+    """A page of rows that are all at hand, in the order of their keys, and the next cursor. Raises Refused.
+
+    A database orders text by its language: its order and a comparison here may not agree, so they are ordered here.
+    """
+    after = read_cursor(cursor, kind)
+    rest = sorted((one for one in rows if after is None or key(one) > after), key=key)
+    return next_cursor(rest[: limit + 1], limit, key)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from console.api.pages import next_cursor, read_cursor
+from console.api.pages import page_of
 from console.api.problems import Detail, in_body, refused
 from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
@@ -23,8 +23,6 @@ from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
 _MOST_FILES = 200
-_FIRST = 2**31 - 1
-"""Above every version."""
 
 Files = Annotated[
     dict[Name, str],
@@ -118,9 +116,8 @@ class DeletedTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_templates(call: Call[Any, Paged, None]) -> Reply:
     """A page of them."""
-    after, limit = read_cursor(call.query.cursor, str) or "", call.query.limit
-    found = [one for one in await templates.listed(call.pool, call.project_id) if one.template > after]
-    rows, following = next_cursor(found[: limit + 1], limit, lambda one: one.template)
+    found = await templates.listed(call.pool, call.project_id)
+    rows, following = page_of(found, call.query.cursor, call.query.limit, lambda one: one.template, str)
     return Reply(TemplatePage(items=list(rows), next=following))
 
 
@@ -159,9 +156,8 @@ async def validate_template(call: Call[Any, Any, TemplateToCheck]) -> Reply:
 
 async def list_template_versions(call: Call[ById, Paged, None]) -> Reply:
     """A page of them, of a deleted template as well."""
-    before, limit = read_cursor(call.query.cursor, int) or _FIRST, call.query.limit
-    found = [one for one in await templates.history(call.pool, call.project_id, call.path.id) if one.version < before]
-    rows, following = next_cursor(found[: limit + 1], limit, lambda one: one.version)
+    found = await templates.history(call.pool, call.project_id, call.path.id)
+    rows, following = page_of(found, call.query.cursor, call.query.limit, lambda one: -one.version, int)
     return Reply(TemplateVersionPage(items=list(rows), next=following))
 
 

@@ -10,7 +10,7 @@ import pytest
 from msgspec import Meta
 from multidict import MultiDict
 
-from console.api.pages import next_cursor, read_cursor
+from console.api.pages import next_cursor, page_of, read_cursor
 from console.api.problems import Refused
 from console.api.reading import read_body, read_json, read_parameters
 from console.api.route import PRIVATE, Paged, Writing
@@ -116,3 +116,13 @@ def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
     with pytest.raises(Refused) as caught:
         read_cursor(cursor, str)
     assert caught.value.refusal.errors[0].parameter == "cursor"
+
+
+def test_pages_lose_nothing_whichever_order_a_database_gives() -> None:
+    """As en_US does: a before B, and ü before z."""
+    rows, cursor = ["a", "B", "c", "ü", "z"], None
+    seen: list[str] = []
+    for _ in rows:
+        page, cursor = page_of(rows, cursor, 1, lambda one: one, str)
+        seen += page
+    assert (sorted(seen), cursor) == (sorted(rows), None)

@@ -168,6 +168,11 @@ _STEP = re.compile(r'"((?:[^"\\]|\\.)+)"|\[(\d+)\]|([^.\[\]"]+)')
 def pointer_of(path: str) -> str:
     """A problem's path, as in channels[0].email.text, as a JSON pointer (RFC 6901)."""
     steps = [re.sub(r'\\(["\\])', r"\1", quoted) or place or name for quoted, place, name in _STEP.findall(path)]
+    return pointer_to(*steps)
+
+
+def pointer_to(*steps: str) -> str:
+    """The JSON pointer (RFC 6901) of these steps."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from console.api.pages import page_of
-from console.api.problems import Detail, in_body, refused
+from console.api.problems import Detail, in_body, pointer_to, refused
 from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
 from console.control import distributions, roll_out, templates
@@ -194,7 +194,7 @@ async def _plan(call: Call[Any, Any, Any], name: str, files: Mapping[str, str]) 
     mine = {file.path.name for file in (*one.parts(), one.layout, one.doubled) if file} if one else set[str]()
     if strange := sorted(files.keys() - mine):
         right = f"files of {name}: {name}.mjml, .html or .txt, a locale before the ending; and layout.mjml"
-        raise refused("invalid", "", *(in_body(_pointer(file), invalid(file, right)) for file in strange))
+        raise refused("invalid", "", *(in_body(pointer_to("files", file), invalid(file, right)) for file in strange))
     try:
         (planned,) = await templates.plan(call.pool, [found[name]], call.project_id)
     except DefinitionInvalid as error:
@@ -205,11 +205,7 @@ async def _plan(call: Call[Any, Any, Any], name: str, files: Mapping[str, str]) 
 def _in_file(place: str, message: str) -> Detail:
     """A problem of a file and its line."""
     file = place.rpartition(":")[0]
-    return in_body(_pointer(file), f"{place}  {message}")
-
-
-def _pointer(file: str) -> str:
-    return "/files" + ("/" + file.replace("~", "~0").replace("/", "~1") if file else "")
+    return in_body(pointer_to("files", *([file] if file else ())), f"{place}  {message}")
 
 
 async def _applied(call: Call[Any, Any, Any], planned: Planned[NamedTemplate], *, dry_run: bool) -> AppliedTemplate:

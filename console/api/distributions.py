@@ -129,7 +129,7 @@ async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
     planned, warnings = await _plan(call, offline=call.query.offline)
     _must_be_allowed(call, before, planned)
     if not call.query.dry_run:
-        if planned.version != version + (planned.what != "unchanged"):
+        if planned.beside != version:
             raise VersionConflict(f"{identity} was applied by somebody else meanwhile; read it and apply again")
         await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now)
     is_made = planned.what == "new" and not call.query.dry_run

@@ -133,7 +133,7 @@ async def put_segment(call: Call[ById, Writing, JsonObject]) -> Reply:
     await must_match(call.if_match, call.if_none_match, version, _no_history)
     planned = await _plan(call)
     if not dry_run:
-        if planned.version != version + (planned.what != "unchanged"):
+        if planned.beside != version:
             raise refused("conflict", f"{identity} was applied by somebody else meanwhile; read it and apply again")
         await segments.save(call.pool, [planned], actor=call.actor)
     is_made = planned.what == "new" and not dry_run

@@ -141,7 +141,7 @@ async def put_template(call: Call[ById, Writing, TemplateFilesGiven]) -> Reply:
     await must_match(call.if_match, call.if_none_match, before, _no_difference)
     planned = await _plan(call, name, call.body.files)
     if not dry_run:
-        if await templates.version(call.pool, call.project_id, name) != before:
+        if planned.beside != before:
             raise refused("conflict", f"{name} was stored by somebody else meanwhile; read it and store again")
         await templates.save(call.pool, [planned], actor=call.actor, now=call.now)
     is_made = planned.what == "new" and not dry_run

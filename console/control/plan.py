@@ -56,6 +56,11 @@ class Planned(Generic[C_co]):
     change: C_co
     lines: tuple[str, ...]
 
+    @property
+    def beside(self) -> int:
+        """The version that it was planned beside; 0 where there was none, or it is deleted."""
+        return 0 if self.what == "new" else self.version - (self.what == "changed")
+
 
 def check_documents(
     documents: Iterable[Document], kind: str, read: Callable[[Document], T], identity: Callable[[T], str]

@@ -12,7 +12,7 @@ from msgspec import Meta
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import Refusal, Refused, in_body, refused
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, IsDryRun, Name, Paged, Reply, Route, Writing
-from console.api.versions import etag, is_known, must_match
+from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import accounts, distributions, lifecycle
 from console.control.documents import Document, json_document
 from console.control.field_check import Compare, compare_fields
@@ -35,7 +35,7 @@ class OfVersion(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of a path that names a version."""
 
     id: Name
-    version: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+    version: VersionNumber
 
 
 class Applying(msgspec.Struct, frozen=True, kw_only=True):

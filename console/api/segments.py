@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -130,7 +129,7 @@ async def put_segment(call: Call[ById, Writing, JsonObject]) -> Reply:
     if named != identity:
         raise refused("invalid", "", in_body("/segment", invalid(named, f'"{identity}", as in the path')))
     version = await segments.version(call.pool, call.project_id, identity)
-    await must_match(call.if_match, call.if_none_match, version, _no_history)
+    await must_match(call.if_match, call.if_none_match, version)
     planned = await _plan(call)
     if not dry_run:
         if planned.beside != version:
@@ -158,14 +157,9 @@ async def list_members(call: Call[ById, Paged, None]) -> Reply:
 async def delete_segment(call: Call[ById, Writing, None]) -> Reply:
     """Forget it and who is in it, where nothing uses it."""
     found = await segments.find(call.pool, call.project_id, call.path.id)
-    await must_match(call.if_match, None, found.definition.version, _no_history)
+    await must_match(call.if_match, None, found.definition.version)
     await segments.remove(call.pool, call.project_id, call.path.id, dry_run=call.query.dry_run)
     return Reply(RemovedSegment(segment=call.path.id, members=found.members, dry_run=call.query.dry_run))
-
-
-async def _no_history(_: int) -> Sequence[str]:
-    """Older versions of a segment are not kept."""
-    return ()
 
 
 async def _plan(call: Call[Any, Any, JsonObject]) -> Planned[SegmentChange]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from msgspec import Meta
 from console.api.pages import page_of
 from console.api.problems import Detail, in_body, pointer_to, refused
 from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
-from console.api.versions import etag, is_known, must_match
+from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import distributions, roll_out, templates
 from console.control.plan import Planned
 from console.control.template_source import SourceFile, sources
@@ -37,7 +37,7 @@ Files = Annotated[
 class VersionAsked(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of reading a template."""
 
-    version: Annotated[int, Meta(ge=1, le=1_000_000_000, description="Instead of the newest.")] | None = None
+    version: Annotated[VersionNumber, Meta(description="Instead of the newest.")] | None = None
 
 
 class TemplatePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +138,7 @@ async def put_template(call: Call[ById, Writing, TemplateFilesGiven]) -> Reply:
     """Store a template, as the command does."""
     name, dry_run = call.path.id, call.query.dry_run
     before = await templates.version(call.pool, call.project_id, name)
-    await must_match(call.if_match, call.if_none_match, before, _no_difference)
+    await must_match(call.if_match, call.if_none_match, before)
     planned = await _plan(call, name, call.body.files)
     if not dry_run:
         if planned.beside != before:
@@ -178,14 +178,9 @@ async def roll_out_template(call: Call[ById, Writing, None]) -> Reply:
 async def delete_template(call: Call[ById, Writing, None]) -> Reply:
     """Forget a name, where nothing that is live or paused sends it."""
     found = (await templates.find(call.pool, call.project_id, call.path.id)).template
-    await must_match(call.if_match, None, found.version, _no_difference)
+    await must_match(call.if_match, None, found.version)
     await templates.delete(call.pool, call.project_id, found.name, now=call.now, dry_run=call.query.dry_run)
     return Reply(DeletedTemplate(template=found.name, version=found.version, dry_run=call.query.dry_run))
-
-
-async def _no_difference(_: int) -> Sequence[str]:
-    """Whoever wants it reads both versions."""
-    return ()
 
 
 async def _plan(call: Call[Any, Any, Any], name: str, files: Mapping[str, str]) -> Planned[NamedTemplate]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
+
+from msgspec import Meta
 
 from console.api.problems import Refusal, Refused, refused
 
+VersionNumber = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 _TAG = re.compile(r'(?:W/)?"[^"]*"|\*')
 _VERSION = re.compile(r'"v([0-9]{1,9})"')
 
@@ -26,11 +30,12 @@ async def must_match(
     if_match: str | None,
     if_none_match: str | None,
     version: int,
-    changed_since: Callable[[int], Awaitable[Sequence[str]]],
+    changed_since: Callable[[int], Awaitable[Sequence[str]]] | None = None,
 ) -> None:
     """Refuse a change of what is not as whoever changes it has seen it. `version` is 0 where there is nothing yet.
 
-    `changed_since` gives the difference between a version and the one that is there. Raises Refused.
+    `changed_since` gives the difference between a version and the one that is there, where somebody can tell. Raises
+    Refused.
     """
     if if_none_match is not None:
         if if_none_match.strip() != "*":
@@ -47,6 +52,6 @@ async def must_match(
     if not version:
         raise refused("changed", "it is not there")
     seen = next((int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag))), 0)
-    changes = await changed_since(seen) if 0 < seen < version else ()
+    changes = await changed_since(seen) if changed_since and 0 < seen < version else ()
     detail = f"it is in version {version} by now"
     raise Refused(Refusal("changed", detail, headers={"etag": etag(version)}, changes=changes))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from agents.broker.wire import Wire
 from schemas.errors import CannotStart, TryLater
@@ -17,6 +17,13 @@ from schemas.topics import CHANGELOGS, TOPICS, Topic
 _TIMEOUT = 10.0
 _LISTED_SECONDS = 60.0
 """Until new topics are known everywhere: a busy broker takes its time over some hundred partitions."""
+
+_NOT_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.REQUEST_TIMED_OUT, KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError._TIMED_OUT, KafkaError._TRANSPORT,
+}  # fmt: skip
+"""Answers of a leader that is not one yet."""
 
 Kind = Literal["create", "settings", "partitions"]
 
@@ -70,6 +77,7 @@ class Provision:
         for name, future in (self._admin.create_topics(new) if new else {}).items():
             _wait(future, name)
         self._wait_until_listed()
+        wait_until_led(self._admin, new)
         for change in changes:
             if change.kind == "settings":
                 self._set(change.topic)
@@ -170,6 +178,35 @@ class Provision:
         resource = ConfigResource(ResourceType.TOPIC, name, set_config=self._declared[name].settings())
         for future in self._admin.alter_configs([resource]).values():
             _wait(future, name)
+
+
+def wait_until_led(admin: AdminClient, made: Iterable[NewTopic]) -> None:
+    """Wait for the leader of each partition of new topics. Raises TryLater after a minute.
+
+    A topic is listed before its leaders have its logs: who reads or writes in between is told that they do not lead it.
+    """
+    deadline = time.monotonic() + _LISTED_SECONDS
+    left = [TopicPartition(one.topic, number) for one in made for number in range(one.num_partitions)]
+    while left := _not_led(admin, left):
+        if time.monotonic() > deadline:
+            raise TryLater(f"Kafka made topics, but no broker leads {left[0].topic}-{left[0].partition} yet")
+        time.sleep(0.02)
+
+
+def _not_led(admin: AdminClient, places: Sequence[TopicPartition]) -> list[TopicPartition]:
+    """Those whose leader does not say yet where they begin."""
+    asked = {place: OffsetSpec.earliest() for place in places}
+    answers = admin.list_offsets(asked, request_timeout=_TIMEOUT) if asked else {}
+    return [place for place, answer in answers.items() if _is_refused_for_now(answer)]
+
+
+def _is_refused_for_now(answer: Any) -> bool:
+    """False also where it is refused for good, as to somebody who may make topics and not read them."""
+    try:
+        answer.result()
+    except KafkaException as error:
+        return error.args[0].code() in _NOT_YET
+    return False
 
 
 def _difference(wanted: Mapping[str, str], found: Mapping[str, str | None]) -> str:

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from agents.broker.topics import wait_until_led
 from agents.clock import utc_now
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
@@ -115,7 +116,9 @@ def wired(settings: Settings, dsn: str, names: Iterable[str], partitions: int = 
     made = Wiring(replace(settings, postgres=Postgres(dsn=Secret(dsn))))
     admin = AdminClient({**made.kafka.client(), "log_level": 0})
     topics = [made.topic(name) for name in names]
-    wait(admin.create_topics([NewTopic(one, partitions, 1) for one in topics], request_timeout=60).values(), timeout=60)
+    new = [NewTopic(one, partitions, 1) for one in topics]
+    wait(admin.create_topics(new, request_timeout=60).values(), timeout=60)
+    wait_until_led(admin, new)
     yield made
     wait(admin.delete_topics(topics, request_timeout=60).values(), timeout=60)
 

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from agents.broker.partitioner import partition_of
 from agents.broker.producer import Producer, write_all
@@ -30,6 +31,15 @@ def test_what_is_planned_is_applied_and_then_nothing_is_left(settings: Settings)
     assert len(provision.apply()) == len(TOPICS) + len(CHANGELOGS)
     assert provision.plan() == []
     provision.check()
+
+
+def test_what_is_made_can_be_read_at_once(settings: Settings) -> None:
+    wiring = Wiring(settings)
+    Provision(wiring).apply()
+    admin = AdminClient(settings.kafka.client())
+    places = [TopicPartition(wiring.topic(name), 0) for name in (*TOPICS, *CHANGELOGS)]
+    ends = admin.list_offsets({place: OffsetSpec.latest() for place in places})
+    assert [end.result(30).offset for end in ends.values()] == [0] * len(places)
 
 
 def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Settings) -> None:

@@ -10,6 +10,8 @@ AccessRole = Literal["viewer", "editor", "approver", "operator", "admin"]
 ACCESS_ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 
 Permission = Literal[
+    "campaigns:read",
+    "campaigns:write",
     "decisions:read",
     "deliveries:read",
     "deliveries:operate",
@@ -40,6 +42,7 @@ to have sent what `sends:write` drew up."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
+    "campaigns:read",
     "decisions:read",
     "deliveries:read",
     "distributions:read",
@@ -52,6 +55,7 @@ _VIEWER: tuple[Permission, ...] = (
 )
 _EDITOR: tuple[Permission, ...] = (
     *_VIEWER,
+    "campaigns:write",
     "distributions:write",
     "segments:write",
     "sends:write",

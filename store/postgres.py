@@ -57,12 +57,17 @@ async def passing_errors(pool: asyncpg.Pool | None = None) -> AsyncIterator[None
         raise TryLater(f"Postgres: {_said(error)}", what=_WHAT) from error
 
 
-async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-    """Do some work in a transaction, again where it met another one that took the same. Raises TryLater."""
+async def transaction(
+    pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[T]], *, dry_run: bool = False
+) -> T:
+    """Do some work in a transaction, again where it met another one that took the same. Raises TryLater.
+
+    Nothing is kept of a `dry_run`.
+    """
     async with passing_errors(pool):
         for left in range(_TRIES - 1, -1, -1):
             try:
-                async with pool.acquire() as connection, connection.transaction():
+                async with _in_transaction(pool, dry_run=dry_run) as connection:
                     return await work(connection)
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 if not left:
@@ -80,7 +85,13 @@ async def changing(pool: asyncpg.Pool, *, dry_run: bool = False) -> AsyncIterato
 
     Nothing is kept of a `dry_run`, which is done all the same: what comes of it is what would come.
     """
-    async with passing_errors(pool), pool.acquire() as connection:
+    async with passing_errors(pool), _in_transaction(pool, dry_run=dry_run) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _in_transaction(pool: asyncpg.Pool, *, dry_run: bool) -> AsyncIterator[asyncpg.Connection]:
+    async with pool.acquire() as connection:
         with suppress(_TakenBack):
             async with connection.transaction():
                 yield connection

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from console.api import (
+    campaign_codes,
+    campaigns,
     dead_letters,
     decisions,
     deliveries,
@@ -18,6 +20,8 @@ from console.api import (
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
+    *campaign_codes.ROUTES,
+    *campaigns.ROUTES,
     *dead_letters.ROUTES,
     *decisions.ROUTES,
     *deliveries.ROUTES,

@@ -74,6 +74,12 @@ async def find(pool: asyncpg.Pool, project_id: str, identity: str) -> Campaign:
     return current[identity]
 
 
+async def version(pool: asyncpg.Pool, project_id: str, identity: str) -> int:
+    """The newest version of a campaign; 0 where it does not exist. Raises TryLater."""
+    found = (await Campaigns(pool).current(project_id)).get(identity)
+    return found.version if found else 0
+
+
 def has_codes(campaign: Campaign) -> bool:
     """True for a campaign of a kind that gives codes."""
     return campaign.kind in VOUCHER_TYPES

@@ -11,7 +11,7 @@ import asyncpg
 
 from console.control.campaigns import find, has_codes
 from console.control.files.code_check import Checked, FileCheck, folded
-from console.control.files.code_file import CodeFile
+from console.control.files.code_file import CodeSource
 from schemas.campaign import Campaign
 from schemas.errors import TidingsError
 from store.codes.imports import CodeImport, Double
@@ -51,11 +51,12 @@ async def generate(
     wanted: int,
     *,
     now: datetime,
+    dry_run: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Make codes ahead of time, in chunks of a transaction each; how many were made. `on_progress` gets each chunk's.
+    """Make codes ahead of time, in chunks of a transaction each; how many were made, or would be in a dry run.
 
-    Raises TidingsError before anything is changed where the pattern has no room for so many.
+    `on_progress` gets each chunk's. Raises TidingsError before anything is changed where the pattern has no room.
     """
     one = await _with_codes(pool, project_id, campaign)
     config = one.code_config
@@ -67,6 +68,8 @@ async def generate(
             f"{wanted:,} more codes do not fit: the pattern of {campaign} can give {config.capacity:,}, and {used:,} "
             f"of them are used, which leaves {config.capacity - used:,}. Nothing was made; lengthen the pattern"
         )
+    if dry_run:
+        return wanted
     made = 0
     while made < wanted:
         chunk = await Codes(pool).generate(project_id, campaign, min(CHUNK_SIZE, wanted - made), now)
@@ -81,10 +84,11 @@ async def import_codes(
     pool: asyncpg.Pool,
     project_id: str,
     campaign: str,
-    file: CodeFile,
+    file: CodeSource,
     *,
     batch: int,
     now: datetime,
+    dry_run: bool = False,
     on_progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Imported:
     """Add a file's codes to a campaign, a transaction a batch; what is there already is left out and counted.
@@ -96,7 +100,7 @@ async def import_codes(
     check = FileCheck(file, now, lambda at: on_progress("checking", at))
     alike = await alike_codes(pool, project_id, check.names(), folded, name=NAMED)
     checked = check.result()
-    importing, codes = CodeImport(pool, project_id, campaign), file.codes()
+    importing, codes = CodeImport(pool, project_id, campaign, dry_run=dry_run), file.codes()
     added = in_file = in_project = 0
     doubles: list[Double] = []
     while chunk := list(islice(codes, batch)):

@@ -46,10 +46,14 @@ class Merged(NamedTuple):
 
 
 class CodeImport:
-    """One import into one campaign, batch by batch. Raises TidingsError without the campaign, TryLater."""
+    """One import into one campaign, batch by batch. Raises TidingsError without the campaign, TryLater.
 
-    def __init__(self, pool: asyncpg.Pool, project_id: str, campaign_id: str) -> None:
+    Nothing is kept of a `dry_run`: its next batch does not know the codes of the one before.
+    """
+
+    def __init__(self, pool: asyncpg.Pool, project_id: str, campaign_id: str, *, dry_run: bool = False) -> None:
         self._pool = pool
+        self._dry_run = dry_run
         self._sql = queries("code_import")
         self._place = (project_id, campaign_id)
         self._first: int | None = None
@@ -65,7 +69,7 @@ class CodeImport:
             first = row["next_position"] if self._first is None else self._first
             return first, await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
 
-        self._first, merged = await transaction(self._pool, merge)
+        self._first, merged = await transaction(self._pool, merge, dry_run=self._dry_run)
         return merged
 
     async def _merge(

@@ -168,6 +168,8 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     held = HoldRow("shop", "hld_1", 0, "winback", MARK, "delayed", NEVER, NEVER, b"record")
     await Holds(api.pool).add([held])
     assert (await api.ask("PUT", "/segments/poland", {"members": [MARK]})).status == 201
+    tiers = {"kind": "PROMOTION", "name": MARK, "tiers": [{"id": "gold"}]}
+    assert (await api.ask("PUT", "/campaigns/spring", tiers)).status == 201
     assert (await api.ask("PUT", "/templates/order", {"files": {"order.txt": MARK}})).status == 201
     async with Sends(api.pool).change() as change:
         to = Audience(kind="list")
@@ -177,7 +179,15 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     )
     await write_all(api.server._kafka(), [Output(wiring.topic("dead-letters"), b"c1", b"{", 0, facts.headers())])
     before = await fingerprint(api)
-    for table in ("distribution_versions", "segments", "sends", "suppressions", "holds", "named_template_versions"):
+    for table in (
+        "campaigns",
+        "distribution_versions",
+        "segments",
+        "sends",
+        "suppressions",
+        "holds",
+        "named_template_versions",
+    ):
         assert MARK in before[table]
     for route in ROUTES:
         answer = await api.ask(*called(route), project="outlet")

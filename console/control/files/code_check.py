@@ -1,4 +1,4 @@
-"""A file of codes looked through before anything changes: every problem with its line, and what is strange about it."""
+"""Codes to import looked through before anything changes: every problem with its line, and what is strange about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from console.control.files.code_file import CodeFile
+from console.control.files.code_file import CodeSource
 from console.control.files.spreadsheet import REMEDY, DigitCodes
 from schemas.errors import DefinitionInvalid, Problem
 from store.codes.names import CodeName
@@ -33,7 +33,7 @@ class Checked:
 class FileCheck:
     """One look through a file. `on_progress` gets the bytes read from time to time."""
 
-    def __init__(self, file: CodeFile, now: datetime, on_progress: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, file: CodeSource, now: datetime, on_progress: Callable[[int], None] = lambda _: None) -> None:
         self._file = file
         self._now = now
         self._on_progress = on_progress
@@ -66,9 +66,9 @@ class FileCheck:
                 self._note(line, reason)
         problems = list(self._problems)
         if self._wrong > _NAMED:
-            problems.append(Problem(str(self._file.file), f"{self._wrong - _NAMED:,} more lines are wrong"))
+            problems.append(Problem(self._file.place(), f"{self._wrong - _NAMED:,} more lines are wrong"))
         if not self._checked.rows:
-            problems.append(Problem(f"{self._file.file}:1", "has no codes below the line that names the columns"))
+            problems.append(Problem(self._file.place(1), "has no codes below the line that names the columns"))
         if problems:
             raise DefinitionInvalid(tuple(problems))
         return self._checked
@@ -76,7 +76,7 @@ class FileCheck:
     def _note(self, line: int, wrong: str) -> None:
         self._wrong += 1
         if len(self._problems) < _NAMED:
-            self._problems.append(Problem(f"{self._file.file}:{line}", wrong))
+            self._problems.append(Problem(self._file.place(line), wrong))
 
     def _see_end(self, line: int, end: datetime | None) -> None:
         if end is None:

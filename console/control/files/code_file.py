@@ -1,15 +1,62 @@
-"""A CSV file of codes: `code`, `active`, `start_date`, `expiration_date`, `value` and `metadata.<name>`."""
+"""Codes to import, from a CSV file or as they were given: `code`, `active`, `start_date`, `expiration_date`, `value`
+and `metadata.<name>`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from console.control.files.code_row import COLUMNS, METADATA, RowReader
+from console.control.files.code_row import COLUMNS, METADATA, Fields, RowReader
 from console.control.files.csv_file import Columns, CsvFile
 from store.codes.imports import NewCode
 
 _COLUMNS = Columns(COLUMNS, required="code", prefix=METADATA)
+
+
+class CodeSource(Protocol):
+    """Rows of codes, to be read more than once."""
+
+    reader: RowReader
+
+    @property
+    def offset(self) -> int:
+        """How far it was read."""
+
+    def place(self, line: int | None = None) -> str:
+        """A row, or all of them, as a problem names it."""
+
+    def codes(self) -> Iterator[NewCode]:
+        """Every row, after a check found nothing."""
+
+    def rows(self) -> Iterator[tuple[int, Fields, str]]:
+        """The rows: their lines, fields, and what is wrong with each."""
+
+
+class GivenCodes:
+    """Codes that came in a request; a line is a place in its list, counted from 0."""
+
+    def __init__(self, given: Sequence[Fields], reader: RowReader) -> None:
+        self.reader = reader
+        self._given = given
+
+    @property
+    def offset(self) -> int:
+        """All of it is there."""
+        return len(self._given)
+
+    def place(self, line: int | None = None) -> str:
+        """A place of the body."""
+        return "codes" if line is None else f"codes[{line}]"
+
+    def codes(self) -> Iterator[NewCode]:
+        """Every code, after a check found nothing."""
+        return (self.reader.code(line, fields) for line, fields in enumerate(self._given))
+
+    def rows(self) -> Iterator[tuple[int, Fields, str]]:
+        """Every code with its place, and what is wrong with it."""
+        return ((line, fields, self.reader.wrong(fields)) for line, fields in enumerate(self._given))
 
 
 class CodeFile:
@@ -25,6 +72,10 @@ class CodeFile:
         """The bytes read."""
         return self._csv.offset
 
+    def place(self, line: int | None = None) -> str:
+        """The file, and the line that it is on."""
+        return str(self.file) if line is None else f"{self.file}:{line}"
+
     def codes(self) -> Iterator[NewCode]:
         """Every row, after a check found nothing."""
         for line, fields, wrong in self.rows():
@@ -32,7 +83,7 @@ class CodeFile:
                 raise self._csv.refused(line, f"{wrong} (the file has changed)")
             yield self.reader.code(line, fields)
 
-    def rows(self) -> Iterator[tuple[int, dict[str, str], str]]:
+    def rows(self) -> Iterator[tuple[int, Fields, str]]:
         """The rows below the header: the line on which each starts, its fields, and what is wrong with it."""
         for line, fields, wrong in self._csv.rows():
             yield line, fields, wrong or self.reader.wrong(fields)

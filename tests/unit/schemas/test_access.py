@@ -8,6 +8,8 @@ from schemas.access import ACCESS_ROLES, GRANTS, PERMISSIONS, AccessRole, Permis
 
 TABLE: dict[Permission, str] = {
     # viewer editor approver operator admin
+    "campaigns:read": "v e a o A",
+    "campaigns:write": ". e a . A",
     "decisions:read": "v e a o A",
     "deliveries:read": "v e a o A",
     "deliveries:operate": ". . a o A",

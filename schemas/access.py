@@ -36,6 +36,9 @@ Permission = Literal[
     "holds:operate",
     "dead_letters:read",
     "dead_letters:operate",
+    "destinations:read",
+    "destinations:operate",
+    "notices:read",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up."""
@@ -52,6 +55,8 @@ _VIEWER: tuple[Permission, ...] = (
     "suppressions:read",
     "templates:read",
     "holds:read",
+    "destinations:read",
+    "notices:read",
 )
 _EDITOR: tuple[Permission, ...] = (
     *_VIEWER,
@@ -62,7 +67,13 @@ _EDITOR: tuple[Permission, ...] = (
     "suppressions:write",
     "templates:write",
 )
-_RUNS: tuple[Permission, ...] = ("deliveries:operate", "distributions:operate", "holds:operate", "sends:operate")
+_RUNS: tuple[Permission, ...] = (
+    "deliveries:operate",
+    "destinations:operate",
+    "distributions:operate",
+    "holds:operate",
+    "sends:operate",
+)
 """Of whoever keeps it running: pause, resume, stop and cancel."""
 _MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")
 

@@ -9,7 +9,7 @@ from console.api.problems import in_parameter, refused
 from schemas.formats.cursors import parse_cursor, write_cursor
 
 T = TypeVar("T")
-K = TypeVar("K", str, int)
+K = TypeVar("K", str, int, tuple[Any, ...])
 
 
 def read_cursor(written: str | None, kind: type[T]) -> T | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from console.control.rows import of_row
 from schemas.closed import CHANNELS, HoldKind
 from schemas.destination import Destination
-from schemas.errors import TidingsError
+from schemas.errors import BadQuestion, TidingsError
 from schemas.names import ROUGHLY_LIKE, nearest
 from store.sending.ledger import Ledger
 
@@ -31,13 +31,13 @@ class HeldDestination:
 
 
 def written_destination(project_id: str, written: str) -> Destination:
-    """The account or endpoint that `CHANNEL/NAME` says. Raises TidingsError."""
+    """The account or endpoint that `CHANNEL/NAME` says. Raises BadQuestion."""
     channel, _, name = written.partition("/")
     found = next((one for one in CHANNELS if one == channel), None)
     if found is None or not name:
         meant = nearest(channel, CHANNELS, ROUGHLY_LIKE)
         hint = f'. Did you mean "{meant}/{name or "main"}"?' if meant else ""
-        raise TidingsError(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main{hint}')
+        raise BadQuestion(f'"{written}" is not valid: must be CHANNEL/NAME, as in email/main{hint}')
     return Destination(project_id, found, name)
 
 
@@ -46,11 +46,17 @@ async def held(ledger: Ledger, project_id: str) -> list[HeldDestination]:
     return [of_row(HeldDestination, row) for row in await ledger.held_destinations(project_id)]
 
 
-async def resume_destination(ledger: Ledger, project_id: str, written: str) -> None:
-    """Send to `CHANNEL/NAME` of a project again. Raises TidingsError for what is not paused, and names what is."""
-    if await ledger.resume_destination(written_destination(project_id, written)):
+async def resume_destination(ledger: Ledger, project_id: str, written: str, *, dry_run: bool = False) -> None:
+    """Send to `CHANNEL/NAME` of a project again. Raises TidingsError for what is not paused, and names what is.
+
+    `dry_run`: say what is wrong, and leave it paused. Raises BadQuestion for what names no channel.
+    """
+    destination = written_destination(project_id, written)
+    if not dry_run and await ledger.resume_destination(destination):
         return
-    of_project = (one for one in await ledger.paused_destinations() if one.project_id == project_id)
+    of_project = [one for one in await ledger.paused_destinations() if one.project_id == project_id]
+    if dry_run and destination in of_project:
+        return
     paused = [f"{one.channel}/{one.name}" for one in of_project]
     meant = nearest(written, paused, ROUGHLY_LIKE)
     hint = f' Did you mean "{meant}"?' if meant else ""

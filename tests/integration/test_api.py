@@ -30,11 +30,15 @@ from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
 from schemas.dead_letter import DeadLetter
+from schemas.destination import Destination
 from schemas.events.triggers import TRIGGERS
 from schemas.send import Audience, When
 from store.api_keys import ApiKeys
 from store.holds import HoldRow, Holds
+from store.notices import Notices, nobody
+from store.sending.ledger import Ledger
 from store.sends import Sends
+from streams.notices import codes_low
 from tests import ROOT
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api, wired
 
@@ -44,7 +48,7 @@ NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    with wired(settings, dsn, ("distributions", "events.orders", "events.custom", "dead-letters")) as made:
+    with wired(settings, dsn, ("distributions", "events.orders", "events.custom", "dead-letters", "notices")) as made:
         yield made
 
 
@@ -174,6 +178,8 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     async with Sends(api.pool).change() as change:
         to = Audience(kind="list")
         await change.add("shop", "send_1", "winback", to=to, when=When(), hold=timedelta(), actor=MARK)
+    await Ledger(api.pool).pause_destination(Destination("shop", "email", "main"), "refused", MARK)
+    await Notices(api.pool, nobody).open(codes_low("shop", MARK, 5, 100))
     facts = DeadLetter(
         topic="events.orders", partition=0, offset=0, role="matcher", kind="undecodable", message=MARK, failed_at="now"
     )
@@ -187,6 +193,8 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         "suppressions",
         "holds",
         "named_template_versions",
+        "paused_destinations",
+        "notices",
     ):
         assert MARK in before[table]
     for route in ROUTES:

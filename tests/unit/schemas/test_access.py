@@ -34,6 +34,9 @@ TABLE: dict[Permission, str] = {
     "holds:operate": ". . a o A",
     "dead_letters:read": ". . . o A",
     "dead_letters:operate": ". . . o A",
+    "destinations:read": "v e a o A",
+    "destinations:operate": ". . a o A",
+    "notices:read": "v e a o A",
 }
 
 

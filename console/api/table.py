@@ -18,6 +18,7 @@ from console.api import (
     statistics,
     suppressions,
     templates,
+    trials,
 )
 from console.api.route import Route
 
@@ -37,4 +38,5 @@ ROUTES: tuple[Route, ...] = (
     *statistics.ROUTES,
     *suppressions.ROUTES,
     *templates.ROUTES,
+    *trials.ROUTES,
 )

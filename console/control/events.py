@@ -143,7 +143,7 @@ def check_events(wire: Wire, events: Sequence[Any], reading: Reading, *, is_list
     outputs = []
     for number, event in enumerate(events):
         try:
-            topic, key, record = read_record(wire, _of_project(event, reading.project_id), reading)
+            topic, key, record = read_record(wire, of_project(event, reading.project_id), reading)
             if record.project_id != reading.project_id:
                 allowed = f'"{reading.project_id}", or left out'
                 raise InvalidEvent(invalid(record.project_id, allowed), path="project_id")
@@ -161,7 +161,7 @@ def check_events(wire: Wire, events: Sequence[Any], reading: Reading, *, is_list
     return Checked(dict(topics), tuple(outputs))
 
 
-def _of_project(event: Any, project_id: str) -> Any:
+def of_project(event: Any, project_id: str) -> Any:
     """An event in our own form that names no project, as one of this project; any other form says nothing of one."""
     is_ours = isinstance(event, dict) and "specversion" not in event and "event" not in event
     return {"project_id": project_id, **event} if is_ours else event

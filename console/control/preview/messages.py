@@ -344,7 +344,9 @@ def _mailed(request: EmailRequest, now: datetime) -> Preview:
     parts = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
     answers = {"reply_to": str(message["Reply-To"])} if message["Reply-To"] else {}
     facts: dict[str, Any] = {"from": str(message["From"]), **answers, "subject": str(message["Subject"])} | {
-        name: part.get_content() for name, part in (("text", parts["plain"]), ("html", parts["html"])) if part
+        name: part.get_content().replace("\r\n", "\n")
+        for name, part in (("text", parts["plain"]), ("html", parts["html"]))
+        if part
     }
     if request.files:  # which a preview does not fetch
         facts["attachments"] = [_attachment(file) for file in request.files]

@@ -10,11 +10,13 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from schemas.template import StoredTemplate
 from schemas.topics import DISTRIBUTIONS
+from store import audit
 from store.backfills import save_backfill
 from store.postgres import passing_errors
 from store.sql import queries
@@ -98,10 +100,12 @@ class Control:
         Raises VersionConflict, SegmentMissing.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            for change in changes:
-                await self._save_one(connection, change, applied_by, now)
+            entries = [await self._save_one(connection, change, applied_by, now) for change in changes]
+            await audit.write(connection, *entries)
 
-    async def _save_one(self, connection: asyncpg.Connection, change: Change, applied_by: str, now: datetime) -> None:
+    async def _save_one(
+        self, connection: asyncpg.Connection, change: Change, applied_by: str, now: datetime
+    ) -> AuditEntry:
         rule = await save_backfill(connection, change.distribution, applied_by)
         definition = _text(rule)
         version = (rule.id, rule.version, rule.project_id, definition, change.source, applied_by, now)
@@ -117,6 +121,10 @@ class Control:
         for digest, data in sorted(change.attached.items()):
             await connection.execute(self._sql["put_file"], digest, data, now)
         await connection.execute(self._sql["add_to_outbox"], DISTRIBUTIONS, rule.id, definition, now)
+        text = await connection.fetchval(self._sql["before"], rule.project_id, rule.id, rule.version)
+        before = None if text is None else _read(text, Distribution)
+        said = differences(before, rule)
+        return AuditEntry(rule.project_id, applied_by, _action(before, rule, said), rule.id, rule.version, said)
 
     async def _hold(self, connection: asyncpg.Connection, project_id: str, name: str) -> None:
         if not await connection.fetchval(self._sql["hold_template"], project_id, name):
@@ -162,6 +170,25 @@ class Control:
                 await publish([_entry(row) for row in rows])
                 await connection.execute(self._sql["forget_outbox"], [row["id"] for row in rows])
             published += len(rows)
+
+
+_OF_STATUS: Mapping[str, AuditAction] = {
+    "LIVE": "distribution.set_live",
+    "PAUSED": "distribution.paused",
+    "STOPPED": "distribution.stopped",
+}
+
+
+def _action(before: Distribution | None, after: Distribution, said: Mapping[str, Any]) -> AuditAction:
+    """The name of a change: that of a step where little but its status differs."""
+    if before is None:
+        return "distribution.created"
+    is_step = said.get("after", {}).keys() <= {"status", "backfill"}  # a backfill begins with it
+    if before.status == after.status or not is_step:
+        return "distribution.changed"
+    if (before.status, after.status) == ("PAUSED", "LIVE"):
+        return "distribution.resumed"
+    return _OF_STATUS.get(after.status, "distribution.changed")
 
 
 def _entry(row: asyncpg.Record) -> OutboxEntry:

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
+from store import audit
 from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
 from store.memberships import MembershipChanges
-from store.postgres import passing_errors
+from store.postgres import changing, passing_errors
 from store.sql import queries
 
 _OUTBOX_BATCH = 4
@@ -136,16 +138,23 @@ class Segments:
     async def save(self, changes: Sequence[tuple[SegmentDefinition, str]], *, applied_by: str, now: datetime) -> None:
         """Keep definitions, each with its source, all or nothing. Raises SegmentConflict."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            entries = []
             for one, source in changes:
+                before = await connection.fetchval(self._sql["definition"], one.project_id, one.id)
                 text = msgspec.json.encode(one).decode()
                 row = (one.id, one.project_id, one.version, text, source, applied_by, now)
                 if not await connection.fetchval(self._sql["apply"], *row):
                     raise SegmentConflict(f"segment {one.id} v{one.version} exists already; plan again and apply")
+                entries.append(_entry(None if before is None else _definition(before), one, applied_by))
+            await audit.write(connection, *entries)
 
-    async def remove(self, project_id: str, segment_id: str) -> bool:
+    async def remove(self, project_id: str, segment_id: str, *, by: str) -> bool:
         """Forget a segment and who is in it; whether there was one."""
-        async with passing_errors(self._pool):
-            return bool(await self._pool.fetchval(self._sql["remove"], project_id, segment_id))
+        async with changing(self._pool) as connection:
+            version = await connection.fetchval(self._sql["remove"], project_id, segment_id)
+            if version is not None:
+                await audit.write(connection, AuditEntry(project_id, by, "segment.removed", segment_id, version))
+        return version is not None
 
     async def members(self, project_id: str, segment_id: str, limit: int, after: str = "") -> list[asyncpg.Record]:
         """customer_id, since; by id, behind one of them."""
@@ -343,3 +352,8 @@ def _profiles(rows: Sequence[asyncpg.Record]) -> dict[str, Profile]:
 
 def _definition(text: str) -> SegmentDefinition:
     return msgspec.json.decode(text, type=SegmentDefinition)
+
+
+def _entry(before: SegmentDefinition | None, after: SegmentDefinition, actor: str) -> AuditEntry:
+    action: AuditAction = "segment.created" if before is None else "segment.changed"
+    return AuditEntry(after.project_id, actor, action, after.id, after.version, differences(before, after))

@@ -9,7 +9,9 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.template import NamedTemplate
+from store import audit
 from store.distributions import VersionConflict
 from store.postgres import passing_errors
 from store.sql import queries
@@ -77,12 +79,23 @@ class NamedTemplates:
         """Keep new versions, all or nothing. Raises VersionConflict."""
         ordered = sorted(templates, key=lambda template: template.name)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            entries = []
             for one in ordered:
+                was_there, before = await self._before(connection, one)
                 place = (one.project_id, one.name, one.version)
                 if not await connection.fetchval(self._sql["put_template"], *place):
                     raise VersionConflict(f"template {one.name} v{one.version} exists already; plan again and apply")
                 definition = msgspec.json.encode(one).decode()
                 await connection.execute(self._sql["add_version"], *place, definition, applied_by, now)
+                action: AuditAction = "template.changed" if was_there else "template.created"
+                said = differences(before, {"files": one.files})
+                entries.append(AuditEntry(one.project_id, applied_by, action, one.name, one.version, said))
+            await audit.write(connection, *entries)
+
+    async def _before(self, connection: asyncpg.Connection, one: NamedTemplate) -> tuple[bool, object | None]:
+        """True where the name is in use, and the files that it has."""
+        row = await connection.fetchrow(self._sql["get_version"], one.project_id, one.name, None)
+        return row is not None, None if row is None else {"files": _read(row["definition"]).files}
 
     async def uses(self, project_id: str, name: str | None = None) -> list[TemplateUse]:
         """Distributions and the versions that they send, of one template or of all."""
@@ -95,13 +108,14 @@ class NamedTemplates:
             rows = await self._pool.fetch(self._sql["sent_by"], project_id, name)
         return [VersionsSent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
 
-    async def delete(self, project_id: str, name: str, now: datetime) -> list[TemplateUse]:
+    async def delete(self, project_id: str, name: str, now: datetime, *, by: str) -> list[TemplateUse]:
         """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            await connection.fetchval(self._sql["lock_template"], project_id, name)
+            version = await connection.fetchval(self._sql["lock_template"], project_id, name)
             uses = await self._uses(connection, project_id, name)
-            if not uses:
+            if not uses and version is not None:
                 await connection.execute(self._sql["delete_template"], project_id, name, now)
+                await audit.write(connection, AuditEntry(project_id, by, "template.deleted", name, version))
             return uses
 
     async def _uses(

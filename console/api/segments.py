@@ -158,7 +158,7 @@ async def delete_segment(call: Call[ById, Writing, None]) -> Reply:
     """Forget it and who is in it, where nothing uses it."""
     found = await segments.find(call.pool, call.project_id, call.path.id)
     await must_match(call.if_match, None, found.definition.version)
-    await segments.remove(call.pool, call.project_id, call.path.id, dry_run=call.query.dry_run)
+    await segments.remove(call.pool, call.project_id, call.path.id, actor=call.actor, dry_run=call.query.dry_run)
     return Reply(RemovedSegment(segment=call.path.id, members=found.members, dry_run=call.query.dry_run))
 
 

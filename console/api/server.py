@@ -37,7 +37,9 @@ from console.api.problems import (
 from console.api.reading import read_body, read_json, read_parameters
 from console.api.route import API, Call, DocumentBody, EventsBody, Reply, Route
 from console.api.table import ROUTES
+from schemas.audit import Origin
 from schemas.errors import TidingsError
+from store import audit
 from store.api_keys import KeyHolder
 from store.api_replies import ApiReplies, KeptReply
 from store.distributions import Control, VersionConflict
@@ -129,9 +131,11 @@ class ApiServer:
             query = read_parameters(route.query_type, request.query)
             must_be_live(route, holder, dry_run=getattr(query, "dry_run", False))
             raw = await self._raw(request, route)
+            origin = Origin(asked.request_id, holder.key_id, address_of(request))
             async with asyncio.timeout(HANDLE_SECONDS):
                 call = self._call(request, holder, pool, path, query, _body(route, raw))
-                kept = await self._done(request, route, call, raw)
+                with audit.coming_from(origin):
+                    kept = await self._done(request, route, call, raw)
             return web.Response(status=kept.status, body=kept.body, headers=kept.headers)
 
         return handle

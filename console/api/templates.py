@@ -179,7 +179,9 @@ async def delete_template(call: Call[ById, Writing, None]) -> Reply:
     """Forget a name, where nothing that is live or paused sends it."""
     found = (await templates.find(call.pool, call.project_id, call.path.id)).template
     await must_match(call.if_match, None, found.version)
-    await templates.delete(call.pool, call.project_id, found.name, now=call.now, dry_run=call.query.dry_run)
+    await templates.delete(
+        call.pool, call.project_id, found.name, actor=call.actor, now=call.now, dry_run=call.query.dry_run
+    )
     return Reply(DeletedTemplate(template=found.name, version=found.version, dry_run=call.query.dry_run))
 
 

@@ -83,5 +83,5 @@ def of_command(customer: str, as_json: AsJson = False) -> None:
 @segments_app.command("delete")
 def delete_command(segment: str) -> None:
     """Forget a segment and who is in it; refused while a live or paused distribution names it."""
-    in_session(lambda opened: segments.remove(opened.pool, opened.project_id, segment))
+    in_session(lambda opened: segments.remove(opened.pool, opened.project_id, segment, actor=opened.actor))
     show_text(f"{escape(segment)} is deleted")

@@ -195,7 +195,11 @@ def _must_be_folder(folder: Path) -> None:
 @templates_app.command("delete")
 def delete_command(template: str) -> None:
     """Forget a name, but not its versions; refused while a live or paused distribution uses it."""
-    in_session(lambda opened: templates.delete(opened.pool, opened.project_id, template, now=opened.now))
+
+    async def delete(opened: Session) -> None:
+        await templates.delete(opened.pool, opened.project_id, template, actor=opened.actor, now=opened.now)
+
+    in_session(delete)
     show_text(f"{escape(template)} is deleted")
 
 

@@ -209,7 +209,7 @@ async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> lis
     return inside + [Membership(row["segment_id"], None, row["reason"]) for row in unjudged]
 
 
-async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, dry_run: bool = False) -> None:
+async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, actor: str, dry_run: bool = False) -> None:
     """Take a segment away; a dry run looks whether that can be.
 
     Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound.
@@ -223,7 +223,10 @@ async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, dry_run:
     if send := await Sends(pool).using_segment(project_id, identity):
         raise TidingsError(f"segment {identity} is whom {send} goes to; stop it first: tidings sends stop {send}")
     segments = Segments(pool)
-    if not await (segments.version if dry_run else segments.remove)(project_id, identity):
+    is_there = await (
+        segments.version(project_id, identity) if dry_run else segments.remove(project_id, identity, by=actor)
+    )
+    if not is_there:
         raise not_found("segment", identity, await segments.ids(project_id))
 
 

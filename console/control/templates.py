@@ -178,11 +178,13 @@ async def version(pool: asyncpg.Pool, project_id: str, name: str) -> int:
     return kept.template.version if kept else 0
 
 
-async def delete(pool: asyncpg.Pool, project_id: str, name: str, *, now: datetime, dry_run: bool = False) -> None:
+async def delete(
+    pool: asyncpg.Pool, project_id: str, name: str, *, actor: str, now: datetime, dry_run: bool = False
+) -> None:
     """Forget a name, but not its versions. Raises NotFound, and TidingsError where what is live or paused uses it."""
     await find(pool, project_id, name)
     kept = NamedTemplates(pool)
-    found = await (kept.uses(project_id, name) if dry_run else kept.delete(project_id, name, now))
+    found = await (kept.uses(project_id, name) if dry_run else kept.delete(project_id, name, now, by=actor))
     uses = sorted({use.distribution_id for use in found})
     if uses:
         stop = f"stop them first: tidings distributions stop {uses[0]}"

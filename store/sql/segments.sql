@@ -31,7 +31,11 @@ returning segment_id;
 
 -- name: remove
 -- A segment, with all its memberships.
-delete from segments where project_id = $1 and segment_id = $2 returning segment_id;
+delete from segments where project_id = $1 and segment_id = $2 returning version;
+
+-- name: definition
+-- A segment as it is defined before it changes.
+select definition from segments where project_id = $1 and segment_id = $2;
 
 -- name: members
 -- Who is in a segment, in the order of ids, behind one of them.

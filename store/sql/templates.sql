@@ -56,7 +56,7 @@ group by distribution_id, t.body->>'version' order by distribution_id;
 
 -- name: lock_template
 -- The row of a name that is not deleted: distributions that name it are saved before or after, not meanwhile.
-select true from named_templates where project_id = $1 and name = $2 and deleted_at is null for update;
+select version from named_templates where project_id = $1 and name = $2 and deleted_at is null for update;
 
 -- name: delete_template
 -- Forgets a name. Its versions stay: what was sent can be shown.

@@ -239,7 +239,7 @@ async def test_a_person_pauses_resumes_and_stops_it_and_cannot_edit_it(stage: Ba
     with pytest.raises(NotPossible, match="is a backfill, which began when welcome was set live"):
         await sends.edit(stage.pool, PROJECT, send.send_id, hold=timedelta(1), actor="ann", now=datetime.now(UTC))
     with pytest.raises(TidingsError, match="is used by welcome"):
-        await remove(stage.pool, "shop", "vip")
+        await remove(stage.pool, "shop", "vip", actor="ann")
     await sends.pause(stage.pool, "shop", send.send_id, actor="bob")
     await stage.work(stage.fan_out(), turns=2)
     assert stage.events() == []

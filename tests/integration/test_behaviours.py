@@ -171,7 +171,7 @@ async def test_a_behaviour_that_nobody_asks_for_is_forgotten_and_counted_anew(st
     for _ in range(3):
         await stage.order(one, "c1")
     await stage.settle(one)
-    await stage.segments.remove("shop", "loyal")
+    await stage.segments.remove("shop", "loyal", by="test")
     await stage.settle(one)
     assert await stage.pool.fetchval("select count(*) from segment_records") == 0
     assert await Behaviours(stage.pool).progress("shop") == []
@@ -205,7 +205,7 @@ async def test_a_segment_that_is_defined_again_at_once_has_missed_nothing(stage:
     await stage.order(one, "c1")
     await stage.settle(one)
     _, ready = stage.lanes[-1]
-    await stage.segments.remove("shop", "loyal")
+    await stage.segments.remove("shop", "loyal", by="test")
     await stage.order(one, "c1")
     async with asyncio.timeout(60):
         while not await one.counter.bring_in(ready):

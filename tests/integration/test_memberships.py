@@ -71,7 +71,7 @@ async def test_profiles_segments_and_erasures_are_told_as_they_are_in_the_end(st
     assert told(stage.wiring) == {b"c1": ["all", "gold"], b"c2": ["all"], b"c3": ["all", "gold"]}
     await stage.take(by, stage.record("c1", tier="tin"), stage.tombstone("c3"))
     assert told(stage.wiring) == {b"c1": ["all"], b"c2": ["all"], b"c3": None}
-    await stage.segments.remove("shop", "all")
+    await stage.segments.remove("shop", "all", by="test")
     await by.memberships.tell()
     assert told(stage.wiring) == {b"c1": [], b"c2": [], b"c3": None}
     await stage.take(by, stage.tombstone("c1"))

@@ -80,8 +80,10 @@ async def test_only_what_may_send_keeps_a_template_from_being_deleted(
     store = NamedTemplates(pool)
     await save(pool, named(), named("other"))
     await apply(pool, sending(named(), status=status))
-    assert await store.delete("shop", "other", NOW) == []
-    assert await store.delete("shop", "hello", NOW) == ([TemplateUse("winback", "hello", 1)] if is_used else [])
+    assert await store.delete("shop", "other", NOW, by="me") == []
+    assert await store.delete("shop", "hello", NOW, by="me") == (
+        [TemplateUse("winback", "hello", 1)] if is_used else []
+    )
     assert list(await store.current("shop")) == (["hello"] if is_used else [])
     assert await store.last_versions("shop") == {"hello": 1, "other": 1}
     assert (await store.find("shop", "hello") is not None) is is_used
@@ -91,7 +93,7 @@ async def test_only_what_may_send_keeps_a_template_from_being_deleted(
 async def test_a_deleted_template_counts_on_where_it_comes_back(pool: asyncpg.Pool) -> None:
     store = NamedTemplates(pool)
     await save(pool, named())
-    await store.delete("shop", "hello", NOW)
+    await store.delete("shop", "hello", NOW, by="me")
     with pytest.raises(VersionConflict):
         await save(pool, named())
     await save(pool, named(version=2))
@@ -101,7 +103,7 @@ async def test_a_deleted_template_counts_on_where_it_comes_back(pool: asyncpg.Po
 async def test_a_distribution_of_a_template_that_was_deleted_meanwhile_is_not_saved(pool: asyncpg.Pool) -> None:
     await save(pool, named())
     change = sending(named())
-    await NamedTemplates(pool).delete("shop", "hello", NOW)
+    await NamedTemplates(pool).delete("shop", "hello", NOW, by="me")
     with pytest.raises(VersionConflict, match="template hello was deleted in between; plan again"):
         await apply(pool, change)
     assert await Control(pool).current("shop") == {}
@@ -112,7 +114,7 @@ async def test_a_template_is_deleted_or_a_distribution_of_it_saved_whoever_comes
         one = named(f"hello-{number}")
         await save(pool, one)
         deleted, saved = await asyncio.gather(
-            NamedTemplates(pool).delete("shop", one.name, NOW),
+            NamedTemplates(pool).delete("shop", one.name, NOW, by="me"),
             apply(pool, sending(one, f"winback-{number}")),
             return_exceptions=True,
         )

@@ -92,7 +92,7 @@ async def test_segments_of_one_name_have_members_of_their_own_projects_alone(
     assert await stage.found() == {"shop": ["c1", "c2"], "outlet": ["c1"]}
     assert [await Segments(pool).customers(project) for project in PROJECTS] == [1, 2]
     assert [row["segment_id"] for row in await stage.segments.of_customer("shop", "c2")] == ["vip"]
-    assert await stage.segments.remove("outlet", "vip")
+    assert await stage.segments.remove("outlet", "vip", by="test")
     assert await stage.found() == {"shop": ["c1", "c2"], "outlet": []}
 
 

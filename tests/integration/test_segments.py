@@ -369,12 +369,12 @@ async def test_a_segment_in_use_is_not_deleted(stage: Stage, using: dict[str, An
     made = parse_definition(using, CONTEXT).distribution
     await control.save([Change(made, "", ())], applied_by="test", now=NOW)
     with pytest.raises(TidingsError, match="vip is used by thanks"):
-        await remove(stage.pool, "shop", "vip")
+        await remove(stage.pool, "shop", "vip", actor="ann")
     stopped = msgspec.structs.replace(made, version=2, status="STOPPED")
     await control.save([Change(stopped, "", ())], applied_by="test", now=NOW)
-    await remove(stage.pool, "shop", "vip")
+    await remove(stage.pool, "shop", "vip", actor="ann")
     with pytest.raises(TidingsError, match='no segment "vip"'):
-        await remove(stage.pool, "shop", "vip")
+        await remove(stage.pool, "shop", "vip", actor="ann")
 
 
 async def test_a_lost_connection_to_postgres_loses_no_change(stage: Stage, dsn: str) -> None:

@@ -162,13 +162,13 @@ async def test_a_send_to_a_segment_goes_to_those_in_it_when_its_turn_comes(stage
     await stage.segment("vip", ["c1", "c2"])
     send = await stage.send(ToSegment("vip"))
     with pytest.raises(TidingsError, match="vip"):
-        await remove(stage.pool, "shop", "vip")
+        await remove(stage.pool, "shop", "vip", actor="ann")
     async with Segments(stage.pool).transaction() as work:
         await work.put_memberships("shop", [MembershipRow("c3", "vip", True, 1, datetime.now(UTC))])
     await stage.work(stage.fan_out())
     assert sorted(stage.members()) == ["c1", "c2", "c3"]
     assert (await stage.find(send)).status == "DONE"
-    await remove(stage.pool, "shop", "vip")
+    await remove(stage.pool, "shop", "vip", actor="ann")
 
 
 async def test_a_new_segment_is_complete_before_the_hold_begins_and_goes_with_the_send(stage: Stage) -> None:

@@ -129,7 +129,7 @@ async def test_every_noun_says_the_nearest_name(pool: asyncpg.Pool) -> None:
         (campaigns.find(pool, "shop", "sprng"), 'no campaign "sprng". Did you mean "spring"?'),
         (codes.generate(pool, "shop", "sprng", 1, now=NOW), 'no campaign "sprng". Did you mean "spring"?'),
         (segments.members(pool, "shop", "vip-glod", 9), 'no segment "vip-glod". Did you mean "vip-gold"?'),
-        (segments.remove(pool, "shop", "vip-glod"), 'no segment "vip-glod". Did you mean "vip-gold"?'),
+        (segments.remove(pool, "shop", "vip-glod", actor="me"), 'no segment "vip-glod". Did you mean "vip-gold"?'),
         (templates.show(pool, "shop", "helo"), 'no template "helo". Did you mean "hello"?'),
         (distributions.find(pool, "shop", "winback"), 'no distribution "winback". There are: none.'),
     ):
@@ -143,7 +143,7 @@ async def test_a_segment_in_use_stays(pool: asyncpg.Pool) -> None:
     await apply_templates(pool, "Hello")
     await apply_distribution(pool, WINBACK.replace("customer.order.paid", ENTERED), Announcements())
     with pytest.raises(TidingsError, match="segment vip is used by winback"):
-        await segments.remove(pool, "shop", "vip")
+        await segments.remove(pool, "shop", "vip", actor="me")
 
 
 async def test_a_plan_knows_the_segments_that_there_are(pool: asyncpg.Pool) -> None:

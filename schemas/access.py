@@ -39,6 +39,8 @@ Permission = Literal[
     "destinations:read",
     "destinations:operate",
     "notices:read",
+    "project:read",
+    "project:write",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up."""
@@ -57,6 +59,7 @@ _VIEWER: tuple[Permission, ...] = (
     "holds:read",
     "destinations:read",
     "notices:read",
+    "project:read",
 )
 _EDITOR: tuple[Permission, ...] = (
     *_VIEWER,

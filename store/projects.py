@@ -19,9 +19,10 @@ from store.sql import queries
 
 @dataclass(frozen=True, slots=True)
 class StoredProject:
-    """A project's document, and who applied it when."""
+    """A project's document, who applied it when, and the text in which it stood, perhaps with documents of others."""
 
     project: Project
+    source: str
     applied_by: str
     applied_at: datetime
 
@@ -63,7 +64,8 @@ class Projects:
 
 
 def _stored(row: asyncpg.Record) -> StoredProject:
-    return StoredProject(msgspec.json.decode(row["document"], type=Project), row["applied_by"], row["applied_at"])
+    project = msgspec.json.decode(row["document"], type=Project)
+    return StoredProject(project, row["source"], row["applied_by"], row["applied_at"])
 
 
 def _reached(project: Project) -> list[str] | None:

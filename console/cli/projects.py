@@ -13,7 +13,7 @@ import typer
 from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
 from console.cli.context import SERVERS, Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows
-from console.control import projects, quiet_hours
+from console.control import projects
 from console.control.files.documents import read_documents
 from console.control.plan import Planned
 from console.control.projects import ProjectChange
@@ -37,10 +37,8 @@ async def _apply(files: list[Path], asked: Asked) -> None:
 
 
 async def _save(opened: Session, plan: Sequence[Planned[ProjectChange]]) -> None:
-    settings, by = opened.wiring.settings, opened.actor
-    await projects.save(opened.pool, plan, actor=by, now=opened.now, timezone=settings.timezone)
-    written = [one.change[0] for one in plan]
-    await quiet_hours.roll_out(opened.pool, written, settings, opened.announce, actor=by, now=opened.now)
+    settings, announce = opened.wiring.settings, opened.announce
+    await projects.apply(opened.pool, plan, settings, announce, actor=opened.actor, now=opened.now)
 
 
 @projects_app.command("list")

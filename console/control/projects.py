@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
-from console.control.documents import Document
+from console.control import quiet_hours
+from console.control.distributions import Announce
+from console.control.documents import Document, parse_documents
 from console.control.not_found import not_found
 from console.control.plan import Planned, changes, check_documents, planned
 from deploy.settings.settings import Settings
-from schemas.plan import LimitUse
+from schemas.plan import LimitUse, Plan
 from schemas.project import Project
 from store.accounts import Accounts
 from store.limits import Limits
@@ -21,6 +24,9 @@ from streams.documents.project import ProjectChecks, parse_project
 
 ProjectChange = tuple[Project, str]
 """A document, and its source as written."""
+
+_UNDESCRIBED: Plan = "paid"
+"""The plan of a project without a document: it has no limits."""
 
 
 async def plan(
@@ -51,6 +57,24 @@ async def save(
     await Projects(pool).save(changes(plan), applied_by=actor, now=now, timezone=timezone)
 
 
+async def apply(
+    pool: asyncpg.Pool,
+    plan: Sequence[Planned[ProjectChange]],
+    settings: Settings,
+    announce: Announce,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Save what differs, and give it to the distributions that were applied before. Raises VersionConflict, TryLater.
+
+    Distributions of what is unchanged are looked at as well: an earlier one may have come no further than the save.
+    """
+    await save(pool, plan, actor=actor, now=now, timezone=settings.timezone)
+    written = [one.change[0] for one in plan]
+    await quiet_hours.roll_out(pool, written, settings, announce, actor=actor, now=now)
+
+
 async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
     """Every project that has a document. Raises TryLater."""
     return list((await Projects(pool).current()).values())
@@ -58,10 +82,13 @@ async def listed(pool: asyncpg.Pool) -> list[StoredProject]:
 
 @dataclass(frozen=True, slots=True)
 class ShownProject:
-    """A project with what its limits leave. `stored` is None of the default one, which the settings describe."""
+    """A project with what its limits leave.
+
+    `stored` is None of the default one, which the settings describe, and of one that nobody has described.
+    """
 
     project_id: str
-    plan: str
+    plan: Plan
     stored: StoredProject | None
     uses: list[LimitUse]
 
@@ -69,8 +96,33 @@ class ShownProject:
 async def show(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownProject:
     """A project, and how much of its limits is used. Raises NotFound, TryLater."""
     stored = None if name == settings.project_id else await find(pool, name)
-    plan = stored.project.plan if stored else settings.plan
+    return await _shown(pool, name, settings, stored)
+
+
+async def show_own(pool: asyncpg.Pool, name: str, settings: Settings) -> ShownProject:
+    """The same of one that is there, described or not: no other is named. Raises TryLater."""
+    return await _shown(pool, name, settings, await Projects(pool).get(name))
+
+
+async def _shown(pool: asyncpg.Pool, name: str, settings: Settings, stored: StoredProject | None) -> ShownProject:
+    undescribed = settings.plan if name == settings.project_id else _UNDESCRIBED
+    plan = stored.project.plan if stored else undescribed
     return ShownProject(name, plan, stored, await Limits(pool).used(name))
+
+
+def own_source(stored: StoredProject) -> str:
+    """A project's document as it was written; as JSON where others, whose it is not to see, stood in the same file."""
+    documents = list(parse_documents(stored.source, ""))
+    if len(documents) == 1:
+        return stored.source
+    mine = next(one.plain for one in documents if one.identity("project") == stored.project.id)
+    return msgspec.json.encode(mine).decode()
+
+
+async def version(pool: asyncpg.Pool, name: str) -> int:
+    """The version of a project's document; 0 where it has none. Raises TryLater."""
+    found = await Projects(pool).get(name)
+    return found.project.version if found else 0
 
 
 async def find(pool: asyncpg.Pool, name: str) -> StoredProject:

@@ -1,10 +1,10 @@
 -- name: current_projects
 -- Every project that has a document, by id.
-select project_id, version, document, applied_by, applied_at from projects order by project_id;
+select project_id, version, document, source, applied_by, applied_at from projects order by project_id;
 
 -- name: project
 -- One project's document; no row where it has none.
-select document, applied_by, applied_at from projects where project_id = $1;
+select document, source, applied_by, applied_at from projects where project_id = $1;
 
 -- name: notices_of
 -- Whoever is told of a project's notices, where its document says it.

@@ -26,6 +26,8 @@ from console.api.events import MOST_EVENTS
 from console.api.gate import MOST_FAILURES
 from console.api.route import Route
 from console.api.table import ROUTES
+from console.control import projects
+from console.control.documents import parse_documents
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
@@ -180,6 +182,9 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         await change.add("shop", "send_1", "winback", to=to, when=When(), hold=timedelta(), actor=MARK)
     await Ledger(api.pool).pause_destination(Destination("shop", "email", "main"), "refused", MARK)
     await Notices(api.pool, nobody).open(codes_low("shop", MARK, 5, 100))
+    described = parse_documents(f"project: shop\nname: {MARK}\n", "")
+    planned = await projects.plan(api.pool, described, Settings(project_id="other"), NEVER)
+    await projects.save(api.pool, planned, actor=MARK, now=NEVER)
     facts = DeadLetter(
         topic="events.orders", partition=0, offset=0, role="matcher", kind="undecodable", message=MARK, failed_at="now"
     )
@@ -195,6 +200,7 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         "named_template_versions",
         "paused_destinations",
         "notices",
+        "projects",
     ):
         assert MARK in before[table]
     for route in ROUTES:

@@ -37,6 +37,8 @@ TABLE: dict[Permission, str] = {
     "destinations:read": "v e a o A",
     "destinations:operate": ". . a o A",
     "notices:read": "v e a o A",
+    "project:read": "v e a o A",
+    "project:write": ". . . . A",
 }
 
 

@@ -12,6 +12,7 @@ ACCESS_ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 Permission = Literal[
     "campaigns:read",
     "campaigns:write",
+    "customers:write",
     "decisions:read",
     "deliveries:read",
     "deliveries:operate",
@@ -64,6 +65,7 @@ _VIEWER: tuple[Permission, ...] = (
 _EDITOR: tuple[Permission, ...] = (
     *_VIEWER,
     "campaigns:write",
+    "customers:write",
     "distributions:write",
     "segments:write",
     "sends:write",
@@ -84,7 +86,7 @@ GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, *_RUNS, "distributions:set_live", "sends:confirm")),
-    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "events:publish", "suppressions:write")),
+    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "events:publish", "customers:write", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

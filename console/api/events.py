@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from agents.broker.producer import write_all
-from console.api.problems import in_body, refused
+from console.api.problems import refused
+from console.api.reading import one_or_many
 from console.api.route import Call, EventsBody, Reply, Route, Writing
-from console.control.events import Reading, check_events
+from console.control.events import Reading, check_all, check_event
 from schemas.errors import BadRecord
 from schemas.record import JsonObject
 from schemas.wire.json_text import decode_json
-from streams.values.wording import invalid
 
 MOST_EVENTS = 500
 _MOST_BYTES = 4 * 1024 * 1024
@@ -32,7 +32,7 @@ async def post_events(call: Call[Any, Writing, bytes]) -> Reply:
     events, is_list = _events(call.body)
     limits = call.wiring.settings.matcher
     reading = Reading(call.project_id, limits.max_future, call.now, max_bytes=limits.max_event_bytes)
-    checked = check_events(call.wiring, events, reading, is_list=is_list)
+    checked = check_all(call.wiring, events, reading, check_event, is_list=is_list)
     if not call.query.dry_run:
         await write_all(call.producer(), checked.outputs)
     taken = PublishedEvents(accepted=len(events), topics=dict(checked.topics), dry_run=call.query.dry_run)
@@ -41,15 +41,9 @@ async def post_events(call: Call[Any, Writing, bytes]) -> Reply:
 
 def _events(raw: bytes) -> tuple[list[Any], bool]:
     try:
-        written = decode_json(raw)
+        return one_or_many(decode_json(raw), "event", MOST_EVENTS)
     except BadRecord as error:
         raise refused("unreadable", f"the body cannot be read: {error}") from None
-    if not isinstance(written, list):
-        return [written], False
-    if not 1 <= len(written) <= MOST_EVENTS:
-        said = invalid(f"a list of {len(written)}", f"one event, or a list of 1 to {MOST_EVENTS}")
-        raise refused("invalid", "", in_body("", said))
-    return written, True
 
 
 _EXAMPLE: JsonObject = {

@@ -10,9 +10,10 @@ import msgspec
 
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
-from console.api.route import API, DocumentBody, EventsBody, Route
+from console.api.route import API, DocumentBody, EventsBody, ProfilesBody, Route
 from console.api.table import ROUTES
 from schemas.access import roles_with
+from schemas.events.objects import Customer
 from streams.documents.json_schema import SCHEMAS
 
 _REF = "#/components/schemas/"
@@ -60,7 +61,11 @@ def _document() -> dict[str, Any]:
 
 
 def _types() -> list[Any]:
-    found = [Problem, *(kind for route in ROUTES for kind in route.replies.values() if kind is not None)]
+    found: list[Any] = [
+        Problem,
+        Customer,
+        *(kind for route in ROUTES for kind in route.replies.values() if kind is not None),
+    ]
     found += [route.body for route in ROUTES if isinstance(route.body, type)]
     return list(dict.fromkeys(found))
 
@@ -114,6 +119,11 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
         case EventsBody(most=most):
             event = {"type": "object"}
             schema = {"oneOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": most}]}
+        case ProfilesBody(most=None):
+            schema = by_type[Customer]
+        case ProfilesBody(most=most):
+            one = by_type[Customer]
+            schema = {"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": most}]}
         case kind:
             schema = by_type[kind]
     content = {"schema": schema} | ({"example": route.body_example} if route.body_example is not None else {})

@@ -62,6 +62,16 @@ def read_json(raw: bytes) -> Any:
     return value
 
 
+def one_or_many(written: Any, named: str, most: int) -> tuple[list[Any], bool]:
+    """A body that is one thing, or a list of them, and whether it is a list. Raises Refused."""
+    if not isinstance(written, list):
+        return [written], False
+    if not 1 <= len(written) <= most:
+        said = invalid(f"a list of {len(written)}", f"one {named}, or a list of 1 to {most}")
+        raise refused("invalid", "", in_body("", said))
+    return written, True
+
+
 def allowed_of(kind: Any) -> str:
     """The words after `must be`, for a type of a parameter."""
     schema = msgspec.json.schema(kind)

@@ -125,7 +125,14 @@ class EventsBody:
     most: int
 
 
-Body = type[msgspec.Struct] | DocumentBody | EventsBody
+@dataclass(frozen=True, slots=True)
+class ProfilesBody:
+    """A body that is one customer's profile, or a list of them where it may be `most`, as the topic has them."""
+
+    most: int | None = None
+
+
+Body = type[msgspec.Struct] | DocumentBody | EventsBody | ProfilesBody
 
 
 @dataclass(frozen=True, slots=True)

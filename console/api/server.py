@@ -35,7 +35,7 @@ from console.api.problems import (
     refused,
 )
 from console.api.reading import read_body, read_json, read_parameters
-from console.api.route import API, Call, DocumentBody, EventsBody, Reply, Route
+from console.api.route import API, Call, DocumentBody, EventsBody, ProfilesBody, Reply, Route
 from console.api.table import ROUTES
 from schemas.audit import Origin
 from schemas.errors import TidingsError
@@ -197,7 +197,7 @@ def _body(route: Route, raw: bytes) -> Any:
             if not isinstance(value, dict):
                 raise refused("invalid", invalid(value, "an object"))
             return value
-        case EventsBody():
+        case EventsBody() | ProfilesBody():
             return raw
         case kind:
             return read_body(kind, read_json(raw))

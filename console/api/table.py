@@ -5,6 +5,7 @@ from __future__ import annotations
 from console.api import (
     campaign_codes,
     campaigns,
+    customers,
     dead_letters,
     decisions,
     deliveries,
@@ -26,6 +27,7 @@ from console.api.route import Route
 ROUTES: tuple[Route, ...] = (
     *campaign_codes.ROUTES,
     *campaigns.ROUTES,
+    *customers.ROUTES,
     *dead_letters.ROUTES,
     *decisions.ROUTES,
     *deliveries.ROUTES,

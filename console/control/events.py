@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -127,38 +127,57 @@ def read_record(wire: Wire, record: Any, reading: Reading) -> tuple[str, bytes, 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Events that are ready to be written: the number for each topic, and the records themselves."""
+    """Records that are ready to be written: the number for each topic, and the records themselves."""
 
     topics: Mapping[str, int]
     outputs: tuple[Output, ...]
 
 
-def check_events(wire: Wire, events: Sequence[Any], reading: Reading, *, is_list: bool = True) -> Checked:
-    """Check events that came together, as a matcher would. Raises DefinitionInvalid with a problem for each wrong one.
+Check = Callable[[Wire, Any, Reading], tuple[str, Output]]
+"""The topic, without prefix, of one that came, and what is written. Raises BadRecord."""
 
-    An event of another project than that of `reading` is wrong. Paths begin with an event's place in a list.
+
+def check_all(wire: Wire, came: Sequence[Any], reading: Reading, check: Check, *, is_list: bool = True) -> Checked:
+    """Check what came together. Raises DefinitionInvalid with a problem for each wrong one.
+
+    Paths begin with its place in a list.
     """
     topics: Counter[str] = Counter()
     problems: list[Problem] = []
     outputs = []
-    for number, event in enumerate(events):
+    for number, one in enumerate(came):
         try:
-            topic, key, record = read_record(wire, of_project(event, reading.project_id), reading)
-            if record.project_id != reading.project_id:
-                allowed = f'"{reading.project_id}", or left out'
-                raise InvalidEvent(invalid(record.project_id, allowed), path="project_id")
-            value = wire.codec(topic).encode(record)
-            if len(value) > reading.max_bytes:
-                raise TooLarge(f"has {len(value):,} bytes; at most {reading.max_bytes:,} are read")
-            outputs.append(Output(wire.topic(topic), key, value))
+            topic, output = check(wire, one, reading)
         except BadRecord as error:
             place = f"[{number}]." if is_list else ""
             problems.append(Problem(f"{place}{error.path}".removesuffix("."), str(error)))
             continue
         topics[topic] += 1
+        outputs.append(output)
     if problems:
         raise DefinitionInvalid(tuple(problems))
     return Checked(dict(topics), tuple(outputs))
+
+
+def check_event(wire: Wire, event: Any, reading: Reading) -> tuple[str, Output]:
+    """Check an event as a matcher would; one of another project than that of `reading` is wrong. Raises BadRecord."""
+    topic, key, record = read_record(wire, of_project(event, reading.project_id), reading)
+    must_be_own(record.project_id, reading.project_id)
+    return topic, Output(wire.topic(topic), key, encoded(wire, topic, record, reading.max_bytes))
+
+
+def must_be_own(named: object, project_id: str) -> None:
+    """Refuse what names another project. Raises InvalidEvent."""
+    if named != project_id:
+        raise InvalidEvent(invalid(named, f'"{project_id}", or left out'), path="project_id")
+
+
+def encoded(wire: Wire, topic: str, record: Any, most: int) -> bytes:
+    """A record as it is written. Raises TooLarge for more bytes than are read."""
+    value = wire.codec(topic).encode(record)
+    if len(value) > most:
+        raise TooLarge(f"has {len(value):,} bytes; at most {most:,} are read")
+    return value
 
 
 def of_project(event: Any, project_id: str) -> Any:

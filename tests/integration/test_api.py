@@ -50,7 +50,8 @@ NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    with wired(settings, dsn, ("distributions", "events.orders", "events.custom", "dead-letters", "notices")) as made:
+    names = ("customers", "distributions", "events.orders", "events.custom", "dead-letters", "notices")
+    with wired(settings, dsn, names) as made:
         yield made
 
 

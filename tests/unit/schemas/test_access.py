@@ -10,6 +10,7 @@ TABLE: dict[Permission, str] = {
     # viewer editor approver operator admin
     "campaigns:read": "v e a o A",
     "campaigns:write": ". e a . A",
+    "customers:write": ". e a o A",
     "decisions:read": "v e a o A",
     "deliveries:read": "v e a o A",
     "deliveries:operate": ". . a o A",

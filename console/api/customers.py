@@ -1,0 +1,82 @@
+"""Customers over HTTP: profiles into their topic.
+
+A profile is full of addresses: no problem shows what it says.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agents.broker.producer import write_all
+from console.api.problems import in_body, refused
+from console.api.reading import one_or_many, read_json
+from console.api.route import ById, Call, ProfilesBody, Reply, Route, Writing
+from console.control.customers import check_id, check_profiles
+from console.control.events import Checked, Reading
+from schemas.record import JsonObject
+from streams.values.wording import invalid_kind
+
+MOST_PROFILES = 500
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class TakenProfiles(msgspec.Struct, frozen=True, kw_only=True):
+    """The profiles that were taken, all of those that came: each is the whole profile of its customer from now on."""
+
+    accepted: int
+    dry_run: bool
+
+
+async def put_customer(call: Call[ById, Writing, bytes]) -> Reply:
+    """Replace a customer's whole profile."""
+    identity, profile = call.path.id, read_json(call.body)
+    check_id(identity)
+    if isinstance(profile, dict) and profile.setdefault("id", identity) != identity:
+        said = invalid_kind(profile["id"], "the id in the path, or left out")
+        raise refused("invalid", "", in_body("/id", said))
+    return await _taken(call, _checked(call, [profile], is_list=False))
+
+
+async def post_customers(call: Call[Any, Writing, bytes]) -> Reply:
+    """Check all of them, then write all of them: none where one is wrong."""
+    profiles, is_list = one_or_many(read_json(call.body), "profile", MOST_PROFILES)
+    return await _taken(call, _checked(call, profiles, is_list=is_list))
+
+
+def _checked(call: Call[Any, Any, Any], profiles: list[Any], *, is_list: bool) -> Checked:
+    limits = call.wiring.settings.matcher
+    reading = Reading(call.project_id, limits.max_future, call.now, customers=True, max_bytes=limits.max_event_bytes)
+    return check_profiles(call.wiring, profiles, reading, is_list=is_list)
+
+
+async def _taken(call: Call[Any, Writing, Any], checked: Checked) -> Reply:
+    if not call.query.dry_run:
+        await write_all(call.producer(), checked.outputs)
+    taken = TakenProfiles(accepted=len(checked.outputs), dry_run=call.query.dry_run)
+    return Reply(taken, 200 if call.query.dry_run else 202)
+
+
+_EXAMPLE: JsonObject = {
+    "id": "c1",
+    "name": "Ann",
+    "email": "ann@shop.example",
+    "locale": "pl-PL",
+    "consents": {"marketing": True},
+    "metadata": {"plan": "gold"},
+}
+_ID = {"id": "c1"}
+_TAKEN: dict[int, Any] = {200: TakenProfiles, 202: TakenProfiles}
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "PUT", "/customers/{id}", "customers:write", "Replace a customer's whole profile", put_customer, _TAKEN,
+        path_type=ById, query_type=Writing, path_example=_ID, body=ProfilesBody(), body_example=_EXAMPLE,
+        most_bytes=_MOST_BYTES,
+    ),
+    Route(
+        "POST", "/customers", "customers:write", "Replace the whole profiles of one customer or many", post_customers,
+        _TAKEN, query_type=Writing, body=ProfilesBody(MOST_PROFILES), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
+    ),
+)  # fmt: skip

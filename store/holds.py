@@ -46,7 +46,7 @@ class HoldRow(NamedTuple):
 
 
 class ReachedRow(NamedTuple):
-    """The point to which a delivery came, as a place in `Reach` from 1 on."""
+    """The point to which a delivery came, as a place in `Reach` from 1 on; 0 where it will come nowhere."""
 
     project_id: str
     distribution_id: str
@@ -192,6 +192,10 @@ class Holds:
     async def forget(self, after: timedelta, most: int) -> int:
         """Drop what was over so long ago; how many, at most so many."""
         return len(await self._fetch("forget", after, most))
+
+    async def hurry(self, within: timedelta) -> int:
+        """Have due what follows messages that come nowhere, as was kept no longer ago; how many."""
+        return len(await self._fetch("hurry", within))
 
     async def forget_reached(self, after: timedelta, most: int) -> int:
         """Drop how far deliveries came so long ago; how many, at most so many."""

@@ -40,7 +40,7 @@ from store.holds import DueHold, GatheredRow, HoldRow, Holds, ReachedRow, Waitin
 from streams.digest import joining_of, place_all, released
 from streams.documents.fallback_keys import LONGEST_FALLBACK
 from streams.events import check_owner, read_tombstone
-from streams.sending.outcome import reach_of
+from streams.sending.outcome import is_over, reach_of
 
 log = structlog.get_logger()
 
@@ -48,6 +48,8 @@ _CHUNK_SIZE = 500
 """Holds of one transaction."""
 _REACH_KEPT = timedelta(seconds=3 * LONGEST_FALLBACK)
 """So long it is known how far messages came: as long as one may be followed, and what follows may wait for hours."""
+_HURRIED = timedelta(minutes=2)
+"""So long after a message was told to come nowhere, what follows it may still be on its way into the database."""
 _IDLE_SECONDS = 0.2
 """Between two looks for what is due, while there is nothing."""
 _WAKE_SECONDS = 1.0
@@ -125,15 +127,15 @@ class Holder:
         return kept
 
     def _read_status(self, record: Incoming) -> ReachedRow | None:
-        """The point to which a message came; None where the record says nothing of that."""
+        """The point to which a message came, also that it comes nowhere; None where the record says nothing of that."""
         if record.value is None:
             return None
         status = read_as(self._status_codec.decode(record.value), DeliveryStatus)
         reach = reach_of(status)
-        if reach is None:
+        if reach is None and not is_over(status):
             return None
         at = status.project_id, status.distribution.id, status.delivery_id
-        return ReachedRow(*at, _number(reach), status.occurred_at)
+        return ReachedRow(*at, _number(reach) if reach else 0, status.occurred_at)
 
     async def _keep_reach(self, taken: Chunk[ReachedRow | None]) -> int:
         rows = [one for one in taken.items if one is not None]
@@ -173,8 +175,11 @@ class Holder:
         return len(found)
 
     async def tidy(self) -> int:
-        """Wake what waited for distributions that go on, and forget what was over long ago; how many are awake."""
-        woken = await self._holds.wake(_WOKEN)
+        """Wake what waited for distributions that go on, or follows what comes nowhere; how many are awake.
+
+        And forget what was over long ago.
+        """
+        woken = await self._holds.wake(_WOKEN) + await self._holds.hurry(_HURRIED)
         await self._holds.reopen()
         await self._holds.forget(REPLAYABLE, _CHUNK_SIZE)
         await self._holds.forget_reached(_REACH_KEPT, _CHUNK_SIZE)

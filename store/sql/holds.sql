@@ -1,14 +1,21 @@
 -- name: add
--- Holds that are new; those of customers who were erased after their event are none.
+-- Holds that are new; those of customers who were erased after their event are none. What follows a message that is known to
+-- come nowhere is due at once.
+with asked as (
+    select *, string_to_array(follows, ' ') as following
+    from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                $8::timestamptz[], $9::bytea[], $10::text[], $11::integer[], $12::integer[], $13::text[], $14::smallint[])
+         as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id,
+               priority, step, follows, unless)
+)
 insert into holds (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id,
                    priority, step, follows, unless, held_at)
 select h.project_id, h.hold_id, h.round, h.distribution_id, h.customer_id, h.reason,
-       coalesce(h.until_at, 'infinity'), h.arrived_at, h.record, h.send_id, h.priority, h.step,
-       string_to_array(h.follows, ' '), h.unless, now()
-from unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[], $9::bytea[], $10::text[], $11::integer[], $12::integer[], $13::text[], $14::smallint[])
-     as h (project_id, hold_id, round, distribution_id, customer_id, reason, until_at, arrived_at, record, send_id, priority,
-           step, follows, unless)
+       case when gone.delivery_id is not null and h.priority is null then least(h.until_at, now())
+            else coalesce(h.until_at, 'infinity') end,
+       h.arrived_at, h.record, h.send_id, h.priority, h.step, h.following, h.unless, now()
+from asked h left join delivery_reach gone
+    on gone.project_id = h.project_id and gone.delivery_id = h.following[cardinality(h.following)] and gone.reached = 0
 where not exists (
     select from erased_customers e
     where e.project_id = h.project_id and e.customer_id = h.customer_id and e.erased_at >= h.arrived_at)
@@ -70,6 +77,17 @@ with told as (
       and h.priority is null -- else all that is gathered with it would be due
 )
 select true from kept;
+
+-- name: hurry
+-- What follows a message that comes nowhere, as was noted no longer ago than $1, is due: of several the last that was sent.
+-- Looked for again and again for so long, since the message and what follows it are noted beside each other.
+update holds h set until_at = now() from delivery_reach r
+where r.noted_at > now() - $1::interval and r.reached = 0
+  and h.project_id = r.project_id and h.follows @> array[r.delivery_id]
+  and h.follows[cardinality(h.follows)] = r.delivery_id
+  and h.ended_at is null and h.until_at > now() and h.until_at < 'infinity'
+  and h.priority is null -- else all that is gathered with it would be due
+returning true;
 
 -- name: forget_reached
 -- How far messages came that nothing follows any more.

@@ -90,8 +90,9 @@ DISTRIBUTION = Group(
         "fallback_after": Key(
             FALLBACK,
             doc="When the next channel of `order: first_available` sends as well: so long after a message that did not "
-            "come so far (`delivered`, `opened`, `clicked`), by the records on `delivery.status`. Everything is judged "
-            "again then; a channel that cannot be used gives way to the one after it. Not beside `publish`.",
+            "come so far (`delivered`, `opened`, `clicked`), by the records on `delivery.status`; at once after one "
+            "that failed for good, bounced, was suppressed or expired. Everything is judged again then; a channel that "
+            "cannot be used gives way to the one after it. Not beside `publish`.",
             default="no other channel sends",
             example="{time: 2d, unless: opened}",
         ),

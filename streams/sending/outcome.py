@@ -35,6 +35,11 @@ def reach_of(status: DeliveryStatus) -> Reach | None:
             return None
 
 
+def is_over(status: DeliveryStatus) -> bool:
+    """True where a message will come nowhere. One that somebody cancelled is left out: it was not meant to come."""
+    return status.outcome in ("failed", "suppressed", "expired", "bounced")
+
+
 def delivery_status(
     delivery: Delivery,
     end: str,

@@ -14,6 +14,7 @@ import pytest
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
+from channels.fakes.http import Reply
 from schemas.closed import DeliveryOutcome
 from schemas.decision import Decision, DeliveryStatus
 from tests.e2e.harness import PATIENCE, Product, product, thanks
@@ -106,6 +107,19 @@ async def test_one_that_is_opened_in_time_is_decided_at_once(wiring: Wiring, tmp
         await running.until(running.all_processed, "no lag is left")
         assert await waiting(running) == 1
         assert not events(running, "second")
+
+
+async def test_what_follows_a_message_that_failed_for_good_goes_out_at_once(wiring: Wiring, tmp_path: Path) -> None:
+    async with product(wiring.settings, tmp_path, roles=ROLES) as running:
+        await running.apply(falls_back(running, "1h"))
+        running.receiver.replies.append(Reply(422))
+        await running.publish([order(0, "c0")])
+        await running.until(lambda: bool(events(running, "second")), "what failed is followed")
+        await running.publish([order(1, "c1")])
+        await running.until(lambda: len(emitted(running)) == 2, "the other is sent")
+        await running.until(running.all_processed, "no lag is left")
+        assert (events(running, "first"), events(running, "second")) == ({"o1": 1}, {"o0": 1})
+        assert await waiting(running) == 1
 
 
 async def test_each_is_followed_once_though_workers_are_killed_and_events_are_read_again(

@@ -85,6 +85,43 @@ async def test_only_that_is_kept_which_a_distribution_asks(pool: asyncpg.Pool) -
     assert await holds.reached([reached("dlv_0", 3, distribution_id="other"), reached("dlv_1", 3)]) == 1
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["status-first", "hold-first"])
+async def test_what_follows_a_message_that_comes_nowhere_is_due_at_once(pool: asyncpg.Pool, is_first: bool) -> None:
+    await apply(pool)
+    holds, rows = Holds(pool), [follows("dlv_0", "dlv_1"), follows("dlv_1", "dlv_2", hold_id="hld_2")]
+    if is_first:
+        assert await holds.reached([reached("dlv_1", 0)]) == 1
+        await holds.add(rows)
+    else:
+        await holds.add(rows)
+        await holds.reached([reached("dlv_1", 0)])
+    hurried = await holds.hurry(timedelta(minutes=1))
+    assert hurried == (0 if is_first else 1)
+    assert await released(holds) == [("hld_1", None)], "of several messages the last one counts"
+    assert await holds.hurry(timedelta(minutes=1)) == 0
+
+
+async def test_what_came_somewhere_after_all_is_known_so(pool: asyncpg.Pool) -> None:
+    await apply(pool)
+    holds = Holds(pool)
+    await holds.reached([reached("dlv_0", 0)])
+    assert await holds.reached([reached("dlv_0", 2)]) == 1
+    assert await holds.reached([reached("dlv_0", 0)]) == 0
+    await holds.add([follows("dlv_0", unless=3)])
+    assert await holds.hurry(timedelta(minutes=1)) == 0
+    assert await released(holds) == []
+
+
+async def test_neither_a_pause_nor_what_was_noted_long_ago_is_hurried(pool: asyncpg.Pool) -> None:
+    await apply(pool)
+    holds = Holds(pool)
+    await holds.add([follows("dlv_0", reason="paused", until_at=None), follows("dlv_1", hold_id="hld_2")])
+    await holds.reached([reached("dlv_0", 0), reached("dlv_1", 0)])
+    await pool.execute("update delivery_reach set noted_at = now() - interval '2 minutes' where delivery_id = 'dlv_1'")
+    assert await holds.hurry(timedelta(minutes=1)) == 0
+    assert await released(holds) == []
+
+
 async def test_a_pause_is_not_ended_by_what_is_reached(pool: asyncpg.Pool) -> None:
     await apply(pool)
     holds = Holds(pool)

@@ -16,7 +16,7 @@ from streams.index.rules import RuleIndex
 from streams.match import match_due, match_event
 from streams.outcome import Matched, Waits
 from streams.recent import read_recent, with_sent
-from streams.sending.outcome import delivery_status, reach_of
+from streams.sending.outcome import delivery_status, is_over, reach_of
 from streams.waiting import ended_by, with_changes
 from tests.factory import NOW, customer, delivery, rule
 from tests.unit.streams.test_channel_order import (
@@ -229,20 +229,24 @@ def test_what_would_follow_too_late_is_skipped_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "outcome", "reach"),
+    ("channel", "outcome", "reach", "over"),
     [
-        ("email", "delivered", "delivered"),
-        ("email", "opened", "opened"),
-        ("sms", "clicked", "clicked"),
-        ("email", "sent", None),
-        ("sms", "recovered", None),
-        ("webhook", "sent", "delivered"),
-        ("webhook", "recovered", "delivered"),
-        ("webhook", "failed", None),
-        ("email", "bounced", None),
+        ("email", "delivered", "delivered", False),
+        ("email", "opened", "opened", False),
+        ("sms", "clicked", "clicked", False),
+        ("email", "sent", None, False),
+        ("sms", "recovered", None, False),
+        ("webhook", "sent", "delivered", False),
+        ("webhook", "recovered", "delivered", False),
+        ("webhook", "failed", None, True),
+        ("email", "bounced", None, True),
+        ("sms", "suppressed", None, True),
+        ("email", "expired", None, True),
+        ("email", "canceled", None, False),
+        ("email", "complained", None, False),
     ],
 )
-def test_a_status_says_how_far_a_message_came(channel: str, outcome: Any, reach: Reach | None) -> None:
+def test_a_status_says_how_far_a_message_came(channel: str, outcome: Any, reach: Reach | None, over: bool) -> None:
     known: dict[str, Any] = {"detail": "", "provider_id": None, "attempts": 1, "occurred_at": NOW}
     status = delivery_status(delivery(channel), outcome, outcome=outcome, **known)
-    assert reach_of(status) == reach
+    assert (reach_of(status), is_over(status)) == (reach, over)

@@ -393,7 +393,7 @@ def _size(wiring: Wiring, name: str) -> int:
 
 
 def measure_tables(settings: Settings, servers: Servers) -> Report:
-    """Restore from the changelogs and memory, with five recent sends a customer."""
+    """Restore from the changelogs, memory and bytes on disk, with five recent sends a customer."""
     wiring = Wiring(_placed(settings, "tables"))
     Provision(wiring).apply()
     asyncio.run(_fill(wiring, _changelog_rows(wiring)))
@@ -401,12 +401,14 @@ def measure_tables(settings: Settings, servers: Servers) -> Report:
     restored = _reader("restore", wiring, 2 * CUSTOMERS)
     again = _reader("restore", wiring, 0)
     _unpin_broker(servers)
+    files = (one for one in (Path(wiring.settings.data) / "restore").rglob("*") if one.is_file())
+    bytes_each = sum(one.stat().st_size for one in files) / CUSTOMERS
     say(
-        f"  {2 * CUSTOMERS:,} rows restored at {_rate(restored):,.0f} rows/s, {restored['rss_mb']:.0f} MB; "
-        f"started again in {again['seconds']:.1f} s"
+        f"  {2 * CUSTOMERS:,} rows restored at {_rate(restored):,.0f} rows/s, {restored['rss_mb']:.0f} MB, "
+        f"{bytes_each:.0f} bytes a customer on disk; started again in {again['seconds']:.1f} s"
     )
     return {"rows": 2 * CUSTOMERS, "rows_per_second": _rate(restored), "rss_mb": restored["rss_mb"],
-            "second_start_s": again["seconds"]}  # fmt: skip
+            "bytes_a_customer": bytes_each, "second_start_s": again["seconds"]}  # fmt: skip
 
 
 def _changelog_rows(wiring: Wiring) -> Iterator[Output]:

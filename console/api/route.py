@@ -101,11 +101,15 @@ class Call(Generic[P, Q, B]):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: one of those that the route declares."""
+    """An answer: one of those that the route declares.
+
+    `shown_once` stands in place of `value` for whoever asks first, and is kept nowhere: it has a secret in it.
+    """
 
     value: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    shown_once: Any = field(default=None, repr=False)
 
 
 Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]

@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -167,14 +167,21 @@ class ApiServer:
         )  # fmt: skip
 
     async def _done(self, request: web.Request, route: Route, call: Call[Any, Any, Any], raw: bytes) -> KeptReply:
+        shown_once: Any = None
+
         async def work() -> KeptReply:
-            return _kept(await route.handler(call))
+            nonlocal shown_once
+            reply = await route.handler(call)
+            shown_once = reply.shown_once
+            return _kept(reply)
 
         key = request.headers.get(once.HEADER)
         if key is None or route.method != "POST" or not route.writes:
-            return await work()
-        asked = (route.name.encode(), request.raw_path.encode(errors="surrogateescape"), raw)
-        return await once.once(ApiReplies(call.pool), call.holder, key, asked, work)
+            kept = await work()
+        else:
+            asked = (route.name.encode(), request.raw_path.encode(errors="surrogateescape"), raw)
+            kept = await once.once(ApiReplies(call.pool), call.holder, key, asked, work)
+        return kept if shown_once is None else replace(kept, body=msgspec.json.encode(shown_once))
 
     def _kafka(self) -> Producer:
         if self._producer is None:

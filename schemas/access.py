@@ -13,6 +13,7 @@ Permission = Literal[
     "campaigns:read",
     "campaigns:write",
     "customers:write",
+    "customers:erase",
     "decisions:read",
     "deliveries:read",
     "deliveries:operate",
@@ -81,12 +82,14 @@ _RUNS: tuple[Permission, ...] = (
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""
 _MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")
+_PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
+"""Of machines that bring in what is known upstream."""
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, *_RUNS, "distributions:set_live", "sends:confirm")),
-    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "events:publish", "customers:write", "suppressions:write")),
+    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, *_PUBLISHES, "customers:erase", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

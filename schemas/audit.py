@@ -24,6 +24,7 @@ AuditAction = Literal[
     "template.created",
     "template.changed",
     "template.deleted",
+    "customer.erased",
 ]
 """A noun and what was done to it."""
 AUDIT_ACTIONS: tuple[AuditAction, ...] = get_args(AuditAction)

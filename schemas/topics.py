@@ -11,6 +11,10 @@ from schemas.events.triggers import EVENT_TOPICS
 
 MIB = 1024 * 1024
 DAY = 86_400
+_SEGMENT = DAY
+"""Seconds after which a part of a log is closed: it is deleted whole, so a record stays for as much longer."""
+_COMPACTED_WITHIN = 7 * DAY
+"""Seconds after which what a newer record of its key has replaced is taken out, however little is written."""
 
 CUSTOMERS = "customers"
 MEMBERSHIPS = "memberships"
@@ -57,9 +61,17 @@ class Topic:
         """Kafka's cleanup.policy."""
         return "compact" if self.retention is None else "delete"
 
+    @property
+    def clean_after(self) -> int:
+        """Seconds after which no record is left that is on it now, or of a compacted one none that was replaced now."""
+        return _COMPACTED_WITHIN if self.retention is None else self.retention + _SEGMENT
+
     def settings(self) -> dict[str, str]:
         """The topic's configuration as Kafka names it."""
-        kept = {} if self.retention is None else {"retention.ms": str(self.retention * 1000)}
+        if self.retention is None:
+            kept = {"max.compaction.lag.ms": str(_COMPACTED_WITHIN * 1000)}
+        else:
+            kept = {"retention.ms": str(self.retention * 1000), "segment.ms": str(_SEGMENT * 1000)}
         return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_bytes), **kept}
 
 

@@ -8,9 +8,11 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditEntry
 from schemas.campaign import publication_customer
-from schemas.record_key import Keyed
-from schemas.topics import CONSENTS
+from schemas.record_key import SEPARATOR, Keyed
+from schemas.topics import CONSENTS, CUSTOMERS
+from store import audit
 from store.postgres import passing_errors, transaction
 from store.sql import queries
 
@@ -21,6 +23,17 @@ class Erasure:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
         self._sql = queries("erasure")
+
+    async def ask(self, asked: AuditEntry, customer_id: str) -> datetime:
+        """Have the tombstone of a customer of the entry's project written, and note who asked; the database's time."""
+
+        async def work(connection: asyncpg.Connection) -> datetime:
+            key = asked.project_id + SEPARATOR + customer_id
+            at: datetime = await connection.fetchval(self._sql["ask"], CUSTOMERS, key)
+            await audit.write(connection, asked)
+            return at
+
+        return await transaction(self._pool, work)
 
     async def note(self, erased_at: Mapping[Keyed, datetime | None]) -> None:
         """Remember customers, with the moment of the tombstone in Kafka; and blank what their codes say of them.

@@ -1,4 +1,4 @@
-"""Customers over HTTP: profiles into their topic.
+"""Customers over HTTP: profiles into their topic, and one erased with a receipt.
 
 A profile is full of addresses: no problem shows what it says.
 """
@@ -12,8 +12,9 @@ import msgspec
 from agents.broker.producer import write_all
 from console.api.problems import in_body, refused
 from console.api.reading import one_or_many, read_json
-from console.api.route import ById, Call, ProfilesBody, Reply, Route, Writing
+from console.api.route import ById, Call, Instant, ProfilesBody, Reply, Route, Writing
 from console.control.customers import check_id, check_profiles
+from console.control.erasures import Asking, erase
 from console.control.events import Checked, Reading
 from schemas.record import JsonObject
 from streams.values.wording import invalid_kind
@@ -26,6 +27,39 @@ class TakenProfiles(msgspec.Struct, frozen=True, kw_only=True):
     """The profiles that were taken, all of those that came: each is the whole profile of its customer from now on."""
 
     accepted: int
+    dry_run: bool
+
+
+class BlankedByRole(msgspec.Struct, frozen=True, kw_only=True):
+    """The things that a role takes away as soon as it reads the tombstone."""
+
+    role: str
+    what: str
+
+
+class CleanTopic(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic, and the day by which no record of before says anything of the customer.
+
+    `cleanup` is Kafka's; what is compacted is so for as long as anything is written to the partition.
+    """
+
+    topic: str
+    cleanup: str
+    clean_by: Instant
+
+
+class ErasureReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The fate of what is known of a customer: taken away at once, by when from topics, what is excepted, what stays.
+
+    Dates count from `asked_at`, and lag of a role that reads the tombstone adds to them.
+    """
+
+    customer: str
+    asked_at: Instant
+    at_once: list[BlankedByRole]
+    topics: list[CleanTopic]
+    excepted: list[str]
+    stays: list[str]
     dry_run: bool
 
 
@@ -43,6 +77,13 @@ async def post_customers(call: Call[Any, Writing, bytes]) -> Reply:
     """Check all of them, then write all of them: none where one is wrong."""
     profiles, is_list = one_or_many(read_json(call.body), "profile", MOST_PROFILES)
     return await _taken(call, _checked(call, profiles, is_list=is_list))
+
+
+async def erase_customer(call: Call[ById, Writing, None]) -> Reply:
+    """Write the tombstone; the same again is one more, which changes nothing but the moment."""
+    asked = Asking(call.project_id, call.path.id, call.actor, call.now)
+    receipt = await erase(call.pool, call.wiring, asked, call.announce, dry_run=call.query.dry_run)
+    return Reply(msgspec.convert(receipt, ErasureReceipt, from_attributes=True))
 
 
 def _checked(call: Call[Any, Any, Any], profiles: list[Any], *, is_list: bool) -> Checked:
@@ -78,5 +119,9 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/customers", "customers:write", "Replace the whole profiles of one customer or many", post_customers,
         _TAKEN, query_type=Writing, body=ProfilesBody(MOST_PROFILES), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
+    ),
+    Route(
+        "DELETE", "/customers/{id}", "customers:erase", "Erase a customer, with a receipt of what goes when",
+        erase_customer, {200: ErasureReceipt}, path_type=ById, query_type=Writing, path_example=_ID,
     ),
 )  # fmt: skip

@@ -70,6 +70,7 @@ COMMANDS: dict[str, Command] = {
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
     ),
     "deliveries": Command("deliveries", _OPERATE, "Deliveries by filter: look, send again, cancel, hurry."),
+    "customers": Command("customers", _OPERATE, "Customers: erase one, with a receipt."),
     "holds": Command("holds", _OPERATE, "Sends that wait for a moment: look, cancel."),
     "lag": Command("operations", _OPERATE, "Show how far each consumer group is behind."),
     "top": Command(
@@ -112,6 +113,7 @@ WITHIN_A_PROJECT = frozenset(
             "stats",
             "publish",
             "deliveries",
+            "customers",
             "holds",
             "destinations",
             "notices",

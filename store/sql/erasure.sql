@@ -1,3 +1,7 @@
+-- name: ask
+-- The tombstone of a customer on its way to Kafka; the key names the project as well.
+insert into outbox (topic, key, payload, created_at) values ($1, $2, null, now()) returning created_at;
+
 -- name: note
 -- Customers who were erased, and when Kafka was told; the latest counts.
 insert into erased_customers (project_id, customer_id, erased_at)

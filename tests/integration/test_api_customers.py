@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
+import asyncpg
 import msgspec
 import pytest
+from msgspec import structs
+from typer.testing import CliRunner
 
 from agents.broker.reader import TopicReader
+from agents.ingest_time import moment
+from agents.roles.sender.erasures import Erasures
+from agents.roles.sender.leases import Leases
+from agents.roles.sender.ledger_rows import row_of
+from agents.roles.sender.work import Work
 from agents.wiring import Wiring
 from console.api.customers import MOST_PROFILES
+from console.cli.main import app
 from deploy.settings.settings import Settings
+from schemas.record_key import parse_key
+from store.consent_choices import ConsentChoices
+from store.erasure import Erasure
+from store.holds import HoldRow, Holds
+from store.read_models.recorded import Recorded
+from store.sending.ledger import Ledger
 from tests.integration.api_client import Api, running_api, wired
+from tests.integration.test_recorder import decision, put, status
+from tests.integration.test_retention import delivery
+from tests.integration.test_store import LEASE, claim, settlement
 
 ANN: dict[str, Any] = {"email": "ann@shop.example", "consents": {"marketing": True}, "shoe_size": 42}
 
@@ -91,3 +112,120 @@ async def test_profiles_that_are_sent_again_are_written_once(api: Api, wiring: W
     other = await api.ask("POST", "/customers", [{"id": "c2"}], idempotency_key="import-1")
     assert (first.raw, again.headers["idempotency-replayed"], other.status) == (again.raw, "true", 409)
     assert [key for key, _ in told(wiring)] == [b"c1"]
+
+
+# -- erased ---------------------------------------------------------------------------------------------------------
+
+MARK = "jo@example.com"
+
+
+async def whatever_is_kept(pool: asyncpg.Pool, project: str) -> str:
+    """All rows of a project, whatever the table, as text; the audit log apart, which names the id."""
+    tables = await pool.fetch(
+        "select table_name as name from information_schema.columns"
+        " join information_schema.tables using (table_schema, table_name) where table_schema = 'public'"
+        " and column_name = 'project_id' and table_type = 'BASE TABLE'"
+    )
+    rows = "select coalesce(string_agg(t::text, '|'), '') from {} t where t.project_id = $1"
+    return "".join([await pool.fetchval(rows.format(one["name"]), project) for one in tables])
+
+
+def says(kept: str) -> bool:
+    return MARK in kept or MARK.encode().hex() in kept
+
+
+async def known(pool: asyncpg.Pool, project: str) -> None:
+    """A customer with a delivery that was sent and one that waits, what was recorded of them, a hold and a choice."""
+    arrived = datetime.now(UTC) - timedelta(minutes=1)
+    named = [structs.replace(delivery(one, "c1"), project_id=project, delivery_id=f"{project}{one}") for one in (1, 2)]
+    ledger = Ledger(pool)
+    await claim(ledger, "s", [row_of(Work(one, 0, arrived), timedelta()) for one in named])
+    ends = settlement(f"{project}1", provider_id=MARK), settlement(f"{project}2", "waiting", wait=LEASE)
+    await ledger.settle(ends, owner="s")
+    whose = {"project_id": project, "customer_id": "c1", "detail": MARK}
+    number = 1 if project == "shop" else 2
+    recorded = Recorded(pool, timedelta(days=90))
+    await put(recorded, [decision(number, arrived, **whose)], partition=number)
+    await put(recorded, [status(number, arrived, **whose)], partition=number)
+    await ConsentChoices(pool).choose(project, "c1", {"marketing": False}, way="page", delivery_id=None)
+    held = HoldRow(project, f"hld_{number}", 0, "thanks", "c1", "delayed", arrived, arrived, MARK.encode())
+    await Holds(pool).add([held])
+
+
+async def tombstones(wiring: Wiring) -> list[Any]:
+    """Those on the topic, as a role gets them."""
+    with TopicReader(wiring, "customers") as reader:
+        found = [one for one in reader.until_now() if one.value() is None]
+    return [SimpleNamespace(key=one.key(), value=None, timestamp=one.timestamp()[1], headers=()) for one in found]
+
+
+async def read_by_roles(pool: asyncpg.Pool, records: list[Any]) -> None:
+    """A sender's and a holder's reading of tombstones."""
+    erasures = Erasures(Erasure(pool), Leases(LEASE), owner="s", default_project="shop")
+    await erasures.take(cast(Any, SimpleNamespace(records=records)))
+    at = {parse_key(one.key, "shop"): moment(one.timestamp) for one in records}
+    await Holds(pool).erase(list(at.items()))
+
+
+async def test_an_erased_customer_is_nowhere_once_roles_have_read_the_tombstone(api: Api, wiring: Wiring) -> None:
+    for project in ("shop", "outlet"):
+        await known(api.pool, project)
+        assert says(await whatever_is_kept(api.pool, project))
+    await api.pool.execute("delete from outbox")  # the choices: their topic is not there
+    for project in ("shop", "outlet"):
+        assert (await api.ask("PUT", "/customers/c1", {"email": MARK}, project=project)).status == 202
+    gone = await api.ask("DELETE", "/customers/c1", role="operator")
+    assert (gone.status, gone.json["customer"], gone.json["dry_run"]) == (200, "c1", False)
+    found = await tombstones(wiring)
+    assert [one.key for one in found] == [b"c1"]
+    await read_by_roles(api.pool, found)
+    assert not says(await whatever_is_kept(api.pool, "shop"))
+    assert says(await whatever_is_kept(api.pool, "outlet"))
+    states = await api.pool.fetch("select state from deliveries where project_id = 'shop' order by delivery_id")
+    assert [one["state"] for one in states] == ["sent", "failed"]
+    asked = await api.pool.fetch("select project_id, action, thing from audit_log")
+    assert [tuple(one) for one in asked] == [("shop", "customer.erased", "c1")]
+
+
+async def test_the_key_of_another_project_erases_its_own_customer_alone(api: Api, wiring: Wiring) -> None:
+    assert (await api.ask("DELETE", "/customers/c1", project="outlet")).status == 200
+    assert [one.key for one in await tombstones(wiring)] == [wiring.key("outlet", "c1")]
+
+
+async def test_a_receipt_names_what_goes_when_and_what_does_not(api: Api, wiring: Wiring) -> None:
+    tried = await api.ask("DELETE", "/customers/c1?dry_run=true")
+    assert (tried.status, tried.json["dry_run"], await tombstones(wiring)) == (200, True, [])
+    assert await api.pool.fetchval("select count(*) from audit_log") == 0
+    again = [await api.ask("DELETE", "/customers/c1") for _ in range(2)]
+    assert [one.status for one in again] == [200, 200]
+    assert [one.key for one in await tombstones(wiring)] == [b"c1", b"c1"]
+    told = again[-1].json
+    at = datetime.fromisoformat(told["asked_at"])
+    clean = {one["topic"]: datetime.fromisoformat(one["clean_by"]) - at for one in told["topics"]}
+    assert clean[wiring.topic("decisions")] == timedelta(days=8)
+    assert clean[wiring.topic("dead-letters")] == timedelta(days=31)
+    assert clean[wiring.topic("customers")] == timedelta(days=7)
+    assert clean[wiring.topic("tidings-matcher-customers-changelog")] == timedelta(days=7)
+    assert wiring.topic("events.orders") in told["excepted"]
+    assert not clean.keys() & {*told["excepted"], wiring.topic("distributions"), wiring.topic("notices")}
+    assert "hash" in " ".join(told["stays"])
+    wrong = await api.ask("DELETE", "/customers/a%1Fb")
+    assert (wrong.status, wrong.json["errors"][0]["parameter"]) == (422, "id")
+
+
+async def test_the_command_does_the_same(api: Api, wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", wiring.settings.topics.prefix)
+    monkeypatch.setenv("TIDINGS_KAFKA", wiring.settings.kafka.bootstrap)
+    monkeypatch.setenv("TIDINGS_POSTGRES", wiring.settings.postgres.dsn.reveal())
+
+    def run(*options: str) -> str:
+        done = CliRunner().invoke(app, ["customers", "erase", "c1", *options])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    tried = await asyncio.to_thread(run, "--dry-run", "--json")
+    assert (msgspec.json.decode(tried)["dry_run"], await tombstones(wiring)) == (True, [])
+    said = await asyncio.to_thread(run)
+    assert "events.orders" in said and "suppressions" in said
+    assert [one.key for one in await tombstones(wiring)] == [b"c1"]

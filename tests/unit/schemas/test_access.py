@@ -11,6 +11,7 @@ TABLE: dict[Permission, str] = {
     "campaigns:read": "v e a o A",
     "campaigns:write": ". e a . A",
     "customers:write": ". e a o A",
+    "customers:erase": ". . . o A",
     "decisions:read": "v e a o A",
     "deliveries:read": "v e a o A",
     "deliveries:operate": ". . a o A",

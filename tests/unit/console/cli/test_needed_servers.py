@@ -49,6 +49,7 @@ BOTH = (
     "distributions pause a",
     "simulate --event event.json",
     "why c1",
+    "customers erase c1",
     "stats",
     "rebuild read-models",
     "worker sender",

@@ -43,6 +43,8 @@ Permission = Literal[
     "notices:read",
     "project:read",
     "project:write",
+    "accounts:read",
+    "accounts:write",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up."""
@@ -81,7 +83,7 @@ _RUNS: tuple[Permission, ...] = (
     "sends:operate",
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""
-_MENDS: tuple[Permission, ...] = ("dead_letters:read", "dead_letters:operate")
+_MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate")
 _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 """Of machines that bring in what is known upstream."""
 

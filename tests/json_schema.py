@@ -11,7 +11,7 @@ from typing import Any
 
 Schema = Mapping[str, Any] | bool
 
-_SILENT = {"$schema", "title", "description", "default", "$defs", "then", "format"}
+_SILENT = {"$schema", "title", "description", "default", "$defs", "then", "format", "writeOnly"}
 """Remarks, `format` among them unless one asks for more, and what others look up."""
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda one: isinstance(one, dict),

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from console.api.account_schemas import account_schemas
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
-from console.api.route import API, DocumentBody, EventsBody, ProfilesBody, Route
+from console.api.route import API, AccountBody, DocumentBody, EventsBody, ProfilesBody, Route
 from console.api.table import ROUTES
 from schemas.access import roles_with
 from schemas.events.objects import Customer
@@ -55,7 +56,7 @@ def _document() -> dict[str, Any]:
                     "description": "A key of `tidings keys create`. One that begins with tdg_test_ may only dry-run.",
                 }
             },
-            "schemas": {**components, **_documents()},
+            "schemas": {**components, **account_schemas(), **_documents()},
         },
     }
 
@@ -116,6 +117,8 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
     match route.body:
         case DocumentBody(kind=kind):
             schema: Any = {"$ref": f"{_REF}{kind.title()}Document"}
+        case AccountBody():
+            schema = {"anyOf": [{"$ref": _REF + name} for name in account_schemas()]}
         case EventsBody(most=most):
             event = {"type": "object"}
             schema = {"oneOf": [event, {"type": "array", "items": event, "minItems": 1, "maxItems": most}]}

@@ -136,7 +136,12 @@ class ProfilesBody:
     most: int | None = None
 
 
-Body = type[msgspec.Struct] | DocumentBody | EventsBody | ProfilesBody
+@dataclass(frozen=True, slots=True)
+class AccountBody:
+    """A body that is fields of an account, as its channel has them: no problem shows a value of one that is secret."""
+
+
+Body = type[msgspec.Struct] | AccountBody | DocumentBody | EventsBody | ProfilesBody
 
 
 @dataclass(frozen=True, slots=True)

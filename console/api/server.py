@@ -31,11 +31,12 @@ from console.api.problems import (
     ProblemKind,
     Refusal,
     Refused,
+    in_body,
     refusal_of,
     refused,
 )
 from console.api.reading import read_body, read_json, read_parameters
-from console.api.route import API, Call, DocumentBody, EventsBody, ProfilesBody, Reply, Route
+from console.api.route import API, AccountBody, Call, DocumentBody, EventsBody, ProfilesBody, Reply, Route
 from console.api.table import ROUTES
 from schemas.audit import Origin
 from schemas.errors import TidingsError
@@ -43,7 +44,7 @@ from store import audit
 from store.api_keys import KeyHolder
 from store.api_replies import ApiReplies, KeptReply
 from store.distributions import Control, VersionConflict
-from streams.values.wording import invalid
+from streams.values.wording import invalid, invalid_kind
 
 log = structlog.get_logger()
 
@@ -199,6 +200,11 @@ def _body(route: Route, raw: bytes) -> Any:
     match route.body:
         case None:
             return None
+        case AccountBody():
+            value = read_json(raw)
+            if not isinstance(value, dict):
+                raise refused("invalid", "", in_body("", invalid_kind(value, "an object")))
+            return value
         case DocumentBody():
             value = read_json(raw)
             if not isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from console.api import (
+    accounts,
     campaign_codes,
     campaigns,
     customers,
@@ -26,6 +27,7 @@ from console.api import (
 from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
+    *accounts.ROUTES,
     *campaign_codes.ROUTES,
     *campaigns.ROUTES,
     *customers.ROUTES,

@@ -12,8 +12,8 @@ from channels.accounts import AccountBook
 from channels.contract import AccountCheck
 from channels.registry import CHANNEL_TYPES
 from console.control.destinations import written_destination
-from console.control.mail_presets import Exchangers, completed, mail_exchangers
-from console.control.not_found import not_found
+from console.control.mail_presets import Exchangers, completed, mail_exchangers, preset_words
+from console.control.not_found import NotFound, not_found
 from deploy.settings.settings import Settings
 from schemas.account import account_name, changed_account, read_account
 from schemas.account_fields import AccountForm
@@ -22,7 +22,7 @@ from schemas.channels.email import EmailAccountForm
 from schemas.channels.mail_providers import MailPreset
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.failover import failover_problems
-from schemas.names import ROUGHLY_LIKE, did_you_mean
+from schemas.names import ROUGHLY_LIKE, did_you_mean, nearest
 from store.accounts import AccountKey, Accounts, AccountSummary, Rotated, StoredAccount
 from store.encryption import CannotDecrypt, Keys
 
@@ -37,6 +37,15 @@ class ShownAccount:
     key: str = ""
     changed_at: datetime | None = None
     changed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedAccount:
+    """An account that was written: whether it is new, the servers that its address has by itself, and a warning."""
+
+    is_new: bool
+    servers: str
+    advice: str
 
 
 def account_key(project_id: str, written: str) -> AccountKey:
@@ -78,11 +87,56 @@ async def change(
     await _must_be_there(accounts, key, found=found)
 
 
+async def foresee(
+    accounts: Accounts,
+    settings: Settings,
+    key: AccountKey,
+    written: Mapping[str, object],
+    exchangers: Exchangers = mail_exchangers,
+) -> AppliedAccount:
+    """Say what `put` would come to, and change nothing. Raises as it does."""
+    keys, before, preset = _keys_to_write(settings), await accounts.get(key), None
+    is_new = before is None or before.state == "removed"
+    if before is None or is_new:
+        written, preset = await completed(key.channel, written, exchangers)
+        form = read_account(key.channel, written)
+    else:
+        form = changed_account(key.channel, before.read(keys), written)
+    await _must_have_order(accounts, settings, key, form)
+    return AppliedAccount(is_new, _servers(preset, written), _advice(form))
+
+
+async def put(
+    accounts: Accounts,
+    settings: Settings,
+    key: AccountKey,
+    written: Mapping[str, object],
+    *,
+    actor: str,
+    exchangers: Exchangers = mail_exchangers,
+) -> AppliedAccount:
+    """Keep a new account, or change what is written of one that is there. Raises as `add` and `change` do."""
+    _keys_to_write(settings)
+    before, preset = await accounts.get(key), None
+    is_new = before is None or before.state == "removed"
+    if is_new:
+        preset = await add(accounts, settings, key, written, actor=actor, exchangers=exchangers)
+    else:
+        await change(accounts, settings, key, written, actor=actor)
+    return AppliedAccount(is_new, _servers(preset, written), await advice(accounts, settings, key))
+
+
 async def advice(accounts: Accounts, settings: Settings, key: AccountKey) -> str:
     """A warning about an account that is right and yet of little use; empty for any other."""
     stored = await accounts.get(key)
     form = stored.read(account_keys(settings)) if stored is not None and stored.state != "removed" else None
-    return dkim_advice(form.dkim_domain, form.sender, form.host) if isinstance(form, EmailAccountForm) else ""
+    return _advice(form)
+
+
+async def must_be_there(accounts: Accounts, key: AccountKey) -> None:
+    """Raises NotFound where the database has no such account."""
+    stored = await accounts.get(key)
+    await _must_be_there(accounts, key, found=stored is not None and stored.state != "removed")
 
 
 async def pause(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
@@ -102,10 +156,7 @@ async def remove(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
 
 async def rotate(accounts: Accounts, settings: Settings) -> Rotated:
     """Encrypt the accounts of every project under the first key. Safe to repeat. Raises TidingsError without a key."""
-    keys = account_keys(settings)
-    if not keys.first:
-        raise TidingsError("there is no key: set accounts.keys or accounts.key_file")
-    return await accounts.rotate(keys)
+    return await accounts.rotate(_keys_to_write(settings))
 
 
 async def shown(accounts: Accounts, settings: Settings, project_id: str) -> list[ShownAccount]:
@@ -154,6 +205,21 @@ async def check(accounts: Accounts, settings: Settings, key: AccountKey) -> Acco
     return found
 
 
+def _keys_to_write(settings: Settings) -> Keys:
+    keys = account_keys(settings)
+    if not keys.first:
+        raise TidingsError("there is no key: set accounts.keys or accounts.key_file")
+    return keys
+
+
+def _servers(preset: MailPreset | None, written: Mapping[str, object]) -> str:
+    return preset_words(preset, written) if preset else ""
+
+
+def _advice(form: AccountForm | None) -> str:
+    return dkim_advice(form.dkim_domain, form.sender, form.host) if isinstance(form, EmailAccountForm) else ""
+
+
 async def _must_have_order(accounts: Accounts, settings: Settings, key: AccountKey, form: AccountForm) -> None:
     """Raises DefinitionInvalid where the accounts that one names for its failover cannot take its place."""
     if not (isinstance(form, EmailAccountForm) and form.failover):
@@ -181,5 +247,6 @@ async def _must_be_there(accounts: Accounts, key: AccountKey, *, found: bool) ->
     if found:
         return
     there = [f"{one.channel}/{one.name}" for one in await accounts.of_project(key.project_id)]
-    hint = did_you_mean(str(key), there, ROUGHLY_LIKE)
-    raise TidingsError(f"the database has no account {key}.{hint} There are: {', '.join(there) or 'none'}.")
+    hint, meant = did_you_mean(str(key), there, ROUGHLY_LIKE), nearest(str(key), there, ROUGHLY_LIKE)
+    said = f"the database has no account {key}.{hint} There are: {', '.join(there) or 'none'}."
+    raise NotFound(said, kind="account", name=str(key), meant=meant)

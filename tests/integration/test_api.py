@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 from pathlib import Path
@@ -28,6 +30,8 @@ from console.api.route import Route
 from console.api.table import ROUTES
 from console.control import projects
 from console.control.documents import parse_documents
+from deploy.secret import Secret
+from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
 from schemas.access import ACCESS_ROLES, may
 from schemas.api_key import RANDOM_BYTES, make_key
@@ -51,7 +55,8 @@ NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     names = ("customers", "distributions", "events.orders", "events.custom", "dead-letters", "notices")
-    with wired(settings, dsn, names) as made:
+    keys = AccountKeys((Secret("k1:" + base64.b64encode(bytes(32)).decode()),))
+    with wired(replace(settings, accounts=keys), dsn, names) as made:
         yield made
 
 
@@ -187,6 +192,8 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     await Ledger(api.pool).pause_destination(Destination("shop", "email", "main"), "refused", MARK)
     await Notices(api.pool, nobody).open(codes_low("shop", MARK, 5, 100))
     await api.new_key("admin", name=MARK)
+    named = await api.ask("PUT", f"/accounts/email/{MARK}", {"host": "mail.shop.example", "sender": "a@shop.example"})
+    assert named.status == 201, named.json
     described = parse_documents(f"project: shop\nname: {MARK}\n", "")
     planned = await projects.plan(api.pool, described, Settings(project_id="other"), NEVER)
     await projects.save(api.pool, planned, actor=MARK, now=NEVER)
@@ -207,6 +214,7 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         "notices",
         "projects",
         "api_keys",
+        "accounts",
     ):
         assert MARK in before[table]
     for route in ROUTES:

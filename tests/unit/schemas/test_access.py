@@ -41,6 +41,8 @@ TABLE: dict[Permission, str] = {
     "notices:read": "v e a o A",
     "project:read": "v e a o A",
     "project:write": ". . . . A",
+    "accounts:read": ". . . o A",
+    "accounts:write": ". . . . A",
 }
 
 

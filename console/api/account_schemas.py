@@ -1,0 +1,29 @@
+"""The fields of accounts as JSON Schema, a channel each; what is secret is only ever written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.account_fields import AccountField, FieldKind
+from schemas.channels.tables import ACCOUNT_TYPES
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_BY_KIND: Mapping[FieldKind, Mapping[str, Any]] = {
+    "text": {"type": "string"},
+    "number": {"type": "integer"},
+    "truth": {"type": "boolean"},
+    "names": _TEXTS,
+    "secret": {"type": "string", "writeOnly": True},
+    "secrets": {**_TEXTS, "writeOnly": True},
+}
+
+
+def account_schemas() -> dict[str, Any]:
+    """By name, as in EmailAccount. A change names some fields, so that none is required."""
+    return {f"{channel.title()}Account": _schema(kind.fields) for channel, kind in ACCOUNT_TYPES.items()}
+
+
+def _schema(fields: tuple[AccountField, ...]) -> dict[str, Any]:
+    properties = {one.name: dict(_BY_KIND[one.kind]) for one in fields}
+    return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -24,11 +24,51 @@ AuditAction = Literal[
     "template.created",
     "template.changed",
     "template.deleted",
+    "campaign.created",
+    "campaign.changed",
+    "codes.generated",
+    "codes.imported",
+    "send.drafted",
+    "send.confirmed",
+    "send.edited",
+    "send.paused",
+    "send.resumed",
+    "send.stopped",
+    "send.discarded",
+    "project.created",
+    "project.changed",
+    "account.created",
+    "account.changed",
+    "account.paused",
+    "account.resumed",
+    "account.removed",
+    "account.encrypted_again",
+    "key.created",
+    "key.revoked",
+    "suppressions.added",
+    "suppressions.removed",
+    "holds.canceled",
+    "deliveries.resent",
+    "deliveries.canceled",
+    "deliveries.hurried",
+    "destination.resumed",
+    "dead_letters.replayed",
     "customer.erased",
 ]
 """A noun and what was done to it."""
 AUDIT_ACTIONS: tuple[AuditAction, ...] = get_args(AuditAction)
 AUDIT_NOUNS: tuple[str, ...] = tuple(dict.fromkeys(action.partition(".")[0] for action in AUDIT_ACTIONS))
+
+OF_SENDS: Mapping[str, AuditAction] = {
+    "draft": "send.drafted",
+    "confirm": "send.confirmed",
+    "edit": "send.edited",
+    "pause": "send.paused",
+    "resume": "send.resumed",
+    "stop": "send.stopped",
+    "set live": "send.confirmed",
+}
+"""By the words of a send's own list of what was done to it."""
 
 FIRST_HASH = bytes(32)
 """The hash before the first row of a chain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,9 +11,11 @@ import asyncpg
 import msgspec
 
 from schemas.account_fields import AccountForm
+from schemas.audit import AuditAction, AuditEntry
 from schemas.channels.tables import ACCOUNT_TYPES
 from schemas.channels.webhook import SIGNING
 from schemas.closed import CHANNELS, ChannelName, HoldKind, members
+from store import audit
 from store.encryption import CannotDecrypt, Keys, Sealed
 from store.postgres import passing_errors
 from store.sql import queries
@@ -122,6 +124,7 @@ class Accounts:
             is_new = await connection.fetchval(self._sql["add_account"], *values) is not None
             if is_new:
                 await self._release(connection, key, _NEW_LOGIN)
+                await audit.write(connection, _entry(key, "account.created", by, _differing(None, form)))
         return is_new
 
     async def change(
@@ -132,16 +135,21 @@ class Accounts:
         False where it does not exist. Raises CannotDecrypt.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            return await self._change(connection, key, changed, keys, by=by)
+            said = await self._change(connection, key, changed, keys, by=by)
+            if said is not None:
+                await audit.write(connection, _entry(key, "account.changed", by, said))
+        return said is not None
 
     async def retire(
         self, key: AccountKey, changed: Callable[[AccountForm], AccountForm], keys: Keys, grace: timedelta, *, by: str
     ) -> datetime | None:
         """Change an account of which something goes on for a while; until when. None where it does not exist."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            if not await self._change(connection, key, changed, keys, by=by):
+            said = await self._change(connection, key, changed, keys, by=by)
+            if said is None:
                 return None
             until: datetime = await connection.fetchval(self._sql["begin_grace"], *_columns(key), grace)
+            await audit.write(connection, _entry(key, "account.changed", by, said))
             return until
 
     async def _change(
@@ -152,15 +160,18 @@ class Accounts:
         keys: Keys,
         *,
         by: str,
-    ) -> bool:
+    ) -> list[str] | None:
+        """The names of the fields that differ by it; None where it does not exist."""
         row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
         if row is None or row["state"] == "removed":
-            return False
-        sealed = _sealed(key, changed(_stored(row).read(keys)), keys)
+            return None
+        before = _stored(row).read(keys)
+        after = changed(before)
+        sealed = _sealed(key, after, keys)
         await connection.execute(self._sql["change_account"], *_columns(key), sealed.key_id, sealed.content, by)
         if row["state"] == "active":
             await self._release(connection, key)
-        return True
+        return _differing(before, after)
 
     async def renew(self, known: StoredAccount, changed: Callable[[AccountForm], AccountForm], keys: Keys) -> bool:
         """Keep what `changed` makes of an account that nobody changed since it was read; senders hear nothing of it.
@@ -178,11 +189,11 @@ class Accounts:
 
     async def pause(self, key: AccountKey, *, by: str) -> bool:
         """Hold what is for an account; False where it does not exist."""
-        return await self._hold(key, "set_state", "paused", by=by)
+        return await self._hold(key, "account.paused", "set_state", "paused", by=by)
 
     async def remove(self, key: AccountKey, *, by: str) -> bool:
         """Forget what an account holds; what is for it waits. False where it does not exist."""
-        return await self._hold(key, "remove_account", by=by)
+        return await self._hold(key, "account.removed", "remove_account", by=by)
 
     async def resume(self, key: AccountKey, *, by: str) -> bool:
         """Send what waits for an account, whatever it is paused for; False where it does not exist."""
@@ -190,6 +201,7 @@ class Accounts:
             state = await connection.fetchval(self._sql["set_state"], *_columns(key), "active", by)
             if state is not None:
                 await self._release(connection, key)
+                await audit.write(connection, _entry(key, "account.resumed", by))
         return state is not None
 
     async def release(self, key: AccountKey) -> None:
@@ -206,7 +218,7 @@ class Accounts:
             values = (*_columns(key), destination, why, is_certain)
             return await self._pool.fetchval(self._sql["hold_destination"], *values) is not None
 
-    async def rotate(self, keys: Keys) -> Rotated:
+    async def rotate(self, keys: Keys, *, by: str) -> Rotated:
         """Encrypt everything under the first key that is not yet; each account is a transaction of its own."""
         async with passing_errors(self._pool):
             rows = await self._pool.fetch(self._sql["not_under_key"], keys.first)
@@ -214,12 +226,12 @@ class Accounts:
         for row in rows:
             key = AccountKey(**row)
             try:
-                count += await self._encrypt_again(key, keys)
+                count += await self._encrypt_again(key, keys, by)
             except CannotDecrypt as error:
                 unreadable.append((key, str(error)))
         return Rotated(count, tuple(unreadable))
 
-    async def _encrypt_again(self, key: AccountKey, keys: Keys) -> bool:
+    async def _encrypt_again(self, key: AccountKey, keys: Keys, by: str) -> bool:
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(self._sql["lock_account"], *_columns(key))
             if row is None or row["key_id"] in (None, keys.first):  # changed or removed in between
@@ -228,14 +240,17 @@ class Accounts:
             assert stored.sealed is not None  # noqa: S101 - it has a key
             sealed = keys.seal(keys.open(stored.sealed, key.bound_to), key.bound_to)
             await connection.execute(self._sql["encrypt_again"], *_columns(key), sealed.key_id, sealed.content)
+            await audit.write(connection, _entry(key, "account.encrypted_again", by))
         return True
 
-    async def _hold(self, key: AccountKey, statement: str, *values: str, by: str) -> bool:
+    async def _hold(self, key: AccountKey, action: AuditAction, statement: str, *values: str, by: str) -> bool:
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             state: AccountState | None = await connection.fetchval(self._sql[statement], *_columns(key), *values, by)
             if state is not None and is_destination(key.channel, key.name):
                 held = (*_columns(key), key.name, why_held(key, state), False)
                 await connection.fetchval(self._sql["hold_destination"], *held)
+            if state is not None:
+                await audit.write(connection, _entry(key, action, by))
         return state is not None
 
     async def _release(
@@ -271,6 +286,16 @@ _HELD = {
 
 def _columns(key: AccountKey) -> tuple[str, str, str]:
     return key.project_id, key.channel, key.name
+
+
+def _entry(key: AccountKey, action: AuditAction, by: str, fields: Sequence[str] | None = None) -> AuditEntry:
+    return AuditEntry(key.project_id, by, action, str(key), None, {} if fields is None else {"fields": fields})
+
+
+def _differing(before: AccountForm | None, after: AccountForm) -> list[str]:
+    """The names of the fields that are not as they were: never what is in them."""
+    old, new = ({} if one is None else asdict(one) for one in (before, after))
+    return sorted(name for name in new if new[name] != old.get(name) and (old or new[name] not in (None, "", ())))
 
 
 def _sealed(key: AccountKey, form: AccountForm, keys: Keys) -> Sealed:

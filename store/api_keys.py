@@ -10,7 +10,9 @@ import asyncpg
 
 from schemas.access import AccessRole
 from schemas.api_key import KeyKind, hash_of_key, key_id
-from store.postgres import passing_errors, storable
+from schemas.audit import AuditAction, AuditEntry
+from store import audit
+from store.postgres import changing, passing_errors, storable
 from store.sql import queries
 
 KeyState = Literal["active", "expired", "revoked"]
@@ -67,9 +69,12 @@ class ApiKeys:
         """Keep a new key by its digest; None where a key of that name is in use."""
         digest = hash_of_key(key)
         row = digest, project_id, key_id(digest), storable(name), kind, role, storable(by), lasts
-        async with passing_errors(self._pool):
-            found = await self._pool.fetchrow(self._sql["add_key"], *row)
-        return None if found is None else ApiKey(**found)
+        async with changing(self._pool) as connection:
+            found = await connection.fetchrow(self._sql["add_key"], *row)
+            kept = None if found is None else ApiKey(**found)
+            if kept is not None:
+                await audit.write(connection, _entry(kept, "key.created", by))
+        return kept
 
     async def of_project(self, project_id: str) -> list[ApiKey]:
         """Every key of a project, the newest first, those that are over as well."""
@@ -79,8 +84,10 @@ class ApiKeys:
 
     async def revoke(self, project_id: str, named: str, *, by: str) -> int:
         """End the key of an id or a name; how many."""
-        async with passing_errors(self._pool):
-            return len(await self._pool.fetch(self._sql["revoke_key"], project_id, named, storable(by)))
+        async with changing(self._pool) as connection:
+            rows = await connection.fetch(self._sql["revoke_key"], project_id, named, storable(by))
+            await audit.write(connection, *(_entry(ApiKey(**row), "key.revoked", by) for row in rows))
+        return len(rows)
 
     async def look(self, key: str, address: str) -> Looked:
         """Look a key up; whoever may use it is noted, at most once a minute."""
@@ -104,3 +111,8 @@ def _shown(row: asyncpg.Record) -> ApiKey:
     values = dict(row)
     is_expired = values.pop("is_expired")
     return ApiKey(**values, state="revoked" if row["revoked_at"] else "expired" if is_expired else "active")
+
+
+def _entry(key: ApiKey, action: AuditAction, by: str) -> AuditEntry:
+    said = {"name": key.name, "role": key.role, "kind": key.kind, "expires_at": key.expires_at}
+    return AuditEntry(key.project_id, by, action, key.key_id, None, said)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.audit import AuditEntry
 from schemas.backfill import asks, begins, made_before, with_moment
 from schemas.distribution import Backfill, Distribution
 from schemas.errors import TidingsError
@@ -21,8 +22,10 @@ class SegmentMissing(TidingsError):
     """A distribution cannot be set live for the members of a segment that is not one of ours."""
 
 
-async def save_backfill(connection: Any, after: Distribution, actor: str) -> Distribution:
+async def save_backfill(connection: Any, after: Distribution, actor: str, entries: list[AuditEntry]) -> Distribution:
     """The version to save, after its backfill began, and those that it does not go on with were stopped.
+
+    What was done to sends is added to `entries`, which the caller writes at the end.
 
     Raises SegmentMissing.
     """
@@ -31,6 +34,7 @@ async def save_backfill(connection: Any, after: Distribution, actor: str) -> Dis
     if not asks(after) and (before is None or not asks(before)):
         return after
     sends = SendChange(connection, queries("sends"))
+    sends.entries = entries
     has_begun = True
     if after.status not in _REACTING or made_before(before, after) is None:
         has_begun = await _stop(sends, after, actor)

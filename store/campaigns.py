@@ -9,7 +9,9 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.campaign import Campaign, campaign_object
+from store import audit
 from store.distributions import VersionConflict
 from store.postgres import passing_errors
 from store.sql import queries
@@ -40,13 +42,15 @@ class Campaigns:
         """Keep new versions, all or nothing. Raises VersionConflict."""
         ordered = sorted(changes, key=lambda change: change.campaign.id)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            for change in ordered:
-                await self._save_one(connection, change, applied_by, now)
+            entries = [await self._save_one(connection, change, applied_by, now) for change in ordered]
+            await audit.write(connection, *entries)
 
     async def _save_one(
         self, connection: asyncpg.Connection, change: CampaignChange, applied_by: str, now: datetime
-    ) -> None:
+    ) -> AuditEntry:
         one = change.campaign
+        text = await connection.fetchval(self._sql["definition"], one.project_id, one.id)
+        before = None if text is None else msgspec.json.decode(text, type=Campaign)
         definition = msgspec.json.encode(one).decode()
         key = await connection.fetchval(self._sql["put_campaign"], one.project_id, one.id, one.version, definition)
         if key is None:
@@ -55,3 +59,5 @@ class Campaigns:
         await connection.execute(
             self._sql["add_version"], key, one.version, definition, sent, change.source, applied_by, now
         )
+        action: AuditAction = "campaign.created" if before is None else "campaign.changed"
+        return AuditEntry(one.project_id, applied_by, action, one.id, one.version, differences(before, one))

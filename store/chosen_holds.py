@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from store.postgres import passing_errors
+from schemas.audit import AuditEntry, shown
+from store import audit
+from store.postgres import changing, passing_errors
 from store.sql import queries, with_parts
 
 Place = tuple[str, int]
@@ -75,8 +77,15 @@ class ChosenHolds:
 
     async def cancel(self, chosen: HoldFilter, actor: str, *, after: Place, limit: int) -> Cancelled | None:
         """End some of the next ones after a place; None where there are no more. What is due by now goes on."""
-        rows = await self._fetch("cancel", *astuple(chosen), *after, limit, actor)
-        return Cancelled((rows[0]["hold_id"], rows[0]["round"]), rows[0]["canceled"]) if rows else None
+        sql = with_parts(self._sql["cancel"], {"chosen": self._sql["chosen"]})
+        async with changing(self._pool) as connection:
+            row = await connection.fetchrow(sql, *astuple(chosen), *after, limit, actor)
+            if row is not None and row["canceled"]:
+                asked = {name: value for name, value in asdict(chosen).items() if value and name != "project_id"}
+                said = {"count": row["canceled"], "chosen": shown(asked)}
+                thing = chosen.distribution or ""
+                await audit.write(connection, AuditEntry(chosen.project_id, actor, "holds.canceled", thing, None, said))
+        return None if row is None else Cancelled((row["hold_id"], row["round"]), row["canceled"])
 
     async def _fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         sql = with_parts(self._sql[name], {"chosen": self._sql["chosen"]})

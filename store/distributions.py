@@ -100,13 +100,20 @@ class Control:
         Raises VersionConflict, SegmentMissing.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            entries = [await self._save_one(connection, change, applied_by, now) for change in changes]
+            entries: list[AuditEntry] = []
+            for change in changes:
+                await self._save_one(connection, change, applied_by, now, entries)
             await audit.write(connection, *entries)
 
     async def _save_one(
-        self, connection: asyncpg.Connection, change: Change, applied_by: str, now: datetime
-    ) -> AuditEntry:
-        rule = await save_backfill(connection, change.distribution, applied_by)
+        self,
+        connection: asyncpg.Connection,
+        change: Change,
+        applied_by: str,
+        now: datetime,
+        entries: list[AuditEntry],
+    ) -> None:
+        rule = await save_backfill(connection, change.distribution, applied_by, entries)
         definition = _text(rule)
         version = (rule.id, rule.version, rule.project_id, definition, change.source, applied_by, now)
         try:
@@ -124,7 +131,8 @@ class Control:
         text = await connection.fetchval(self._sql["before"], rule.project_id, rule.id, rule.version)
         before = None if text is None else _read(text, Distribution)
         said = differences(before, rule)
-        return AuditEntry(rule.project_id, applied_by, _action(before, rule, said), rule.id, rule.version, said)
+        action = _action(before, rule, said)
+        entries.append(AuditEntry(rule.project_id, applied_by, action, rule.id, rule.version, said))
 
     async def _hold(self, connection: asyncpg.Connection, project_id: str, name: str) -> None:
         if not await connection.fetchval(self._sql["hold_template"], project_id, name):

@@ -9,8 +9,10 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.project import Project
 from schemas.suppression import key_hash, suppression_key
+from store import audit
 from store.distributions import VersionConflict
 from store.limits import put_limits
 from store.postgres import passing_errors
@@ -55,12 +57,19 @@ class Projects:
         `timezone` is that of projects which name none.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
+            entries = []
             for one, source in sorted(changes, key=lambda change: change[0].id):
+                kept = await connection.fetchrow(self._sql["project"], one.id)
+                before = None if kept is None else _stored(kept).project
                 written = msgspec.json.encode(one).decode()
                 row = (one.id, one.version, written, source, applied_by, now, _reached(one))
                 if await connection.fetchval(self._sql["put_project"], *row) is None:
                     raise VersionConflict(f"project {one.id} v{one.version} exists already; plan again and apply")
                 await put_limits(connection, one.id, one.message_limits, one.timezone or timezone)
+                action: AuditAction = "project.created" if before is None else "project.changed"
+                said = differences(before, one)
+                entries.append(AuditEntry(one.id, applied_by, action, one.id, one.version, said))
+            await audit.write(connection, *entries)
 
 
 def _stored(row: asyncpg.Record) -> StoredProject:

@@ -11,10 +11,12 @@ from typing import Any, TypeVar, cast
 import asyncpg
 import msgspec
 
+from schemas.audit import OF_SENDS, AuditAction, AuditEntry
 from schemas.closed import SendStatus
 from schemas.distribution import Distribution
 from schemas.segment import SegmentDefinition
 from schemas.send import Audience, Entered, Started, When
+from store import audit
 from store.clock import database_now
 from store.postgres import changing, passing_errors
 from store.segments import SegmentConflict
@@ -137,7 +139,9 @@ class Sends:
     async def change(self, *, dry_run: bool = False) -> AsyncIterator[SendChange]:
         """One thing that somebody does, with the entry that says so: kept as a whole or not at all."""
         async with changing(self._pool, dry_run=dry_run) as connection:
-            yield SendChange(connection, self._sql)
+            change = SendChange(connection, self._sql)
+            yield change
+            await audit.write(connection, *change.entries)
 
     # -- the fan-out ----------------------------------------------------------------------------------------------
 
@@ -246,10 +250,11 @@ class Sends:
 
 
 class SendChange:
-    """A transaction of what somebody does to a send."""
+    """A transaction of what somebody does to a send; whoever opens it writes its `entries` into the audit log."""
 
     def __init__(self, connection: Any, sql: dict[str, str]) -> None:
         self._connection, self._sql = connection, sql
+        self.entries: list[AuditEntry] = []
 
     async def add(
         self,
@@ -301,6 +306,11 @@ class SendChange:
     async def note(self, send: SendRow, action: str, actor: str, detail: str = "") -> None:
         """Keep who did what."""
         await self._run("note", send.project_id, send.send_id, action, actor, detail)
+        self._tell(send, OF_SENDS[action], actor, {"detail": detail} if detail else {})
+
+    def _tell(self, send: SendRow, action: AuditAction, actor: str, said: dict[str, str]) -> None:
+        change = {"distribution": send.distribution_id, **said}
+        self.entries.append(AuditEntry(send.project_id, actor, action, send.send_id, None, change))
 
     async def confirm(self, send: SendRow) -> SendRow:
         """Have a draft sent after its hold."""
@@ -340,9 +350,10 @@ class SendChange:
         await self._end_segment(after.project_id, after.to)
         return after, len(rows) + row["held"]
 
-    async def discard(self, send: SendRow) -> None:
+    async def discard(self, send: SendRow, actor: str) -> None:
         """Forget a draft."""
         await self._run("discard", send.project_id, send.send_id)
+        self._tell(send, "send.discarded", actor, {})
         await self._end_segment(send.project_id, send.to)
 
     async def finish(self, send: SendRow, owner: str) -> bool:

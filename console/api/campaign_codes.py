@@ -115,15 +115,18 @@ async def add_codes(call: Call[ById, Writing, CodesToAdd]) -> Reply:
     project = await call.project()
     given = GivenCodes(list(map(_fields, call.body.codes)), RowReader(project.zone, as_written=call.body.as_written))
     done = await codes.import_codes(
-        call.pool, call.project_id, call.path.id, given, batch=_MOST_CODES, now=call.now, dry_run=call.query.dry_run
-    )
+        call.pool, call.project_id, call.path.id, given, batch=_MOST_CODES, actor=call.actor, now=call.now,
+        dry_run=call.query.dry_run,
+    )  # fmt: skip
     return Reply(_added(call.path.id, done, dry_run=call.query.dry_run))
 
 
 async def generate_codes(call: Call[ById, Writing, CodesToMake]) -> Reply:
     """Make codes, as the command does."""
     identity, dry_run = call.path.id, call.query.dry_run
-    made = await codes.generate(call.pool, call.project_id, identity, call.body.count, now=call.now, dry_run=dry_run)
+    made = await codes.generate(
+        call.pool, call.project_id, identity, call.body.count, actor=call.actor, now=call.now, dry_run=dry_run
+    )
     return Reply(MadeCodes(campaign=identity, made=made, dry_run=dry_run))
 
 

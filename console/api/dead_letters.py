@@ -144,7 +144,9 @@ async def replay_dead_letters(call: Call[Any, Writing, LettersToReplay]) -> Repl
         ends = Replay(call.wiring, force=asked.force).run(chosen, dry_run=dry_run)
         return [LetterReplayed(**asdict(one)) for one in ends]
 
-    return Reply(LettersReplayed(replayed=await _reading(call, replay), dry_run=dry_run))
+    replayed = await _reading(call, replay)
+    await control.note_replay(call.pool, call.project_id, [one.place for one in replayed if one.now_at], call.actor)
+    return Reply(LettersReplayed(replayed=replayed, dry_run=dry_run))
 
 
 def _in_time(letters: Iterator[Letter]) -> Iterator[Letter]:

@@ -66,7 +66,7 @@ async def resume_destination(call: Call[Any, Writing, PausedDestination]) -> Rep
     """Send to one again."""
     named, dry_run = call.body.destination, call.query.dry_run
     try:
-        await control.resume_destination(Ledger(call.pool), call.project_id, named, dry_run=dry_run)
+        await control.resume_destination(Ledger(call.pool), call.project_id, named, actor=call.actor, dry_run=dry_run)
     except BadQuestion as error:
         raise refused("invalid", "", in_body("/destination", error.message)) from None
     return Reply(ResumedDestination(destination=named, dry_run=dry_run))

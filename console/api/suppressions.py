@@ -140,7 +140,9 @@ async def remove_suppression(call: Call[Any, Writing, RemovedKey]) -> Reply:
     """Send to a key again."""
     listed, asked, dry_run = Suppressions(call.pool), call.body, call.query.dry_run
     try:
-        removed = await control.remove(listed, call.project_id, asked.key, asked.channel, dry_run=dry_run)
+        removed = await control.remove(
+            listed, call.project_id, asked.key, asked.channel, actor=call.actor, dry_run=dry_run
+        )
     except control.NotSuppressed as error:
         where = f" on {asked.channel} by an entry of its own" if asked.channel else ""
         hint = "; others cover it: POST /suppressions/find lists them" if error.covered_by else ""

@@ -146,7 +146,7 @@ def _rotate_secret(account: str, values: list[str], grace: str, *, as_json: bool
 
 
 def _rotate_keys(*, as_json: bool) -> None:
-    done = in_session(lambda opened: accounts.rotate(Accounts(opened.pool), opened.wiring.settings))
+    done = in_session(lambda opened: accounts.rotate(Accounts(opened.pool), opened.wiring.settings, actor=opened.actor))
     show_json({"encrypted_again": done.count}) if as_json else show_text(f"encrypted again: {done.count}")
     for key, why in done.unreadable:
         fail(f"{key} of project {key.project_id}: {why}")

@@ -81,7 +81,7 @@ def generate_command(
     async def make(opened: Session) -> int:
         with bar("making codes", count) as shown:
             return await codes.generate(
-                opened.pool, opened.project_id, campaign, count, now=opened.now, on_progress=shown
+                opened.pool, opened.project_id, campaign, count, actor=opened.actor, now=opened.now, on_progress=shown
             )
 
     made = in_session(make)
@@ -108,7 +108,14 @@ def import_command(
         code_file = CodeFile(file, RowReader(opened.project.zone, as_written=as_written))
         with bar("checking", file.stat().st_size) as shown:
             return await codes.import_codes(
-                opened.pool, opened.project_id, campaign, code_file, batch=batch, now=opened.now, on_progress=shown.at
+                opened.pool,
+                opened.project_id,
+                campaign,
+                code_file,
+                batch=batch,
+                actor=opened.actor,
+                now=opened.now,
+                on_progress=shown.at,
             )
 
     show_imported(file, campaign, in_session(add), as_json=as_json)

@@ -124,7 +124,7 @@ def destinations_command(
     async def work(opened: Session) -> list[HeldDestination]:
         ledger = Ledger(opened.pool)
         if resume:
-            await resume_destination(ledger, opened.project_id, resume)
+            await resume_destination(ledger, opened.project_id, resume, actor=opened.actor)
         return await held(ledger, opened.project_id)
 
     columns = ("channel", "destination", "state", "kind", "reason", "paused at", "waiting", "oldest")

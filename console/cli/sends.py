@@ -123,7 +123,7 @@ async def _send(
             if not yes:
                 _confirm(made, counted, as_json=as_json)
         except typer.Abort:
-            await sends.discard(opened.pool, opened.project_id, made.send_id)
+            await sends.discard(opened.pool, opened.project_id, made.send_id, actor=opened.actor)
             raise
         confirmed = await sends.confirm(opened.pool, opened.project_id, made.send_id, actor=opened.actor)
         _show(confirmed, as_json=as_json)

@@ -66,7 +66,9 @@ def remove_command(key: Key, channel: OnChannel = "", dry_run: DryRun = False) -
 
     async def work(opened: Session) -> int:
         listed = Suppressions(opened.pool)
-        return await control.remove(listed, opened.project_id, key, _channel(channel), dry_run=dry_run)
+        return await control.remove(
+            listed, opened.project_id, key, _channel(channel), actor=opened.actor, dry_run=dry_run
+        )
 
     show_text(f"{'entries that would be removed' if dry_run else 'entries removed'}: {in_session(work)}")
 
@@ -110,7 +112,9 @@ def import_command(
     async def work(opened: Session) -> control.Imported:
         entries = _valid(lambda: SuppressionFile(file, project_id=opened.project_id, reason=reason, actor=opened.actor))
         with bar("checking", file.stat().st_size) as shown:
-            return await control.import_entries(Suppressions(opened.pool), entries, on_progress=shown.at)
+            return await control.import_entries(
+                Suppressions(opened.pool), entries, actor=opened.actor, on_progress=shown.at
+            )
 
     done = in_session(work)
     if as_json:

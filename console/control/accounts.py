@@ -154,9 +154,9 @@ async def remove(accounts: Accounts, key: AccountKey, *, actor: str) -> None:
     await _must_be_there(accounts, key, found=await accounts.remove(key, by=actor))
 
 
-async def rotate(accounts: Accounts, settings: Settings) -> Rotated:
+async def rotate(accounts: Accounts, settings: Settings, *, actor: str) -> Rotated:
     """Encrypt the accounts of every project under the first key. Safe to repeat. Raises TidingsError without a key."""
-    return await accounts.rotate(_keys_to_write(settings))
+    return await accounts.rotate(_keys_to_write(settings), by=actor)
 
 
 async def shown(accounts: Accounts, settings: Settings, project_id: str) -> list[ShownAccount]:

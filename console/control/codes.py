@@ -50,6 +50,7 @@ async def generate(
     campaign: str,
     wanted: int,
     *,
+    actor: str,
     now: datetime,
     dry_run: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
@@ -72,7 +73,7 @@ async def generate(
         return wanted
     made = 0
     while made < wanted:
-        chunk = await Codes(pool).generate(project_id, campaign, min(CHUNK_SIZE, wanted - made), now)
+        chunk = await Codes(pool).generate(project_id, campaign, min(CHUNK_SIZE, wanted - made), now, by=actor)
         if not chunk:
             raise TidingsError(f"{made:,} of {wanted:,} codes were made: others took the last of the pattern meanwhile")
         made += chunk
@@ -87,6 +88,7 @@ async def import_codes(
     file: CodeSource,
     *,
     batch: int,
+    actor: str,
     now: datetime,
     dry_run: bool = False,
     on_progress: Callable[[str, int], None] = lambda *_: None,
@@ -100,7 +102,7 @@ async def import_codes(
     check = FileCheck(file, now, lambda at: on_progress("checking", at))
     alike = await alike_codes(pool, project_id, check.names(), folded, name=NAMED)
     checked = check.result()
-    importing, codes = CodeImport(pool, project_id, campaign, dry_run=dry_run), file.codes()
+    importing, codes = CodeImport(pool, project_id, campaign, by=actor, dry_run=dry_run), file.codes()
     added = in_file = in_project = 0
     doubles: list[Double] = []
     while chunk := list(islice(codes, batch)):

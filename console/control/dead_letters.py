@@ -6,11 +6,12 @@ whatever it caused before is recognized: to replay twice is harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 
 from agents.broker.reader import Fetched, TopicReader, headers_of
@@ -18,11 +19,14 @@ from agents.broker.records import Output
 from agents.broker.wire import Wire
 from agents.broker.writer import Writer
 from console.control.not_found import not_found
+from schemas.audit import AuditEntry, shown
 from schemas.dead_letter import WHOLE_BATCH, DeadLetter, names_written_out
 from schemas.errors import BadRecord, TidingsError
 from schemas.record_key import parse_key
 from schemas.topics import TOPICS
 from schemas.wire.json_text import decode_json
+from store import audit
+from store.postgres import changing
 
 _CHUNK = 500
 """Records on their way at once: a dead-letter may have megabytes."""
@@ -163,6 +167,15 @@ def _moment(failed_at: str) -> datetime:
     except ValueError:
         return datetime.max.replace(tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def note_replay(pool: asyncpg.Pool, project_id: str, places: Sequence[str], actor: str) -> None:
+    """Write down that somebody had dead-letters of a project put back. Raises TryLater."""
+    if places:
+        said = {"count": len(places), "places": shown(list(places))}
+        thing = places[0] if len(places) == 1 else ""
+        async with changing(pool) as connection:
+            await audit.write(connection, AuditEntry(project_id, actor, "dead_letters.replayed", thing, None, said))
 
 
 class Replay:

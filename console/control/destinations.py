@@ -46,13 +46,15 @@ async def held(ledger: Ledger, project_id: str) -> list[HeldDestination]:
     return [of_row(HeldDestination, row) for row in await ledger.held_destinations(project_id)]
 
 
-async def resume_destination(ledger: Ledger, project_id: str, written: str, *, dry_run: bool = False) -> None:
+async def resume_destination(
+    ledger: Ledger, project_id: str, written: str, *, actor: str, dry_run: bool = False
+) -> None:
     """Send to `CHANNEL/NAME` of a project again. Raises TidingsError for what is not paused, and names what is.
 
     `dry_run`: say what is wrong, and leave it paused. Raises BadQuestion for what names no channel.
     """
     destination = written_destination(project_id, written)
-    if not dry_run and await ledger.resume_destination(destination):
+    if not dry_run and await ledger.resume_destination(destination, by=actor):
         return
     of_project = [one for one in await ledger.paused_destinations() if one.project_id == project_id]
     if dry_run and destination in of_project:

@@ -181,10 +181,10 @@ async def confirm(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: s
     return send
 
 
-async def discard(pool: asyncpg.Pool, project_id: str, send_id: str) -> None:
+async def discard(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str) -> None:
     """Forget a draft. Raises NotFound, NotPossible, TryLater."""
     async with Sends(pool).change() as change:
-        await change.discard(await _in_status(change, pool, project_id, send_id, ("DRAFT",), "discarded"))
+        await change.discard(await _in_status(change, pool, project_id, send_id, ("DRAFT",), "discarded"), actor)
 
 
 async def edit(

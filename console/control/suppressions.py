@@ -97,15 +97,22 @@ async def add(suppressions: Suppressions, entry: NewSuppression, keys: Sequence[
     read = [_read(f"keys[{number}]", one, suppression_key, problems) for number, one in enumerate(keys)]
     if problems:
         raise DefinitionInvalid(tuple(problems))
-    return await suppressions.add([replace(entry, key=key) for key in read if key], dry_run=dry_run)
+    entries = [replace(entry, key=key) for key in read if key]
+    return await suppressions.add(entries, by=entry.added_by, dry_run=dry_run)
 
 
 async def remove(
-    suppressions: Suppressions, project_id: str, written: str, channel: ChannelName | None, *, dry_run: bool = False
+    suppressions: Suppressions,
+    project_id: str,
+    written: str,
+    channel: ChannelName | None,
+    *,
+    actor: str,
+    dry_run: bool = False,
 ) -> int:
     """Send to a key again: on a channel that it has an entry for, or on each. Raises NotSuppressed, TidingsError."""
     key = key_of(written)
-    removed = await suppressions.remove(project_id, key, channel, dry_run=dry_run)
+    removed = await suppressions.remove(project_id, key, channel, by=actor, dry_run=dry_run)
     if not removed:
         raise NotSuppressed(key, channel, await covering(suppressions, project_id, key))
     return removed
@@ -137,7 +144,11 @@ async def page(
 
 
 async def import_entries(
-    suppressions: Suppressions, file: SuppressionFile, *, on_progress: Callable[[str, int], None] = lambda *_: None
+    suppressions: Suppressions,
+    file: SuppressionFile,
+    *,
+    actor: str,
+    on_progress: Callable[[str, int], None] = lambda *_: None,
 ) -> Imported:
     """Add a file's entries, a transaction a batch; the same file again changes nothing.
 
@@ -146,7 +157,7 @@ async def import_entries(
     rows = file.check(lambda at: on_progress("checking", at))
     entries, changed = file.entries(), 0
     while batch := list(islice(entries, BATCH_SIZE)):
-        changed += await suppressions.add(batch)
+        changed += await suppressions.add(batch, by=actor)
         on_progress("adding", file.offset)
     await suppressions.know_size()
     return Imported(rows, changed)

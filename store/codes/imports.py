@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import asyncpg
 
+from schemas.audit import AuditEntry
 from schemas.errors import TidingsError
+from store import audit
 from store.postgres import transaction
 from store.sql import queries
 
@@ -51,8 +53,10 @@ class CodeImport:
     Nothing is kept of a `dry_run`: its next batch does not know the codes of the one before.
     """
 
-    def __init__(self, pool: asyncpg.Pool, project_id: str, campaign_id: str, *, dry_run: bool = False) -> None:
-        self._pool = pool
+    def __init__(
+        self, pool: asyncpg.Pool, project_id: str, campaign_id: str, *, by: str, dry_run: bool = False
+    ) -> None:
+        self._pool, self._by = pool, by
         self._dry_run = dry_run
         self._sql = queries("code_import")
         self._place = (project_id, campaign_id)
@@ -67,7 +71,13 @@ class CodeImport:
             if row is None:
                 raise TidingsError(f'no campaign "{self._place[1]}"')
             first = row["next_position"] if self._first is None else self._first
-            return first, await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
+            merged = await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
+            if merged.added:
+                said = {"count": merged.added, "in_file": merged.in_file, "in_project": merged.in_project}
+                await audit.write(
+                    connection, AuditEntry(self._place[0], self._by, "codes.imported", self._place[1], None, said)
+                )
+            return first, merged
 
         self._first, merged = await transaction(self._pool, merge, dry_run=self._dry_run)
         return merged

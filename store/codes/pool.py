@@ -10,9 +10,11 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditEntry
 from schemas.campaign import Campaign, CodeConfig
 from schemas.errors import TidingsError
 from schemas.patterns import Choose, pattern_regex
+from store import audit
 from store.clock import database_now
 from store.codes.claiming import Claiming, lock_pools
 from store.codes.claims import Answer, Claim
@@ -99,7 +101,14 @@ class Codes:
         return await transaction(self._pool, add)
 
     async def generate(
-        self, project_id: str, campaign_id: str, count: int, now: datetime, *, choose: Choose = secrets.choice
+        self,
+        project_id: str,
+        campaign_id: str,
+        count: int,
+        now: datetime,
+        *,
+        by: str,
+        choose: Choose = secrets.choice,
     ) -> int:
         """Make codes of the campaign's pattern ahead of time; how many could be made. Raises TidingsError, TryLater."""
 
@@ -113,6 +122,8 @@ class Codes:
             await Maker(connection, now, choose).make(making, count)
             if making.rows:
                 await connection.execute(self._sql["count_added"], pool.key, len(making.rows), making.tried, now)
+                said = {"count": len(making.rows)}
+                await audit.write(connection, AuditEntry(project_id, by, "codes.generated", campaign_id, None, said))
             return len(making.rows)
 
         return await transaction(self._pool, generate)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from typing import Literal
 
 import asyncpg
 
+from schemas.audit import AuditAction, AuditEntry, shown
+from store import audit
 from store.clock import time_there
-from store.postgres import passing_errors
+from store.postgres import changing, passing_errors
 from store.sql import queries, with_parts
 
 Action = Literal["resend", "cancel", "hurry"]
+
+_TOLD: dict[Action, AuditAction] = {
+    "resend": "deliveries.resent",
+    "cancel": "deliveries.canceled",
+    "hurry": "deliveries.hurried",
+}
 
 _WITHIN: dict[Action, str] = {
     "resend": ":over",
@@ -97,7 +105,10 @@ class Deliveries:
     async def act(self, action: Action, chosen: DeliveryFilter, actor: str, *, after: str, limit: int) -> list[str]:
         """Do it to the next `limit` by id, after the id `after`; those it was done to, in order."""
         sql = self._with(self._sql[action], action)
-        rows = await self._fetch(sql, *_arguments(chosen), after, limit, actor)
+        async with changing(self._pool) as connection:
+            rows = await connection.fetch(sql, *_arguments(chosen), after, limit, actor)
+            if rows:
+                await audit.write(connection, _entry(action, chosen, actor, len(rows)))
         return sorted(row["delivery_id"] for row in rows)
 
     async def resendable(self, chosen: DeliveryFilter, *, after: str, limit: int) -> list[asyncpg.Record]:
@@ -134,3 +145,11 @@ class Deliveries:
 
 def _arguments(chosen: DeliveryFilter) -> tuple[object, ...]:
     return tuple(list(one) if isinstance(one, tuple) else one for one in astuple(chosen))
+
+
+def _entry(action: Action, chosen: DeliveryFilter, actor: str, count: int) -> AuditEntry:
+    """A part of what somebody chose, with the choice: `thing` is the only id of it, else its distribution."""
+    asked = {name: value for name, value in asdict(chosen).items() if value is not None and name != "project_id"}
+    thing = chosen.ids[0] if chosen.ids is not None and len(chosen.ids) == 1 else chosen.distribution or ""
+    said = {"count": count, "chosen": shown(asked)}
+    return AuditEntry(chosen.project_id, actor, _TOLD[action], thing, None, said)

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 
 import asyncpg
 
+from schemas.audit import AuditEntry, shown
 from schemas.destination import Destination
+from store import audit
+from store.postgres import changing
+from store.sql import queries
 
 
 def columns_of(destinations: Iterable[Destination]) -> list[list[str]]:
@@ -18,3 +22,13 @@ def columns_of(destinations: Iterable[Destination]) -> list[list[str]]:
 def destination_of(row: asyncpg.Record) -> Destination:
     """The destination that a row names."""
     return Destination(row["project_id"], row["channel"], row["destination"])
+
+
+async def resume(pool: asyncpg.Pool, destination: Destination, by: str) -> bool:
+    """Send to it again, the oldest first; whether it was paused."""
+    async with changing(pool) as connection:
+        rows = await connection.fetch(queries("ledger")["resume_destination"], *destination)
+        if rows:
+            thing = f"{destination.channel}/{destination.name}"
+            await audit.write(connection, AuditEntry(destination.project_id, by, "destination.resumed", shown(thing)))
+    return bool(rows)

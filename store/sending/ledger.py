@@ -21,7 +21,7 @@ from store.postgres import passing_errors, storable
 from store.sending.claim_keys import claim_key
 from store.sending.claims import Claims, queue_of
 from store.sending.consents import Consents
-from store.sending.destinations import columns_of, destination_of
+from store.sending.destinations import columns_of, destination_of, resume
 from store.sending.endpoint_calls import EndpointCalls
 from store.sending.exchanges import Exchanges
 from store.sending.queues import Queue, Queues
@@ -346,9 +346,9 @@ class Ledger:
         """Stop sending to a destination until somebody resumes it."""
         await self._fetch("pause_destination", *destination, storable(reason), kind)
 
-    async def resume_destination(self, destination: Destination) -> bool:
+    async def resume_destination(self, destination: Destination, *, by: str) -> bool:
         """Send to it again, the oldest first; whether it was paused."""
-        return bool(await self._fetch("resume_destination", *destination))
+        return await resume(self._pool, destination, by)
 
     async def hurried_destinations(self) -> dict[Destination, datetime]:
         """The destinations that somebody wanted asked at once within the last hour, and when that was."""

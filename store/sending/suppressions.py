@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from schemas.audit import AuditAction, AuditEntry
 from schemas.closed import ChannelName
 from schemas.suppression import (
     OWNER_WROTE,
@@ -20,11 +21,14 @@ from schemas.suppression import (
     SuppressionReason,
     key_hash,
 )
+from store import audit
 from store.postgres import changing, passing_errors, storable
 from store.sql import queries
 
 _ON_ALL = ""
 _BATCH_SIZE = 5000
+_HASHES = 100
+"""Those that one row of the audit log names, at most."""
 
 
 class Place(NamedTuple):
@@ -55,8 +59,11 @@ class Suppressions:
         self._pool = pool
         self._sql = queries("suppressions")
 
-    async def add(self, entries: Sequence[NewSuppression], *, dry_run: bool = False) -> int:
-        """Add entries; how many are new or last longer now. What is there is never shortened or weakened."""
+    async def add(self, entries: Sequence[NewSuppression], *, by: str | None = None, dry_run: bool = False) -> int:
+        """Add entries; how many are new or last longer now. What is there is never shortened or weakened.
+
+        `by` is the person or key that adds them; None for what was learnt from answers.
+        """
         rows = [
             (
                 one.project_id, key_hash(one.key), one.channel or _ON_ALL, one.key, one.reason, storable(one.source),
@@ -67,8 +74,11 @@ class Suppressions:
         if not rows:
             return 0
         columns = [list(column) for column in zip(*rows, strict=True)]
-        (row,) = await self._change("add_suppressions", *columns, list(STRONGEST_FIRST), dry_run=dry_run)
-        return int(row["count"])
+        async with changing(self._pool, dry_run=dry_run) as connection:
+            count = int(await connection.fetchval(self._sql["add_suppressions"], *columns, list(STRONGEST_FIRST)))
+            if count and by is not None:
+                await audit.write(connection, *_told("suppressions.added", entries, count, by))
+        return count
 
     async def know_size(self) -> None:
         """Have the planner know of many new entries: claims would read all of a project's to look one up."""
@@ -89,10 +99,17 @@ class Suppressions:
         }
 
     async def remove(
-        self, project_id: str, key: str, channel: ChannelName | None = None, *, dry_run: bool = False
+        self, project_id: str, key: str, channel: ChannelName | None = None, *, by: str, dry_run: bool = False
     ) -> int:
         """Take the entry of a channel off the list, or without one each that the key has; how many."""
-        return len(await self._change("remove_suppressions", project_id, key_hash(key), channel, dry_run=dry_run))
+        async with changing(self._pool, dry_run=dry_run) as connection:
+            rows = await connection.fetch(self._sql["remove_suppressions"], project_id, key_hash(key), channel)
+            if rows:
+                said = {"count": len(rows), "channel": channel, "hashes": [key_hash(key)]}
+                await audit.write(
+                    connection, AuditEntry(project_id, by, "suppressions.removed", key_hash(key), None, said)
+                )
+        return len(rows)
 
     async def lift(self, project_id: str, key: str, channel: ChannelName) -> int:
         """Take off the list what the owner of a key asked for; how many. What anybody else put there stays."""
@@ -135,9 +152,20 @@ class Suppressions:
                 return
             behind = rows[-1]["key"], rows[-1]["channel"]
 
-    async def _change(self, name: str, *arguments: object, dry_run: bool) -> list[asyncpg.Record]:
-        async with changing(self._pool, dry_run=dry_run) as connection:
-            return list(await connection.fetch(self._sql[name], *arguments))
+
+def _told(action: AuditAction, entries: Sequence[NewSuppression], count: int, by: str) -> Iterator[AuditEntry]:
+    """A row of the audit log a project: how many of those given made a difference, and the hashes of the first."""
+    for project_id in sorted({one.project_id for one in entries}):
+        own = [one for one in entries if one.project_id == project_id]
+        hashes = sorted({key_hash(one.key) for one in own})
+        said = {
+            "count": count,
+            "given": len(own),
+            "reasons": sorted({one.reason for one in own}),
+            "channels": sorted({one.channel or "every channel" for one in own}),
+            "hashes": hashes[:_HASHES],
+        }
+        yield AuditEntry(project_id, by, action, hashes[0] if len(hashes) == 1 else "", None, said)
 
 
 def place_of(one: Suppression) -> Place:

@@ -15,7 +15,7 @@ from api_keys where project_id = $1 order by created_at desc, key_id;
 -- Ends a key, by its id or its name; who ended it first stays.
 update api_keys set revoked_by = $3, revoked_at = now()
 where project_id = $1 and (key_id = $2 or name = $2) and revoked_at is null
-returning key_id;
+returning project_id, key_id, name, kind, role, created_by, created_at, expires_at, last_used_at, revoked_by, revoked_at;
 
 -- name: check_key
 -- A key that may be used now, and how often this address failed of late; one row, in which the key may be missing.

@@ -13,3 +13,7 @@ returning key;
 -- Keeps a version as it was applied.
 insert into campaign_versions (campaign_key, version, definition, object, source, applied_by, applied_at)
 values ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: definition
+-- A campaign as it is defined before it changes.
+select definition from campaigns where project_id = $1 and id = $2;

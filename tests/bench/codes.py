@@ -154,7 +154,7 @@ def _run_import(dsn: str, file: str) -> tuple[float, float]:
     async def run() -> None:
         pool = await connect(dsn, size=1)
         codes = CodeFile(Path(file), RowReader())
-        await import_codes(pool, "shop", "spring", codes, batch=10_000, now=datetime.now(UTC))
+        await import_codes(pool, "shop", "spring", codes, batch=10_000, actor="bench", now=datetime.now(UTC))
         await pool.close()
 
     began = time.monotonic()

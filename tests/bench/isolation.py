@@ -96,7 +96,7 @@ async def _cancel_the_rest(running: Product, hosts: list[str]) -> None:
             )
             await asyncio.sleep(0.5)
         for one in sick:
-            await ledger.resume_destination(one)
+            await ledger.resume_destination(one, by="me")
 
 
 @asynccontextmanager

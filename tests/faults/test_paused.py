@@ -56,7 +56,7 @@ async def test_a_paused_endpoint_with_very_many_waiting_costs_its_neighbours_not
                 await run.take(_of_neighbour(neighbour, "a"))
                 await until(lambda: _has(neighbour, NEIGHBOURS))
                 assert receiver.tried == {}
-                await ledger.resume_destination(paused)
+                await ledger.resume_destination(paused, by="me")
                 await until(lambda: _has(receiver, 2000))
                 await run.take(_of_neighbour(neighbour, "b"))
                 await until(lambda: _has(neighbour, 2 * NEIGHBOURS))

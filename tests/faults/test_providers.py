@@ -194,7 +194,7 @@ async def test_while_every_provider_refuses_our_access_nothing_is_lost_and_after
         assert not any(found.received for found in providers.compared().values())
         async with database(running.wiring) as pool:
             for channel in PROVIDERS:
-                await resume_destination(Ledger(pool), "shop", f"{channel}/main")
+                await resume_destination(Ledger(pool), "shop", f"{channel}/main", actor="me")
         await running.until(lambda: not any(one.missing for one in providers.compared().values()), "all has come")
         await running.until(lambda: not open_left(running), "nothing is left to send")
         assert {channel: found for channel, found in providers.compared().items() if not found.is_right} == {}

@@ -307,7 +307,7 @@ async def test_an_endpoint_is_signed_for_by_its_own_account_and_by_the_projects_
         await stored.remove(own, by="me")
         await until(lambda: _is_gone(run, one.account))
         assert "was removed" in (await held(pool))[one.account]
-        await run.ledger.resume_destination(Destination("outlet", "webhook", one.account))
+        await run.ledger.resume_destination(Destination("outlet", "webhook", one.account), by="me")
         await run.take(many[2:])
         await until(lambda: _sent(run, 3))
     assert receiver.unverified == 0
@@ -319,9 +319,9 @@ async def test_keys_are_rotated_and_a_row_copied_elsewhere_is_of_no_use(pool: as
     for number in range(30):
         await stored.add(key(f"n{number}", ("default", "outlet")[number % 2]), mail_of(sink), old, by="me")
     version = await stored.version()
-    assert (await stored.rotate(new)).count == 0
-    assert len((await stored.rotate(new)).unreadable) == 30
-    assert [(await stored.rotate(both)).count for _ in range(2)] == [30, 0]
+    assert (await stored.rotate(new, by="me")).count == 0
+    assert len((await stored.rotate(new, by="me")).unreadable) == 30
+    assert [(await stored.rotate(both, by="me")).count for _ in range(2)] == [30, 0]
     assert await stored.version() == version
     assert {cast(EmailAccountForm, one.read(new)).password for one in await stored.all()} == {PLANTED}
     await pool.execute(
@@ -361,7 +361,7 @@ async def test_the_use_cases_add_try_change_list_and_remove_and_name_what_is_nea
     assert PLANTED not in repr(shown)
     with pytest.raises(TidingsError, match='no account email/shap. Did you mean "email/shop"'):
         await control.pause(stored, control.account_key("default", "email/shap"), actor="me")
-    assert (await control.rotate(stored, keyed(settings, NEW, OLD))).count == 1
+    assert (await control.rotate(stored, keyed(settings, NEW, OLD), actor="me")).count == 1
     await control.remove(stored, one, actor="me")
     assert await control.shown(stored, keys, "default") == []
 

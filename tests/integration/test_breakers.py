@@ -105,7 +105,7 @@ async def test_a_pause_takes_the_place_of_a_breaker(pool: asyncpg.Pool) -> None:
     await ledger.pause_destination(HOST, "refused", "HTTP 401")
     assert [row["state"] for row in await ledger.held_destinations("shop")] == ["paused"]
     await process.exchange()
-    await ledger.resume_destination(HOST)
+    await ledger.resume_destination(HOST, by="me")
     await process.exchange()
 
     assert process.leave(HOST, "d1")

@@ -214,11 +214,11 @@ async def test_a_campaign_without_codes_or_without_a_pattern_says_so(tmp_path: P
     await Campaigns(pool).save([CampaignChange(one, "") for one in kinds], applied_by="t", now=NOW)
     for identity, said in (("summer", "which has no codes"), ("spring", "no code_config"), ("sprin", 'mean "spring"?')):
         with pytest.raises(TidingsError, match=said):
-            await doing.generate(pool, "shop", identity, 1, now=NOW)
+            await doing.generate(pool, "shop", identity, 1, actor="me", now=NOW)
     for identity, said in (("summer", "which has no codes"), ("sprin", 'mean "spring"?')):
         with pytest.raises(TidingsError, match=said):
             await doing.import_codes(
-                pool, "shop", identity, CodeFile(tmp_path / "none.csv", RowReader()), batch=1, now=NOW
+                pool, "shop", identity, CodeFile(tmp_path / "none.csv", RowReader()), batch=1, now=NOW, actor="me"
             )
 
 
@@ -264,7 +264,7 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
 async def test_a_batch_that_fails_leaves_nothing(pool: asyncpg.Pool) -> None:
     await Campaigns(pool).save([CampaignChange(campaign(), "")], applied_by="t", now=NOW)
     good = NewCode(2, "A", True, None, None, None, "{}")
-    importing = CodeImport(pool, "shop", "spring")
+    importing = CodeImport(pool, "shop", "spring", by="me")
     with pytest.raises(BadRecord):
         await importing.merge([good, good._replace(code="B", metadata="{")], NOW)
     assert await pool.fetchval("select count(*) from codes") == 0
@@ -272,4 +272,4 @@ async def test_a_batch_that_fails_leaves_nothing(pool: asyncpg.Pool) -> None:
     assert merged == Merged(2, 1, 0, ())
     assert [(c.total, c.inactive) for c in await Codes(pool).counts("shop", NOW)] == [(2, 1)]
     with pytest.raises(TidingsError, match='no campaign "other"'):
-        await CodeImport(pool, "shop", "other").merge([good], NOW)
+        await CodeImport(pool, "shop", "other", by="me").merge([good], NOW)

@@ -40,7 +40,7 @@ async def test_all_are_told_the_same_and_the_counts_add_up(dsn: str, pool: async
     for name in ("fixed", "once"):
         ends = [SOON if rng.random() < 0.5 else None for _ in range(SIZES[name])]
         codes = [NewCode(n, f"{name}-{n}", True, None, end, None, "{}") for n, end in enumerate(ends)]
-        await CodeImport(pool, "shop", name).merge(codes, NOW)
+        await CodeImport(pool, "shop", name, by="me").merge(codes, NOW)
     claims = [claim(number, name, f"c{number % 40}") for name in SIZES for number in _numbers(name)]
     rng.shuffle(claims)
     many = await connect(dsn, size=4)

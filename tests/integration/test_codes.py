@@ -47,7 +47,7 @@ def new(code: str, *, active: bool = True, start: datetime | None = None, end: d
 
 
 async def imported(pool: asyncpg.Pool, *codes: NewCode) -> None:
-    await CodeImport(pool, "shop", "spring").merge(codes, NOW)
+    await CodeImport(pool, "shop", "spring", by="me").merge(codes, NOW)
 
 
 def claim(number: int, identity: str = "spring", customer: str | None = None) -> Claim:
@@ -274,13 +274,13 @@ async def test_campaigns_of_one_pattern_share_its_codes_without_a_deadlock(dsn: 
 async def test_codes_are_generated_ahead_of_time_and_as_many_as_there_can_be(pool: asyncpg.Pool) -> None:
     config = CodeConfig(pattern="#.#", length=3, charset="ab+")
     await saved(pool, campaign(code_config=config), campaign("bare"))
-    assert await Codes(pool).generate("shop", "spring", 5, NOW) == 5
+    assert await Codes(pool).generate("shop", "spring", 5, NOW, by="me") == 5
     await filled(pool, ["axa"], "bare")
     assert await Codes(pool).used("shop", config) == 5
-    assert await Codes(pool).generate("shop", "spring", 9, NOW) == 4
+    assert await Codes(pool).generate("shop", "spring", 9, NOW, by="me") == 4
     assert len(set(codes_of(await Codes(pool).claim([claim(n) for n in range(9)], NOW)))) == 9
     with pytest.raises(TidingsError, match="bare has no code_config"):
-        await Codes(pool).generate("shop", "bare", 1, NOW)
+        await Codes(pool).generate("shop", "bare", 1, NOW, by="me")
 
 
 async def test_concurrent_claimers_that_are_killed_give_each_code_once(dsn: str, pool: asyncpg.Pool) -> None:

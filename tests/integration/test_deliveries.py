@@ -421,10 +421,10 @@ async def test_a_paused_destination_says_why_and_what_waits_and_goes_on_with_the
     assert held == [("a", "paused", "refused", 3), ("b", "throttled", None, 1)]
     assert await due(ledger) == {}
     with pytest.raises(TidingsError, match=r"webhook/b is not paused.* Paused: webhook/a"):
-        await resume_destination(ledger, "shop", "webhook/b")
+        await resume_destination(ledger, "shop", "webhook/b", actor="me")
     with pytest.raises(TidingsError, match="CHANNEL/NAME"):
-        await resume_destination(ledger, "shop", "a")
-    await resume_destination(ledger, "shop", "webhook/a")
+        await resume_destination(ledger, "shop", "a", actor="me")
+    await resume_destination(ledger, "shop", "webhook/a", actor="me")
     order = [await ledger.claim_due(owner="s", lease=LEASE, limit=1, a_destination=1) for _ in range(3)]
     assert [one.delivery_id for (one,) in order] == ["d0", "d1", "d2"]
 

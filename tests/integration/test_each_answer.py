@@ -129,7 +129,7 @@ async def test_a_webhook_that_is_not_let_in_pauses_its_endpoint_and_costs_no_mes
         assert await ends(pool, "") == {"waiting": 2 * COUNT - failed} | ({"failed": failed} if failed else {})
         receiver.usually = Reply()
         (paused,) = await run.ledger.paused_destinations()
-        await run.ledger.resume_destination(paused)
+        await run.ledger.resume_destination(paused, by="me")
         await until(lambda: is_over(run, pool))
         assert len(receiver.ids) == len(set(receiver.ids)) == 2 * COUNT - failed
         assert await attempts(pool, "") == 2 * COUNT

@@ -132,7 +132,7 @@ async def test_what_was_possibly_accepted_stays_and_what_was_refused_does_not(
 
         await until(stays)
         mailbox.replies.clear()
-        await run.ledger.resume_destination(MAIN)
+        await run.ledger.resume_destination(MAIN, by="me")
         await until(is_known_to_be_resumed)
         await carry_out(Deliveries(pool), "hurry", DeliveryFilter("shop", destination="main"), actor="me")
         await run.take([named(2)])

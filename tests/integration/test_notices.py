@@ -189,7 +189,7 @@ async def test_an_owner_is_told_by_mail_and_webhook_of_what_is_paused(settings: 
         assert (said["type"], notice["state"], notice["kind"]) == ("tidings.notice", "opened", "destination_paused")
         assert posted.id == mail.message_id == f"{notice['notice_id']}.opened"
 
-        await ledger.resume_destination(HOST)
+        await ledger.resume_destination(HOST, by="me")
         for _ in range(2):
             await asyncio.gather(*(one.tell() for one in notifiers))
         assert len(mailbox.mails) == 2
@@ -212,9 +212,9 @@ async def test_each_project_is_told_of_its_own_destinations_and_of_the_last_that
         await ledger.pause_destination(HOST, "refused", "HTTP 401")
         await ledger.pause_destination(theirs, "gone", "HTTP 410")
         assert await open_in() == ["shop", "spa"]
-        await ledger.resume_destination(HOST)
+        await ledger.resume_destination(HOST, by="me")
         assert await open_in() == ["spa"]
-        await ledger.resume_destination(theirs)
+        await ledger.resume_destination(theirs, by="me")
         assert await open_in() == []
 
 

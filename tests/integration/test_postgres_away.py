@@ -183,7 +183,7 @@ async def _codes(pools: list[asyncpg.Pool]) -> None:
         await saved(pool, campaign(f"c{number}"))
     await asyncio.gather(
         *(
-            CodeImport(pool, "shop", f"c{number}").merge([new_code(f"C{number}-{n}") for n in range(40)], NOW)
+            CodeImport(pool, "shop", f"c{number}", by="me").merge([new_code(f"C{number}-{n}") for n in range(40)], NOW)
             for number, pool in enumerate(pools)
         )
     )

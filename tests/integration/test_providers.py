@@ -233,7 +233,7 @@ async def test_a_server_that_refuses_us_pauses_the_account_and_burns_nothing(
         assert "5.7." in why
         mailbox.greeting = None
         mailbox.replies.clear()
-        await run.ledger.resume_destination(destination)
+        await run.ledger.resume_destination(destination, by="me")
 
         async def all_sent() -> bool:
             return (await run.counts())["sent"] == 20
@@ -290,7 +290,7 @@ async def test_what_expires_at_a_paused_endpoint_ends_is_told_once_and_is_not_se
         await until(are_told)  # two a sweep would take more than the time there is
         receiver.usually = Reply()
         (paused,) = await run.ledger.paused_destinations()
-        await run.ledger.resume_destination(paused)
+        await run.ledger.resume_destination(paused, by="me")
         await until(lambda: _has(run, "sent", 3))
         assert sorted(receiver.ids) == sorted(one.delivery_id for one in waiting[40:])
         rows = await pool.fetch("select reason, count(*) from deliveries where state = 'failed' group by 1")
@@ -312,7 +312,7 @@ async def test_a_machine_whose_clock_jumps_is_refused_by_nobody(
         assert (receiver.unverified, receiver.ids) == (1, []), "so it is by the wall clock alone"
         await clock.look()
         (paused,) = await run.ledger.paused_destinations()
-        await run.ledger.resume_destination(paused)
+        await run.ledger.resume_destination(paused, by="me")
         await run.take(webhooks(20, receiver.url))
         await until(lambda: _ended(run, {"sent": 20}))
         assert sorted(receiver.ids) == sorted(one.delivery_id for one in webhooks(20, receiver.url))

@@ -78,7 +78,7 @@ async def test_whoever_resumes_it_is_not_told_of_the_same_again(judging: Judging
     if by_account:
         await Accounts(judging.pool).release(AccountKey("shop", "email", "main"))
     else:
-        await resume_destination(judging.ledger, "shop", "email/main")
+        await resume_destination(judging.ledger, "shop", "email/main", actor="me")
     assert await judging.judge() == {}
     await judging.pool.execute("update open_deliveries set settled_at = settled_at - interval '2 minutes'")
     await judging.sent({MAIN: (100, 5)})
@@ -142,7 +142,7 @@ async def test_its_owner_is_told_and_hears_of_the_end(judging: Judging) -> None:
         assert await notices.keep("shop", "destination_paused", found) == 1
         assert len(await notices.is_open("shop", "destination_paused")) == count
         if count:
-            await resume_destination(judging.ledger, "shop", "email/main")
+            await resume_destination(judging.ledger, "shop", "email/main", actor="me")
 
 
 async def sent(judging: Judging, number: int) -> Any:

@@ -189,7 +189,7 @@ async def test_a_new_segment_is_complete_before_the_hold_begins_and_goes_with_th
 
 async def test_a_condition_can_keep_its_name(stage: Stage) -> None:
     send = await stage.draft(ToCondition({"customer.metadata.country": "PL"}, name="poles"))
-    await sends.discard(stage.pool, "shop", send.send_id)
+    await sends.discard(stage.pool, "shop", send.send_id, actor="ann")
     assert [one.definition.id for one in await Segments(stage.pool).current("shop")] == ["poles"]
 
 

@@ -448,7 +448,7 @@ async def test_a_paused_destination_waits_until_it_is_resumed(pool: asyncpg.Pool
     await later(pool, LEASE)
     await ledger.pause_destination(HOST, "gone", "HTTP 410")
     assert await due(ledger, "s") == set()
-    await ledger.resume_destination(HOST)
+    await ledger.resume_destination(HOST, by="me")
     assert await due(ledger, "s") == {"d1"}
 
 
@@ -460,12 +460,12 @@ async def test_a_destination_of_one_project_says_nothing_of_another_projects(poo
     await claim(ledger, "gone", [new(n, project_id=("shop", "outlet")[n % 2]) for n in range(8, 12)])
     await later(pool, LEASE * 2)
     await ledger.pause_destination(HOST, "gone", "HTTP 410")
-    assert not await ledger.resume_destination(other)
+    assert not await ledger.resume_destination(other, by="me")
     assert await due(ledger, "s", capacity={other: 0}) == set()
     assert (ledger.due_in({other}), ledger.due_in({HOST}) < SOON.total_seconds()) == (math.inf, True)
     first = await due(ledger, "s", capacity={other: 2})
     assert (len(first), first | await due(ledger, "s")) == (2, {f"d{n}" for n in range(1, 12, 2)})
-    assert await ledger.resume_destination(HOST)
+    assert await ledger.resume_destination(HOST, by="me")
     assert await due(ledger, "s") == {f"d{n}" for n in range(0, 12, 2)}
 
 

@@ -109,9 +109,9 @@ async def test_an_entry_is_of_its_project_and_its_channel(pool: asyncpg.Pool) ->
     assert await listed.add([]) == 0
     found = [(one.key, one.channel) async for one in listed.all("shop")]
     assert found == [("*.shop.example", None), ("ann@shop.example", None), ("ann@shop.example", "email")]
-    assert await listed.remove("shop", "ann@shop.example", "webhook") == 0
-    assert await listed.remove("shop", "ann@shop.example", "email") == 1
-    assert await listed.remove("shop", "ann@shop.example") == 1
+    assert await listed.remove("shop", "ann@shop.example", "webhook", by="me") == 0
+    assert await listed.remove("shop", "ann@shop.example", "email", by="me") == 1
+    assert await listed.remove("shop", "ann@shop.example", by="me") == 1
     assert [one.key async for one in listed.all("outlet")] == ["ann@shop.example"]
 
 
@@ -122,9 +122,9 @@ async def test_an_exported_list_comes_back_as_it_was(pool: asyncpg.Pool, tmp_pat
     )
     before = [one async for one in listed.all("shop")]
     file.write_text("".join([line async for line in control.export(listed, "shop")]))
-    assert await control.import_entries(listed, opened(file)) == control.Imported(3, 0)
+    assert await control.import_entries(listed, opened(file), actor="me") == control.Imported(3, 0)
     await pool.execute("truncate suppressions")
-    assert await control.import_entries(listed, opened(file)) == control.Imported(3, 3)
+    assert await control.import_entries(listed, opened(file), actor="me") == control.Imported(3, 3)
     assert [one async for one in listed.all("shop")] == before
 
 
@@ -132,7 +132,7 @@ async def test_a_file_with_a_wrong_line_changes_nothing(pool: asyncpg.Pool, tmp_
     file = tmp_path / "list.csv"
     file.write_text("key\na@b.example\nnobody\n")
     with pytest.raises(DefinitionInvalid):
-        await control.import_entries(Suppressions(pool), opened(file))
+        await control.import_entries(Suppressions(pool), opened(file), actor="me")
     assert [one async for one in Suppressions(pool).all("shop")] == []
 
 
@@ -144,8 +144,8 @@ async def test_use_cases_say_what_covers_an_address(pool: asyncpg.Pool) -> None:
         found = await control.covering(listed, "shop", written)
         assert [one.key for one in found] == ["*.shop.example", "a.shop.example"]
     with pytest.raises(TidingsError, match=r"ann@a.shop.example is not suppressed. What covers it: \*.shop.example"):
-        await control.remove(listed, "shop", "ann@a.shop.example", None)
-    assert await control.remove(listed, "shop", "a.shop.example", None) == 1
+        await control.remove(listed, "shop", "ann@a.shop.example", None, actor="me")
+    assert await control.remove(listed, "shop", "a.shop.example", None, actor="me") == 1
     with pytest.raises(TidingsError, match="single label"):
         await control.add(listed, new(), ["com"])
 
@@ -394,7 +394,7 @@ async def test_a_consent_withdrawn_while_a_mail_waits_stops_it(
         key, at = made.customer.id.encode(), int(time.time() * 1000) + 1000
         record = SimpleNamespace(key=key, value=msgspec.json.encode(said), timestamp=at, headers=())
         await run.sender.take_customers(cast(Any, SimpleNamespace(records=[record])))
-        await run.ledger.resume_destination(destination)
+        await run.ledger.resume_destination(destination, by="me")
         await until(lambda: is_failed(run, 1))
         row = await run.ledger.delivery(made.delivery_id)
     assert row is not None

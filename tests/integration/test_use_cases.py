@@ -90,7 +90,7 @@ async def test_a_change_keeps_who_made_it_and_when(pool: asyncpg.Pool) -> None:
 async def test_what_a_use_case_answers_can_be_sent_as_json(pool: asyncpg.Pool) -> None:
     await apply_campaign(pool, SPRING)
     progress: list[int] = []
-    made = await codes.generate(pool, "shop", "spring", 20, now=NOW, on_progress=progress.append)
+    made = await codes.generate(pool, "shop", "spring", 20, actor="me", now=NOW, on_progress=progress.append)
     await apply_segment(pool, "vip")
     listed = await apply_templates(pool, "Hello")
     answers = [
@@ -127,7 +127,7 @@ async def test_every_noun_says_the_nearest_name(pool: asyncpg.Pool) -> None:
     await apply_templates(pool, "Hello")
     for work, sentence in (
         (campaigns.find(pool, "shop", "sprng"), 'no campaign "sprng". Did you mean "spring"?'),
-        (codes.generate(pool, "shop", "sprng", 1, now=NOW), 'no campaign "sprng". Did you mean "spring"?'),
+        (codes.generate(pool, "shop", "sprng", 1, actor="me", now=NOW), 'no campaign "sprng". Did you mean "spring"?'),
         (segments.members(pool, "shop", "vip-glod", 9), 'no segment "vip-glod". Did you mean "vip-gold"?'),
         (segments.remove(pool, "shop", "vip-glod", actor="me"), 'no segment "vip-glod". Did you mean "vip-gold"?'),
         (templates.show(pool, "shop", "helo"), 'no template "helo". Did you mean "hello"?'),

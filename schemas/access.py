@@ -10,6 +10,7 @@ AccessRole = Literal["viewer", "editor", "approver", "operator", "admin"]
 ACCESS_ROLES: tuple[AccessRole, ...] = get_args(AccessRole)
 
 Permission = Literal[
+    "audit:read",
     "campaigns:read",
     "campaigns:write",
     "customers:write",
@@ -90,8 +91,8 @@ _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
-    "approver": frozenset((*_EDITOR, *_RUNS, "distributions:set_live", "sends:confirm")),
-    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, *_PUBLISHES, "customers:erase", "suppressions:write")),
+    "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", "sends:confirm")),
+    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, "customers:erase", "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

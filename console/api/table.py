@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from console.api import (
     accounts,
+    audit,
     campaign_codes,
     campaigns,
     customers,
@@ -28,6 +29,7 @@ from console.api.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *accounts.ROUTES,
+    *audit.ROUTES,
     *campaign_codes.ROUTES,
     *campaigns.ROUTES,
     *customers.ROUTES,

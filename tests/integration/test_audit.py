@@ -271,6 +271,26 @@ async def test_a_change_over_the_api_names_the_key_and_the_request(settings: Set
     ]
 
 
+async def test_it_is_listed_over_the_api_in_pages_for_those_who_answer_for_changes(
+    settings: Settings, dsn: str
+) -> None:
+    with wired(settings, dsn, ("distributions",)) as wiring:
+        async with running_api(wiring) as api:
+            made = [entry(f"t{one}", change={"count": one}) for one in range(5)]
+            await add(api.pool, *made, entry("x", project="outlet"))
+            asked = {"role": "operator"}
+            assert await api.listed("/audit?limit=2&action=segment", "thing", **asked) == ["t4", "t3", "t2", "t1", "t0"]
+            assert await api.listed("/audit?thing=t3&actor=ann&since=1h", "change", **asked) == [{"count": 3}]
+            assert await api.listed("/audit?until=1h", "thing", **asked) == []
+            assert await api.listed("/audit?action=segment", "thing", project="outlet", **asked) == ["x"]
+            (newest,) = (await api.ask("GET", "/audit?limit=1", role="approver")).json["items"]
+            assert newest["hash"] == (await verified(api.pool)).hash
+            wrong = await api.ask("GET", "/audit?action=segmnt")
+            assert (wrong.status, wrong.json["errors"][0]["parameter"]) == (422, "action")
+            for role, status in (("viewer", 403), ("editor", 403), ("approver", 200), ("admin", 200)):
+                assert (await api.ask("GET", "/audit", role=role)).status == status
+
+
 async def test_the_commands_show_and_verify_it(pool: asyncpg.Pool, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDINGS_POSTGRES", dsn)
     monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")

@@ -8,6 +8,7 @@ from schemas.access import ACCESS_ROLES, GRANTS, PERMISSIONS, AccessRole, Permis
 
 TABLE: dict[Permission, str] = {
     # viewer editor approver operator admin
+    "audit:read": ". . a o A",
     "campaigns:read": "v e a o A",
     "campaigns:write": ". e a . A",
     "customers:write": ". e a o A",

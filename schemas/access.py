@@ -92,7 +92,9 @@ GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", "sends:confirm")),
-    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, "customers:erase", "suppressions:write")),
+    "operator": frozenset(
+        (*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, "customers:erase", "suppressions:write")
+    ),
     "admin": frozenset(PERMISSIONS),
 }
 

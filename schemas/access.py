@@ -13,6 +13,7 @@ Permission = Literal[
     "audit:read",
     "campaigns:read",
     "campaigns:write",
+    "customers:read",
     "customers:write",
     "customers:erase",
     "decisions:read",
@@ -53,6 +54,7 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
     "campaigns:read",
+    "customers:read",
     "decisions:read",
     "deliveries:read",
     "distributions:read",

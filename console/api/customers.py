@@ -1,4 +1,4 @@
-"""Customers over HTTP: profiles into their topic, and one erased with a receipt.
+"""Customers over HTTP: profiles into their topic, what was decided, and one erased with a receipt.
 
 A profile is full of addresses: no problem shows what it says.
 """
@@ -10,13 +10,19 @@ from typing import Any
 import msgspec
 
 from agents.broker.producer import write_all
+from console.api.pages import read_cursor
 from console.api.problems import in_body, refused
 from console.api.reading import one_or_many, read_json
-from console.api.route import ById, Call, Instant, ProfilesBody, Reply, Route, Writing
+from console.api.recorded import NotRecorded
+from console.api.route import ById, Call, Instant, Paged, ProfilesBody, Reply, Route, Writing
 from console.control.customers import check_id, check_profiles
 from console.control.erasures import Asking, erase
 from console.control.events import Checked, Reading
+from console.control.explain import DeliveryStory, RecordedEnd
+from console.control.timelines import timeline
+from schemas.decision import Decision
 from schemas.record import JsonObject
+from store.read_models.search import Place
 from streams.values.wording import invalid_kind
 
 MOST_PROFILES = 500
@@ -61,6 +67,73 @@ class ErasureReceipt(msgspec.Struct, frozen=True, kw_only=True):
     excepted: list[str]
     stays: list[str]
     dry_run: bool
+
+
+class HeldMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One send that waits; without `until_at` until its distribution goes on."""
+
+    hold_id: str
+    round: int
+    distribution_id: str
+    reason: str
+    until_at: Instant | None
+    held_at: Instant
+    canceled_by: str | None
+
+
+class SegmentOfCustomer(msgspec.Struct, frozen=True, kw_only=True):
+    """A segment that the customer is in since then, or the reason why it cannot judge the customer."""
+
+    segment: str
+    since: Instant | None
+    cannot_judge: str | None
+
+
+class ChosenConsent(msgspec.Struct, frozen=True, kw_only=True):
+    """A choice of the customer on our own pages; `is_taken_over`: a later profile says the same, and counts alone."""
+
+    category: str
+    given: bool
+    at: Instant
+    way: str
+    delivery_id: str | None
+    is_taken_over: bool
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """A customer's decisions, the newest event first, and the deliveries they led to: `ends` of those kept no longer.
+
+    `behind` is what is not among them yet; null where Kafka, which knows, does not answer. `holds` are those due first,
+    at most 200; `segments` those that are kept here, not those that upstream told.
+    """
+
+    items: list[Decision]
+    deliveries: list[DeliveryStory]
+    ends: list[RecordedEnd]
+    holds: list[HeldMessage]
+    segments: list[SegmentOfCustomer]
+    choices: list[ChosenConsent]
+    behind: NotRecorded | None
+    next: str | None = None
+
+
+async def get_timeline(call: Call[ById, Paged, None]) -> Reply:
+    """A page of it; no topic is read."""
+    after = read_cursor(call.query.cursor, tuple[Instant, str, str])
+    place = None if after is None else Place(*after)
+    found = await timeline(call.pool, call.wiring, call.project_id, call.path.id, call.now, place, call.query.limit)
+    story, reading = found.story, found.story.reading
+    page = Timeline(
+        items=list(reversed(story.decisions)),
+        deliveries=list(story.deliveries),
+        ends=list(story.ends),
+        holds=msgspec.convert(found.holds, list[HeldMessage], from_attributes=True),
+        segments=msgspec.convert(found.segments, list[SegmentOfCustomer], from_attributes=True),
+        choices=msgspec.convert(found.choices, list[ChosenConsent], from_attributes=True),
+        behind=None if reading.behind is None else NotRecorded(records=reading.behind, since=reading.behind_since),
+        next=reading.older,
+    )
+    return Reply(page)
 
 
 async def put_customer(call: Call[ById, Writing, bytes]) -> Reply:
@@ -119,6 +192,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/customers", "customers:write", "Replace the whole profiles of one customer or many", post_customers,
         _TAKEN, query_type=Writing, body=ProfilesBody(MOST_PROFILES), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
+    ),
+    Route(
+        "GET", "/customers/{id}/timeline", "customers:read", "Read what was decided about a customer, and what waits",
+        get_timeline, {200: Timeline}, path_type=ById, query_type=Paged, path_example=_ID,
     ),
     Route(
         "DELETE", "/customers/{id}", "customers:erase", "Erase a customer, with a receipt of what goes when",

@@ -194,7 +194,8 @@ class Asking:
     """The question of a story: of a customer or a delivery (`who`), an event, a code, or a distribution.
 
     Of events from `since` on and before `until`; behind `after`, which a page before named; only decisions with an
-    outcome, or a reason. `delivery` is one, where `who` may be either. `only_recorded`: no topic is read.
+    outcome, or a reason. `delivery` is one, where `who` may be either, unless `is_customer`.
+    `only_recorded`: no topic is read.
     """
 
     who: str | None = None
@@ -210,6 +211,7 @@ class Asking:
     delivery: str | None = None
     outcome: str | None = None
     reason: str | None = None
+    is_customer: bool = False
 
     @property
     def is_all(self) -> bool:
@@ -299,7 +301,7 @@ async def _resolve(pool: asyncpg.Pool, project_id: str, asking: Asking) -> Asked
         reason=asking.reason,
     )
     delivery = asking.delivery
-    if delivery is None and asking.who is not None and asking.who.startswith(_DELIVERY_ID):
+    if delivery is None and asking.who is not None and not asking.is_customer and asking.who.startswith(_DELIVERY_ID):
         delivery = asking.who
     elif delivery is not None and asking.who is not None:
         raise BadQuestion("goes without a customer: a delivery is of one alone", "delivery")
@@ -390,10 +392,7 @@ async def _deliveries(
 
 
 def dead_letters_of(wire: Wire, key: bytes) -> tuple[RefusedRecord, ...]:
-    """The newest dead-letters of a customer, whatever partition they are on: they have the record's key.
-
-    Raises TryLater.
-    """
+    """The newest dead-letters with a customer's key, whatever partition they are on. Raises TryLater."""
     with TopicReader(wire, DEAD_LETTERS) as reader:
         found = dead_letters.select(reader, dead_letters.Filter(), newest=_NEWEST_LETTERS)
         mine = [one for one in found if one.message.key() == key]

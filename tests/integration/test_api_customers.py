@@ -29,6 +29,7 @@ from store.consent_choices import ConsentChoices
 from store.erasure import Erasure
 from store.holds import HoldRow, Holds
 from store.read_models.recorded import Recorded
+from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
 from tests.integration.api_client import Api, running_api, wired
 from tests.integration.test_recorder import decision, put, status
@@ -40,7 +41,7 @@ ANN: dict[str, Any] = {"email": "ann@shop.example", "consents": {"marketing": Tr
 
 @pytest.fixture
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
-    with wired(settings, dsn, ("customers",)) as made:
+    with wired(settings, dsn, ("customers", "decisions", "delivery.status")) as made:
         yield made
 
 
@@ -229,3 +230,35 @@ async def test_the_command_does_the_same(api: Api, wiring: Wiring, monkeypatch: 
     said = await asyncio.to_thread(run)
     assert "events.orders" in said and "suppressions" in said
     assert [one.key for one in await tombstones(wiring)] == [b"c1"]
+
+
+# -- the timeline ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_timeline_has_what_was_decided_what_waits_and_what_was_chosen(api: Api) -> None:
+    for project in ("shop", "outlet"):
+        await known(api.pool, project)
+    await api.ask("PUT", "/segments/vip", {"members": ["c1"]})
+    async with Segments(api.pool).transaction() as work:
+        await work.put_memberships("shop", [MembershipRow("c1", "vip", True, 1, datetime.now(UTC))])
+    found = (await api.ask("GET", "/customers/c1/timeline", role="viewer")).json
+    assert [one["event"]["id"] for one in found["items"]] == ["ev1"]
+    assert {one["delivery_id"] for one in found["deliveries"]} == {"shop1", "shop2"}
+    assert [one["hold_id"] for one in found["holds"]] == ["hld_1"]
+    assert [one["segment"] for one in found["segments"]] == ["vip"]
+    assert found["behind"] == {"records": 0, "since": None}
+    assert [(one["category"], one["given"]) for one in found["choices"]] == [("marketing", False)]
+    other = (await api.ask("GET", "/customers/c1/timeline", project="outlet")).json
+    assert [one["hold_id"] for one in other["holds"]] == ["hld_2"]
+    assert other["segments"] == []
+    nobody = (await api.ask("GET", "/customers/c9/timeline")).json
+    assert not any(nobody[name] for name in ("items", "deliveries", "ends", "holds", "segments", "choices", "next"))
+    assert (await api.ask("GET", "/customers/a%1Fb/timeline")).status == 422
+
+
+async def test_pages_of_a_timeline_go_back_in_time_and_lose_nothing(api: Api) -> None:
+    now = datetime.now(UTC)
+    decided = [decision(number, now - timedelta(minutes=number), customer_id="dlv_c1") for number in range(5)]
+    await put(Recorded(api.pool, timedelta(days=90)), decided)
+    seen = [one["event"]["id"] async for items in api.pages("/customers/dlv_c1/timeline?limit=2") for one in items]
+    assert seen == ["ev0", "ev1", "ev2", "ev3", "ev4"]

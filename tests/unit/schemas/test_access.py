@@ -11,6 +11,7 @@ TABLE: dict[Permission, str] = {
     "audit:read": ". . a o A",
     "campaigns:read": "v e a o A",
     "campaigns:write": ". e a . A",
+    "customers:read": "v e a o A",
     "customers:write": ". e a o A",
     "customers:erase": ". . . o A",
     "decisions:read": "v e a o A",

@@ -13,8 +13,10 @@ MIB = 1024 * 1024
 DAY = 86_400
 _SEGMENT = DAY
 """Seconds after which a part of a log is closed: it is deleted whole, so a record stays for as much longer."""
-_COMPACTED_WITHIN = 7 * DAY
+_COMPACTED_WITHIN = DAY
 """Seconds after which what a newer record of its key has replaced is taken out, however little is written."""
+_TOMBSTONES_KEPT = 7 * DAY
+"""Seconds for which a tombstone stays after that: a worker that was away for no longer still reads it."""
 
 CUSTOMERS = "customers"
 MEMBERSHIPS = "memberships"
@@ -69,7 +71,10 @@ class Topic:
     def settings(self) -> dict[str, str]:
         """The topic's configuration as Kafka names it."""
         if self.retention is None:
-            kept = {"max.compaction.lag.ms": str(_COMPACTED_WITHIN * 1000)}
+            kept = {
+                "max.compaction.lag.ms": str(_COMPACTED_WITHIN * 1000),
+                "delete.retention.ms": str(_TOMBSTONES_KEPT * 1000),
+            }
         else:
             kept = {"retention.ms": str(self.retention * 1000), "segment.ms": str(_SEGMENT * 1000)}
         return {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_bytes), **kept}

@@ -205,8 +205,8 @@ async def test_a_receipt_names_what_goes_when_and_what_does_not(api: Api, wiring
     clean = {one["topic"]: datetime.fromisoformat(one["clean_by"]) - at for one in told["topics"]}
     assert clean[wiring.topic("decisions")] == timedelta(days=8)
     assert clean[wiring.topic("dead-letters")] == timedelta(days=31)
-    assert clean[wiring.topic("customers")] == timedelta(days=7)
-    assert clean[wiring.topic("tidings-matcher-customers-changelog")] == timedelta(days=7)
+    assert clean[wiring.topic("customers")] == timedelta(days=1)
+    assert clean[wiring.topic("tidings-matcher-customers-changelog")] == timedelta(days=1)
     assert wiring.topic("events.orders") in told["excepted"]
     assert not clean.keys() & {*told["excepted"], wiring.topic("distributions"), wiring.topic("notices")}
     assert "hash" in " ".join(told["stays"])

@@ -145,7 +145,7 @@ async def test_members_from_before_an_upgrade_are_told_page_by_page_and_then_it_
     wiring: Wiring, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in FOLDER.glob("*.sql"):
-        if file.stem < "0050":
+        if file.stem < "0050" or file.stem.endswith("_audit_log"):  # into which whoever applies a segment today writes
             (tmp_path / file.name).write_text(file.read_text())
     async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
         monkeypatch.setattr(migrate, "FOLDER", tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -149,6 +149,12 @@ def differences(before: object | None, after: object | None) -> dict[str, Any]:
         return {name: shown(one) for name, one in (("before", old), ("after", new)) if one is not None}
     was, is_now = _differing(old, new)
     return {"before": shown(was), "after": shown(is_now)} if was or is_now else {}
+
+
+def chosen_by(choice: Any) -> dict[str, Any]:
+    """The fields that a choice of many names, which is a dataclass: as the log keeps them."""
+    named = {name: value for name, value in asdict(choice).items() if value is not None and name != "project_id"}
+    return {name: shown(value, name) for name, value in named.items()}
 
 
 def shown(value: Any, name: str = "") -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import asyncpg
 
-from schemas.audit import AuditEntry, shown
+from schemas.audit import AuditEntry, chosen_by
 from store import audit
 from store.postgres import changing, passing_errors
 from store.sql import queries, with_parts
@@ -81,8 +81,7 @@ class ChosenHolds:
         async with changing(self._pool) as connection:
             row = await connection.fetchrow(sql, *astuple(chosen), *after, limit, actor)
             if row is not None and row["canceled"]:
-                asked = {name: value for name, value in asdict(chosen).items() if value and name != "project_id"}
-                said = {"count": row["canceled"], "chosen": shown(asked)}
+                said = {"count": row["canceled"], "chosen": chosen_by(chosen)}
                 thing = chosen.distribution or ""
                 await audit.write(connection, AuditEntry(chosen.project_id, actor, "holds.canceled", thing, None, said))
         return None if row is None else Cancelled((row["hold_id"], row["round"]), row["canceled"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Literal
 
 import asyncpg
 
-from schemas.audit import AuditAction, AuditEntry, shown
+from schemas.audit import AuditAction, AuditEntry, chosen_by
 from store import audit
 from store.clock import time_there
 from store.postgres import changing, passing_errors
@@ -149,7 +149,6 @@ def _arguments(chosen: DeliveryFilter) -> tuple[object, ...]:
 
 def _entry(action: Action, chosen: DeliveryFilter, actor: str, count: int) -> AuditEntry:
     """A part of what somebody chose, with the choice: `thing` is the only id of it, else its distribution."""
-    asked = {name: value for name, value in asdict(chosen).items() if value is not None and name != "project_id"}
     thing = chosen.ids[0] if chosen.ids is not None and len(chosen.ids) == 1 else chosen.distribution or ""
-    said = {"count": count, "chosen": shown(asked)}
+    said = {"count": count, "chosen": chosen_by(chosen)}
     return AuditEntry(chosen.project_id, actor, _TOLD[action], thing, None, said)

@@ -46,17 +46,18 @@ def _events(raw: bytes) -> tuple[list[Any], bool]:
         raise refused("unreadable", f"the body cannot be read: {error}") from None
 
 
-_EXAMPLE: JsonObject = {
+EXAMPLE: JsonObject = {
     "id": "ev_1",
     "type": "customer.order.paid",
     "created_at": "2026-03-02T10:00:00Z",
     "data": {"customer": {"id": "c1"}, "order": {"id": "o1", "amount": 4200}},
 }
+"""An event as a request brings it."""
 
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/events", "events:publish", "Publish one event or many; the same id again is the same event",
         post_events, {200: PublishedEvents, 202: PublishedEvents}, query_type=Writing,
-        body=EventsBody(MOST_EVENTS), body_example=_EXAMPLE, most_bytes=_MOST_BYTES,
+        body=EventsBody(MOST_EVENTS), body_example=EXAMPLE, most_bytes=_MOST_BYTES,
     ),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from console.api.events import EXAMPLE
 from console.api.problems import in_body, pointer_of, refused
 from console.api.route import ById, Call, Instant, Name, Nothing, Reply, Route
 from console.control import distributions
@@ -206,13 +207,6 @@ def _outcome(one: Explained) -> SimulatedDistribution:
     )  # fmt: skip
 
 
-_EVENT: JsonObject = {
-    "id": "ev_1",
-    "type": "customer.order.paid",
-    "created_at": "2026-03-02T10:00:00Z",
-    "data": {"customer": {"id": "c1"}, "order": {"id": "o1", "amount": 4200}},
-}
-
 ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/distributions/{id}/preview", "distributions:read",
@@ -223,6 +217,6 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/simulate", "distributions:read", "Show what an event would cause, with every test", simulate_event,
         {200: SimulatedEvent}, body=SimulationAsked, is_safe=True,
-        body_example={"event": _EVENT, "customer": {"id": "c1", "name": "Ann"}},
+        body_example={"event": EXAMPLE, "customer": {"id": "c1", "name": "Ann"}},
     ),
 )  # fmt: skip

@@ -6,18 +6,16 @@ from typing import Any
 
 import msgspec
 
+from console.api.documents import document_of, must_be_beside, must_be_named
 from console.api.pages import page_of
-from console.api.problems import in_body, refused
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
 from console.control import campaigns
 from console.control.campaigns import CampaignSummary
-from console.control.documents import json_document
 from console.control.plan import Planned
 from schemas.campaign import Campaign, CampaignKind, PoolType
 from schemas.record import JsonObject
 from store.campaigns import CampaignChange
-from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -73,15 +71,12 @@ async def get_campaign(call: Call[ById, Any, None]) -> Reply:
 async def put_campaign(call: Call[ById, Writing, JsonObject]) -> Reply:
     """Apply a document, as the command does."""
     identity, dry_run = call.path.id, call.query.dry_run
-    named = call.body.setdefault("campaign", identity)
-    if named != identity:
-        raise refused("invalid", "", in_body("/campaign", invalid(named, f'"{identity}", as in the path')))
+    must_be_named(call.body, "campaign", identity)
     before = await campaigns.version(call.pool, call.project_id, identity)
     await must_match(call.if_match, call.if_none_match, before)
     planned = await _plan(call)
     if not dry_run:
-        if planned.beside != before:
-            raise refused("conflict", f"{identity} was applied by somebody else meanwhile; read it and apply again")
+        must_be_beside(planned, before)
         await campaigns.save(call.pool, [planned], actor=call.actor, now=call.now)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
@@ -94,7 +89,7 @@ async def validate_campaign(call: Call[Any, Any, JsonObject]) -> Reply:
 
 
 async def _plan(call: Call[Any, Any, JsonObject]) -> Planned[CampaignChange]:
-    document = json_document(call.body, msgspec.json.encode(call.body).decode())
+    document = document_of(call.body)
     (planned,) = await campaigns.plan(call.pool, [document], await call.project(), call.now)
     return planned
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from console.api.documents import document_of, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
-from console.api.problems import Refusal, Refused, in_body, refused
+from console.api.problems import Refusal, Refused
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, IsDryRun, Name, Paged, Reply, Route, Writing
 from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import accounts, distributions, lifecycle
-from console.control.documents import Document, json_document
 from console.control.field_check import Compare, compare_fields
 from console.control.lifecycle import STEPS, Step
 from console.control.plan import Planned
@@ -23,8 +23,7 @@ from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.record import JsonObject
 from store.accounts import Accounts
-from store.distributions import Change, Control, KeptVersion, VersionConflict
-from streams.values.wording import invalid
+from store.distributions import Change, Control, KeptVersion
 
 _FIRST = 2**31 - 1
 """Above every version."""
@@ -120,17 +119,14 @@ async def get_distribution(call: DistributionCall) -> Reply:
 async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
     """Apply a document, as the command does."""
     identity = call.path.id
-    named = call.body.setdefault("distribution", identity)
-    if named != identity:
-        raise refused("invalid", "", in_body("/distribution", invalid(named, f'"{identity}", as in the path')))
+    must_be_named(call.body, "distribution", identity)
     before = await Control(call.pool).newest(call.project_id, identity)
     version = before.version if before else 0
     await _must_match(call, before, version)
     planned, warnings = await _plan(call, offline=call.query.offline)
     _must_be_allowed(call, before, planned)
     if not call.query.dry_run:
-        if planned.beside != version:
-            raise VersionConflict(f"{identity} was applied by somebody else meanwhile; read it and apply again")
+        must_be_beside(planned, version)
         await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now)
     is_made = planned.what == "new" and not call.query.dry_run
     headers = {} if call.query.dry_run else {"etag": etag(planned.version)}
@@ -187,7 +183,7 @@ async def take_step(step: Step, call: Call[ById, Writing, None]) -> Reply:
 async def _plan(call: Call[Any, Any, JsonObject], *, offline: bool) -> tuple[Planned[Change], list[str]]:
     """The plan of the one document, and what to look at."""
     warnings: list[str] = []
-    document: Document = json_document(call.body, msgspec.json.encode(call.body).decode())
+    document = document_of(call.body)
     compare = None if offline else _comparison(call, warnings)
     project = await call.project()
     plan = await distributions.plan(call.pool, [document], project, call.now, compare, warnings.append)

@@ -6,16 +6,14 @@ from typing import Any
 
 import msgspec
 
-from console.api.problems import in_body, refused
+from console.api.documents import document_of, must_be_beside, must_be_named
 from console.api.route import Call, DocumentBody, Instant, Nothing, Reply, Route, Writing
 from console.api.versions import etag, must_match
 from console.control import projects
-from console.control.documents import json_document
 from schemas.plan import LimitSpan, LimitUse, Plan
 from schemas.project import Project
 from schemas.record import JsonObject
 from store.projects import StoredProject
-from streams.values.wording import invalid
 
 
 class UsedLimit(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,17 +72,14 @@ async def get_project(call: Call[Any, Nothing, None]) -> Reply:
 async def put_project(call: Call[Any, Writing, JsonObject]) -> Reply:
     """Apply its document, as the command does."""
     identity, dry_run, settings = call.project_id, call.query.dry_run, call.wiring.settings
-    named = call.body.setdefault("project", identity)
-    if named != identity:
-        raise refused("invalid", "", in_body("/project", invalid(named, f'"{identity}", as in the key')))
+    must_be_named(call.body, "project", identity, "key")
     before = await projects.version(call.pool, identity)
-    document = json_document(call.body, msgspec.json.encode(call.body).decode())
+    document = document_of(call.body)
     plan = await projects.plan(call.pool, [document], settings, call.now)
     await must_match(call.if_match, call.if_none_match, before)
     (planned,) = plan
     if not dry_run:
-        if planned.beside != before:
-            raise refused("conflict", f"{identity} was applied by somebody else meanwhile; read it and apply again")
+        must_be_beside(planned, before)
         await projects.apply(call.pool, plan, settings, call.announce, actor=call.actor, now=call.now)
     applied = AppliedProject(
         project=identity, plan=planned.what, version=planned.version, changes=list(planned.lines), dry_run=dry_run

@@ -6,18 +6,16 @@ from typing import Any
 
 import msgspec
 
+from console.api.documents import document_of, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
-from console.api.problems import in_body, refused
 from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Paged, Reply, Route, Writing
 from console.api.versions import etag, is_known, must_match
 from console.control import segments
-from console.control.documents import Document, json_document
 from console.control.plan import Planned
 from console.control.segments import SegmentChange, SegmentShown
 from schemas.record import JsonObject
 from schemas.segment import SegmentDefinition
 from store.segments import SegmentSummary
-from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
 
@@ -125,15 +123,12 @@ async def get_segment(call: Call[ById, Any, None]) -> Reply:
 async def put_segment(call: Call[ById, Writing, JsonObject]) -> Reply:
     """Apply a document, as the command does."""
     identity, dry_run = call.path.id, call.query.dry_run
-    named = call.body.setdefault("segment", identity)
-    if named != identity:
-        raise refused("invalid", "", in_body("/segment", invalid(named, f'"{identity}", as in the path')))
+    must_be_named(call.body, "segment", identity)
     version = await segments.version(call.pool, call.project_id, identity)
     await must_match(call.if_match, call.if_none_match, version)
     planned = await _plan(call)
     if not dry_run:
-        if planned.beside != version:
-            raise refused("conflict", f"{identity} was applied by somebody else meanwhile; read it and apply again")
+        must_be_beside(planned, version)
         await segments.save(call.pool, [planned], actor=call.actor)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
@@ -163,7 +158,7 @@ async def delete_segment(call: Call[ById, Writing, None]) -> Reply:
 
 
 async def _plan(call: Call[Any, Any, JsonObject]) -> Planned[SegmentChange]:
-    document: Document = json_document(call.body, msgspec.json.encode(call.body).decode())
+    document = document_of(call.body)
     (planned,) = await segments.plan(call.pool, [document], await call.project(), call.now)
     return planned
 

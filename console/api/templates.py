@@ -19,6 +19,7 @@ from console.control.template_source import SourceFile, sources
 from console.control.templates import SentVersion, TemplateSummary
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
+from store.distributions import VersionConflict
 from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -142,7 +143,7 @@ async def put_template(call: Call[ById, Writing, TemplateFilesGiven]) -> Reply:
     planned = await _plan(call, name, call.body.files)
     if not dry_run:
         if planned.beside != before:
-            raise refused("conflict", f"{name} was stored by somebody else meanwhile; read it and store again")
+            raise VersionConflict(f"{name} was stored by somebody else meanwhile; read it and store again")
         await templates.save(call.pool, [planned], actor=call.actor, now=call.now)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}

@@ -1,0 +1,32 @@
+"""Documents in requests: named as the request says, and applied beside the version that was there when it came."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from console.api.problems import in_body, refused
+from console.control.documents import Document, json_document
+from console.control.plan import Planned
+from schemas.record import JsonObject
+from store.distributions import VersionConflict
+from streams.values.wording import invalid
+
+
+def must_be_named(body: JsonObject, kind: str, identity: str, place: Literal["path", "key"] = "path") -> None:
+    """Name a document that names itself not, and refuse one of another name. Raises Refused."""
+    named = body.setdefault(kind, identity)
+    if named != identity:
+        raise refused("invalid", "", in_body(f"/{kind}", invalid(named, f'"{identity}", as in the {place}')))
+
+
+def document_of(body: JsonObject) -> Document:
+    """A body as a document; its source is the JSON of it."""
+    return json_document(body, msgspec.json.encode(body).decode())
+
+
+def must_be_beside(planned: Planned[Any], version: int) -> None:
+    """Refuse a plan that was made beside another version than the request met. Raises VersionConflict."""
+    if planned.beside != version:
+        raise VersionConflict(f"{planned.identity} was applied by somebody else meanwhile; read it and apply again")

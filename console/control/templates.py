@@ -79,7 +79,8 @@ async def plan(
     They are compiled in a thread: others would wait for large ones.
     """
     templates = NamedTemplates(pool)
-    current, counted = await templates.current(project_id), await templates.last_versions(project_id)
+    counted = await templates.last_versions(project_id)  # first: what is stored between the two takes the next number
+    current = await templates.current(project_id)
     return await asyncio.to_thread(plan_sources, sources, project_id, current, counted, problems)
 
 

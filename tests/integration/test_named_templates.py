@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from pathlib import PurePath
 from typing import Any
 
 import asyncpg
 import pytest
 
+from console.control import templates
+from console.control.template_source import SourceFile, sources
 from schemas.channels.email import EmailPlan
 from schemas.template import LocalText, NamedTemplate, StoredTemplate
 from store.distributions import Change, Control, VersionConflict
@@ -57,6 +62,28 @@ async def test_of_two_who_apply_the_same_version_one_is_told_and_saves_nothing(p
     assert len(await NamedTemplates(pool).current("shop")) == 2
     with pytest.raises(VersionConflict, match="template hello v3 exists already; plan again"):
         await save(pool, named(version=3))
+
+
+async def test_what_is_stored_while_another_is_planned_is_not_overwritten(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile = iter([named()])
+
+    def then_stored(read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def reading(*asked: Any) -> Any:
+            found = await read(*asked)
+            await save(pool, *islice(meanwhile, 1))
+            return found
+
+        return reading
+
+    for name in ("current", "last_versions"):
+        monkeypatch.setattr(NamedTemplates, name, then_stored(getattr(NamedTemplates, name)))
+    written = sources([SourceFile(PurePath("hello.txt"), "Hello")]).values()
+    plan = await templates.plan(pool, written, "shop")
+    with pytest.raises(VersionConflict):
+        await templates.save(pool, plan, actor="me", now=NOW)
+    assert await NamedTemplates(pool).current("shop") == {"hello": named()}
 
 
 async def test_a_distribution_sends_the_version_that_it_was_made_from(pool: asyncpg.Pool) -> None:

@@ -47,6 +47,7 @@ Permission = Literal[
     "project:write",
     "accounts:read",
     "accounts:write",
+    "users:manage",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
 to have sent what `sends:write` drew up."""

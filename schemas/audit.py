@@ -54,6 +54,15 @@ AuditAction = Literal[
     "destination.resumed",
     "dead_letters.replayed",
     "customer.erased",
+    "user.added",
+    "user.invited",
+    "user.joined",
+    "user.role_changed",
+    "user.disabled",
+    "user.enabled",
+    "user.removed",
+    "user.reset_allowed",
+    "user.password_set",
 ]
 """A noun and what was done to it."""
 AUDIT_ACTIONS: tuple[AuditAction, ...] = get_args(AuditAction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from console.api.problems import Refusal, Refused, refused
 from console.api.route import Route
 from schemas.access import may, roles_with
 from schemas.api_key import hash_of_key, kind_of_key
+from schemas.formats.networks import network_of
 from store.api_keys import ApiKeys, KeyHolder
 
 MOST_FAILURES = 30
@@ -112,17 +112,6 @@ def must_be_live(route: Route, holder: KeyHolder, *, dry_run: bool) -> None:
 def address_of(request: web.Request) -> str:
     """The address of whoever is connected: a proxy's, where one stands in front."""
     return request.remote or ""
-
-
-def network_of(address: str) -> str:
-    """The network that attempts are counted for: of IPv6 the 64 bits that one household has."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip
-    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, 64), strict=False))
 
 
 def _unauthenticated(detail: str) -> Refused:

@@ -24,6 +24,7 @@ from console.api import (
     suppressions,
     templates,
     trials,
+    users,
 )
 from console.api.route import Route
 
@@ -49,4 +50,5 @@ ROUTES: tuple[Route, ...] = (
     *suppressions.ROUTES,
     *templates.ROUTES,
     *trials.ROUTES,
+    *users.ROUTES,
 )

@@ -20,6 +20,7 @@ from deploy.settings.mailboxes import MailboxSettings
 from deploy.settings.messages import Api, Brand, Console, EmailAccountSettings, NoticeSettings, Webhook, check_failover
 from deploy.settings.servers import Http, Kafka, Postgres, Topics, WireFormat
 from deploy.settings.values import read_group
+from deploy.settings.web import Web
 from deploy.settings.workers import Matcher, ProjectLimits, Retention, Sender, Sends, Watch
 from schemas.closed import CHANNELS
 from schemas.distribution import CONSENTS, TRANSACTIONAL
@@ -63,6 +64,7 @@ class Settings:
     webhook: Webhook = Webhook()
     console: Console = Console()
     api: Api = Api()
+    web: Web = Web()
     brand: Brand = Brand()
     notices: NoticeSettings = NoticeSettings()
     limits: ProjectLimits = ProjectLimits()
@@ -115,8 +117,8 @@ class Settings:
             if is_blank(name):
                 raise CannotStart(f"consents[{index}] is empty")
         for group in (
-            self.topics, self.kafka, self.webhook, self.console, self.api, self.brand, self.retention, self.sender,
-            self.sends, self.accounts, self.watch,
+            self.topics, self.kafka, self.webhook, self.console, self.api, self.web, self.brand, self.retention,
+            self.sender, self.sends, self.accounts, self.watch,
         ):  # fmt: skip
             group.check()
         for name, account in self.email_accounts.items():

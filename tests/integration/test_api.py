@@ -28,8 +28,9 @@ from console.api.events import MOST_EVENTS
 from console.api.gate import MOST_FAILURES
 from console.api.route import Route
 from console.api.table import ROUTES
-from console.control import projects
+from console.control import projects, user_links, users
 from console.control.documents import parse_documents
+from console.control.users import NewUser
 from deploy.secret import Secret
 from deploy.settings.accounts import AccountKeys
 from deploy.settings.settings import Settings
@@ -44,6 +45,7 @@ from store.holds import HoldRow, Holds
 from store.notices import Notices, nobody
 from store.sending.ledger import Ledger
 from store.sends import Sends
+from store.users import Users
 from streams.notices import codes_low
 from tests import ROOT
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api, wired
@@ -193,6 +195,9 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
     await Ledger(api.pool).pause_destination(Destination("shop", "email", "main"), "refused", MARK)
     await Notices(api.pool, nobody).open(codes_low("shop", MARK, 5, 100))
     await api.new_key("admin", name=MARK)
+    somebody = NewUser("shop", f"{MARK}@shop.example", MARK, "viewer")
+    made = await users.invite(Users(api.pool), somebody, os.urandom, actor=MARK)
+    await user_links.choose_password(Users(api.pool), made.token, "hash")
     named = await api.ask("PUT", f"/accounts/email/{MARK}", {"host": "mail.shop.example", "sender": "a@shop.example"})
     assert named.status == 201, named.json
     described = parse_documents(f"project: shop\nname: {MARK}\n", "")
@@ -216,6 +221,7 @@ async def test_the_key_of_another_project_sees_and_changes_nothing_of_this_one(a
         "projects",
         "api_keys",
         "accounts",
+        "user_roles",
     ):
         assert MARK in before[table]
     for route in ROUTES:

@@ -15,6 +15,8 @@ import msgspec
 import pytest
 
 from console.control import audit as use_cases
+from console.control import user_links, users
+from console.control.users import NewUser
 from schemas.audit import AUDIT_ACTIONS, AuditAction, AuditEntry
 from schemas.campaign import Campaign, CodeConfig
 from schemas.channels.email import EmailAccountForm
@@ -25,6 +27,7 @@ from schemas.segment import SegmentDefinition
 from schemas.send import Audience, When
 from schemas.suppression import NewSuppression
 from schemas.template import NamedTemplate
+from schemas.user import make_token
 from store.accounts import AccountKey, Accounts
 from store.api_keys import ApiKeys
 from store.audit import AuditFilter, AuditLog
@@ -45,6 +48,7 @@ from store.sending.suppressions import Suppressions
 from store.sends import SendRow, Sends
 from store.sql import FOLDER, queries
 from store.templates import NamedTemplates
+from store.users import Users
 from tests.factory import NOW, TEMPLATE, rule
 from tests.integration.test_accounts import NEW, OLD
 from tests.integration.test_chosen_holds import waits
@@ -65,6 +69,8 @@ class Case:
     statements: tuple[str, ...]
     work: Work
     before: tuple[Work, ...] = ()
+    by: str | None = "ann"
+    """Who did it; None: the user themselves, whose id is the thing."""
 
 
 async def distribution(pool: asyncpg.Pool) -> None:
@@ -181,6 +187,40 @@ async def revoke(pool: asyncpg.Pool) -> None:
     await ApiKeys(pool).revoke("shop", "ci", by="ann")
 
 
+JO = NewUser("shop", "jo@example.com", "Jo planted", "editor")
+
+
+def random_of(number: int) -> Callable[[int], bytes]:
+    return lambda length: bytes([number]) * length
+
+
+async def user(pool: asyncpg.Pool) -> None:
+    await users.add(Users(pool), JO, "planted-hash", random_of(1), actor="ann")
+
+
+async def invited(pool: asyncpg.Pool) -> None:
+    await users.invite(Users(pool), JO, random_of(2), actor="ann")
+
+
+def of_user(name: str) -> Work:
+    async def work(pool: asyncpg.Pool) -> None:
+        known = Users(pool)
+        match name:
+            case "role":
+                await users.change_role(known, "shop", "jo@example.com", "viewer", actor="ann")
+            case "reset":
+                await users.allow_reset(known, "shop", "jo@example.com", random_of(3), actor="ann")
+            case _:
+                await getattr(users, name)(known, "shop", "jo@example.com", actor="ann")
+
+    return work
+
+
+async def joined(pool: asyncpg.Pool) -> None:
+    """By the link, as whoever comes is not known before; the rows bear the user's own id."""
+    await user_links.choose_password(Users(pool), make_token(random_of(2)(32)), "planted-hash")
+
+
 async def suppression(pool: asyncpg.Pool) -> None:
     entry = NewSuppression(project_id="shop", key="jo@example.com", reason="requested", source="x", added_by="ann")
     await Suppressions(pool).add([entry], by="ann")
@@ -287,6 +327,20 @@ CASES = {
     "accounts-rotated": Case("account.encrypted_again", ("accounts.encrypt_again",), of_account("rotate"), (account,)),
     "key": Case("key.created", ("api_keys.add_key",), key),
     "key-revoked": Case("key.revoked", ("api_keys.revoke_key",), revoke, (key,)),
+    "user": Case(
+        "user.added", ("users.add_user", "users.put_role", "users.set_password", "users.drop_all_links"), user
+    ),
+    "user-invited": Case(
+        "user.invited", ("users.add_user", "users.put_role", "users.add_link", "users.drop_links"), invited
+    ),
+    "user-role": Case("user.role_changed", ("users.change_role",), of_user("role"), (user,)),
+    "user-disabled": Case("user.disabled", ("users.set_state",), of_user("disable"), (user,)),
+    "user-enabled": Case("user.enabled", ("users.set_state",), of_user("enable"), (user, of_user("disable"))),
+    "user-removed": Case("user.removed", ("users.drop_role", "users.drop_user"), of_user("remove"), (user,)),
+    "user-reset": Case("user.reset_allowed", ("users.add_link",), of_user("reset"), (user,)),
+    "user-joined": Case(
+        "user.joined", ("users.take_link", "users.accept_role", "users.set_password"), joined, (invited,), by=None
+    ),
     "suppression": Case("suppressions.added", ("suppressions.add_suppressions",), suppression),
     "suppression-removed": Case(
         "suppressions.removed", ("suppressions.remove_suppressions",), unsuppress, (suppression,)
@@ -320,6 +374,7 @@ BY_MACHINES = {
 ALONE_BY_MACHINES = {
     "api_keys.note_use": "when a key was used",
     "api_keys.count_failure": "attempts that proved nothing",
+    "users.hash_again": "the same password, by what is usual now",
     "codes.count_expirations": "codes that publishers claimed",
     "codes.count_claimed": "codes that publishers claimed",
     "control.forget_outbox": "Kafka has it",
@@ -389,9 +444,11 @@ def test_every_statement_that_writes_is_audited_or_the_work_of_a_machine() -> No
 
 NOT_OF_A_CASE = {
     "distribution.changed", "distribution.set_live", "distribution.resumed", "distribution.stopped",
-    "segment.changed", "template.changed", "campaign.changed", "dead_letters.replayed",
+    "segment.changed", "template.changed", "campaign.changed", "dead_letters.replayed", "user.password_set",
 }  # fmt: skip
 """Other names of what a case does, and what is put back into Kafka."""
+ALSO: dict[str, tuple[str, ...]] = {"user.joined": ("user.password_set",)}
+"""What a case says beside its action."""
 
 
 def test_every_action_has_a_case() -> None:
@@ -417,7 +474,9 @@ async def test_a_change_and_its_row_are_one_transaction(pool: asyncpg.Pool, dsn:
     ran = await watched(dsn, case.work)
     assert {one for one in case.statements if sql_of(one) not in ran} <= filtered(case)
     found = await log.page(AuditFilter("shop"), 100)
-    assert {(one.row.actor, one.row.action) for one in found[: len(found) - rows]} == {("ann", case.action)}
+    mine = [one.row for one in found[: len(found) - rows]]
+    assert {one.actor for one in mine} == {case.by or f"user:{mine[0].thing}"}
+    assert case.action in {one.action for one in mine} <= {case.action, *ALSO.get(case.action, ())}
     assert "planted" not in " ".join(one.row.change for one in found)
     assert "jo@example.com" not in " ".join(one.row.change + one.row.thing for one in found)
     assert (await use_cases.verify(log, "shop")).fault is None

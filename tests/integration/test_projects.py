@@ -119,6 +119,8 @@ OF_THE_DEPLOYMENT = {
     "recorded_positions": "offsets of topics that all projects share",
     "membership_telling": "its one row",
     "outbox": "an order of records",
+    "users": "people of the deployment; user_roles says of which projects",
+    "user_links": "the digest of random bits",
     "segment_outbox": "an order of records",
     "segment_positions": "offsets of the topic that all projects share",
     "senders": "the processes that are at work",

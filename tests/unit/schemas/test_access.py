@@ -45,6 +45,7 @@ TABLE: dict[Permission, str] = {
     "project:write": ". . . . A",
     "accounts:read": ". . . o A",
     "accounts:write": ". . . . A",
+    "users:manage": ". . . . A",
 }
 
 

@@ -1,28 +1,14 @@
-"""The gate: which addresses are one, and how often a key may ask."""
+"""The gate: how often a key may ask."""
 
 from __future__ import annotations
 
 import pytest
 
-from console.api.gate import WINDOW_SECONDS, Gate, network_of
+from console.api.gate import WINDOW_SECONDS, Gate
 from console.api.problems import Refused
 from store.api_keys import KeyHolder
 
 HOLDER = KeyHolder("shop", "key_1", "ci", "live", "viewer")
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("", "unknown"),
-    ],
-)
-def test_attempts_are_counted_for_the_network_that_one_household_has(address: str, network: str) -> None:
-    assert network_of(address) == network
 
 
 def test_a_key_may_ask_so_often_within_a_minute_and_then_again() -> None:

@@ -31,6 +31,8 @@ POSTGRES = (
     "distributions history a",
     "apply distribution.yaml --dry-run",
     "destinations",
+    "users list",
+    "users invite a@b.example --role viewer",
     "notices",
     "preview winback",
     "templates preview winback --event event.json",

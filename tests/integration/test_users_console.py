@@ -1,0 +1,59 @@
+"""Users by the command line, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from console.cli.main import app
+
+Run = Callable[..., Any]
+PASSWORD = "planted-brown-bear"
+
+
+@pytest.fixture
+def tidings(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "POSTGRES": dsn,
+        "PROJECT_ID": "shop",
+        "KAFKA": "localhost:1",
+        "WEB_URL": "https://t.example",
+    }.items():
+        monkeypatch.setenv(f"TIDINGS_{name}", value)
+    return lambda line, **more: CliRunner().invoke(app, line.split(), **more)
+
+
+def listed(tidings: Run, project: str = "shop") -> list[tuple[str, str, str]]:
+    rows = map(json.loads, tidings(f"users list --json --project {project}").stdout.splitlines())
+    return [(one["email"], one["role"], one["state"]) for one in rows]
+
+
+def test_people_are_added_invited_changed_and_removed(tidings: Run) -> None:
+    added = tidings("users add ann@shop.example --role admin --password-stdin", input=f"{PASSWORD}\n")
+    assert (added.exit_code, added.stdout.split()[1:], PASSWORD in added.output) == (0, ["is", "admin"], False)
+    invited = tidings("users invite Kim@shop.example --role viewer --json")
+    link = json.loads(invited.stdout)["link"]
+    assert link.startswith("https://t.example/welcome/")
+    assert listed(tidings) == [("ann@shop.example", "admin", "active"), ("Kim@shop.example", "viewer", "invited")]
+    assert tidings("users role kim@shop.example editor").exit_code == 0
+    assert listed(tidings)[1][1] == "editor"
+    assert tidings("users remove kim@shop.example").exit_code == 0
+    last = tidings("users disable ann@shop.example")
+    assert (last.exit_code, "the last active admin of shop" in str(last.exception)) == (1, True)
+    assert tidings("users reset ann@shop.example").stdout.startswith("https://t.example/welcome/")
+    assert listed(tidings) == [("ann@shop.example", "admin", "active")]
+    assert listed(tidings, "outlet") == []
+
+
+def test_a_password_that_is_refused_is_told_without_itself(tidings: Run) -> None:
+    for password, why in (("short-one", "too short"), ("password1234", "everybody tries first")):
+        refused = tidings("users add ann@shop.example --role admin --password-stdin", input=password)
+        said = refused.output + str(refused.exception)
+        assert (refused.exit_code, why in said, password in said) == (1, True, False)
+    assert listed(tidings) == []

@@ -4,16 +4,20 @@ A key is an address (`ann@shop.example`), a phone number (`+48600100200`), a hos
 and webhooks to that host) or a wildcard (`*.shop.example`: every host below it, not itself). It is compared in lower
 case, its host in ASCII by IDNA 2008, a number as E.164 has it. Nothing else is folded: `ann+news@shop.example` is not
 `ann@shop.example`, since only its server knows.
+
+Of a customer who was erased an entry keeps the hash alone, written as `sha256:` and its digits, and is compared as
+before.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from schemas.closed import ChannelName
 from schemas.delivery import Delivery
@@ -40,7 +44,10 @@ OWNER_WROTE = "its owner wrote "
 """The beginning of the source of an entry that the owner of a number asked for by a word such as STOP."""
 
 LONGEST_SOURCE = 200
+HASHED = "sha256:"
+"""The beginning of a key of which the hash alone is kept."""
 _KEY_BYTES = 16
+_HASHED_KEY = re.compile(rf"{HASHED}[0-9a-f]{{{2 * _KEY_BYTES}}}")
 _FEWEST_LABELS = 2
 _FEWEST_DIGITS = 5
 """Of a phone number."""
@@ -92,6 +99,8 @@ def suppression_key(written: str) -> str:
     text = trimmed(written)
     if not text:
         raise ValueError(f"is empty: {_ALLOWED}")
+    if _HASHED_KEY.fullmatch(text):
+        return text
     if _is_phone(text):
         return _phone_key(text)
     if "@" in text:
@@ -120,6 +129,23 @@ def delivery_keys(delivery: Delivery) -> tuple[str, ...]:
     return keys or tuple(key for one in delivery.addresses for key in address_keys(delivery.channel, one))
 
 
+def customer_keys(profile: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of a profile's own addresses, without those of hosts; none of what is not an address."""
+    written = [one for name in ("email", "phone") if isinstance(one := profile.get(name), str)]
+    return tuple(key for one in written for key in address_keys("email", one)[:1])
+
+
+def own_keys(delivery: Delivery) -> tuple[str, ...]:
+    """The keys of a delivery's customer: of the address it goes to, and of the profile in it."""
+    profile = delivery.data.get("customer")
+    known = customer_keys(profile) if isinstance(profile, dict) else ()
+    return tuple(dict.fromkeys((*filter(_is_own, delivery_keys(delivery)), *known)))
+
+
+def _is_own(key: str) -> bool:
+    return _is_phone(key) or "@" in key
+
+
 @lru_cache(_KEPT)
 def _webhook_keys(address: str) -> tuple[str, ...]:
     try:
@@ -139,6 +165,8 @@ def host_keys(host: str) -> tuple[str, ...]:
 @lru_cache(_KEPT)
 def key_hash(key: str) -> str:
     """The form in which a key is compared: 16 bytes as hexadecimal digits."""
+    if key.startswith(HASHED):
+        return key.removeprefix(HASHED)
     return hashlib.sha256(key.encode()).digest()[:_KEY_BYTES].hex()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -11,10 +12,18 @@ import msgspec
 from schemas.audit import AuditEntry
 from schemas.campaign import publication_customer
 from schemas.record_key import SEPARATOR, Keyed
+from schemas.suppression import OWNER_WROTE, key_hash
 from schemas.topics import CONSENTS, CUSTOMERS
 from store import audit
+from store.customer_data import NOTED, RECORDED
 from store.postgres import passing_errors, transaction
 from store.sql import queries
+
+
+def suppressed(keys: Iterable[tuple[str, str]]) -> tuple[list[str], list[str], str]:
+    """Projects and keys as `forget_suppressed` takes them."""
+    ordered = sorted((project_id, key_hash(key)) for project_id, key in keys)
+    return [one for one, _ in ordered], [one for _, one in ordered], OWNER_WROTE
 
 
 class Erasure:
@@ -43,22 +52,24 @@ class Erasure:
         customers = sorted(erased_at)
         projects, ids = [one.project_id for one in customers], [one.id for one in customers]
         blank = [msgspec.json.encode(publication_customer({"id": one})).decode() for one in ids]
+        further: dict[str, tuple[Any, ...]] = {"erase_publications": (blank,), "forget_choices": (CONSENTS,)}
         async with passing_errors(self._pool):
             await self._pool.execute(self._sql["note"], projects, ids, [erased_at[one] for one in customers])
-            await self._pool.execute(self._sql["forget_consents"], projects, ids)
-            await self._pool.execute(self._sql["forget_calls"], projects, ids)
-            await self._pool.execute(self._sql["forget_memberships"], projects, ids)
-            await self._pool.execute(self._sql["erase_publications"], projects, ids, blank)
-            await self._pool.execute(self._sql["forget_choices"], projects, ids, CONSENTS)
+            for name in NOTED:
+                await self._pool.execute(self._sql[name], projects, ids, *further.get(name, ()))
 
         async def forget_recorded(connection: asyncpg.Connection) -> None:
             await connection.execute(self._sql["lock_recorded"])
-            await connection.execute(self._sql["forget_decisions"], projects, ids)
-            await connection.execute(self._sql["forget_statuses"], projects, ids)
-            await connection.execute(self._sql["forget_rebuilt_decisions"], projects, ids)
-            await connection.execute(self._sql["forget_rebuilt_statuses"], projects, ids)
+            for name in RECORDED:
+                await connection.execute(self._sql[name], projects, ids)
 
         await transaction(self._pool, forget_recorded)
+
+    async def forget_suppressed(self, keys: Collection[tuple[str, str]]) -> None:
+        """Keep of suppressions of these keys, as projects and keys, the hashes alone."""
+        if keys:
+            async with passing_errors(self._pool):
+                await self._pool.execute(self._sql["forget_suppressed"], *suppressed(keys))
 
     async def find(self, customers: Sequence[Keyed], limit: int) -> dict[str, bytes]:
         """Records by delivery id, of those customers among some that are erased, as far as they still say anything."""

@@ -15,9 +15,11 @@ from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
+from schemas.suppression import customer_keys
 from store import audit
 from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
+from store.erasure import suppressed
 from store.memberships import MembershipChanges
 from store.postgres import changing, passing_errors
 from store.sql import queries
@@ -337,8 +339,11 @@ class SegmentTransaction:
             await self._connection.execute(self._sql["add_to_outbox"], *map(list, zip(*events, strict=True)))
 
     async def erase(self, project_id: str, ids: Sequence[str]) -> None:
-        """Forget customers."""
+        """Forget customers; of suppressions of their addresses the hashes stay."""
         if ids:
+            rows = await self._connection.fetch(self._sql["profiles_of"], project_id, ids)
+            keys = {(project_id, key) for row in rows for key in customer_keys(msgspec.json.decode(row["profile"]))}
+            await self._connection.execute(queries("erasure")["forget_suppressed"], *suppressed(keys))
             for name in ("clear_unjudged", "erase_memberships", "erase_customers"):
                 await self._connection.execute(self._sql[name], project_id, ids)
 

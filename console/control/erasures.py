@@ -71,8 +71,9 @@ AT_ONCE: tuple[Blanked, ...] = (
 STAYS: tuple[str, ...] = (
     "the id, in the ledger, in decisions and ends, until retention takes them, and in the audit log",
     "codes that were published, which are the customer's",
-    "suppressions, which deliveries are compared with by a hash: nothing is sent to these addresses, whoever has them; "
-    "an entry keeps its address until `tidings suppressions remove`",
+    "suppressions of the customer's addresses, as hashes, which deliveries are compared with: nothing is sent there, "
+    "whoever has them. Theirs are those that a kept delivery or profile names; an entry of any other address keeps it "
+    "until `tidings suppressions remove`",
 )
 
 

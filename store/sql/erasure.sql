@@ -37,6 +37,15 @@ select distinct $3::text, project_id || chr(31) || customer_id, null::jsonb, now
 delete from send_members m using unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
 where m.project_id = erased.project_id and m.customer_id = erased.customer_id;
 
+-- name: forget_suppressed
+-- Of some keys, as projects and hashes, the hash alone stays: deliveries are compared by it. Of the source what begins with
+-- $3 stays as well, since it says who may lift it.
+update suppressions s
+set key = 'sha256:' || replace(s.key_hash::text, '-', ''),
+    source = case when starts_with(s.source, $3) then $3 else '' end
+from unnest($1::text[], $2::uuid[]) as erased (project_id, key_hash)
+where s.project_id = erased.project_id and s.key_hash = erased.key_hash and not starts_with(s.key, 'sha256:');
+
 -- name: lock_recorded
 -- What recorders are writing at this moment is there; what they write from now on sees who was erased.
 select pg_advisory_xact_lock(hashtextextended('recorded_erasures', 0));

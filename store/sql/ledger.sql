@@ -6,7 +6,8 @@ coalesce(d.address_keys, stored_address_keys(d.channel, d.record))
 
 -- name: suppression
 -- Why a delivery `d` may not leave: its address or number, its domain or a wildcard above is suppressed. Null where it may.
-select case when s.key like '%@%' then 'its address' when s.key like '+%' then 'its number' else s.key end || ' is suppressed: ' || s.reason || ', since '
+select case when s.key like '%@%' then 'its address' when s.key like '+%' then 'its number'
+            when s.key like 'sha256:%' then 'its address' else s.key end || ' is suppressed: ' || s.reason || ', since '
        || to_char(s.added_at at time zone 'UTC', 'YYYY-MM-DD')
 from suppressions s
 where s.project_id = d.project_id and s.key_hash = any(:keys)

@@ -174,6 +174,10 @@ group by split_part(reason, ', the value is', 1) order by customers desc, reason
 select project_id, segment_id, count(*) as customers from segment_unjudged
 group by project_id, segment_id order by customers desc, project_id, segment_id limit $1;
 
+-- name: profiles_of
+-- The profiles of some customers.
+select profile from segment_customers where project_id = $1 and customer_id = any($2::text[]);
+
 -- name: erase_memberships
 -- All that is known of erased customers.
 delete from segment_memberships where project_id = $1 and customer_id = any($2::text[]);

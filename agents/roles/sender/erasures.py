@@ -14,7 +14,7 @@ import structlog
 
 from agents.ingest_time import moment, stamp
 from agents.roles.sender.leases import Leases
-from agents.roles.sender.ledger_rows import redacted
+from agents.roles.sender.ledger_rows import redacted, stored_keys
 from agents.transport.batch import Batch
 from agents.waiting import retry_until_available
 from schemas.errors import InvalidEvent
@@ -59,10 +59,14 @@ class Erasures:
         """Blank what is in the ledger of those of some customers who are erased. Raises TryLater."""
         asked = list(customers)
         while found := await self._erasure.find(asked, _BATCH_SIZE):
-            self._leases.let_go(found)
-            await self._erasure.erase({one: redacted(record) for one, record in found.items()}, owner="")
+            await self._blank(found, owner="")
 
     async def end(self, records: Mapping[str, bytes]) -> None:
         """End deliveries that this sender has just claimed. Raises TryLater, and then their leases run out."""
+        await self._blank(records, owner=self._owner)
+
+    async def _blank(self, records: Mapping[str, bytes], *, owner: str) -> None:
+        """Suppressions first: which are the customer's is known from what is blanked then."""
         self._leases.let_go(records)
-        await self._erasure.erase({one: redacted(record) for one, record in records.items()}, owner=self._owner)
+        await self._erasure.forget_suppressed({one for record in records.values() for one in stored_keys(record)})
+        await self._erasure.erase({one: redacted(record) for one, record in records.items()}, owner=owner)

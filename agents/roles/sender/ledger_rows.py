@@ -12,7 +12,7 @@ from schemas.closed import ChannelName
 from schemas.delivery import Delivery
 from schemas.distribution import Again
 from schemas.errors import BadRecord
-from schemas.suppression import delivery_keys
+from schemas.suppression import delivery_keys, own_keys
 from store.sending.ledger import NewDelivery, Settlement, VersionKey
 from streams.sending.judgement import Judgement
 from streams.sending.replay import happened_at, repeats_until
@@ -93,6 +93,15 @@ def read_stored(record: bytes) -> Delivery:
         return msgspec.json.decode(kept.delivery, type=DELIVERY_TYPES[kept.channel])
     except msgspec.DecodeError as error:
         raise BadRecord(f"the ledger's record cannot be read: {error}") from error
+
+
+def stored_keys(record: bytes) -> list[tuple[str, str]]:
+    """The project and the keys of suppressions of a stored delivery's customer."""
+    try:
+        delivery = read_stored(record)
+    except BadRecord:
+        return []
+    return [(delivery.project_id, key) for key in own_keys(delivery)]
 
 
 def redacted(record: bytes) -> bytes:

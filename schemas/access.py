@@ -16,6 +16,7 @@ Permission = Literal[
     "customers:read",
     "customers:write",
     "customers:erase",
+    "customers:export",
     "decisions:read",
     "deliveries:read",
     "deliveries:operate",
@@ -90,14 +91,14 @@ _RUNS: tuple[Permission, ...] = (
 _MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate")
 _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 """Of machines that bring in what is known upstream."""
+_OF_ONE: tuple[Permission, ...] = ("customers:erase", "customers:export")
+"""What somebody may ask for who is a customer."""
 
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
     "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", "sends:confirm")),
-    "operator": frozenset(
-        (*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, "customers:erase", "suppressions:write")
-    ),
+    "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, *_OF_ONE, "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }
 

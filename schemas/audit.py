@@ -54,6 +54,7 @@ AuditAction = Literal[
     "destination.resumed",
     "dead_letters.replayed",
     "customer.erased",
+    "customer.exported",
     "user.added",
     "user.invited",
     "user.joined",

@@ -111,7 +111,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     ),
     "claims": "ids of deliveries alone, which are hashes",
     "send_actions": "what people did to sends",
-    "api_keys": "who may ask",
+    **dict.fromkeys(("api_keys", "users", "user_roles", "user_links"), "who may ask"),
     "api_failures": "networks of those who may not",
     "notices": "what waits for an operator",
     "notice_messages": "what waits for an operator",

@@ -1,10 +1,11 @@
-"""Customers over HTTP: profiles into their topic, what was decided, and one erased with a receipt.
+"""Customers over HTTP: profiles into their topic, what was decided, all that is kept of one, and one erased.
 
 A profile is full of addresses: no problem shows what it says.
 """
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -15,11 +16,13 @@ from console.api.problems import in_body, refused
 from console.api.reading import one_or_many, read_json
 from console.api.recorded import NotRecorded
 from console.api.route import ById, Call, Instant, Paged, ProfilesBody, Reply, Route, Writing
+from console.control import exports
 from console.control.customers import check_id, check_profiles
 from console.control.erasures import Asking, erase
 from console.control.events import Checked, Reading
 from console.control.explain import DeliveryStory, RecordedEnd
 from console.control.timelines import timeline
+from schemas.customer_export import CustomerExport
 from schemas.decision import Decision
 from schemas.record import JsonObject
 from store.read_models.search import Place
@@ -27,6 +30,8 @@ from streams.values.wording import invalid_kind
 
 MOST_PROFILES = 500
 _MOST_BYTES = 4 * 1024 * 1024
+_EXPORT_SECONDS = 600.0
+"""Topics are read for it."""
 
 
 class TakenProfiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +164,18 @@ async def erase_customer(call: Call[ById, Writing, None]) -> Reply:
     return Reply(msgspec.convert(receipt, ErasureReceipt, from_attributes=True))
 
 
+async def export_customer(call: Call[ById, Any, None]) -> Reply:
+    """Everything that is kept of a customer. It is written to a file without a name, which nobody else can open."""
+    asked = exports.Asking(call.project_id, call.path.id, call.actor, call.now)
+    file = TemporaryFile()  # noqa: SIM115 - open until it is sent
+    try:
+        await exports.export(call.pool, call.wiring, asked, file)
+    except BaseException:
+        file.close()
+        raise
+    return Reply(file=file)
+
+
 def _checked(call: Call[Any, Any, Any], profiles: list[Any], *, is_list: bool) -> Checked:
     limits = call.wiring.settings.matcher
     reading = Reading(call.project_id, limits.max_future, call.now, customers=True, max_bytes=limits.max_event_bytes)
@@ -196,6 +213,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/customers/{id}/timeline", "customers:read", "Read what was decided about a customer, and what waits",
         get_timeline, {200: Timeline}, path_type=ById, query_type=Paged, path_example=_ID,
+    ),
+    Route(
+        "GET", "/customers/{id}/export", "customers:export", "Read everything that is kept of a customer",
+        export_customer, {200: CustomerExport}, path_type=ById, path_example=_ID, seconds=_EXPORT_SECONDS,
     ),
     Route(
         "DELETE", "/customers/{id}", "customers:erase", "Erase a customer, with a receipt of what goes when",

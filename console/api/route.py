@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, BinaryIO, Generic, Literal, TypeVar
 
 import asyncpg
 import msgspec
@@ -23,6 +23,8 @@ API = "/api/v1"
 Method = Literal["GET", "PUT", "POST", "DELETE"]
 MOST_BYTES = 1024 * 1024
 MOST_ON_A_PAGE = 200
+HANDLE_SECONDS = 30.0
+"""For a request, from its body on: what waits for Postgres, Kafka or a provider for longer is told to come again."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Cursor = Annotated[
@@ -104,12 +106,14 @@ class Reply:
     """An answer: one of those that the route declares.
 
     `shown_once` stands in place of `value` for whoever asks first, and is kept nowhere: it has a secret in it.
+    `file` is an open one, at its end, that is sent in place of `value`.
     """
 
     value: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     shown_once: Any = field(default=None, repr=False)
+    file: BinaryIO | None = field(default=None, repr=False)
 
 
 Handler = Callable[[Call[Any, Any, Any]], Awaitable[Reply]]
@@ -149,7 +153,7 @@ class Route:
     """One method at one path. `examples` are a path's, a query's and a body's, which are tried by tests.
 
     `etag`: the reply to a GET says which version it is, and a change is refused where that is no longer the newest.
-    `is_safe` is said of one that changes nothing although it has a body.
+    `is_safe` is said of one that changes nothing although it has a body. `seconds` is how long it may take.
     """
 
     method: Method
@@ -166,6 +170,7 @@ class Route:
     path_example: Mapping[str, Any] = field(default_factory=dict)
     body_example: Any = None
     is_safe: bool = False
+    seconds: float = HANDLE_SECONDS
 
     @property
     def writes(self) -> bool:

@@ -7,8 +7,9 @@ import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import asyncpg
 import msgspec
@@ -48,8 +49,7 @@ from streams.values.wording import invalid, invalid_kind
 
 log = structlog.get_logger()
 
-HANDLE_SECONDS = 30.0
-"""For a request, from its body on: what waits for Postgres, Kafka or a provider for longer is told to come again."""
+_PART_BYTES = 64 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _OF_STATUS: dict[int, ProblemKind] = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 503: "later"}
 _JSON = "application/json"
@@ -133,11 +133,13 @@ class ApiServer:
             must_be_live(route, holder, dry_run=getattr(query, "dry_run", False))
             raw = await self._raw(request, route)
             origin = Origin(asked.request_id, holder.key_id, address_of(request))
-            async with asyncio.timeout(HANDLE_SECONDS):
+            async with asyncio.timeout(route.seconds):
                 call = self._call(request, holder, pool, path, query, _body(route, raw))
                 with audit.coming_from(origin):
-                    kept = await self._done(request, route, call, raw)
-            return web.Response(status=kept.status, body=kept.body, headers=kept.headers)
+                    done = await self._done(request, route, call, raw)
+            if isinstance(done, KeptReply):
+                return web.Response(status=done.status, body=done.body, headers=done.headers)
+            return await _send_file(request, asked, done)
 
         return handle
 
@@ -167,7 +169,13 @@ class ApiServer:
             headers.get("if-match"), headers.get("if-none-match"),
         )  # fmt: skip
 
-    async def _done(self, request: web.Request, route: Route, call: Call[Any, Any, Any], raw: bytes) -> KeptReply:
+    async def _done(
+        self, request: web.Request, route: Route, call: Call[Any, Any, Any], raw: bytes
+    ) -> KeptReply | BinaryIO:
+        """Get what is to be answered; a file is kept nowhere."""
+        if route.method == "GET":
+            reply = await route.handler(call)
+            return reply.file or _kept(reply)
         shown_once: Any = None
 
         async def work() -> KeptReply:
@@ -188,6 +196,20 @@ class ApiServer:
         if self._producer is None:
             self._producer = Producer(self._wiring.kafka.client())
         return self._producer
+
+
+async def _send_file(request: web.Request, asked: _Asked, file: BinaryIO) -> web.StreamResponse:
+    """Send a file in parts, and close it. It is whole before: what can be refused was refused."""
+    headers = {**asked.headers, "content-type": _JSON, "x-request-id": asked.request_id}
+    response = web.StreamResponse(headers=headers)
+    with file, suppress(ConnectionError):  # whoever asked may be gone
+        response.content_length = file.tell()
+        file.seek(0)
+        await response.prepare(request)
+        while part := await asyncio.to_thread(file.read, _PART_BYTES):
+            await response.write(part)
+        await response.write_eof()
+    return response
 
 
 def _served(route: Route, handle: Handler) -> web.RouteDef:

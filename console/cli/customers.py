@@ -1,7 +1,10 @@
-"""Customers: one erased, with a receipt."""
+"""Customers: all that is kept of one, and one erased with a receipt."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,12 +12,27 @@ import typer
 from console.cli.applying import DryRun
 from console.cli.context import Session, in_session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text
-from console.control import erasures
+from console.control import erasures, exports
 from console.control.erasures import Receipt
 
 commands = typer.Typer()
-customers_app = typer.Typer(no_args_is_help=True, help="Customers: erase one, with a receipt.")
+customers_app = typer.Typer(no_args_is_help=True, help="Customers: export or erase one.")
 commands.add_typer(customers_app, name="customers")
+
+
+@customers_app.command("export")
+def export_command(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The customer's id.")],
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output without it.")] = None,
+) -> None:
+    """Everything that is kept of a customer, as one JSON document. The audit log says who asked."""
+
+    async def work(opened: Session) -> None:
+        asking = exports.Asking(opened.project_id, customer, opened.actor, opened.now)
+        with file.open("wb") if file else nullcontext(sys.stdout.buffer) as target:
+            await exports.export(opened.pool, opened.wiring, asking, target)
+
+    in_session(work, "kafka", "postgres")
 
 
 @customers_app.command("erase")

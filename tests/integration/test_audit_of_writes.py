@@ -407,8 +407,9 @@ ALONE_BY_MACHINES = {
     **{
         f"erasure.{name}": "the blanking that an erasure has done, whoever asked for it"
         for name in (
-            "note", "forget_consents", "forget_calls", "forget_choices", "forget_memberships", "forget_decisions",
-            "forget_statuses", "forget_rebuilt_decisions", "forget_rebuilt_statuses", "erase", "erase_publications",
+            "note", "forget_consents", "forget_calls", "forget_suppressed", "forget_choices", "forget_memberships",
+            "forget_decisions", "forget_statuses", "forget_rebuilt_decisions", "forget_rebuilt_statuses", "erase",
+            "erase_publications",
         )
     },
     **{
@@ -445,6 +446,7 @@ def test_every_statement_that_writes_is_audited_or_the_work_of_a_machine() -> No
 NOT_OF_A_CASE = {
     "distribution.changed", "distribution.set_live", "distribution.resumed", "distribution.stopped",
     "segment.changed", "template.changed", "campaign.changed", "dead_letters.replayed", "user.password_set",
+    "customer.exported",
 }  # fmt: skip
 """Other names of what a case does, and what is put back into Kafka."""
 ALSO: dict[str, tuple[str, ...]] = {"user.joined": ("user.password_set",)}

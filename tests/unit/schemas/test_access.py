@@ -14,6 +14,7 @@ TABLE: dict[Permission, str] = {
     "customers:read": "v e a o A",
     "customers:write": ". e a o A",
     "customers:erase": ". . . o A",
+    "customers:export": ". . . o A",
     "decisions:read": "v e a o A",
     "deliveries:read": "v e a o A",
     "deliveries:operate": ". . a o A",

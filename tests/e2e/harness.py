@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -27,7 +28,7 @@ from agents.wiring import Wiring
 from channels.fakes.email import SmtpSink
 from channels.fakes.webhook import WebhookReceiver
 from console.cli.context import database
-from console.cli.supervisor import Supervisor, workers
+from console.cli.supervisor import Supervisor, WorkerProcess, workers
 from console.control.distributions import announcer
 from console.demo.expected import Expected, expect
 from deploy.settings.settings import Settings, load_settings
@@ -115,6 +116,12 @@ def thanks(url: str, **changes: Any) -> dict[str, Any]:
         ],
         **changes,
     }
+
+
+def kill(worker: WorkerProcess) -> None:
+    """Kill a process and see it end: the next kill is to meet another one."""
+    worker.send(signal.SIGKILL)
+    worker.wait(PATIENCE)
 
 
 def profile(number: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from deploy.embedded.servers import Servers
 from deploy.secret import Secret
 from deploy.settings.servers import Kafka, Postgres, Topics
 from deploy.settings.settings import Settings
-from tests.e2e.harness import PATIENCE
+from tests.e2e.harness import PATIENCE, kill
 from tests.faults.harness import FULL, matchers
 
 pytestmark = pytest.mark.timeout(1800 if FULL else 600)
@@ -43,7 +43,7 @@ async def test_killed_at_random_points(settings: Settings, wiring: Wiring, tmp_p
 
         def maybe_kill(number: int) -> None:
             if number in points:
-                rng.choice(load.running.workers.workers).send(signal.SIGKILL)
+                kill(rng.choice(load.running.workers.workers))
 
         await load.feed(events, RATE, rng, maybe_kill)
         await load.check()

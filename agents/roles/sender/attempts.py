@@ -86,6 +86,7 @@ class Attempts:
             self._end(work, domain_takes_no_more(later), time.monotonic(), 0.0)
             return
         async with self._turns.slot(work) as has_slot:
+            await self._outcomes.wait_for_ledger()
             left_at = await self._turns.turn(work) if has_slot else None
             if not self._is_ours(work.delivery.delivery_id):  # the ledger has it still, for whoever claims it next
                 log.info("lease_ended_before_attempt", delivery=work.delivery.delivery_id)

@@ -36,6 +36,8 @@ as one of a statement for a hundred.
 """
 _KNOWN_AGAIN: frozenset[ChannelName] = frozenset(name for name, one in CHANNEL_TYPES.items() if one.repeats != "none")
 """Channels whose receivers know a message again; of others nothing that was accepted stays unwritten for longer."""
+MOST_UNSETTLED = 200
+"""Ends that the ledger has not taken yet, before nothing else leaves: a crash sends those that were accepted again."""
 _SWEEP = timedelta(seconds=15)
 
 
@@ -65,6 +67,13 @@ class Outcomes:
         self._metrics, self._measured = metrics, set[End]()
         self._announced: list[End] = []
         self.unsettled: dict[str, Settlement] = {}
+        self._settled = asyncio.Event()
+
+    async def wait_for_ledger(self) -> None:
+        """Wait while the ledger is too far behind for another attempt."""
+        while len(self.unsettled) >= MOST_UNSETTLED:
+            self._settled.clear()
+            await self._settled.wait()
 
     def put(self, settlement: Settlement, delivery: Delivery) -> None:
         """Hand over the end of an attempt."""
@@ -83,6 +92,7 @@ class Outcomes:
             await self._settle(chunk)
             for settlement, _ in chunk:
                 self.unsettled.pop(settlement.delivery_id, None)
+            self._settled.set()
 
     async def _gathered(self) -> list[tuple[Settlement, Delivery]]:
         chunk = [await self._queue.get()]

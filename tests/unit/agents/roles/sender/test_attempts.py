@@ -71,6 +71,9 @@ class Told:
         self.settlements: list[Settlement] = []
         self.paused: list[tuple[Destination, HoldKind, str]] = []
 
+    async def wait_for_ledger(self) -> None:
+        """It is never behind."""
+
     def put(self, settlement: Settlement, _: Any) -> None:
         self.settlements.append(settlement)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from agents.roles.sender.accepted import Accepted
 from agents.roles.sender.ledger_rows import read_stored
-from agents.roles.sender.outcomes import Outcomes
+from agents.roles.sender.outcomes import MOST_UNSETTLED, Outcomes
 from agents.telemetry.metrics import Metrics
 from schemas.closed import ChannelName
 from schemas.contract import topic_codec
@@ -117,3 +118,41 @@ async def test_outcomes_come_together_for_longer_where_a_message_is_known_again(
     for number, channel in enumerate(channels):
         outcomes.put(Settlement(f"d{number}", "sent", ""), delivery(channel))
     assert (len(await outcomes._gathered()), len(waited)) == (len(channels), waits)
+
+
+class Slow:
+    """A ledger that takes ends when it is let."""
+
+    def __init__(self) -> None:
+        self.takes, self.taken = asyncio.Event(), 0
+
+    async def settle(self, settlements: list[Settlement], **_: Any) -> list[Any]:
+        await self.takes.wait()
+        self.taken += len(settlements)
+        return []
+
+
+async def test_nothing_else_leaves_while_the_ledger_is_too_far_behind() -> None:
+    async def attempt(number: int) -> None:
+        await outcomes.wait_for_ledger()
+        outcomes.put(Settlement(f"d{number}", "sent", ""), msgspec.structs.replace(made, delivery_id=f"d{number}"))
+
+    made, nothing, ledger, writes = delivery("webhook"), cast(Any, None), cast(Any, Slow()), cast(Any, Writes())
+    ledger.suppressions = nothing
+    outcomes = Outcomes(
+        ledger, writes, "t", nothing, nothing, Accepted(None), owner="o", default_project="shop", on_refused=nothing
+    )
+    settling = asyncio.create_task(outcomes.run())
+    attempts = [asyncio.create_task(attempt(number)) for number in range(3 * MOST_UNSETTLED)]
+    async with asyncio.timeout(60):
+        while sum(one.done() for one in attempts) < MOST_UNSETTLED:
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert sum(one.done() for one in attempts) == len(outcomes.unsettled) == MOST_UNSETTLED
+        ledger.takes.set()
+        await asyncio.gather(*attempts)
+        while not outcomes.idle:
+            await asyncio.sleep(0.001)
+    settling.cancel()
+    assert ledger.taken == 3 * MOST_UNSETTLED

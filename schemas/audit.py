@@ -64,6 +64,9 @@ AuditAction = Literal[
     "user.removed",
     "user.reset_allowed",
     "user.password_set",
+    "user.signed_in",
+    "user.sign_in_refused",
+    "user.sessions_ended",
 ]
 """A noun and what was done to it."""
 AUDIT_ACTIONS: tuple[AuditAction, ...] = get_args(AuditAction)
@@ -114,10 +117,10 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The request that a change came with."""
+    """The request that a change came with; `key_id` is a key's, or a session's."""
 
     request_id: str
-    key_id: str
+    key_id: str | None
     address: str
 
 

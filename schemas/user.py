@@ -39,6 +39,11 @@ def make_user_id(random: bytes) -> str:
     return f"usr_{random[:USER_ID_BYTES].hex()}"
 
 
+def make_session_id(random: bytes) -> str:
+    """The name under which a session is spoken of: nothing of the token that proves it."""
+    return f"ses_{random[:USER_ID_BYTES].hex()}"
+
+
 def email_key(written: str) -> str:
     """An address as it is compared: whatever its case and its composition. What is no address is one to nobody."""
     try:

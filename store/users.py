@@ -157,23 +157,31 @@ class UserChange:
         return role
 
     async def change_role(self, project_id: str, user_id: str, role: AccessRole) -> None:
-        """Give another role."""
+        """Give another role; sessions end."""
         await self.connection.execute(self._sql["change_role"], project_id, user_id, role)
+        await self.end_sessions(user_id)
 
     async def set_state(self, user_id: str, state: UserState) -> None:
-        """Disable or enable."""
+        """Disable or enable; sessions end."""
         await self.connection.execute(self._sql["set_state"], user_id, state)
+        await self.end_sessions(user_id)
 
     async def set_password(self, user_id: str, password_hash: str) -> None:
-        """Keep a password's hash, and end the links by which one could be set anew."""
+        """Keep a password's hash, and end the links by which one could be set anew, and every session."""
         await self.connection.execute(self._sql["set_password"], user_id, password_hash)
         await self.connection.execute(self._sql["drop_all_links"], user_id, "reset")
+        await self.end_sessions(user_id)
+
+    async def end_sessions(self, user_id: str) -> None:
+        """End every session, so that the next one begins with what somebody may do by now."""
+        await self.connection.execute(queries("sessions")["end_sessions"], user_id, None)
 
     async def drop(self, project_id: str, user_id: str) -> None:
-        """Take a user out of a project; who is in none then is forgotten."""
+        """Take a user out of a project; sessions end, and who is in none then is forgotten."""
         await self.connection.execute(self._sql["drop_role"], project_id, user_id)
         await self.end_links(user_id, project_id, "invitation")
         await self.end_links(user_id, project_id, "reset")
+        await self.end_sessions(user_id)
         await self.connection.execute(self._sql["drop_user"], user_id)
 
     async def add_link(self, token: str, link: Link, lasts: timedelta) -> datetime:

@@ -93,7 +93,9 @@ COMMANDS: dict[str, Command] = {
         "Show what waits for a person: accounts that refuse us, distributions without codes, pools that run low.",
     ),
     "keys": Command("keys", _OPERATE, "Keys of the HTTP API: make, list, revoke."),
-    "users": Command("users", _OPERATE, "People who sign in: add, invite, role, disable, enable, remove, reset."),
+    "users": Command(
+        "users", _OPERATE, "People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out."
+    ),
     "audit": Command("audit", _OPERATE, "Who changed what and when: list, verify."),
     "doctor": Command("operations", _OPERATE, "Check everything that a worker needs, and say how to mend it."),
     "topics": Command("operations", _OPERATE, "Topics on the broker: what differs from the declaration."),

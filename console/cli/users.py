@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +12,19 @@ from rich.markup import escape
 
 from console.cli.context import Session, in_session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
-from console.control import users
+from console.control import sign_in, users
 from console.control.passwords import Passwords
 from console.control.user_links import address_of_link
 from console.control.users import Invited, NewUser
 from schemas.access import ACCESS_ROLES
+from store.sessions import Session as SignedInSession
+from store.sessions import Sessions
 from store.users import Member, Users
 
 commands = typer.Typer()
 users_app = typer.Typer(
-    no_args_is_help=True, help="People who sign in: add, invite, role, disable, enable, remove, reset."
+    no_args_is_help=True,
+    help="People who sign in: add, invite, role, disable, enable, remove, reset, sessions, sign-out.",
 )
 commands.add_typer(users_app, name="users")
 
@@ -130,6 +133,39 @@ def remove_command(user: Named) -> None:
     """Take somebody out of the project; who is in none then is forgotten."""
     gone = _done(lambda known, opened: users.remove(known, opened.project_id, user, actor=opened.actor))
     show_text(f"{gone.user_id} is removed")
+
+
+@users_app.command("sessions")
+def sessions_command(user: Named, as_json: AsJson = False) -> None:
+    """Show where somebody is signed in, the newest first."""
+
+    async def found(opened: Session) -> Sequence[SignedInSession]:
+        return await sign_in.sessions_of(Users(opened.pool), _sessions(opened), opened.project_id, user)
+
+    columns = ("session", "began", "used", "ends", "network", "agent")
+    rows = [
+        (one.session_id, one.began_at, one.used_at, one.ends_at, one.network, one.agent) for one in in_session(found)
+    ]
+    show_rows(columns, rows, as_json=as_json)
+
+
+@users_app.command("sign-out")
+def sign_out_command(
+    user: Named,
+    session: Annotated[str | None, typer.Option(metavar="ID", help="This session. Default: every one.")] = None,
+) -> None:
+    """End the sessions of somebody, at once."""
+
+    async def end(opened: Session) -> int:
+        known, sessions = Users(opened.pool), _sessions(opened)
+        return await sign_in.end_sessions(known, sessions, opened.project_id, user, session, actor=opened.actor)
+
+    show_text(f"{in_session(end)} ended")
+
+
+def _sessions(opened: Session) -> Sessions:
+    web = opened.wiring.settings.web
+    return Sessions(opened.pool, idle=web.idle, longest=web.longest)
 
 
 def _done(work: Callable[[Users, Session], Awaitable[Member]]) -> Member:

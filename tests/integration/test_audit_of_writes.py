@@ -27,7 +27,7 @@ from schemas.segment import SegmentDefinition
 from schemas.send import Audience, When
 from schemas.suppression import NewSuppression
 from schemas.template import NamedTemplate
-from schemas.user import make_token
+from schemas.user import make_token, make_user_id
 from store.accounts import AccountKey, Accounts
 from store.api_keys import ApiKeys
 from store.audit import AuditFilter, AuditLog
@@ -46,6 +46,7 @@ from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
 from store.sending.suppressions import Suppressions
 from store.sends import SendRow, Sends
+from store.sessions import Comer, Sessions
 from store.sql import FOLDER, queries
 from store.templates import NamedTemplates
 from store.users import Users
@@ -216,6 +217,19 @@ def of_user(name: str) -> Work:
     return work
 
 
+USER_ID = make_user_id(random_of(1)(8))
+
+
+def sessions_of(pool: asyncpg.Pool) -> Sessions:
+    return Sessions(pool, idle=timedelta(hours=1), longest=timedelta(hours=2))
+
+
+async def signed_in(pool: asyncpg.Pool) -> None:
+    proved = await Users(pool).find(USER_ID)
+    assert proved is not None
+    assert await sessions_of(pool).begin("planted-token", "ses_1", proved, Comer("203.0.113.7", "planted"))
+
+
 async def joined(pool: asyncpg.Pool) -> None:
     """By the link, as whoever comes is not known before; the rows bear the user's own id."""
     await user_links.choose_password(Users(pool), make_token(random_of(2)(32)), "planted-hash")
@@ -338,6 +352,25 @@ CASES = {
     "user-enabled": Case("user.enabled", ("users.set_state",), of_user("enable"), (user, of_user("disable"))),
     "user-removed": Case("user.removed", ("users.drop_role", "users.drop_user"), of_user("remove"), (user,)),
     "user-reset": Case("user.reset_allowed", ("users.add_link",), of_user("reset"), (user,)),
+    "user-signed-in": Case(
+        "user.signed_in",
+        ("sessions.begin", "sessions.note_sign_in", "sessions.note_network"),
+        signed_in,
+        (user,),
+        by=None,
+    ),
+    "session-ended": Case(
+        "user.sessions_ended",
+        ("sessions.end_session",),
+        lambda pool: sessions_of(pool).end(USER_ID, "ses_1", by="ann"),
+        (user, signed_in),
+    ),
+    "sessions-ended": Case(
+        "user.sessions_ended",
+        ("sessions.end_sessions",),
+        lambda pool: sessions_of(pool).end_all(USER_ID, by="ann"),
+        (user, signed_in),
+    ),
     "user-joined": Case(
         "user.joined", ("users.take_link", "users.accept_role", "users.set_password"), joined, (invited,), by=None
     ),
@@ -362,6 +395,7 @@ BY_MACHINES = {
         ("behaviours", "fields_seen", "memberships", "notices", "recorded", "reputation", "status_events", "watching"),
         "what workers gather of events and answers",
     ),
+    "sign_ins": "attempts that proved nothing",
     **dict.fromkeys(("held", "exchanges", "retention", "api_replies"), "the going on of work, and its end by age"),
     "audit": "the log itself",
     "consents": "customers' own, as events tell them",
@@ -374,6 +408,7 @@ BY_MACHINES = {
 ALONE_BY_MACHINES = {
     "api_keys.note_use": "when a key was used",
     "api_keys.count_failure": "attempts that proved nothing",
+    "sessions.note_use": "when a session was used",
     "users.hash_again": "the same password, by what is usual now",
     "codes.count_expirations": "codes that publishers claimed",
     "codes.count_claimed": "codes that publishers claimed",
@@ -446,7 +481,7 @@ def test_every_statement_that_writes_is_audited_or_the_work_of_a_machine() -> No
 NOT_OF_A_CASE = {
     "distribution.changed", "distribution.set_live", "distribution.resumed", "distribution.stopped",
     "segment.changed", "template.changed", "campaign.changed", "dead_letters.replayed", "user.password_set",
-    "customer.exported",
+    "customer.exported", "user.sign_in_refused",
 }  # fmt: skip
 """Other names of what a case does, and what is put back into Kafka."""
 ALSO: dict[str, tuple[str, ...]] = {"user.joined": ("user.password_set",)}

@@ -51,6 +51,14 @@ def test_people_are_added_invited_changed_and_removed(tidings: Run) -> None:
     assert listed(tidings, "outlet") == []
 
 
+def test_sessions_are_shown_and_ended(tidings: Run) -> None:
+    assert tidings("users add ann@shop.example --role admin --password-stdin", input=PASSWORD).exit_code == 0
+    assert tidings("users sessions ann@shop.example --json").stdout == ""
+    assert tidings("users sign-out ann@shop.example").stdout == "0 ended\n"
+    for command in ("sessions", "sign-out"):
+        assert tidings(f"users {command} kim@shop.example").exit_code == 1
+
+
 def test_a_password_that_is_refused_is_told_without_itself(tidings: Run) -> None:
     for password, why in (("short-one", "too short"), ("password1234", "everybody tries first")):
         refused = tidings("users add ann@shop.example --role admin --password-stdin", input=password)

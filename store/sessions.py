@@ -1,0 +1,110 @@
+"""Sessions of people who have signed in: known by a digest, ended by time, by their owner, or by an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from schemas.audit import AuditAction, AuditEntry
+from schemas.user import hash_of_token
+from store import audit
+from store.postgres import changing, passing_errors, storable
+from store.sql import queries
+from store.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as its owner sees it."""
+
+    session_id: str
+    user_id: str
+    began_at: datetime
+    used_at: datetime
+    ends_at: datetime
+    network: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session that was proved, and whose it is."""
+
+    session: Session
+    email: str = field(repr=False)
+    display_name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Comer:
+    """Whoever asks: the network that they come from, and what their browser says of itself."""
+
+    network: str
+    agent: str
+
+
+class Sessions:
+    """Raises TryLater while Postgres is away. A session ends `idle` after its last use, and after `longest`."""
+
+    def __init__(self, pool: asyncpg.Pool, *, idle: timedelta, longest: timedelta) -> None:
+        self._pool, self._idle, self._longest = pool, idle, longest
+        self._sql = queries("sessions")
+
+    async def begin(self, token: str, session_id: str, user: User, comer: Comer) -> bool:
+        """Begin one for somebody who has proved a password; False where it is not theirs by now, or they may not."""
+        row = session_id, user.user_id, user.password_hash, self._longest, comer.network, storable(comer.agent)
+        async with changing(self._pool) as connection:
+            begun = await connection.fetchval(self._sql["begin"], hash_of_token(token), *row)
+            if begun is None:
+                return False
+            await connection.execute(self._sql["note_sign_in"], user.user_id)
+            await connection.execute(self._sql["note_network"], user.user_id, comer.network)
+            roles = await connection.fetch(queries("users")["roles_of_user"], user.user_id)
+            projects = [row["project_id"] for row in roles]
+            await audit.write(connection, *_entries(projects, user.user_id, "user.signed_in", {"session": session_id}))
+        return True
+
+    async def check(self, token: str) -> SignedIn | None:
+        """The session of a token, if it is not over; its use is noted, at most once a minute."""
+        async with passing_errors(self._pool):
+            row = await self._pool.fetchrow(self._sql["check_session"], hash_of_token(token), self._idle)
+            if row is None:
+                return None
+            values = dict(row)
+            if values.pop("is_use_old"):
+                await self._pool.execute(self._sql["note_use"], row["session_id"])
+        email, display_name = values.pop("email"), values.pop("display_name")
+        return SignedIn(Session(**values), email, display_name)
+
+    async def of_user(self, user_id: str) -> list[Session]:
+        """Those of a user that are not over, the newest first."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["sessions_of_user"], user_id, self._idle)
+        return [Session(**row) for row in rows]
+
+    async def end(self, user_id: str, session_id: str, *, by: str) -> int:
+        """End one of a user's; how many."""
+        return await self._end("end_session", user_id, session_id, by)
+
+    async def end_all(self, user_id: str, *, but: str | None = None, by: str) -> int:
+        """End all of a user's, but for one where it is named; how many."""
+        return await self._end("end_sessions", user_id, but, by)
+
+    async def _end(self, statement: str, user_id: str, session_id: str | None, by: str) -> int:
+        async with changing(self._pool) as connection:
+            ended = await connection.fetch(self._sql[statement], user_id, session_id)
+            if ended:
+                roles = await connection.fetch(queries("users")["roles_of_user"], user_id)
+                projects = [row["project_id"] for row in roles]
+                said = {"ended": len(ended)}
+                await audit.write(connection, *_entries(projects, user_id, "user.sessions_ended", said, by=by))
+        return len(ended)
+
+
+def _entries(
+    projects: Sequence[str], user_id: str, action: AuditAction, said: Mapping[str, object], *, by: str | None = None
+) -> list[AuditEntry]:
+    return [AuditEntry(one, by or f"user:{user_id}", action, user_id, None, said) for one in projects]

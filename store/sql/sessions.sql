@@ -1,0 +1,50 @@
+-- name: begin
+-- A session of somebody who has proved the password that is theirs still, may sign in, and is in a project. Forgets
+-- those that are over.
+with forgotten as (delete from sessions where ends_at < now())
+insert into sessions (session_hash, session_id, user_id, ends_at, network, agent)
+select $1, $2, u.user_id, now() + $5::interval, $6, $7
+from users u
+where u.user_id = $3 and u.state = 'active' and u.password_hash = $4
+  and exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null)
+for share of u
+returning session_id;
+
+-- name: note_sign_in
+-- When somebody signed in last.
+update users set last_signed_in_at = now() where user_id = $1;
+
+-- name: note_network
+-- Somebody signed in from there. Forgets where they have not been for long.
+with forgotten as (
+    delete from sign_in_networks where user_id = $1 and network <> $2 and last_at < now() - interval '90 days'
+)
+insert into sign_in_networks (user_id, network) values ($1, $2)
+on conflict (user_id, network) do update set last_at = now();
+
+-- name: session
+-- A session as people see it.
+s.session_id, s.user_id, s.began_at, s.used_at, s.ends_at, s.network, s.agent
+
+-- name: check_session
+-- A session that is not over, and whose it is.
+select :session, u.email, u.display_name, s.used_at < now() - interval '1 minute' as is_use_old
+from sessions s join users u on u.user_id = s.user_id
+where s.session_hash = $1 and s.ends_at > now() and s.used_at > now() - $2::interval and u.state = 'active';
+
+-- name: note_use
+-- A session is used; written at most once a minute.
+update sessions set used_at = now() where session_id = $1 and used_at < now() - interval '1 minute';
+
+-- name: sessions_of_user
+-- Those that are not over, the newest first.
+select :session from sessions s
+where s.user_id = $1 and s.ends_at > now() and s.used_at > now() - $2::interval order by s.began_at desc, s.session_id;
+
+-- name: end_session
+-- Ends one.
+delete from sessions where user_id = $1 and session_id = $2 returning session_id;
+
+-- name: end_sessions
+-- Ends all of a user, but for one where it is named.
+delete from sessions where user_id = $1 and session_id is distinct from $2 returning session_id;

@@ -27,7 +27,7 @@ from schemas.topics import (
 _TIMEOUT = 10.0
 OPEN_SECONDS = 10.0
 """A transaction that holds back what comes after it is named after so long."""
-_READS: dict[str, tuple[str, ...]] = {
+READS: dict[str, tuple[str, ...]] = {
     "matcher": (*EVENT_TOPICS, DUE, CUSTOMERS, MEMBERSHIPS),
     "holder": (HOLDS, DELIVERY_STATUS),
     "publisher": (PUBLICATION_REQUESTS,),
@@ -88,7 +88,7 @@ class LagReader:
 
     def _asked(self, consumer: Consumer, role: str, topics: Collection[str] | None) -> Iterator[Lag]:
         listed = consumer.list_topics(timeout=_TIMEOUT).topics
-        names = [self._wire.topic(topic) for topic in _READS[role] if topics is None or topic in topics]
+        names = [self._wire.topic(topic) for topic in READS[role] if topics is None or topic in topics]
         places = [
             TopicPartition(name, number) for name in names if name in listed for number in listed[name].partitions
         ]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _DELIVERIES = tuple(deliveries(channel) for channel in CHANNELS)
 _OUTBOX = (DISTRIBUTIONS, NOTICES, DELIVERY_STATUS)
-_WRITES: dict[Role, tuple[str, ...]] = {
+WRITES: dict[Role, tuple[str, ...]] = {
     "matcher": (*_DELIVERIES, DECISIONS, PUBLICATION_REQUESTS, HOLDS),
     "holder": (),
     "publisher": (*_DELIVERIES, DECISIONS, *_OUTBOX, TRIGGERS[PUBLISHED].topic),
@@ -75,7 +75,7 @@ class Wire:
 
     def register_schemas(self, role: Role) -> None:
         """Have the numbers of all that a role writes before it begins, for no work waits for one. Blocks."""
-        for topic in _WRITES[role]:
+        for topic in WRITES[role]:
             self.codec(topic).prepare()
 
     @cached_property

@@ -13,6 +13,7 @@ from typing import Any, get_origin
 import msgspec
 
 from console.api.openapi import description
+from console.reference.asyncapi import asyncapi_description
 from console.reference.callbacks import callbacks_description
 from console.reference.documents import (
     campaigns_page,
@@ -189,6 +190,7 @@ A customer who comes with an event and has no profile is a customer with an id: 
 |---|---|"""
 
 PAGES: dict[str, Callable[[], str]] = {
+    "asyncapi.json": asyncapi_description,
     "callbacks.openapi.json": callbacks_description,
     "openapi.json": description,
     "distributions.md": distributions_page,

@@ -111,8 +111,8 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     ),
     "claims": "ids of deliveries alone, which are hashes",
     "send_actions": "what people did to sends",
-    **dict.fromkeys(("api_keys", "users", "user_roles", "user_links"), "who may ask"),
-    "api_failures": "networks of those who may not",
+    **dict.fromkeys(("api_keys", "users", "user_roles", "user_links", "sessions"), "who may ask"),
+    **dict.fromkeys(("api_failures", "sign_in_attempts", "sign_in_networks"), "those who may not, and their networks"),
     "notices": "what waits for an operator",
     "notice_messages": "what waits for an operator",
 }  # fmt: skip

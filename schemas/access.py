@@ -22,6 +22,7 @@ Permission = Literal[
     "deliveries:operate",
     "distributions:read",
     "distributions:write",
+    "distributions:test",
     "distributions:set_live",
     "distributions:operate",
     "segments:read",
@@ -51,7 +52,7 @@ Permission = Literal[
     "users:manage",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
-to have sent what `sends:write` drew up."""
+to have sent what `sends:write` drew up; `distributions:test` to send one message, as a test, to an address."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
@@ -75,6 +76,7 @@ _EDITOR: tuple[Permission, ...] = (
     "campaigns:write",
     "customers:write",
     "distributions:write",
+    "distributions:test",
     "segments:write",
     "sends:write",
     "suppressions:write",

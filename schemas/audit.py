@@ -18,6 +18,7 @@ AuditAction = Literal[
     "distribution.paused",
     "distribution.resumed",
     "distribution.stopped",
+    "distribution.tested",
     "segment.created",
     "segment.changed",
     "segment.removed",

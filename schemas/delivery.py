@@ -11,6 +11,9 @@ from schemas.closed import ChannelName
 from schemas.record import JsonObject, Record, doc
 from schemas.template import TemplateRef
 
+TEST_ID = "test_"
+"""The beginning of the id of a test, which no ledger has: those of deliveries begin with `dlv_`."""
+
 
 class DistributionRef(Record, frozen=True, kw_only=True):
     """The distribution and the version that decided."""

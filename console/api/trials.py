@@ -1,4 +1,7 @@
-"""Trials over HTTP: a distribution's messages word for word, and what an event would cause. Nothing is sent."""
+"""Trials over HTTP: a distribution's messages word for word, what an event would cause, and one message as a test.
+
+But for the test, nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,21 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from console.api.documents import document_of
 from console.api.events import EXAMPLE
-from console.api.problems import in_body, pointer_of, refused
-from console.api.route import ById, Call, Instant, Name, Nothing, Reply, Route
-from console.control import distributions
+from console.api.problems import in_body, of_document, pointer_of, refused
+from console.api.route import PRIVATE, ById, Call, Instant, Name, Nothing, Reply, Route, Writing
+from console.control import distributions, message_trial
 from console.control.events import customer_of, of_project
 from console.control.explain import simulate
 from console.control.known_memberships import KnownMemberships
 from console.control.left_with_us import with_choices
+from console.control.message_trial import TrialOutcome, Wanted
 from console.control.preview import messages
 from console.control.preview.messages import Candidate, Previewed, Rendering
 from schemas.closed import ChannelName
 from schemas.decision import Check, Decision
-from schemas.errors import BadRecord
+from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid
 from schemas.record import JsonObject
 from store.consent_choices import ConsentChoices
 from store.segments import Segments
@@ -38,6 +43,11 @@ Event = Annotated[JsonObject, Meta(description="One event, as the topics have it
 Profile = Annotated[
     JsonObject, Meta(description="The customer's profile that counts; `segments` lists those that they are in.")
 ]
+To = Annotated[
+    str,
+    Meta(max_length=320, extra=PRIVATE, description="An e-mail address or a number, in place of the profile's own."),
+]
+Draft = Annotated[JsonObject, Meta(description="A distribution as a PUT takes it; it is not applied.")]
 At = Annotated[Instant, Meta(description="The moment at which it is tried; now, where it is left out.")]
 
 
@@ -107,20 +117,100 @@ class SimulatedEvent(msgspec.Struct, frozen=True, kw_only=True):
     distributions: list[SimulatedDistribution]
 
 
+class TrialAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A test to send: over a channel of the distribution, to an address or to that of the profile.
+
+    `document` is a draft of the distribution in place of what is applied. Without `event` it is the sample of the
+    trigger's; `channel` may be left out where there is one, or `to` says which.
+    """
+
+    to: To | None = None
+    channel: ChannelName | None = None
+    event: Event | None = None
+    customer: Profile | None = None
+    arm: Name | None = None
+    document: Draft | None = None
+    at: At | None = None
+
+
+class SentTest(msgspec.Struct, frozen=True, kw_only=True):
+    """A test, and the provider's answer: what a sender makes of it, and its own words without addresses.
+
+    `test_id` stands where a delivery has its id. `version` is the one that applying a draft would make. A dry run has
+    rendered it and asked nobody: `outcome` is null.
+    """
+
+    distribution: str
+    version: int
+    channel: ChannelName
+    account: str
+    test_id: str
+    outcome: TrialOutcome | None
+    detail: str
+    provider_id: str | None
+    dry_run: bool
+
+
 async def preview_distribution(call: Call[ById, Nothing, PreviewAsked]) -> Reply:
     """Its messages, rendered in a thread: large ones take their time."""
     asked, now = call.body, _moment(call.body.at, call.now)
     candidate = await messages.from_store(call.pool, call.project_id, call.path.id)
     if asked.arm is not None:
         candidate = candidate.in_arm(asked.arm)
-    event = None if asked.event is None else _event(call, asked.event)
-    profile = _profile(call, asked.customer)
-    if event is not None and profile is not None and profile["id"] != customer_of(event):
-        said = invalid(profile["id"], f'"{customer_of(event)}", whom the event is about')
-        raise refused("invalid", "", in_body("/customer/id", said))
+    event, profile = _occasion(call)
     with _places("/event"):
         found = await asyncio.to_thread(_previewed, call, candidate, event, profile, now)
     return Reply(_shown(found))
+
+
+async def test_distribution(call: Call[ById, Writing, TrialAsked]) -> Reply:
+    """Send one message, as a test."""
+    asked, settings, now = call.body, call.wiring.settings, _moment(call.body.at, call.now)
+    candidate = await _candidate(call)
+    if asked.arm is not None:
+        candidate = candidate.in_arm(asked.arm)
+    event, profile = _occasion(call)
+    wanted = Wanted(event, profile, asked.channel, asked.to)
+    try:
+        with _places("/event"):
+            zone = settings.zone
+            trial = await asyncio.to_thread(message_trial.trial_of, candidate, wanted, call.project_id, zone, now)
+    except BadQuestion as error:
+        raise refused("invalid", "", in_body(f"/{error.option}", error.message)) from None
+    dry_run, delivery = call.query.dry_run, trial.delivery
+    answered = await message_trial.send(call.pool, settings, trial, actor=call.actor, now=call.now, dry_run=dry_run)
+    sent = SentTest(
+        distribution=delivery.distribution.id, version=trial.version, channel=delivery.channel,
+        account=delivery.account, test_id=delivery.delivery_id, outcome=answered.outcome, detail=answered.detail,
+        provider_id=answered.provider_id, dry_run=dry_run,
+    )  # fmt: skip
+    return Reply(sent)
+
+
+async def _candidate(call: Call[ById, Writing, TrialAsked]) -> Candidate:
+    """The distribution as it is applied, or the draft in the request."""
+    draft = call.body.document
+    if draft is None:
+        return await messages.from_store(call.pool, call.project_id, call.path.id)
+    named = draft.setdefault("distribution", call.path.id)
+    if named != call.path.id:
+        raise refused(
+            "invalid", "", in_body("/document/distribution", invalid(named, f'"{call.path.id}", as in the path'))
+        )
+    with _places("/document"):
+        known = await distributions.known_to_drafts(call.pool, call.project_id)
+        (candidate,) = messages.from_documents([document_of(draft)], await call.project(), known, call.now)
+    return candidate
+
+
+def _occasion(call: Call[Any, Any, Any]) -> tuple[JsonObject | None, JsonObject | None]:
+    """The event and the profile that are given, about one customer. Raises Refused."""
+    event = None if call.body.event is None else _event(call, call.body.event)
+    profile = _profile(call, call.body.customer)
+    if event is not None and profile is not None and profile["id"] != customer_of(event):
+        said = invalid(profile["id"], f'"{customer_of(event)}", whom the event is about')
+        raise refused("invalid", "", in_body("/customer/id", said))
+    return event, profile
 
 
 def _previewed(
@@ -184,6 +274,11 @@ def _places(at: str) -> Iterator[None]:
         yield
     except BadRecord as error:
         raise refused("invalid", "", in_body(at + pointer_of(error.path), str(error))) from None
+    except DefinitionInvalid as error:
+        found = map(of_document, error.problems)
+        raise refused(
+            "invalid", "", *(msgspec.structs.replace(one, pointer=f"{at}{one.pointer or ''}") for one in found)
+        ) from None
 
 
 def _shown(found: Previewed) -> PreviewedDistribution:
@@ -213,6 +308,12 @@ ROUTES: tuple[Route, ...] = (
         "Show its messages word for word, on a sample or on an event", preview_distribution,
         {200: PreviewedDistribution}, path_type=ById, body=PreviewAsked, is_safe=True, path_example={"id": "winback"},
         body_example={"customer": {"id": "c1", "name": "Ann", "email": "ann@shop.example"}},
+    ),
+    Route(
+        "POST", "/distributions/{id}/test", "distributions:test",
+        "Send one message to an address, marked as a test and counted nowhere", test_distribution, {200: SentTest},
+        path_type=ById, query_type=Writing, body=TrialAsked, path_example={"id": "winback"},
+        body_example={"to": "ann@shop.example", "customer": {"id": "c1", "name": "Ann"}},
     ),
     Route(
         "POST", "/simulate", "distributions:read", "Show what an event would cause, with every test", simulate_event,

@@ -106,6 +106,29 @@ def resume_command(distribution: str, yes: Yes = False) -> None:
 _status_command("stop", "STOPPED", "Do not react any more.")
 
 
+@rules_app.command("test")
+def test_command(
+    what: Annotated[str, typer.Argument(metavar="FILE|ID", help="A distribution: a file, or one that is applied.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="An e-mail address or a number. Default: the profile's own.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="Over which of its channels, where it has several.")] = None,
+    event: Annotated[Path | None, typer.Option(help="A file with one event as JSON. Default: a sample.")] = None,
+    customer: Annotated[Path | None, typer.Option(help="A file with the profile that counts.")] = None,
+    arm: Annotated[str | None, typer.Option(help="One arm, in place of the customer's own.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Render it, and send nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send one message to an address, marked as a test and counted nowhere, and show what the provider answers.
+
+    Nobody gets one who is suppressed, or whom a sandbox does not reach. Exit code 1 where it is not accepted.
+    """
+    from console.cli.message_trial import Asked as TrialAsked
+    from console.cli.message_trial import run
+
+    run(TrialAsked(what, to, channel, event, customer, arm), dry_run=dry_run, as_json=as_json)
+
+
 @commands.command("schema")
 def schema_command(
     kind: Annotated[

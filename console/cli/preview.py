@@ -105,7 +105,7 @@ def _profile_of(
     """The profile that counts: the one given, else for what is applied that of the event's customer as it is stored."""
     if customer is None:
         return _stored_profile(given, wiring) if given and not is_file else None
-    profile = _read_profile(customer, wiring.project)
+    profile = read_profile(customer, wiring.project)
     if given and profile["id"] != customer_of(given):
         raise TidingsError(f"{event} is about customer {customer_of(given)}, {customer} is {profile['id']}")
     return profile
@@ -115,7 +115,8 @@ def _stored_profile(given: JsonObject, wiring: Wiring) -> JsonObject | None:
     return stored_profile(wiring, str(given.get("project_id") or wiring.project), customer_of(given))
 
 
-def _read_profile(file: Path, project_id: str) -> JsonObject:
+def read_profile(file: Path, project_id: str) -> JsonObject:
+    """The customer's profile in a file. Raises TidingsError."""
     profile = json_object(file)
     try:
         return read_customer(profile, str(profile.get("id", "")).encode(), project_id)

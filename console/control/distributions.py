@@ -94,6 +94,13 @@ async def stored_templates(pool: asyncpg.Pool, project_id: str) -> dict[str, Tem
     }
 
 
+async def known_to_drafts(pool: asyncpg.Pool, project_id: str) -> Known:
+    """All that a distribution that is tried, and not applied, is held against. Raises TryLater."""
+    versions = {identity: one.version for identity, one in (await Control(pool).current(project_id)).items()}
+    campaigns = offer(await Campaigns(pool).current(project_id))
+    return Known(campaigns, await stored_templates(pool, project_id), versions)
+
+
 async def save(
     pool: asyncpg.Pool, plan: Sequence[Planned[Change]], announce: Announce, *, actor: str, now: datetime
 ) -> None:

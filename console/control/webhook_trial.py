@@ -6,27 +6,24 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from agents.accounts import account_keys, usable
 from agents.channels import channels_of, policies_of, shared_accounts
-from channels.accounts import AccountBook, Place
+from channels.accounts import AccountBook
 from channels.contract import AnyChannel
 from channels.webhook.calls import Call
+from console.control.accounts_now import AccountsNow
 from console.control.documents import Document, parse_documents
 from console.control.preview.messages import Candidate, sample_event, unguarded
 from deploy.settings.settings import Settings
 from schemas.channels.webhook import SIGNING, WebhookDelivery, endpoint_account
-from schemas.delivery import Delivery
+from schemas.delivery import TEST_ID, Delivery
 from schemas.errors import AccountHeld, RenderRefused, TidingsError
 from schemas.receipt import Accepted, Receipt
-from store.accounts import AccountKey, Accounts
+from store.accounts import Accounts
 
-TEST_ID = "test_"
-"""The beginning of a test's `webhook-id`: those of deliveries begin with `dlv_`."""
 TEST_TYPE = "tidings.test"
 
 
@@ -93,7 +90,7 @@ async def tried(
     Raises TidingsError for one that cannot be written, or whose account is held.
     """
     book, seen = AccountBook(shared_accounts(settings)), _Seen()
-    book.replace(await _signing(accounts, settings))
+    book.replace((await AccountsNow.of(accounts, settings, "webhook")).usable())
     timeout = policies_of(settings.sender)["webhook"].timeout.total_seconds()
     channels = channels_of(settings, book, seen)
     try:
@@ -113,18 +110,6 @@ async def _sent(
     call, signer = seen.calls[-1], _signer(book, delivery)
     accepted = isinstance(receipt, Accepted)
     return Tried(call, signer, accepted, "" if accepted else mend_of(call, signer))
-
-
-async def _signing(accounts: Accounts, settings: Settings) -> dict[Place, Any]:
-    """The accounts that sign, of every project, as senders have them."""
-    keys, shared = account_keys(settings), shared_accounts(settings)["webhook"]
-    found: dict[Place, Any] = {}
-    for stored in await accounts.all():
-        key: AccountKey = stored.key
-        if key.channel != "webhook" or (stored.state == "removed" and (key.name != SIGNING or key.name in shared)):
-            continue
-        found[key.channel, key.project_id, key.name] = usable(stored, keys)
-    return found
 
 
 def _signer(book: AccountBook, delivery: WebhookDelivery) -> str:

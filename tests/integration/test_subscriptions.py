@@ -85,6 +85,14 @@ def link(category: str = "marketing", customer: str = "c1", page: str = "unsubsc
     return f"/{page}/{token_of(Subscriber('shop', customer, category, 'dlv_9'), LINK_SECRET)}"
 
 
+async def test_the_links_of_a_test_change_nobodys_choices(browser: Browser, pool: asyncpg.Pool) -> None:
+    for page in ("unsubscribe", "preferences"):
+        path = f"/{page}/{token_of(Subscriber('shop', 'c1', 'marketing', 'test_9'), LINK_SECRET)}"
+        assert (await browser.ask(path))[0] == (await browser.ask(path, "POST", data={"what": "all"}))[0] == 200
+    assert await stops(pool, "marketing") is None
+    assert await pool.fetchval("select count(*) from consent_choices") == 0
+
+
 def choices(category: str = "marketing") -> str:
     return link(category, page="preferences")
 

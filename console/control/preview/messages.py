@@ -82,6 +82,8 @@ class Candidate:
     campaign: Campaign | None = None
     notes: tuple[str, ...] = ()
     """Reasons why `apply` would refuse it: e-mails that need what not every event or profile has."""
+    attached: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The contents of files that its messages bring along, by digest, where it is not applied."""
 
     def in_arm(self, name: str) -> Candidate:
         """The same as everybody gets it while that arm is the winner. Raises TidingsError."""
@@ -129,6 +131,7 @@ def from_documents(
             {template.ref.digest: template for _, template in made.templates},
             _published(made.distribution, known.offers(document).campaigns),
             tuple(str(document.located(made.located(one))) for one in perhaps_problems(made)),
+            made.attached,
         )
         for document, made in check(documents, project, known, now)
     ]

@@ -20,6 +20,7 @@ TABLE: dict[Permission, str] = {
     "deliveries:operate": ". . a o A",
     "distributions:read": "v e a o A",
     "distributions:write": ". e a . A",
+    "distributions:test": ". e a . A",
     "distributions:set_live": ". . a . A",
     "distributions:operate": ". . a o A",
     "segments:read": "v e a o A",

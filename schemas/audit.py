@@ -54,6 +54,7 @@ AuditAction = Literal[
     "deliveries.hurried",
     "destination.resumed",
     "dead_letters.replayed",
+    "dead_letters.mended",
     "customer.erased",
     "customer.exported",
     "user.added",

@@ -1,4 +1,4 @@
-"""Records that could not be processed, over HTTP: list, show, put back where they came from.
+"""Records that could not be processed, over HTTP: list, show, mend, put back where they came from.
 
 They are read from Kafka in threads of their own, few at once: none of it holds the others who ask. A key sees those of
 its project alone: whose record's key says so, and whose value names no other one.
@@ -19,14 +19,18 @@ import msgspec
 from msgspec import Meta
 
 from agents.broker.reader import TopicReader
+from console.api.events import EXAMPLE
 from console.api.pages import next_cursor, read_cursor
-from console.api.problems import Detail, in_body, in_parameter, refused
-from console.api.route import ById, Call, Name, Paged, Reply, Route, Writing
+from console.api.problems import Detail, in_body, in_parameter, pointer_of, pointer_to, refused
+from console.api.route import MOST_BYTES, ById, Call, Name, Paged, Reply, Route, Writing
 from console.control import dead_letters as control
-from console.control.dead_letters import Filter, Letter, Place, Replay
+from console.control import mending
+from console.control.dead_letters import Filter, Letter, Place, Replay, Replayed
+from console.control.mending import FieldChange
 from console.control.not_found import not_found
 from schemas.dead_letter import DeadLetter
-from schemas.errors import TidingsError, TryLater
+from schemas.errors import BadRecord, DefinitionInvalid, TidingsError, TryLater
+from schemas.record import JsonObject
 from schemas.topics import DEAD_LETTERS
 
 T = TypeVar("T")
@@ -37,6 +41,7 @@ NEWEST = 1000
 _SHOWN_BYTES = 4000
 _READ_SECONDS = 25.0
 """Less than a request may take."""
+_NOT_KEPT = {"cache-control": "no-store"}
 _READERS = ThreadPoolExecutor(2, "dead-letters")
 
 Places = Annotated[
@@ -103,6 +108,37 @@ class LettersReplayed(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
 
 
+class LetterToMend(msgspec.Struct, frozen=True, kw_only=True):
+    """The corrected value of a record, whole; `force`: also where the key has a newer record by now."""
+
+    value: Annotated[JsonObject, Meta(description="An event, or a profile, as its topic has them.")]
+    force: bool = False
+
+
+class ChangedField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A field that differs, as a JSON pointer into the record. What is not there on one side is left out."""
+
+    pointer: str
+    before: Any = msgspec.UNSET
+    after: Any = msgspec.UNSET
+
+
+class MendedLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead-letter with its corrected value: where that is now, or why it was not written, and what differs.
+
+    Of a record that cannot be read all differs. What the fields say is in the first reply alone: where the same is
+    asked again with its Idempotency-Key, they are named.
+    """
+
+    place: str
+    source: str
+    now_at: str | None
+    why_not: str
+    note: str
+    changes: list[ChangedField]
+    dry_run: bool
+
+
 async def list_dead_letters(call: Call[Any, LetterListing, None]) -> Reply:
     """A page of them."""
     asked, after = call.query, read_cursor(call.query.cursor, Place)
@@ -147,6 +183,32 @@ async def replay_dead_letters(call: Call[Any, Writing, LettersToReplay]) -> Repl
     replayed = await _reading(call, replay)
     await control.note_replay(call.pool, call.project_id, [one.place for one in replayed if one.now_at], call.actor)
     return Reply(LettersReplayed(replayed=replayed, dry_run=dry_run))
+
+
+async def mend_dead_letter(call: Call[ById, Writing, LetterToMend]) -> Reply:
+    """Check the corrected value as its readers do, and put it where the record was."""
+    asked, dry_run = call.body, call.query.dry_run
+    _must_be_places([call.path.id], lambda _, said: in_parameter("id", said))
+
+    def mend(reader: TopicReader) -> tuple[Letter, Replayed, list[FieldChange]]:
+        letter = _find(call, reader, call.path.id)
+        made = mending.mended(call.wiring, letter, asked.value, call.wiring.settings.matcher, call.now)
+        changes = mending.differences(call.wiring, letter, asked.value)
+        return letter, mending.put_back(call.wiring, made, force=asked.force, dry_run=dry_run), changes
+
+    try:
+        letter, end, changes = await _reading(call, mend)
+    except BadRecord as error:
+        raise refused("invalid", "", in_body(f"/value{pointer_of(error.path)}", str(error))) from None
+    except DefinitionInvalid as error:
+        found = (in_body(f"/value{pointer_of(one.path)}", one.message) for one in error.problems)
+        raise refused("invalid", "", *found) from None
+    if end.now_at:
+        await mending.note(call.pool, call.project_id, letter, changes, call.actor)
+    named = [ChangedField(pointer=pointer_to(*one.steps)) for one in changes]
+    told = [ChangedField(pointer=pointer_to(*one.steps), before=one.before, after=one.after) for one in changes]
+    kept = MendedLetter(**asdict(end), changes=named, dry_run=dry_run)
+    return Reply(kept, headers=_NOT_KEPT, shown_once=msgspec.structs.replace(kept, changes=told))
 
 
 def _in_time(letters: Iterator[Letter]) -> Iterator[Letter]:
@@ -207,5 +269,11 @@ ROUTES: tuple[Route, ...] = (
         "POST", "/dead-letters/replay", "dead_letters:operate", "Put some back where they came from, as they were",
         replay_dead_letters, {200: LettersReplayed}, query_type=Writing, body=LettersToReplay,
         body_example={"places": [_PLACE]},
+    ),
+    Route(
+        "POST", "/dead-letters/{id}/mend", "dead_letters:operate",
+        "Put a corrected value where the record was, with its key and headers", mend_dead_letter, {200: MendedLetter},
+        path_type=ById, query_type=Writing, body=LetterToMend, path_example={"id": _PLACE},
+        body_example={"value": EXAMPLE}, most_bytes=2 * MOST_BYTES,
     ),
 )  # fmt: skip

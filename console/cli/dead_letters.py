@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.markup import escape
 
 from agents.broker.reader import TopicReader
-from console.cli.context import load_wiring
-from console.cli.terminal import AsJson, fail, show_json, show_rows, show_text
+from console.cli.context import SERVERS, Session, in_session, load_wiring
+from console.cli.terminal import AsJson, fail, must_exist, show_json, show_rows, show_text
+from console.cli.trying import json_object
 from console.control import dead_letters as letters
+from console.control import mending
 from console.control.dead_letters import Filter, Letter, Replay, Replayed
+from console.control.mending import FieldChange
 from schemas.errors import TidingsError
 from schemas.topics import DEAD_LETTERS
 
@@ -95,6 +102,50 @@ def dead_replay(
                 _show(one, dry_run=dry_run)
     if refused:
         raise TidingsError(f"{refused} not replayed")
+
+
+@dead_app.command("mend")
+def dead_mend(
+    place: Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="As `list` shows it.")],
+    file: Annotated[Path, typer.Argument(help="A file with the corrected value as JSON, whole.")],
+    force: Annotated[bool, typer.Option("--force", help="Also where the key has a newer record by now.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check it, and show what differs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a corrected value where the record was, with its key and headers, once its readers take it.
+
+    What differs is shown; the dead-letter stays as it is. Of events and profiles alone.
+    """
+    must_exist([file])
+    value = json_object(file)
+
+    async def mend(opened: Session) -> tuple[Replayed, list[FieldChange]]:
+        wiring = opened.wiring
+        with TopicReader(wiring, DEAD_LETTERS) as reader:
+            letter = letters.find(reader, place)
+        made = mending.mended(wiring, letter, value, wiring.settings.matcher, opened.now)
+        changes = mending.differences(wiring, letter, value)
+        end = await asyncio.to_thread(mending.put_back, wiring, made, force=force, dry_run=dry_run)
+        if end.now_at:
+            await mending.note(opened.pool, opened.project_id, letter, changes, opened.actor)
+        return end, changes
+
+    end, changes = in_session(mend, *SERVERS)
+    if as_json:
+        sides = ({"before": one.before, "after": one.after} for one in changes)
+        known = [{name: value for name, value in one.items() if value is not msgspec.UNSET} for one in sides]
+        named = [{"path": ".".join(one.steps), **both} for one, both in zip(changes, known, strict=True)]
+        show_json({**asdict(end), "changes": named})
+    else:
+        for one in changes:
+            show_text(escape(f"{'.'.join(one.steps) or 'all of it'}: {_side(one.before)} → {_side(one.after)}"))
+        _show(end, dry_run=dry_run)
+    if end.why_not:
+        raise TidingsError("not mended")
+
+
+def _side(value: object) -> str:
+    return "nothing" if value is msgspec.UNSET else msgspec.json.encode(value).decode()
 
 
 def _show(one: Replayed, *, dry_run: bool) -> None:

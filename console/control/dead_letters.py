@@ -49,6 +49,17 @@ class Letter:
         """The place where the record was."""
         return f"{self.facts.topic} {self.facts.partition}@{self.facts.offset}"
 
+    @property
+    def value(self) -> bytes | None:
+        """The record's bytes."""
+        raw: bytes | None = self.message.value()
+        return raw
+
+    @property
+    def is_whole(self) -> bool:
+        """False where the record was too large to be kept whole."""
+        return not self.facts.cut
+
     def own_headers(self) -> list[tuple[str, bytes | None]]:
         """The record's own."""
         return self.facts.own_of(headers_of(self.message))
@@ -215,7 +226,7 @@ class Replay:
         facts = letter.facts
         if facts.topic not in TOPICS:
             return f'no topic "{facts.topic}"'
-        if facts.cut:
+        if not letter.is_whole:
             return (
                 f"it was too large to be kept whole ({facts.cut} bytes); the record is at {letter.source} for as long "
                 "as that topic keeps it"
@@ -262,7 +273,7 @@ class Replay:
     def _output(self, letter: Letter) -> Output:
         facts, record = letter.facts, letter.message
         return Output(
-            self._wire.topic(facts.topic), record.key(), record.value(), self._partition(facts), letter.own_headers(),
+            self._wire.topic(facts.topic), record.key(), letter.value, self._partition(facts), letter.own_headers(),
             max(0, facts.timestamp),
         )  # fmt: skip
 

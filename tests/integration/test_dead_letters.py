@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -115,3 +116,23 @@ async def test_a_replay_never_takes_the_place_of_what_came_later(wiring: Wiring,
     assert "customers has a newer record of the same key, at 2" in done.text.replace("\n", " ")
     with TopicReader(wiring, "customers") as reader:
         assert [(one.key(), one.value()) for one in reader.until_now([1])][3:] == [(b"c2", b"{2}")]
+
+
+async def test_a_mended_record_is_shown_as_a_difference_and_put_back(
+    wiring: Wiring, tidings: Run, tmp_path: Path
+) -> None:
+    facts = DeadLetter(
+        topic="customers", partition=2, offset=0, role="matcher", kind="invalid_event", message="", failed_at="now"
+    )
+    await write(wiring, Output(wiring.topic("dead-letters"), b"c1", b'{"id": 7, "name": "Ann"}', -1, facts.headers()))
+    (tmp_path / "wrong.json").write_text('{"id": "c2"}')
+    (tmp_path / "right.json").write_text('{"id": "c1", "name": "Ann", "locale": "pl"}')
+    wrong = await tidings("mend", "0:0", str(tmp_path / "wrong.json"))
+    assert (wrong.code, "the record's key is" in wrong.text) == (1, True)
+    dry = await tidings("mend", "0:0", str(tmp_path / "right.json"), "--dry-run")
+    assert ('id: 7 → "c1"' in dry.text, 'locale: nothing → "pl"' in dry.text, dry.code) == (True, True, 0), dry.text
+    done = json.loads((await tidings("mend", "0:0", str(tmp_path / "right.json"), "--json")).text)
+    assert (done["now_at"], done["changes"][1]) == ("customers 2@0", {"path": "locale", "after": "pl"})
+    with TopicReader(wiring, "customers") as reader:
+        ((key, value, headers),) = [(one.key(), one.value(), one.headers()) for one in reader.until_now()]
+    assert (key, json.loads(value)["locale"], headers) == (b"c1", "pl", [("tidings-mended", b"0:0")])

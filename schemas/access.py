@@ -45,6 +45,7 @@ Permission = Literal[
     "destinations:read",
     "destinations:operate",
     "notices:read",
+    "operations:read",
     "project:read",
     "project:write",
     "accounts:read",
@@ -90,7 +91,7 @@ _RUNS: tuple[Permission, ...] = (
     "sends:operate",
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""
-_MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate")
+_MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate", "operations:read")
 _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 """Of machines that bring in what is known upstream."""
 _OF_ONE: tuple[Permission, ...] = ("customers:erase", "customers:export")

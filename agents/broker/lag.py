@@ -67,6 +67,11 @@ class LagReader:
         self.roles: tuple[str, ...] = members(Role)
         self._consumers = {role: RenewedConsumer(partial(self._consumer, wire.group(role))) for role in self.roles}
 
+    def close(self) -> None:
+        """Disconnect."""
+        for one in self._consumers.values():
+            one.close()
+
     def _consumer(self, group: str) -> Consumer:
         """Never subscribes, so it is no member of the group: it only reads what the group has committed."""
         extra = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed", "log_level": 0}

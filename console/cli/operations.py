@@ -65,17 +65,18 @@ def lag_command(
     as_json: AsJson = False,
 ) -> None:
     """Show how far each consumer group is behind."""
-    from agents.broker.lag import LagReader
+    from console.control.lag import group_lags
 
-    found = LagReader(load_wiring("kafka")).read()
+    groups = group_lags(load_wiring("kafka"))
+    found = [one for group in groups for one in group.partitions]
     shown = [one for one in found if everything or one.lag]
     rows = [(one.group, one.topic, one.partition, one.committed, one.end, one.lag) for one in shown]
     show_rows(("group", "topic", "partition", "committed", "end", "lag"), rows, as_json=as_json)
     if not as_json:
         show_text(f"lag {sum(one.lag for one in found)} in {len(found)} partitions")
-        for group in dict.fromkeys(one.group for one in shown):
-            if all(one.committed is None for one in found if one.group == group):
-                show_text(f"{group} has never committed: start a worker of this role where one is needed")
+        for group in groups:
+            if not group.has_committed and (everything or group.lag):
+                show_text(f"{group.group} has never committed: start a worker of this role where one is needed")
 
 
 @commands.command("top")

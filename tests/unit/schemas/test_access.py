@@ -43,6 +43,7 @@ TABLE: dict[Permission, str] = {
     "destinations:read": "v e a o A",
     "destinations:operate": ". . a o A",
     "notices:read": "v e a o A",
+    "operations:read": ". . . o A",
     "project:read": "v e a o A",
     "project:write": ". . . . A",
     "accounts:read": ". . . o A",

@@ -21,6 +21,7 @@ from console.cli.terminal import fail, show_text
 from deploy.embedded.servers import Endpoints
 from schemas.closed import Role, members
 from schemas.errors import CannotStart
+from store.postgres import where
 
 commands = typer.Typer()
 
@@ -68,17 +69,20 @@ def _wait_for_signal() -> None:
 
 @commands.command()
 def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] = 1) -> None:
-    """Servers, topics and all workers in one terminal; Ctrl-C stops everything."""
-    from console.cli.supervisor import Supervisor, worker_environ, workers
+    """Servers, topics, all workers, console and API in one terminal; Ctrl-C stops everything."""
+    from console.cli.supervisor import Supervisor, servers, worker_environ, workers
 
     end_in_order()
     settings = with_endpoints(read_settings(), start_servers())
     wiring = Wiring(settings)
     try:
         Provision(wiring).apply()
-        everyone = Supervisor(workers(members(Role), processes, worker_environ(settings, os.environ), None))  # type: ignore[arg-type]
+        environ = worker_environ(settings, os.environ)
+        working = workers(members(Role), processes, environ, None)  # type: ignore[arg-type]
+        everyone = Supervisor([*working, *servers(("console", "api"), environ, None)])
+        show_text(f"Kafka     {settings.kafka.bootstrap}\nPostgres  {where(settings.postgres.dsn.reveal())}")
+        show_text(f"{len(working)} workers, and soon the addresses of what is served; Ctrl-C stops everything")
         everyone.start()
-        show_text(f"Kafka {settings.kafka.bootstrap}, {len(everyone.workers)} workers; Ctrl-C stops them")
         try:
             _supervise(everyone)
         finally:
@@ -108,7 +112,7 @@ def _supervise(everyone: Any) -> None:
         for restart in everyone.look():
             fail(restart)
         time.sleep(0.5)
-    raise CannotStart("a worker refuses to start; its message stands above")
+    raise CannotStart("a process refuses to start; its message stands above")
 
 
 @commands.command()

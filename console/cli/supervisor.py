@@ -1,4 +1,4 @@
-"""Worker processes kept running: started again at once when one ends by itself, stopped in order at the end."""
+"""Our processes kept running: started again at once when one ends by itself, stopped in order at the end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from agents.sole_instance import default_instance
 from deploy.settings.settings import Settings, load_settings
@@ -21,12 +22,15 @@ _KILL_SECONDS = 60.0
 _CALM_SECONDS = 5.0
 _FATAL = (os.EX_CONFIG, os.EX_USAGE)
 
+Served = Literal["api", "console"]
+"""What is served over HTTP, by a process each; it prints its address."""
+
 
 @dataclass(slots=True)
 class WorkerProcess:
-    """One worker: its name stays the same over restarts, so that the others are not disturbed."""
+    """One worker, or one that serves: its name stays the same over restarts, so that the others are not disturbed."""
 
-    role: Role
+    role: Role | Served
     instance: str
     environ: Mapping[str, str]
     log: Path | None = None
@@ -38,14 +42,20 @@ class WorkerProcess:
     def start(self) -> None:
         """Start the process."""
         # -P: a folder or module of the same name where it is started is not ours.
-        command = [sys.executable, "-P", "-m", "console", "worker", self.role, "--instance", self.instance]
-        if self.status_file:
-            command += ["--status-file", str(self.status_file)]
+        command = [sys.executable, "-P", "-m", "console", *self._arguments()]
         with Path(self.log or os.devnull).open("ab") as log:
-            stderr = log if self.log else None
-            self._process = subprocess.Popen(command, env=dict(self.environ), stderr=stderr, start_new_session=True)
+            said = log if self.log else None
+            self._process = subprocess.Popen(
+                command, env=dict(self.environ), stdout=said, stderr=said, start_new_session=True
+            )
         self.starts += 1
         self._started = time.monotonic()
+
+    def _arguments(self) -> list[str]:
+        if self.role in get_args(Served):
+            return [self.role]
+        status_file = ["--status-file", str(self.status_file)] if self.status_file else []
+        return ["worker", self.role, "--instance", self.instance, *status_file]
 
     @property
     def pid(self) -> int:
@@ -148,3 +158,8 @@ def workers(roles: Sequence[Role], count: int, environ: Mapping[str, str], logs:
         for role in roles
         for number in range(count)
     ]
+
+
+def servers(served: Sequence[Served], environ: Mapping[str, str], logs: Path | None) -> list[WorkerProcess]:
+    """One process of each that is served over HTTP. With `logs`, what it says is in a file in that folder."""
+    return [WorkerProcess(one, one, environ, logs and logs / f"{one}.log") for one in served]

@@ -25,6 +25,7 @@ from agents.broker.reader import TopicReader
 from agents.broker.records import Output
 from console.cli.ending import end_task_in_order
 from console.cli.terminal import INTERRUPTED, PROBLEM, fail, out, show_text
+from console.demo.asked import recomputed
 from console.demo.compare import Compared, compare
 from console.demo.expected import Expected, expect
 from console.demo.population import Sent, customers, events
@@ -105,6 +106,7 @@ async def _play(size: Size, played: Stage, bars: Progress) -> tuple[dict[str, An
     expected = expect(published, {one["id"]: one for one in people}, played.distributions)
     await _wait_for_end(expected, played, bars)
     report = await asyncio.to_thread(_report, expected, published, malformed, played)
+    report["api"] = await played.api.numbers_like(recomputed(expected), _PROGRESS_WITHIN)
     (played.folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     return report, _is_right(report, expected, malformed)
 
@@ -239,8 +241,8 @@ def _latency(expected: Expected, told: list[Told]) -> dict[str, float]:
 
 def _is_right(report: dict[str, Any], expected: Expected, malformed: int) -> bool:
     """Compare as multisets; name each difference."""
-    wanted = {**dict.fromkeys(_DIFFERENCES, 0), "unverified": 0, "dead_letters": malformed}
-    wanted |= {"matched": expected.matched, "skipped": dict(expected.skipped)}  # type: ignore[dict-item]
+    wanted: dict[str, Any] = {**dict.fromkeys(_DIFFERENCES, 0), "unverified": 0, "dead_letters": malformed}
+    wanted |= {"matched": expected.matched, "skipped": dict(expected.skipped), "api": recomputed(expected)}
     wrong = {name: value for name, value in wanted.items() if report[name] != value}
     for name, value in wrong.items():
         fail(f"{name}: {report[name]}, expected {value}")
@@ -255,6 +257,7 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
         *((f"delivered by {channel}", Compared(**found).said) for channel, found in report["channels"].items()),
         ("skipped", skipped or 0),
         ("dead-lettered", report["dead_letters"]),
+        ("the API says", ", ".join(f"{name} {sum(found.values())}" for name, found in report["api"].items())),
         ("event to receiver", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms"),
     ]
     show_text("")
@@ -267,6 +270,11 @@ def _show(report: dict[str, Any], played: Stage, *, kept: bool) -> None:
         show_text(f"\n  an e-mail: {example}    the numbers: {played.folder / 'report.json'}")
     first = next(iter(played.fakes["webhook"].received), None)
     _show_next(first.id if first else "dlv_…", kept=kept)
+    if kept:
+        show_text(
+            f"\nThe API is at {played.api.address}, here with a key that looks and changes nothing:\n"
+            f"  curl -H 'Authorization: Bearer {played.api.key}' '{played.api.address}/statistics?by=channel,reason'"
+        )
 
 
 def _show_next(delivery: str, *, kept: bool) -> None:

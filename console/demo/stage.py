@@ -6,6 +6,7 @@ import base64
 import getpass
 import json
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,19 +19,24 @@ from agents.broker.topics import Provision
 from agents.clock import utc_now
 from agents.wiring import Wiring
 from console.cli.context import database, with_endpoints
-from console.cli.supervisor import Supervisor, worker_environ, workers
-from console.control import accounts, campaigns, distributions
+from console.cli.supervisor import Supervisor, servers, worker_environ, workers
+from console.control import accounts, api_keys, campaigns, distributions
+from console.control.api_keys import NewKey
 from console.control.context import ProjectContext
 from console.control.distributions import announcer
 from console.control.files.documents import read_documents
+from console.demo.asked import Api
 from console.demo.stands import EXAMPLES, LEGACY_SECRET, STANDS, WEBHOOK_SECRET, Fake
 from deploy.embedded.jars import Progress
+from deploy.embedded.process import free_port
 from deploy.embedded.servers import Servers
 from deploy.settings.settings import load_settings
+from schemas.api_key import RANDOM_BYTES
 from schemas.closed import ChannelName, Role
 from schemas.distribution import Distribution
 from schemas.errors import CannotStart
 from store.accounts import AccountKey, Accounts
+from store.api_keys import ApiKeys
 
 PROJECT = "demo"
 FOLDERS = ("distributions", "providers")
@@ -42,6 +48,9 @@ data = {data}
 
 [accounts]
 keys = ["demo:{key}"]
+
+[api]
+port = {api}
 
 [topics]
 partitions = 2
@@ -72,7 +81,7 @@ unsubscribe_mailto = "unsubscribe@demo.example.com"
 """
 
 
-ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender")
+ROLES: tuple[Role, ...] = ("matcher", "publisher", "sender", "recorder")
 """Roles that the demo runs; segments come from upstream here."""
 
 
@@ -87,19 +96,20 @@ class Stage:
     workers: Supervisor
     lag: LagReader
     folder: Path
+    api: Api
 
 
 @asynccontextmanager
 async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
     """Set everything up below `folder`, which is emptied, and stop everything in the end."""
-    servers = Servers(folder / "data", os.environ)
-    servers.stop()
+    embedded = Servers(folder / "data", os.environ)
+    embedded.stop()
     _empty(folder)
     fakes: dict[ChannelName, Any] = {channel: one.fake() for channel, one in STANDS.items()}
     for fake in fakes.values():
         await fake.start()
     try:
-        endpoints = servers.start(progress)
+        endpoints = embedded.start(progress)
         file = _write_settings(folder, fakes["email"])
         settings = with_endpoints(load_settings({}, file), endpoints)
         wiring = Wiring(settings)
@@ -109,18 +119,19 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         documents = read_documents([folder / "examples" / name for name in FOLDERS])
         written = {one.plain["distribution"]: one.plain["channels"] for one in documents}
         environ = worker_environ(settings, {**os.environ, "TIDINGS_SETTINGS": str(file.absolute())})
-        everyone = Supervisor(workers(ROLES, 1, environ, folder))
+        everyone = Supervisor([*workers(ROLES, 1, environ, folder), *servers(("api",), environ, folder)])
+        api = Api(f"http://127.0.0.1:{settings.api.port}/api/v1", await _key(wiring))
         everyone.start()
         try:
             lag = LagReader(wiring)
             lag.roles = ROLES
-            yield Stage(wiring, fakes, made, written, everyone, lag, folder)
+            yield Stage(wiring, fakes, made, written, everyone, lag, folder, api)
         finally:
             everyone.stop()
     finally:
         for fake in fakes.values():
             await fake.stop()
-        servers.stop()
+        embedded.stop()
 
 
 def _write_settings(folder: Path, mailbox: Fake) -> Path:
@@ -133,6 +144,7 @@ def _write_settings(folder: Path, mailbox: Fake) -> Path:
         secret=WEBHOOK_SECRET,
         legacy=LEGACY_SECRET,
         port=mailbox.port,
+        api=free_port(),
     )
     file.write_text(text)
     return file
@@ -146,6 +158,14 @@ async def add_accounts(wiring: Wiring, fakes: Mapping[ChannelName, Any]) -> None
             if fields:
                 key = AccountKey(wiring.project, channel, "main")
                 await accounts.add(Accounts(pool), wiring.settings, key, fields, actor=getpass.getuser())
+
+
+async def _key(wiring: Wiring) -> str:
+    """A key that looks and changes nothing."""
+    new, random = NewKey(wiring.project, "demo", "viewer"), secrets.token_bytes(RANDOM_BYTES)
+    async with database(wiring) as pool:
+        key, _ = await api_keys.create(ApiKeys(pool), new, random, actor=getpass.getuser())
+    return key
 
 
 def _empty(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -11,8 +12,9 @@ from console.api.problems import refused
 BODY_SECONDS = 10.0
 MOST_AT_ONCE = 64
 """Bodies that are read or worked on in one process."""
-_JSON = ("application/json", "application/octet-stream")
-"""The second is what the library says where the header is missing."""
+JSON = ("application/json", "application/octet-stream")
+"""The types of a body; the second is what the library says where the header is missing."""
+CSV = ("text/csv",)
 
 
 class Bodies:
@@ -21,9 +23,9 @@ class Bodies:
     def __init__(self, most_at_once: int = MOST_AT_ONCE, seconds: float = BODY_SECONDS) -> None:
         self._free, self._seconds = most_at_once, seconds
 
-    async def read(self, request: web.Request, most: int) -> bytes:
+    async def read(self, request: web.Request, most: int, types: Sequence[str] = JSON) -> bytes:
         """A body whole. Raises Refused."""
-        _check_head(request, most)
+        _check_head(request, most, types)
         if self._free <= 0:
             raise refused("later", "too many bodies at once", retry_after="1")
         self._free -= 1
@@ -45,11 +47,11 @@ async def _whole(request: web.Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _check_head(request: web.Request, most: int) -> None:
+def _check_head(request: web.Request, most: int, types: Sequence[str]) -> None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise refused("unsupported", "content-encoding must be left out")
-    if request.content_type not in _JSON:
-        raise refused("unsupported", "content-type must be application/json", accept="application/json")
+    if request.content_type not in types:
+        raise refused("unsupported", f"content-type must be {types[0]}", accept=types[0])
     if (request.content_length or 0) > most:
         raise _too_large(most)
 

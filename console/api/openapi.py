@@ -11,14 +11,14 @@ import msgspec
 from console.api.account_schemas import account_schemas
 from console.api.once import HEADER
 from console.api.problems import MEANINGS, PROBLEM_JSON, Problem, ProblemKind
-from console.api.route import API, AccountBody, DocumentBody, EventsBody, ProfilesBody, Route
+from console.api.route import API, AccountBody, CsvBody, DocumentBody, EventsBody, ProfilesBody, Route
 from console.api.table import ROUTES
 from schemas.access import roles_with
 from schemas.events.objects import Customer
 from streams.documents.json_schema import SCHEMAS
 
 _REF = "#/components/schemas/"
-_JSON = "application/json"
+_JSON, _CSV = "application/json", "text/csv"
 _ALWAYS: tuple[ProblemKind, ...] = (
     "unauthenticated", "forbidden", "invalid", "too_many_requests", "failed", "later",
 )  # fmt: skip
@@ -117,6 +117,8 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
     match route.body:
         case DocumentBody(kind=kind):
             schema: Any = {"$ref": f"{_REF}{kind.title()}Document"}
+        case CsvBody(said=said):
+            schema = {"type": "string", "description": said}
         case AccountBody():
             schema = {"anyOf": [{"$ref": _REF + name} for name in account_schemas()]}
         case EventsBody(most=most):
@@ -133,7 +135,7 @@ def _request_body(route: Route, by_type: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "required": True,
         "description": f"At most {route.most_bytes:,} bytes, not compressed.",
-        "content": {_JSON: content},
+        "content": {_CSV if isinstance(route.body, CsvBody) else _JSON: content},
     }
 
 

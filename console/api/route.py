@@ -145,7 +145,14 @@ class AccountBody:
     """A body that is fields of an account, as its channel has them: no problem shows a value of one that is secret."""
 
 
-Body = type[msgspec.Struct] | AccountBody | DocumentBody | EventsBody | ProfilesBody
+@dataclass(frozen=True, slots=True)
+class CsvBody:
+    """A body that is a CSV file; `said` is what its lines are."""
+
+    said: str
+
+
+Body = type[msgspec.Struct] | AccountBody | CsvBody | DocumentBody | EventsBody | ProfilesBody
 
 
 @dataclass(frozen=True, slots=True)

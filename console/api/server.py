@@ -23,7 +23,7 @@ from agents.clock import Clock
 from agents.telemetry.metrics import Metrics
 from agents.wiring import Wiring
 from console.api import once
-from console.api.bodies import Bodies
+from console.api.bodies import CSV, JSON, Bodies
 from console.api.gate import Gate, address_of, must_be_live, must_be_permitted
 from console.api.openapi import description
 from console.api.problems import (
@@ -37,7 +37,7 @@ from console.api.problems import (
     refused,
 )
 from console.api.reading import read_body, read_json, read_parameters
-from console.api.route import API, AccountBody, Call, DocumentBody, EventsBody, ProfilesBody, Reply, Route
+from console.api.route import API, AccountBody, Call, CsvBody, DocumentBody, EventsBody, ProfilesBody, Reply, Route
 from console.api.table import ROUTES
 from schemas.audit import Origin
 from schemas.errors import TidingsError
@@ -152,7 +152,8 @@ class ApiServer:
 
     async def _raw(self, request: web.Request, route: Route) -> bytes:
         if route.body is not None:
-            return await self._bodies.read(request, route.most_bytes)
+            types = CSV if isinstance(route.body, CsvBody) else JSON
+            return await self._bodies.read(request, route.most_bytes, types)
         if route.method != "GET" and request.body_exists:
             raise refused("unreadable", "this takes no body; parameters are in the path and the query")
         return b""
@@ -232,7 +233,7 @@ def _body(route: Route, raw: bytes) -> Any:
             if not isinstance(value, dict):
                 raise refused("invalid", invalid(value, "an object"))
             return value
-        case EventsBody() | ProfilesBody():
+        case CsvBody() | EventsBody() | ProfilesBody():
             return raw
         case kind:
             return read_body(kind, read_json(raw))

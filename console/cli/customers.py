@@ -1,4 +1,4 @@
-"""Customers: all that is kept of one, and one erased with a receipt."""
+"""Customers: profiles from a file, all that is kept of one, and one erased with a receipt."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import typer
 
 from console.cli.applying import DryRun
 from console.cli.context import Session, in_session
-from console.cli.terminal import AsJson, show_json, show_rows, show_text
+from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
 from console.control import erasures, exports
+from console.control.customers import check_rows
 from console.control.erasures import Receipt
+from console.control.events import Reading, publish_checked
+from console.control.files.csv_file import CsvFile
+from console.control.files.customer_file import COLUMNS
+
+_MOST_ROWS = 100_000
+"""Of a file: they are checked before the first is written, so all of them are kept in memory."""
 
 commands = typer.Typer()
-customers_app = typer.Typer(no_args_is_help=True, help="Customers: export or erase one.")
+customers_app = typer.Typer(no_args_is_help=True, help="Customers: import many, export or erase one.")
 commands.add_typer(customers_app, name="customers")
 
 
@@ -33,6 +40,34 @@ def export_command(
             await exports.export(opened.pool, opened.wiring, asking, target)
 
     in_session(work, "kafka", "postgres")
+
+
+@customers_app.command("import")
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A CSV file whose first line names paths of the profile.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every line, and write nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the whole profiles of the customers in a file: all of them, or none where a line is wrong.
+
+    Columns are id, name, email and the other texts, consents.<category>, metadata.<path> and address.<path>.
+    """
+    must_exist([file])
+
+    async def work(opened: Session) -> int:
+        limits = opened.wiring.settings.matcher
+        now, most = opened.now, limits.max_event_bytes
+        reading = Reading(opened.project_id, limits.max_future, now, customers=True, max_bytes=most)
+        checked = check_rows(opened.wiring, CsvFile(file, COLUMNS), reading, _MOST_ROWS)
+        if not dry_run:
+            await publish_checked(opened.wiring, checked)
+        return len(checked.outputs)
+
+    count = in_session(work, "kafka", "postgres")
+    if as_json:
+        show_json({"accepted": count, "dry_run": dry_run})
+    else:
+        show_text(f"{count:,} profiles {'would be' if dry_run else 'are'} written")
 
 
 @customers_app.command("erase")

@@ -133,6 +133,16 @@ class Checked:
     outputs: tuple[Output, ...]
 
 
+async def publish_checked(wire: Wire, checked: Checked) -> None:
+    """Write what was checked, by a process that does so once. Raises TryLater while Kafka is away."""
+    producer = Producer(wire.kafka.client())
+    try:
+        for start in range(0, len(checked.outputs), _CHUNK_SIZE):
+            await write_all(producer, checked.outputs[start : start + _CHUNK_SIZE])
+    finally:
+        producer.close(1.0)
+
+
 Check = Callable[[Wire, Any, Reading], tuple[str, Output]]
 """The topic, without prefix, of one that came, and what is written. Raises BadRecord."""
 

@@ -10,8 +10,10 @@ import codecs
 import csv
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from schemas.errors import DefinitionInvalid, Problem
 from schemas.names import nearest
@@ -58,10 +60,26 @@ class Columns:
         return f"The columns are: {', '.join(self.names)}{free}, separated by commas"
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Bytes that came as a file. `name` stands where a file's name does, before the line of a problem."""
+
+    name: str
+    raw: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self, mode: str) -> BinaryIO:
+        """The bytes as a file."""
+        del mode
+        return BytesIO(self.raw)
+
+
 class CsvFile:
     """One file, to be read more than once; `offset` is how far. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path, columns: Columns) -> None:
+    def __init__(self, file: Path | Given, columns: Columns) -> None:
         self.file = file
         self.offset = 0
         self._known = columns

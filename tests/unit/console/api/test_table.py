@@ -11,7 +11,7 @@ import pytest
 
 from console.api.openapi import description
 from console.api.reading import read_parameters
-from console.api.route import API, Route
+from console.api.route import API, CsvBody, Route
 from console.api.table import ROUTES
 from tests.json_schema import is_valid
 
@@ -69,6 +69,7 @@ def test_the_example_of_a_body_fits_its_schema(route: Route) -> None:
     if route.body is None:
         return
     local = json.loads(description().replace("#/components/schemas/", "#/$defs/"))
-    content = local["paths"][API + route.path][route.method.lower()]["requestBody"]["content"]["application/json"]
+    ((kind, content),) = local["paths"][API + route.path][route.method.lower()]["requestBody"]["content"].items()
+    assert kind == ("text/csv" if isinstance(route.body, CsvBody) else "application/json")
     assert content["example"] == route.body_example
     assert is_valid(route.body_example, {**content["schema"], "$defs": local["components"]["schemas"]})

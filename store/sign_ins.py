@@ -89,7 +89,7 @@ class SignIns:
                 await connection.execute(statement, kind, _key(kind, attempt.email_key, attempt.network))
 
     async def tell(self, user_id: str, attempt: Attempt) -> None:
-        """Have the audit logs of a user's projects say that attempts fail."""
+        """Have the audit logs of a user's projects say that attempts fail; nobody's are looked for as well."""
         async with passing_errors(self._pool):
             roles = await self._pool.fetch(queries("users")["roles_of_user"], user_id)
         said = {"failures": dict(attempt.failures)}

@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
         "run", _START, "Serve pictures of codes, providers' callbacks and /healthz over HTTP, until Ctrl-C or SIGTERM."
     ),
     "api": Command("run", _START, "Serve the HTTP API for those who have a key, until Ctrl-C or SIGTERM."),
+    "web": Command("run", _START, "Serve the pages for people who sign in, until Ctrl-C or SIGTERM."),
     "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
     "schema": Command(
         "distributions", _WRITE, "The JSON Schema of a distribution, a campaign, a segment or a project, for editors."

@@ -175,3 +175,16 @@ def serve_api(
     if port is not None:
         settings = replace(settings, api=replace(settings.api, port=port))
     run_api(settings, lambda address: show_text(f"API  {escape(address)}"))
+
+
+@commands.command("web")
+def serve_web(
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of web.port; 0: a free one.")] = None,
+) -> None:
+    """Serve the pages for people who sign in, until Ctrl-C or SIGTERM."""
+    from console.http.web import run_web
+
+    settings = load_wiring("postgres").settings
+    if port is not None:
+        settings = replace(settings, web=replace(settings.web, port=port))
+    run_web(settings, lambda said: show_text(escape(said)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from console.control.not_found import not_found
@@ -16,7 +17,7 @@ from store.users import User, Users
 
 MOST_CHARACTERS = 1024
 """Of what is typed as a password: nothing longer is hashed."""
-_MOST_OF_AGENT = 120
+_MOST_OF_AGENT, _MOST_READ = 120, 1024
 
 
 class SignInRefused(TidingsError):
@@ -33,9 +34,29 @@ class Door:
     passwords: Passwords
 
 
+_BROWSERS = (
+    ("Edge", re.compile(r"Edg(?:e|A|iOS)?/(\d+)")),
+    ("Opera", re.compile(r"OPR/(\d+)")),
+    ("Firefox", re.compile(r"(?:Firefox|FxiOS)/(\d+)")),
+    ("Chrome", re.compile(r"(?:HeadlessChrome|Chrome|CriOS)/(\d+)")),
+    ("Safari", re.compile(r"Version/(\d+)\S* (?:Mobile/\S+ )?Safari/")),
+)
+"""In this order: most name others as well."""
+_SYSTEMS = {
+    "Windows": "Windows", "Android": "Android", "iPhone": "iOS", "iPad": "iOS", "Mac OS X": "macOS", "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}  # fmt: skip
+
+
 def agent_of(written: str) -> str:
-    """The words of a browser about itself, as they are kept: printable, and not many."""
-    shown = "".join(one for one in written[: 4 * _MOST_OF_AGENT] if one.isprintable())
+    """A browser and its system, as in `Firefox 140 on Linux`; of what is no browser that is known its own words, few
+    and printable.
+    """
+    for name, pattern in _BROWSERS:
+        if found := pattern.search(written[:_MOST_READ]):
+            system = next((one for word, one in _SYSTEMS.items() if word in written), "an unknown system")
+            return f"{name} {found[1][:4]} on {system}"
+    shown = "".join(one for one in written[:_MOST_READ] if one.isprintable())
     return shown if len(shown) <= _MOST_OF_AGENT else f"{shown[: _MOST_OF_AGENT - 1]}…"
 
 
@@ -49,8 +70,8 @@ async def prove(door: Door, email: str, password: str, comer: Comer) -> User:
     kept = user.password_hash if user is not None else None
     verdict = await door.passwords.verify(kept, password[:MOST_CHARACTERS])
     if user is None or not verdict.is_right or user.state != "active":
-        if user is not None and attempt.is_told:
-            await door.sign_ins.tell(user.user_id, attempt)
+        if attempt.is_told:
+            await door.sign_ins.tell(user.user_id if user is not None else "", attempt)
         raise SignInRefused("the address and the password do not belong together")
     await door.sign_ins.forgive(attempt)
     if verdict.better is not None and kept is not None:

@@ -15,7 +15,8 @@ class Web:
     """The pages' own address; port 0 takes a free one.
 
     `url` is how browsers reach them: https://, or http:// on this machine alone, where cookies go without TLS. A
-    session ends after `idle` without a request, and after `longest` in any case.
+    session ends after `idle` without a request, and after `longest` in any case. `proxies` are
+    networks: whom those there name in x-forwarded-for is who asks.
     """
 
     host: str = "127.0.0.1"
@@ -23,6 +24,7 @@ class Web:
     url: str = ""
     idle: timedelta = timedelta(hours=2)
     longest: timedelta = timedelta(hours=12)
+    proxies: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises CannotStart for an address that passwords must not be sent to, and for times that cannot be."""
@@ -32,6 +34,11 @@ class Web:
             _check_url(self.url)
         if not timedelta(minutes=1) <= self.idle <= self.longest:
             raise CannotStart("web.idle must be at least 1m, and at most web.longest")
+        for index, network in enumerate(self.proxies):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise CannotStart(f"web.proxies[{index}] must be a network such as 10.0.0.0/8: {error}") from None
 
     @property
     def is_plain(self) -> bool:

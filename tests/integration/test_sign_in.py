@@ -14,7 +14,7 @@ import pytest
 from console.control import sign_in, user_links, users
 from console.control.not_found import NotFound
 from console.control.passwords import Cost, Passwords
-from console.control.sign_in import Door, SignInRefused, agent_of
+from console.control.sign_in import Door, SignInRefused
 from console.control.users import NewUser
 from schemas.access import AccessRole
 from schemas.errors import DefinitionInvalid
@@ -216,11 +216,6 @@ async def test_sessions_are_ended_one_or_all_by_their_owner_or_an_operator(
         await sign_in.end_sessions(door.users, door.sessions, "outlet", JO, None, actor="ann")
     assert await sign_in.end_sessions(door.users, door.sessions, "shop", JO, None, actor="ann") == 1
     assert await told(pool) == ["user.signed_in"] * 4 + ["user.sessions_ended"] * 4
-
-
-def test_what_a_browser_says_of_itself_is_kept_short_and_printable() -> None:
-    assert agent_of("Mozilla/5.0 (X11; Linux)\r\n\x1b[2J") == "Mozilla/5.0 (X11; Linux)[2J"
-    assert len(agent_of("x" * 100_000)) == 120
 
 
 # -- attempts that fail ---------------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def test_cookies_go_without_tls_on_this_machine_alone(environ: dict[str, str], i
         ("IDLE", "13h", "web.idle"),
         ("IDLE", "1s", "web.idle"),
         ("PORT", "70000", "web.port"),
+        ("PROXIES", "10.0.0.1/8", r"web.proxies\[0\] must be a network"),
     ],
 )
 def test_what_passwords_must_not_be_sent_to_stops_the_start(name: str, value: str, why: str) -> None:

@@ -1,0 +1,128 @@
+"""`/sign-in`, and `/welcome/<token>` for whoever comes by a link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from console.control import sign_in, user_links
+from console.control.sign_in import SignInRefused
+from console.control.user_links import Welcome
+from console.control.users import NewUser
+from console.web.pages import FieldProblem, SignInPage, WelcomePage, respond, see
+from console.web.visit import Visit
+from schemas.errors import Problem
+from schemas.formats.passwords import password_problem
+from store.sign_ins import MustWait
+
+_WRONG = "The e-mail address and the password do not belong together"
+_LABELS = {"email": "E-mail address", "display_name": "Name", "password": "Password"}
+
+
+async def ask(visit: Visit) -> web.Response:
+    """The form; who is signed in already goes on."""
+    return see("/") if visit.who is not None else respond(SignInPage())
+
+
+async def enter(visit: Visit) -> web.Response:
+    """Sign in. Whatever is wrong is said in one way."""
+    form = await visit.form()
+    email, password = form.get("email", "").strip(), form.get("password", "")  # of which blanks may be a part
+    missing = [
+        FieldProblem(name, f"{label}: must not be empty")
+        for name, label, given in (("email", "E-mail address", email), ("password", "Password", password))
+        if not given
+    ]
+    if missing:
+        return respond(SignInPage(email=email, problems=missing), 422)
+    try:
+        token = await sign_in.sign_in(visit.door, email, password, visit.comer, visit.random)
+    except SignInRefused:
+        return respond(SignInPage(email=email, problems=[FieldProblem("password", _WRONG)]), 422)
+    except MustWait as error:
+        return _must_wait(SignInPage(email=email, problems=[FieldProblem("password", _said(error))]), error)
+    return await visit.enter(token)
+
+
+async def welcome(visit: Visit) -> web.Response:
+    """The form of a link, which is not used by looking at it. Raises NotFound."""
+    return respond(_page(await user_links.look(visit.door.users, _token(visit))))
+
+
+async def come(visit: Visit) -> web.Response:
+    """Use a link. Raises NotFound."""
+    found = await user_links.look(visit.door.users, _token(visit))
+    form = await visit.form()
+    password = form.get("password", "")
+    if found.needs == "own_password":
+        return await _accept(visit, found, password)
+    new = NewUser("", form.get("email", ""), form.get("name", ""), "admin")
+    wrong = [*(new.problems() if found.needs == "everything" else ()), *_password_problems(password)]
+    if wrong:
+        page = _page(found, new.email, new.display_name, _shown(wrong))
+        return respond(page, 422)
+    hashed = await visit.door.passwords.hash(password)
+    users, token = visit.door.users, _token(visit)
+    if found.needs == "everything":
+        user_id = await user_links.begin(users, token, new, hashed, visit.random)
+    else:
+        user_id = await user_links.choose_password(users, token, hashed)
+    user = await users.find(user_id)
+    if user is None:
+        return see("/sign-in")
+    return await visit.enter(await sign_in.begin(visit.door, user, visit.comer, visit.random))
+
+
+async def _accept(visit: Visit, found: Welcome, password: str) -> web.Response:
+    """Let somebody in who has a password already, and proves it."""
+    try:
+        proved = await sign_in.prove(visit.door, found.email or "", password, visit.comer)
+    except SignInRefused:
+        said = FieldProblem("password", "Password: is not the one of this address")
+        return respond(_page(found, problems=[said]), 422)
+    except MustWait as error:
+        return _must_wait(_page(found, problems=[FieldProblem("password", _said(error))]), error)
+    await user_links.accept(visit.door.users, _token(visit), proved)
+    return await visit.enter(await sign_in.begin(visit.door, proved, visit.comer, visit.random))
+
+
+def _page(found: Welcome, email: str = "", name: str = "", problems: Iterable[FieldProblem] = ()) -> WelcomePage:
+    match found.needs:
+        case "everything":
+            title, text, button = "Set up the first admin", "Nobody is here yet. You will be the admin.", "Begin"
+        case "new_password" if found.is_reset:
+            title, text, button = "Set a new password", "You are signed out everywhere else.", "Set the password"
+        case "new_password":
+            title, text, button = "Welcome", "Choose a password to accept the invitation.", "Accept"
+        case _:
+            title, button = "Accept the invitation", "Accept"
+            text = "You have a password here already. Type it to accept the invitation."
+    return WelcomePage(
+        title=title, needs=found.needs, text=text, button=button, email=found.email or email, name=name,
+        problems=list(problems),
+    )  # fmt: skip
+
+
+def _token(visit: Visit) -> str:
+    return visit.request.match_info["token"]
+
+
+def _password_problems(password: str) -> list[Problem]:
+    said = password_problem(password)
+    return [Problem("password", said)] if said else []
+
+
+def _shown(problems: Iterable[Problem]) -> list[FieldProblem]:
+    ids = {"display_name": "name"}
+    return [FieldProblem(ids.get(one.path, one.path), f"{_LABELS[one.path]}: {one.message}") for one in problems]
+
+
+def _said(error: MustWait) -> str:
+    return f"Too many attempts failed. Try again in {error.seconds} second{'' if error.seconds == 1 else 's'}"
+
+
+def _must_wait(page: SignInPage | WelcomePage, error: MustWait) -> web.Response:
+    response = respond(page, 429)
+    response.headers["retry-after"] = str(error.seconds)
+    return response

@@ -1,0 +1,169 @@
+"""Pages: each is one frozen record, and the template of its name; what a template asks for and is not there fails."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import minijinja
+from aiohttp import web
+
+from schemas.formats.passwords import LONGEST, SHORTEST
+
+_HERE = Path(__file__).parent
+STYLE = (_HERE / "static" / "site.css").read_bytes()
+STYLE_PATH = f"/static/site.{hashlib.sha256(STYLE).hexdigest()[:16]}.css"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _machine_moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="seconds")
+
+
+_ENVIRONMENT = minijinja.Environment(
+    templates={file.name: file.read_text(encoding="utf-8") for file in (_HERE / "templates").glob("*.html")},
+    undefined_behavior="strict",
+    auto_escape_callback=lambda _: "html",
+    filters={"moment": _moment, "machine_moment": _machine_moment},
+    globals={"style": STYLE_PATH, "shortest": SHORTEST, "longest": LONGEST},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A field of a form that is wrong: the id of its input, and why."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The parts that every page has: `who` is signed in, `here` is its place in the navigation."""
+
+    template: ClassVar[str]
+    title: str
+    who: str | None = None
+    here: str = ""
+    problems: Sequence[FieldProblem] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage(Page):
+    """A sentence, and the way on."""
+
+    template: ClassVar[str] = "message.html"
+    text: str
+    link: str = "/"
+    link_text: str = "Go to the start page"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInPage(Page):
+    """The address and the password."""
+
+    template: ClassVar[str] = "sign_in.html"
+    title: str = "Sign in"
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WelcomePage(Page):
+    """Whoever comes by a link: asks for what `needs` says."""
+
+    template: ClassVar[str] = "welcome.html"
+    needs: str
+    text: str
+    button: str
+    email: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordPage(Page):
+    """One's own password, set anew."""
+
+    template: ClassVar[str] = "password.html"
+    title: str = "Change your password"
+    here: str = "/password"
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSession:
+    """A session in the list of one's own."""
+
+    session_id: str
+    network: str
+    agent: str
+    began_at: datetime
+    used_at: datetime
+    ends_at: datetime
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionsPage(Page):
+    """The places where one is signed in."""
+
+    template: ClassVar[str] = "sessions.html"
+    title: str = "Your sessions"
+    here: str = "/sessions"
+    sessions: Sequence[ShownSession]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """A project that one is in."""
+
+    project_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPage(Page):
+    """The user, and the projects that they are in."""
+
+    template: ClassVar[str] = "start.html"
+    title: str = "Start"
+    here: str = "/"
+    email: str
+    projects: Sequence[ShownProject]
+
+
+PAGES: tuple[type[Page], ...] = (MessagePage, SignInPage, WelcomePage, PasswordPage, SessionsPage, StartPage)
+
+
+def respond(page: Page, status: int = 200) -> web.Response:
+    """A page as an answer, with what a browser may do on it."""
+    values = {one.name: getattr(page, one.name) for one in fields(page)}
+    body = _ENVIRONMENT.render_template(page.template, **values)
+    headers = {
+        "content-security-policy": _POLICY.format(nonce=secrets.token_urlsafe(16)),
+        "referrer-policy": "same-origin",  # with none at all, older browsers would send forms without their origin
+        "x-robots-tag": "noindex",
+    }
+    return web.Response(status=status, text=body, content_type="text/html", headers=headers)
+
+
+def see(path: str) -> web.Response:
+    """Send a browser on to another page, which it gets."""
+    return web.Response(status=303, headers={"location": path})
+
+
+async def show_style(_: web.Request) -> web.Response:
+    """The style sheet: its name is of its content, so that it is kept for ever."""
+    headers = {"cache-control": "public, max-age=31536000, immutable"}
+    return web.Response(body=STYLE, content_type="text/css", charset="utf-8", headers=headers)

@@ -1,0 +1,124 @@
+"""The pages of one process: each request is guarded, its session looked up, answered, and failures are pages too."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from console.control.not_found import NotFound
+from console.control.passwords import Passwords
+from console.control.sign_in import Door, SignInRefused, agent_of
+from console.control.users import Random
+from console.web import account, entrance
+from console.web.guard import SessionCookie, is_forged
+from console.web.pages import STYLE_PATH, MessagePage, respond, see, show_style
+from console.web.visit import Visit
+from deploy.settings.web import Web
+from schemas.audit import Origin
+from schemas.errors import TryLater
+from schemas.formats.networks import address_behind, network_of
+from store import audit
+from store.sessions import Comer, Sessions
+from store.sign_ins import SignIns
+from store.users import Users
+
+log = structlog.get_logger()
+
+HANDLE_SECONDS = 30.0
+_RETRY_AFTER = "5"
+Answer = Callable[[Visit], Awaitable[web.Response]]
+
+
+class WebServer:
+    """`database` gives connections, or raises TryLater until there are any."""
+
+    def __init__(
+        self,
+        settings: Web,
+        database: Callable[[], Awaitable[asyncpg.Pool]],
+        passwords: Passwords,
+        random: Random = secrets.token_bytes,
+    ) -> None:
+        self._settings, self._database, self._passwords, self._random = settings, database, passwords, random
+        self._cookie = SessionCookie(is_plain=settings.is_plain)
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every page; those that are open are for nobody in particular."""
+        return [
+            web.get("/", self._page(account.start)),
+            web.get("/sign-in", self._page(entrance.ask, is_open=True)),
+            web.post("/sign-in", self._page(entrance.enter, is_open=True)),
+            web.get("/welcome/{token}", self._page(entrance.welcome, is_open=True)),
+            web.post("/welcome/{token}", self._page(entrance.come, is_open=True)),
+            web.get("/password", self._page(account.ask_password)),
+            web.post("/password", self._page(account.change_password)),
+            web.get("/sessions", self._page(account.sessions)),
+            web.post("/sessions", self._page(account.end_sessions)),
+            web.post("/sign-out", self._page(account.sign_out)),
+            web.get(STYLE_PATH, show_style),
+        ]
+
+    @web.middleware
+    async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse what another site sends, and show as a page what there is no page for."""
+        if is_forged(request):
+            text = "This did not come from a page of Tidings, so nothing was done. Open the page anew and try again."
+            return respond(MessagePage(title="Refused", text=text), 403)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            return _in_place_of(error)
+
+    def _page(self, answer: Answer, *, is_open: bool = False) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                async with asyncio.timeout(HANDLE_SECONDS):
+                    return await self._answered(request, answer, is_open=is_open)
+            except NotFound as error:
+                said = f"{str(error)[:1].upper()}{str(error)[1:]}."
+                return respond(MessagePage(title="This link does not work", text=said), 404)
+            except SignInRefused:
+                return see("/sign-in")
+            except (TryLater, TimeoutError) as error:
+                log.warning("not_now", why=str(error))
+                response = respond(MessagePage(title="Not now", text="A server does not answer. Try again soon."), 503)
+                response.headers["retry-after"] = _RETRY_AFTER
+                return response
+
+        return handle
+
+    async def _answered(self, request: web.Request, answer: Answer, *, is_open: bool) -> web.Response:
+        pool = await self._database()
+        web_settings = self._settings
+        sessions = Sessions(pool, idle=web_settings.idle, longest=web_settings.longest)
+        door = Door(Users(pool), sessions, SignIns(pool), self._passwords)
+        token = self._cookie.read(request)
+        who = await sessions.check(token) if token else None
+        if who is None and not is_open:
+            return see("/sign-in")
+        forwarded = request.headers.getall("x-forwarded-for", [])
+        address = address_behind(request.remote or "", forwarded, web_settings.proxies)
+        comer = Comer(network_of(address), agent_of(request.headers.get("user-agent", "")))
+        origin = Origin(uuid.uuid4().hex, who.session.session_id if who else None, address)
+        with audit.coming_from(origin):
+            return await answer(Visit(request, door, self._cookie, self._random, comer, who))
+
+
+def _in_place_of(error: web.HTTPException) -> web.Response:
+    match error.status:
+        case 404:
+            page = MessagePage(title="Page not found", text="There is nothing at this address.")
+        case 405:
+            page = MessagePage(title="Not in this way", text="This address does not take that.")
+        case 413:
+            page = MessagePage(title="Too large", text="The form is larger than any of ours.")
+        case _:
+            raise error
+    return respond(page, error.status)

@@ -79,6 +79,9 @@ class SignIns:
                 if counted is None:
                     raise MustWait(max(1, await connection.fetchval(self._sql["seconds_left"], *asked) or 1))
                 failures[kind] = counted
+        if failures["pair"] == 1:
+            async with passing_errors(self._pool):
+                await self._pool.execute(self._sql["forget"])
         return Attempt(email_key, network, failures)
 
     async def forgive(self, attempt: Attempt) -> None:

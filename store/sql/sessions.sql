@@ -1,13 +1,17 @@
 -- name: begin
--- A session of somebody who has proved the password that is theirs still, may sign in, and is in a project. Forgets
--- those that are over.
-with forgotten as (delete from sessions where ends_at < now())
+-- A session of somebody who has proved the password that is theirs still, may sign in, and is in a project. Their row is
+-- locked as whatever changes it locks it. Forgets sessions that are over.
+with forgotten as (
+    delete from sessions where ctid = any(array(
+        select ctid from sessions where ends_at < now() limit 100 for update skip locked
+    ))
+)
 insert into sessions (session_hash, session_id, user_id, ends_at, network, agent)
 select $1, $2, u.user_id, now() + $5::interval, $6, $7
 from users u
 where u.user_id = $3 and u.state = 'active' and u.password_hash = $4
   and exists (select from user_roles r where r.user_id = u.user_id and r.accepted_at is not null)
-for share of u
+for no key update of u
 returning session_id;
 
 -- name: note_sign_in

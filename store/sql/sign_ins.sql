@@ -5,19 +5,19 @@ case when a.failures < $3 or a.last_at < clock_timestamp() - interval '1 day' th
 
 -- name: count_attempt
 -- One more attempt, counted as a failure until it is forgiven, so that many at once are counted as well. No row: it has
--- to wait. Forgets those of earlier days.
-with forgotten as (
-    delete from sign_in_attempts where ctid = any(array(
-        select ctid from sign_in_attempts
-        where last_at < now() - interval '2 days' and (kind, key) <> ($1, $2) limit 100 for update skip locked
-    ))
-)
+-- to wait.
 insert into sign_in_attempts as a (kind, key, failures, last_at) values ($1, $2, 1, clock_timestamp())
 on conflict (kind, key) do update
 set failures = case when a.last_at < clock_timestamp() - interval '1 day' then 1 else a.failures + 1 end,
     last_at = clock_timestamp()
 where a.last_at + :wait <= clock_timestamp()
 returning failures;
+
+-- name: forget
+-- Forgets attempts of earlier days, in a transaction of its own, which waits for nobody.
+delete from sign_in_attempts where ctid = any(array(
+    select ctid from sign_in_attempts where last_at < now() - interval '2 days' limit 100 for update skip locked
+));
 
 -- name: seconds_left
 -- How long it has to wait still.

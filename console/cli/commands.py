@@ -19,7 +19,9 @@ COMMANDS: dict[str, Command] = {
     "up": Command(
         "run", _START, "Start the embedded Kafka and PostgreSQL below the data folder, and keep them until Ctrl-C."
     ),
-    "dev": Command("run", _START, "Servers, topics and all workers in one terminal; Ctrl-C stops everything."),
+    "dev": Command(
+        "run", _START, "Servers, topics, all workers, console and API in one terminal; Ctrl-C stops everything."
+    ),
     "demo": Command(
         "run",
         _START,

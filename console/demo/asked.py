@@ -27,7 +27,7 @@ class Api:
     key: str = field(repr=False)
 
     async def numbers(self) -> Numbers:
-        """What its statistics say; nothing while it does not answer. Raises TidingsError where it refuses."""
+        """The numbers of its statistics; nothing while it does not answer. Raises TidingsError where it refuses."""
         try:
             status, raw = await self._asked("/statistics?by=channel,reason")
         except aiohttp.ClientError:

@@ -21,9 +21,11 @@ from schemas.audit import AuditEntry
 from schemas.closed import CHANNELS
 from schemas.customer_export import SECTIONS, KeptLetter, KeptSentEntry
 from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.hold import Hold
 from schemas.record import JsonObject
 from schemas.suppression import customer_keys
 from schemas.topics import DEAD_LETTERS, HOLDS, MEMBERSHIPS, RECENT, changelog
+from schemas.wire.read_as import read_as
 from store import customer_export
 from store.customer_data import SECTIONS as OF_POSTGRES
 from store.customer_export import CustomerRows, snapshot
@@ -140,7 +142,7 @@ class _Document:
             values[field] = _json(values[field])
         match name:
             case "behaviours":
-                values["record"] = msgspec.json.decode(row["record"], type=Record)
+                values["record"] = msgspec.msgpack.decode(row["record"], type=Record)
             case "deliveries":
                 values |= {field: [dict(one) for one in row[field]] for field in ("tries", "actions")}
                 self._keys |= {key for _, key in stored_keys(row["record"])}
@@ -172,16 +174,18 @@ def _json(raw: bytes | str | None) -> Any:
 
 def _held(wire: Wire, raw: bytes | None) -> JsonObject:
     """The record of a hold and the event in it, as far as they can be read."""
-    record = _decoded(wire, HOLDS, raw)
-    if not isinstance(record, dict):
-        return {"record": None, "event": None}
-    value, topic = record.pop("value", b""), str(record.get("topic"))
-    return {"record": msgspec.to_builtins(record), "event": _decoded(wire, topic, value)}
-
-
-def _decoded(wire: Wire, topic: str, raw: bytes | None) -> Any:
     try:
-        return None if not raw else msgspec.to_builtins(wire.codec(topic).decode(raw))
+        hold = read_as(wire.codec(HOLDS).decode(raw or b""), Hold)
+    except BadRecord:
+        return {"record": None, "event": None}
+    record: JsonObject = msgspec.to_builtins(hold)
+    del record["value"]
+    return {"record": record, "event": _decoded(wire, hold.topic, hold.value)}
+
+
+def _decoded(wire: Wire, topic: str, raw: bytes) -> Any:
+    try:
+        return msgspec.to_builtins(wire.codec(topic).decode(raw))
     except (BadRecord, KeyError):
         return None
 

@@ -444,7 +444,7 @@ ALONE_BY_MACHINES = {
         for name in (
             "note", "forget_consents", "forget_calls", "forget_suppressed", "forget_choices", "forget_memberships",
             "forget_decisions", "forget_statuses", "forget_rebuilt_decisions", "forget_rebuilt_statuses", "erase",
-            "erase_publications",
+            "erase_publications", "forget_checkpoints",
         )
     },
     **{

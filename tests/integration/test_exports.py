@@ -17,11 +17,15 @@ from agents.broker.producer import write_all
 from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
+from console.reference.record_examples import examples
 from deploy.settings.settings import Settings
 from schemas.customer_export import CustomerExport
 from schemas.dead_letter import DeadLetter
+from schemas.hold import Hold
 from schemas.suppression import key_hash
+from store.holds import HoldRow, Holds
 from store.segments import MembershipRow, Segments
+from streams.conditions.behaviour import Record
 from streams.recent import counted, with_sent
 from tests.integration.api_client import Api, running_api, wired
 from tests.integration.test_api_customers import MARK, known, read_by_roles, says, tombstones, whatever_is_kept
@@ -122,6 +126,21 @@ async def test_the_command_writes_the_same_to_a_file_or_to_its_output(
     assert first.deliveries == second.deliveries != []
     assert [len(one.audit) for one in (first, second)] == [1, 2]
     assert await asyncio.to_thread(run, "--project", "outlet") != said
+
+
+async def test_what_waits_and_what_was_counted_are_shown_as_they_are_meant(api: Api, wiring: Wiring) -> None:
+    event = {"id": "e1", "type": "customer.order.paid", "data": {"customer": {"id": "c1", "name": NAME}}}
+    (shown,) = examples("holds")
+    hold = msgspec.convert({**shown, "value": msgspec.json.encode(event)}, Hold, strict=False)
+    at = datetime.now(UTC)
+    row = HoldRow("shop", "hld_9", 0, "thanks", "c1", "delayed", at, at, wiring.codec("holds").encode(hold))
+    await Holds(api.pool).add([row])
+    await api.pool.execute("insert into segment_behaviours values ('shop', 'k', 'events.orders', now(), true)")
+    counted_so_far = msgspec.msgpack.encode(Record(events=[(1_000_000, 7, None)], first=1_000_000))
+    await api.pool.execute("insert into segment_records values ('shop', 'c1', 'k', $1)", counted_so_far)
+    found = msgspec.json.decode((await api.ask("GET", "/customers/c1/export")).raw, type=CustomerExport)
+    assert [(one.event, one.record["hold_id"]) for one in found.holds] == [(event, shown["hold_id"])]
+    assert [one.record for one in found.behaviours] == [[[[1_000_000, 7, None]], {}, 1_000_000, None]]
 
 
 async def test_a_customer_with_many_rows_needs_no_more_memory(api: Api) -> None:

@@ -63,6 +63,7 @@ KEPT: tuple[Kept, ...] = (
     ),
     Kept(("sent_without_code",), stays="ids, which are hashes"),
     Kept(("send_members",), "sends", ("forget_memberships",)),
+    Kept(("sends",), noted=("forget_checkpoints",), stays="the id that a send came to last, while it is under way"),
     Kept(("endpoint_calls",), "calls", ("forget_calls",)),
     Kept(
         ("suppressions",),
@@ -87,7 +88,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "distribution_versions", "templates", "attached_files", "named_templates", "named_template_versions",
-            "campaigns", "campaign_versions", "segments", "segment_behaviours", "sends", "projects", "accounts",
+            "campaigns", "campaign_versions", "segments", "segment_behaviours", "projects", "accounts",
         ),
         _AUTHORS,
     ),

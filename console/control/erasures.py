@@ -69,7 +69,8 @@ AT_ONCE: tuple[Blanked, ...] = (
     Blanked("segmenter", "the profile, memberships in segments, and counted events, where segments are kept here"),
 )
 STAYS: tuple[str, ...] = (
-    "the id, in the ledger, in decisions and ends, until retention takes them, and in the audit log",
+    "the id, in the ledger, in decisions and ends, and with what waited, until retention takes them; beside codes, and "
+    "in the audit log",
     "codes that were published, which are the customer's",
     "suppressions of the customer's addresses, as hashes, which deliveries are compared with: nothing is sent there, "
     "whoever has them. Theirs are those that a kept delivery or profile names; an entry of any other address keeps it "

@@ -46,6 +46,12 @@ set key = 'sha256:' || replace(s.key_hash::text, '-', ''),
 from unnest($1::text[], $2::uuid[]) as erased (project_id, key_hash)
 where s.project_id = erased.project_id and s.key_hash = erased.key_hash and not starts_with(s.key, 'sha256:');
 
+-- name: forget_checkpoints
+-- Where sends by hand that are over came to last, where that is an erased customer.
+update sends s set checkpoint = ''
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id)
+where s.project_id = erased.project_id and s.checkpoint = erased.customer_id and s.status in ('DONE', 'STOPPED');
+
 -- name: lock_recorded
 -- What recorders are writing at this moment is there; what they write from now on sees who was erased.
 select pg_advisory_xact_lock(hashtextextended('recorded_erasures', 0));

@@ -264,8 +264,9 @@ where project_id = $1 and send_id = $2 and state = 'waiting' and attempts = 0;
 select :held as held from sends s where s.project_id = $1 and s.send_id = $2;
 
 -- name: finish
--- All of it is out, and nothing of it waits.
-update sends s set status = 'DONE', ended_at = now(), lease_owner = null, lease_until = null, waits_for = ''
+-- All of it is out, and nothing of it waits: where it came to last, a customer, is of no further use.
+update sends s
+set status = 'DONE', ended_at = now(), lease_owner = null, lease_until = null, waits_for = '', checkpoint = ''
 where project_id = $1 and send_id = $2 and lease_owner = $3 and status = 'SENDING' and emitted_at is not null
   and (lasts_until is null or lasts_until <= now()) and :held = 0
 returning owns_segment, segment_id;

@@ -56,6 +56,7 @@ AuditAction = Literal[
     "dead_letters.replayed",
     "dead_letters.mended",
     "customer.erased",
+    "customer.consents_set",
     "customer.exported",
     "user.added",
     "user.invited",

@@ -83,8 +83,9 @@ tried; its account is paused, removed or cannot be used; too much of its mail ca
 
 NoticeState = Literal["opened", "closed"]
 
-ChoiceWay = Literal["one_click", "page", "mail"]
-"""The way in which a customer said what to be sent: the button of a mail program, a page of ours, or a mail."""
+ChoiceWay = Literal["one_click", "page", "mail", "staff"]
+"""The way in which a customer said what to be sent: the button of a mail program, a page of ours, a mail, or somebody
+who wrote it down for them."""
 
 Wire = Literal["avro", "confluent", "json"]
 """How records are written: Avro single-object, Avro in Confluent framing (needs a registry), or JSON."""

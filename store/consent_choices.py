@@ -10,9 +10,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from schemas.audit import AuditEntry
 from schemas.closed import ChoiceWay
 from schemas.consent_choice import EVERY_CATEGORY, ConsentChoice, CustomerChoices
 from schemas.topics import CONSENTS
+from store import audit
 from store.postgres import passing_errors, transaction
 from store.sql import queries
 
@@ -67,9 +69,20 @@ class ConsentChoices:
         return await transaction(self._pool, read)
 
     async def choose(
-        self, project_id: str, customer_id: str, given: Mapping[str, bool], *, way: ChoiceWay, delivery_id: str | None
+        self,
+        project_id: str,
+        customer_id: str,
+        given: Mapping[str, bool],
+        *,
+        way: ChoiceWay,
+        delivery_id: str | None,
+        by: str | None = None,
+        dry_run: bool = False,
     ) -> bool:
-        """Keep what a customer has chosen, category to given or not; False where nothing of it is new."""
+        """Keep what a customer has chosen, category to given or not; False where nothing of it is new.
+
+        `by` is the person or key that writes it down for them; None where they did so themselves.
+        """
 
         async def keep(connection: asyncpg.Connection) -> bool:
             customer = (project_id, customer_id)
@@ -82,9 +95,14 @@ class ConsentChoices:
                 now = max(row["at"] for row in rows)
                 record = msgspec.json.encode(_record(project_id, customer_id, rows, now)).decode()
                 await connection.execute(self._add_to_outbox, CONSENTS, customer_id, record, now)
+                if by is not None:
+                    entry = AuditEntry(
+                        project_id, by, "customer.consents_set", customer_id, None, {"given": dict(given)}
+                    )
+                    await audit.write(connection, entry)
             return bool(changed)
 
-        return await transaction(self._pool, keep)
+        return await transaction(self._pool, keep, dry_run=dry_run)
 
 
 def _record(project_id: str, customer_id: str, rows: list[Any], now: datetime) -> CustomerChoices:

@@ -12,7 +12,7 @@ import typer
 from console.cli.applying import DryRun
 from console.cli.context import Session, in_session
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text
-from console.control import erasures, exports
+from console.control import consents, erasures, exports
 from console.control.customers import check_rows
 from console.control.erasures import Receipt
 from console.control.events import Reading, publish_checked
@@ -68,6 +68,31 @@ def import_command(
         show_json({"accepted": count, "dry_run": dry_run})
     else:
         show_text(f"{count:,} profiles {'would be' if dry_run else 'are'} written")
+
+
+Categories = Annotated[list[str] | None, typer.Option(metavar="CATEGORY", help="May be repeated; * is all of them.")]
+
+
+@customers_app.command("consents")
+def consents_command(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The customer's id.")],
+    withdraw: Categories = None,
+    ask_for: Categories = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a customer is sent, or write down what they want: a withdrawal counts at once."""
+    given = {**dict.fromkeys(ask_for or (), True), **dict.fromkeys(withdraw or (), False)}
+
+    async def work(opened: Session) -> consents.Consents:
+        place = opened.pool, opened.wiring.settings, opened.project_id, customer
+        if given:
+            await consents.write_down(*place, given, actor=opened.actor, dry_run=dry_run)
+        return await consents.consents(*place)
+
+    found = in_session(work)
+    rows = [(one.name, one.is_given) for one in found.standing.categories]
+    show_rows(("category", "sent"), rows, as_json=as_json)
 
 
 @customers_app.command("erase")

@@ -12,7 +12,12 @@ from schemas.distribution import TRANSACTIONAL
 from store.consent_choices import Choice
 from streams.match import Explained
 
-_WAYS = {"one_click": "the unsubscribe button of a mail program", "page": "a page of ours", "mail": "a mail"}
+_WAYS = {
+    "one_click": "the unsubscribe button of a mail program",
+    "page": "a page of ours",
+    "mail": "a mail",
+    "staff": "somebody who wrote it down for them",
+}
 
 
 def choice_words(choice: Choice) -> str:

@@ -58,7 +58,7 @@ NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 def wiring(settings: Settings, dsn: str) -> Iterator[Wiring]:
     read = ("customers", "decisions", "delivery.status", "distributions")
     keys = AccountKeys((Secret("k1:" + base64.b64encode(bytes(32)).decode()),))
-    names = (*read, "events.orders", "events.custom", "dead-letters", "notices")
+    names = (*read, "consents", "events.orders", "events.custom", "dead-letters", "notices")
     with wired(replace(settings, accounts=keys), dsn, names) as made:
         yield made
 

@@ -35,6 +35,7 @@ from store.campaigns import CampaignChange, Campaigns
 from store.chosen_holds import FIRST, ChosenHolds, HoldFilter
 from store.codes.imports import CodeImport, NewCode
 from store.codes.pool import Codes
+from store.consent_choices import ConsentChoices
 from store.distributions import Change, Control
 from store.encryption import Keys
 from store.erasure import Erasure
@@ -387,6 +388,13 @@ CASES = {
         ("erasure.ask",),
         lambda pool: Erasure(pool).ask(AuditEntry("shop", "ann", "customer.erased", "c1"), "c1"),
     ),
+    "consents": Case(
+        "customer.consents_set",
+        ("consent_choices.choose",),
+        lambda pool: ConsentChoices(pool).choose(
+            "shop", "c1", {"marketing": False}, way="staff", delivery_id=None, by="ann"
+        ),
+    ),
     "destination": Case("destination.resumed", ("ledger.resume_destination",), resumed, (paused,)),
 }
 
@@ -399,7 +407,6 @@ BY_MACHINES = {
     **dict.fromkeys(("held", "exchanges", "retention", "api_replies"), "the going on of work, and its end by age"),
     "audit": "the log itself",
     "consents": "customers' own, as events tell them",
-    "consent_choices": "customers' own, on our pages",
     "endpoint_calls": "calls of endpoints as senders made them",
     "holds": "what waits, as the holder keeps it",
     "rebuild": "read models made anew of the topics: nothing that people keep",

@@ -115,6 +115,8 @@ async def test_every_wrong_line_of_a_csv_file_is_named_and_none_is_written(api: 
         ("id,id\nc1,c1\n", "stands there twice"), ('id,name\nc1,"Ann\n', "cannot be read as CSV"),
         ("id,name\nc1,Ann\n".encode("utf-16"), "UTF-16"), (b"id,name\nc1,Ann\xf3\n", "is not UTF-8"),
         ("id,metadata.a,metadata.a.b\nc1,1,2\n", "another column"), ("", "names the columns"),
+        ("id,metadata.a:number\nc1,NaN\n", "must be a number"), ("id,metadata.a:number\nc1,-1e400\n", "a number"),
+        ('id,name,consents.a\nc1,"two\nlines",true\nc2,x,7\n', "line 4: consents.a"),
     ):  # fmt: skip
         answer = await given(api, wrong)
         assert (answer.status, said in answer.raw.decode().replace('\\"', '"')) == (422, True), answer.json

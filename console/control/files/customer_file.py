@@ -79,9 +79,11 @@ def _number(text: str) -> int | float:
         value = json.loads(text)
     except ValueError:
         value = None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 2**63:
-        raise ValueError(invalid_kind(text, "a number, as in 12 or 1.5"))
-    return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and -(2**63) < value < 2**63:  # NaN is not
+        number: int | float = value
+        return number
+    raise ValueError(invalid_kind(text, "a number, as in 12 or 1.5"))
 
 
 def _put(profile: JsonObject, steps: list[str], value: Any) -> None:

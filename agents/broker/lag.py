@@ -62,10 +62,9 @@ class Lag:
 class LagReader:
     """Asks the broker; one connection a group for as many questions as are needed."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self.roles: tuple[str, ...] = members(Role)
-        self._consumers = {role: RenewedConsumer(partial(self._consumer, wire.group(role))) for role in self.roles}
+    def __init__(self, wire: Wire, roles: tuple[str, ...] = members(Role)) -> None:
+        self._wire, self.roles = wire, roles
+        self._consumers = {role: RenewedConsumer(partial(self._consumer, wire.group(role))) for role in roles}
 
     def close(self) -> None:
         """Disconnect."""

@@ -69,12 +69,12 @@ class AheadInKafka:
     """Records that matchers, holders, publishers and senders have still to read, of all that a send goes through."""
 
     def __init__(self, wiring: Wiring) -> None:
-        self._lag = LagReader(wiring)
+        self._lag = LagReader(wiring, ("matcher", "holder", "publisher", "sender"))
 
     async def __call__(self, channels: Collection[ChannelName]) -> list[Lag]:
         """See `Ahead`."""
         topics = {TRIGGERS[MANUAL].topic, HOLDS, DUE, PUBLICATION_REQUESTS, *map(deliveries, channels)}
-        return await aside(lambda: self._lag.read("matcher", "holder", "publisher", "sender", topics=topics))
+        return await aside(lambda: self._lag.read(topics=topics))
 
 
 @dataclass(slots=True)

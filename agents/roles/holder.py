@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,8 @@ from typing import Any
 import structlog
 from msgspec import structs
 
+from agents.aside import aside
+from agents.broker.lag import Lag, LagReader
 from agents.broker.producer import write_all
 from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
@@ -52,8 +54,29 @@ _HURRIED = timedelta(minutes=2)
 """So long after a message was told to come nowhere, what follows it may still be on its way into the database."""
 _IDLE_SECONDS = 0.2
 """Between two looks for what is due, while there is nothing."""
+_MOST_UNREAD = 1000
+"""Releases in each partition that matchers have not read yet, before no more come.
+
+What stays here can be cancelled, and takes no time from what is live.
+"""
+_LOOK_SECONDS = 0.2
 _WAKE_SECONDS = 1.0
 _WOKEN = 10_000
+
+
+Unread = Callable[[], Awaitable[Sequence[Lag]]]
+"""Tells how far matchers are in what was released. Raises TryLater."""
+
+
+class UnreadReleases:
+    """Releases that matchers have still to read, by partition."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._lag = LagReader(wiring, ("matcher",))
+
+    async def __call__(self) -> list[Lag]:
+        """See `Unread`."""
+        return await aside(lambda: self._lag.read("matcher", topics={DUE}))
 
 
 def build_holder(
@@ -61,7 +84,7 @@ def build_holder(
 ) -> tuple[BatchApp, Holder]:
     """The Faust app of one holder process, and the holder whose `run` goes with it."""
     app = BatchApp(wiring.group("holder"), wiring.settings.kafka, **settings)
-    holder = Holder(app, wiring, holds, metrics, clock)
+    holder = Holder(app, wiring, holds, metrics, UnreadReleases(wiring), clock)
     app.batch_agent(wiring.topic(HOLDS), holder.intake.take, name=HOLDS)
     app.batch_agent(wiring.topic(DELIVERY_STATUS), holder.statuses.take, name=DELIVERY_STATUS)
     return app, holder
@@ -78,8 +101,12 @@ class _Erased:
 class Holder:
     """Keeps holds and releases them. Any number of processes share the work."""
 
-    def __init__(self, app: BatchApp, wiring: Wiring, holds: Holds, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, app: BatchApp, wiring: Wiring, holds: Holds, metrics: Metrics, unread: Unread, clock: Clock
+    ) -> None:
         self._app, self._wiring, self._holds, self._metrics = app, wiring, holds, metrics
+        self._unread, self._looked, self._goes_on = unread, 0.0, True
+        self._is_releasing = False
         self._codec, self._due, self._default = wiring.codec(HOLDS), wiring.topic(DUE), wiring.default_project
         self._waiting, self._measured, self._woken = Waiting(0, None), time.monotonic(), 0.0
         metrics.holds_due_age.set_function(self._late)
@@ -160,9 +187,27 @@ class Holder:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def release_due(self) -> int:
-        """Publish a chunk of what is due; how many. Raises TryLater, and then all of it is released again."""
+        """Publish a chunk of what is due; how many. Raises TryLater, and then all of it is released again.
+
+        Nothing while matchers have much to read of it.
+        """
         await self._holds.close(_CHUNK_SIZE)
-        return sum([await self._publish(due) for due in (self._holds.due, self._holds.due_by_priority)])
+        if self._is_releasing and not await self._may_go_on():
+            return 0
+        released = sum([await self._publish(due) for due in (self._holds.due, self._holds.due_by_priority)])
+        self._is_releasing = released > 0
+        return released
+
+    async def _may_go_on(self) -> bool:
+        """True while some partition has little that is unread: one that stands still is not waited for.
+
+        Where matchers have never read any, nothing is known of how they get on.
+        """
+        if time.monotonic() - self._looked > _LOOK_SECONDS:
+            unread = await self._unread()
+            self._goes_on = any(one.committed is None or one.lag < _MOST_UNREAD for one in unread)
+            self._looked = time.monotonic()
+        return self._goes_on
 
     async def _publish(self, due: Callable[[int], AbstractAsyncContextManager[list[DueHold]]]) -> int:
         async with due(_CHUNK_SIZE) as found:

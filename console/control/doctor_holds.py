@@ -37,6 +37,4 @@ def said_of_holds(waiting: Waiting, unread: int, holders: int) -> str:
 
 
 def _unread(wire: Wire) -> int:
-    lag = LagReader(wire)
-    lag.roles = ("holder",)
-    return sum(one.lag for one in lag.read())
+    return sum(one.lag for one in LagReader(wire, ("holder",)).read())

@@ -123,8 +123,7 @@ async def stage(folder: Path, progress: Progress) -> AsyncIterator[Stage]:
         api = Api(f"http://127.0.0.1:{settings.api.port}/api/v1", await _key(wiring))
         everyone.start()
         try:
-            lag = LagReader(wiring)
-            lag.roles = ROLES
+            lag = LagReader(wiring, ROLES)
             yield Stage(wiring, fakes, made, written, everyone, lag, folder, api)
         finally:
             everyone.stop()

@@ -20,7 +20,7 @@ COMMANDS: dict[str, Command] = {
         "run", _START, "Start the embedded Kafka and PostgreSQL below the data folder, and keep them until Ctrl-C."
     ),
     "dev": Command(
-        "run", _START, "Servers, topics, all workers, console and API in one terminal; Ctrl-C stops everything."
+        "run", _START, "Servers, topics, all workers, console, API and pages in one terminal; Ctrl-C stops all of it."
     ),
     "demo": Command(
         "run",

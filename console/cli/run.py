@@ -69,7 +69,7 @@ def _wait_for_signal() -> None:
 
 @commands.command()
 def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] = 1) -> None:
-    """Servers, topics, all workers, console and API in one terminal; Ctrl-C stops everything."""
+    """Servers, topics, all workers, console, API and pages in one terminal; Ctrl-C stops all of it."""
     from console.cli.supervisor import Supervisor, servers, worker_environ, workers
 
     end_in_order()
@@ -79,7 +79,7 @@ def dev(processes: Annotated[int, typer.Option(help="Matchers, and senders.")] =
         Provision(wiring).apply()
         environ = worker_environ(settings, os.environ)
         working = workers(members(Role), processes, environ, None)  # type: ignore[arg-type]
-        everyone = Supervisor([*working, *servers(("console", "api"), environ, None)])
+        everyone = Supervisor([*working, *servers(("console", "api", "web"), environ, None)])
         show_text(f"Kafka     {settings.kafka.bootstrap}\nPostgres  {where(settings.postgres.dsn.reveal())}")
         show_text(f"{len(working)} workers, and soon the addresses of what is served; Ctrl-C stops everything")
         everyone.start()

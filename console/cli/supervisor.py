@@ -22,7 +22,7 @@ _KILL_SECONDS = 60.0
 _CALM_SECONDS = 5.0
 _FATAL = (os.EX_CONFIG, os.EX_USAGE)
 
-Served = Literal["api", "console"]
+Served = Literal["api", "console", "web"]
 """What is served over HTTP, by a process each; it prints its address."""
 
 

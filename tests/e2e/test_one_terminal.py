@@ -33,7 +33,7 @@ def test_dev_serves_everything_says_where_and_stops_it_all(tmp_path: Path) -> No
         subprocess.Popen([sys.executable, "-m", "console", "dev"], env=environ, cwd=tmp_path, stdout=written) as dev,
     ):
         try:
-            found = {name: _address(dev, out, name) for name in ("API", "Console")}
+            found = {name: _address(dev, out, name) for name in ("API", "Console", "Pages")}
             for address in found.values():
                 assert _status(f"{address.removesuffix('/api/v1')}/healthz") == 200
             made = [sys.executable, "-m", "console", "keys", "create", "me", "--role", "viewer", "--json"]

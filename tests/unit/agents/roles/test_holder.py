@@ -43,7 +43,7 @@ class Due:
 
 
 class Matchers:
-    """How far they are, by partition; how often somebody asked."""
+    """Lags by partition, and how often somebody asked for them."""
 
     def __init__(self, *unread: int | None) -> None:
         self.unread, self.asked, self.is_away = unread, 0, False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -62,9 +63,8 @@ class Sessions:
                 return False
             await connection.execute(self._sql["note_sign_in"], user.user_id)
             await connection.execute(self._sql["note_network"], user.user_id, comer.network)
-            roles = await connection.fetch(queries("users")["roles_of_user"], user.user_id)
-            projects = [row["project_id"] for row in roles]
-            await audit.write(connection, *_entries(projects, user.user_id, "user.signed_in", {"session": session_id}))
+            said = {"session": session_id}
+            await _note(connection, user.user_id, "user.signed_in", said, by=f"user:{user.user_id}")
         return True
 
     async def check(self, token: str) -> SignedIn | None:
@@ -97,14 +97,11 @@ class Sessions:
         async with changing(self._pool) as connection:
             ended = await connection.fetch(self._sql[statement], user_id, session_id)
             if ended:
-                roles = await connection.fetch(queries("users")["roles_of_user"], user_id)
-                projects = [row["project_id"] for row in roles]
-                said = {"ended": len(ended)}
-                await audit.write(connection, *_entries(projects, user_id, "user.sessions_ended", said, by=by))
+                await _note(connection, user_id, "user.sessions_ended", {"ended": len(ended)}, by=by)
         return len(ended)
 
 
-def _entries(
-    projects: Sequence[str], user_id: str, action: AuditAction, said: Mapping[str, object], *, by: str | None = None
-) -> list[AuditEntry]:
-    return [AuditEntry(one, by or f"user:{user_id}", action, user_id, None, said) for one in projects]
+async def _note(connection: Any, user_id: str, action: AuditAction, said: Mapping[str, object], *, by: str) -> None:
+    """Have the audit logs of all projects that a user is in say it."""
+    roles = await connection.fetch(queries("users")["roles_of_user"], user_id)
+    await audit.write(connection, *(AuditEntry(one["project_id"], by, action, user_id, None, said) for one in roles))

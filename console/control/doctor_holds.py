@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import asyncpg
 
 from agents.aside import aside
@@ -37,4 +39,5 @@ def said_of_holds(waiting: Waiting, unread: int, holders: int) -> str:
 
 
 def _unread(wire: Wire) -> int:
-    return sum(one.lag for one in LagReader(wire, ("holder",)).read())
+    with closing(LagReader(wire, ("holder",))) as reader:
+        return sum(one.lag for one in reader.read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 
 from agents.broker.lag import OPEN_SECONDS, LagReader
@@ -29,7 +30,9 @@ def _in_words(one: OpenTransaction) -> str:
 
 def _made_anew(wire: Wire) -> Iterator[str]:
     """A group's committed offset that its topic does not reach: a worker that runs commits anew by itself."""
-    for one in LagReader(wire).read():
+    with closing(LagReader(wire)) as reader:
+        found = reader.read()
+    for one in found:
         if one.committed is not None and one.committed > one.end:
             yield (
                 f"{one.topic}-{one.partition} ends at {one.end}, but {one.group} has committed {one.committed}: the "

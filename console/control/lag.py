@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from agents.broker.lag import Lag, LagReader
@@ -29,11 +30,8 @@ class GroupLag:
 
 def group_lags(wire: Wire) -> list[GroupLag]:
     """Those of every group that reads something, asked once. Raises TryLater."""
-    reader = LagReader(wire)
-    try:
+    with closing(LagReader(wire)) as reader:
         found = reader.read()
-    finally:
-        reader.close()
     groups: dict[str, list[Lag]] = {}
     for one in found:
         groups.setdefault(one.group, []).append(one)

@@ -1,9 +1,10 @@
-"""A batch on its way into a role: in chunks, each record read or dead-lettered, and one line in the log at its end."""
+"""A batch on its way into a role: in chunks, each record read or dead-lettered; and the log of what is done."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,8 @@ from schemas.errors import NOT_OF_THE_RECORD, BadRecord, TryLater
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+_LINE_EVERY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Intake(Generic[T]):
         counted: str,
     ) -> None:
         self._read, self._work = read, work
-        self._dead_letters, self._metrics, self._clock = dead_letters, metrics, clock
+        self._dead_letters, self._log, self._clock = dead_letters, BatchLog(metrics), clock
         self._size, self._counted = size, counted
         self._turn = asyncio.Lock()
         """Of the work: what was read aside does not meddle with what goes on meanwhile."""
@@ -87,7 +90,7 @@ class Intake(Generic[T]):
             await asyncio.sleep(0)  # a chunk of dead letters causes no work that would let others have their turn
             async with self._turn:
                 count += await self._work_on(Chunk(batch, records, read))
-        log_batch(batch, time.perf_counter() - began, self._metrics, **{self._counted: count})
+        self._log.ended(batch, time.perf_counter() - began, **{self._counted: count})
 
     async def _work_on(self, taken: Chunk[T]) -> int:
         """Do the work; without the record that nobody knew to be bad before."""
@@ -128,16 +131,28 @@ class Intake(Generic[T]):
             return await retry_until_available(read, what="schema registry")
 
 
-def log_batch(batch: Batch, seconds: float, metrics: Metrics, **counts: int) -> None:
-    """The line of a batch whose work is done, after `seconds`."""
-    topic = str(batch.tp.topic)
-    metrics.batch_seconds.labels(topic).observe(seconds)
-    log.info(
-        "batch",
-        topic=topic,
-        partition=batch.partition,
-        offset=batch.next_offset - 1,
-        records=len(batch.records),
-        **counts,
-        milliseconds=round(seconds * 1000, 1),
-    )
+class BatchLog:
+    """The lines of batches whose work is done: of a topic one a second at most, with the sums since the one before.
+
+    Under live load a batch has a record or two: a line each was a tenth of the matcher's work, and nobody's reading.
+    """
+
+    def __init__(self, metrics: Metrics, *, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._ticks = metrics.batch_seconds, ticks
+        self._sums: dict[str, Counter[str]] = {}
+        self._written_at: dict[str, float] = {}
+
+    def ended(self, batch: Batch, seconds: float, **counts: int) -> None:
+        """Note a batch that took `seconds`."""
+        topic = str(batch.tp.topic)
+        self._seconds.labels(topic).observe(seconds)
+        sums = self._sums.setdefault(topic, Counter())
+        sums.update(counts, batches=1, records=len(batch.records), microseconds=round(seconds * 1e6))
+        now = self._ticks()
+        if now - self._written_at.get(topic, -_LINE_EVERY) < _LINE_EVERY:
+            return
+        del self._sums[topic]
+        self._written_at[topic] = now
+        took = round(sums.pop("microseconds") / 1000, 1)
+        place = {"partition": batch.partition, "offset": batch.next_offset - 1}
+        log.info("batch", topic=topic, **place, **sums, milliseconds=took)

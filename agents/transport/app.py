@@ -26,7 +26,7 @@ log = structlog.get_logger()
 class BatchApp(EndsWhenCrashed, faust.App):
     """An app whose agents get whole batches; an input offset is committed after all that it caused is acknowledged."""
 
-    in_flight = Limit(batches=4, records=1000, most=32)
+    in_flight = Limit(batches=4, records=1000, most=32, waiting=2)
     """A limit of what is delivered of a partition and not yet complete: for memory, and the time that a stop takes."""
 
     def __init__(self, group: str, kafka: Kafka, *, fetch_wait_ms: int = 20, **settings: Any) -> None:

@@ -27,15 +27,21 @@ class Limit:
 
     Few large batches are the cheapest, so while there is lag they are let grow; many small ones are needed where it is
     latency that counts. `most` is for batches however small: each has a place in a queue.
+
+    `waiting`: the agent has not begun so many yet. What comes meanwhile is read as one batch later and costs less: at
+    500 events/s beside releases, live batches of two records waited behind each other for 170 ms.
     """
 
     batches: int
     records: int
     most: int
+    waiting: int
 
     def is_reached(self, queue: deque[Batch]) -> bool:
         """True where these are enough."""
         many = len(queue)
+        if many >= self.waiting and not queue[-self.waiting].begun:
+            return True
         return many >= self.batches and (many >= self.most or sum(len(one.records) for one in queue) >= self.records)
 
 

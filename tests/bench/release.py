@@ -1,4 +1,4 @@
-"""Messages that have waited and are due at the same time, released and worked off beside live events."""
+"""Messages that have waited, one a customer, and fall due at once: released and worked off beside live events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from agents.broker.producer import write_all
 from agents.broker.records import Output
 from console.cli.context import database
-from tests.bench.beside import CUSTOMERS, PATIENCE, Backlog, parsed
+from tests.bench.beside import PATIENCE, Backlog, parsed
 from tests.e2e.harness import Product
 
 _COUNT = int(os.environ.get("DUE", "200000"))
@@ -46,7 +46,7 @@ async def _left(running: Product) -> float:
 
 
 def _created(number: int) -> tuple[bytes, bytes]:
-    customer = f"c{number % CUSTOMERS}"
+    customer = f"waiting{number}"
     data = {"customer": {"id": customer, "phone": "+48500000000"}, "order": {"id": f"w{number}", "amount": 5000}}
     event = {"id": f"w{number}", "project_id": "shop", "type": _TYPE, "created_at": datetime.now(UTC), "data": data}
     return customer.encode(), msgspec.json.encode(event)

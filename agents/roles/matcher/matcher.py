@@ -17,7 +17,7 @@ from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import header_of, stamp
-from agents.intake import log_batch
+from agents.intake import BatchLog
 from agents.roles.matcher.counting import Decided, DecisionCounts
 from agents.roles.matcher.memberships import MembershipRows, Row
 from agents.roles.matcher.rules import RuleTable
@@ -170,7 +170,7 @@ class Matcher:
         self._rules = rules
         self._customers, self._recent, self._waiting = tables[:-1]
         self._memberships = MembershipRows(tables.memberships, wiring)
-        self._metrics, self._clock = metrics, clock
+        self._metrics, self._log, self._clock = metrics, BatchLog(metrics), clock
         self._dead_letters = DeadLetters("matcher", wiring, metrics)
         limits = self._limits = wiring.settings.matcher
         self._readers = {
@@ -382,4 +382,4 @@ class Matcher:
                     metrics.decisions.labels(outcome, reason).inc(count)
         if self._counts is not None and tally.decisions:
             self._counts.add(tally.decisions, self._clock())
-        log_batch(batch, seconds, metrics, outputs=tally.outputs)
+        self._log.ended(batch, seconds, outputs=tally.outputs)

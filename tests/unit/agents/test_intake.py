@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from structlog.testing import capture_logs
 
 from agents import waiting
 from agents.broker.records import Output
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import arrived_at, arrived_header
-from agents.intake import Chunk, Intake
+from agents.intake import BatchLog, Chunk, Intake
 from agents.telemetry.metrics import Metrics
 from agents.transport.batch import Batch
 from agents.wiring import Wiring
@@ -210,3 +211,17 @@ def test_when_an_event_arrived_is_what_was_passed_on_or_when_the_record_did(
     record = Record(0, b"", headers=headers)
     assert arrived_at(record).timestamp() * 1000 == milliseconds
     assert arrived_header(record) == passed_on
+
+
+def test_a_topic_has_one_line_a_second_with_the_sums_and_another_topic_has_its_own() -> None:
+    at = [0.0]
+    written = BatchLog(Metrics(), ticks=lambda: at[0])
+    nobody: Any = None
+    with capture_logs() as logs:
+        for at[0], topic, count in ((0.0, "a", 1), (0.2, "a", 2), (0.3, "b", 5), (0.9, "a", 3), (1.1, "a", 4)):
+            records: list[Any] = [Record(offset, b"1") for offset in range(count)]
+            batch = Batch(TP(topic, 2), records, owner=nobody, producer=nobody, epoch=0)
+            written.ended(batch, 0.0104, outputs=2 * count)
+    lines = [(line["topic"], line["batches"], line["records"], line["outputs"], line["milliseconds"]) for line in logs]
+    assert lines == [("a", 1, 1, 2, 10.4), ("b", 1, 5, 10, 10.4), ("a", 3, 9, 18, 31.2)]
+    assert logs[-1]["offset"] == 3

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from agents.broker.producer import Producer, Report
 from agents.broker.records import Output
 from agents.transport.batch import Batch
-from agents.transport.progress import OffsetRegression, Progress
+from agents.transport.progress import Limit, OffsetRegression, Progress
 
 ORDERS = TP("orders", 0)
 
@@ -157,6 +157,30 @@ def test_a_batch_that_goes_back_in_the_log_is_an_error() -> None:
     progress.enter(batch(0, 9))
     with pytest.raises(OffsetRegression):
         progress.enter(batch(5, 12))
+
+
+LIMIT = Limit(batches=4, records=100, most=8, waiting=2)
+
+
+@pytest.mark.parametrize(
+    ("records", "begun", "count", "is_full"),
+    [
+        pytest.param(1, 0, 1, False, id="one waits"),
+        pytest.param(1, 0, 2, True, id="two wait: what comes meanwhile is one batch"),
+        pytest.param(1, 1, 2, False, id="one is worked on, one waits"),
+        pytest.param(1, 7, 7, False, id="many small ones wait for their acknowledgements alone"),
+        pytest.param(1, 8, 8, True, id="each has a place in a queue"),
+        pytest.param(25, 4, 4, True, id="as many records as may be"),
+        pytest.param(50, 3, 3, False, id="large ones, and few"),
+    ],
+)
+def test_a_partition_is_full(records: int, begun: int, count: int, is_full: bool) -> None:
+    progress = Progress()
+    for number in range(count):
+        one = batch(number * records, (number + 1) * records - 1)
+        one.begun = number < begun
+        progress.enter(one)
+    assert progress.full([ORDERS], LIMIT) == ({ORDERS} if is_full else set())
 
 
 async def test_a_batch_is_complete_only_when_closed_and_every_output_is_acknowledged() -> None:

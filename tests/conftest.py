@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -102,7 +103,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "servers"
     folder.mkdir(exist_ok=True)
-    users, shared = _Users(folder), Servers(folder, os.environ)
+    users, shared = _Users(folder), Servers(folder, os.environ, durable=False)
     with users.locked():
         users.change(+1)
         endpoints = shared.start()
@@ -125,22 +126,51 @@ def settings(servers: Endpoints, tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture
-async def dsn(servers: Endpoints) -> AsyncIterator[str]:
-    """A database of the test's own."""
+@pytest.fixture(scope="session")
+def template(servers: Endpoints) -> Iterator[str]:
+    """The name of a migrated database that those of this process are copied from: some sixty migrations take longer."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        database = _database(servers)
+        made = runner.run(database.__aenter__())
+        runner.run(_migrated(made))
+        yield made.rsplit("/", 1)[1]
+        runner.run(database.__aexit__(None, None, None))
+
+
+async def _migrated(dsn: str) -> None:
+    pool = await connect(dsn)
+    await migrate(pool, "shop")
+    await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def _database(servers: Endpoints, *, template: str = "template1") -> AsyncIterator[str]:
     name = f"t{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(servers.postgres)
-    await admin.execute(f"create database {name}")
+    await admin.execute(f"create database {name} template {template}")
     yield servers.postgres.rsplit("/", 1)[0] + f"/{name}"
     await admin.execute(f"drop database {name} with (force)")
     await admin.close()
 
 
 @pytest.fixture
+async def dsn(servers: Endpoints, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    async with _database(servers, template=template) as made:
+        yield made
+
+
+@pytest.fixture
+async def empty_dsn(servers: Endpoints) -> AsyncIterator[str]:
+    """A database of the test's own with nothing in it."""
+    async with _database(servers) as made:
+        yield made
+
+
+@pytest.fixture
 async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     """A pool on a migrated database."""
     opened = await connect(dsn)
-    await migrate(opened, "shop")
     yield opened
     opened.terminate()
 

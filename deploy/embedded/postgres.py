@@ -22,19 +22,21 @@ VERSION = 18
 _BIN = Path(wheel.POSTGRES_VERSIONS[VERSION])
 _SYSTEM_USER = "tidings-postgres"
 _START_SECONDS = 60.0
-_SETTINGS = ("fsync=on", "shared_buffers=128MB", "max_connections=200", "unix_socket_directories=")
+_SETTINGS = ("shared_buffers=128MB", "max_connections=200", "unix_socket_directories=")
 
 
 class PostgresServer:
     """Start, stop, kill and restart a server in `folder`. The connection string stays the same over restarts.
 
-    It listens on loopback and trusts local users: for first steps and tests, not for production.
+    It listens on loopback and trusts local users: for first steps and tests, not for production. One that is not
+    `durable` keeps its data as long as the machine runs, and nobody waits for the disk.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, durable: bool = True) -> None:
         self._folder = folder
         self._data = folder / "data"
         self._environ = environ
+        self._settings = (*_SETTINGS, f"fsync={'on' if durable else 'off'}")
         self.process = ServerProcess("postgres", folder)
 
     @property
@@ -63,7 +65,7 @@ class PostgresServer:
         if not (self._data / "PG_VERSION").exists():
             self._initialise(user)
         port = free_port(self.process.remembered_ports().get("client"))
-        settings = [argument for setting in _SETTINGS for argument in ("-c", setting)]
+        settings = [argument for setting in self._settings for argument in ("-c", setting)]
         command = [str(_BIN / "postgres"), "-D", str(self._data), "-h", "127.0.0.1", "-p", str(port), *settings]
         self.process.start(command, {"client": port}, self._environ, user=user)
         self.process.wait_until_ready(lambda: self._ready(port), _START_SECONDS)

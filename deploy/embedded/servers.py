@@ -24,13 +24,16 @@ class Endpoints:
 class Servers:
     """`with Servers(folder, environ) as servers:` or `start()` and `stop()`. Their data stays in the folder.
 
-    `for_load` gives the broker twice the memory, and the time to compile itself well.
+    `for_load` gives the broker twice the memory, and the time to compile itself well. What is not `durable` outlives
+    its processes and not the machine.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, for_load: bool = False) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *, for_load: bool = False, durable: bool = True
+    ) -> None:
         heap = "1g" if for_load else "512m"
         self.kafka = KafkaServer(folder.absolute() / "kafka", environ, heap=heap, for_load=for_load)
-        self.postgres = PostgresServer(folder.absolute() / "postgres", environ)
+        self.postgres = PostgresServer(folder.absolute() / "postgres", environ, durable=durable)
 
     def start(self, progress: Progress | None = None) -> Endpoints:
         """Start what is not running, both at once. Raises CannotStart and leaves nothing running that it started."""

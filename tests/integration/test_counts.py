@@ -217,9 +217,9 @@ async def test_an_erasure_leaves_counts_as_they_are(pool: asyncpg.Pool) -> None:
 
 
 async def test_what_was_recorded_before_there_were_counts_is_counted_by_the_migration(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = await earlier(dsn, tmp_path, monkeypatch, last=57)
+    pool = await earlier(empty_dsn, tmp_path, monkeypatch, last=57)
     await pool.execute(_AS_BEFORE)
     assert "0058_counts" in await migrate(pool, "shop")
     assert await differing(pool) == []

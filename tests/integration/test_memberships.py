@@ -142,12 +142,12 @@ async def test_processes_that_tell_at_once_leave_what_postgres_says(stage: Stage
 
 
 async def test_members_from_before_an_upgrade_are_told_page_by_page_and_then_it_is_said(
-    wiring: Wiring, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wiring: Wiring, empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for file in FOLDER.glob("*.sql"):
         if file.stem < "0050" or file.stem.endswith("_audit_log"):  # into which whoever applies a segment today writes
             (tmp_path / file.name).write_text(file.read_text())
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=4) as pool:
+    async with asyncpg.create_pool(empty_dsn, min_size=1, max_size=4) as pool:
         monkeypatch.setattr(migrate, "FOLDER", tmp_path)
         await migrate.migrate(pool, "shop")
         stage, count = Stage(wiring, pool), BATCH_SIZE + 100

@@ -44,9 +44,9 @@ async def earlier(dsn: str, folder: Path, monkeypatch: pytest.MonkeyPatch, last:
 
 
 async def test_a_publication_of_version_0_3_is_answered_with_the_objects_that_it_had(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = await earlier(dsn, tmp_path, monkeypatch, last=5)
+    pool = await earlier(empty_dsn, tmp_path, monkeypatch, last=5)
     code = Code(code="A", created_at=NOW, expiration_date=END, value=70, metadata={"y": 1.5, "z": "é"})
     voucher = voucher_object(SPRING, code, "c1", NOW)
     publication = publication_object(
@@ -108,9 +108,9 @@ KNOWN = {
 
 @pytest.mark.parametrize("last", [5, 13])
 async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_none_twice(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
+    empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int
 ) -> None:
-    pool = await earlier(dsn, tmp_path, monkeypatch, last)
+    pool = await earlier(empty_dsn, tmp_path, monkeypatch, last)
     past = ["dlv_" + "0b" * 16, "of another shape and long", "of sixteen chars"] if last == 13 else []
     await _as_a_ledger_was(pool, past)
     assert "0016_ids_outlive_content" in await migrating.migrate(pool, "shop")
@@ -144,9 +144,9 @@ async def test_a_ledger_of_an_earlier_version_keeps_its_deliveries_and_sends_non
 
 
 async def test_what_is_written_while_the_ledger_is_copied_is_not_sent_twice(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = await earlier(dsn, tmp_path, monkeypatch, last=13)
+    pool = await earlier(empty_dsn, tmp_path, monkeypatch, last=13)
     async with pool.acquire() as writer:
         writing = writer.transaction()
         await writing.start()
@@ -174,9 +174,9 @@ async def test_what_is_written_while_the_ledger_is_copied_is_not_sent_twice(
 
 
 async def test_what_is_paused_has_a_kind_by_the_words_that_were_kept(
-    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = await earlier(dsn, tmp_path, monkeypatch, last=33)
+    pool = await earlier(empty_dsn, tmp_path, monkeypatch, last=33)
     words: dict[str, tuple[str, bool, HoldKind]] = {
         "HTTP 401: the receiver does not accept us": ("webhook", True, "refused"),
         "auth: 535 5.7.8 no (the server does not accept us)": ("email", False, "refused"),  # of before 0.5.0

@@ -155,10 +155,10 @@ async def test_a_database_in_which_nothing_may_be_created_is_said(pool: asyncpg.
 
 
 @needs_pgbouncer
-async def test_all_that_is_kept_works_through_pgbouncer_in_transaction_mode(dsn: str) -> None:
+async def test_all_that_is_kept_works_through_pgbouncer_in_transaction_mode(empty_dsn: str) -> None:
     """Two sessions for all of them: each statement of one client finds what another has left there."""
-    assert not await finds_pooler(dsn)
-    with pgbouncer(dsn, servers=2) as through:
+    assert not await finds_pooler(empty_dsn)
+    with pgbouncer(empty_dsn, servers=2) as through:
         assert await finds_pooler(through)
         pools = [await connect(through) for _ in range(3)]
         await asyncio.gather(*(migrate(pool, "shop") for pool in pools))

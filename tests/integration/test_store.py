@@ -517,8 +517,8 @@ async def test_a_destination_is_bounded_over_its_lanes_and_what_was_tried_waits_
     assert len(await due(ledger, "next", a_destination=3)) == 1
 
 
-async def test_migrations_run_once_however_many_start(dsn: str) -> None:
-    pools = [await connect(dsn) for _ in range(3)]
+async def test_migrations_run_once_however_many_start(empty_dsn: str) -> None:
+    pools = [await connect(empty_dsn) for _ in range(3)]
     applied = await asyncio.gather(*(migrate(pool, "shop") for pool in pools))
     assert sorted(name for one in applied for name in one) == sorted(file.stem for file in FOLDER.glob("*.sql"))
     await pools[0].execute("insert into migrations (name, digest) values ('9999_future', 'x')")

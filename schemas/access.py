@@ -30,6 +30,7 @@ Permission = Literal[
     "sends:read",
     "sends:write",
     "sends:confirm",
+    "sends:approve",
     "sends:operate",
     "events:publish",
     "keys:manage",
@@ -53,7 +54,8 @@ Permission = Literal[
     "users:manage",
 ]
 """What a route asks for. `set_live` is needed for every change of what is live, or becomes so; `sends:confirm`
-to have sent what `sends:write` drew up; `distributions:test` to send one message, as a test, to an address."""
+to have sent what `sends:write` drew up, `sends:approve` to approve of it where it goes to many; `distributions:test` to
+send one message, as a test, to an address."""
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 _VIEWER: tuple[Permission, ...] = (
@@ -91,6 +93,7 @@ _RUNS: tuple[Permission, ...] = (
     "sends:operate",
 )
 """Of whoever keeps it running: pause, resume, stop and cancel."""
+_SENDS: tuple[Permission, ...] = ("sends:confirm", "sends:approve")
 _MENDS: tuple[Permission, ...] = ("accounts:read", "dead_letters:read", "dead_letters:operate", "operations:read")
 _PUBLISHES: tuple[Permission, ...] = ("events:publish", "customers:write")
 """Of machines that bring in what is known upstream."""
@@ -100,7 +103,7 @@ _OF_ONE: tuple[Permission, ...] = ("customers:erase", "customers:export")
 GRANTS: Mapping[AccessRole, frozenset[Permission]] = {
     "viewer": frozenset(_VIEWER),
     "editor": frozenset(_EDITOR),
-    "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", "sends:confirm")),
+    "approver": frozenset((*_EDITOR, *_RUNS, "audit:read", "distributions:set_live", *_SENDS)),
     "operator": frozenset((*_VIEWER, *_RUNS, *_MENDS, "audit:read", *_PUBLISHES, *_OF_ONE, "suppressions:write")),
     "admin": frozenset(PERMISSIONS),
 }

@@ -31,6 +31,7 @@ AuditAction = Literal[
     "codes.imported",
     "send.drafted",
     "send.confirmed",
+    "send.approved",
     "send.edited",
     "send.paused",
     "send.resumed",
@@ -78,6 +79,7 @@ AUDIT_NOUNS: tuple[str, ...] = tuple(dict.fromkeys(action.partition(".")[0] for 
 OF_SENDS: Mapping[str, AuditAction] = {
     "draft": "send.drafted",
     "confirm": "send.confirmed",
+    "approve": "send.approved",
     "edit": "send.edited",
     "pause": "send.paused",
     "resume": "send.resumed",

@@ -45,6 +45,7 @@ class Project(Record, frozen=True, kw_only=True):
     quiet_hours: QuietHours | None = None
     caps: list[Cap] = []
     send_hold: int | None = None
+    approve_above: int | None = None
     plan: Plan = "paid"
     limits: MessageLimits | None = None
     updated_at: datetime

@@ -112,6 +112,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     ),
     "claims": "ids of deliveries alone, which are hashes",
     "send_actions": "what people did to sends",
+    "send_approvals": "who approved of sends",
     **dict.fromkeys(("api_keys", "users", "user_roles", "user_links", "sessions"), "who may ask"),
     **dict.fromkeys(("api_failures", "sign_in_attempts", "sign_in_networks"), "those who may not, and their networks"),
     "notices": "what waits for an operator",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import asyncpg
 import msgspec
@@ -17,78 +16,12 @@ from schemas.distribution import Distribution
 from schemas.segment import SegmentDefinition
 from schemas.send import Audience, Entered, Started, When
 from store import audit
+from store.approvals import Approvals
 from store.clock import database_now
 from store.postgres import changing, passing_errors
 from store.segments import SegmentConflict
+from store.send_rows import Claimed, Progress, SendPlace, SendRow, claimed_of, send_of
 from store.sql import queries
-
-T = TypeVar("T")
-SendPlace = tuple[datetime, str]
-"""The place of a send in a list, newest first: when it was created, and its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class SendRow:
-    """A send as it stands.
-
-    `audience` is how many it goes to, as counted last; `starts_at` the end of its hold, or its moment where that is
-    later: None before it is confirmed, or while its segment is being computed. `gone`: how many had left when it was
-    stopped. `waits_for` says why it does not go on.
-
-    `backfill` is that of the distribution, where setting it live began this send, at `live_at`; once it `is_swept`,
-    those who entered since are looked for.
-    """
-
-    project_id: str
-    send_id: str
-    distribution_id: str
-    status: SendStatus
-    to: Audience
-    when: When
-    hold: timedelta
-    audience: int
-    confirmed_at: datetime | None
-    starts_at: datetime | None
-    started_at: datetime | None
-    version: int | None
-    emitted: int
-    emitted_at: datetime | None
-    gone: int | None
-    waits_for: str
-    created_by: str
-    created_at: datetime
-    ended_at: datetime | None
-    backfill: str | None
-    live_at: datetime | None
-    is_swept: bool
-
-    @property
-    def is_open(self) -> bool:
-        """True where something of it may still go out."""
-        return self.status not in ("DONE", "STOPPED")
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A send that is ours to work on. `started` is None before its first event, `checkpoint` its last member so far."""
-
-    send: SendRow
-    checkpoint: str
-    started: Started | None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The deliveries of a send by what became of them, as far as senders have them.
-
-    `held` waits until a moment, or for a code, before it is one.
-    """
-
-    sent: int
-    under_way: int
-    waiting: int
-    failed: int
-    held: int
 
 
 class Sends:
@@ -103,14 +36,14 @@ class Sends:
     async def find(self, project_id: str, send_id: str) -> SendRow | None:
         """One send."""
         rows = await self._fetch("find", project_id, send_id)
-        return _send(rows[0]) if rows else None
+        return send_of(rows[0]) if rows else None
 
     async def listed(
         self, project_id: str, limit: int, status: SendStatus | None = None, after: SendPlace | None = None
     ) -> list[SendRow]:
         """The newest of a project, those of a status where one is named, behind a place."""
         rows = await self._fetch("listed", project_id, limit, status, *(after or (None, None)))
-        return [_send(row) for row in rows]
+        return [send_of(row) for row in rows]
 
     async def ids(self, project_id: str) -> list[str]:
         """Those of a project that a person could mean."""
@@ -148,7 +81,7 @@ class Sends:
     async def claim(self, owner: str, lease: timedelta) -> Claimed | None:
         """A send that is due, for us alone until the lease ends or `release`."""
         rows = await self._fetch("claim", owner, lease)
-        return _claimed(rows[0]) if rows else None
+        return claimed_of(rows[0]) if rows else None
 
     async def complete(self) -> int:
         """Begin the hold of sends whose segment is complete by now; how many."""
@@ -160,12 +93,6 @@ class Sends:
         if not rows:
             return None
         return msgspec.json.decode(rows[0]["definition"], type=Distribution), rows[0]["created_at"]
-
-    async def begin(self, send: SendRow, owner: str, started: Started) -> bool:
-        """Fix what stands in all of its events; whether it is still to be sent."""
-        text = msgspec.json.encode(started.distribution).decode()
-        what = started.version, text, started.at
-        return bool(await self._fetch("begin", send.project_id, send.send_id, owner, *what))
 
     async def members(self, send: SendRow, after: str, limit: int) -> list[str]:
         """The next ones, by id."""
@@ -282,7 +209,7 @@ class SendChange:
     async def backfills(self, project_id: str, distribution_id: str) -> list[SendRow]:
         """Those of a distribution that are not over, as nobody else changes them until the end."""
         rows = await self._connection.fetch(self._sql["backfills"], project_id, distribution_id)
-        return [_send(row) for row in rows]
+        return [send_of(row) for row in rows]
 
     async def add_members(self, project_id: str, send_id: str, customers: Sequence[str]) -> None:
         """Customers of a list."""
@@ -312,9 +239,21 @@ class SendChange:
         change = {"distribution": send.distribution_id, **said}
         self.entries.append(AuditEntry(send.project_id, actor, action, send.send_id, None, change))
 
-    async def confirm(self, send: SendRow) -> SendRow:
-        """Have a draft sent after its hold."""
-        return await self._changed("confirm", send)
+    async def confirm(self, send: SendRow, approve_above: int | None = None) -> SendRow:
+        """Have a draft sent after its hold; beyond so many customers not without an approval."""
+        return await self._changed("confirm", send, approve_above)
+
+    @property
+    def approvals(self) -> Approvals:
+        """Approvals of sends, in the same transaction."""
+        return Approvals(self._connection)
+
+    async def begin(self, send: SendRow, owner: str, started: Started, segment_digest: str | None) -> bool:
+        """Fix what stands in all of its events, and the segment it is for; whether it is still to be sent."""
+        text = msgspec.json.encode(started.distribution).decode()
+        what = owner, started.version, text, started.at, segment_digest
+        begun = await self._connection.fetchval(self._sql["begin"], send.project_id, send.send_id, *what)
+        return bool(begun)
 
     async def edit(self, send: SendRow, when: When, hold: timedelta, *, restarts: bool) -> SendRow:
         """Another moment or hold."""
@@ -372,7 +311,7 @@ class SendChange:
 
     async def _one(self, name: str, *arguments: object) -> SendRow | None:
         row = await self._connection.fetchrow(self._sql[name], *arguments)
-        return None if row is None else _send(row)
+        return None if row is None else send_of(row)
 
     async def _run(self, name: str, *arguments: object) -> None:
         await self._connection.execute(self._sql[name], *arguments)
@@ -380,18 +319,3 @@ class SendChange:
 
 def _times(when: When) -> tuple[object, ...]:
     return when.at, when.local_time, when.not_before, when.lasts_until
-
-
-def _send(row: asyncpg.Record) -> SendRow:
-    plain = {name: row[name] for name in SendRow.__dataclass_fields__ if name not in ("to", "when")}
-    segment = row["segment_id"]
-    to = Audience(kind="segment" if segment else "list", segment=segment, own=row["owns_segment"])
-    return SendRow(to=to, when=When(at=row["at"], local_time=row["local_time"]), **plain)
-
-
-def _claimed(row: asyncpg.Record) -> Claimed:
-    send, started = _send(row), None
-    if send.version is not None and send.starts_at is not None:
-        distribution = msgspec.json.decode(row["distribution"])
-        started = Started(at=send.live_at or send.starts_at, version=send.version, distribution=distribution)
-    return Claimed(send, row["checkpoint"], started)

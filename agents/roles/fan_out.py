@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -32,7 +32,9 @@ from schemas.errors import TryLater
 from schemas.events.triggers import MANUAL, TRIGGERS
 from schemas.send import Started
 from schemas.topics import DUE, HOLDS, PUBLICATION_REQUESTS, deliveries
-from store.sends import Claimed, SendRow, Sends
+from store.send_rows import Claimed, SendRow
+from store.sends import SendChange, Sends
+from streams.approvals import digest_of_document, judge
 from streams.pace import Pace
 from streams.sends import EntryEvents, MemberEvents, distribution_object
 
@@ -163,9 +165,14 @@ class FanOut:
         if started is None and (starts := found[0].starts_at) and await self._sends.now() < starts:
             return _LOOK_AGAIN, f"its distribution starts at {starts.isoformat()}"
         if started is None:
-            started = await self._begun(send, *found)
-        if started is None:
-            return _LOOK_AGAIN, ""
+            started, why = await self._begun(send, *found)
+        else:
+            why = await self._other_segment(send)
+        if started is None or why:
+            return (_LOOK_AT_HELD if why else _LOOK_AGAIN), why
+        if claimed.started is None and send.approve_above is not None:
+            begun = await self._sends.find(send.project_id, send.send_id)
+            claimed = replace(claimed, send=begun or send)  # with the digest of its segment
         capacity = await self._capacity(send, _channels(found[0]))
         if not capacity:
             return _LOOK_AGAIN, "as many are ahead as left within the last minute"
@@ -180,16 +187,43 @@ class FanOut:
         log.info("send_ended", project=send.project_id, send=send.send_id)
         return True
 
-    async def _begun(self, send: SendRow, rule: Distribution, created_at: datetime) -> Started | None:
-        """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold."""
+    async def _begun(self, send: SendRow, rule: Distribution, created_at: datetime) -> tuple[Started | None, str]:
+        """Fix what stands in all of its events: the distribution as it is now, after every edit of its hold.
+
+        None, and why, of one that goes to so many that it needs an approval of what goes out now.
+        """
         if send.starts_at is None:
-            return None
+            return None, ""
         at = max(send.live_at or send.starts_at, rule.starts_at or send.starts_at)
         started = Started(at=at, version=rule.version, distribution=distribution_object(rule, created_at))
-        if not await self._sends.begin(send, self._owner, started):
-            return None
+        async with self._sends.change() as change:
+            now = await change.lock(send.project_id, send.send_id)
+            if now is None or now.revision != send.revision:
+                return None, ""
+            why, segment = await self._approved(change, now, rule)
+            if why or not await change.begin(now, self._owner, started, segment):
+                return None, why
         log.info("send_began", project=send.project_id, send=send.send_id, version=rule.version)
-        return started
+        return started, ""
+
+    async def _approved(self, change: SendChange, send: SendRow, rule: Distribution) -> tuple[str, str | None]:
+        """The approval that a send lacks, if any, and the digest of its segment that nobody changes until it begins."""
+        basis = None if send.approve_above is None else await change.approvals.basis(send, rule)
+        if basis is None:
+            return "", None
+        verdict = judge(send.approve_above, basis, await change.approvals.find(send))
+        if not verdict.may_go:
+            changes = "; ".join(verdict.changes) or f"it goes to {basis.audience}, more than {send.approve_above}"
+            return f"an approval: {changes}", None
+        return "", digest_of_document(basis.segment)
+
+    async def _other_segment(self, send: SendRow) -> str:
+        """The reason to wait, where its segment has another definition than when it began and was approved."""
+        if send.segment_digest is None:
+            return ""
+        async with self._sends.change() as change:
+            now = digest_of_document(await change.approvals.segment(send))
+        return "" if now == send.segment_digest else f"segment {send.to.segment}, which was changed since it began"
 
     async def _capacity(self, send: SendRow, channels: Collection[ChannelName]) -> int:
         ahead = sum(one.lag for one in await self._ahead(channels)) + await self._sends.waiting(send)
@@ -206,6 +240,8 @@ class FanOut:
         while goes_on and most > 0:
             size = min(_PAGE, most)
             page = await pages(after, size)
+            if await self._other_segment(send):  # looked at after its members were read: these were not changed by it
+                return
             await write_all(self.app.outputs, [self._output(send, *one) for one in page])
             upto = page[-1][0] if page else after
             count = 0 if send.is_swept else len(page)  # most of those who are looked for again were counted

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from console.control.approvals import ApprovalNeeded
 from console.control.not_found import NotFound
 from schemas.errors import BadQuestion, BadRecord, DefinitionInvalid, TidingsError, TryLater
 from schemas.errors import Problem as FoundProblem
@@ -23,7 +24,8 @@ RETRY_SECONDS = 5
 
 ProblemKind = Literal[
     "unreadable", "invalid", "unauthenticated", "forbidden", "not_found", "method_not_allowed", "too_slow", "conflict",
-    "in_flight", "key_reused", "changed", "too_large", "unsupported", "too_many_requests", "failed", "later",
+    "approval_needed", "in_flight", "key_reused", "changed", "too_large", "unsupported", "too_many_requests", "failed",
+    "later",
 ]  # fmt: skip
 
 
@@ -47,6 +49,9 @@ MEANINGS: Mapping[ProblemKind, Meaning] = {
     "method_not_allowed": Meaning(405, "Not in this way", "Use a method that `Allow` names."),
     "too_slow": Meaning(408, "Too slow", "Send the body at once."),
     "conflict": Meaning(409, "It does not fit what there is", "Read it again, and decide anew."),
+    "approval_needed": Meaning(
+        409, "An approval is missing", "Have it approved by somebody whom `detail` allows, and send the same again."
+    ),
     "in_flight": Meaning(409, "The same is under way", "Ask again after `Retry-After` for its reply."),
     "key_reused": Meaning(409, "Another request had this key", "Make a new Idempotency-Key for each request."),
     "changed": Meaning(412, "It has changed since", "Read it again: `changes` says what is different."),
@@ -139,6 +144,8 @@ def refusal_of(error: TidingsError) -> Refusal:
             return Refusal("invalid", str(error), (in_parameter(option, message),) if option else ())
         case BadRecord():
             return Refusal("invalid", str(error), (in_body(pointer_of(error.path), str(error)),))
+        case ApprovalNeeded(changes=changes):
+            return Refusal("approval_needed", str(error), permission="sends:approve", changes=changes)
         case VersionConflict():
             return Refusal("conflict", str(error))
     return Refusal("conflict", str(error))

@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Meta
 
 from console.api.route import Cursor, Instant
+from console.control.approvals import ShownApproval
 from console.control.sends import Counted, SendShown, Stopped
 from schemas.closed import SendStatus
 from schemas.formats.durations import format_duration
-from store.sends import SendRow
+from store.send_rows import SendRow
 
 
 class Send(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,12 +70,42 @@ class SendAction(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class SendApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """A send beside the approval that its project asks for `above` so many customers.
+
+    `content` is the digest of what goes out, `audience` to how many, as of now: that is what is approved. `changes` are
+    those since `approved_by` approved of it: then `is_given` is false. `not_by` are those who wrote it.
+    """
+
+    above: int
+    is_needed: bool
+    is_given: bool
+    content: str
+    audience: int
+    approved_by: str | None
+    approved_at: Instant | None
+    changes: list[str]
+    not_by: list[str]
+
+
 class ShownSend(msgspec.Struct, frozen=True, kw_only=True):
-    """A send, what became of its deliveries, and what people did to it."""
+    """A send, what became of its deliveries, and what people did to it.
+
+    `approval` is null where its project asks for none.
+    """
 
     send: Send
     progress: SendProgress
     actions: list[SendAction]
+    approval: SendApproval | None
+
+
+class ApprovedSend(msgspec.Struct, frozen=True, kw_only=True):
+    """A send that was approved, or would be by a dry run."""
+
+    send: Send
+    approval: SendApproval
+    dry_run: bool
 
 
 class CountedSend(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +157,17 @@ def send_of(row: SendRow) -> Send:
     )
 
 
-def shown_send(found: SendShown) -> ShownSend:
+def approval_of(found: ShownApproval) -> SendApproval:
+    """A send beside its approval, for a reply."""
+    return msgspec.convert(found, SendApproval, from_attributes=True)
+
+
+def shown_send(found: SendShown, approval: ShownApproval | None) -> ShownSend:
     """A send with all that is known of it."""
     progress = msgspec.convert(found.progress, SendProgress, from_attributes=True)
     actions = msgspec.convert(found.actions, list[SendAction], from_attributes=True)
-    return ShownSend(send=send_of(found.send), progress=progress, actions=actions)
+    shown = None if approval is None else approval_of(approval)
+    return ShownSend(send=send_of(found.send), progress=progress, actions=actions, approval=shown)
 
 
 def counted_send(send_id: str, found: Counted) -> CountedSend:

@@ -13,24 +13,27 @@ from console.api.pages import next_cursor, read_cursor
 from console.api.problems import in_body, refused
 from console.api.route import ById, Call, Instant, Name, Paged, Reply, Route, Writing
 from console.api.send_replies import (
+    ApprovedSend,
     ChangedSend,
     CountedSend,
     SendPage,
     ShownSend,
     StoppedSend,
+    approval_of,
     counted_send,
     send_of,
     shown_send,
     stopped_send,
 )  # fmt: skip
-from console.control import sends
+from console.control import approvals, sends
 from console.control.recipients import Recipients, ToCondition, ToCustomers, ToSegment
 from schemas.closed import SendStatus
 from schemas.record import JsonObject
-from store.sends import SendRow
+from store.send_rows import SendRow
 
 MOST_CUSTOMERS = 50_000
 """Of one request; more are a segment."""
+MOST_APPROVED = 10**12
 _MOST_BYTES = 4 * 1024 * 1024
 SendCall = Call[ById, Writing, Any]
 
@@ -83,6 +86,13 @@ class EditedSend(ToWhom, frozen=True, kw_only=True):
     restart: Annotated[bool, Meta(description="Begin its hold anew.")] = False
 
 
+class ApprovedContent(msgspec.Struct, frozen=True, kw_only=True):
+    """The content that is approved, as `approval` of the send says it."""
+
+    content: Annotated[str, Meta(min_length=64, max_length=64, description="The digest of what goes out.")]
+    audience: Annotated[int, Meta(ge=0, le=MOST_APPROVED, description="To how many; a tenth more still counts.")]
+
+
 class _Posted(ToCustomers):
     """Customers of a body."""
 
@@ -101,7 +111,8 @@ async def list_sends(call: Call[Any, Listing, None]) -> Reply:
 
 async def get_send(call: Call[ById, Any, None]) -> Reply:
     """One of them, with what became of it."""
-    return Reply(shown_send(await sends.show(call.pool, call.project_id, call.path.id)))
+    approval = await approvals.look(call.pool, await call.project(), call.path.id)
+    return Reply(shown_send(await sends.show(call.pool, call.project_id, call.path.id), approval))
 
 
 async def count_send(call: Call[ById, Any, None]) -> Reply:
@@ -140,8 +151,21 @@ async def edit_send(call: Call[ById, Writing, EditedSend]) -> Reply:
     return _changed(call, edited)
 
 
+async def confirm_send(call: SendCall) -> Reply:
+    """Have it sent, where nothing of it has to be approved first."""
+    of = call.pool, await call.project(), call.path.id
+    return _changed(call, await sends.confirm(*of, actor=call.actor, dry_run=call.query.dry_run))
+
+
+async def approve_send(call: Call[ById, Writing, ApprovedContent]) -> Reply:
+    """Approve of what it was shown as."""
+    body, dry_run, of = call.body, call.query.dry_run, (call.pool, await call.project(), call.path.id)
+    row, given = await approvals.approve(*of, body.content, body.audience, actor=call.actor, dry_run=dry_run)
+    return Reply(ApprovedSend(send=send_of(row), approval=approval_of(given), dry_run=dry_run))
+
+
 async def take_step(step: Callable[..., Awaitable[SendRow]], call: SendCall) -> Reply:
-    """Confirm, pause or resume it."""
+    """Pause or resume it."""
     dry_run = call.query.dry_run
     return _changed(call, await step(call.pool, call.project_id, call.path.id, actor=call.actor, dry_run=dry_run))
 
@@ -210,7 +234,12 @@ ROUTES: tuple[Route, ...] = (
         edit_send, ChangedSend, body=EditedSend, body_example={"hold": "2h"}, most_bytes=_MOST_BYTES,
     ),
     _of_send(
-        "confirm", "sends:confirm", "Have a draft sent, after its hold", partial(take_step, sends.confirm), ChangedSend
+        "confirm", "sends:confirm", "Have a draft sent, after its hold, approved where that is needed", confirm_send,
+        ChangedSend,
+    ),
+    _of_send(
+        "approve", "sends:approve", "Approve of what a send was shown as: any edit of it afterwards voids that",
+        approve_send, ApprovedSend, body=ApprovedContent, body_example={"content": "0" * 64, "audience": 1200},
     ),
     _of_send(
         "pause", "sends:operate", "Have nothing more of it leave until it is resumed",

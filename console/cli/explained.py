@@ -13,7 +13,7 @@ from console.cli.terminal import show_text, text
 from console.control.explain import DeliveryStory, RecordedEnd, RefusedRecord, Simulated, Story
 from console.control.left_with_us import choice_words
 from schemas.decision import Check, Decision
-from store.sends import SendRow
+from store.send_rows import SendRow
 from streams import selection
 from streams.match import Explained
 

@@ -1,4 +1,4 @@
-"""Manual sends: send to some, list, show, confirm, edit, pause, resume, stop."""
+"""Manual sends: send to some, list, show, approve, confirm, edit, pause, resume, stop."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rich.markup import escape
 from console.cli.applying import Yes
 from console.cli.context import Session, in_session, session
 from console.cli.terminal import AsJson, must_exist, show_json, show_rows, show_text, text
-from console.control import sends
+from console.control import approvals, sends
 from console.control.documents import parse_documents
 from console.control.files.documents import Folder
 from console.control.recipients import Recipients, ToCondition, ToCustomers, ToSegment
 from schemas.closed import SendStatus, members
 from schemas.formats.durations import format_duration
-from store.sends import SendRow
+from store.send_rows import SendRow
 
 commands = typer.Typer()
-sends_app = typer.Typer(no_args_is_help=True, help="Manual sends: look, confirm, edit, pause, resume, stop.")
+sends_app = typer.Typer(no_args_is_help=True, help="Manual sends: look, approve, confirm, edit, pause, resume, stop.")
 commands.add_typer(sends_app, name="sends")
 
 _COMPLETE_SECONDS = 10.0
@@ -125,7 +125,7 @@ async def _send(
         except typer.Abort:
             await sends.discard(opened.pool, opened.project_id, made.send_id, actor=opened.actor)
             raise
-        confirmed = await sends.confirm(opened.pool, opened.project_id, made.send_id, actor=opened.actor)
+        confirmed = await sends.confirm(opened.pool, opened.project, made.send_id, actor=opened.actor)
         _show(confirmed, as_json=as_json)
 
 
@@ -180,7 +180,13 @@ def list_command(
 @sends_app.command("show")
 def show_command(send: str) -> None:
     """One send, what became of its deliveries, and what people did to it."""
-    show_json(in_session(lambda opened: sends.show(opened.pool, opened.project_id, send)))
+
+    async def show(opened: Session) -> dict[str, Any]:
+        found = await sends.show(opened.pool, opened.project_id, send)
+        approval = await approvals.look(opened.pool, opened.project, send)
+        return {**msgspec.to_builtins(found), "approval": msgspec.to_builtins(approval)}
+
+    show_json(in_session(show))
 
 
 @sends_app.command("confirm")
@@ -191,9 +197,38 @@ def confirm_command(send: str, yes: Yes = False, as_json: AsJson = False) -> Non
         found = await sends.find(opened.pool, opened.project_id, send)
         if not yes:
             _confirm(found, await _counted(opened, send), as_json=as_json)
-        return await sends.confirm(opened.pool, opened.project_id, send, actor=opened.actor)
+        return await sends.confirm(opened.pool, opened.project, send, actor=opened.actor)
 
     _done(confirm, as_json=as_json)
+
+
+@sends_app.command("approve")
+def approve_command(send: str, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Approve of a send to many, which another has drawn up: as it is now, so that any edit of it voids that."""
+
+    async def approve(opened: Session) -> approvals.ShownApproval:
+        of = opened.pool, opened.project, send
+        found = await approvals.look(*of)
+        if found is not None and not yes:
+            _confirm_approval(await sends.find(opened.pool, opened.project_id, send), found, as_json=as_json)
+        content, audience = (found.content, found.audience) if found else ("", 0)
+        return (await approvals.approve(*of, content, audience, actor=opened.actor))[1]
+
+    given = in_session(approve)
+    if as_json:
+        show_json(given)
+        return
+    show_text(escape(f"{send} is approved by {given.approved_by} for {given.audience:,} customers"))
+
+
+def _confirm_approval(send: SendRow, found: approvals.ShownApproval, *, as_json: bool) -> None:
+    """Show what would be approved, and ask. Raises Abort where nobody says yes."""
+    if not as_json:
+        changes = f"; since it was approved last: {', '.join(found.changes)}" if found.changes else ""
+        show_text(
+            escape(f"{send.distribution_id} by {', '.join(found.not_by)} to {send.to.segment or 'a list'}{changes}")
+        )
+    typer.confirm(f"Approve of sending it to {found.audience:,} customers, {_moment(send)}?", abort=True, err=True)
 
 
 @sends_app.command("edit")

@@ -30,6 +30,7 @@ class ProjectContext:
     their own.
 
     `consents_from` says where these are declared, `timezone` names its zone where it is its own, not the settings';
+    a send to more than `approve_above` customers needs an approval, None: none does;
     `reach`: the places that webhooks may go to; `file_limits` bound what e-mails bring along.
     """
 
@@ -48,6 +49,7 @@ class ProjectContext:
     country: str | None = None
     caps: tuple[Cap, ...] = ()
     send_hold: timedelta = timedelta(minutes=10)
+    approve_above: int | None = None
     file_limits: FileLimits = FileLimits()
 
     @classmethod
@@ -71,6 +73,7 @@ class ProjectContext:
             values.country,
             values.caps,
             _hold(settings, document),
+            (document.approve_above if document else None) or settings.sends.approve_above or None,
             FileLimits(settings.sender.attachment_max_bytes, settings.sender.attachments_max_bytes),
         )
 

@@ -31,10 +31,11 @@ from schemas.topics import CUSTOMERS, DEAD_LETTERS
 from store.consent_choices import Choice, ConsentChoices
 from store.read_models.search import Asked, Place, RecordedSearch
 from store.segments import Segments
+from store.send_rows import SendRow
 from store.sending.deliveries import Deliveries
 from store.sending.ledger import Ledger
 from store.sending.status_events import StatusEvents
-from store.sends import SendRow, Sends
+from store.sends import Sends
 from streams.event_context import EventContext, Head
 from streams.events import read_customer, read_event
 from streams.index.rules import RuleIndex

@@ -10,6 +10,7 @@ from typing import cast
 
 import asyncpg
 
+from console.control import approvals
 from console.control.context import ProjectContext
 from console.control.distributions import find as find_distribution
 from console.control.not_found import not_found
@@ -22,7 +23,8 @@ from schemas.formats.days import read_moment
 from schemas.formats.durations import format_duration, parse_duration
 from schemas.segment import SegmentDefinition
 from schemas.send import Audience, When
-from store.sends import Progress, SendChange, SendPlace, SendRow, Sends
+from store.send_rows import Progress, SendPlace, SendRow
+from store.sends import SendChange, Sends
 from streams.values.wording import invalid, unknown
 
 _A_TIME = "a date, or a date and time, as in 2026-12-01T09:00"
@@ -166,15 +168,19 @@ async def counted(pool: asyncpg.Pool, project_id: str, send_id: str) -> Counted:
     return Counted(*await Sends(pool).count(project_id, send_id))
 
 
-async def confirm(pool: asyncpg.Pool, project_id: str, send_id: str, *, actor: str, dry_run: bool = False) -> SendRow:
+async def confirm(
+    pool: asyncpg.Pool, project: ProjectContext, send_id: str, *, actor: str, dry_run: bool = False
+) -> SendRow:
     """Have a draft sent after its hold, which begins now or once its segment is complete.
 
-    Raises NotFound, NotPossible, TryLater.
+    Raises NotFound, NotPossible, ApprovalNeeded, TryLater.
     """
+    project_id = project.project_id
     _check_manual(await find_distribution(pool, project_id, (await find(pool, project_id, send_id)).distribution_id))
     async with Sends(pool).change(dry_run=dry_run) as change:
         send = await _in_status(change, pool, project_id, send_id, ("DRAFT",), "confirmed")
-        send = await change.confirm(send)
+        await approvals.require(change, send, project)
+        send = await change.confirm(send, project.approve_above)
         if not send.audience and send.starts_at is not None:
             raise NotPossible(f"{send_id} goes to nobody: no customer is in its audience")
         await change.note(send, "confirm", actor, f"{send.audience} customers")

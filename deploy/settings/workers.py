@@ -97,9 +97,13 @@ def _check_network(text: str, path: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Sends:
-    """Manual sends: how long they can still be edited, and how far their events are ahead of what leaves."""
+    """Manual sends: how long they can still be edited, and how far their events are ahead of what leaves.
+
+    One to more customers than `approve_above` needs the approval of another than who wrote it; 0: none does.
+    """
 
     hold: timedelta = timedelta(minutes=10)
+    approve_above: int = 0
     ahead: timedelta = timedelta(minutes=1)
     least_ahead: int = 1000
 
@@ -107,6 +111,8 @@ class Sends:
         """Raises CannotStart where nothing could ever begin, or a hold is no time in which anybody acts."""
         if self.least_ahead < 1:
             raise CannotStart("sends.least_ahead must be at least 1: with none ahead nothing begins")
+        if self.approve_above < 0:
+            raise CannotStart("sends.approve_above must be at least 0, which has none approved")
         if self.hold > _LONGEST_HOLD:
             raise CannotStart(f"sends.hold must be at most {_LONGEST_HOLD.days}d")
 

@@ -49,7 +49,7 @@ insert into send_actions (project_id, send_id, at, action, actor, detail) values
 -- A send `s`, as it stands.
 s.project_id, s.send_id, s.distribution_id, s.status, s.segment_id, s.owns_segment, s.at, s.local_time, s.hold, s.audience,
 s.confirmed_at, s.starts_at, s.started_at, s.version, s.emitted, s.emitted_at, s.gone, s.waits_for, s.created_by,
-s.created_at, s.ended_at, s.backfill, s.live_at, s.is_swept
+s.created_at, s.ended_at, s.backfill, s.live_at, s.is_swept, s.revision, s.approve_above, s.segment_digest
 
 -- name: find
 -- One send.
@@ -83,9 +83,10 @@ delete from sends where project_id = $1 and send_id = $2 and status = 'DRAFT' re
 delete from segments where project_id = $1 and segment_id = $2;
 
 -- name: confirm
--- A draft is to be sent: after its hold, which begins now, or once its segment is complete.
+-- A draft is to be sent: after its hold, which begins now, or once its segment is complete. $3: beyond so many customers
+-- not without an approval.
 update sends s
-set status = 'TO SEND', confirmed_at = now(), look_at = now(), audience = :count_of,
+set status = 'TO SEND', confirmed_at = now(), look_at = now(), audience = :count_of, approve_above = $3::bigint,
     hold_from = case when :is_complete then now() end,
     starts_at = case when :is_complete then greatest(now() + hold, not_before) end
 where project_id = $1 and send_id = $2 and status = 'DRAFT'
@@ -99,6 +100,7 @@ select :columns from sends s where s.project_id = $1 and s.send_id = $2 for upda
 -- Another moment or another hold. $8: the hold begins anew; else it counts on from when it did.
 update sends s
 set at = $3::timestamptz, local_time = $4, not_before = $5, lasts_until = $6, hold = $7::interval, look_at = now(),
+    revision = revision + 1,
     hold_from = case when hold_from is not null and $8::boolean then now() else hold_from end,
     starts_at = case when hold_from is not null
                      then greatest(case when $8::boolean then now() else hold_from end + $7::interval, $5::timestamptz) end
@@ -110,7 +112,7 @@ returning :columns;
 with gone as (delete from send_members where project_id = $1 and send_id = $2)
 update sends s
 set status = 'DRAFT', segment_id = $3, owns_segment = $4, confirmed_at = null, hold_from = null, starts_at = null,
-    audience = 0, lease_owner = null, lease_until = null, waits_for = ''
+    audience = 0, lease_owner = null, lease_until = null, waits_for = '', revision = revision + 1
 where project_id = $1 and send_id = $2
 returning :columns;
 
@@ -196,9 +198,10 @@ from distribution_versions v where project_id = $1 and distribution_id = $2 orde
 
 -- name: begin
 -- Its first event is about to be made: what stands in all of them is fixed. $6: their moment, which is later than planned
--- where its distribution was given a later start meanwhile.
+-- where its distribution was given a later start meanwhile. $7: its segment as it is defined now.
 update sends
 set status = 'SENDING', started_at = now(), version = $4, distribution = $5, waits_for = '',
+    segment_digest = $7,
     starts_at = greatest(starts_at, $6::timestamptz), live_at = case when live_at is not null then $6::timestamptz end
 where project_id = $1 and send_id = $2 and lease_owner = $3 and status = 'TO SEND'
 returning true;

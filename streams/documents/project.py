@@ -130,6 +130,17 @@ SENDS = Group(
     },
     "{hold: 30m}",
 )
+APPROVALS = Group(
+    {
+        "above": Key(
+            Whole(1, MOST_MESSAGES, ": customers"),
+            required=True,
+            doc="A manual send to more customers is confirmed once another than who wrote it has approved it.",
+            example="1000",
+        )
+    },
+    "{above: 1000}",
+)
 NOTICES = Group(
     {
         "emails": Key(ListOf(_ADDRESS, "addresses"), doc="People who hear of it.", example="[ops@outlet.example]"),
@@ -206,6 +217,12 @@ PROJECT = Group(
             example=QUIET_HOURS.example,
         ),
         "sends": Key(SENDS, doc="What holds for its manual sends.", default="the settings'", example=SENDS.example),
+        "approvals": Key(
+            APPROVALS,
+            doc="Which of its manual sends two people have to look at.",
+            default="the settings'",
+            example=APPROVALS.example,
+        ),
         "plan": Key(
             OneOf(PLAN_NAMES),
             doc="How many messages leave, one a channel counted at its first attempt: 10 in all (trial), 10 a day and "
@@ -241,6 +258,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
     read = reader.checked(reader.project(source))
     identity, sandbox, notices = str(read.pop("project")), read.pop("sandbox", None), read.pop("notices", None)
     limits, sends = read.pop("limits", None), read.pop("sends", None) or {}
+    approvals = read.pop("approvals", None) or {}
     return Project(
         id=identity,
         caps=read.pop("cap"),
@@ -248,6 +266,7 @@ def parse_project(source: object, *, checks: ProjectChecks, version: int, now: d
         notices=None if notices is None else NoticeAddresses(**notices),
         limits=MessageLimits(**limits) if limits else None,
         send_hold=sends.get("hold"),
+        approve_above=approvals.get("above"),
         sandbox=None if sandbox is None else Sandbox(**sandbox),
         updated_at=now,
         **{"name": identity, **read},

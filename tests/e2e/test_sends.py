@@ -29,6 +29,7 @@ from tests.e2e.test_codes import add_campaign, giving
 pytestmark = pytest.mark.timeout(600)
 
 GOLDEN = ROOT / "tests" / "unit" / "schemas" / "golden" / "manual_codes.json"
+PROJECT = ProjectContext("shop")
 ROLES: Any = ("matcher", "publisher", "holder", "sender", "fan_out")
 ZONES = {"tokyo": "Asia/Tokyo", "berlin": "Europe/Berlin", "nowhere": "", "angeles": "America/Los_Angeles"}
 MAIL = {"email": {"account": "main", "subject": "Spring", "text": GREETING}}
@@ -41,9 +42,9 @@ async def test_each_member_gets_one_message_and_the_send_is_done(wiring: Wiring,
         rule = {"distribution": "spring", "trigger": "manual_distribution_schedule", "consent": "marketing"}
         await running.apply({**rule, "channels": [MAIL]})
         async with database(running.wiring) as pool:
-            given = ProjectContext("shop"), "spring", ToCustomers(running.customers), When(), timedelta()
+            given = PROJECT, "spring", ToCustomers(running.customers), When(), timedelta()
             made = await sends.draft(pool, *given, actor="ann", now=datetime.now(UTC))
-            await sends.confirm(pool, "shop", made.send_id, actor="ann")
+            await sends.confirm(pool, PROJECT, made.send_id, actor="ann")
             fan_out.send(signal.SIGKILL)
             deadline = time.monotonic() + PATIENCE
             while (shown := await sends.show(pool, "shop", made.send_id)).send.status != "DONE":
@@ -66,11 +67,10 @@ async def test_a_send_by_each_customers_clock_leaves_when_it_is_that_time_there(
         await load(running)
         local = datetime.now(ZoneInfo("Europe/Berlin")).replace(tzinfo=None, microsecond=0) + timedelta(seconds=6)
         async with database(running.wiring) as pool:
-            project = ProjectContext("shop")
-            when = sends.read_time(local.isoformat(), project, is_local=True)
-            given = project, "give", ToCustomers(ZONES), when, timedelta()
+            when = sends.read_time(local.isoformat(), PROJECT, is_local=True)
+            given = PROJECT, "give", ToCustomers(ZONES), when, timedelta()
             made = await sends.draft(pool, *given, actor="ann", now=datetime.now(UTC))
-            await sends.confirm(pool, "shop", made.send_id, actor="ann")
+            await sends.confirm(pool, PROJECT, made.send_id, actor="ann")
             await running.until(lambda: came(running) == {"tokyo", "berlin"}, "it is time for two")
             waits = await standing(running, pool, made.send_id, "2 that are held")
             assert (waits.send.status, waits.send.emitted, waits.progress.held) == ("SENDING", 4, 2)

@@ -43,10 +43,11 @@ from store.holds import Holds
 from store.postgres import connect
 from store.projects import Projects
 from store.segments import Segments
+from store.send_rows import SendRow
 from store.sending.deliveries import Deliveries, DeliveryFilter
 from store.sending.ledger import Ledger
 from store.sending.suppressions import Suppressions
-from store.sends import SendRow, Sends
+from store.sends import Sends
 from store.sessions import Comer, Sessions
 from store.sql import FOLDER, queries
 from store.templates import NamedTemplates
@@ -137,6 +138,8 @@ def of_send(name: str, identity: str = "s") -> Work:
             send = await change.lock("shop", identity)
             assert send is not None
             match name:
+                case "approve":
+                    await change.approvals.approve(send, 1, {"send": "0"}, "ann")
                 case "edit":
                     edited = await change.edit(
                         send, When(at=datetime(2030, 1, 1, tzinfo=UTC)), send.hold, restarts=False
@@ -312,6 +315,7 @@ CASES = {
         "send.drafted", ("sends.add", "sends.add_members", "sends.note", "segments.apply"), draft, (distribution,)
     ),
     "send-confirmed": Case("send.confirmed", ("sends.confirm",), of_send("confirm"), _SENT),
+    "send-approved": Case("send.approved", ("approvals.approve", "approvals.look_at_once"), of_send("approve"), _SENT),
     "send-edited": Case("send.edited", ("sends.edit", "sends.readdress"), of_send("edit"), _SENT),
     "send-paused": Case(
         "send.paused", ("sends.pause", "sends.put_off"), of_send("pause"), (*_SENT, of_send("confirm"))

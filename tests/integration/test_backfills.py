@@ -29,7 +29,7 @@ from schemas.errors import DefinitionInvalid, TidingsError
 from store.backfills import SegmentMissing
 from store.distributions import Change, Control
 from store.segments import MembershipRow, Profile, Segments
-from store.sends import SendRow
+from store.send_rows import SendRow
 from streams.identity import segment_event_id
 from tests.factory import rule
 from tests.faults.harness import FULL

@@ -47,8 +47,9 @@ from store.distributions import Change, Control
 from store.erasure import Erasure
 from store.holds import HoldRow, Holds
 from store.segments import MembershipRow, Segments
+from store.send_rows import SendRow
 from store.sending.ledger import Ledger
-from store.sends import SendRow, Sends
+from store.sends import Sends
 from tests.factory import rule
 from tests.faults.harness import FULL
 from tests.integration.test_providers import webhooks
@@ -95,7 +96,7 @@ class Stage:
 
     async def send(self, to: Recipients, when: When | None = None, hold: timedelta = NO_HOLD) -> SendRow:
         made = await self.draft(to, when, hold)
-        return await sends.confirm(self.pool, "shop", made.send_id, actor="ann")
+        return await sends.confirm(self.pool, PROJECT, made.send_id, actor="ann")
 
     async def find(self, send: SendRow) -> SendRow:
         return await sends.find(self.pool, "shop", send.send_id)
@@ -174,7 +175,7 @@ async def test_a_send_to_a_segment_goes_to_those_in_it_when_its_turn_comes(stage
 async def test_a_new_segment_is_complete_before_the_hold_begins_and_goes_with_the_send(stage: Stage) -> None:
     send = await stage.draft(ToCondition({"customer.metadata.country": "PL"}))
     assert (await sends.counted(stage.pool, "shop", send.send_id)).is_complete is False
-    send = await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    send = await sends.confirm(stage.pool, PROJECT, send.send_id, actor="ann")
     assert send.starts_at is None
     await stage.work(stage.fan_out(), turns=2)
     assert (await stage.find(send)).status == "TO SEND"
@@ -229,7 +230,7 @@ async def test_a_send_with_other_recipients_is_confirmed_for_them_and_goes_to_th
     for to in (another, another, ToSegment("vips")):  # its own segment may be followed by another of its own
         await sends.edit(stage.pool, PROJECT, send.send_id, to=to, **of)
     assert [one.definition.id for one in await Segments(stage.pool).current("shop")] == ["vips"]
-    await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+    await sends.confirm(stage.pool, PROJECT, send.send_id, actor="ann")
     await stage.work(stage.fan_out())
     assert sorted(stage.members()) == ["v1", "v2"]
     shown = await sends.show(stage.pool, "shop", send.send_id)
@@ -255,8 +256,10 @@ async def test_who_took_a_send_up_before_its_recipients_changed_sends_nothing(st
     assert claimed is not None
     of: Any = {"actor": "ann", "now": datetime.now(UTC)}
     await sends.edit(stage.pool, PROJECT, send.send_id, to=ToCustomers(["c2"]), **of)
-    await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
-    assert not await store.begin(claimed.send, "one", Started(at=datetime.now(UTC), version=1, distribution={}))
+    await sends.confirm(stage.pool, PROJECT, send.send_id, actor="ann")
+    started = Started(at=datetime.now(UTC), version=1, distribution={})
+    async with store.change() as change:
+        assert not await change.begin(claimed.send, "one", started, None)
     await stage.work(stage.fan_out("two"))
     assert stage.members() == ["c2"]
 
@@ -533,7 +536,7 @@ async def test_a_send_to_nobody_is_not_confirmed(stage: Stage) -> None:
     await stage.segment("empty", [])
     send = await stage.draft(ToSegment("empty"))
     with pytest.raises(NotPossible, match="goes to nobody"):
-        await sends.confirm(stage.pool, "shop", send.send_id, actor="ann")
+        await sends.confirm(stage.pool, PROJECT, send.send_id, actor="ann")
     assert (await stage.find(send)).status == "DRAFT"
 
 

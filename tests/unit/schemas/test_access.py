@@ -28,6 +28,7 @@ TABLE: dict[Permission, str] = {
     "sends:read": "v e a o A",
     "sends:write": ". e a . A",
     "sends:confirm": ". . a . A",
+    "sends:approve": ". . a . A",
     "sends:operate": ". . a o A",
     "events:publish": ". . . o A",
     "keys:manage": ". . . . A",

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from console.cli.explained import show_story, story_json
 from console.control.explain import Attempt, DeliveryStory, ReportedEnd, Story
 from schemas.send import Audience
-from store.sends import SendRow
+from store.send_rows import SendRow
 from streams.checks.check import AudienceCheck, Finding, Subject
 from streams.checks.order import AudienceChecks
 from streams.index.rules import RuleIndex

@@ -29,6 +29,8 @@ AuditAction = Literal[
     "campaign.changed",
     "codes.generated",
     "codes.imported",
+    "codes.import_begun",
+    "codes.import_canceled",
     "send.drafted",
     "send.confirmed",
     "send.approved",

@@ -103,7 +103,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
     **dict.fromkeys(
         (
             "migrations", "deployment", "chores", "senders", "segment_positions", "segment_behaviour_positions",
-            "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
+            "code_imports", "membership_telling", "recorded_positions", "rebuilt_positions", "rebuilds", "oldest_event",
         ),
         _WORK,
     ),
@@ -111,6 +111,7 @@ NOTHING_OF_CUSTOMERS: Mapping[str, str] = {
         ("paused_destinations", "hurried_destinations", "shared_destinations", "breakers"), _DESTINATIONS
     ),
     "claims": "ids of deliveries alone, which are hashes",
+    "code_import_parts": "codes that are to be added, which nobody has yet",
     "send_actions": "what people did to sends",
     "send_approvals": "who approved of sends",
     **dict.fromkeys(("api_keys", "users", "user_roles", "user_links", "sessions"), "who may ask"),

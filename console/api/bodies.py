@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 from aiohttp import web
 
 from console.api.problems import refused
+from console.control.imports import Upload
 
 BODY_SECONDS = 10.0
 MOST_AT_ONCE = 64
@@ -15,6 +20,18 @@ MOST_AT_ONCE = 64
 JSON = ("application/json", "application/octet-stream")
 """The types of a body; the second is what the library says where the header is missing."""
 CSV = ("text/csv",)
+LARGE_SECONDS = 600.0
+MOST_LARGE = 8
+"""Large bodies that come in at once in one process: each is a file on its disk."""
+_PART_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A large body, and the digest of what is in it."""
+
+    upload: Upload
+    digest: bytes
 
 
 class Bodies:
@@ -22,6 +39,7 @@ class Bodies:
 
     def __init__(self, most_at_once: int = MOST_AT_ONCE, seconds: float = BODY_SECONDS) -> None:
         self._free, self._seconds = most_at_once, seconds
+        self._receiving = 0
 
     async def read(self, request: web.Request, most: int, types: Sequence[str] = JSON) -> bytes:
         """A body whole. Raises Refused."""
@@ -36,6 +54,38 @@ class Bodies:
             raise refused("too_slow", f"the body must come within {self._seconds:g} s") from None
         finally:
             self._free += 1
+
+    async def receive(self, request: web.Request, most: int, types: Sequence[str]) -> Received:
+        """A body into a file that has no name, so that it may be large, and come slowly. Raises Refused.
+
+        Whoever asked closes it.
+        """
+        _check_head(request, most, types)
+        if self._receiving >= MOST_LARGE:
+            raise refused("later", "too many files at once", retry_after="5")
+        self._receiving += 1
+        file = TemporaryFile()  # noqa: SIM115
+        try:
+            async with asyncio.timeout(LARGE_SECONDS):
+                return await _received(request, most, file)
+        except BaseException as error:
+            file.close()
+            if isinstance(error, TimeoutError):
+                raise refused("too_slow", f"the file must come within {LARGE_SECONDS:g} s") from None
+            raise
+        finally:
+            self._receiving -= 1
+
+
+async def _received(request: web.Request, most: int, file: BinaryIO) -> Received:
+    digest, size = hashlib.sha256(), 0
+    async for chunk in request.content.iter_chunked(_PART_BYTES):
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        digest.update(chunk)
+        await asyncio.to_thread(file.write, chunk)
+    return Received(Upload(file, size), digest.digest())
 
 
 async def _whole(request: web.Request, most: int) -> bytes:

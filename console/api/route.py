@@ -147,9 +147,13 @@ class AccountBody:
 
 @dataclass(frozen=True, slots=True)
 class CsvBody:
-    """A body that is a CSV file; `said` is what its lines are."""
+    """A body that is a CSV file; `said` is what its lines are.
+
+    One that `is_large` comes as an `Upload`, as many bytes as the settings allow; no process has all of it in memory.
+    """
 
     said: str
+    is_large: bool = False
 
 
 Body = type[msgspec.Struct] | AccountBody | CsvBody | DocumentBody | EventsBody | ProfilesBody

@@ -6,8 +6,8 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -39,6 +39,7 @@ from console.api.problems import (
 from console.api.reading import read_body, read_json, read_parameters
 from console.api.route import API, AccountBody, Call, CsvBody, DocumentBody, EventsBody, ProfilesBody, Reply, Route
 from console.api.table import ROUTES
+from console.control.imports import Upload
 from schemas.audit import Origin
 from schemas.errors import TidingsError
 from store import audit
@@ -131,10 +132,9 @@ class ApiServer:
             path = read_parameters(route.path_type, request.match_info)
             query = read_parameters(route.query_type, request.query)
             must_be_live(route, holder, dry_run=getattr(query, "dry_run", False))
-            raw = await self._raw(request, route)
             origin = Origin(asked.request_id, holder.key_id, address_of(request))
-            async with asyncio.timeout(route.seconds):
-                call = self._call(request, holder, pool, path, query, _body(route, raw))
+            async with self._sent(request, route) as (raw, body), asyncio.timeout(route.seconds):
+                call = self._call(request, holder, pool, path, query, _body(route, raw) if body is None else body)
                 with audit.coming_from(origin):
                     done = await self._done(request, route, call, raw)
             if isinstance(done, KeptReply):
@@ -149,6 +149,16 @@ class ApiServer:
         asked.holder = holder
         asked.headers |= self._gate.count(holder)
         return holder
+
+    @asynccontextmanager
+    async def _sent(self, request: web.Request, route: Route) -> AsyncIterator[tuple[bytes, Upload | None]]:
+        """The body of a request; of a large one its digest, and the file that it is in until it is done."""
+        if not isinstance(route.body, CsvBody) or not route.body.is_large:
+            yield await self._raw(request, route), None
+            return
+        received = await self._bodies.receive(request, self._wiring.settings.api.import_max_bytes, CSV)
+        with received.upload.file:
+            yield received.digest, received.upload
 
     async def _raw(self, request: web.Request, route: Route) -> bytes:
         if route.body is not None:

@@ -59,7 +59,7 @@ async def generate(
 
     `on_progress` gets each chunk's. Raises TidingsError before anything is changed where the pattern has no room.
     """
-    one = await _with_codes(pool, project_id, campaign)
+    one = await with_codes(pool, project_id, campaign)
     config = one.code_config
     if config is None:
         raise TidingsError(f"{campaign} has no code_config; add one, as {{pattern: SPRING-######}}, or import codes")
@@ -98,7 +98,7 @@ async def import_codes(
     The whole file is checked before anything is changed. Raises DefinitionInvalid, TidingsError, TryLater; whatever
     ends it in the middle, the same file again adds what is missing. `on_progress` gets the step and the bytes read.
     """
-    await _with_codes(pool, project_id, campaign)
+    await with_codes(pool, project_id, campaign)
     check = FileCheck(file, now, lambda at: on_progress("checking", at))
     alike = await alike_codes(pool, project_id, check.names(), folded, name=NAMED)
     checked = check.result()
@@ -115,7 +115,8 @@ async def import_codes(
     return Imported(checked, alike, added, in_file, in_project, tuple(doubles))
 
 
-async def _with_codes(pool: asyncpg.Pool, project_id: str, campaign: str) -> Campaign:
+async def with_codes(pool: asyncpg.Pool, project_id: str, campaign: str) -> Campaign:
+    """A campaign that has codes. Raises NotFound, TidingsError, TryLater."""
     one = await find(pool, project_id, campaign)
     if not has_codes(one):
         raise TidingsError(f"{campaign} is a {one.kind}, which has no codes")

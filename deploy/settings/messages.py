@@ -87,17 +87,20 @@ class Console:
 class Api:
     """The API's own address, for whoever has a key; port 0 takes a free one.
 
-    `requests_a_minute` is what each key may ask of each process.
+    `requests_a_minute` is what each key may ask of each process, `import_max_bytes` bounds a file that is handed in.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
     requests_a_minute: int = 600
+    import_max_bytes: int = 64 * 1024 * 1024
 
     def check(self) -> None:
         """Raises CannotStart for a limit that nobody can keep, and for a port that there is not."""
         if not self.requests_a_minute:
             raise CannotStart("api.requests_a_minute must be at least 1")
+        if self.import_max_bytes < 1:
+            raise CannotStart("api.import_max_bytes must be at least 1")
         if self.port > 65_535:
             raise CannotStart(f"api.port must be at most {65_535}, or 0 for a free one")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -47,6 +47,10 @@ class Merged(NamedTuple):
     doubles: tuple[Double, ...]
 
 
+Also = Callable[[asyncpg.Connection, int, Merged], Awaitable[None]]
+"""Something that is kept with a batch or not at all: it gets the position from which on codes are of this import."""
+
+
 class CodeImport:
     """One import into one campaign, batch by batch. Raises TidingsError without the campaign, TryLater.
 
@@ -54,16 +58,25 @@ class CodeImport:
     """
 
     def __init__(
-        self, pool: asyncpg.Pool, project_id: str, campaign_id: str, *, by: str, dry_run: bool = False
+        self,
+        pool: asyncpg.Pool,
+        project_id: str,
+        campaign_id: str,
+        *,
+        by: str,
+        dry_run: bool = False,
+        first: int | None = None,
     ) -> None:
         self._pool, self._by = pool, by
         self._dry_run = dry_run
         self._sql = queries("code_import")
         self._place = (project_id, campaign_id)
-        self._first: int | None = None
-        """The position from which on codes are of this import."""
+        self._first = first
+        """The position from which on codes are of this import; of one that goes on, as it was told before."""
 
-    async def merge(self, codes: Sequence[NewCode], now: datetime, *, name: int = 0) -> Merged:
+    async def merge(
+        self, codes: Sequence[NewCode], now: datetime, *, name: int = 0, also: Also | None = None
+    ) -> Merged:
         """Add a batch in its order, in one transaction, and name so many of those that were there already."""
 
         async def merge(connection: asyncpg.Connection) -> tuple[int, Merged]:
@@ -72,6 +85,8 @@ class CodeImport:
                 raise TidingsError(f'no campaign "{self._place[1]}"')
             first = row["next_position"] if self._first is None else self._first
             merged = await self._merge(connection, row["key"], row["next_position"], first, codes, now, name)
+            if also is not None:
+                await also(connection, first, merged)
             if merged.added:
                 said = {"count": merged.added, "in_file": merged.in_file, "in_project": merged.in_project}
                 await audit.write(

@@ -6,7 +6,7 @@ A new statement that writes has to be named here: among those of a case, or as t
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -35,6 +35,7 @@ from store.campaigns import CampaignChange, Campaigns
 from store.chosen_holds import FIRST, ChosenHolds, HoldFilter
 from store.codes.imports import CodeImport, NewCode
 from store.codes.pool import Codes
+from store.codes.staged import StagedImports
 from store.consent_choices import ConsentChoices
 from store.distributions import Change, Control
 from store.encryption import Keys
@@ -101,6 +102,17 @@ async def campaign(pool: asyncpg.Pool) -> None:
         code_config=CodeConfig(pattern="S-####", length=6), created_at=NOW, updated_at=NOW,
     )  # fmt: skip
     await Campaigns(pool).save([CampaignChange(made, "")], applied_by="ann", now=NOW)
+
+
+async def import_begun(pool: asyncpg.Pool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"code\nA\n"
+
+    await StagedImports(pool).add("shop", "i", "spring", parts(), size=7, as_written=False, by="ann")
+
+
+async def import_canceled(pool: asyncpg.Pool) -> None:
+    await StagedImports(pool).cancel("shop", "i", "ann")
 
 
 async def codes_imported(pool: asyncpg.Pool) -> None:
@@ -304,6 +316,15 @@ CASES = {
         lambda pool: Codes(pool).generate("shop", "spring", 3, NOW, by="ann"),
         (campaign,),
     ),
+    "import-begun": Case(
+        "codes.import_begun", ("staged_imports.add", "staged_imports.add_part"), import_begun, (campaign,)
+    ),
+    "import-canceled": Case(
+        "codes.import_canceled",
+        ("staged_imports.ask_to_cancel", "staged_imports.drop_parts"),
+        import_canceled,
+        (campaign, import_begun),
+    ),
     "codes-imported": Case(
         "codes.imported", ("code_import.add_incoming", "code_import.count_incoming"), codes_imported, (campaign,)
     ),
@@ -448,6 +469,10 @@ ALONE_BY_MACHINES = {
     "sends.release": "how far a fan-out is",
     "sends.free": "how far a fan-out is",
     "sends.finish": "how far a fan-out is",
+    **{
+        f"staged_imports.{name}": "how far an import is, whose batches have rows of their own"
+        for name in ("claim", "begin_check", "beat", "checked", "advance", "end", "release")
+    },
     "suppressions.lift_suppression": "the owner of a number wrote START",
     "suppressions.count_bounces": "what servers answered",
     **{

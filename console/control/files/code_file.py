@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from console.control.files.code_row import COLUMNS, METADATA, Fields, RowReader
-from console.control.files.csv_file import Columns, CsvFile
+from console.control.files.code_row import COLUMNS as NAMES
+from console.control.files.code_row import METADATA, Fields, RowReader
+from console.control.files.csv_file import Columns, CsvFile, NamedFile
 from store.codes.imports import NewCode
 
-_COLUMNS = Columns(COLUMNS, required="code", prefix=METADATA)
+COLUMNS = Columns(NAMES, required="code", prefix=METADATA)
 
 
 class CodeSource(Protocol):
@@ -62,10 +63,10 @@ class GivenCodes:
 class CodeFile:
     """One file, to be read more than once. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path, reader: RowReader) -> None:
+    def __init__(self, file: Path | NamedFile, reader: RowReader) -> None:
         self.file = file
         self.reader = reader
-        self._csv = CsvFile(file, _COLUMNS)
+        self._csv = CsvFile(file, COLUMNS)
 
     @property
     def offset(self) -> int:

@@ -76,10 +76,26 @@ class Given:
         return BytesIO(self.raw)
 
 
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A file whose `name` stands where its path would, before the line of a problem."""
+
+    name: str
+    path: Path
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self, mode: str) -> BinaryIO:
+        """The file."""
+        del mode
+        return self.path.open("rb")
+
+
 class CsvFile:
     """One file, to be read more than once; `offset` is how far. Raises DefinitionInvalid for what ends the reading."""
 
-    def __init__(self, file: Path | Given, columns: Columns) -> None:
+    def __init__(self, file: Path | Given | NamedFile, columns: Columns) -> None:
         self.file = file
         self.offset = 0
         self._known = columns

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from agents.wiring import Wiring
+from schemas.code_key import code_key
 from schemas.decision import Check, Decision, DeliveryStatus
 from schemas.delivery import EventRef
-from schemas.errors import InvalidEvent
+from schemas.errors import BadRecord, InvalidEvent
+from schemas.purchase import PURCHASE_EVENTS
 from schemas.wire.codec import TopicCodec
 from schemas.wire.read_as import read_as
 from store.postgres import storable
-from store.read_models.recorded import DecisionRow, StatusRow
+from store.read_models.recorded import DecisionRow, PurchaseRow, StatusRow
+from streams.event_context import Head
+from streams.events import EventReader
+from streams.purchases import purchase_of
+from streams.upstream import Headers
 
 T = TypeVar("T")
 
@@ -28,6 +35,41 @@ def reader_of(codec: TopicCodec, kind: type[T]) -> Callable[[bytes], T]:
         return read_as(codec.decode(raw), kind) if found is None else found
 
     return read
+
+
+class PurchaseReader:
+    """Reads the purchases of an event topic, by the rules by which matchers read its events."""
+
+    def __init__(self, wiring: Wiring, topic: str) -> None:
+        limits = wiring.settings.matcher
+        self._events = EventReader(
+            topic,
+            wiring.codec(topic),
+            max_future=limits.max_future,
+            max_bytes=limits.max_event_bytes,
+            default_project=wiring.default_project,
+        )
+
+    def row(self, value: bytes | None, key: bytes | None, headers: Headers, now: datetime) -> PurchaseRow | None:
+        """The row of a record; None for an event of another type, and for one that a matcher has dead-lettered."""
+        try:
+            head = self._events.read(value or b"", key, now, headers)
+            if head.type not in PURCHASE_EVENTS:
+                return None
+            return purchase_row(head, self._events.decode(value or b"", headers))
+        except BadRecord:
+            return None
+
+
+def purchase_row(head: Head[Any], event: dict[str, Any]) -> PurchaseRow | None:
+    """The row of an event's purchase; None where it does not say what was bought."""
+    found = purchase_of(event)
+    if found is None:
+        return None
+    project, at = storable(head.project_id), _utc(head.created_at, "created_at")
+    key = None if found.code is None else code_key(head.project_id, found.code)
+    told = storable(found.subject_id), key, found.amount, found.currency
+    return PurchaseRow(at.date(), project, storable(head.id), storable(head.customer_id), at, found.kind, *told)
 
 
 def decision_row(one: Decision) -> DecisionRow:
@@ -72,6 +114,7 @@ def status_row(one: DeliveryStatus) -> StatusRow:
         one.attempts,
         due_at,
         _storable(one.arm),
+        one.code_key,
     )
 
 

@@ -67,6 +67,9 @@ clicked what its customer did.
 Reach = Literal["delivered", "opened", "clicked"]
 """How far a message came; what came further came so far, too."""
 
+PurchaseKind = Literal["order", "order_canceled", "redemption", "rollback"]
+"""What an event tells of a purchase: an order that was paid or canceled, a code that was redeemed, or that back."""
+
 NoticeKind = Literal[
     "destination_paused", "distribution_paused", "codes_low", "destination_failing", "limit_used",
     "distribution_silent", "skips_jumped", "field_changed",

@@ -171,6 +171,23 @@ class KeptEnd(_Row, frozen=True, kw_only=True):
     attempts: int
 
 
+class KeptPurchase(_Row, frozen=True, kw_only=True):
+    """An order or a redemption, or that one of them was taken back; the delivery is the one that gave its code."""
+
+    event_id: str
+    event_at: datetime
+    kind: str
+    subject_id: str
+    amount: int | None
+    currency: str | None
+    delivery_id: str | None
+    sent_at: datetime | None
+    distribution_id: str | None
+    distribution_version: int | None
+    channel: str | None
+    arm: str | None
+
+
 class KeptHold(_Row, frozen=True, kw_only=True):
     """Something that waits for a moment, or did. `record` is what will be judged then; `event` the event in it."""
 
@@ -327,6 +344,7 @@ class CustomerExport(msgspec.Struct, frozen=True, kw_only=True):
     reach: list[KeptReach]
     decisions: list[KeptDecision]
     ends: list[KeptEnd]
+    purchases: list[KeptPurchase]
     holds: list[KeptHold]
     requests: list[KeptRequest]
     codes: list[KeptCode]

@@ -62,3 +62,4 @@ class DeliveryStatus(Record, frozen=True, kw_only=True):
     occurred_at: datetime
     due_at: Annotated[datetime | None, doc("When it was due, where it had waited; null of what did not.")] = None
     arm: Annotated[str | None, doc("The arm of its distribution, where that has some.")] = None
+    code_key: Annotated[str | None, doc("A hash of project and code, where it gave its customer a code.")] = None

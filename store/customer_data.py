@@ -49,9 +49,15 @@ KEPT: tuple[Kept, ...] = (
     Kept(("recorded_decisions",), "decisions", recorded=("forget_decisions",), stays="ids, until retention takes them"),
     Kept(("recorded_statuses",), "ends", recorded=("forget_statuses",), stays="ids, until retention takes them"),
     Kept(
-        ("rebuilt_decisions", "rebuilt_statuses"),
-        recorded=("forget_rebuilt_decisions", "forget_rebuilt_statuses"),
-        stays="copies of the two before, on their way into their place",
+        ("recorded_purchases",),
+        "purchases",
+        recorded=("forget_purchases",),
+        stays="ids and amounts, until retention takes them",
+    ),
+    Kept(
+        ("rebuilt_decisions", "rebuilt_statuses", "rebuilt_purchases"),
+        recorded=("forget_rebuilt_decisions", "forget_rebuilt_statuses", "forget_rebuilt_purchases"),
+        stays="copies of the three before, on their way into their place",
     ),
     Kept(("holds",), "holds", elsewhere=("holds.erase",), stays="ids, while a replay may ask for the same again"),
     Kept(("held_requests",), "requests", elsewhere=("held.release",)),

@@ -13,6 +13,7 @@ from agents.broker.wire import Wire
 from schemas.closed import CHANNELS, Role, members
 from schemas.errors import TryLater
 from schemas.events.triggers import EVENT_TOPICS
+from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import (
     CUSTOMERS,
     DECISIONS,
@@ -34,7 +35,7 @@ READS: dict[str, tuple[str, ...]] = {
     "sender": (*map(deliveries, CHANNELS), CUSTOMERS),
     "segmenter": (CUSTOMERS,),
     "fan_out": (),
-    "recorder": (DECISIONS, DELIVERY_STATUS),
+    "recorder": (DECISIONS, DELIVERY_STATUS, *PURCHASE_TOPICS),
 }
 
 

@@ -1,4 +1,4 @@
-"""The recorder: decisions and ends of deliveries from their topics into Postgres, for those who ask what happened.
+"""The recorder: decisions, ends of deliveries and purchases into Postgres, for those who ask what happened.
 
 How far a partition is in stands in Postgres, in the transaction of its rows: whoever dies when, each record is in once.
 Where Postgres is behind what Kafka was told, since it was restored, reading goes back to there.
@@ -15,16 +15,18 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from agents.broker.records import Incoming
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
 from agents.ingest_time import stamp
 from agents.intake import Chunk, Intake
-from agents.recorded_rows import decision_row, reader_of, status_row
+from agents.recorded_rows import PurchaseReader, decision_row, reader_of, status_row
 from agents.telemetry.metrics import Metrics
 from agents.transport.app import BatchApp
 from agents.waiting import retry_until_available
 from agents.wiring import Wiring
 from schemas.decision import Decision, DeliveryStatus
+from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.positions import positions
 from store.read_models.recorded import Behind, Put, Recorded, Row, Source, Sourced
@@ -56,7 +58,7 @@ class Recorder:
         self._put_to: dict[TP, tuple[int, int]] = {}
         """By partition, the offset up to which this process has put records, and in which epoch."""
         dead_letters = DeadLetters("recorder", wiring, metrics)
-        take_in = partial(Intake[Row], metrics=metrics, clock=clock, size=_CHUNK_SIZE, counted="recorded")
+        take_in = partial(Intake[Row | None], metrics=metrics, clock=clock, size=_CHUNK_SIZE, counted="recorded")
         decision = reader_of(wiring.codec(DECISIONS), Decision)
         status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
         put_decisions = partial(self._keep, "decisions", recorded.put_decisions)
@@ -65,9 +67,13 @@ class Recorder:
             DECISIONS: take_in(lambda one: decision_row(decision(one.value or b"")), put_decisions, dead_letters),
             DELIVERY_STATUS: take_in(lambda one: status_row(status(one.value or b"")), put_statuses, dead_letters),
         }
+        put_purchases = partial(self._keep, "purchases", recorded.put_purchases)
+        for topic in PURCHASE_TOPICS:
+            read = partial(_purchase, PurchaseReader(wiring, topic), clock)
+            self.intakes[topic] = take_in(read, put_purchases, dead_letters)
 
     async def _keep(
-        self, what: str, put: Callable[[Source, Sequence[Sourced]], Awaitable[Put]], taken: Chunk[Row]
+        self, what: str, put: Callable[[Source, Sequence[Sourced]], Awaitable[Put]], taken: Chunk[Row | None]
     ) -> int:
         """Keep the rows of a chunk; how many were new. Records that could not be read are passed by with it."""
         batch = taken.batch
@@ -77,7 +83,7 @@ class Recorder:
         begin = put_to if epoch == batch.epoch else taken.records[0].offset
         end, latest = taken.records[-1].offset + 1, max(map(stamp, taken.records))
         source = Source(str(batch.tp.topic), batch.partition, end, latest, begin)
-        rows = [Sourced(record.offset, stamp(record), row) for record, row in taken.read]
+        rows = [Sourced(record.offset, stamp(record), row) for record, row in taken.read if row is not None]
         try:
             done = await retry_until_available(partial(put, source, rows), what="Postgres")
         except Behind as error:
@@ -119,3 +125,7 @@ class Recorder:
             if days := await retry_until_available(self._recorded.tidy, what="Postgres"):
                 log.info("tidied", recorded_days=days)
             await asyncio.sleep(_TIDY_SECONDS)
+
+
+def _purchase(reader: PurchaseReader, clock: Clock, record: Incoming) -> Row | None:
+    return reader.row(record.value, record.key, record.headers, clock())

@@ -68,6 +68,11 @@ COMMANDS: dict[str, Command] = {
     "stats": Command(
         "statistics", _TRY, "Show how many decisions and deliveries came out how, by the time of their events."
     ),
+    "results": Command(
+        "statistics",
+        _TRY,
+        "Show what was redeemed of the codes that were sent, and the lift against those who are held out.",
+    ),
     "tail": Command("events", _TRY, "Print a topic's records as JSON lines, whatever their encoding."),
     "publish": Command(
         "events", _TRY, "Publish events into their topics. Lines that are not valid are named and left out."
@@ -117,6 +122,7 @@ WITHIN_A_PROJECT = frozenset(
             "sample",
             "why",
             "stats",
+            "results",
             "publish",
             "deliveries",
             "customers",

@@ -17,12 +17,13 @@ from operator import methodcaller
 
 import asyncpg
 
-from agents.broker.reader import Fetched, TopicReader
+from agents.broker.reader import Fetched, TopicReader, headers_of
 from agents.ingest_time import moment
-from agents.recorded_rows import decision_row, reader_of, status_row
+from agents.recorded_rows import PurchaseReader, decision_row, reader_of, status_row
 from agents.wiring import Wiring
 from schemas.decision import Decision, DeliveryStatus
 from schemas.errors import BadRecord, TidingsError, TryLater
+from schemas.purchase import PURCHASE_TOPICS
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.rebuild import Rebuild, Rebuilt
 from store.read_models.recorded import Put, Row, Source, Sourced
@@ -31,6 +32,8 @@ _CHUNK_SIZE = 2000
 _TRIES, _PAUSE = 600, 1.0
 """A day that somebody reads is waited for; and so is Postgres."""
 
+_RowOf = Callable[[Fetched], Row | None]
+_PutRows = Callable[[Source, Sequence[Sourced]], Awaitable[Put]]
 OnProgress = Callable[[str], None]
 """Hears what is done, in words."""
 
@@ -42,6 +45,7 @@ class ReplacedDay:
     day: date
     decisions: int
     statuses: int
+    purchases: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,15 @@ async def rebuild_read_models(
     await rebuild.begin(actor)
     read_decision = reader_of(wiring.codec(DECISIONS), Decision)
     read_status = reader_of(wiring.codec(DELIVERY_STATUS), DeliveryStatus)
+    sources: list[tuple[str, _RowOf, _PutRows]] = [
+        (DECISIONS, lambda one: decision_row(read_decision(one.value() or b"")), writer.put_decisions),
+        (DELIVERY_STATUS, lambda one: status_row(read_status(one.value() or b"")), writer.put_statuses),
+    ]
+    sources += [(topic, _purchases(wiring, topic, now), writer.put_purchases) for topic in PURCHASE_TOPICS]
     with ExitStack() as open_readers:
         feeds = [
             _Feed(open_readers.enter_context(TopicReader(wiring, topic)), row_of, put, on_progress)
-            for topic, row_of, put in (
-                (DECISIONS, lambda raw: decision_row(read_decision(raw)), writer.put_decisions),
-                (DELIVERY_STATUS, lambda raw: status_row(read_status(raw)), writer.put_statuses),
-            )
+            for topic, row_of, put in sources
         ]
         for feed in feeds:
             await feed.catch_up()
@@ -80,14 +86,25 @@ async def rebuild_read_models(
     return ReadModelsRebuilt(tuple(replaced), tuple(kept), read, unreadable)
 
 
+def _purchases(wiring: Wiring, topic: str, now: datetime) -> _RowOf:
+    reader = PurchaseReader(wiring, topic)
+
+    def row_of(record: Fetched) -> Row | None:
+        key = record.key()
+        at = max(now, moment(_stamp(record)))  # what comes meanwhile is not of the future
+        return reader.row(record.value(), key.encode() if isinstance(key, str) else key, headers_of(record), at)
+
+    return row_of
+
+
 class _Feed:
     """A topic on its way into the new tables."""
 
     def __init__(
         self,
         reader: TopicReader,
-        row_of: Callable[[bytes], Row],
-        put: Callable[[Source, Sequence[Sourced]], Awaitable[Put]],
+        row_of: _RowOf,
+        put: _PutRows,
         on_progress: OnProgress,
     ) -> None:
         self.reader, self._row_of, self._put, self._on_progress = reader, row_of, put, on_progress
@@ -111,11 +128,11 @@ class _Feed:
         for record in records:
             self.read += 1
             try:
-                row = self._row_of(record.value() or b"")
+                row = self._row_of(record)
             except BadRecord:  # a recorder has dead-lettered it
                 self.unreadable += 1
                 continue
-            if row.day not in self.replaced:
+            if row is not None and row.day not in self.replaced:
                 rows.append(Sourced(record.offset(), _stamp(record), row))
         offset = records[-1].offset() + 1
         self.first.setdefault(partition, (records[0].offset(), moment(_stamp(records[0]))))
@@ -187,5 +204,7 @@ async def _replace(rebuild: Rebuild, feeds: Sequence[_Feed], day: date, on_progr
             await asyncio.sleep(_PAUSE)
     for feed in feeds:
         feed.replaced.add(day)
-    on_progress(f"{day} is replaced: {rows.decisions} decisions, {rows.statuses} ends of deliveries")
-    return ReplacedDay(day, rows.decisions, rows.statuses)
+    on_progress(
+        f"{day} is replaced: {rows.decisions} decisions, {rows.statuses} ends of deliveries, {rows.purchases} purchases"
+    )
+    return ReplacedDay(day, rows.decisions, rows.statuses, rows.purchases)

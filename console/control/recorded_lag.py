@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.positions import Position, positions
 
 RECORDED = (DECISIONS, DELIVERY_STATUS)
-"""The topics that recorders read."""
+"""The topics of what is asked for most; recorders read those of purchases as well."""
 _NOT_BEGUN = -1
 """Earlier than every record, in Unix milliseconds."""
 
@@ -28,22 +28,24 @@ class Behind:
     records: int
     since: datetime | None = None
 
-    def in_words(self, now: datetime) -> str | None:
+    def in_words(self, now: datetime, of: str = "decisions and deliveries") -> str | None:
         """A sentence about what is missing; None where nothing is."""
         if self.since is None:
             return None
         are = "1 record" if self.records == 1 else f"{self.records} records"
         seconds = max(0, int((now - self.since).total_seconds()))
-        return f"{are} of decisions and deliveries not recorded yet, the oldest for {_span(seconds)}"
+        return f"{are} of {of} not recorded yet, the oldest for {_span(seconds)}"
 
 
-async def recorded_behind(pool: asyncpg.Pool, extents: Extents, *, key: bytes | None = None) -> Behind:
-    """The lag of the read models behind the topics; with the key of a customer's records, for that customer alone.
+async def recorded_behind(
+    pool: asyncpg.Pool, extents: Extents, *, key: bytes | None = None, topics: Sequence[str] = RECORDED
+) -> Behind:
+    """The lag of the read models behind some topics; with the key of a customer's records, for that customer alone.
 
     Raises TryLater while Kafka or Postgres is away.
     """
     known = await positions(pool)  # before the ends, so that what comes in between is missing rather than not
-    there = await asyncio.to_thread(extents.read, RECORDED, key)
+    there = await asyncio.to_thread(extents.read, topics, key)
     left = missing(known, there)
     if not left:
         return Behind(0)

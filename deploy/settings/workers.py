@@ -165,7 +165,7 @@ class Watch:
 class Retention:
     """Times for which what is over is kept. Events older than `deliveries` are not sent, so that no replay sends them.
 
-    `recorded`: decisions, and ends of deliveries, as recorders keep them, from the day of their event on.
+    `recorded`: decisions, ends of deliveries and purchases as recorders keep them, from the day of their event on.
     """
 
     deliveries: timedelta = timedelta(days=90)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, cast
 
@@ -11,13 +11,16 @@ import asyncpg
 
 from schemas.errors import TidingsError
 from store.postgres import passing_errors, transaction
-from store.read_models.recorded import Recorded, Source
+from store.read_models.recorded import Recorded, Row, Source
 from store.sql import queries
 
-_TABLES = re.compile(r"\brecorded_(decisions|statuses|positions)(?=_by_minute\b|\b)")
-_OF_THE_OLD = ("decisions_beyond", "statuses_beyond")
+_TABLES = re.compile(r"\brecorded_(decisions|statuses|purchases|positions)(?=_by_minute\b|\b)")
+_OF_THE_OLD = ("decisions_beyond", "statuses_beyond", "purchases_beyond")
 """Ids that stand under no day of their own go on doing so."""
-_PARENTS = ("recorded_decisions", "recorded_statuses", "recorded_decisions_by_minute", "recorded_statuses_by_minute")
+_PARENTS = (
+    "recorded_decisions", "recorded_statuses", "recorded_decisions_by_minute", "recorded_statuses_by_minute",
+    "recorded_purchases",
+)  # fmt: skip
 
 
 class Rows(NamedTuple):
@@ -25,6 +28,7 @@ class Rows(NamedTuple):
 
     decisions: int
     statuses: int
+    purchases: int
 
 
 class Unfinished(NamedTuple):
@@ -50,6 +54,9 @@ class Rebuilt(Recorded):
         await check_ours(connection, self._still_ours, self._run)
         return await super()._position(connection, source)
 
+    async def _attribute(self, connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+        """Nothing: a new day's redemptions look for their deliveries once the day is in its place."""
+
 
 async def check_ours(connection: asyncpg.Connection, sql: str, run: str) -> None:
     """Raise TidingsError where another run has begun."""
@@ -62,6 +69,7 @@ class Rebuild:
 
     def __init__(self, pool: asyncpg.Pool, run: str) -> None:
         self._pool, self._run, self._sql = pool, run, queries("rebuild")
+        self._recorded = queries("recorded")
 
     async def begin(self, begun_by: str) -> None:
         """Begin from nothing, whoever has begun before."""
@@ -74,11 +82,13 @@ class Rebuild:
         await transaction(self._pool, work)
 
     async def end(self) -> None:
-        """Forget what took no day's place."""
+        """Forget what took no day's place, and have redemptions of all days look for their deliveries."""
 
         async def work(connection: asyncpg.Connection) -> None:
             await connection.execute(self._sql["lock"])
             await check_ours(connection, self._sql["still_ours"], self._run)
+            await connection.execute(self._recorded["lock_codes"])
+            await connection.execute(self._recorded["attribute_day"], None)
             await connection.execute(self._sql["clear"])
             await connection.execute(self._sql["end"], self._run)
 
@@ -93,9 +103,11 @@ class Rebuild:
         async with passing_errors(self._pool):
             return [row["day"] for row in await self._pool.fetch(self._sql["days"])]
 
-    async def has_more(self, day: date, decided_before: datetime, ended_before: datetime) -> bool:
-        """True where the old day has decisions, or ends of deliveries, from before then that the new one lacks."""
-        return bool(await self._fetchval("has_more", day, decided_before, ended_before))
+    async def has_more(
+        self, day: date, decided: datetime, ended: datetime, ordered: datetime, redeemed: datetime
+    ) -> bool:
+        """True where the old day has decisions, ends or purchases from before those moments that the new one lacks."""
+        return bool(await self._fetchval("has_more", day, decided, ended, ordered, redeemed))
 
     async def replace(self, day: date, catch_up: Callable[[], Awaitable[None]]) -> Rows:
         """Put a new day in the place of the old one, in one transaction; how many rows it has.
@@ -113,6 +125,7 @@ class Rebuild:
                 counts = Rows(*await connection.fetchrow(self._sql["count_day"], day))
                 for parent in _PARENTS:
                     await connection.execute(self._sql["replace_day"], parent, day)
+                await connection.execute(self._recorded["attribute_day"], day)
         return counts
 
     async def _fetchval(self, name: str, *values: object) -> object:

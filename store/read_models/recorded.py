@@ -1,4 +1,4 @@
-"""Decisions and ends of deliveries as recorders keep them: rows by the day, counted, with how far each source is in."""
+"""Decisions, ends of deliveries and purchases as recorders keep them: by the day, with how far each source is in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
+from schemas.closed import PurchaseKind
 from store.postgres import passing_errors, transaction
 from store.sql import queries
 
@@ -16,6 +17,8 @@ DAYS_AHEAD = 31
 """Days after today that are made where rows need them: more than upstream's clocks are ever ahead."""
 BEYOND = date.max
 """The day of what is dated further ahead; Postgres has it as infinity."""
+_GIVEN = ("sent", "recovered")
+"""Ends of deliveries that gave a customer their code."""
 _EACH = timedelta(minutes=2)
 """Between two rounds of retention, whoever makes them."""
 
@@ -76,6 +79,7 @@ class StatusRow(NamedTuple):
     attempts: int
     due_at: datetime | None
     arm: str | None
+    code_key: str | None
 
     @property
     def identity(self) -> tuple[object, ...]:
@@ -83,7 +87,27 @@ class StatusRow(NamedTuple):
         return self.project_id, self.delivery_id, self.outcome, self.occurred_at
 
 
-Row = DecisionRow | StatusRow
+class PurchaseRow(NamedTuple):
+    """An order that was paid, a code that was redeemed, or that one of them was taken back."""
+
+    day: date
+    project_id: str
+    event_id: str
+    customer_id: str
+    event_at: datetime
+    kind: PurchaseKind
+    subject_id: str
+    code_key: str | None
+    amount: int | None
+    currency: str | None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The key within its day."""
+        return self.project_id, self.event_id
+
+
+Row = DecisionRow | StatusRow | PurchaseRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +168,10 @@ class Recorded:
         """Keep ends of deliveries and move the position of their source, in one transaction. Raises Behind."""
         return await self._put("statuses", source, rows)
 
+    async def put_purchases(self, source: Source, rows: Sequence[Sourced]) -> Put:
+        """Keep purchases and move the position of their source, in one transaction. Raises Behind."""
+        return await self._put("purchases", source, rows)
+
     async def _put(self, table: str, source: Source, rows: Sequence[Sourced]) -> Put:
         async def work(connection: asyncpg.Connection) -> Put:
             position = await self._position(connection, source)
@@ -186,9 +214,28 @@ class Recorded:
             placed[day, *row.identity] = row._replace(day=day)
         days = sorted({row.day for row in placed.values()} - {BEYOND})
         await connection.execute(self._sql["make_days"], f"{self.prefix}_{table}", days)
-        columns = _columns(placed.values())
-        new: int = await connection.fetchval(self._sql[f"put_{table}"], position["source"], *columns)
+        source = () if table == "purchases" else (position["source"],)
+        new: int = await connection.fetchval(self._sql[f"put_{table}"], *source, *_columns(placed.values()))
+        await self._attribute(connection, list(placed.values()))
         return new
+
+    async def _attribute(self, connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
+        """Have each redemption name the delivery that gave its code, whichever of the two is kept last.
+
+        Of two transactions with one of them each, the later to have the lock sees what the other has written.
+        """
+        redeemed = [(row.day, *row.identity) for row in rows if isinstance(row, PurchaseRow) and row.code_key]
+        given = [
+            (row.day, *row.identity)
+            for row in rows
+            if isinstance(row, StatusRow) and row.code_key and row.outcome in _GIVEN
+        ]
+        if redeemed:
+            await connection.execute(self._sql["lock_codes"])
+            await connection.execute(self._sql["attribute_purchases"], *_columns(redeemed))
+        if given:
+            await connection.execute(self._sql["share_codes"])
+            await connection.execute(self._sql["attribute_statuses"], *_columns(given))
 
     async def tidy(self) -> int:
         """Drop the days that are kept no longer, where it is time for it and nobody else does it; how many."""

@@ -64,11 +64,17 @@ where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_
   and (r.detail is not null or r.checks <> '[]');
 
 -- name: forget_statuses
--- What recorded ends of deliveries say of customers, but for the id: the words of providers, and their own ids.
-update recorded_statuses r set detail = '', provider_id = null
+-- What recorded ends of deliveries say of customers, but for the id: the words of providers, their own ids, and codes.
+update recorded_statuses r set detail = '', provider_id = null, code_key = null
 from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
 where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at
-  and (r.detail <> '' or r.provider_id is not null);
+  and (r.detail <> '' or r.provider_id is not null or r.code_key is not null);
+
+-- name: forget_purchases
+-- The codes that erased customers redeemed; what was found by them stays counted.
+update recorded_purchases r set code_key = null
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at and r.code_key is not null;
 
 -- name: forget_rebuilt_decisions
 -- The same of those that are being made anew.
@@ -78,7 +84,13 @@ where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_
 
 -- name: forget_rebuilt_statuses
 -- The same of those that are being made anew.
-update rebuilt_statuses r set detail = '', provider_id = null
+update rebuilt_statuses r set detail = '', provider_id = null, code_key = null
+from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
+where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at;
+
+-- name: forget_rebuilt_purchases
+-- The same of those that are being made anew.
+update rebuilt_purchases r set code_key = null
 from unnest($1::text[], $2::text[]) as erased (project_id, customer_id) join erased_customers e using (project_id, customer_id)
 where r.project_id = e.project_id and r.customer_id = e.customer_id and r.event_at <= e.erased_at;
 

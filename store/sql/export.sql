@@ -61,6 +61,12 @@ select delivery_id, outcome, occurred_at, distribution_id, distribution_version,
        event_at, send_id, channel, account, type, reason, detail, provider_id, attempts
 from recorded_statuses where project_id = $1 and customer_id = $2 order by occurred_at, delivery_id, outcome;
 
+-- name: purchases
+-- Orders and redemptions that were recorded, and the delivery that gave the code which was redeemed.
+select event_id, event_at, kind, subject_id, amount, currency, delivery_id, sent_at, distribution_id, distribution_version,
+       channel, arm
+from recorded_purchases where project_id = $1 and customer_id = $2 order by event_at, event_id;
+
 -- name: holds
 -- What waits for a moment, or did, with its event while it waits.
 select hold_id, round, distribution_id, reason, nullif(until_at, 'infinity') as until_at, arrived_at, held_at, ended_at,

@@ -39,12 +39,13 @@ select stamp from recorded_positions where topic = $1 and partition = $2;
 -- Every day that there is, of the old ones and of the new.
 select distinct to_date(right(c.relname, 8), 'YYYYMMDD') as day
 from pg_inherits i join pg_class c on c.oid = i.inhrelid and c.relname ~ '_[0-9]{8}$'
-where i.inhparent in ('recorded_decisions'::regclass, 'recorded_statuses'::regclass,
-                      'rebuilt_decisions'::regclass, 'rebuilt_statuses'::regclass)
+where i.inhparent in ('recorded_decisions'::regclass, 'recorded_statuses'::regclass, 'recorded_purchases'::regclass,
+                      'rebuilt_decisions'::regclass, 'rebuilt_statuses'::regclass, 'rebuilt_purchases'::regclass)
 order by day;
 
 -- name: has_more
--- True where a day has decisions or ends from before two moments that were not found again: topics do not hold it whole.
+-- True where a day has decisions, ends or purchases from before the moments of their topics that were not found again:
+-- those do not hold it whole.
 select exists (
     select from recorded_decisions d where d.day = $1 and d.decided_at < $2
     and not exists (select from rebuilt_decisions r
@@ -54,12 +55,18 @@ select exists (
     and not exists (select from rebuilt_statuses r
                     where (r.day, r.project_id, r.delivery_id, r.outcome, r.occurred_at)
                         = (s.day, s.project_id, s.delivery_id, s.outcome, s.occurred_at))
+) or exists (
+    select from recorded_purchases p
+    where p.day = $1 and p.event_at < case when p.kind in ('order', 'order_canceled') then $4::timestamptz else $5 end
+    and not exists (select from rebuilt_purchases r
+                    where (r.day, r.project_id, r.event_id) = (p.day, p.project_id, p.event_id))
 );
 
 -- name: count_day
 -- Rows of a new day.
 select (select count(*) from rebuilt_decisions where day = $1) as decisions,
-       (select count(*) from rebuilt_statuses where day = $1) as statuses;
+       (select count(*) from rebuilt_statuses where day = $1) as statuses,
+       (select count(*) from rebuilt_purchases where day = $1) as purchases;
 
 -- name: bound_day
 -- A new day says which rows are in it.

@@ -31,6 +31,11 @@ where day = 'infinity'
   and (project_id, delivery_id, outcome, occurred_at)
       in (select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]));
 
+-- name: purchases_beyond
+-- Of some ids, those that were recorded when their day was too far ahead.
+select project_id, event_id from recorded_purchases
+where day = 'infinity' and (project_id, event_id) in (select * from unnest($1::text[], $2::text[]));
+
 -- name: make_days
 -- The days that rows of a table need, and their counts.
 select make_recorded_days($1, $2::date[]);
@@ -93,21 +98,21 @@ with given as (
     from unnest($2::date[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[],
                 $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::text[], $15::text[],
                 $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[], $22::timestamptz[],
-                $23::text[])
+                $23::text[], $24::text[])
          as g (day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
                event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason, detail, provider_id,
-               attempts, due_at, arm)
+               attempts, due_at, arm, code_key)
     left join erased_customers e
         on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
 ), put as (
     insert into recorded_statuses as r
         (day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
          event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason, detail, provider_id, attempts,
-         due_at, arm, recorded_at)
+         due_at, arm, code_key, recorded_at)
     select day, project_id, delivery_id, outcome, occurred_at, distribution_id, distribution_version, distribution_name,
            event_id, event_type, event_at, send_id, customer_id, channel, account, type, reason,
            case when erased then '' else detail end, case when not erased then provider_id end, attempts, due_at, arm,
-           now()
+           case when not erased then code_key end, now()
     from given order by day, project_id, delivery_id, outcome, occurred_at
     on conflict (day, project_id, delivery_id, outcome, occurred_at) do update
         set account = excluded.account, reason = excluded.reason, detail = excluded.detail,
@@ -122,12 +127,99 @@ with given as (
 )
 select count(*) filter (where (before).outcome is null) as new from put;
 
+-- name: put_purchases
+-- Purchases of a chunk, each event once. Of customers who were erased since, no code is kept.
+with given as (
+    select g.*, e.customer_id is not null as erased
+    from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+                $9::bigint[], $10::text[])
+         as g (day, project_id, event_id, customer_id, event_at, kind, subject_id, code_key, amount, currency)
+    left join erased_customers e
+        on e.project_id = g.project_id and e.customer_id = g.customer_id and e.erased_at >= g.event_at
+), put as (
+    insert into recorded_purchases
+        (day, project_id, event_id, customer_id, event_at, kind, subject_id, code_key, amount, currency, recorded_at)
+    select day, project_id, event_id, customer_id, event_at, kind, subject_id, case when not erased then code_key end, amount,
+           currency, now()
+    from given order by day, project_id, event_id
+    on conflict (day, project_id, event_id) do nothing
+    returning true
+)
+select count(*) as new from put;
+
+-- name: lock_codes
+-- Redemptions that look for deliveries wait for who writes such, and have them wait.
+select pg_advisory_xact_lock(hashtextextended('recorded_codes', 0));
+
+-- name: share_codes
+-- Deliveries that look for redemptions do so together.
+select pg_advisory_xact_lock_shared(hashtextextended('recorded_codes', 0));
+
+-- name: candidate
+-- A redemption, and a delivery that may have given its code.
+select distinct on (p.day, p.project_id, p.event_id)
+           p.day, p.project_id, p.event_id, s.delivery_id, s.occurred_at as sent_at, s.distribution_id,
+           s.distribution_version, s.channel, s.arm
+
+-- name: gave
+-- A delivery gave the code of a redemption: it went out before, by clocks that may differ by a minute.
+(s.project_id, s.code_key) = (p.project_id, p.code_key) and s.outcome in ('sent', 'recovered')
+        and p.kind = 'redemption' and s.occurred_at <= p.event_at + interval '1 minute'
+
+-- name: last_first
+-- The last that gave it counts.
+order by p.day, p.project_id, p.event_id, s.occurred_at desc, s.delivery_id desc
+
+-- name: attribute
+-- Redemptions name the best of the deliveries that were found, unless they name a later one already.
+update recorded_purchases p
+set delivery_id = best.delivery_id, sent_at = best.sent_at, distribution_id = best.distribution_id,
+    distribution_version = best.distribution_version, channel = best.channel, arm = best.arm
+from best
+where (p.day, p.project_id, p.event_id) = (best.day, best.project_id, best.event_id)
+  and (p.sent_at is null or (best.sent_at, best.delivery_id) > (p.sent_at, p.delivery_id))
+
+-- name: attribute_purchases
+-- Some redemptions find the deliveries that are there.
+with best as (
+    :candidate
+    from unnest($1::date[], $2::text[], $3::text[]) as new (day, project_id, event_id)
+    join recorded_purchases p on (p.day, p.project_id, p.event_id) = (new.day, new.project_id, new.event_id)
+    join recorded_statuses s on :gave
+    :last_first
+)
+:attribute;
+
+-- name: attribute_statuses
+-- Some deliveries are found by the redemptions that are there.
+with best as (
+    :candidate
+    from unnest($1::date[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+         as new (day, project_id, delivery_id, outcome, occurred_at)
+    join recorded_statuses s on (s.day, s.project_id, s.delivery_id, s.outcome, s.occurred_at)
+                              = (new.day, new.project_id, new.delivery_id, new.outcome, new.occurred_at)
+    join recorded_purchases p on :gave
+    :last_first
+)
+:attribute;
+
+-- name: attribute_day
+-- All redemptions of a day, or of all of them, find the deliveries that are there.
+with best as (
+    :candidate
+    from recorded_purchases p join recorded_statuses s on :gave
+    where p.code_key is not null and ($1::date is null or p.day = $1)
+    :last_first
+)
+:attribute;
+
 -- name: old_days
 -- Days that are kept no longer, oldest first, with the table that has them.
 select parent, day from (
     select p.relname::text as parent, to_date(right(c.relname, 8), 'YYYYMMDD') as day
     from pg_inherits i
-    join pg_class p on p.oid = i.inhparent and p.oid in ('recorded_decisions'::regclass, 'recorded_statuses'::regclass)
+    join pg_class p on p.oid = i.inhparent
+        and p.oid in ('recorded_decisions'::regclass, 'recorded_statuses'::regclass, 'recorded_purchases'::regclass)
     join pg_class c on c.oid = i.inhrelid and c.relname ~ '_[0-9]{8}$') as days
 where day < ((now() - $1::interval) at time zone 'UTC')::date
 order by day, parent;

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.closed import DeliveryOutcome, Reach, Reason
+from schemas.code_key import published_code_key
 from schemas.decision import DeliveryStatus
 from schemas.delivery import Delivery
 
@@ -73,4 +74,5 @@ def delivery_status(
         occurred_at=occurred_at,
         due_at=delivery.not_before,
         arm=delivery.arm,
+        code_key=published_code_key(delivery.project_id, delivery.data),
     )

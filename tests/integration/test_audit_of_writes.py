@@ -480,7 +480,7 @@ ALONE_BY_MACHINES = {
         for name in (
             "note", "forget_consents", "forget_calls", "forget_suppressed", "forget_choices", "forget_memberships",
             "forget_decisions", "forget_statuses", "forget_rebuilt_decisions", "forget_rebuilt_statuses", "erase",
-            "erase_publications", "forget_checkpoints",
+            "erase_publications", "forget_checkpoints", "forget_purchases", "forget_rebuilt_purchases",
         )
     },
     **{

@@ -158,7 +158,7 @@ async def test_a_transaction_left_open_is_waited_for_and_named(wiring: Wiring, t
         with TopicReader(wiring, TOPIC) as console:
             assert [message.value() for message in console.until_now()] == [b"before"]
         assert f"{topic}-0: a transaction is open from offset 1 on" in await doctor(wiring)
-        (lag,) = [one for one in LagReader(wiring).read() if (one.topic, one.partition) == (topic, 0)]
+        (lag,) = [one for one in LagReader(wiring, ("matcher",)).read() if (one.topic, one.partition) == (topic, 0)]
         assert (lag.end, lag.lag) == (1, 1)
         held.commit_transaction(30)
         await reader.until_all_committed(watch)

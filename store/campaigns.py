@@ -11,8 +11,10 @@ import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.campaign import Campaign, campaign_object
+from schemas.managed import ManagedThing
 from store import audit
 from store.distributions import VersionConflict
+from store.managed import Keep, kept
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -38,11 +40,21 @@ class Campaigns:
             rows = await self._pool.fetch(self._sql["current_campaigns"], project_id)
         return {row["id"]: msgspec.json.decode(row["definition"], type=Campaign) for row in rows}
 
-    async def save(self, changes: Sequence[CampaignChange], *, applied_by: str, now: datetime) -> None:
-        """Keep new versions, all or nothing. Raises VersionConflict."""
+    async def sources(self, project_id: str) -> dict[str, str]:
+        """The source of the newest version of each campaign of a project, by id."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["sources"], project_id)
+        return {row["id"]: row["source"] for row in rows}
+
+    async def save(
+        self, changes: Sequence[CampaignChange], *, applied_by: str, now: datetime, keep: Keep | None = None
+    ) -> None:
+        """Keep new versions, all or nothing. Raises VersionConflict, and what `keep` raises."""
         ordered = sorted(changes, key=lambda change: change.campaign.id)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            entries = [await self._save_one(connection, change, applied_by, now) for change in ordered]
+            things = [ManagedThing(one.campaign.project_id, "campaign", one.campaign.id) for one in ordered]
+            entries = await kept(keep, connection, things, applied_by)
+            entries += [await self._save_one(connection, change, applied_by, now) for change in ordered]
             await audit.write(connection, *entries)
 
     async def _save_one(

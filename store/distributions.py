@@ -14,10 +14,12 @@ from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
+from schemas.managed import ManagedThing
 from schemas.template import StoredTemplate
 from schemas.topics import DISTRIBUTIONS
 from store import audit
 from store.backfills import save_backfill
+from store.managed import Keep, kept
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -94,13 +96,16 @@ class Control:
             rows = await self._pool.fetch(self._sql["versions_before"], *page)
         return [KeptVersion(**{**row, "definition": _read(row["definition"], Distribution)}) for row in rows]
 
-    async def save(self, changes: Sequence[Change], *, applied_by: str, now: datetime) -> None:
+    async def save(
+        self, changes: Sequence[Change], *, applied_by: str, now: datetime, keep: Keep | None = None
+    ) -> None:
         """Keep versions and templates and fill the outbox, all or nothing; backfills begin with that.
 
-        Raises VersionConflict, SegmentMissing.
+        Raises VersionConflict, SegmentMissing, and what `keep` raises.
         """
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            entries: list[AuditEntry] = []
+            things = [ManagedThing(one.distribution.project_id, "distribution", one.distribution.id) for one in changes]
+            entries = await kept(keep, connection, things, applied_by)
             for change in changes:
                 await self._save_one(connection, change, applied_by, now, entries)
             await audit.write(connection, *entries)
@@ -139,12 +144,24 @@ class Control:
             raise VersionConflict(f"template {name} was deleted in between; plan again and apply")
 
     async def set_status(
-        self, before: Distribution, status: DistributionStatus, *, applied_by: str, now: datetime
+        self,
+        before: Distribution,
+        status: DistributionStatus,
+        *,
+        applied_by: str,
+        now: datetime,
+        keep: Keep | None = None,
     ) -> Distribution:
         """Save a version that differs from the newest one in its status alone. Raises VersionConflict."""
         after = msgspec.structs.replace(before, version=before.version + 1, status=status, updated_at=now)
-        await self.save([Change(after, "", ())], applied_by=applied_by, now=now)
+        await self.save([Change(after, "", ())], applied_by=applied_by, now=now, keep=keep)
         return after
+
+    async def sources(self, project_id: str) -> dict[str, tuple[Distribution, str]]:
+        """By id, the newest version that was written, and its source: steps of a life are not."""
+        async with passing_errors(self._pool):
+            rows = await self._pool.fetch(self._sql["sources"], project_id)
+        return {row["distribution_id"]: (_read(row["definition"], Distribution), row["source"]) for row in rows}
 
     async def history(self, project_id: str, distribution_id: str) -> list[asyncpg.Record]:
         """version, definition, source, applied_by, applied_at; newest first."""

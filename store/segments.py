@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
 from schemas.errors import TidingsError, TryLater
+from schemas.managed import ManagedThing
 from schemas.record_key import Keyed
 from schemas.segment import SegmentDefinition
 from schemas.suppression import customer_keys
@@ -20,6 +21,7 @@ from store import audit
 from store.behaviours import BehaviourRows
 from store.clock import DatabaseClock, database_now
 from store.erasure import suppressed
+from store.managed import Keep, kept
 from store.memberships import MembershipChanges
 from store.postgres import changing, passing_errors
 from store.sql import queries
@@ -137,10 +139,23 @@ class Segments:
         async with passing_errors(self._pool):
             return int(await self._pool.fetchval(self._sql["count_customers"], project_id))
 
-    async def save(self, changes: Sequence[tuple[SegmentDefinition, str]], *, applied_by: str, now: datetime) -> None:
-        """Keep definitions, each with its source, all or nothing. Raises SegmentConflict."""
+    async def sources(self, project_id: str) -> dict[str, tuple[SegmentDefinition, str]]:
+        """By id, each segment that somebody wrote, and its source; those that sends made have none."""
+        rows = await self._fetch("sources", project_id)
+        return {row["segment_id"]: (_definition(row["definition"]), row["source"]) for row in rows}
+
+    async def save(
+        self,
+        changes: Sequence[tuple[SegmentDefinition, str]],
+        *,
+        applied_by: str,
+        now: datetime,
+        keep: Keep | None = None,
+    ) -> None:
+        """Keep definitions, each with its source, all or nothing. Raises SegmentConflict, and what `keep` raises."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            entries = []
+            things = [ManagedThing(one.project_id, "segment", one.id) for one, _ in changes]
+            entries = await kept(keep, connection, things, applied_by)
             for one, source in changes:
                 before = await connection.fetchval(self._sql["definition"], one.project_id, one.id)
                 text = msgspec.json.encode(one).decode()
@@ -150,12 +165,14 @@ class Segments:
                 entries.append(_entry(None if before is None else _definition(before), one, applied_by))
             await audit.write(connection, *entries)
 
-    async def remove(self, project_id: str, segment_id: str, *, by: str) -> bool:
+    async def remove(self, project_id: str, segment_id: str, *, by: str, keep: Keep | None = None) -> bool:
         """Forget a segment and who is in it; whether there was one."""
         async with changing(self._pool) as connection:
+            entries = await kept(keep, connection, [ManagedThing(project_id, "segment", segment_id)], by)
             version = await connection.fetchval(self._sql["remove"], project_id, segment_id)
             if version is not None:
-                await audit.write(connection, AuditEntry(project_id, by, "segment.removed", segment_id, version))
+                entries.append(AuditEntry(project_id, by, "segment.removed", segment_id, version))
+                await audit.write(connection, *entries)
         return version is not None
 
     async def members(self, project_id: str, segment_id: str, limit: int, after: str = "") -> list[asyncpg.Record]:

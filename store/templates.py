@@ -10,9 +10,11 @@ import asyncpg
 import msgspec
 
 from schemas.audit import AuditAction, AuditEntry, differences
+from schemas.managed import ManagedThing
 from schemas.template import NamedTemplate
 from store import audit
 from store.distributions import VersionConflict
+from store.managed import Keep, kept
 from store.postgres import passing_errors
 from store.sql import queries
 
@@ -75,11 +77,14 @@ class NamedTemplates:
             rows: list[asyncpg.Record] = await self._pool.fetch(self._sql["versions"], project_id, name)
             return rows
 
-    async def save(self, templates: Sequence[NamedTemplate], *, applied_by: str, now: datetime) -> None:
-        """Keep new versions, all or nothing. Raises VersionConflict."""
+    async def save(
+        self, templates: Sequence[NamedTemplate], *, applied_by: str, now: datetime, keep: Keep | None = None
+    ) -> None:
+        """Keep new versions, all or nothing. Raises VersionConflict, and what `keep` raises."""
         ordered = sorted(templates, key=lambda template: template.name)
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
-            entries = []
+            things = [ManagedThing(one.project_id, "template", one.name) for one in ordered]
+            entries = await kept(keep, connection, things, applied_by)
             for one in ordered:
                 was_there, before = await self._before(connection, one)
                 place = (one.project_id, one.name, one.version)
@@ -108,14 +113,18 @@ class NamedTemplates:
             rows = await self._pool.fetch(self._sql["sent_by"], project_id, name)
         return [VersionsSent(row["distribution_id"], row["version"], tuple(row["versions"])) for row in rows]
 
-    async def delete(self, project_id: str, name: str, now: datetime, *, by: str) -> list[TemplateUse]:
+    async def delete(
+        self, project_id: str, name: str, now: datetime, *, by: str, keep: Keep | None = None
+    ) -> list[TemplateUse]:
         """Forget a name, but not its versions. Where distributions use it nothing changes, and they are returned."""
         async with passing_errors(self._pool), self._pool.acquire() as connection, connection.transaction():
             version = await connection.fetchval(self._sql["lock_template"], project_id, name)
             uses = await self._uses(connection, project_id, name)
             if not uses and version is not None:
+                entries = await kept(keep, connection, [ManagedThing(project_id, "template", name)], by)
                 await connection.execute(self._sql["delete_template"], project_id, name, now)
-                await audit.write(connection, AuditEntry(project_id, by, "template.deleted", name, version))
+                entries.append(AuditEntry(project_id, by, "template.deleted", name, version))
+                await audit.write(connection, *entries)
             return uses
 
     async def _uses(

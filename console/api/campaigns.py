@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from console.api.documents import document_of, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of_planned, must_be_beside, must_be_named
 from console.api.pages import page_of
-from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Overriding, Paged, Reply, Route
 from console.api.versions import etag, is_known, must_match
 from console.control import campaigns
 from console.control.campaigns import CampaignSummary
@@ -68,16 +68,17 @@ async def get_campaign(call: Call[ById, Any, None]) -> Reply:
     return Reply(None, 304, headers) if is_known(call.if_none_match, found.version) else Reply(found, 200, headers)
 
 
-async def put_campaign(call: Call[ById, Writing, JsonObject]) -> Reply:
+async def put_campaign(call: Call[ById, Overriding, JsonObject]) -> Reply:
     """Apply a document, as the command does."""
     identity, dry_run = call.path.id, call.query.dry_run
     must_be_named(call.body, "campaign", identity)
     before = await campaigns.version(call.pool, call.project_id, identity)
     await must_match(call.if_match, call.if_none_match, before)
     planned = await _plan(call)
+    keep = await keep_of_planned(call, "campaign", planned)
     if not dry_run:
         must_be_beside(planned, before)
-        await campaigns.save(call.pool, [planned], actor=call.actor, now=call.now)
+        await campaigns.save(call.pool, [planned], actor=call.actor, now=call.now, keep=keep)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
     return Reply(_applied(planned, dry_run=dry_run), 201 if is_made else 200, headers)
@@ -132,7 +133,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "PUT", "/campaigns/{id}", "campaigns:write", "Apply a campaign: make it, or a new version of it", put_campaign,
-        {200: AppliedCampaign, 201: AppliedCampaign}, path_type=ById, query_type=Writing, etag=True, path_example=_ID,
-        **_BODY,
+        {200: AppliedCampaign, 201: AppliedCampaign}, path_type=ById, query_type=Overriding, etag=True,
+        path_example=_ID, **_BODY,
     ),
 )  # fmt: skip

@@ -9,10 +9,23 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from console.api.documents import document_of, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of, keep_of_planned, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
 from console.api.problems import Refusal, Refused
-from console.api.route import ById, Call, Cursor, DocumentBody, Instant, IsDryRun, Name, Paged, Reply, Route, Writing
+from console.api.route import (
+    ById,
+    Call,
+    Cursor,
+    DocumentBody,
+    Instant,
+    IsDryRun,
+    Name,
+    Overriding,
+    Paged,
+    Reply,
+    Route,
+    Writing,
+)
 from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import accounts, distributions, lifecycle
 from console.control.field_check import Compare, compare_fields
@@ -37,10 +50,16 @@ class OfVersion(msgspec.Struct, frozen=True, kw_only=True):
     version: VersionNumber
 
 
-class Applying(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of applying."""
+class Checking(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters of checking."""
 
     dry_run: IsDryRun = False
+    offline: Annotated[bool, Meta(description="Do not ask providers which fields they have.")] = False
+
+
+class Applying(Overriding, frozen=True, kw_only=True):
+    """The parameters of applying."""
+
     offline: Annotated[bool, Meta(description="Do not ask providers which fields they have.")] = False
 
 
@@ -125,9 +144,10 @@ async def put_distribution(call: Call[ById, Applying, JsonObject]) -> Reply:
     await _must_match(call, before, version)
     planned, warnings = await _plan(call, offline=call.query.offline)
     _must_be_allowed(call, before, planned)
+    keep = await keep_of_planned(call, "distribution", planned)
     if not call.query.dry_run:
         must_be_beside(planned, version)
-        await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now)
+        await distributions.save(call.pool, [planned], call.announce, actor=call.actor, now=call.now, keep=keep)
     is_made = planned.what == "new" and not call.query.dry_run
     headers = {} if call.query.dry_run else {"etag": etag(planned.version)}
     return Reply(_applied(planned, warnings, dry_run=call.query.dry_run), 201 if is_made else 200, headers)
@@ -164,7 +184,7 @@ async def get_version(call: Call[OfVersion, Any, None]) -> Reply:
     )
 
 
-async def take_step(step: Step, call: Call[ById, Writing, None]) -> Reply:
+async def take_step(step: Step, call: Call[ById, Any, None]) -> Reply:
     """Set live, pause, resume or stop."""
     before = await distributions.find(call.pool, call.project_id, call.path.id)
     await _must_match(call, before, before.version)
@@ -172,8 +192,9 @@ async def take_step(step: Step, call: Call[ById, Writing, None]) -> Reply:
     at_once = None
     if after is not before:
         at_once = await distributions.at_once(call.pool, call.project_id, before.id, step.status)
+    keep = await keep_of(call, "distribution", before.id) if step.name == "live" and after is not before else None
     if not call.query.dry_run:
-        after = await lifecycle.take(call.pool, before, step, call.announce, actor=call.actor, now=call.now)
+        after = await lifecycle.take(call.pool, before, step, call.announce, actor=call.actor, now=call.now, keep=keep)
     taken = StepTaken(
         distribution=after.id, version=after.version, status=step.status, at_once=at_once, dry_run=call.query.dry_run
     )
@@ -248,7 +269,7 @@ def _step_route(step: Step) -> Route:
         partial(take_step, step),
         {200: StepTaken},
         path_type=ById,
-        query_type=Writing,
+        query_type=Overriding if step.name == "live" else Writing,
         etag=True,
         path_example=_ID,
     )
@@ -261,7 +282,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/distributions/validate", "distributions:read", "Check a document, and say what applying it would do",
-        validate_distribution, {200: AppliedDistribution}, query_type=Applying,
+        validate_distribution, {200: AppliedDistribution}, query_type=Checking,
         body=DocumentBody("distribution"), body_example=_EXAMPLE, is_safe=True,
     ),
     Route(

@@ -7,10 +7,13 @@ from typing import Any, Literal
 import msgspec
 
 from console.api.problems import in_body, refused
+from console.api.route import Call
 from console.control.documents import Document, json_document
 from console.control.plan import Planned
+from schemas.managed import ManagedKind, ManagedThing
 from schemas.record import JsonObject
 from store.distributions import VersionConflict
+from store.managed import LOCKED, Locked, Managed
 from streams.values.wording import invalid
 
 
@@ -24,6 +27,20 @@ def must_be_named(body: JsonObject, kind: str, identity: str, place: Literal["pa
 def document_of(body: JsonObject) -> Document:
     """A body as a document; its source is the JSON of it."""
     return json_document(body, msgspec.json.encode(body).decode())
+
+
+async def keep_of(call: Call[Any, Any, Any], kind: ManagedKind, identity: str) -> Locked:
+    """The lock on what is managed from Git, after it was looked at: a dry run meets it too. Raises ManagedFromGit."""
+    keep = Locked(call.query.override)
+    await Managed(call.pool).check(keep, ManagedThing(call.project_id, kind, identity))
+    return keep
+
+
+async def keep_of_planned(call: Call[Any, Any, Any], kind: ManagedKind, planned: Planned[Any]) -> Locked:
+    """The same for a plan, which changes nothing where it is the same. Raises ManagedFromGit."""
+    if planned.what == "unchanged":
+        return LOCKED
+    return await keep_of(call, kind, planned.identity)
 
 
 def must_be_beside(planned: Planned[Any], version: int) -> None:

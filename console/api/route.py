@@ -63,6 +63,12 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: IsDryRun = False
 
 
+class Overriding(Writing, frozen=True, kw_only=True):
+    """The parameters of a change of what may be managed from Git."""
+
+    override: Annotated[bool, Meta(description="Also what is managed from Git; the audit log says so.")] = False
+
+
 P = TypeVar("P", bound=msgspec.Struct)
 Q = TypeVar("Q", bound=msgspec.Struct)
 B = TypeVar("B")

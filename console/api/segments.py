@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from console.api.documents import document_of, must_be_beside, must_be_named
+from console.api.documents import document_of, keep_of, keep_of_planned, must_be_beside, must_be_named
 from console.api.pages import next_cursor, read_cursor
-from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, DocumentBody, Instant, Overriding, Paged, Reply, Route
 from console.api.versions import etag, is_known, must_match
 from console.control import segments
 from console.control.plan import Planned
@@ -120,16 +120,17 @@ async def get_segment(call: Call[ById, Any, None]) -> Reply:
     return Reply(None, 304, headers) if is_known(call.if_none_match, version) else Reply(_read(found), 200, headers)
 
 
-async def put_segment(call: Call[ById, Writing, JsonObject]) -> Reply:
+async def put_segment(call: Call[ById, Overriding, JsonObject]) -> Reply:
     """Apply a document, as the command does."""
     identity, dry_run = call.path.id, call.query.dry_run
     must_be_named(call.body, "segment", identity)
     version = await segments.version(call.pool, call.project_id, identity)
     await must_match(call.if_match, call.if_none_match, version)
     planned = await _plan(call)
+    keep = await keep_of_planned(call, "segment", planned)
     if not dry_run:
         must_be_beside(planned, version)
-        await segments.save(call.pool, [planned], actor=call.actor)
+        await segments.save(call.pool, [planned], actor=call.actor, keep=keep)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
     return Reply(_applied(planned, dry_run=dry_run), 201 if is_made else 200, headers)
@@ -149,11 +150,14 @@ async def list_members(call: Call[ById, Paged, None]) -> Reply:
     return Reply(MemberPage(items=items, next=following))
 
 
-async def delete_segment(call: Call[ById, Writing, None]) -> Reply:
+async def delete_segment(call: Call[ById, Overriding, None]) -> Reply:
     """Forget it and who is in it, where nothing uses it."""
     found = await segments.find(call.pool, call.project_id, call.path.id)
     await must_match(call.if_match, None, found.definition.version)
-    await segments.remove(call.pool, call.project_id, call.path.id, actor=call.actor, dry_run=call.query.dry_run)
+    keep = await keep_of(call, "segment", call.path.id)
+    await segments.remove(
+        call.pool, call.project_id, call.path.id, actor=call.actor, dry_run=call.query.dry_run, keep=keep
+    )
     return Reply(RemovedSegment(segment=call.path.id, members=found.members, dry_run=call.query.dry_run))
 
 
@@ -206,12 +210,12 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "PUT", "/segments/{id}", "segments:write", "Apply a segment: make it, or a new version of it", put_segment,
-        {200: AppliedSegment, 201: AppliedSegment}, path_type=ById, query_type=Writing, etag=True, path_example=_ID,
+        {200: AppliedSegment, 201: AppliedSegment}, path_type=ById, query_type=Overriding, etag=True, path_example=_ID,
         **_BODY,
     ),
     Route(
         "DELETE", "/segments/{id}", "segments:write", "Forget a segment and who is in it, where nothing uses it",
-        delete_segment, {200: RemovedSegment}, path_type=ById, query_type=Writing, etag=True, path_example=_ID,
+        delete_segment, {200: RemovedSegment}, path_type=ById, query_type=Overriding, etag=True, path_example=_ID,
     ),
     Route(
         "GET", "/segments/{id}/members", "segments:read", "List who is in a segment, and since when", list_members,

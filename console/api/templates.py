@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from console.api.documents import keep_of, keep_of_planned
 from console.api.pages import page_of
 from console.api.problems import Detail, in_body, pointer_to, refused
-from console.api.route import ById, Call, Cursor, Instant, Name, Paged, Reply, Route, Writing
+from console.api.route import ById, Call, Cursor, Instant, Name, Overriding, Paged, Reply, Route
 from console.api.versions import VersionNumber, etag, is_known, must_match
 from console.control import distributions, roll_out, templates
 from console.control.plan import Planned
@@ -20,6 +21,7 @@ from console.control.templates import SentVersion, TemplateSummary
 from schemas.errors import DefinitionInvalid
 from schemas.template import NamedTemplate
 from store.distributions import VersionConflict
+from store.managed import Locked
 from streams.values.wording import invalid
 
 _MOST_BYTES = 4 * 1024 * 1024
@@ -135,16 +137,17 @@ async def get_template(call: Call[ById, VersionAsked, None]) -> Reply:
     return Reply(read, 200, headers)
 
 
-async def put_template(call: Call[ById, Writing, TemplateFilesGiven]) -> Reply:
+async def put_template(call: Call[ById, Overriding, TemplateFilesGiven]) -> Reply:
     """Store a template, as the command does."""
     name, dry_run = call.path.id, call.query.dry_run
     before = await templates.version(call.pool, call.project_id, name)
     await must_match(call.if_match, call.if_none_match, before)
     planned = await _plan(call, name, call.body.files)
+    keep = await keep_of_planned(call, "template", planned)
     if not dry_run:
         if planned.beside != before:
             raise VersionConflict(f"{name} was stored by somebody else meanwhile; read it and store again")
-        await templates.save(call.pool, [planned], actor=call.actor, now=call.now)
+        await templates.save(call.pool, [planned], actor=call.actor, now=call.now, keep=keep)
     is_made = planned.what == "new" and not dry_run
     headers = {} if dry_run else {"etag": etag(planned.version)}
     return Reply(await _applied(call, planned, dry_run=dry_run), 201 if is_made else 200, headers)
@@ -162,13 +165,16 @@ async def list_template_versions(call: Call[ById, Paged, None]) -> Reply:
     return Reply(TemplateVersionPage(items=list(rows), next=following))
 
 
-async def roll_out_template(call: Call[ById, Writing, None]) -> Reply:
+async def roll_out_template(call: Call[ById, Overriding, None]) -> Reply:
     """Give the newest version to whoever sends an older one."""
     newest = (await templates.find(call.pool, call.project_id, call.path.id)).template
     older = await templates.older_uses(call.pool, call.project_id, {newest.name: newest.version})
     plan = await roll_out.plan(call.pool, older, {newest.name: newest}, await call.project(), call.now)
+    for one in plan:
+        await keep_of(call, "distribution", one.identity)
     if not call.query.dry_run:
-        await distributions.save(call.pool, plan, call.announce, actor=call.actor, now=call.now)
+        keep = Locked(call.query.override)
+        await distributions.save(call.pool, plan, call.announce, actor=call.actor, now=call.now, keep=keep)
     upgraded = [
         UpgradedDistribution(distribution=one.identity, version=one.version, changes=list(one.lines)) for one in plan
     ]
@@ -176,12 +182,13 @@ async def roll_out_template(call: Call[ById, Writing, None]) -> Reply:
     return Reply(rolled)
 
 
-async def delete_template(call: Call[ById, Writing, None]) -> Reply:
+async def delete_template(call: Call[ById, Overriding, None]) -> Reply:
     """Forget a name, where nothing that is live or paused sends it."""
     found = (await templates.find(call.pool, call.project_id, call.path.id)).template
     await must_match(call.if_match, None, found.version)
+    keep, dry_run = await keep_of(call, "template", found.name), call.query.dry_run
     await templates.delete(
-        call.pool, call.project_id, found.name, actor=call.actor, now=call.now, dry_run=call.query.dry_run
+        call.pool, call.project_id, found.name, actor=call.actor, now=call.now, dry_run=dry_run, keep=keep
     )
     return Reply(DeletedTemplate(template=found.name, version=found.version, dry_run=call.query.dry_run))
 
@@ -234,7 +241,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "PUT", "/templates/{id}", "templates:write",
         "Store a template: what is sent goes on as it was until it is rolled out or applied", put_template,
-        {200: AppliedTemplate, 201: AppliedTemplate}, path_type=ById, query_type=Writing, body=TemplateFilesGiven,
+        {200: AppliedTemplate, 201: AppliedTemplate}, path_type=ById, query_type=Overriding, body=TemplateFilesGiven,
         etag=True, most_bytes=_MOST_BYTES, path_example=_ID, body_example={"files": _FILES},
     ),
     Route(
@@ -244,10 +251,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/templates/{id}/roll-out", "distributions:set_live",
         "Give its newest version to every distribution that sends an older one", roll_out_template, {200: RolledOut},
-        path_type=ById, query_type=Writing, path_example=_ID,
+        path_type=ById, query_type=Overriding, path_example=_ID,
     ),
     Route(
         "DELETE", "/templates/{id}", "templates:write", "Forget a template's name where nothing sends it",
-        delete_template, {200: DeletedTemplate}, path_type=ById, query_type=Writing, etag=True, path_example=_ID,
+        delete_template, {200: DeletedTemplate}, path_type=ById, query_type=Overriding, etag=True, path_example=_ID,
     ),
 )  # fmt: skip

@@ -25,6 +25,7 @@ def _existing(files: list[Path]) -> list[Path]:
 
 Files = Annotated[list[Path], typer.Argument(help="YAML or JSON files, or folders of them.", callback=_existing)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Override = Annotated[bool, typer.Option("--override", help="Also what is managed from Git; the audit log says so.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
 
 

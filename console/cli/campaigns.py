@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
+from console.cli.applying import Asked, DryRun, Files, Override, Yes, carry_out
 from console.cli.context import Session, in_session, session
 from console.cli.imported import show_imported
 from console.cli.progress import bar
@@ -26,15 +26,17 @@ commands.add_typer(campaigns_app, name="campaigns")
 
 
 @campaigns_app.command("apply")
-def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def apply_command(
+    files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, override: Override = False
+) -> None:
     """Check campaigns, show what would change, and save it."""
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), override=override))
 
 
-async def _apply(files: list[Path], asked: Asked) -> None:
+async def _apply(files: list[Path], asked: Asked, *, override: bool) -> None:
     async with session("postgres") as opened:
         plan = await campaigns.plan(opened.pool, read_documents(files), opened.project, opened.now)
-        await carry_out(plan, partial(campaigns.save, opened.pool, actor=opened.actor, now=opened.now), asked)
+        await carry_out(plan, partial(campaigns.save, opened.pool, **opened.acting(override)), asked)
 
 
 @campaigns_app.command("list")

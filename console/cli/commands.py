@@ -33,7 +33,14 @@ COMMANDS: dict[str, Command] = {
     ),
     "api": Command("run", _START, "Serve the HTTP API for those who have a key, until Ctrl-C or SIGTERM."),
     "web": Command("run", _START, "Serve the pages for people who sign in, until Ctrl-C or SIGTERM."),
-    "apply": Command("distributions", _WRITE, "Check distributions, show what would change, and make it live."),
+    "apply": Command(
+        "distributions", _WRITE, "Check distributions, or a project's folder, show what would change, and make it live."
+    ),
+    "plan": Command(
+        "from_git", _WRITE, "Hold a project's folder against what is live: what differs, and where it was changed."
+    ),
+    "pull": Command("from_git", _WRITE, "Write everything that is live into a folder, as `tidings apply` reads it."),
+    "managed": Command("from_git", _WRITE, "What is managed from Git, and its release."),
     "schema": Command(
         "distributions", _WRITE, "The JSON Schema of a distribution, a campaign, a segment or a project, for editors."
     ),
@@ -114,7 +121,7 @@ COMMANDS: dict[str, Command] = {
 
 WITHIN_A_PROJECT = frozenset(
     {
-        *("apply", "distributions", "campaigns", "segments", "templates", "send", "sends"),
+        *("apply", "plan", "pull", "managed", "distributions", "campaigns", "segments", "templates", "send", "sends"),
         *(
             "check",
             "simulate",

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, TypeVar, get_args
 
 import asyncpg
 import typer
@@ -27,6 +27,7 @@ from schemas.errors import BadRecord, CannotStart
 from schemas.events.event import MAX_ID
 from schemas.record_key import check_parts
 from store.accounts import Accounts, AccountSummary
+from store.managed import Locked
 from store.migrate import migrate
 from store.postgres import connect
 
@@ -149,6 +150,14 @@ async def project_of(wiring: Wiring) -> ProjectContext:
         return await stored_project(pool, wiring.settings, wiring.project)
 
 
+class Acting(TypedDict):
+    """The arguments of every use case that writes a document."""
+
+    actor: str
+    now: datetime
+    keep: Locked
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One command's database, its project with the accounts that are its own, who runs it and when."""
@@ -164,6 +173,10 @@ class Session:
     def project_id(self) -> str:
         """The project's id."""
         return self.project.project_id
+
+    def acting(self, override: bool) -> Acting:
+        """The actor and the time of a write; what is managed from Git only with `override`."""
+        return {"actor": self.actor, "now": self.now, "keep": Locked(override)}
 
     @property
     def announce(self) -> Announce:

@@ -10,18 +10,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from console.cli.applying import Asked, DryRun, Files, Yes, carry_out, confirm_apply
+from console.cli.applying import Asked, DryRun, Files, Override, Yes, carry_out, confirm_apply
 from console.cli.context import SERVERS, Session, in_session, session
+from console.cli.from_git import FolderAsked, FromSource, Offline, Prune, apply_folder, comparison
 from console.cli.terminal import AsJson, show_json, show_rows, show_text, warn
-from console.control import accounts, distributions
-from console.control.field_check import Compare, compare_fields
+from console.control import distributions
 from console.control.files.documents import read_documents
+from console.control.from_git.folder import is_project_folder
 from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
-from store.accounts import Accounts
 from streams.values.wording import unknown
-
-Offline = Annotated[bool, typer.Option("--offline", help="Do not ask providers which fields they have.")]
 
 commands = typer.Typer()
 rules_app = typer.Typer(no_args_is_help=True, help="The distributions that are there.")
@@ -30,23 +28,41 @@ commands.add_typer(rules_app, name="distributions")
 
 @commands.command("apply")
 def apply_command(
-    files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, offline: Offline = False
+    files: Files,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    offline: Offline = False,
+    source: FromSource = None,
+    prune: Prune = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Of a project's folder: take back what was changed elsewhere.")
+    ] = False,
+    override: Override = False,
 ) -> None:
-    """Check distributions, show what would change, and make it live."""
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), offline=offline))
+    """Check distributions, or a project's folder, show what would change, and make it live.
+
+    A folder that holds `distributions/`, `segments/` or `campaigns/` is a project's: all of it is applied, and managed
+    from there from then on.
+    """
+    asked = Asked(yes, dry_run, as_json)
+    is_of_folder = source is not None or prune or force  # also of one that is empty by now
+    if len(files) == 1 and files[0].is_dir() and (is_of_folder or is_project_folder(files[0])):
+        if override:
+            raise typer.BadParameter("--override is for documents that are not applied as a project's folder; --force")
+        asyncio.run(apply_folder(files[0], asked, FolderAsked(source, prune, force, offline)))
+        return
+    if is_of_folder:
+        raise typer.BadParameter("--source, --prune and --force are of a project's folder, which this is not")
+    asyncio.run(_apply(files, asked, offline=offline, override=override))
 
 
-async def _apply(files: list[Path], asked: Asked, *, offline: bool) -> None:
+async def _apply(files: list[Path], asked: Asked, *, offline: bool, override: bool) -> None:
     async with session(*(("postgres",) if asked.dry_run else SERVERS)) as opened:
-        compare = None if offline else _comparison(opened)
+        compare = None if offline else comparison(opened)
         plan = await distributions.plan(opened.pool, read_documents(files), opened.project, opened.now, compare, warn)
-        save = partial(distributions.save, opened.pool, announce=opened.announce, actor=opened.actor, now=opened.now)
+        save = partial(distributions.save, opened.pool, announce=opened.announce, **opened.acting(override))
         await carry_out(plan, save, asked)
-
-
-def _comparison(opened: Session) -> Compare:
-    ask = partial(accounts.check, Accounts(opened.pool), opened.wiring.settings)
-    return partial(compare_fields, ask=ask, warn=warn)
 
 
 @rules_app.command("list")

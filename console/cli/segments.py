@@ -11,11 +11,12 @@ import msgspec
 import typer
 from rich.markup import escape
 
-from console.cli.applying import Asked, DryRun, Files, Yes, carry_out
-from console.cli.context import in_session, session
+from console.cli.applying import Asked, DryRun, Files, Override, Yes, carry_out
+from console.cli.context import Session, in_session, session
 from console.cli.terminal import AsJson, show_json, show_rows, show_text
 from console.control import segments
 from console.control.files.documents import read_documents
+from store.managed import Locked
 from store.segments import SegmentSummary
 
 commands = typer.Typer()
@@ -24,15 +25,17 @@ commands.add_typer(segments_app, name="segments")
 
 
 @segments_app.command("apply")
-def apply_command(files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False) -> None:
+def apply_command(
+    files: Files, yes: Yes = False, dry_run: DryRun = False, as_json: AsJson = False, override: Override = False
+) -> None:
     """Check segments, show what would change, and have them kept up."""
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json)))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), Locked(override)))
 
 
-async def _apply(files: list[Path], asked: Asked) -> None:
+async def _apply(files: list[Path], asked: Asked, keep: Locked) -> None:
     async with session("postgres") as opened:
         plan = await segments.plan(opened.pool, read_documents(files), opened.project, opened.now)
-        await carry_out(plan, partial(segments.save, opened.pool, actor=opened.actor), asked)
+        await carry_out(plan, partial(segments.save, opened.pool, actor=opened.actor, keep=keep), asked)
 
 
 @segments_app.command("list")
@@ -81,7 +84,12 @@ def of_command(customer: str, as_json: AsJson = False) -> None:
 
 
 @segments_app.command("delete")
-def delete_command(segment: str) -> None:
+def delete_command(segment: str, override: Override = False) -> None:
     """Forget a segment and who is in it; refused while a live or paused distribution names it."""
-    in_session(lambda opened: segments.remove(opened.pool, opened.project_id, segment, actor=opened.actor))
+
+    async def remove(opened: Session) -> None:
+        keep = Locked(override)
+        await segments.remove(opened.pool, opened.project_id, segment, actor=opened.actor, keep=keep)
+
+    in_session(remove)
     show_text(f"{escape(segment)} is deleted")

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from agents.clock import utc_now
 from channels.templates.designs import about, design_names
-from console.cli.applying import Asked, DryRun, Yes, carry_out
+from console.cli.applying import Asked, DryRun, Override, Yes, carry_out
 from console.cli.context import SERVERS, Session, in_session, project_of, read_settings, session, wiring_of
 from console.cli.terminal import PROBLEM, AsJson, fail, must_exist, show_json, show_rows, show_text
 from console.control import distributions, roll_out, templates
@@ -54,20 +54,21 @@ def apply_command(
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
+    override: Override = False,
 ) -> None:
     """Check templates, show what would change, and store them under their names."""
     must_exist(files)
-    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), is_rolled_out=roll_out))
+    asyncio.run(_apply(files, Asked(yes, dry_run, as_json), is_rolled_out=roll_out, override=override))
 
 
-async def _apply(files: list[Path], asked: Asked, *, is_rolled_out: bool) -> None:
+async def _apply(files: list[Path], asked: Asked, *, is_rolled_out: bool, override: bool) -> None:
     async with session(*(SERVERS if is_rolled_out and not asked.dry_run else ("postgres",))) as opened:
         sources, problems = chosen_sources(files)
         plan = await templates.plan(opened.pool, sources, opened.project_id, problems)
         newest = {one.identity: one.version for one in plan}
         older = await templates.older_uses(opened.pool, opened.project_id, newest)
         rolled = await _rolled_out(opened, plan, older) if is_rolled_out else None
-        await carry_out([*plan, *(rolled or ())], partial(_save, opened, plan, rolled), asked)
+        await carry_out([*plan, *(rolled or ())], partial(_save, opened, override, plan, rolled), asked)
         if older and not is_rolled_out and not asked.as_json:
             show_text(_behind(older))
 
@@ -80,11 +81,15 @@ async def _rolled_out(
 
 
 async def _save(
-    opened: Session, plan: Sequence[Planned[NamedTemplate]], rolled: Sequence[Planned[Change]] | None, _: object
+    opened: Session,
+    override: bool,
+    plan: Sequence[Planned[NamedTemplate]],
+    rolled: Sequence[Planned[Change]] | None,
+    _: object,
 ) -> None:
-    await templates.save(opened.pool, plan, actor=opened.actor, now=opened.now)
+    await templates.save(opened.pool, plan, **opened.acting(override))
     if rolled is not None:  # also where none is left to save: an earlier one may not be announced yet
-        await distributions.save(opened.pool, rolled, opened.announce, actor=opened.actor, now=opened.now)
+        await distributions.save(opened.pool, rolled, opened.announce, **opened.acting(override))
 
 
 def _behind(older: Sequence[TemplateUse]) -> str:
@@ -193,11 +198,11 @@ def _must_be_folder(folder: Path) -> None:
 
 
 @templates_app.command("delete")
-def delete_command(template: str) -> None:
+def delete_command(template: str, override: Override = False) -> None:
     """Forget a name, but not its versions; refused while a live or paused distribution uses it."""
 
     async def delete(opened: Session) -> None:
-        await templates.delete(opened.pool, opened.project_id, template, actor=opened.actor, now=opened.now)
+        await templates.delete(opened.pool, opened.project_id, template, **opened.acting(override))
 
     in_session(delete)
     show_text(f"{escape(template)} is deleted")

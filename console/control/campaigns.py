@@ -15,6 +15,7 @@ from console.control.plan import Planned, changes, check_documents, planned, spa
 from schemas.campaign import VOUCHER_TYPES, Campaign
 from store.campaigns import CampaignChange, Campaigns
 from store.codes.pool import Codes
+from store.managed import LOCKED, Keep
 from streams.documents.campaign import CampaignContext, parse_campaign
 
 
@@ -54,9 +55,16 @@ def _new(campaign: Campaign) -> str:
     return "; ".join((kind, *span_lines(campaign.start_date, campaign.expiration_date)))
 
 
-async def save(pool: asyncpg.Pool, plan: Sequence[Planned[CampaignChange]], *, actor: str, now: datetime) -> None:
-    """Save what differs, in one transaction. Raises VersionConflict, TryLater."""
-    await Campaigns(pool).save(changes(plan), applied_by=actor, now=now)
+async def save(
+    pool: asyncpg.Pool,
+    plan: Sequence[Planned[CampaignChange]],
+    *,
+    actor: str,
+    now: datetime,
+    keep: Keep = LOCKED,
+) -> None:
+    """Save what differs, in one transaction. Raises VersionConflict, ManagedFromGit, TryLater."""
+    await Campaigns(pool).save(changes(plan), applied_by=actor, now=now, keep=keep)
 
 
 async def listed(pool: asyncpg.Pool, project_id: str, now: datetime) -> list[CampaignSummary]:

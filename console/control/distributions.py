@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +23,14 @@ from console.control.not_found import not_found
 from console.control.plan import Planned, Wordings, arrow, changes, differences, planned, short, span_lines
 from console.control.segment_names import KnownSegments, doubts
 from console.control.template_source import stored_subject
+from schemas.campaign import Campaign
 from schemas.channels.tables import ChannelPlan
 from schemas.closed import DistributionStatus
 from schemas.distribution import Again, Backfill, Distribution
 from schemas.formats.durations import format_duration
 from store.campaigns import Campaigns
 from store.distributions import Change, Control, KeptVersion
+from store.managed import LOCKED, Keep
 from store.segments import Segments
 from store.templates import NamedTemplates
 from streams.channels.template_files import TemplateFiles
@@ -36,6 +38,15 @@ from streams.documents.distribution import Definition
 
 Announce = Callable[[Control], Awaitable[None]]
 """Announces to Kafka everything that was saved and not announced yet. Raises TryLater."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Things that are applied just before distributions are: these may name them."""
+
+    campaigns: Mapping[str, Campaign] = field(default_factory=dict)
+    templates: Mapping[str, TemplateFiles] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ async def plan(
     now: datetime,
     compare: Compare | None = None,
     warn: Callable[[str], None] = lambda _: None,
+    pending: Pending = Pending(),
 ) -> list[Planned[Change]]:
     """The plan of applying some documents. Raises DefinitionInvalid with all problems, TryLater.
 
@@ -63,13 +75,15 @@ async def plan(
     templates = NamedTemplates(pool)
     sent = {(use.distribution_id, use.name): use.version for use in await templates.uses(project.project_id)}
     known = Known(
-        offer(await Campaigns(pool).current(project.project_id)),
-        await stored_templates(pool, project.project_id),
+        offer({**await Campaigns(pool).current(project.project_id), **pending.campaigns}),
+        {**await stored_templates(pool, project.project_id), **pending.templates},
         {identity: distribution.version for identity, distribution in current.items()},
         to_save=True,
-        segments=KnownSegments.beside(await Segments(pool).ids(project.project_id), written, current.values()),
+        segments=KnownSegments.beside(
+            (*await Segments(pool).ids(project.project_id), *pending.segments), written, current.values()
+        ),
     )
-    checked, reached = check(written, project, known, now), Reached(pool, project.project_id)
+    checked, reached = check(written, project, known, now), Reached(pool, project.project_id, pending.segments)
     made = []
     for document, one in checked:
         found = doubts(one.distribution, known.segments)
@@ -102,11 +116,17 @@ async def known_to_drafts(pool: asyncpg.Pool, project_id: str) -> Known:
 
 
 async def save(
-    pool: asyncpg.Pool, plan: Sequence[Planned[Change]], announce: Announce, *, actor: str, now: datetime
+    pool: asyncpg.Pool,
+    plan: Sequence[Planned[Change]],
+    announce: Announce,
+    *,
+    actor: str,
+    now: datetime,
+    keep: Keep = LOCKED,
 ) -> None:
-    """Save what differs, in one transaction, and announce it. Raises VersionConflict, TryLater."""
+    """Save what differs, in one transaction, and announce it. Raises VersionConflict, ManagedFromGit, TryLater."""
     control = Control(pool)
-    await control.save(changes(plan), applied_by=actor, now=now)
+    await control.save(changes(plan), applied_by=actor, now=now, keep=keep)
     await announce(control)
 
 
@@ -136,10 +156,11 @@ async def save_status(
     *,
     actor: str,
     now: datetime,
+    keep: Keep | None = None,
 ) -> Distribution:
-    """The same from a version that somebody has looked at. Raises VersionConflict, TryLater."""
+    """The same from a version that somebody has looked at. Raises VersionConflict, TryLater, and what `keep` raises."""
     control = Control(pool)
-    after = await control.set_status(before, status, applied_by=actor, now=now)
+    after = await control.set_status(before, status, applied_by=actor, now=now, keep=keep)
     await announce(control)
     return after
 

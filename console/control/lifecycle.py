@@ -16,6 +16,7 @@ from schemas.closed import DistributionStatus
 from schemas.distribution import Distribution
 from schemas.errors import TidingsError
 from store.distributions import Control
+from store.managed import Keep
 
 StepName = Literal["live", "pause", "resume", "stop"]
 
@@ -56,14 +57,21 @@ def after_step(before: Distribution, step: Step, now: datetime) -> Distribution:
 
 
 async def take(
-    pool: asyncpg.Pool, before: Distribution, step: Step, announce: Announce, *, actor: str, now: datetime
+    pool: asyncpg.Pool,
+    before: Distribution,
+    step: Step,
+    announce: Announce,
+    *,
+    actor: str,
+    now: datetime,
+    keep: Keep | None = None,
 ) -> Distribution:
     """Take a step from the version that there is; the same again changes nothing.
 
-    Raises NotFromHere, VersionConflict, TryLater.
+    Raises NotFromHere, VersionConflict, TryLater, and what `keep` raises.
     """
     after = after_step(before, step, now)
     if after is before:
         await announce(Control(pool))
         return after
-    return await distributions.save_status(pool, before, step.status, announce, actor=actor, now=now)
+    return await distributions.save_status(pool, before, step.status, announce, actor=actor, now=now, keep=keep)

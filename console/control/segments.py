@@ -18,6 +18,7 @@ from schemas.errors import TidingsError
 from schemas.segment import SegmentDefinition
 from store.behaviours import Behaviours, Progress
 from store.distributions import Control
+from store.managed import LOCKED, Keep
 from store.segments import Segments, SegmentSummary
 from store.sends import Sends
 from streams.behaviours import behaviours_of, topic_of
@@ -140,13 +141,13 @@ def _come_and_gone(before: list[str] | None, after: list[str] | None) -> str:
     return "" if old == new else f"+{len(new - old)} -{len(old - new)}"
 
 
-async def save(pool: asyncpg.Pool, plan: Sequence[Planned[SegmentChange]], *, actor: str) -> None:
+async def save(pool: asyncpg.Pool, plan: Sequence[Planned[SegmentChange]], *, actor: str, keep: Keep = LOCKED) -> None:
     """Save what differs, in one transaction, at the database's time: it is compared with that of profiles.
 
-    Raises SegmentConflict, TryLater.
+    Raises SegmentConflict, ManagedFromGit, TryLater.
     """
     segments = Segments(pool)
-    await segments.save(changes(plan), applied_by=actor, now=await segments.now())
+    await segments.save(changes(plan), applied_by=actor, now=await segments.now(), keep=keep)
 
 
 async def listed(pool: asyncpg.Pool, project_id: str) -> tuple[list[SegmentSummary], int]:
@@ -209,10 +210,18 @@ async def of_customer(pool: asyncpg.Pool, project_id: str, customer: str) -> lis
     return inside + [Membership(row["segment_id"], None, row["reason"]) for row in unjudged]
 
 
-async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, actor: str, dry_run: bool = False) -> None:
+async def remove(
+    pool: asyncpg.Pool,
+    project_id: str,
+    identity: str,
+    *,
+    actor: str,
+    dry_run: bool = False,
+    keep: Keep = LOCKED,
+) -> None:
     """Take a segment away; a dry run looks whether that can be.
 
-    Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound.
+    Raises TidingsError where a live or paused distribution, or a send, uses it, NotFound, ManagedFromGit.
     """
     users = [one.id for one in (await Control(pool).current(project_id)).values() if _uses(one, identity)]
     if users:
@@ -224,7 +233,9 @@ async def remove(pool: asyncpg.Pool, project_id: str, identity: str, *, actor: s
         raise TidingsError(f"segment {identity} is whom {send} goes to; stop it first: tidings sends stop {send}")
     segments = Segments(pool)
     is_there = await (
-        segments.version(project_id, identity) if dry_run else segments.remove(project_id, identity, by=actor)
+        segments.version(project_id, identity)
+        if dry_run
+        else segments.remove(project_id, identity, by=actor, keep=keep)
     )
     if not is_there:
         raise not_found("segment", identity, await segments.ids(project_id))

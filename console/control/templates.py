@@ -21,6 +21,7 @@ from console.control.template_check import check
 from console.control.template_source import LAYOUT, TemplateSource, named_file
 from schemas.errors import DefinitionInvalid, Problem, TidingsError
 from schemas.template import NamedTemplate
+from store.managed import LOCKED, Keep
 from store.templates import NamedTemplates, TemplateUse, TemplateVersion, VersionsSent
 
 _LONGEST = 60
@@ -118,9 +119,16 @@ def _each_once(sources: Iterable[TemplateSource], problems: list[Problem]) -> It
     return chosen.values()
 
 
-async def save(pool: asyncpg.Pool, plan: Sequence[Planned[NamedTemplate]], *, actor: str, now: datetime) -> None:
-    """Store what differs, in one transaction. Raises VersionConflict, TryLater."""
-    await NamedTemplates(pool).save(changes(plan), applied_by=actor, now=now)
+async def save(
+    pool: asyncpg.Pool,
+    plan: Sequence[Planned[NamedTemplate]],
+    *,
+    actor: str,
+    now: datetime,
+    keep: Keep = LOCKED,
+) -> None:
+    """Store what differs, in one transaction. Raises VersionConflict, ManagedFromGit, TryLater."""
+    await NamedTemplates(pool).save(changes(plan), applied_by=actor, now=now, keep=keep)
 
 
 async def listed(pool: asyncpg.Pool, project_id: str) -> list[TemplateSummary]:
@@ -180,12 +188,22 @@ async def version(pool: asyncpg.Pool, project_id: str, name: str) -> int:
 
 
 async def delete(
-    pool: asyncpg.Pool, project_id: str, name: str, *, actor: str, now: datetime, dry_run: bool = False
+    pool: asyncpg.Pool,
+    project_id: str,
+    name: str,
+    *,
+    actor: str,
+    now: datetime,
+    dry_run: bool = False,
+    keep: Keep = LOCKED,
 ) -> None:
-    """Forget a name, but not its versions. Raises NotFound, and TidingsError where what is live or paused uses it."""
+    """Forget a name, but not its versions.
+
+    Raises NotFound, ManagedFromGit, and TidingsError where what is live or paused uses it.
+    """
     await find(pool, project_id, name)
     kept = NamedTemplates(pool)
-    found = await (kept.uses(project_id, name) if dry_run else kept.delete(project_id, name, now, by=actor))
+    found = await (kept.uses(project_id, name) if dry_run else kept.delete(project_id, name, now, by=actor, keep=keep))
     uses = sorted({use.distribution_id for use in found})
     if uses:
         stop = f"stop them first: tidings distributions stop {uses[0]}"

@@ -36,6 +36,12 @@ values ($1, $2, $3, $4, $5, $6, $7);
 select version, definition, source, applied_by, applied_at
 from distribution_versions where project_id = $1 and distribution_id = $2 order by version desc;
 
+-- name: sources
+-- The newest version of each distribution of a project that has a source: steps of a life have none.
+select distinct on (distribution_id) distribution_id, definition, source
+from distribution_versions where project_id = $1 and source <> ''
+order by distribution_id, version desc;
+
 -- name: put_template
 -- Keeps a template; the same content is kept once.
 insert into templates (digest, name, body, created_at) values ($1, $2, $3, $4) on conflict do nothing;

@@ -11,6 +11,10 @@ from segments s where s.project_id = $1 and s.segment_id > $2 order by s.segment
 -- The segments of a project by name alone.
 select segment_id from segments where project_id = $1 order by segment_id;
 
+-- name: sources
+-- Every segment of a project that somebody wrote; those that sends made have no source.
+select segment_id, definition, source from segments where project_id = $1 and source <> '' order by segment_id;
+
 -- name: version
 -- The version of a segment.
 select version from segments where project_id = $1 and segment_id = $2;

@@ -21,6 +21,7 @@ from schemas.audit import AUDIT_ACTIONS, AuditAction, AuditEntry
 from schemas.campaign import Campaign, CodeConfig
 from schemas.channels.email import EmailAccountForm
 from schemas.destination import Destination
+from schemas.managed import GitSource, ManagedThing, Mark
 from schemas.plan import MessageLimits
 from schemas.project import Project
 from schemas.segment import SegmentDefinition
@@ -41,6 +42,7 @@ from store.distributions import Change, Control
 from store.encryption import Keys
 from store.erasure import Erasure
 from store.holds import Holds
+from store.managed import Locked, Managed, Marking
 from store.postgres import connect
 from store.projects import Projects
 from store.segments import Segments
@@ -290,8 +292,26 @@ async def resumed(pool: asyncpg.Pool) -> None:
     await Ledger(pool).resume_destination(Destination("shop", "webhook", "a"), by="ann")
 
 
+THING = ManagedThing("shop", "segment", "vip")
+
+
+async def managed(pool: asyncpg.Pool) -> None:
+    mark = Mark(THING, GitSource("github.com/acme/shop", "c" * 40), "d" * 64, 1, "ann", NOW)
+    await Managed(pool).put(Marking([mark]), by="ann")
+
+
+async def overridden(pool: asyncpg.Pool) -> None:
+    made = SegmentDefinition(id="vip", project_id="shop", name="VIP", version=1, updated_at=NOW, members=["c1"])
+    await Segments(pool).save([(made, "")], applied_by="ann", now=NOW, keep=Locked(override=True))
+
+
 _SENT = (distribution, draft)
 CASES = {
+    "managed": Case("managed.applied", ("managed.mark",), managed),
+    "managed-released": Case(
+        "managed.released", ("managed.release",), lambda pool: Managed(pool).release(THING, by="ann"), (managed,)
+    ),
+    "managed-overridden": Case("managed.overridden", (), overridden, (managed,)),
     "distribution": Case(
         "distribution.created",
         ("control.add_version", "control.put_template", "control.put_file", "control.add_to_outbox"),
@@ -520,7 +540,7 @@ NOT_OF_A_CASE = {
     "customer.exported", "dead_letters.mended", "distribution.tested", "user.sign_in_refused",
 }  # fmt: skip
 """Other names of what a case does, and what is put back into Kafka."""
-ALSO: dict[str, tuple[str, ...]] = {"user.joined": ("user.password_set",)}
+ALSO: dict[str, tuple[str, ...]] = {"user.joined": ("user.password_set",), "managed.overridden": ("segment.created",)}
 """What a case says beside its action."""
 
 

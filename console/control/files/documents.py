@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path, PurePath
 
 from console.control.documents import Document, parse_documents
@@ -32,10 +33,9 @@ class Folder:
         """The ids of a list: the first column of a CSV file, with or without a header. Raises ValueError."""
         try:
             with (self.folder / name).open(newline="", encoding="utf-8-sig") as lines:
-                ids = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
+                return members_in(lines.read())
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{name} cannot be read: {error}") from error
-        return ids[1:] if ids and ids[0].lower() in _HEADERS else ids
 
     def file(self, path: str, most: int) -> bytes:
         """A file of the folder or below, whatever links there are. Raises ValueError."""
@@ -53,6 +53,12 @@ class Folder:
             return file.read_bytes()
         except (OSError, RuntimeError) as error:
             raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def members_in(text: str) -> list[str]:
+    """The first column of a list, without its header. Raises csv.Error."""
+    ids = [row[0].strip() for row in csv.reader(StringIO(text, newline="")) if row and row[0].strip()]
+    return ids[1:] if ids and ids[0].lower() in _HEADERS else ids
 
 
 def read_documents(paths: Iterable[Path]) -> list[Document]:

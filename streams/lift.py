@@ -46,7 +46,8 @@ def wilson(group: Group) -> tuple[float, float]:
     middle = share + square / (2 * customers)
     half = _Z * sqrt(share * (1 - share) / customers + square / (4 * customers * customers))
     whole = 1 + square / customers
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    low, high = (middle - half) / whole, (middle + half) / whole
+    return max(0.0, min(share, low)), min(1.0, max(share, high))  # as reckoned, all of ten lie a hair outside
 
 
 def lift(treated: Group, control: Group) -> Lift | None:

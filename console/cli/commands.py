@@ -52,7 +52,7 @@ COMMANDS: dict[str, Command] = {
         _WRITE,
         "Send a manual distribution to a customer, a list or a segment, after a hold in which it can be stopped.",
     ),
-    "sends": Command("sends", _WRITE, "Manual sends: look, confirm, edit, pause, resume, stop."),
+    "sends": Command("sends", _WRITE, "Manual sends: look, approve, confirm, edit, pause, resume, stop."),
     "projects": Command("projects", _WRITE, "Projects beside the default one: what belongs to each."),
     "templates": Command("templates", _WRITE, "E-mail templates, in files and stored under their names."),
     "simulate": Command(

@@ -40,6 +40,7 @@ def tidings(wiring: Wiring) -> Run:
         "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
         "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
         "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
+        "TIDINGS_PROJECT_ID": settings.project_id,
     }
 
     async def run(*arguments: str) -> Said:

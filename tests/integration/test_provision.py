@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from agents.broker.partitioner import partition_of
 from agents.broker.producer import Producer, write_all
 from agents.broker.reader import TopicReader, headers_of
 from agents.broker.records import Output
-from agents.broker.topics import Provision
+from agents.broker.topics import Provision, wait_until_led
 from agents.wiring import Wiring
 from console.control.topics import copy_kept
 from deploy.settings.servers import Kafka, Topics
@@ -40,6 +41,16 @@ def test_what_is_made_can_be_read_at_once(settings: Settings) -> None:
     places = [TopicPartition(wiring.topic(name), 0) for name in (*TOPICS, *CHANGELOGS)]
     ends = admin.list_offsets({place: OffsetSpec.latest() for place in places})
     assert [end.result(30).offset for end in ends.values()] == [0] * len(places)
+
+
+async def test_a_topic_that_is_made_and_that_the_broker_does_not_know_yet_is_waited_for(settings: Settings) -> None:
+    admin, orders = AdminClient(settings.kafka.client()), NewTopic(Wiring(settings).topic("events.orders"), 2, 1)
+    waiting = asyncio.create_task(asyncio.to_thread(wait_until_led, admin, [orders]))
+    _, still = await asyncio.wait({waiting}, timeout=0.5)
+    assert still == {waiting}, "nobody lists it, so nobody leads it"
+    admin.create_topics([orders])[orders.topic].result(30)
+    await waiting
+    assert len(admin.list_topics(orders.topic).topics[orders.topic].partitions) == 2
 
 
 def test_unequal_partition_counts_refuse_to_start_with_what_to_do(settings: Settings) -> None:

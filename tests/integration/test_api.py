@@ -48,6 +48,7 @@ from store.sends import Sends
 from store.users import Users
 from streams.notices import codes_low
 from tests import ROOT
+from tests.environment import environment_of
 from tests.integration.api_client import DOCUMENT, Answer, Api, running_api, wired
 
 MARK = "only-the-shop-knows-this"
@@ -545,13 +546,7 @@ async def test_events_of_a_key_are_of_its_project_alone(api: Api, wiring: Wiring
 async def test_a_process_serves_the_keys_that_the_command_makes_until_it_is_told_to_stop(
     wiring: Wiring, tmp_path: Path
 ) -> None:
-    environ = {**os.environ} | {
-        "TIDINGS_PROJECT_ID": "shop",
-        "TIDINGS_DATA": str(tmp_path / "data"),
-        "TIDINGS_KAFKA": wiring.settings.kafka.bootstrap,
-        "TIDINGS_POSTGRES": wiring.settings.postgres.dsn.reveal(),
-        "TIDINGS_TOPICS_PREFIX": wiring.settings.topics.prefix,
-    }
+    environ = {**os.environ, **environment_of(wiring), "TIDINGS_DATA": str(tmp_path / "data")}
 
     def tidings(*arguments: str) -> str:
         command = [sys.executable, "-m", "console", *arguments]

@@ -32,6 +32,7 @@ from store.holds import HoldRow, Holds
 from store.read_models.recorded import Recorded
 from store.segments import MembershipRow, Segments
 from store.sending.ledger import Ledger
+from tests.environment import environment_of, set_environment
 from tests.integration.api_client import Answer, Api, running_api, wired
 from tests.integration.test_recorder import decision, put, status
 from tests.integration.test_retention import delivery
@@ -138,13 +139,7 @@ async def test_a_csv_file_has_its_own_type_and_its_writers(api: Api, wiring: Wir
 
 
 async def test_the_command_takes_the_same_file(api: Api, wiring: Wiring, tmp_path: Path) -> None:
-    settings = wiring.settings
-    environ = {
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
-        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
-        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
-        "TIDINGS_PROJECT_ID": "shop",
-    }
+    environ = environment_of(wiring)
     (tmp_path / "people.csv").write_text(CSV)
     (tmp_path / "wrong.csv").write_text("id,consents.a\nc1,x\n")
 
@@ -315,10 +310,7 @@ async def test_a_receipt_names_what_goes_when_and_what_does_not(api: Api, wiring
 
 
 async def test_the_command_does_the_same(api: Api, wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", wiring.settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_KAFKA", wiring.settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_POSTGRES", wiring.settings.postgres.dsn.reveal())
+    set_environment(monkeypatch, wiring)
 
     def run(*options: str) -> str:
         done = CliRunner().invoke(app, ["customers", "erase", "c1", *options])

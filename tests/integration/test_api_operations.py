@@ -16,6 +16,7 @@ from agents.broker.records import Output
 from agents.wiring import Wiring
 from console.cli.main import app
 from deploy.settings.settings import Settings
+from tests.environment import environment_of
 from tests.integration.api_client import Api, running_api, wired
 
 
@@ -62,13 +63,7 @@ async def test_the_lag_of_each_group_is_told_as_the_command_tells_it(api: Api, w
     assert (found[publisher]["lag"], found[publisher]["has_committed"]) == (1, True)
     assert (found[segmenter]["lag"], found[segmenter]["has_committed"]) == (3, False)
     assert [len(one["partitions"]) for one in (await groups(api, wiring, "?all=true")).values()][:2] != [0, 0]
-    settings = wiring.settings
-    environ = {
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
-        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
-        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
-    }
-    told = await asyncio.to_thread(CliRunner(env=environ).invoke, app, ["lag", "--json"])
+    told = await asyncio.to_thread(CliRunner(env=environment_of(wiring)).invoke, app, ["lag", "--json"])
     rows = [json.loads(line) for line in told.stdout.splitlines()]
     assert {(one["group"], one["partition"], one["lag"]) for one in rows} == {
         (name, each["partition"], each["lag"]) for name, one in found.items() for each in one["partitions"]

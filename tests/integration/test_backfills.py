@@ -31,6 +31,7 @@ from store.distributions import Change, Control
 from store.segments import MembershipRow, Profile, Segments
 from store.send_rows import SendRow
 from streams.identity import segment_event_id
+from tests.environment import set_environment
 from tests.factory import rule
 from tests.faults.harness import FULL
 from tests.integration.test_sends import Stage, many
@@ -353,10 +354,7 @@ async def test_a_segment_of_which_nobody_knows_the_members_is_refused_with_its_l
 async def test_resume_says_how_many_get_it_and_asks(stage: Backfills, monkeypatch: pytest.MonkeyPatch) -> None:
     await stage.vip(*many(3))
     await stage.save(status="PAUSED")
-    monkeypatch.setenv("TIDINGS_POSTGRES", stage.wiring.settings.postgres.dsn.reveal())
-    monkeypatch.setenv("TIDINGS_KAFKA", stage.wiring.settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", stage.wiring.settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+    set_environment(monkeypatch, stage.wiring)
 
     async def run(*arguments: str) -> Any:
         return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments))

@@ -15,6 +15,7 @@ import pytest
 from agents.wiring import Wiring
 from tests import ROOT
 from tests.e2e.harness import BRAND
+from tests.environment import environment_of
 from tests.factory import order_event
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,16 +35,7 @@ channels:
 @pytest.fixture
 def tidings(wiring: Wiring, tmp_path: Path) -> Run:
     """Run a command in a folder of its own."""
-    settings = wiring.settings
-    environ = {
-        **os.environ,
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
-        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
-        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
-        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
-        "TIDINGS_PROJECT_ID": "shop",
-        "PYTHONPATH": str(ROOT),
-    }
+    environ = {**os.environ, **environment_of(wiring), "PYTHONPATH": str(ROOT)}
 
     def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "console", *arguments]

@@ -19,6 +19,7 @@ from agents.wiring import Wiring
 from console.cli.main import app
 from console.control.explain import dead_letters_of
 from schemas.dead_letter import DeadLetter
+from tests.environment import environment_of
 
 
 class Said(NamedTuple):
@@ -34,14 +35,7 @@ Run = Callable[..., Awaitable[Said]]
 @pytest.fixture
 def tidings(wiring: Wiring) -> Run:
     """Run a command about dead-letters in this process."""
-    settings = wiring.settings
-    environ = {
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
-        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
-        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
-        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
-        "TIDINGS_PROJECT_ID": settings.project_id,
-    }
+    environ = environment_of(wiring)
 
     async def run(*arguments: str) -> Said:
         done = await asyncio.to_thread(CliRunner(env=environ).invoke, app, ["dead-letters", *arguments])

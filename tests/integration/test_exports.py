@@ -27,6 +27,7 @@ from store.holds import HoldRow, Holds
 from store.segments import MembershipRow, Segments
 from streams.conditions.behaviour import Record
 from streams.recent import counted, with_sent
+from tests.environment import set_environment
 from tests.integration.api_client import Api, running_api, wired
 from tests.integration.test_api_customers import MARK, known, read_by_roles, says, tombstones, whatever_is_kept
 
@@ -108,10 +109,7 @@ async def test_who_reads_everything_stands_in_the_log_whoever_it_is(api: Api) ->
 async def test_the_command_writes_the_same_to_a_file_or_to_its_output(
     api: Api, wiring: Wiring, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", wiring.settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_KAFKA", wiring.settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_POSTGRES", wiring.settings.postgres.dsn.reveal())
+    set_environment(monkeypatch, wiring)
     await told(api, wiring)
     target = tmp_path / "c1.json"
 

@@ -21,6 +21,7 @@ from deploy.settings.servers import Postgres
 from schemas.managed import MANAGED_KINDS, GitSource, ManagedThing, Mark
 from store.managed import Managed, Marking
 from tests import ROOT
+from tests.environment import environment_of
 from tests.factory import NOW
 from tests.integration.api_client import DOCUMENT, Api, running_api
 
@@ -39,16 +40,7 @@ channels:
 @pytest.fixture
 def tidings(wiring: Wiring, tmp_path: Path) -> Run:
     """Run a command in a folder of its own."""
-    settings = wiring.settings
-    environ = {
-        **os.environ,
-        "TIDINGS_KAFKA": settings.kafka.bootstrap,
-        "TIDINGS_POSTGRES": settings.postgres.dsn.reveal(),
-        "TIDINGS_TOPICS_PREFIX": settings.topics.prefix,
-        "TIDINGS_TOPICS_PARTITIONS": str(settings.topics.partitions),
-        "TIDINGS_PROJECT_ID": "shop",
-        "PYTHONPATH": str(ROOT),
-    }
+    environ = {**os.environ, **environment_of(wiring), "PYTHONPATH": str(ROOT)}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "console", *arguments]

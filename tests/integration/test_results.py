@@ -19,6 +19,7 @@ from schemas.decision import Decision
 from store.read_models.recorded import PurchaseRow, Recorded
 from store.read_models.results import Judged, ResultFilter, groups
 from streams.lift import Group
+from tests.environment import set_environment
 from tests.integration.api_client import Api, running_api
 from tests.integration.test_purchases import gave, purchase
 from tests.integration.test_purchases import put as put_purchases
@@ -144,10 +145,7 @@ async def test_a_question_that_cannot_be_answered_names_its_parameter(api: Api) 
 
 
 async def test_the_command_tells_the_same(api: Api, wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TIDINGS_KAFKA", wiring.settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_POSTGRES", wiring.settings.postgres.dsn.reveal())
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", wiring.settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+    set_environment(monkeypatch, wiring)
 
     async def run(*arguments: str) -> Any:
         done = await asyncio.to_thread(CliRunner().invoke, app, ["results", *arguments])

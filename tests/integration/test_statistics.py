@@ -20,6 +20,7 @@ from console.cli.main import app
 from schemas.delivery import EventRef
 from schemas.topics import DECISIONS
 from store.read_models.recorded import Recorded
+from tests.environment import set_environment
 from tests.integration.test_recorder import KEEP, NOW, decision, put, status
 
 Stats = Callable[..., Awaitable[Any]]
@@ -46,10 +47,7 @@ async def recorded(wiring: Wiring) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def stats(wiring: Wiring, monkeypatch: pytest.MonkeyPatch) -> Stats:
     """The command."""
-    monkeypatch.setenv("TIDINGS_KAFKA", wiring.settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_POSTGRES", wiring.settings.postgres.dsn.reveal())
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", wiring.settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+    set_environment(monkeypatch, wiring)
 
     async def run(*arguments: str) -> Any:
         return await asyncio.to_thread(CliRunner().invoke, app, ["stats", *arguments])

@@ -14,6 +14,7 @@ import pytest
 from agents.wiring import Wiring
 from console.cli.main import main
 from tests.e2e.harness import BRAND
+from tests.environment import set_environment
 from tests.factory import order_event
 
 DISTRIBUTION = """\
@@ -51,16 +52,12 @@ Run = Callable[..., Done]
 @pytest.fixture
 def tidings(wiring: Wiring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Run a command in a folder that has templates in `mails`, an event and settings."""
-    settings = wiring.settings
     account = '[email_accounts.main]\nhost = "127.0.0.1"\nsender = "s@example.com"\n'
     (tmp_path / "tidings.toml").write_text(BRAND + account)
     (tmp_path / "event.json").write_text(json.dumps(order_event()))
     write(tmp_path / "mails", {**WINBACK, **PLAIN})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TIDINGS_KAFKA", settings.kafka.bootstrap)
-    monkeypatch.setenv("TIDINGS_POSTGRES", settings.postgres.dsn.reveal())
-    monkeypatch.setenv("TIDINGS_TOPICS_PREFIX", settings.topics.prefix)
-    monkeypatch.setenv("TIDINGS_PROJECT_ID", "shop")
+    set_environment(monkeypatch, wiring)
 
     def run(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["tidings", *arguments])

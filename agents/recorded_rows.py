@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from agents.event_readers import event_reader
 from agents.wiring import Wiring
 from schemas.code_key import code_key
 from schemas.decision import Check, Decision, DeliveryStatus
@@ -19,7 +20,6 @@ from schemas.wire.read_as import read_as
 from store.postgres import storable
 from store.read_models.recorded import DecisionRow, PurchaseRow, StatusRow
 from streams.event_context import Head
-from streams.events import EventReader
 from streams.purchases import purchase_of
 from streams.upstream import Headers
 
@@ -41,14 +41,7 @@ class PurchaseReader:
     """Reads the purchases of an event topic, by the rules by which matchers read its events."""
 
     def __init__(self, wiring: Wiring, topic: str) -> None:
-        limits = wiring.settings.matcher
-        self._events = EventReader(
-            topic,
-            wiring.codec(topic),
-            max_future=limits.max_future,
-            max_bytes=limits.max_event_bytes,
-            default_project=wiring.default_project,
-        )
+        self._events = event_reader(wiring, topic, wiring.settings.matcher)
 
     def row(self, value: bytes | None, key: bytes | None, headers: Headers, now: datetime) -> PurchaseRow | None:
         """The row of a record; None for an event of another type, and for one that a matcher has dead-lettered."""

@@ -18,6 +18,7 @@ import msgspec
 
 from agents.broker.reader import headers_of
 from agents.broker.wire import Wire
+from agents.event_readers import event_reader
 from console.control.customers import check_profiles
 from console.control.dead_letters import Letter, Replay, Replayed
 from console.control.events import Reading
@@ -33,7 +34,7 @@ from schemas.topics import CUSTOMERS
 from schemas.wire.codec import SINGLE_OBJECT
 from store import audit
 from store.postgres import changing
-from streams.events import EventReader, read_customer
+from streams.events import read_customer
 from streams.upstream import unwrapped
 
 MENDED = f"{HEADER_PREFIX}mended"
@@ -88,11 +89,7 @@ def mended(wire: Wire, letter: Letter, value: JsonObject, limits: Matcher, now: 
             raise TooLarge(f"has {len(raw):,} bytes; at most {limits.max_event_bytes:,} are read")
     elif topic in EVENT_TOPICS:
         raw = _avro_event(wire, topic, value) if _is_avro(letter) else text
-        reader = EventReader(
-            topic, wire.codec(topic), max_future=limits.max_future, max_bytes=limits.max_event_bytes,
-            default_project=wire.default_project,
-        )  # fmt: skip
-        reader.read(raw, key, now, letter.own_headers())
+        event_reader(wire, topic, limits).read(raw, key, now, letter.own_headers())
     else:
         raise TidingsError(f"{topic} is written by Tidings itself: replay it once what wrote it is mended")
     return Mended(letter.message, letter.facts, raw)

@@ -16,6 +16,7 @@ import msgspec
 from agents.broker.records import Incoming, Output
 from agents.clock import Clock, utc_now
 from agents.dead_letters import DeadLetters
+from agents.event_readers import event_reader
 from agents.ingest_time import header_of, stamp
 from agents.intake import BatchLog
 from agents.roles.matcher.counting import Decided, DecisionCounts
@@ -173,16 +174,7 @@ class Matcher:
         self._metrics, self._log, self._clock = metrics, BatchLog(metrics), clock
         self._dead_letters = DeadLetters("matcher", wiring, metrics)
         limits = self._limits = wiring.settings.matcher
-        self._readers = {
-            wiring.topic(topic): EventReader(
-                topic,
-                wiring.codec(topic),
-                max_future=limits.max_future,
-                max_bytes=limits.max_event_bytes,
-                default_project=wiring.default_project,
-            )
-            for topic in EVENT_TOPICS
-        }
+        self._readers = {wiring.topic(topic): event_reader(wiring, topic, limits) for topic in EVENT_TOPICS}
         self._prefix = wiring.settings.topics.prefix
         self._due_codec, self._customer_codec = wiring.codec(DUE), wiring.codec(CUSTOMERS)
         self._default = wiring.default_project

@@ -21,6 +21,7 @@ import structlog
 
 from agents.broker.follower import Followed, Follower, Partition, Stretch
 from agents.clock import Clock
+from agents.event_readers import event_reader
 from agents.ingest_time import moment, stamp
 from agents.roles.segmenter.learning import Asked, Learning
 from agents.roles.segmenter.memberships import Customer, Memberships, UnitOfWork
@@ -223,14 +224,7 @@ class Counter:
     def _reader(self, topic: str) -> EventReader:
         """Made when a topic is read first: few of them are."""
         if topic not in self._readers:
-            limits = self._wiring.settings.matcher
-            self._readers[topic] = EventReader(
-                topic,
-                self._wiring.codec(topic),
-                max_future=limits.max_future,
-                max_bytes=limits.max_event_bytes,
-                default_project=self._wiring.default_project,
-            )
+            self._readers[topic] = event_reader(self._wiring, topic, self._wiring.settings.matcher)
         return self._readers[topic]
 
     # -- keeping ------------------------------------------------------------------------------------------------

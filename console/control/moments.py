@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 from schemas.errors import BadQuestion
 from schemas.formats.durations import parse_duration
@@ -32,3 +34,14 @@ def moment_or_ago(name: str, written: str, now: datetime, zone: tzinfo = UTC) ->
             "such as 30m, 12h or 3d",
             name,
         ) from None
+
+
+def range_until_now(
+    given: Mapping[str, Any], since_default: str, now: datetime, zone: tzinfo
+) -> tuple[datetime, datetime]:
+    """The range of `since` and `until` as somebody wrote them, until now where no end is given. Raises BadQuestion."""
+    since = moment_or_ago("since", given.get("since") or since_default, now, zone)
+    until = moment_or_ago("until", given["until"], now, zone) if given.get("until") else now
+    if until <= since:
+        raise BadQuestion(f"{until.isoformat()} is not after since, which is {since.isoformat()}", "until")
+    return since, until

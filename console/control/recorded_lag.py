@@ -11,6 +11,7 @@ import asyncpg
 
 from agents.broker.extents import Extent, Extents, Place
 from agents.ingest_time import moment
+from schemas.errors import TryLater
 from schemas.formats.durations import format_duration
 from schemas.topics import DECISIONS, DELIVERY_STATUS
 from store.read_models.positions import Position, positions
@@ -53,6 +54,19 @@ async def recorded_behind(
     before = {place: stamps.get(place, _NOT_BEGUN) for place in left}
     found = await asyncio.to_thread(extents.first_after, before)
     return Behind(sum(left.values()), moment(min(found.get(place, before[place]) for place in left)))
+
+
+async def known_behind(pool: asyncpg.Pool, extents: Extents, topics: Sequence[str] = RECORDED) -> Behind | None:
+    """The same; None where Kafka, which knows, does not answer. Raises TryLater while Postgres is away.
+
+    Asked before the numbers: what comes in meanwhile is then said to be missing, and is there.
+    """
+    try:
+        return await recorded_behind(pool, extents, topics=topics)
+    except TryLater as error:
+        if error.what == "Postgres":
+            raise
+        return None
 
 
 def missing(known: Iterable[Position], there: Iterable[Extent]) -> Mapping[Place, int]:

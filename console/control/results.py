@@ -12,9 +12,9 @@ import asyncpg
 from agents.broker.extents import Extents
 from console.control.context import ProjectContext
 from console.control.distributions import find
-from console.control.moments import moment_or_ago
-from console.control.recorded_lag import RECORDED, Behind, recorded_behind
-from schemas.errors import BadQuestion, TryLater
+from console.control.moments import range_until_now
+from console.control.recorded_lag import RECORDED, Behind, known_behind
+from schemas.errors import BadQuestion
 from schemas.formats.durations import parse_duration
 from schemas.purchase import PURCHASE_TOPICS
 from store.read_models.results import Judged, Redeemed, ResultFilter, groups, redemptions
@@ -23,6 +23,7 @@ from streams.lift import Group, Lift, lift
 DEFAULT_SINCE = "30d"
 DEFAULT_WITHIN = "7d"
 _LONGEST = timedelta(days=90)
+_TOLD_BY = (*RECORDED, *PURCHASE_TOPICS)
 _MOST = 20_000
 """Rows of a reply."""
 
@@ -60,10 +61,7 @@ class Results:
 
 def read_results_question(project: ProjectContext, given: Mapping[str, Any], now: datetime) -> ResultsQuestion:
     """A question as somebody wrote it: distribution, since, until, within. Raises BadQuestion."""
-    since = moment_or_ago("since", given.get("since") or DEFAULT_SINCE, now, project.zone)
-    until = moment_or_ago("until", given["until"], now, project.zone) if given.get("until") else now
-    if until <= since:
-        raise BadQuestion(f"{until.isoformat()} is not after since, which is {since.isoformat()}", "until")
+    since, until = range_until_now(given, DEFAULT_SINCE, now, project.zone)
     try:
         within = parse_duration(given.get("within") or DEFAULT_WITHIN)
     except ValueError as error:
@@ -75,7 +73,7 @@ def read_results_question(project: ProjectContext, given: Mapping[str, Any], now
 
 async def results(pool: asyncpg.Pool, extents: Extents, question: ResultsQuestion, now: datetime) -> Results:
     """The results. Raises NotFound for a distribution that neither is there nor has any; BadQuestion; TryLater."""
-    behind = await _behind(pool, extents)  # first: what comes in meanwhile is then said to be missing, and is there
+    behind = await known_behind(pool, extents, _TOLD_BY)
     chosen = question.chosen
     redeemed = await redemptions(pool, chosen, most=_MOST)
     if len(redeemed) > _MOST:
@@ -100,12 +98,3 @@ def compared(judged: Sequence[Judged]) -> list[Comparison]:
 def _sum(judged: Any) -> Group:
     found = list(judged)
     return Group(sum(one.customers for one in found), sum(one.converted for one in found))
-
-
-async def _behind(pool: asyncpg.Pool, extents: Extents) -> Behind | None:
-    try:
-        return await recorded_behind(pool, extents, topics=(*RECORDED, *PURCHASE_TOPICS))
-    except TryLater as error:
-        if error.what == "Postgres":
-            raise
-        return None

@@ -12,9 +12,9 @@ import asyncpg
 from agents.broker.extents import Extents
 from console.control.context import ProjectContext
 from console.control.distributions import find
-from console.control.moments import moment_or_ago
-from console.control.recorded_lag import Behind, recorded_behind
-from schemas.errors import BadQuestion, TryLater
+from console.control.moments import range_until_now
+from console.control.recorded_lag import Behind, known_behind
+from schemas.errors import BadQuestion
 from schemas.formats.durations import format_duration
 from schemas.names import ROUGHLY_LIKE, did_you_mean
 from store.read_models.counts import Bucket, Count, CountFilter, Dimension, counts
@@ -59,10 +59,7 @@ def read_question(project: ProjectContext, given: Mapping[str, Any], now: dateti
     Where nothing says what to keep apart by, it is by distribution, unless one is named.
     """
     named = {name: given.get(name) or None for name in ("distribution", "send")}
-    since = moment_or_ago("since", given.get("since") or DEFAULT_SINCE, now, project.zone)
-    until = moment_or_ago("until", given["until"], now, project.zone) if given.get("until") else now
-    if until <= since:
-        raise BadQuestion(f"{until.isoformat()} is not after since, which is {since.isoformat()}", "until")
+    since, until = range_until_now(given, DEFAULT_SINCE, now, project.zone)
     by = given.get("by") or (("outcome",) if any(named.values()) else ("distribution",))
     dimensions, bucket = _read_by(by)
     if bucket and (until - since) / _BUCKETS[bucket] > _MOST_BUCKETS:
@@ -97,7 +94,7 @@ async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question, m
 
     BadQuestion where there are more than `most` decisions', or deliveries', numbers: a part would be taken for all.
     """
-    behind = await _behind(pool, extents)  # first: what comes in meanwhile is then said to be missing, and is there
+    behind = await known_behind(pool, extents)
     chosen, by, bucket, zone = question.chosen, question.by, question.bucket, question.zone
     decisions = await counts(pool, "decisions", chosen, by, bucket, zone, most=most)
     deliveries = await counts(pool, "statuses", chosen, by, bucket, zone, most=most)
@@ -106,12 +103,3 @@ async def statistics(pool: asyncpg.Pool, extents: Extents, question: Question, m
     if chosen.distribution and not decisions and not deliveries:
         await find(pool, chosen.project_id, chosen.distribution)
     return Statistics(decisions, deliveries, behind)
-
-
-async def _behind(pool: asyncpg.Pool, extents: Extents) -> Behind | None:
-    try:
-        return await recorded_behind(pool, extents)
-    except TryLater as error:
-        if error.what == "Postgres":
-            raise
-        return None

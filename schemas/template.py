@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 import msgspec
 
 from schemas.formats.languages import taken
 from schemas.record import JsonObject, Record, doc
+from schemas.stable_hash import stable_hash
 
 
 class TemplateRef(Record, frozen=True, kw_only=True):
@@ -55,8 +55,7 @@ class StoredTemplate(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def ref(self) -> TemplateRef:
         """Name and digest, as a distribution and its deliveries carry them."""
-        encoded = msgspec.json.encode(self, order="deterministic")
-        return TemplateRef(name=self.name, digest=hashlib.sha256(encoded).hexdigest())
+        return TemplateRef(name=self.name, digest=stable_hash(self))
 
     def variant(self, locale: str | None) -> str:
         """The tag of `locales` that a customer's locale takes; empty for the default."""

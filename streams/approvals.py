@@ -6,18 +6,17 @@ and at most a tenth more than whoever approved was shown.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
 from msgspec.structs import replace
 
 from schemas.approval import Approval, Basis
 from schemas.channels.tables import ChannelPlan
 from schemas.distribution import Distribution
 from schemas.record import JsonObject
+from schemas.stable_hash import stable_hash
 from schemas.template import TemplateRef
 
 _GROWTH = 10
@@ -49,9 +48,9 @@ def parts_of(basis: Basis) -> dict[str, str]:
     }  # fmt: skip
     templates = sorted({(plan.template.name, plan.template.digest) for _, plan in basis.rule.plans() if plan.template})
     return {
-        "send": _digest(send),
-        "distribution": _digest(_bare(basis.rule)),
-        "templates": _digest(templates),
+        "send": stable_hash(send),
+        "distribution": stable_hash(_bare(basis.rule)),
+        "templates": stable_hash(templates),
         "segment": digest_of_document(basis.segment) or "",
         "campaign": digest_of_document(basis.campaign) or "",
     }
@@ -61,12 +60,12 @@ def digest_of_document(document: JsonObject | None) -> str | None:
     """The digest of a segment or a campaign, whatever its version."""
     if document is None:
         return None
-    return _digest({name: value for name, value in document.items() if name not in _UNSAID})
+    return stable_hash({name: value for name, value in document.items() if name not in _UNSAID})
 
 
 def content_of(parts: Mapping[str, str]) -> str:
     """The one digest that stands for all of what goes out."""
-    return _digest(dict(parts))
+    return stable_hash(dict(parts))
 
 
 def judge(above: int | None, basis: Basis, approval: Approval | None) -> Verdict:
@@ -114,7 +113,3 @@ def _bare(rule: Distribution) -> Distribution:
     arms = [replace(arm, channels=[bare(plan) for plan in arm.channels]) for arm in rule.arms]
     channels = [bare(plan) for plan in rule.channels]
     return replace(rule, channels=channels, arms=arms, version=1, status="LIVE", updated_at=_NEVER)
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

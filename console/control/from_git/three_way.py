@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-import msgspec
-
 from console.control.plan import Planned
 from schemas.managed import GitSource, ManagedKind, Mark
+from schemas.stable_hash import stable_hash
 
 Fate = Literal["new", "changed", "unchanged", "gone", "only_live"]
 """The fate of a thing; `gone` is no longer in the folder it was applied from, `only_live` never was in it."""
@@ -61,8 +59,7 @@ def compare(
 
 def hash_of(values: Any, beside: Iterable[str] = ()) -> str:
     """The SHA-256 of what a folder says of one thing, and of what stands beside it; comments do not count."""
-    said = [_plain(values), *sorted(beside)]
-    return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+    return stable_hash([_plain(values), *sorted(beside)])
 
 
 def _plain(value: Any) -> Any:
